@@ -1,0 +1,1 @@
+//! Grants to apps, sharing choices, sensitive-data choices.

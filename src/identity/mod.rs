@@ -1,0 +1,1 @@
+//! Members, staff and developers: matching to enrollment, codes, TOTP, sessions.

@@ -1,0 +1,1 @@
+//! Clients, authorization requests, codes, biscuits, refresh families, signing keys.

@@ -1,0 +1,8 @@
+//! The outside of the process: the only way out (HTTP, mail, SMS), and the two things that come in unasked, time and
+//! chance. Nothing else in the product opens a socket, reads a clock or draws a random number.
+
+mod chance;
+mod clock;
+
+pub use chance::Chance;
+pub use clock::{Clock, ClockHand};
