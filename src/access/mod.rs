@@ -1,0 +1,17 @@
+//! Who may see what. A request's [`Principal`] and what it wants to do become a [`View`], and the store and the index
+//! answer nothing without one.
+//!
+//! Invariants: pure (no file, no clock: the time comes in); a View without patients shows no patient's data; a View
+//! decides by type before anything is looked up, so that a refusal tells nothing about what exists.
+//!
+//! Deliberately absent: where principals come from (`web/guard`, `oauth`, `identity`).
+
+mod category;
+mod principal;
+mod scope;
+mod view;
+
+pub use category::{Categories, Category};
+pub use principal::{AppAccess, Narrowing, Principal, Role};
+pub use scope::{Level, Scope, ScopeError, ScopeSet};
+pub use view::{Base, Denied, Operation, Permit, Reach, View, decide};

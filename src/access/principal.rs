@@ -1,0 +1,91 @@
+//! Who is asking.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::category::Categories;
+use super::scope::ScopeSet;
+use super::view::Operation;
+
+/// Who is asking, as the guard proved it.
+#[derive(Clone, Debug)]
+pub enum Principal {
+    /// Nobody in particular.
+    Anyone,
+    /// A member with a session.
+    Member {
+        /// Member id.
+        id: String,
+    },
+    /// A developer with a session.
+    Developer {
+        /// Account id.
+        id: String,
+    },
+    /// Staff with a session.
+    Staff {
+        /// Account id.
+        id: String,
+        /// What they may do.
+        role: Role,
+    },
+    /// An app with an access token.
+    App(Arc<AppAccess>),
+}
+
+/// What staff may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Everything.
+    Admin,
+    /// Vets apps.
+    Reviewer,
+    /// Helps members.
+    Support,
+    /// Reads reports.
+    Analyst,
+}
+
+/// What a verified access token allows.
+#[derive(Clone)]
+pub struct AppAccess {
+    /// The app.
+    pub client_id: String,
+    /// The member who agreed; absent for back-end services.
+    pub member: Option<String>,
+    /// FHIR ids of the patients whose data it covers.
+    pub patients: Vec<String>,
+    /// Scopes granted.
+    pub scopes: ScopeSet,
+    /// The grant behind it.
+    pub grant: Option<String>,
+    /// Categories the member did not choose to share.
+    pub withheld: Categories,
+    /// When the token was made.
+    pub issued: Timestamp,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// Limits that the app itself put on its token.
+    pub narrowing: Option<Arc<dyn Narrowing>>,
+}
+
+/// Limits added to a token after it was issued. They can only take away.
+pub trait Narrowing: Send + Sync {
+    /// True if the limits allow the operation at this time.
+    fn allows(&self, now: Timestamp, kind: &str, operation: Operation, patient: Option<&str>) -> bool;
+}
+
+impl fmt::Debug for AppAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppAccess")
+            .field("client_id", &self.client_id)
+            .field("scopes", &self.scopes)
+            .field("expires", &self.expires)
+            .field("narrowed", &self.narrowing.is_some())
+            .finish_non_exhaustive()
+    }
+}

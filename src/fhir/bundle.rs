@@ -1,0 +1,106 @@
+//! Bundles made by joining stored bytes: nothing is parsed on the way out.
+
+use super::json::write_string;
+
+/// Builds a Bundle of type `searchset` or `history`.
+pub struct BundleWriter {
+    out: Vec<u8>,
+    entries: usize,
+}
+
+/// How an entry came into a searchset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It matches the query.
+    Match,
+    /// A match refers to it, or it to a match.
+    Include,
+    /// An OperationOutcome about the search.
+    Outcome,
+}
+
+impl BundleWriter {
+    /// Starts a Bundle. `links` are relation and address.
+    #[must_use]
+    pub fn new(kind: &str, total: Option<u64>, links: &[(&str, &str)], size: usize) -> Self {
+        let mut out = Vec::with_capacity(size + 512);
+        out.extend_from_slice(b"{\"resourceType\":\"Bundle\",\"type\":\"");
+        out.extend_from_slice(kind.as_bytes());
+        out.push(b'"');
+        if let Some(total) = total {
+            out.extend_from_slice(format!(",\"total\":{total}").as_bytes());
+        }
+        out.extend_from_slice(b",\"link\":[");
+        for (at, (relation, url)) in links.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(b"{\"relation\":\"");
+            out.extend_from_slice(relation.as_bytes());
+            out.extend_from_slice(b"\",\"url\":");
+            write_string(url, &mut out);
+            out.push(b'}');
+        }
+        out.push(b']');
+        Self { out, entries: 0 }
+    }
+
+    /// Adds a resource of a searchset; `resource` is its JSON.
+    pub fn entry(&mut self, full_url: &[&str], resource: &[u8], mode: Mode) {
+        self.open(full_url, Some(resource));
+        self.out.extend_from_slice(match mode {
+            Mode::Match => b",\"search\":{\"mode\":\"match\"}}".as_slice(),
+            Mode::Include => b",\"search\":{\"mode\":\"include\"}}".as_slice(),
+            Mode::Outcome => b",\"search\":{\"mode\":\"outcome\"}}".as_slice(),
+        });
+    }
+
+    /// Adds a version of a history; a deletion has no resource. `request` is method and path, `status` the code.
+    pub fn version(&mut self, full_url: &[&str], resource: Option<&[u8]>, request: (&str, &str), answer: &Answer<'_>) {
+        self.open(full_url, resource);
+        let (method, path) = request;
+        self.out.extend_from_slice(b",\"request\":{\"method\":\"");
+        self.out.extend_from_slice(method.as_bytes());
+        self.out.extend_from_slice(b"\",\"url\":");
+        write_string(path, &mut self.out);
+        let Answer { status, etag, modified } = answer;
+        self.out.extend_from_slice(
+            format!(
+                "}},\"response\":{{\"status\":\"{status}\",\"etag\":\"W/\\\"{etag}\\\"\",\"lastModified\":\"{modified}\"}}}}"
+            )
+            .as_bytes(),
+        );
+    }
+
+    /// The finished Bundle.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<u8> {
+        self.out.extend_from_slice(if self.entries > 0 { b"]}" } else { b"}" });
+        self.out
+    }
+
+    fn open(&mut self, full_url: &[&str], resource: Option<&[u8]>) {
+        self.out.extend_from_slice(if self.entries == 0 { b",\"entry\":[{" } else { b",{" });
+        self.entries += 1;
+        self.out.extend_from_slice(b"\"fullUrl\":\"");
+        // Made of the base address, a type name and a logical id: nothing to escape.
+        for part in full_url {
+            self.out.extend_from_slice(part.as_bytes());
+        }
+        self.out.push(b'"');
+        if let Some(resource) = resource {
+            self.out.extend_from_slice(b",\"resource\":");
+            self.out.extend_from_slice(resource);
+        }
+    }
+}
+
+/// What a history entry says of the answer at the time.
+pub struct Answer<'a> {
+    /// Status line, such as `200 OK`.
+    pub status: &'a str,
+    /// Version.
+    pub etag: u32,
+    /// Time, as an instant.
+    pub modified: &'a str,
+}

@@ -1,0 +1,220 @@
+//! FHIR R4 as data: resource types, search parameters and the patient compartment, compiled from the tables beside
+//! this file by `build.rs`. Extraction, search and the CapabilityStatement all read these and nothing else.
+
+use std::fmt;
+
+include!(concat!(env!("OUT_DIR"), "/definitions.rs"));
+
+/// A resource type of FHIR R4, as a small number that is also what the disk holds.
+///
+/// The number is the place in the alphabetical list of R4, which is frozen.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Kind(u16);
+
+/// One search parameter of one type (or of all).
+#[derive(Debug)]
+pub struct Parameter {
+    /// The type; absent for parameters that every type has.
+    pub kind: Option<Kind>,
+    /// The name used in queries.
+    pub code: &'static str,
+    /// How values are compared.
+    pub form: Form,
+    /// Where the values are.
+    pub paths: &'static [Path],
+    /// What references may point to.
+    pub targets: Targets,
+}
+
+/// The forms of search parameters (FHIR R4, search, section 3.1.1.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the standard's own words")]
+pub enum Form {
+    Number,
+    Date,
+    String,
+    Token,
+    Reference,
+    Composite,
+    Quantity,
+    Uri,
+    Special,
+}
+
+/// The types a reference parameter may point to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Targets {
+    /// Any type.
+    Any,
+    /// These types; none for parameters that are not references.
+    These(&'static [Kind]),
+}
+
+/// A way from the resource to values.
+#[derive(Debug)]
+pub struct Path {
+    /// Steps from the resource down.
+    pub steps: &'static [Step],
+    /// Keep only references to this type.
+    pub only: Option<Kind>,
+}
+
+/// One step of a [`Path`].
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The member of that name; arrays are walked.
+    Member(&'static str),
+    /// The member that is this stem followed by the name of a data type.
+    Choice(&'static str),
+    /// Objects whose member has that value.
+    Where(&'static str, &'static str),
+    /// The first of what was found.
+    First,
+    /// Whether anything but `false` was found, as `true` or `false`.
+    Set,
+}
+
+#[derive(Debug)]
+pub(super) struct TypeRow {
+    name: &'static str,
+    first: usize,
+    count: usize,
+    compartment: &'static [usize],
+}
+
+impl Kind {
+    /// The Patient type.
+    pub const PATIENT: Self = Self::named("Patient");
+
+    /// The type of that name; stops the build where there is none. For constants only.
+    #[must_use]
+    #[expect(clippy::panic, clippy::indexing_slicing, reason = "evaluated by the compiler, never at run time")]
+    pub const fn named(name: &str) -> Self {
+        let mut at = 0;
+        while at < TYPES.len() {
+            if same(TYPES[at].name.as_bytes(), name.as_bytes()) {
+                return Self(at as u16);
+            }
+            at += 1;
+        }
+        panic!("no such resource type")
+    }
+
+    /// Looks a type up by its name, case and all.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        TYPES.binary_search_by(|row| row.name.cmp(name)).ok().map(|at| Self(at as u16))
+    }
+
+    /// The type with that number.
+    #[must_use]
+    pub fn from_number(number: u16) -> Option<Self> {
+        (usize::from(number) < TYPES.len()).then_some(Self(number))
+    }
+
+    /// The number kept on disk.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+
+    /// The name, as in `resourceType`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.row().map_or("", |row| row.name)
+    }
+
+    /// All types in alphabetical order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..TYPES.len()).map(|at| Self(at as u16))
+    }
+
+    /// The search parameters of this type with their numbers, those of every type first.
+    pub fn parameters(self) -> impl Iterator<Item = (u16, &'static Parameter)> {
+        let (first, count) = self.row().map_or((0, 0), |row| (row.first, row.count));
+        (0..COMMON).chain(first..first + count).filter_map(|at| Some((at as u16, PARAMETERS.get(at)?)))
+    }
+
+    /// The search parameter of that name.
+    #[must_use]
+    pub fn parameter(self, code: &str) -> Option<(u16, &'static Parameter)> {
+        self.parameters().find(|(_, parameter)| parameter.code == code)
+    }
+
+    /// The parameters whose Patient references put a resource of this type into a patient's compartment.
+    #[must_use]
+    pub fn compartment(self) -> &'static [usize] {
+        self.row().map_or(&[], |row| row.compartment)
+    }
+
+    /// True for types that belong to patients: Patient itself and all that the compartment names.
+    #[must_use]
+    pub fn is_personal(self) -> bool {
+        self == Self::PATIENT || !self.compartment().is_empty()
+    }
+
+    fn row(self) -> Option<&'static TypeRow> {
+        TYPES.get(usize::from(self.0))
+    }
+}
+
+const fn same(left: &[u8], right: &[u8]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < left.len() {
+        #[expect(clippy::indexing_slicing, reason = "const functions cannot iterate; both lengths are checked above")]
+        if left[at] != right[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The parameter with that number.
+#[must_use]
+pub fn parameter(number: u16) -> Option<&'static Parameter> {
+    PARAMETERS.get(usize::from(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers_agree() {
+        for kind in Kind::all() {
+            assert_eq!(Kind::parse(kind.name()), Some(kind));
+            assert_eq!(Kind::from_number(kind.number()), Some(kind));
+        }
+        assert_eq!(Kind::parse("patient"), None);
+        assert_eq!(Kind::from_number(146), None);
+    }
+
+    #[test]
+    fn a_compartment_names_references_only() {
+        for kind in Kind::all() {
+            for at in kind.compartment() {
+                let parameter = parameter(*at as u16).unwrap();
+                assert_eq!(parameter.form, Form::Reference, "{kind} {}", parameter.code);
+            }
+        }
+        assert!(Kind::PATIENT.is_personal());
+        assert!(!Kind::named("Organization").is_personal());
+        assert!(!Kind::named("Group").is_personal());
+    }
+}

@@ -1,0 +1,303 @@
+//! What a resource says, for search: one pass over the tree gives the values of every search parameter of its type.
+//! The index, the overlay and the exact filter all work on this and never on the JSON again.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+use super::dates::{self, Span};
+use super::definitions::{Form, Kind, Parameter, Path, Step};
+use super::json::Node;
+use super::reference::{self, Reference};
+
+/// Values kept per resource; more are not indexed (and the resource is no longer exact for them).
+const MAX_VALUES: usize = 4_096;
+/// Characters of a string that are compared; longer ones are cut.
+const MAX_TEXT: usize = 256;
+
+/// The search values of one version of one resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extracted {
+    /// The type.
+    pub kind: Kind,
+    /// The logical id.
+    pub id: Box<str>,
+    /// `meta.lastUpdated` as the server set it, in microseconds; zero until it is stored.
+    pub updated: i64,
+    /// Ids of the patients in whose compartment it is.
+    pub patients: Vec<Box<str>>,
+    /// Who may read it without signing in.
+    pub audience: Audience,
+    /// Parameter number and value, in the order of the parameters.
+    pub values: Vec<(u16, Value)>,
+}
+
+/// Publication without sign-in. A resource is public because its profile says so, never by accident of its type.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Audience {
+    /// Part of the provider directory (a Plan-Net profile).
+    pub directory: bool,
+    /// Part of the drug formulary (a Drug Formulary profile).
+    pub formulary: bool,
+}
+
+/// One value of one search parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A coded value, identifier, boolean or contact point.
+    Token {
+        /// The code system or namespace, if there is one.
+        system: Option<Box<str>>,
+        /// The code; absent where only text is given.
+        code: Option<Box<str>>,
+    },
+    /// Words that a person reads beside a token: display, text.
+    Text(Box<str>),
+    /// A string as written, and folded for comparison.
+    String {
+        /// As written.
+        exact: Box<str>,
+        /// Without case and accents, white space single.
+        folded: Box<str>,
+    },
+    /// A literal reference to a resource.
+    Reference {
+        /// Base address; empty for this server.
+        base: Box<str>,
+        /// Type.
+        kind: Kind,
+        /// Logical id.
+        id: Box<str>,
+    },
+    /// An absolute address, as a reference or a uri.
+    Uri(Box<str>),
+    /// A logical reference by identifier.
+    Logical {
+        /// Namespace.
+        system: Option<Box<str>>,
+        /// Value.
+        value: Box<str>,
+    },
+    /// A span of time.
+    Date(Span),
+}
+
+const PLAN_NET: &str = "http://hl7.org/fhir/us/davinci-pdex-plan-net/";
+const FORMULARY: &str = "http://hl7.org/fhir/us/davinci-drug-formulary/";
+
+/// Lower case, no accents, single spaces: what FHIR string searches compare.
+#[must_use]
+pub fn fold(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut space = true;
+    let mut push = |c: char| {
+        let blank = c.is_whitespace();
+        if !(blank && space) {
+            out.push(if blank { ' ' } else { c });
+        }
+        space = blank;
+    };
+    if text.is_ascii() {
+        text.chars().for_each(|c| push(c.to_ascii_lowercase()));
+    } else {
+        text.nfd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).for_each(&mut push);
+    }
+    let kept = out.trim_end().char_indices().nth(MAX_TEXT).map_or(out.trim_end().len(), |(at, _)| at);
+    out.truncate(kept);
+    out
+}
+
+/// Extracts the values of a resource whose type and id are known to be sound.
+#[must_use]
+pub fn extract(kind: Kind, id: &str, resource: &Node<'_>) -> Extracted {
+    let mut values = Vec::new();
+    for (number, parameter) in kind.parameters() {
+        let before = values.len();
+        for path in parameter.paths {
+            walk(resource, path.steps, path, parameter, number, &mut values);
+        }
+        dedup_from(&mut values, before);
+        if values.len() > MAX_VALUES {
+            values.truncate(MAX_VALUES);
+            break;
+        }
+    }
+    let patients = patients(kind, id, &values);
+    let audience = audience(resource);
+    Extracted { kind, id: id.into(), updated: 0, patients, audience, values }
+}
+
+impl Extracted {
+    /// The values of one parameter.
+    pub fn values_of(&self, number: u16) -> impl Iterator<Item = &Value> {
+        self.values.iter().filter(move |(n, _)| *n == number).map(|(_, value)| value)
+    }
+}
+
+fn patients(kind: Kind, id: &str, values: &[(u16, Value)]) -> Vec<Box<str>> {
+    if kind == Kind::PATIENT {
+        return vec![id.into()];
+    }
+    let mut out: Vec<Box<str>> = Vec::new();
+    for number in kind.compartment() {
+        for (at, value) in values {
+            if let Value::Reference { base, kind: Kind::PATIENT, id } = value
+                && usize::from(*at) == *number
+                && base.is_empty()
+                && !out.contains(id)
+            {
+                out.push(id.clone());
+            }
+        }
+    }
+    out
+}
+
+fn audience(resource: &Node<'_>) -> Audience {
+    let profiles = resource.get("meta").and_then(|meta| meta.get("profile")).map(Node::items).unwrap_or_default();
+    let has = |prefix: &str| profiles.iter().filter_map(Node::text).any(|profile| profile.starts_with(prefix));
+    Audience { directory: has(PLAN_NET), formulary: has(FORMULARY) }
+}
+
+fn dedup_from(values: &mut Vec<(u16, Value)>, start: usize) {
+    let mut at = start;
+    while at < values.len() {
+        let seen = values.get(start..at).unwrap_or_default();
+        if values.get(at).is_some_and(|value| seen.contains(value)) {
+            values.remove(at);
+        } else {
+            at += 1;
+        }
+    }
+}
+
+type Out<'o> = &'o mut Vec<(u16, Value)>;
+
+fn walk(node: &Node<'_>, steps: &[Step], path: &Path, parameter: &Parameter, number: u16, out: Out<'_>) {
+    if let Node::Array(items) = node {
+        let first = matches!(steps.first(), Some(Step::First));
+        let steps = if first { steps.get(1..).unwrap_or_default() } else { steps };
+        for item in items.iter().take(if first { 1 } else { usize::MAX }) {
+            walk(item, steps, path, parameter, number, out);
+        }
+        return;
+    }
+    let Some((step, rest)) = steps.split_first() else {
+        return leaf(node, path.only, parameter.form, number, out);
+    };
+    match step {
+        Step::First => walk(node, rest, path, parameter, number, out),
+        Step::Set => {
+            let set = !matches!(node, Node::Bool(false));
+            out.push((number, Value::Token { system: None, code: Some(set.to_string().into()) }));
+        }
+        Step::Where(key, value) => {
+            if node.text_of(key) == Some(*value) {
+                walk(node, rest, path, parameter, number, out);
+            }
+        }
+        Step::Member(name) => {
+            if let Some(child) = node.get(name) {
+                walk(child, rest, path, parameter, number, out);
+            }
+        }
+        Step::Choice(stem) => {
+            for (name, child) in node.members() {
+                let is_choice = name.strip_prefix(stem).and_then(|tail| tail.chars().next());
+                if is_choice.is_some_and(char::is_uppercase) {
+                    walk(child, rest, path, parameter, number, out);
+                }
+            }
+        }
+    }
+}
+
+fn leaf(node: &Node<'_>, only: Option<Kind>, form: Form, number: u16, out: Out<'_>) {
+    match form {
+        Form::Token => token(node, number, out),
+        Form::String => string(node, number, out),
+        Form::Date => dates::of_node(node, |span| out.push((number, Value::Date(span)))),
+        Form::Reference => refer(node, only, number, out),
+        Form::Uri => {
+            if let Some(text) = node.text() {
+                out.push((number, Value::Uri(text.into())));
+            }
+        }
+        // Refused by `search` until they are exact.
+        Form::Number | Form::Quantity | Form::Composite | Form::Special => {}
+    }
+}
+
+/// Tokens by the shape of the element: CodeableConcept, Coding, Identifier, ContactPoint or a primitive.
+fn token(node: &Node<'_>, number: u16, out: Out<'_>) {
+    let mut push = |system: Option<&str>, code: Option<&str>| {
+        out.push((number, Value::Token { system: system.map(Into::into), code: code.map(Into::into) }));
+    };
+    match node {
+        Node::String(text) => push(None, Some(text)),
+        Node::Bool(value) => push(None, Some(if *value { "true" } else { "false" })),
+        Node::Number(text) => push(None, Some(text)),
+        Node::Object(_)
+            if node.get("coding").is_some() || (node.get("text").is_some() && node.get("code").is_none()) =>
+        {
+            for coding in node.get("coding").map(Node::items).unwrap_or_default() {
+                token(coding, number, out);
+            }
+            if let Some(text) = node.text_of("text") {
+                out.push((number, Value::Text(fold(text).into())));
+            }
+        }
+        Node::Object(_) => {
+            let code = node.text_of("code").or_else(|| node.text_of("value"));
+            if code.is_some() || node.get("system").is_some() {
+                push(node.text_of("system"), code);
+            }
+            if let Some(display) = node.text_of("display") {
+                out.push((number, Value::Text(fold(display).into())));
+            }
+        }
+        Node::Null | Node::Array(_) => {}
+    }
+}
+
+/// The parts of HumanName and Address that a search looks at.
+const NAME_PARTS: [&str; 11] =
+    ["text", "family", "given", "prefix", "suffix", "line", "city", "district", "state", "postalCode", "country"];
+
+fn string(node: &Node<'_>, number: u16, out: Out<'_>) {
+    match node {
+        Node::String(text) => out.push((number, Value::String { exact: (**text).into(), folded: fold(text).into() })),
+        Node::Object(members) => {
+            for (name, part) in members {
+                if NAME_PARTS.contains(&&**name) {
+                    part.items().iter().for_each(|item| string(item, number, out));
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn refer(node: &Node<'_>, only: Option<Kind>, number: u16, out: Out<'_>) {
+    let text = node.text().or_else(|| node.text_of("reference"));
+    match text.map(reference::parse) {
+        Some(Reference::Resource { base, kind, id, .. }) => {
+            if only.is_none_or(|only| only == kind) {
+                out.push((number, Value::Reference { base: base.into(), kind, id: id.into() }));
+            }
+        }
+        Some(Reference::Other(address)) if only.is_none() => out.push((number, Value::Uri(address.into()))),
+        Some(Reference::Contained(_) | Reference::Other(_)) | None => {}
+    }
+    if let Some(identifier) = node.get("identifier")
+        && let Some(value) = identifier.text_of("value")
+        && only.is_none_or(|only| node.text_of("type").is_none_or(|kind| kind == only.name()))
+    {
+        out.push((
+            number,
+            Value::Logical { system: identifier.text_of("system").map(Into::into), value: value.into() },
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,230 @@
+//! The exact meaning of every search parameter, on one resource. The index only narrows; what this module says is
+//! what FHIR R4 (search, section 3.1.1.4 and 3.1.1.5) says, and everything that selects resources asks it.
+//!
+//! Deliberately absent: anything that needs a second resource (chains, `_has`, includes).
+
+mod parse;
+
+use super::dates::Span;
+use super::definitions::{Form, Kind, Parameter, parameter};
+use super::extract::{Extracted, Value};
+
+pub use parse::{Refusal, clause};
+
+/// One `name[:modifier]=value,value` of a query. A resource matches if the test holds; clauses are joined by and.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clause {
+    /// What is looked at.
+    pub field: Field,
+    /// What must hold.
+    pub test: Test,
+}
+
+/// What a clause looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// `_id`
+    Id,
+    /// `_lastUpdated`
+    Updated,
+    /// A parameter of the table.
+    Parameter(u16),
+}
+
+/// What must hold of the field's values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Test {
+    /// At least one value matches at least one of these.
+    Any(Vec<Wanted>),
+    /// No value matches any of these; resources without a value match.
+    Not(Vec<Wanted>),
+    /// There is no value (true) or at least one (false).
+    Missing(bool),
+}
+
+/// One alternative of a clause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// A logical id.
+    Id(Box<str>),
+    /// A token; see [`System`].
+    Token {
+        /// What is asked of the system.
+        system: System,
+        /// The code, compared without case; absent for `system|`.
+        code: Option<Box<str>>,
+    },
+    /// Words beside a token, folded; matches from the start.
+    Text(Box<str>),
+    /// A string, folded, from the start.
+    Starts(Box<str>),
+    /// A string, folded, anywhere.
+    Contains(Box<str>),
+    /// A string to the letter.
+    Exact(Box<str>),
+    /// A reference to a resource of this server.
+    Reference {
+        /// The type, if the query names one.
+        kind: Option<Kind>,
+        /// The logical id.
+        id: Box<str>,
+    },
+    /// A reference or uri to the letter.
+    Uri(Box<str>),
+    /// A logical reference.
+    Logical {
+        /// What is asked of the namespace.
+        system: System,
+        /// The value.
+        value: Box<str>,
+    },
+    /// A span of time.
+    Date {
+        /// How it is compared.
+        prefix: Prefix,
+        /// The span of the query's text.
+        span: Span,
+    },
+}
+
+/// What a query asks of a token's system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum System {
+    /// `code`: any system or none.
+    Any,
+    /// `|code`: none.
+    None,
+    /// `system|code`: that one.
+    Is(Box<str>),
+}
+
+/// Comparison prefixes (FHIR R4, search, 3.1.1.4.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the standard's own two letters")]
+pub enum Prefix {
+    Eq,
+    Ne,
+    Gt,
+    Lt,
+    Ge,
+    Le,
+    Sa,
+    Eb,
+    Ap,
+}
+
+impl Clause {
+    /// True if the resource satisfies the clause.
+    #[must_use]
+    pub fn matches(&self, resource: &Extracted) -> bool {
+        match &self.test {
+            Test::Missing(missing) => self.is_missing(resource) == *missing,
+            Test::Any(wanted) => wanted.iter().any(|wanted| self.finds(wanted, resource)),
+            Test::Not(wanted) => !wanted.iter().any(|wanted| self.finds(wanted, resource)),
+        }
+    }
+
+    /// The parameter looked at; absent for `_id` and `_lastUpdated`.
+    #[must_use]
+    pub fn parameter(&self) -> Option<&'static Parameter> {
+        match self.field {
+            Field::Parameter(number) => parameter(number),
+            Field::Id | Field::Updated => None,
+        }
+    }
+
+    fn is_missing(&self, resource: &Extracted) -> bool {
+        match self.field {
+            Field::Id | Field::Updated => false,
+            Field::Parameter(number) => resource.values_of(number).next().is_none(),
+        }
+    }
+
+    fn finds(&self, wanted: &Wanted, resource: &Extracted) -> bool {
+        match self.field {
+            Field::Id => matches!(wanted, Wanted::Id(id) if **id == *resource.id),
+            Field::Updated => match wanted {
+                // Served as milliseconds, so compared as milliseconds.
+                Wanted::Date { prefix, span } => {
+                    let lo = resource.updated - resource.updated.rem_euclid(1_000);
+                    prefix.holds(*span, Span { lo, hi: lo + 1_000 })
+                }
+                _ => false,
+            },
+            Field::Parameter(number) => resource.values_of(number).any(|value| wanted.matches(value)),
+        }
+    }
+}
+
+impl Wanted {
+    /// True if a single value matches.
+    #[must_use]
+    pub fn matches(&self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Token { system, code }, Value::Token { system: has_system, code: has_code }) => {
+                system.matches(has_system.as_deref())
+                    && code.as_ref().is_none_or(|code| has_code.as_ref().is_some_and(|has| same_code(code, has)))
+            }
+            (Self::Text(text), Value::Text(has)) => has.starts_with(&**text),
+            (Self::Starts(text), Value::String { folded, .. }) => folded.starts_with(&**text),
+            (Self::Contains(text), Value::String { folded, .. }) => folded.contains(&**text),
+            (Self::Exact(text), Value::String { exact, .. }) => **exact == **text,
+            (Self::Reference { kind, id }, Value::Reference { base, kind: has_kind, id: has_id }) => {
+                base.is_empty() && kind.is_none_or(|kind| kind == *has_kind) && id == has_id
+            }
+            (Self::Uri(uri), Value::Uri(has)) => uri == has,
+            (Self::Uri(uri), Value::Reference { base, kind, id }) => {
+                !base.is_empty() && **uri == format!("{base}/{kind}/{id}")
+            }
+            (Self::Logical { system, value }, Value::Logical { system: has_system, value: has }) => {
+                system.matches(has_system.as_deref()) && value == has
+            }
+            (Self::Date { prefix, span }, Value::Date(has)) => prefix.holds(*span, *has),
+            _ => false,
+        }
+    }
+}
+
+impl System {
+    fn matches(&self, has: Option<&str>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::None => has.is_none(),
+            Self::Is(system) => has == Some(system),
+        }
+    }
+}
+
+/// Codes are compared without regard to case: most systems have no two codes that differ by case alone, and people
+/// type what they see.
+fn same_code(left: &str, right: &str) -> bool {
+    left.eq_ignore_ascii_case(right)
+}
+
+impl Prefix {
+    /// True if target `has` stands in that relation to the searched span.
+    #[must_use]
+    pub const fn holds(self, searched: Span, has: Span) -> bool {
+        match self {
+            Self::Eq => searched.contains(has),
+            Self::Ne => !searched.contains(has),
+            Self::Gt => has.hi > searched.hi,
+            Self::Lt => has.lo < searched.lo,
+            Self::Ge => has.hi > searched.hi || searched.contains(has),
+            Self::Le => has.lo < searched.lo || searched.contains(has),
+            Self::Sa => has.lo >= searched.hi,
+            Self::Eb => has.hi <= searched.lo,
+            // Widened when the query was read.
+            Self::Ap => searched.overlaps(has),
+        }
+    }
+}
+
+/// True if this server can search by a parameter of that form.
+#[must_use]
+pub const fn is_searchable(form: Form) -> bool {
+    matches!(form, Form::Token | Form::String | Form::Date | Form::Reference | Form::Uri)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,262 @@
+//! From the text of one query parameter to a [`Clause`]. Whatever cannot be honoured exactly is refused with words
+//! for the developer, never dropped.
+
+use jiff::Timestamp;
+
+use super::{Clause, Field, Prefix, System, Test, Wanted, is_searchable};
+use crate::fhir::dates::{self, Span};
+use crate::fhir::definitions::{Form, Kind, Parameter, Targets};
+use crate::fhir::extract::fold;
+use crate::fhir::reference::{self, Reference};
+
+/// Alternatives in one parameter.
+const MAX_ALTERNATIVES: usize = 100;
+/// Bytes of one alternative.
+const MAX_VALUE: usize = 1_024;
+
+/// Why a parameter was not understood, for whoever wrote the query.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such parameter for this type.
+    #[error("{kind} has no search parameter '{name}'{}", nearest.map(|n| format!("; did you mean '{n}'?")).unwrap_or_default())]
+    Unknown {
+        /// The type searched.
+        kind: Kind,
+        /// What was asked.
+        name: String,
+        /// A similar parameter that exists.
+        nearest: Option<&'static str>,
+    },
+    /// The parameter exists and cannot be searched here.
+    #[error("search by '{name}' (a {form:?} parameter) is not supported by this server")]
+    Form {
+        /// The parameter.
+        name: String,
+        /// Its form.
+        form: Form,
+    },
+    /// The modifier does not go with the parameter.
+    #[error("the modifier ':{modifier}' cannot be used with '{name}'")]
+    Modifier {
+        /// The parameter.
+        name: String,
+        /// What was asked.
+        modifier: String,
+    },
+    /// The value cannot be read.
+    #[error("the value of '{name}' is not {expected}")]
+    Value {
+        /// The parameter.
+        name: String,
+        /// What it should have been, with an example.
+        expected: &'static str,
+    },
+    /// Beyond a limit.
+    #[error("'{name}' has more than {limit} {what}")]
+    TooLong {
+        /// The parameter.
+        name: String,
+        /// The limit.
+        limit: usize,
+        /// Of what.
+        what: &'static str,
+    },
+}
+
+/// Reads `name[:modifier]` and its value for a search of `kind`. Nothing is returned for an empty value, which R4
+/// says to ignore. `base` is this server's address, so that absolute references to it are seen as local.
+///
+/// # Errors
+/// [`Refusal`] with words for the developer.
+pub fn clause(kind: Kind, key: &str, value: &str, now: Timestamp, base: &str) -> Result<Option<Clause>, Refusal> {
+    let (name, modifier) = key.split_once(':').map_or((key, None), |(name, modifier)| (name, Some(modifier)));
+    if value.is_empty() {
+        return Ok(None);
+    }
+    let (field, form, targets) = match name {
+        "_id" => (Field::Id, Form::Token, Targets::These(&[])),
+        "_lastUpdated" => (Field::Updated, Form::Date, Targets::These(&[])),
+        _ => {
+            let (number, found) = kind.parameter(name).ok_or_else(|| unknown(kind, name))?;
+            (Field::Parameter(number), found.form, found.targets)
+        }
+    };
+    if !is_searchable(form) {
+        return Err(Refusal::Form { name: name.to_owned(), form });
+    }
+    let read = Reader { name, field, form, targets, modifier, now, base };
+    read.test(value).map(|test| Some(Clause { field, test }))
+}
+
+fn unknown(kind: Kind, name: &str) -> Refusal {
+    let nearest = kind
+        .parameters()
+        .map(|(_, parameter): (u16, &Parameter)| (strsim::damerau_levenshtein(parameter.code, name), parameter.code))
+        .min()
+        .filter(|(distance, _)| *distance <= 3)
+        .map(|(_, code)| code);
+    Refusal::Unknown { kind, name: name.chars().take(64).collect(), nearest }
+}
+
+struct Reader<'q> {
+    name: &'q str,
+    field: Field,
+    form: Form,
+    targets: Targets,
+    modifier: Option<&'q str>,
+    now: Timestamp,
+    base: &'q str,
+}
+
+impl Reader<'_> {
+    fn test(&self, value: &str) -> Result<Test, Refusal> {
+        if self.modifier == Some("missing") && self.field != Field::Id && self.field != Field::Updated {
+            return match value {
+                "true" => Ok(Test::Missing(true)),
+                "false" => Ok(Test::Missing(false)),
+                _ => Err(self.wrong("'true' or 'false'")),
+            };
+        }
+        let parts = split(value, ',');
+        if parts.len() > MAX_ALTERNATIVES {
+            return Err(self.too_long(MAX_ALTERNATIVES, "alternatives"));
+        }
+        let mut wanted = Vec::with_capacity(parts.len());
+        for part in parts.iter().filter(|part| !part.is_empty()) {
+            if part.len() > MAX_VALUE {
+                return Err(self.too_long(MAX_VALUE, "bytes in one value"));
+            }
+            wanted.push(self.wanted(part)?);
+        }
+        Ok(if self.modifier == Some("not") { Test::Not(wanted) } else { Test::Any(wanted) })
+    }
+
+    fn wanted(&self, part: &str) -> Result<Wanted, Refusal> {
+        match (self.form, self.modifier) {
+            _ if self.field == Field::Id => {
+                if self.modifier.is_some() {
+                    return Err(self.no_modifier());
+                }
+                // `Patient/1` is forgiven: clients pass what they read in a reference.
+                let text = unescape(part);
+                let id = text.rsplit('/').next().unwrap_or_default();
+                Ok(Wanted::Id(id.into()))
+            }
+            (Form::Token, None | Some("not")) => Ok(token(part)),
+            (Form::Token, Some("text")) => Ok(Wanted::Text(fold(&unescape(part)).into())),
+            (Form::String, None) => Ok(Wanted::Starts(fold(&unescape(part)).into())),
+            (Form::String, Some("contains")) => Ok(Wanted::Contains(fold(&unescape(part)).into())),
+            (Form::String, Some("exact")) => Ok(Wanted::Exact(unescape(part).into())),
+            (Form::Uri, None) => Ok(Wanted::Uri(unescape(part).into())),
+            (Form::Date, None) => self.date(part),
+            (Form::Reference, None) => self.reference(part, None),
+            (Form::Reference, Some("identifier")) => match token(part) {
+                Wanted::Token { system, code: Some(value) } => Ok(Wanted::Logical { system, value }),
+                _ => Err(self.wrong("an identifier such as 'http://example.org/ids|123'")),
+            },
+            (Form::Reference, Some(name)) => {
+                let kind = Kind::parse(name).filter(|kind| self.may_point_to(*kind));
+                kind.map_or_else(|| Err(self.no_modifier()), |kind| self.reference(part, Some(kind)))
+            }
+            _ => Err(self.no_modifier()),
+        }
+    }
+
+    fn may_point_to(&self, kind: Kind) -> bool {
+        match self.targets {
+            Targets::Any => true,
+            Targets::These(kinds) => kinds.contains(&kind),
+        }
+    }
+
+    fn reference(&self, part: &str, named: Option<Kind>) -> Result<Wanted, Refusal> {
+        let text = unescape(part);
+        match reference::parse(&text) {
+            Reference::Resource { base, kind, id, .. }
+                if (base.is_empty() || base == self.base) && named.is_none_or(|named| named == kind) =>
+            {
+                Ok(Wanted::Reference { kind: Some(kind), id: id.into() })
+            }
+            Reference::Resource { .. } => Ok(Wanted::Uri(text.into())),
+            Reference::Other(id) if reference::is_id(id) => Ok(Wanted::Reference { kind: named, id: id.into() }),
+            Reference::Other(address) if address.contains(':') => Ok(Wanted::Uri(text.into())),
+            Reference::Contained(_) | Reference::Other(_) => {
+                Err(self.wrong("a reference such as 'Patient/123' or '123'"))
+            }
+        }
+    }
+
+    fn date(&self, part: &str) -> Result<Wanted, Refusal> {
+        let (prefix, text) = split_prefix(part);
+        let expected = "a date such as '2026-03-01' or 'ge2026-03' (prefixes: eq ne gt lt ge le sa eb ap)";
+        let mut span = dates::parse(text).ok_or_else(|| self.wrong(expected))?;
+        if prefix == Prefix::Ap {
+            let now = self.now.as_microsecond();
+            let middle = span.lo.midpoint(span.hi);
+            // A tenth of the distance from now (FHIR R4, search, 3.1.1.4.6).
+            let slack = now.abs_diff(middle).div_euclid(10) as i64;
+            span = Span { lo: span.lo.saturating_sub(slack), hi: span.hi.saturating_add(slack) };
+        }
+        Ok(Wanted::Date { prefix, span })
+    }
+
+    fn wrong(&self, expected: &'static str) -> Refusal {
+        Refusal::Value { name: self.name.to_owned(), expected }
+    }
+
+    fn too_long(&self, limit: usize, what: &'static str) -> Refusal {
+        Refusal::TooLong { name: self.name.to_owned(), limit, what }
+    }
+
+    fn no_modifier(&self) -> Refusal {
+        let modifier = self.modifier.unwrap_or_default().chars().take(64).collect();
+        Refusal::Modifier { name: self.name.to_owned(), modifier }
+    }
+}
+
+fn split_prefix(text: &str) -> (Prefix, &str) {
+    let prefix = match text.get(..2) {
+        Some("eq") => Prefix::Eq,
+        Some("ne") => Prefix::Ne,
+        Some("gt") => Prefix::Gt,
+        Some("lt") => Prefix::Lt,
+        Some("ge") => Prefix::Ge,
+        Some("le") => Prefix::Le,
+        Some("sa") => Prefix::Sa,
+        Some("eb") => Prefix::Eb,
+        Some("ap") => Prefix::Ap,
+        _ => return (Prefix::Eq, text),
+    };
+    (prefix, text.get(2..).unwrap_or_default())
+}
+
+fn token(part: &str) -> Wanted {
+    let parts = split(part, '|');
+    match parts.as_slice() {
+        [system, code] => Wanted::Token {
+            system: if system.is_empty() { System::None } else { System::Is(unescape(system).into()) },
+            code: (!code.is_empty()).then(|| unescape(code).into()),
+        },
+        _ => Wanted::Token { system: System::Any, code: Some(unescape(part).into()) },
+    }
+}
+
+/// Splits at a separator that is not escaped by a backslash.
+fn split(text: &str, separator: char) -> Vec<&str> {
+    let mut escaped = false;
+    text.split(|c| {
+        let here = c == separator && !escaped;
+        escaped = c == '\\' && !escaped;
+        here
+    })
+    .collect()
+}
+
+fn unescape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        out.push(if c == '\\' { chars.next().unwrap_or('\\') } else { c });
+    }
+    out
+}

@@ -1,0 +1,16 @@
+//! FHIR R4 as a language: JSON, dates, references, definitions, search-parameter extraction, filters, outcomes and
+//! bundles. Pure: bytes and values in, bytes and values out; no file, no clock, no network.
+
+pub mod bundle;
+pub mod dates;
+pub mod definitions;
+mod extract;
+pub mod filter;
+pub mod json;
+pub mod outcome;
+mod prepare;
+pub mod reference;
+
+pub use definitions::{Form, Kind};
+pub use extract::{Audience, Extracted, Value, extract, fold};
+pub use prepare::{Issue, Prepared, kind_of, prepare, prepare_node};

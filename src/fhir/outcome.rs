@@ -1,0 +1,37 @@
+//! OperationOutcome: the one form of error on the FHIR bases.
+
+use super::json::write_string;
+
+/// One issue of an OperationOutcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem<'a> {
+    /// `error`, `warning` or `information`.
+    pub severity: &'static str,
+    /// A code of the issue-type value set.
+    pub code: &'static str,
+    /// What happened and what to do, for a developer; no PHI.
+    pub text: &'a str,
+    /// The element or parameter at fault, as FHIRPath.
+    pub expression: Option<&'a str>,
+}
+
+impl Problem<'_> {
+    /// The OperationOutcome with this one issue.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut out = br#"{"resourceType":"OperationOutcome","issue":[{"severity":""#.to_vec();
+        out.extend_from_slice(self.severity.as_bytes());
+        out.extend_from_slice(b"\",\"code\":\"");
+        out.extend_from_slice(self.code.as_bytes());
+        out.extend_from_slice(b"\",\"details\":{\"text\":");
+        write_string(self.text, &mut out);
+        out.push(b'}');
+        if let Some(expression) = self.expression {
+            out.extend_from_slice(b",\"expression\":[");
+            write_string(expression, &mut out);
+            out.push(b']');
+        }
+        out.extend_from_slice(b"}]}");
+        out
+    }
+}

@@ -1,0 +1,239 @@
+//! From the bytes of a resource to what the store keeps: checked, normalised, extracted.
+//!
+//! The stored text is the resource without white space, `resourceType`, `id` and `meta` first, everything else in the
+//! order it came, numbers to the letter. `meta.versionId` and `meta.lastUpdated` belong to the server and are put in
+//! when the version is known, at a place that is remembered here.
+
+use jiff::Timestamp;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::definitions::Kind;
+use super::extract::{Extracted, extract};
+use super::json::{self, JsonError, Node};
+use super::reference::is_id;
+
+/// A resource that is ready to be stored.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// Type.
+    pub kind: Kind,
+    /// Logical id.
+    pub id: String,
+    /// 128 bits over the text; equal content, equal hash.
+    pub hash: u128,
+    /// Search values; the store adds the time.
+    pub extracted: Extracted,
+    text: Vec<u8>,
+    /// Where version and time go.
+    meta_at: usize,
+    /// Whether anything else is in `meta`.
+    meta_rest: bool,
+}
+
+/// Why bytes are not a resource we can keep.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Issue {
+    /// Not JSON.
+    #[error("not valid JSON: {0}")]
+    Json(#[from] JsonError),
+    /// Not an object with a `resourceType` of R4.
+    #[error("'{0}' is not a resource type of FHIR R4")]
+    Type(String),
+    /// No `resourceType` at all.
+    #[error("there is no 'resourceType': this is not a FHIR resource")]
+    NoType,
+    /// The id is missing or malformed.
+    #[error("the id must be 1 to 64 letters, digits, '-' or '.'")]
+    Id,
+    /// Something that FHIR's JSON does not allow.
+    #[error("{path}: {reason}")]
+    Element {
+        /// Where, as a FHIRPath.
+        path: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
+}
+
+impl Issue {
+    /// The element at fault as a FHIRPath, where there is one.
+    #[must_use]
+    pub fn expression(&self) -> Option<&str> {
+        match self {
+            Self::Element { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+}
+
+/// Reads a resource that brings its own id.
+///
+/// # Errors
+/// The first [`Issue`] found.
+pub fn prepare(bytes: &[u8]) -> Result<Prepared, Issue> {
+    let node = json::parse(bytes)?;
+    let id = node.text_of("id").unwrap_or_default().to_owned();
+    prepare_node(&node, &id)
+}
+
+/// Prepares a parsed resource under the given id; an id in the resource is replaced.
+///
+/// # Errors
+/// The first [`Issue`] found.
+pub fn prepare_node(node: &Node<'_>, id: &str) -> Result<Prepared, Issue> {
+    let kind = kind_of(node)?;
+    if !is_id(id) {
+        return Err(Issue::Id);
+    }
+    check(node, kind.name())?;
+    let mut text = Vec::with_capacity(2_048);
+    text.extend_from_slice(b"{\"resourceType\":\"");
+    text.extend_from_slice(kind.name().as_bytes());
+    text.extend_from_slice(b"\",\"id\":\"");
+    text.extend_from_slice(id.as_bytes());
+    text.extend_from_slice(b"\",\"meta\":{");
+    let meta_at = text.len();
+    let mut meta_rest = false;
+    for (name, value) in node.get("meta").map(Node::members).unwrap_or_default() {
+        if name != "versionId" && name != "lastUpdated" {
+            member(&mut text, !meta_rest, name, value);
+            meta_rest = true;
+        }
+    }
+    text.push(b'}');
+    for (name, value) in node.members() {
+        if !matches!(&**name, "resourceType" | "id" | "meta") {
+            member(&mut text, false, name, value);
+        }
+    }
+    text.push(b'}');
+    let mut hasher = Xxh3::new();
+    hasher.update(&text);
+    let hash = hasher.digest128();
+    Ok(Prepared { kind, id: id.to_owned(), hash, extracted: extract(kind, id, node), text, meta_at, meta_rest })
+}
+
+/// The type of a parsed resource.
+///
+/// # Errors
+/// [`Issue::NoType`] or [`Issue::Type`].
+pub fn kind_of(node: &Node<'_>) -> Result<Kind, Issue> {
+    let name = node.text_of("resourceType").ok_or(Issue::NoType)?;
+    Kind::parse(name).ok_or_else(|| Issue::Type(name.chars().take(64).collect()))
+}
+
+impl Prepared {
+    /// The text to store and serve for a version.
+    #[must_use]
+    pub fn render(&self, version: u32, updated: Timestamp) -> Vec<u8> {
+        let meta = format!("\"versionId\":\"{version}\",\"lastUpdated\":\"{updated:.3}\"");
+        let (before, after) = self.text.split_at_checked(self.meta_at).unwrap_or((&self.text, &[]));
+        let mut out = Vec::with_capacity(self.text.len() + meta.len() + 1);
+        out.extend_from_slice(before);
+        out.extend_from_slice(meta.as_bytes());
+        if self.meta_rest {
+            out.push(b',');
+        }
+        out.extend_from_slice(after);
+        out
+    }
+}
+
+fn member(out: &mut Vec<u8>, first: bool, name: &str, value: &Node<'_>) {
+    if !first {
+        out.push(b',');
+    }
+    json::write_string(name, out);
+    out.push(b':');
+    value.write(out);
+}
+
+/// The rules of FHIR's JSON (R4, section 2.6.2) that hold for every type: no null but as a place holder in an array
+/// of primitives, nothing empty.
+fn check(node: &Node<'_>, path: &str) -> Result<(), Issue> {
+    let bad = |path: String, reason| Err(Issue::Element { path, reason });
+    for (name, value) in node.members() {
+        let here = || format!("{path}.{name}");
+        match value {
+            Node::Null => return bad(here(), "a value is null; leave the element out instead"),
+            Node::String(text) if text.is_empty() => {
+                return bad(here(), "a string is empty; leave the element out instead");
+            }
+            Node::Object(members) if members.is_empty() => {
+                return bad(here(), "an object is empty; leave the element out instead");
+            }
+            Node::Array(items) if items.is_empty() => {
+                return bad(here(), "an array is empty; leave the element out instead");
+            }
+            Node::Array(items) => {
+                for (at, item) in items.iter().enumerate() {
+                    match item {
+                        Node::Object(_) => check(item, &format!("{path}.{name}[{at}]"))?,
+                        Node::Array(_) => return bad(here(), "an array in an array"),
+                        _ => {}
+                    }
+                }
+            }
+            Node::Object(_) => check(value, &here())?,
+            Node::Bool(_) | Node::Number(_) | Node::String(_) => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENT: &str = r#"{ "id": "p1", "resourceType": "Patient",
+        "meta": {"versionId": "9", "lastUpdated": "2020-01-01T00:00:00Z", "profile": ["http://x/p"]},
+        "multipleBirthInteger": 2, "extension": [{"url": "u", "valueDecimal": 1.00}] }"#;
+
+    #[test]
+    fn version_and_time_are_the_servers() {
+        let prepared = prepare(PATIENT.as_bytes()).unwrap();
+        let text = prepared.render(3, Timestamp::from_millisecond(1_700_000_000_123).unwrap());
+        assert_eq!(
+            String::from_utf8(text).unwrap(),
+            r#"{"resourceType":"Patient","id":"p1","meta":{"versionId":"3","lastUpdated":"2023-11-14T22:13:20.123Z","profile":["http://x/p"]},"multipleBirthInteger":2,"extension":[{"url":"u","valueDecimal":1.00}]}"#
+        );
+    }
+
+    #[test]
+    fn the_hash_ignores_version_and_time_only() {
+        let one = prepare(PATIENT.as_bytes()).unwrap();
+        let other = prepare(PATIENT.replace("\"9\"", "\"10\"").as_bytes()).unwrap();
+        let changed = prepare(PATIENT.replace("1.00", "1.0").as_bytes()).unwrap();
+        assert_eq!(one.hash, other.hash);
+        assert_ne!(one.hash, changed.hash);
+    }
+
+    #[test]
+    fn a_resource_without_meta_gets_one() {
+        let prepared = prepare(br#"{"resourceType":"Patient","id":"p"}"#).unwrap();
+        let text = String::from_utf8(prepared.render(1, Timestamp::UNIX_EPOCH)).unwrap();
+        assert_eq!(
+            text,
+            r#"{"resourceType":"Patient","id":"p","meta":{"versionId":"1","lastUpdated":"1970-01-01T00:00:00.000Z"}}"#
+        );
+    }
+
+    #[test]
+    fn names_what_is_wrong_and_where() {
+        for (text, words) in [
+            (r#"{"id":"x"}"#, "there is no 'resourceType': this is not a FHIR resource"),
+            (r#"{"resourceType":"Cat","id":"x"}"#, "'Cat' is not a resource type of FHIR R4"),
+            (r#"{"resourceType":"Patient","id":"a b"}"#, "the id must be 1 to 64 letters, digits, '-' or '.'"),
+            (
+                r#"{"resourceType":"Patient","id":"x","name":[{"family":null}]}"#,
+                "Patient.name[0].family: a value is null; leave the element out instead",
+            ),
+            (
+                r#"{"resourceType":"Patient","id":"x","name":[]}"#,
+                "Patient.name: an array is empty; leave the element out instead",
+            ),
+        ] {
+            assert_eq!(prepare(text.as_bytes()).unwrap_err().to_string(), words);
+        }
+    }
+}

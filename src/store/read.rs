@@ -1,0 +1,234 @@
+//! Reading resources, through a View and in no other way. The record's header decides; only what passes is unpacked.
+
+use std::ops::Bound;
+
+use bytes::Bytes;
+
+use super::error::Error;
+use super::record::Header;
+use super::resources::compartment_key;
+use super::snapshot::{Rows, Snapshot};
+use super::tables::{self, id_key, read_u64};
+use crate::access::{Base, Operation, Permit, Reach, View};
+use crate::fhir::{self, Kind};
+
+/// A version of a resource, ready to be sent.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The resource's number.
+    pub rid: u64,
+    /// Type.
+    pub kind: Kind,
+    /// Logical id.
+    pub id: String,
+    /// Version.
+    pub version: u32,
+    /// When it became current, in microseconds since 1970.
+    pub updated: i64,
+    /// True for a tombstone; its body is empty.
+    pub deleted: bool,
+    /// The JSON text.
+    pub body: Bytes,
+}
+
+/// The answer to a read.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// It is there.
+    Here(Stored),
+    /// It was there, and the caller may know that.
+    Gone,
+    /// It is not there, or not the caller's: one answer for both.
+    Nothing,
+}
+
+/// Reads several resources with the tables and the View's patients looked up once.
+pub struct Reader<'s> {
+    snapshot: &'s Snapshot,
+    view: &'s View,
+    operation: Operation,
+    current: Option<Rows>,
+    /// Numbers of the View's patients; empty unless it is limited to patients.
+    patients: Vec<u64>,
+    /// What the View lets through, for the type looked at last: nearly every call asks for the same one.
+    permit: std::cell::RefCell<Option<(Kind, Option<Permit>)>>,
+}
+
+impl Snapshot {
+    /// A reader for many resources under one View.
+    pub fn reader<'s>(&'s self, view: &'s View, operation: Operation) -> Result<Reader<'s>, Error> {
+        let mut patients = Vec::new();
+        if let Reach::Patients(ids) = view.reach() {
+            let rows = self.table(tables::IDS)?;
+            for id in ids {
+                patients.extend(lookup(rows.as_ref(), Kind::PATIENT, id)?);
+            }
+        }
+        let current = self.table(tables::CURRENT)?;
+        Ok(Reader { snapshot: self, view, operation, current, patients, permit: std::cell::RefCell::default() })
+    }
+
+    /// The current version of a resource.
+    pub fn read(&self, view: &View, kind: Kind, id: &str) -> Result<Found, Error> {
+        let Some(rid) = self.rid(kind, id)? else { return Ok(Found::Nothing) };
+        Ok(match self.reader(view, Operation::Read)?.get(rid)? {
+            Some(stored) if stored.deleted => Found::Gone,
+            Some(stored) => Found::Here(stored),
+            None => Found::Nothing,
+        })
+    }
+
+    /// One version of a resource. The current version must be visible too: what was since labelled sensitive or moved
+    /// to another member is not to be had through its past.
+    pub fn read_version(&self, view: &View, kind: Kind, id: &str, version: u32) -> Result<Found, Error> {
+        let Some(rid) = self.rid(kind, id)? else { return Ok(Found::Nothing) };
+        let reader = self.reader(view, Operation::Read)?;
+        let Some(current) = reader.get(rid)? else { return Ok(Found::Nothing) };
+        let found = if current.version == version { Some(current) } else { reader.past(rid, version)? };
+        Ok(match found {
+            Some(stored) if stored.deleted => Found::Gone,
+            Some(stored) => Found::Here(stored),
+            None => Found::Nothing,
+        })
+    }
+
+    /// The versions of a resource, newest first, at most `limit`; empty if there is none for this caller.
+    pub fn history(&self, view: &View, kind: Kind, id: &str, limit: usize) -> Result<Vec<Stored>, Error> {
+        let Some(rid) = self.rid(kind, id)? else { return Ok(Vec::new()) };
+        let reader = self.reader(view, Operation::Read)?;
+        let Some(current) = reader.get(rid)? else { return Ok(Vec::new()) };
+        let mut versions = vec![current];
+        if let Some(rows) = self.table(tables::HISTORY)? {
+            let (from, to) = (rid.to_be_bytes(), rid.saturating_add(1).to_be_bytes());
+            for row in rows.range::<&[u8]>(from.as_slice()..to.as_slice())?.rev().take(limit.saturating_sub(1)) {
+                versions.extend(reader.admit(rid, row?.1.value())?);
+            }
+        }
+        Ok(versions)
+    }
+
+    /// The number of a resource, if it was ever seen.
+    pub fn rid(&self, kind: Kind, id: &str) -> Result<Option<u64>, Error> {
+        lookup(self.table(tables::IDS)?.as_ref(), kind, id)
+    }
+
+    /// Number of the newest change.
+    pub fn last_seq(&self) -> Result<u64, Error> {
+        Ok(self.get(tables::META, tables::META_SEQ)?.as_deref().and_then(read_u64).unwrap_or(0))
+    }
+
+    /// The resources that changed after `seq`, at most `limit` changes: the new seq to go on from, and the numbers.
+    pub fn changed_since(&self, seq: u64, limit: usize) -> Result<(u64, Vec<u64>), Error> {
+        let Some(rows) = self.table(tables::CHANGES)? else { return Ok((seq, Vec::new())) };
+        let mut last = seq;
+        let mut rids = Vec::new();
+        let from = seq.saturating_add(1).to_be_bytes();
+        for row in rows.range::<&[u8]>((Bound::Included(from.as_slice()), Bound::Unbounded))?.take(limit) {
+            let (key, value) = row?;
+            last = read_u64(key.value()).unwrap_or(last);
+            rids.extend(read_u64(value.value()));
+        }
+        Ok((last, rids))
+    }
+
+    /// Numbers of current resources of a type in a patient's compartment, in order, after `after`.
+    ///
+    /// Numbers say nothing by themselves; to read them needs a View.
+    pub fn compartment(&self, patient: u64, kind: Kind, after: u64, limit: usize) -> Result<Vec<u64>, Error> {
+        let Some(rows) = self.table(tables::COMPARTMENT)? else { return Ok(Vec::new()) };
+        let from = compartment_key(patient, kind, after.saturating_add(1));
+        let to = compartment_key(patient, kind, u64::MAX);
+        let mut rids = Vec::new();
+        for row in rows.range::<&[u8]>(from.as_slice()..=to.as_slice())?.take(limit) {
+            rids.extend(row?.0.value().last_chunk().map(|chunk| u64::from_be_bytes(*chunk)));
+        }
+        Ok(rids)
+    }
+}
+
+impl Reader<'_> {
+    /// The current version of a resource, tombstones included; nothing if the View does not show it.
+    pub fn get(&self, rid: u64) -> Result<Option<Stored>, Error> {
+        let Some(rows) = &self.current else { return Ok(None) };
+        match rows.get(rid.to_be_bytes().as_slice())? {
+            Some(record) => self.admit(rid, record.value()),
+            None => Ok(None),
+        }
+    }
+
+    /// Numbers of the View's patients that exist.
+    #[must_use]
+    pub fn patients(&self) -> &[u64] {
+        &self.patients
+    }
+
+    fn past(&self, rid: u64, version: u32) -> Result<Option<Stored>, Error> {
+        let Some(rows) = self.snapshot.table(tables::HISTORY)? else { return Ok(None) };
+        let mut key = rid.to_be_bytes().to_vec();
+        key.extend_from_slice(&version.to_be_bytes());
+        match rows.get(key.as_slice())? {
+            Some(record) => self.admit(rid, record.value()),
+            None => Ok(None),
+        }
+    }
+
+    fn admit(&self, rid: u64, record: &[u8]) -> Result<Option<Stored>, Error> {
+        let (header, packed) = Header::read(record)?;
+        let Some(only) = self.passes(&header) else { return Ok(None) };
+        let mut body = Vec::new();
+        if !header.deleted {
+            self.snapshot.dictionaries.decompress(packed, &mut body)?;
+            if !only.is_empty() && !satisfies(&body, &only)? {
+                return Ok(None);
+            }
+        } else if !only.is_empty() {
+            // A tombstone has no content that could satisfy a condition.
+            return Ok(None);
+        }
+        let Header { kind, id, version, updated, deleted, .. } = header;
+        Ok(Some(Stored { rid, kind, id, version, updated, deleted, body: body.into() }))
+    }
+
+    /// Whether the View shows a resource with that header; if so, the conditions its content must satisfy.
+    fn passes(&self, header: &Header) -> Option<Vec<Vec<fhir::filter::Clause>>> {
+        let permit = self.permit_for(header.kind)?;
+        let within = match self.view.reach() {
+            Reach::Everything => true,
+            Reach::Public(Base::Directory) => header.audience.directory,
+            Reach::Public(Base::Formulary) => header.audience.formulary,
+            Reach::Public(Base::Fhir) => false,
+            Reach::Patients(_) => {
+                !header.kind.is_personal() || header.patients.iter().any(|rid| self.patients.contains(rid))
+            }
+        };
+        if !within || self.view.withheld().overlaps(header.categories) {
+            return None;
+        }
+        Some(match permit {
+            Permit::All => Vec::new(),
+            Permit::Only(only) => only,
+        })
+    }
+
+    fn permit_for(&self, kind: Kind) -> Option<Permit> {
+        let mut last = self.permit.borrow_mut();
+        match &*last {
+            Some((known, permit)) if *known == kind => permit.clone(),
+            _ => {
+                let permit = self.view.permit(kind, self.operation);
+                *last = Some((kind, permit.clone()));
+                permit
+            }
+        }
+    }
+}
+
+fn satisfies(body: &[u8], only: &[Vec<fhir::filter::Clause>]) -> Result<bool, Error> {
+    let prepared = fhir::prepare(body).map_err(|_| Error::Corrupted("a stored resource".into()))?;
+    Ok(only.iter().any(|clauses| clauses.iter().all(|clause| clause.matches(&prepared.extracted))))
+}
+
+fn lookup(rows: Option<&Rows>, kind: Kind, id: &str) -> Result<Option<u64>, Error> {
+    let Some(rows) = rows else { return Ok(None) };
+    Ok(rows.get(id_key(kind.name(), id).as_slice())?.and_then(|value| read_u64(value.value())))
+}

@@ -1,0 +1,190 @@
+//! Writing resources: one closure of the writer turns a prepared resource into records, compartment entries and a
+//! change. Writing what is already there changes nothing.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::error::Error;
+use super::record::{Header, MAX_PATIENTS};
+use super::tables::{self, id_key, read_u64};
+use super::txn::{Change, ChangeKind, Txn};
+use crate::access::Categories;
+use crate::fhir::{Audience, Kind, Prepared};
+
+/// What a write did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The resource is new, or was deleted and is back.
+    Created,
+    /// It has a new version.
+    Updated,
+    /// It was already so.
+    Unchanged,
+}
+
+/// The answer to a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// What happened.
+    pub outcome: Outcome,
+    /// The version now current.
+    pub version: u32,
+    /// When it became so, as served in `meta.lastUpdated`.
+    pub updated: Timestamp,
+}
+
+impl Txn<'_> {
+    /// Stores a resource as its next version, unless its content is already current.
+    ///
+    /// `expected` is the version the caller saw (`If-Match`); [`Error::VersionConflict`] if another is current.
+    pub fn put_resource(
+        &mut self,
+        prepared: &Prepared,
+        now: Timestamp,
+        expected: Option<u32>,
+    ) -> Result<Written, Error> {
+        let rid = self.rid_of(prepared.kind, &prepared.id)?;
+        let old = self.get(tables::CURRENT, &rid.to_be_bytes())?;
+        let old = old.as_deref().map(|record| Ok::<_, Error>((Header::read(record)?.0, record))).transpose()?;
+        let old_version = old.as_ref().map_or(0, |(header, _)| header.version);
+        if expected.is_some_and(|expected| expected != old_version) {
+            return Err(Error::VersionConflict);
+        }
+        if let Some((header, _)) = &old
+            && !header.deleted
+            && header.hash == prepared.hash
+        {
+            let updated = Timestamp::from_microsecond(header.updated).unwrap_or(now);
+            return Ok(Written { outcome: Outcome::Unchanged, version: header.version, updated });
+        }
+        let mut extracted = prepared.extracted.clone();
+        extracted.updated = now.as_microsecond();
+        let header = Header {
+            deleted: false,
+            audience: extracted.audience,
+            kind: prepared.kind,
+            version: old_version + 1,
+            updated: extracted.updated,
+            hash: prepared.hash,
+            categories: Categories::of(&extracted),
+            id: prepared.id.clone(),
+            patients: self.patient_rids(&extracted.patients, rid, prepared)?,
+        };
+        let body = prepared.render(header.version, now);
+        let mut record = Vec::with_capacity(body.len() / 4 + 128);
+        header.write(&mut record);
+        if let Some((id, dictionary)) = self.codec.compress(prepared.kind, &body, &mut record) {
+            let mut value = prepared.kind.number().to_be_bytes().to_vec();
+            value.extend_from_slice(&dictionary);
+            self.put(tables::DICTIONARIES, &id.to_be_bytes(), value)?;
+        }
+        let created = old.as_ref().is_none_or(|(header, _)| header.deleted);
+        let kind = if old.is_none() { ChangeKind::Created } else { ChangeKind::Updated };
+        self.replace(rid, old, &header, record)?;
+        self.change(rid, header.version, kind, Some(Arc::new(extracted)))?;
+        let outcome = if created { Outcome::Created } else { Outcome::Updated };
+        Ok(Written { outcome, version: header.version, updated: now })
+    }
+
+    /// Leaves a tombstone. Returns its version, or nothing if there is nothing to delete.
+    pub fn delete_resource(&mut self, kind: Kind, id: &str, now: Timestamp) -> Result<Option<u32>, Error> {
+        let Some(rid) = self.get(tables::IDS, &id_key(kind.name(), id))?.as_deref().and_then(read_u64) else {
+            return Ok(None);
+        };
+        let Some(old) = self.get(tables::CURRENT, &rid.to_be_bytes())? else { return Ok(None) };
+        let (before, _) = Header::read(&old)?;
+        if before.deleted {
+            return Ok(None);
+        }
+        let header = Header {
+            deleted: true,
+            version: before.version + 1,
+            updated: now.as_microsecond(),
+            hash: 0,
+            // Whose it was and where it was public decides who may learn that it is gone.
+            ..before.clone()
+        };
+        let mut record = Vec::with_capacity(128);
+        header.write(&mut record);
+        self.replace(rid, Some((before, &old)), &header, record)?;
+        self.change(rid, header.version, ChangeKind::Deleted, None)?;
+        Ok(Some(header.version))
+    }
+
+    /// The resource's number; a new one if it was never seen.
+    fn rid_of(&mut self, kind: Kind, id: &str) -> Result<u64, Error> {
+        let key = id_key(kind.name(), id);
+        if let Some(rid) = self.get(tables::IDS, &key)?.as_deref().and_then(read_u64) {
+            return Ok(rid);
+        }
+        self.rid += 1;
+        let rid = self.rid;
+        self.put(tables::IDS, &key, rid.to_be_bytes())?;
+        Ok(rid)
+    }
+
+    fn patient_rids(&mut self, patients: &[Box<str>], own: u64, prepared: &Prepared) -> Result<Vec<u64>, Error> {
+        if prepared.kind == Kind::PATIENT {
+            return Ok(vec![own]);
+        }
+        if patients.len() > MAX_PATIENTS {
+            return Ok(Vec::new());
+        }
+        patients.iter().map(|id| self.rid_of(Kind::PATIENT, id)).collect()
+    }
+
+    /// Moves the old version to history, sets the new one, and keeps the compartments in step.
+    fn replace(
+        &mut self,
+        rid: u64,
+        old: Option<(Header, &[u8])>,
+        header: &Header,
+        record: Vec<u8>,
+    ) -> Result<(), Error> {
+        if let Some((before, bytes)) = old {
+            let mut key = rid.to_be_bytes().to_vec();
+            key.extend_from_slice(&before.version.to_be_bytes());
+            self.put(tables::HISTORY, &key, bytes)?;
+            for patient in before.patients.iter().filter(|p| header.deleted || !header.patients.contains(p)) {
+                self.delete(tables::COMPARTMENT, &compartment_key(*patient, before.kind, rid))?;
+            }
+        }
+        if !header.deleted {
+            for patient in &header.patients {
+                self.put(tables::COMPARTMENT, &compartment_key(*patient, header.kind, rid), Vec::new())?;
+            }
+        }
+        self.put(tables::CURRENT, &rid.to_be_bytes(), record)
+    }
+
+    fn change(
+        &mut self,
+        rid: u64,
+        version: u32,
+        kind: ChangeKind,
+        extracted: Option<Arc<crate::fhir::Extracted>>,
+    ) -> Result<(), Error> {
+        self.seq += 1;
+        let mut value = rid.to_be_bytes().to_vec();
+        value.extend_from_slice(&version.to_be_bytes());
+        value.push(kind as u8);
+        self.put(tables::CHANGES, &self.seq.to_be_bytes(), value)?;
+        self.changes.push(Change { seq: self.seq, rid, kind, extracted });
+        Ok(())
+    }
+}
+
+/// The key of an entry in `compartment`.
+pub(super) fn compartment_key(patient: u64, kind: Kind, rid: u64) -> Vec<u8> {
+    let mut key = Vec::with_capacity(18);
+    key.extend_from_slice(&patient.to_be_bytes());
+    key.extend_from_slice(&kind.number().to_be_bytes());
+    key.extend_from_slice(&rid.to_be_bytes());
+    key
+}
+
+impl Audience {
+    /// No base at all.
+    pub const NONE: Self = Self { directory: false, formulary: false };
+}

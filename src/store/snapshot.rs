@@ -1,0 +1,83 @@
+//! A consistent view of the committed file.
+
+use std::ops::Bound;
+
+use redb::{ReadOnlyTable, ReadTransaction};
+use serde::de::DeserializeOwned;
+
+use super::codec::Dictionaries;
+use super::error::Error;
+use super::tables::{self, Table};
+use super::txn::decode;
+
+pub(super) type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
+/// Reads at one point in time. The ledger half is open to the rooms above; resources need a View (`read.rs`).
+pub struct Snapshot {
+    transaction: ReadTransaction,
+    pub(super) dictionaries: Dictionaries,
+}
+
+impl Snapshot {
+    pub(super) fn new(transaction: ReadTransaction) -> Self {
+        Self { transaction, dictionaries: Dictionaries::default() }
+    }
+
+    pub(super) fn use_dictionaries(&mut self, dictionaries: Dictionaries) {
+        self.dictionaries = dictionaries;
+    }
+
+    /// The table, or nothing if no value was ever put into it.
+    pub(super) fn table(&self, table: Table) -> Result<Option<Rows>, Error> {
+        match self.transaction.open_table(table.definition()) {
+            Ok(open) => Ok(Some(open)),
+            Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The value of a key.
+    pub fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let Some(rows) = self.table(table)? else { return Ok(None) };
+        Ok(rows.get(key)?.map(|value| value.value().to_vec()))
+    }
+
+    /// The first `limit` keys that begin with `prefix`, in order.
+    pub fn scan(&self, table: Table, prefix: &[u8], limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+        self.scan_from(table, prefix, prefix, limit)
+    }
+
+    /// The first `limit` keys at or after `from` that begin with `prefix`: for walking a long table in steps.
+    pub fn scan_from(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        from: &[u8],
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+        let Some(rows) = self.table(table)? else { return Ok(Vec::new()) };
+        let end = tables::prefix_end(prefix);
+        let upper = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut out = Vec::new();
+        for row in rows.range::<&[u8]>((Bound::Included(from.max(prefix)), upper))?.take(limit) {
+            let (key, value) = row?;
+            out.push((key.value().to_vec(), value.value().to_vec()));
+        }
+        Ok(out)
+    }
+
+    /// [`Snapshot::get`] for a value that was put as JSON.
+    pub fn get_json<T: DeserializeOwned>(&self, table: Table, key: &[u8]) -> Result<Option<T>, Error> {
+        self.get(table, key)?.map(|value| decode(table, &value)).transpose()
+    }
+
+    /// [`Snapshot::scan`] for values that were put as JSON.
+    pub fn scan_json<T: DeserializeOwned>(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, T)>, Error> {
+        self.scan(table, prefix, limit)?.into_iter().map(|(key, value)| Ok((key, decode(table, &value)?))).collect()
+    }
+}
