@@ -9,7 +9,7 @@ use super::record::Header;
 use super::resources::compartment_key;
 use super::snapshot::{Rows, Snapshot};
 use super::tables::{self, id_key, read_u64};
-use crate::access::{Base, Operation, Permit, Reach, View};
+use crate::access::{Base, Categories, Operation, Permit, Reach, View};
 use crate::fhir::{self, Kind};
 
 /// A version of a resource, ready to be sent.
@@ -131,16 +131,34 @@ impl Snapshot {
         Ok((last, rids))
     }
 
-    /// Numbers of current resources of a type in a patient's compartment, in order, after `after`.
+    /// Numbers of current resources of a type in a patient's compartment, in order, after `after`, without those in
+    /// a withheld category.
     ///
     /// Numbers say nothing by themselves; to read them needs a View.
-    pub fn compartment(&self, patient: u64, kind: Kind, after: u64, limit: usize) -> Result<Vec<u64>, Error> {
+    pub fn compartment(
+        &self,
+        patient: u64,
+        kind: Kind,
+        withheld: Categories,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<u64>, Error> {
         let Some(rows) = self.table(tables::COMPARTMENT)? else { return Ok(Vec::new()) };
         let from = compartment_key(patient, kind, after.saturating_add(1));
         let to = compartment_key(patient, kind, u64::MAX);
         let mut rids = Vec::new();
-        for row in rows.range::<&[u8]>(from.as_slice()..=to.as_slice())?.take(limit) {
-            rids.extend(row?.0.value().last_chunk().map(|chunk| u64::from_be_bytes(*chunk)));
+        for row in rows.range::<&[u8]>(from.as_slice()..=to.as_slice())? {
+            if rids.len() >= limit {
+                break;
+            }
+            let (key, value) = row?;
+            let categories = value
+                .value()
+                .first_chunk()
+                .map_or(Categories::ALL, |bits| Categories::from_bits(u16::from_be_bytes(*bits)));
+            if !categories.overlaps(withheld) {
+                rids.extend(key.value().last_chunk().map(|chunk| u64::from_be_bytes(*chunk)));
+            }
         }
         Ok(rids)
     }

@@ -10,7 +10,7 @@ use super::record::{Header, MAX_PATIENTS};
 use super::tables::{self, id_key, read_u64};
 use super::txn::{Change, ChangeKind, Txn};
 use crate::access::Categories;
-use crate::fhir::{Audience, Kind, Prepared};
+use crate::fhir::{Extracted, Kind, Prepared};
 
 /// What a write did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl Txn<'_> {
         let created = old.as_ref().is_none_or(|(header, _)| header.deleted);
         let kind = if old.is_none() { ChangeKind::Created } else { ChangeKind::Updated };
         self.replace(rid, old, &header, record)?;
-        self.change(rid, header.version, kind, Some(Arc::new(extracted)))?;
+        self.change(rid, &header, kind, Some(Arc::new(extracted)))?;
         let outcome = if created { Outcome::Created } else { Outcome::Updated };
         Ok(Written { outcome, version: header.version, updated: now })
     }
@@ -108,7 +108,7 @@ impl Txn<'_> {
         let mut record = Vec::with_capacity(128);
         header.write(&mut record);
         self.replace(rid, Some((before, &old)), &header, record)?;
-        self.change(rid, header.version, ChangeKind::Deleted, None)?;
+        self.change(rid, &header, ChangeKind::Deleted, None)?;
         Ok(Some(header.version))
     }
 
@@ -152,7 +152,8 @@ impl Txn<'_> {
         }
         if !header.deleted {
             for patient in &header.patients {
-                self.put(tables::COMPARTMENT, &compartment_key(*patient, header.kind, rid), Vec::new())?;
+                let categories = header.categories.bits().to_be_bytes();
+                self.put(tables::COMPARTMENT, &compartment_key(*patient, header.kind, rid), categories)?;
             }
         }
         self.put(tables::CURRENT, &rid.to_be_bytes(), record)
@@ -161,16 +162,16 @@ impl Txn<'_> {
     fn change(
         &mut self,
         rid: u64,
-        version: u32,
+        header: &Header,
         kind: ChangeKind,
-        extracted: Option<Arc<crate::fhir::Extracted>>,
+        extracted: Option<Arc<Extracted>>,
     ) -> Result<(), Error> {
         self.seq += 1;
         let mut value = rid.to_be_bytes().to_vec();
-        value.extend_from_slice(&version.to_be_bytes());
+        value.extend_from_slice(&header.version.to_be_bytes());
         value.push(kind as u8);
         self.put(tables::CHANGES, &self.seq.to_be_bytes(), value)?;
-        self.changes.push(Change { seq: self.seq, rid, kind, extracted });
+        self.changes.push(Change { seq: self.seq, rid, resource: header.kind, kind, extracted });
         Ok(())
     }
 }
@@ -182,9 +183,4 @@ pub(super) fn compartment_key(patient: u64, kind: Kind, rid: u64) -> Vec<u8> {
     key.extend_from_slice(&kind.number().to_be_bytes());
     key.extend_from_slice(&rid.to_be_bytes());
     key
-}
-
-impl Audience {
-    /// No base at all.
-    pub const NONE: Self = Self { directory: false, formulary: false };
 }

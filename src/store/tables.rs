@@ -6,7 +6,7 @@
 //! | `ids` | type name, `/`, logical id | rid (u64) |
 //! | `current` | rid | record of the newest version (`record.rs`), tombstones included |
 //! | `history` | rid, version (u32) | record of an older version |
-//! | `compartment` | patient's rid, type number (u16), rid | nothing |
+//! | `compartment` | patient's rid, type number (u16), rid | sensitive categories (u16) |
 //! | `changes` | seq (u64) | rid (u64), version (u32), kind (u8) |
 //! | `dictionaries` | dictionary id (u16) | type number (u16), zstd dictionary |
 //! | `meta` | name | `format` (u32), `seq` (u64), `rid` (u64) |

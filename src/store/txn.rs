@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::codec::{Dictionaries, Dictionary};
 use super::error::Error;
 use super::tables::{self, Table};
-use crate::fhir::Extracted;
+use crate::fhir::{Extracted, Kind};
 
 type RedbTable<'t> = redb::Table<'t, &'static [u8], &'static [u8]>;
 
@@ -24,6 +24,8 @@ pub struct Change {
     pub seq: u64,
     /// The resource's number.
     pub rid: u64,
+    /// Its type.
+    pub resource: Kind,
     /// What happened.
     pub kind: ChangeKind,
     /// What the new version says, for search; absent for a deletion.

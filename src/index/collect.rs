@@ -1,0 +1,223 @@
+//! Gathers the first places of an order after a given one, and counts. Costs the same for every page: what lies
+//! before the cursor is counted and dropped, never kept.
+
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, HashSet};
+
+use tantivy::collector::{Collector as TantivyCollector, SegmentCollector};
+use tantivy::columnar::{Column, StrColumn, TermOrdHit};
+use tantivy::{DocId, Score, SegmentOrdinal, SegmentReader};
+
+use super::overlay::{Mine, compare};
+use super::schema::{date_slot, name_of_date, name_of_text, text_slot};
+use super::{Key, Matches, Place, Query, Sort, SortBy};
+use crate::fhir::Kind;
+
+pub(super) struct Collector {
+    kind: Kind,
+    sort: Vec<Sort>,
+    after: Option<Place>,
+    limit: usize,
+    skip: HashSet<u64>,
+}
+
+impl Collector {
+    pub(super) fn new(query: &Query<'_>, mine: &Mine<'_>) -> Self {
+        Self {
+            kind: query.kind,
+            sort: query.sort.to_vec(),
+            after: query.after.cloned(),
+            limit: query.limit,
+            skip: mine.rids(),
+        }
+    }
+}
+
+/// A sort key's column in one segment.
+enum Keys {
+    Time(Column<i64>),
+    Text(StrColumn),
+    None,
+}
+
+/// A key inside one segment: strings are compared by their rank in the segment's dictionary.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Rank {
+    /// Missing values last.
+    missing: bool,
+    value: i128,
+}
+
+#[derive(PartialEq, Eq)]
+struct Row {
+    ranks: Vec<Rank>,
+    rid: u64,
+}
+
+impl Ord for Row {
+    fn cmp(&self, other: &Self) -> Ordering {
+        for (left, right) in self.ranks.iter().zip(&other.ranks) {
+            let order = left.missing.cmp(&right.missing).then(left.value.cmp(&right.value));
+            if order.is_ne() {
+                return order;
+            }
+        }
+        self.rid.cmp(&other.rid)
+    }
+}
+
+impl PartialOrd for Row {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+pub(super) struct Segment {
+    rid: Column<u64>,
+    keys: Vec<(Keys, bool)>,
+    after: Option<Row>,
+    limit: usize,
+    skip: HashSet<u64>,
+    heap: BinaryHeap<Row>,
+    total: u64,
+}
+
+impl TantivyCollector for Collector {
+    type Fruit = Matches;
+    type Child = Segment;
+
+    fn for_segment(&self, _: SegmentOrdinal, segment: &SegmentReader) -> tantivy::Result<Segment> {
+        let columns = segment.fast_fields();
+        let mut keys = Vec::with_capacity(self.sort.len());
+        for sort in &self.sort {
+            let column = match sort.by {
+                SortBy::Updated => Keys::Time(columns.i64("updated")?),
+                SortBy::Parameter(number) => match (date_slot(self.kind, number), text_slot(self.kind, number)) {
+                    (Some(slot), _) => {
+                        let name = name_of_date(slot, if sort.descending { "hi" } else { "lo" });
+                        columns.column_opt(&name)?.map_or(Keys::None, Keys::Time)
+                    }
+                    (None, Some(slot)) => columns.str(&name_of_text(slot))?.map_or(Keys::None, Keys::Text),
+                    (None, None) => Keys::None,
+                },
+            };
+            keys.push((column, sort.descending));
+        }
+        let after = match &self.after {
+            Some(place) => Some(rank_of_place(place, &keys)?),
+            None => None,
+        };
+        let rid = columns.u64("rid")?;
+        let skip = self.skip.clone();
+        Ok(Segment { rid, keys, after, limit: self.limit, skip, heap: BinaryHeap::new(), total: 0 })
+    }
+
+    fn requires_scoring(&self) -> bool {
+        false
+    }
+
+    fn merge_fruits(&self, fruits: Vec<Matches>) -> tantivy::Result<Matches> {
+        let mut all = Matches::default();
+        for fruit in fruits {
+            all.total += fruit.total;
+            all.places.extend(fruit.places);
+        }
+        all.places.sort_by(|left, right| compare(&self.sort, left, right));
+        all.places.truncate(self.limit);
+        Ok(all)
+    }
+}
+
+impl SegmentCollector for Segment {
+    type Fruit = Matches;
+
+    fn collect(&mut self, doc: DocId, _: Score) {
+        let rid = self.rid.first(doc).unwrap_or(0);
+        if !self.skip.is_empty() && self.skip.contains(&rid) {
+            return;
+        }
+        self.total += 1;
+        let row = Row { ranks: self.keys.iter().map(|(keys, down)| rank(keys, *down, doc)).collect(), rid };
+        if self.after.as_ref().is_some_and(|after| row <= *after) {
+            return;
+        }
+        if self.heap.len() < self.limit {
+            self.heap.push(row);
+        } else if self.heap.peek().is_some_and(|last| row < *last) {
+            self.heap.pop();
+            self.heap.push(row);
+        }
+    }
+
+    fn harvest(self) -> Matches {
+        let keys = self.keys;
+        let places = self
+            .heap
+            .into_iter()
+            .map(|row| Place {
+                keys: row.ranks.iter().zip(&keys).map(|(rank, (keys, down))| key(*rank, keys, *down)).collect(),
+                rid: row.rid,
+            })
+            .collect();
+        Matches { places, total: self.total, inexact: false }
+    }
+}
+
+const MISSING: Rank = Rank { missing: true, value: 0 };
+
+fn present(value: i128, descending: bool) -> Rank {
+    Rank { missing: false, value: if descending { -value } else { value } }
+}
+
+fn rank(keys: &Keys, descending: bool, doc: DocId) -> Rank {
+    let best = match keys {
+        Keys::None => None,
+        Keys::Time(column) => extreme(column.values_for_doc(doc).map(i128::from), descending),
+        Keys::Text(column) => extreme(column.term_ords(doc).map(|ord| i128::from(ord) * 2), descending),
+    };
+    best.map_or(MISSING, |value| present(value, descending))
+}
+
+fn extreme(values: impl Iterator<Item = i128>, largest: bool) -> Option<i128> {
+    if largest { values.max() } else { values.min() }
+}
+
+/// Ranks of strings are even; a cursor's string that the segment does not have lies between two of them.
+fn rank_of_place(place: &Place, keys: &[(Keys, bool)]) -> tantivy::Result<Row> {
+    let mut ranks = Vec::with_capacity(keys.len());
+    for (key, (column, descending)) in place.keys.iter().zip(keys) {
+        ranks.push(match (key, column) {
+            (Key::Time(time), _) => present(i128::from(*time), *descending),
+            (Key::Text(text), Keys::Text(column)) => {
+                let dictionary = column.dictionary();
+                let value = match dictionary.term_ord_or_next(text)? {
+                    TermOrdHit::Exact(ord) => i128::from(ord) * 2,
+                    TermOrdHit::Next(ord) => i128::from(ord) * 2 - 1,
+                };
+                present(value, *descending)
+            }
+            // The segment has no such value at all: everything of it is missing and comes after.
+            (Key::Text(_), _) => present(0, *descending),
+            (Key::Missing, _) => MISSING,
+        });
+    }
+    Ok(Row { ranks, rid: place.rid })
+}
+
+fn key(rank: Rank, keys: &Keys, descending: bool) -> Key {
+    if rank.missing {
+        return Key::Missing;
+    }
+    let value = if descending { -rank.value } else { rank.value };
+    match keys {
+        Keys::None => Key::Missing,
+        Keys::Time(_) => i64::try_from(value).map_or(Key::Missing, Key::Time),
+        Keys::Text(column) => {
+            let mut text = String::new();
+            match u64::try_from(value / 2).map(|ord| column.ord_to_str(ord, &mut text)) {
+                Ok(Ok(true)) => Key::Text(text),
+                _ => Key::Missing,
+            }
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The writing half: one thread that turns changes into tantivy documents and commits now and then. A tantivy commit
+//! costs some thirty milliseconds whatever it contains, so it is never made per write.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+use tantivy::indexer::IndexWriterOptions;
+use tantivy::{IndexReader, IndexWriter, TantivyDocument, Term};
+
+use super::overlay::Overlay;
+use super::schema::{Fields, date_slot, text_slot};
+use super::{Change, Error, payload, terms};
+use crate::fhir::{Extracted, Value};
+use crate::outbound::Clock;
+
+/// Memory tantivy may fill before it writes a segment.
+const HEAP_BYTES: usize = 48 << 20;
+/// Longest time a change stays out of the index itself.
+const COMMIT_EVERY: Duration = Duration::from_millis(500);
+/// Changes after which it is committed earlier, which also bounds the overlay.
+const COMMIT_AFTER: usize = 40_000;
+/// Groups of changes that may wait; then the store's writer waits too.
+const MAX_WAITING: usize = 64;
+
+pub(super) struct Feed {
+    queue: Mutex<Option<SyncSender<Message>>>,
+    stopped: Arc<AtomicBool>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+enum Message {
+    Changes(Vec<Change>),
+    Settle(SyncSender<()>),
+}
+
+struct Writer {
+    writer: IndexWriter,
+    reader: IndexReader,
+    fields: Fields,
+    overlay: Arc<RwLock<Overlay>>,
+    clock: Clock,
+    waiting: usize,
+    seq: u64,
+    since: Duration,
+}
+
+impl Feed {
+    pub(super) fn start(
+        index: &tantivy::Index,
+        reader: IndexReader,
+        fields: Fields,
+        overlay: Arc<RwLock<Overlay>>,
+        clock: Clock,
+        empty_first: bool,
+    ) -> Result<Self, Error> {
+        let options = IndexWriterOptions::builder().num_worker_threads(1).memory_budget_per_thread(HEAP_BYTES).build();
+        let mut writer: IndexWriter = index.writer_with_options(options)?;
+        if empty_first {
+            writer.delete_all_documents()?;
+            let mut commit = writer.prepare_commit()?;
+            commit.set_payload(&payload(0));
+            commit.commit()?;
+            reader.reload()?;
+        }
+        let (queue, messages) = sync_channel(MAX_WAITING);
+        let stopped = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&stopped);
+        let mut own = Writer { writer, reader, fields, overlay, clock, waiting: 0, seq: 0, since: Duration::ZERO };
+        let thread = std::thread::Builder::new()
+            .name("index-writer".into())
+            .spawn(move || {
+                if let Err(error) = own.run(&messages) {
+                    tracing::error!(%error, "the search index stopped");
+                    flag.store(true, Ordering::Release);
+                }
+            })
+            .map_err(|error| Error::Failed(error.to_string()))?;
+        Ok(Self { queue: Mutex::new(Some(queue)), stopped, thread: Mutex::new(Some(thread)) })
+    }
+
+    pub(super) fn send(&self, changes: Vec<Change>) {
+        let queue = self.queue.lock().clone();
+        // If the thread has stopped, `find` says so; the store goes on and the index replays at the next start.
+        if let Some(queue) = queue {
+            drop(queue.send(Message::Changes(changes)));
+        }
+    }
+
+    pub(super) fn settle(&self) -> Result<(), Error> {
+        let (done, wait) = sync_channel(1);
+        let queue = self.queue.lock().clone().ok_or(Error::Stopped)?;
+        queue.send(Message::Settle(done)).map_err(|_| Error::Stopped)?;
+        wait.recv().map_err(|_| Error::Stopped)
+    }
+
+    pub(super) fn has_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        drop(self.queue.lock().take());
+        if let Some(thread) = self.thread.lock().take() {
+            drop(thread.join());
+        }
+    }
+}
+
+impl Writer {
+    fn run(&mut self, messages: &Receiver<Message>) -> Result<(), Error> {
+        loop {
+            let message = if self.waiting == 0 {
+                messages.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                let age = self.clock.monotonic().saturating_sub(self.since);
+                messages.recv_timeout(COMMIT_EVERY.saturating_sub(age))
+            };
+            match message {
+                Ok(Message::Changes(changes)) => {
+                    self.add(&changes)?;
+                    if self.waiting >= COMMIT_AFTER {
+                        self.commit()?;
+                    }
+                }
+                Ok(Message::Settle(done)) => {
+                    self.commit()?;
+                    let _ = done.send(());
+                }
+                Err(RecvTimeoutError::Timeout) => self.commit()?,
+                Err(RecvTimeoutError::Disconnected) => return self.commit(),
+            }
+        }
+    }
+
+    fn add(&mut self, changes: &[Change]) -> Result<(), Error> {
+        if self.waiting == 0 {
+            self.since = self.clock.monotonic();
+        }
+        for change in changes {
+            if !change.fresh {
+                self.writer.delete_term(Term::from_field_u64(self.fields.rid, change.rid));
+            }
+            if let Some(extracted) = &change.extracted {
+                self.writer.add_document(document(self.fields, change.rid, extracted))?;
+            }
+            self.seq = change.seq;
+            self.waiting += 1;
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), Error> {
+        if self.waiting == 0 {
+            return Ok(());
+        }
+        let mut commit = self.writer.prepare_commit()?;
+        commit.set_payload(&payload(self.seq));
+        commit.commit()?;
+        self.reader.reload()?;
+        self.overlay.write().forget(self.seq);
+        self.waiting = 0;
+        Ok(())
+    }
+}
+
+fn document(fields: Fields, rid: u64, resource: &Extracted) -> TantivyDocument {
+    let mut document = TantivyDocument::new();
+    document.add_u64(fields.rid, rid);
+    document.add_i64(fields.updated, resource.updated - resource.updated.rem_euclid(1_000));
+    terms::of_resource(resource, |term| document.add_bytes(fields.term, term));
+    let mut several = 0_u64;
+    let mut last_date = None;
+    let mut slots = (None, None);
+    for (number, value) in &resource.values {
+        match value {
+            Value::Date(span) => {
+                if last_date == Some(*number) {
+                    several |= slots.0.map_or(0, |slot: usize| 1 << slot);
+                } else {
+                    slots.0 = date_slot(resource.kind, *number);
+                    last_date = Some(*number);
+                }
+                if let Some(slot) = slots.0
+                    && let (Some(lo), Some(hi)) = (fields.date_lo.get(slot), fields.date_hi.get(slot))
+                {
+                    document.add_i64(*lo, span.lo);
+                    document.add_i64(*hi, span.hi);
+                }
+            }
+            Value::String { folded, .. } => {
+                slots.1 = text_slot(resource.kind, *number);
+                if let Some(field) = slots.1.and_then(|slot| fields.text.get(slot)) {
+                    document.add_text(*field, folded);
+                }
+            }
+            _ => {}
+        }
+    }
+    document.add_u64(fields.several, several);
+    document
+}

@@ -1,0 +1,137 @@
+//! What changed since the last commit of the index, in memory: the exact filter looks through it, so that a write is
+//! found by the next search while tantivy commits every half second.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::schema::{date_slot, text_slot};
+use super::{Change, Key, Matches, Place, Query, Sort, SortBy};
+use crate::access::{Base, Categories, Operation, Permit, Reach, View};
+use crate::fhir::{Extracted, Kind, Value};
+
+pub(super) type Entries = HashMap<u64, Entry>;
+
+pub(super) struct Entry {
+    seq: u64,
+    extracted: Option<Arc<Extracted>>,
+}
+
+#[derive(Default)]
+pub(super) struct Overlay {
+    by_kind: HashMap<Kind, Entries>,
+    len: usize,
+}
+
+/// The overlay's resources of one type.
+pub(super) struct Mine<'o>(Option<&'o Entries>);
+
+impl Overlay {
+    pub(super) fn add(&mut self, changes: &[Change]) {
+        for change in changes {
+            let entry = Entry { seq: change.seq, extracted: change.extracted.clone() };
+            if self.by_kind.entry(change.kind).or_default().insert(change.rid, entry).is_none() {
+                self.len += 1;
+            }
+        }
+    }
+
+    /// Forgets what is in the index up to `seq`.
+    pub(super) fn forget(&mut self, seq: u64) {
+        for entries in self.by_kind.values_mut() {
+            entries.retain(|_, entry| entry.seq > seq);
+        }
+        self.by_kind.retain(|_, entries| !entries.is_empty());
+        self.len = self.by_kind.values().map(HashMap::len).sum();
+    }
+
+    pub(super) fn of(&self, kind: Kind) -> Mine<'_> {
+        Mine(self.by_kind.get(&kind))
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+}
+
+impl Mine<'_> {
+    /// Numbers whose entry in the index is out of date.
+    pub(super) fn rids(&self) -> std::collections::HashSet<u64> {
+        self.0.map(|entries| entries.keys().copied().collect()).unwrap_or_default()
+    }
+}
+
+/// Adds the overlay's own matches to what the index found without them.
+pub(super) fn merge(view: &View, query: &Query<'_>, mine: &Mine<'_>, matches: &mut Matches) {
+    let Some(entries) = mine.0 else { return };
+    let Some(permit) = view.permit(query.kind, Operation::Search) else { return };
+    let before = matches.places.len();
+    for (rid, entry) in entries {
+        let Some(resource) = &entry.extracted else { continue };
+        if shows(view, &permit, resource) && query.clauses.iter().all(|clause| clause.matches(resource)) {
+            matches.total += 1;
+            let place = Place { keys: query.sort.iter().map(|sort| key(resource, *sort)).collect(), rid: *rid };
+            if query.after.is_none_or(|after| compare(query.sort, after, &place).is_lt()) {
+                matches.places.push(place);
+            }
+        }
+    }
+    if matches.places.len() > before {
+        matches.places.sort_by(|left, right| compare(query.sort, left, right));
+        matches.places.truncate(query.limit);
+    }
+}
+
+/// Whether the View shows the resource to a search: the same rule that the store applies to a record's header.
+fn shows(view: &View, permit: &Permit, resource: &Extracted) -> bool {
+    let within = match view.reach() {
+        Reach::Everything => true,
+        Reach::Public(Base::Directory) => resource.audience.directory,
+        Reach::Public(Base::Formulary) => resource.audience.formulary,
+        Reach::Public(Base::Fhir) => false,
+        Reach::Patients(ids) => {
+            !resource.kind.is_personal() || resource.patients.iter().any(|id| ids.iter().any(|own| **own == **id))
+        }
+    };
+    let allowed = match permit {
+        Permit::All => true,
+        Permit::Only(sets) => sets.iter().any(|clauses| clauses.iter().all(|clause| clause.matches(resource))),
+    };
+    within && allowed && !view.withheld().overlaps(Categories::of(resource))
+}
+
+/// The key of a resource in an order: the smallest value ascending, the largest descending (FHIR R4, search, 3.1.1.5.1).
+fn key(resource: &Extracted, sort: Sort) -> Key {
+    match sort.by {
+        SortBy::Updated => Key::Time(resource.updated - resource.updated.rem_euclid(1_000)),
+        SortBy::Parameter(number) => {
+            let keys = resource.values_of(number).filter_map(|value| match value {
+                Value::Date(span) if date_slot(resource.kind, number).is_some() => {
+                    Some(Key::Time(if sort.descending { span.hi } else { span.lo }))
+                }
+                Value::String { folded, .. } if text_slot(resource.kind, number).is_some() => {
+                    Some(Key::Text(folded.to_string()))
+                }
+                _ => None,
+            });
+            let best = if sort.descending { keys.max() } else { keys.min() };
+            best.unwrap_or(Key::Missing)
+        }
+    }
+}
+
+/// The order of two places; resources without a value come last either way.
+pub(super) fn compare(sort: &[Sort], left: &Place, right: &Place) -> std::cmp::Ordering {
+    for ((sort, left), right) in sort.iter().zip(&left.keys).zip(&right.keys) {
+        let order = match (left, right) {
+            (Key::Missing, Key::Missing) => std::cmp::Ordering::Equal,
+            (Key::Missing, _) => std::cmp::Ordering::Greater,
+            (_, Key::Missing) => std::cmp::Ordering::Less,
+            _ if sort.descending => right.cmp(left),
+            _ => left.cmp(right),
+        };
+        if order.is_ne() {
+            return order;
+        }
+    }
+    left.rid.cmp(&right.rid)
+}

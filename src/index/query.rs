@@ -1,0 +1,290 @@
+//! From clauses and a View to a tantivy query. The View's half is built first and joined to everything, so that
+//! whatever is counted or compared is counted and compared within it.
+
+use std::ops::Bound;
+
+use tantivy::query::{
+    AllQuery, BooleanQuery, EmptyQuery, Occur, Query as TantivyQuery, RangeQuery, TermQuery, TermSetQuery,
+};
+use tantivy::schema::{Field, IndexRecordOption};
+use tantivy::{Searcher, Term};
+
+use super::schema::{Fields, date_slot};
+use super::{Error, Query, terms};
+use crate::access::{Operation, Permit, Reach, View};
+use crate::fhir::Kind;
+use crate::fhir::dates::Span;
+use crate::fhir::filter::{Clause, Field as Looked, Prefix, Test, Wanted};
+
+/// Distinct strings that a `:contains` may select; beyond, the filter does all the work.
+const MAX_CONTAINED: usize = 5_000;
+
+pub(super) struct Plan {
+    pub(super) query: Box<dyn TantivyQuery>,
+    /// True if the filter must look at what is found.
+    pub(super) inexact: bool,
+}
+
+type Part = Box<dyn TantivyQuery>;
+
+/// A query that finds at least what is wanted, and whether it may find more.
+struct Narrowed {
+    part: Part,
+    exact: bool,
+}
+
+/// The plan of a query; nothing if the View shows nothing of the type.
+pub(super) fn plan(searcher: &Searcher, fields: Fields, view: &View, query: &Query<'_>) -> Result<Option<Plan>, Error> {
+    let Some(permit) = view.permit(query.kind, Operation::Search) else { return Ok(None) };
+    let builder = Builder { searcher, fields, kind: query.kind };
+    let mut parts = vec![(Occur::Must, builder.within(view))];
+    for bit in (0..u16::BITS).filter(|bit| view.withheld().bits() >> bit & 1 == 1) {
+        parts.push((Occur::MustNot, builder.term(&terms::of_category(bit))));
+    }
+    let mut inexact = false;
+    if let Permit::Only(sets) = permit {
+        let mut any = Vec::new();
+        for clauses in &sets {
+            let (part, exact) = builder.all(clauses)?;
+            inexact |= !exact;
+            any.push(part);
+        }
+        parts.push((Occur::Must, Box::new(BooleanQuery::union(any))));
+    }
+    for clause in query.clauses {
+        let narrowed = builder.clause(clause)?;
+        inexact |= !narrowed.exact;
+        parts.push((Occur::Must, narrowed.part));
+    }
+    let query: Part = match parts.len() {
+        1 => parts.pop().map_or_else(|| Box::new(EmptyQuery) as Part, |(_, part)| part),
+        _ => Box::new(BooleanQuery::new(parts)),
+    };
+    Ok(Some(Plan { query, inexact }))
+}
+
+struct Builder<'b> {
+    searcher: &'b Searcher,
+    fields: Fields,
+    kind: Kind,
+}
+
+impl Builder<'_> {
+    /// Resources of the type that are within the View's reach.
+    fn within(&self, view: &View) -> Part {
+        match view.reach() {
+            Reach::Public(base) => self.term(&terms::of_base(self.kind, base)),
+            Reach::Patients(ids) if self.kind.is_personal() => match ids {
+                [] => Box::new(EmptyQuery),
+                [id] => self.term(&terms::of_patient(self.kind, id)),
+                ids => {
+                    let terms = ids.iter().map(|id| self.value(&terms::of_patient(self.kind, id)));
+                    Box::new(TermSetQuery::new(terms))
+                }
+            },
+            Reach::Patients(_) | Reach::Everything => self.term(&terms::of_kind(self.kind)),
+        }
+    }
+
+    fn all(&self, clauses: &[Clause]) -> Result<(Part, bool), Error> {
+        let mut exact = true;
+        let mut parts = Vec::new();
+        for clause in clauses {
+            let narrowed = self.clause(clause)?;
+            exact &= narrowed.exact;
+            parts.push(narrowed.part);
+        }
+        Ok((Box::new(BooleanQuery::intersection(parts)), exact))
+    }
+
+    fn clause(&self, clause: &Clause) -> Result<Narrowed, Error> {
+        match &clause.test {
+            Test::Missing(missing) => {
+                let Looked::Parameter(number) = clause.field else { return Ok(anything()) };
+                let present = self.term(&terms::of_presence(number));
+                let part = if *missing { not(present) } else { present };
+                Ok(Narrowed { part, exact: true })
+            }
+            Test::Any(wanted) => self.any(clause.field, wanted),
+            Test::Not(wanted) => {
+                let inner = self.any(clause.field, wanted)?;
+                // What may find too much must not be taken away.
+                Ok(if inner.exact { Narrowed { part: not(inner.part), exact: true } } else { anything() })
+            }
+        }
+    }
+
+    fn any(&self, field: Looked, wanted: &[Wanted]) -> Result<Narrowed, Error> {
+        let mut exact = true;
+        let mut parts = Vec::with_capacity(wanted.len());
+        for wanted in wanted {
+            let narrowed = self.wanted(field, wanted)?;
+            exact &= narrowed.exact;
+            parts.push(narrowed.part);
+        }
+        Ok(match parts.len() {
+            0 => Narrowed { part: Box::new(EmptyQuery), exact: true },
+            1 => Narrowed { part: parts.pop().unwrap_or_else(|| Box::new(EmptyQuery)), exact },
+            _ => Narrowed { part: Box::new(BooleanQuery::union(parts)), exact },
+        })
+    }
+
+    fn wanted(&self, field: Looked, wanted: &Wanted) -> Result<Narrowed, Error> {
+        let number = match (field, wanted) {
+            (Looked::Id, Wanted::Id(id)) => return Ok(exactly(self.term(&terms::of_id(self.kind, id)))),
+            (Looked::Updated, Wanted::Date { prefix, span }) => return Ok(exactly(self.updated(*prefix, *span))),
+            (Looked::Parameter(number), _) => number,
+            _ => return Ok(exactly(Box::new(EmptyQuery))),
+        };
+        Ok(match wanted {
+            Wanted::Token { system, code } => match terms::of_token(number, system, code.as_deref()) {
+                Some(term) => exactly(self.term(&term)),
+                None => anything(),
+            },
+            Wanted::Text(text) => exactly(self.prefix(&terms::term(number, b'x', &[text.as_bytes()]))),
+            Wanted::Starts(text) => exactly(self.prefix(&terms::term(number, b't', &[text.as_bytes()]))),
+            Wanted::Exact(text) => {
+                let folded = crate::fhir::fold(text);
+                Narrowed { part: self.term(&terms::term(number, b't', &[folded.as_bytes()])), exact: false }
+            }
+            Wanted::Contains(text) => self.contains(number, text)?,
+            Wanted::Reference { kind, id } => exactly(self.term(&terms::of_reference(number, *kind, id))),
+            Wanted::Uri(uri) => exactly(self.term(&terms::term(number, b'u', &[uri.as_bytes()]))),
+            Wanted::Logical { system, value } => exactly(self.term(&terms::of_logical(number, system, value))),
+            Wanted::Date { prefix, span } => self.date(number, *prefix, *span),
+            Wanted::Id(_) => exactly(Box::new(EmptyQuery)),
+        })
+    }
+
+    fn value(&self, bytes: &[u8]) -> Term {
+        Term::from_field_bytes(self.fields.term, bytes)
+    }
+
+    fn term(&self, bytes: &[u8]) -> Part {
+        Box::new(TermQuery::new(self.value(bytes), IndexRecordOption::Basic))
+    }
+
+    fn prefix(&self, bytes: &[u8]) -> Part {
+        let end = after_prefix(bytes);
+        Box::new(RangeQuery::new(Bound::Included(self.value(bytes)), Bound::Excluded(self.value(&end))))
+    }
+
+    fn contains(&self, number: u16, text: &str) -> Result<Narrowed, Error> {
+        let prefix = terms::term(number, b't', &[]);
+        let mut found = Vec::new();
+        for segment in self.searcher.segment_readers() {
+            let index = segment.inverted_index(self.fields.term)?;
+            let range = index.terms().range().ge(&prefix).lt(after_prefix(&prefix));
+            let mut stream = range.into_stream().map_err(|error| Error::Failed(error.to_string()))?;
+            while stream.advance() {
+                let string = stream.key().get(prefix.len()..).unwrap_or_default();
+                if memchr::memmem::find(string, text.as_bytes()).is_some() {
+                    if found.len() >= MAX_CONTAINED {
+                        return Ok(Narrowed { part: self.term(&terms::of_presence(number)), exact: false });
+                    }
+                    found.push(self.value(stream.key()));
+                }
+            }
+        }
+        Ok(exactly(Box::new(TermSetQuery::new(found))))
+    }
+
+    /// `_lastUpdated`: one value a resource, a millisecond wide.
+    fn updated(&self, prefix: Prefix, span: Span) -> Part {
+        let column = self.fields.updated;
+        // The value's end is its start and a millisecond.
+        relation(
+            prefix,
+            span,
+            |lo| above(column, lo),
+            |lo| below(column, lo),
+            |hi| above(column, less(hi, 1_000)),
+            |hi| below(column, less(hi, 1_000)),
+        )
+    }
+
+    fn date(&self, number: u16, prefix: Prefix, span: Span) -> Narrowed {
+        let columns = date_slot(self.kind, number)
+            .and_then(|slot| Some((*self.fields.date_lo.get(slot)?, *self.fields.date_hi.get(slot)?)));
+        let Some((lo, hi)) = columns else {
+            return Narrowed { part: self.term(&terms::of_presence(number)), exact: false };
+        };
+        // Two columns of several values do not pair, and `ne` of several is not the opposite of `eq`.
+        let part = if prefix == Prefix::Ne {
+            self.term(&terms::of_presence(number))
+        } else {
+            relation(prefix, span, |v| above(lo, v), |v| below(lo, v), |v| above(hi, v), |v| below(hi, v))
+        };
+        Narrowed { part, exact: false }
+    }
+}
+
+/// The first key after all that begin with `prefix`. Terms begin with a parameter number below the largest, so there
+/// always is one.
+fn after_prefix(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            break;
+        }
+    }
+    end
+}
+
+/// A prefix as conditions on the two ends of a target: `above(v)` is at or above, `below(v)` at or below.
+fn relation(
+    prefix: Prefix,
+    span: Span,
+    lo_above: impl Fn(i64) -> Part,
+    lo_below: impl Fn(i64) -> Part,
+    hi_above: impl Fn(i64) -> Part,
+    hi_below: impl Fn(i64) -> Part,
+) -> Part {
+    let contained = || both(lo_above(span.lo), hi_below(span.hi));
+    let after = || hi_above(span.hi.saturating_add(1));
+    let before = || lo_below(less(span.lo, 1));
+    match prefix {
+        Prefix::Eq => contained(),
+        Prefix::Ne => not(contained()),
+        Prefix::Gt => after(),
+        Prefix::Lt => before(),
+        Prefix::Ge => either(after(), contained()),
+        Prefix::Le => either(before(), contained()),
+        Prefix::Sa => lo_above(span.hi),
+        Prefix::Eb => hi_below(span.lo),
+        Prefix::Ap => both(lo_below(less(span.hi, 1)), hi_above(span.lo.saturating_add(1))),
+    }
+}
+
+const fn less(value: i64, by: i64) -> i64 {
+    value.saturating_sub(by)
+}
+
+fn above(column: Field, value: i64) -> Part {
+    Box::new(RangeQuery::new(Bound::Included(Term::from_field_i64(column, value)), Bound::Unbounded))
+}
+
+fn below(column: Field, value: i64) -> Part {
+    Box::new(RangeQuery::new(Bound::Unbounded, Bound::Included(Term::from_field_i64(column, value))))
+}
+
+fn both(left: Part, right: Part) -> Part {
+    Box::new(BooleanQuery::intersection(vec![left, right]))
+}
+
+fn either(left: Part, right: Part) -> Part {
+    Box::new(BooleanQuery::union(vec![left, right]))
+}
+
+fn not(part: Part) -> Part {
+    Box::new(BooleanQuery::new(vec![(Occur::Must, Box::new(AllQuery)), (Occur::MustNot, part)]))
+}
+
+fn exactly(part: Part) -> Narrowed {
+    Narrowed { part, exact: true }
+}
+
+fn anything() -> Narrowed {
+    Narrowed { part: Box::new(AllQuery), exact: false }
+}

@@ -1,0 +1,68 @@
+//! Keeping the index in step with the store: every commit is handed over before it is answered, and at start the
+//! index is brought up to the store from its own checkpoint.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::Error;
+use crate::access::{Operation, View};
+use crate::index::{self, Index};
+use crate::store::{ChangeKind, Store};
+use crate::{fhir, store};
+
+/// Changes read at a time while catching up.
+const STEP: usize = 1_000;
+
+/// Brings the index up to the store from `checkpoint`, and returns how many changes that took.
+pub fn catch_up(store: &Store, index: &Index, checkpoint: u64, now: Timestamp) -> Result<usize, Error> {
+    let mut seq = checkpoint;
+    let mut taken = 0;
+    loop {
+        let snapshot = store.snapshot()?;
+        let (last, rids) = snapshot.changed_since(seq, STEP)?;
+        if rids.is_empty() {
+            return Ok(taken);
+        }
+        let view = View::operator(now);
+        let reader = snapshot.reader(&view, Operation::Read)?;
+        let mut changes = Vec::with_capacity(rids.len());
+        for rid in &rids {
+            // The current version stands for every change up to it: reading it early changes nothing at the end.
+            let Some(stored) = reader.get(*rid)? else { continue };
+            let extracted = if stored.deleted { None } else { Some(Arc::new(extract(&stored)?)) };
+            changes.push(index::Change { seq: last, rid: *rid, kind: stored.kind, fresh: false, extracted });
+        }
+        taken += rids.len();
+        index.apply(changes);
+        seq = last;
+    }
+}
+
+/// Hands every later commit of the store to the index.
+pub fn follow(store: &Store, index: &Index) {
+    let index = index.clone();
+    store.follow(Box::new(move |changes| {
+        index.apply(
+            changes
+                .iter()
+                .map(|change| index::Change {
+                    seq: change.seq,
+                    rid: change.rid,
+                    kind: change.resource,
+                    fresh: change.kind == ChangeKind::Created,
+                    extracted: change.extracted.clone(),
+                })
+                .collect(),
+        );
+    }));
+}
+
+/// What a stored version says, with its time.
+pub(super) fn extract(stored: &store::Stored) -> Result<fhir::Extracted, Error> {
+    let prepared =
+        fhir::prepare(&stored.body).map_err(|_| store::Error::Corrupted(format!("{}/{}", stored.kind, stored.rid)))?;
+    let mut extracted = prepared.extracted;
+    extracted.updated = stored.updated;
+    Ok(extracted)
+}

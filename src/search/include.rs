@@ -1,0 +1,118 @@
+//! `_include` and `_revinclude`: what comes along with the matches. Each candidate passes the View like a match does,
+//! so a reference to another member's resource brings nothing.
+
+use std::collections::HashSet;
+
+use super::follow::extract;
+use super::query::{Include, Query};
+use super::{Error, MAX_INCLUDED, MAX_ITERATE};
+use crate::access::{Operation, View};
+use crate::fhir::filter::{Clause, Field, Test, Wanted};
+use crate::fhir::{Extracted, Form, Kind, Value};
+use crate::index::{self, Index};
+use crate::store::{Reader, Snapshot, Stored};
+
+/// Follows the query's includes from its matches. The second part is true if there was more than a page may hold.
+/// `seen` holds the numbers of the matches and then of everything included.
+pub(super) fn gather(
+    snapshot: &Snapshot,
+    index: &Index,
+    view: &View,
+    query: &Query,
+    matches: &[Stored],
+    seen: &mut HashSet<u64>,
+) -> Result<(Vec<Stored>, bool), Error> {
+    let reader = snapshot.reader(view, Operation::Read)?;
+    let mut gathering = Gathering { snapshot, index, view, reader, seen, found: Vec::new() };
+    gathering.round(&query.includes, matches)?;
+    let again: Vec<Include> = query.includes.iter().filter(|include| include.iterate).cloned().collect();
+    let mut from = 0;
+    for _ in 0..MAX_ITERATE {
+        let fresh: Vec<Stored> = gathering.found.get(from..).unwrap_or_default().to_vec();
+        if again.is_empty() || fresh.is_empty() {
+            break;
+        }
+        from = gathering.found.len();
+        gathering.round(&again, &fresh)?;
+    }
+    let cut = gathering.found.len() >= MAX_INCLUDED;
+    Ok((gathering.found, cut))
+}
+
+struct Gathering<'g> {
+    snapshot: &'g Snapshot,
+    index: &'g Index,
+    view: &'g View,
+    reader: Reader<'g>,
+    seen: &'g mut HashSet<u64>,
+    found: Vec<Stored>,
+}
+
+impl Gathering<'_> {
+    fn round(&mut self, includes: &[Include], from: &[Stored]) -> Result<(), Error> {
+        for stored in from {
+            let mut extracted = None;
+            for include in includes.iter().filter(|include| !include.reverse && include.source == stored.kind) {
+                let extracted = match &mut extracted {
+                    Some(extracted) => extracted,
+                    none => none.insert(extract(stored)?),
+                };
+                self.forward(include, extracted)?;
+            }
+        }
+        for include in includes.iter().filter(|include| include.reverse) {
+            self.backward(include, from)?;
+        }
+        Ok(())
+    }
+
+    fn forward(&mut self, include: &Include, resource: &Extracted) -> Result<(), Error> {
+        for (number, value) in &resource.values {
+            let Value::Reference { base, kind, id } = value else { continue };
+            let wanted = match include.parameter {
+                Some(parameter) => parameter == *number,
+                None => resource.kind.parameters().any(|(n, p)| n == *number && p.form == Form::Reference),
+            };
+            if wanted && base.is_empty() && include.target.is_none_or(|target| target == *kind) {
+                self.take(*kind, id)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn backward(&mut self, include: &Include, from: &[Stored]) -> Result<(), Error> {
+        let Some(number) = include.parameter else { return Ok(()) };
+        let wanted: Vec<Wanted> = from
+            .iter()
+            .filter(|stored| include.target.is_none_or(|target| target == stored.kind))
+            .map(|stored| Wanted::Reference { kind: Some(stored.kind), id: stored.id.as_str().into() })
+            .collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let clauses = [Clause { field: Field::Parameter(number), test: Test::Any(wanted) }];
+        let query =
+            index::Query { kind: include.source, clauses: &clauses, sort: &[], after: None, limit: MAX_INCLUDED };
+        for place in self.index.find(self.view, &query)?.places {
+            self.keep(place.rid)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, kind: Kind, id: &str) -> Result<(), Error> {
+        match self.snapshot.rid(kind, id)? {
+            Some(rid) => self.keep(rid),
+            None => Ok(()),
+        }
+    }
+
+    fn keep(&mut self, rid: u64) -> Result<(), Error> {
+        if self.found.len() >= MAX_INCLUDED || !self.seen.insert(rid) {
+            return Ok(());
+        }
+        if let Some(stored) = self.reader.get(rid)?.filter(|stored| !stored.deleted) {
+            self.found.push(stored);
+        }
+        Ok(())
+    }
+}

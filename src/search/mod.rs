@@ -1,0 +1,79 @@
+//! From the text of a query to a page of resources: parameters, plan, numbers, page.
+//!
+//! Invariants: nothing is found or counted outside the View; a parameter that is not understood is an error unless the
+//! caller asked for leniency, and then the self link and an outcome say so; a page costs the same wherever it lies.
+//!
+//! Deliberately absent: HTTP (that is `web/fhir/search`), and the meaning of parameters (`fhir/filter`).
+
+mod cursor;
+mod follow;
+mod include;
+mod page;
+mod query;
+
+pub use cursor::Cursors;
+pub use follow::{catch_up, follow};
+pub use page::{Page, Searched};
+pub use query::{Include, Query, Total};
+
+use crate::fhir::Kind;
+use crate::fhir::filter::Refusal;
+use crate::{index, store};
+
+/// Matches on one page unless the query says otherwise.
+pub const DEFAULT_COUNT: usize = 50;
+/// Matches on one page at most.
+pub const MAX_COUNT: usize = 500;
+/// Resources that are included on one page at most.
+pub const MAX_INCLUDED: usize = 1_000;
+/// Rounds of `:iterate`.
+pub const MAX_ITERATE: usize = 3;
+/// Candidates that the exact filter looks at for one page; a query that needs more is refused as too costly.
+pub const MAX_CHECKED: usize = 20_000;
+/// Parameters in one query.
+pub const MAX_PARAMETERS: usize = 64;
+
+/// Why a search has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A parameter was not understood.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A result parameter was not understood.
+    #[error("the value of '{name}' is not {expected}")]
+    Result {
+        /// The parameter.
+        name: &'static str,
+        /// What it should have been.
+        expected: String,
+    },
+    /// A parameter that R4 defines and this server does not do.
+    #[error("'{name}' is not supported by this server")]
+    Unsupported {
+        /// The parameter.
+        name: String,
+    },
+    /// Two parameters that cannot be repeated.
+    #[error("'{name}' is given twice")]
+    Repeated {
+        /// The parameter.
+        name: String,
+    },
+    /// Over a limit.
+    #[error("the query has more than {MAX_PARAMETERS} parameters")]
+    TooMany,
+    /// The filter would have to read too much.
+    #[error(
+        "the query selects more than {MAX_CHECKED} candidates of {0}; narrow it, for example by patient or by a code"
+    )]
+    TooCostly(Kind),
+    /// The cursor is not one we made for this caller and query, or it is too old.
+    #[error("this page link has expired or was not made for this query; start the search again")]
+    Cursor,
+    /// The index failed.
+    #[error(transparent)]
+    Index(#[from] index::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}

@@ -1,0 +1,206 @@
+//! One page of a search: the index names candidates, the filter decides where the index cannot, the store gives the
+//! bytes.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+
+use super::cursor::{Binding, Cursors};
+use super::follow::extract;
+use super::query::{Query, Total};
+use super::{Error, MAX_CHECKED, include};
+use crate::access::{Operation, Permit, Reach, View};
+use crate::fhir::filter::{Field, Test, Wanted};
+use crate::index::{self, Index, Matches, Place};
+use crate::store::{Snapshot, Store, Stored};
+
+/// The answer to a search.
+#[derive(Debug)]
+pub struct Page {
+    /// Matches in order.
+    pub matches: Vec<Stored>,
+    /// Resources that came along.
+    pub included: Vec<Stored>,
+    /// How many matches there are, if that is known.
+    pub total: Option<u64>,
+    /// The cursor of the next page.
+    pub next: Option<String>,
+    /// True if more would have been included than a page may hold.
+    pub cut: bool,
+}
+
+/// Where to search.
+pub struct Searched<'s> {
+    /// The store.
+    pub store: &'s Store,
+    /// Its index.
+    pub index: &'s Index,
+    /// The realm's cursors.
+    pub cursors: &'s Cursors,
+    /// Who asks, for binding page links.
+    pub caller: &'s str,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Places of one page, and what is known of the whole.
+struct Chosen {
+    places: Vec<Place>,
+    more: bool,
+    total: Option<u64>,
+}
+
+impl Searched<'_> {
+    /// Answers a query within a View.
+    pub fn page(&self, view: &View, query: &Query) -> Result<Page, Error> {
+        let normal = normal(query);
+        let binding: Binding<'_> = &[self.caller.as_bytes(), query.kind.name().as_bytes(), normal.as_bytes()];
+        let (after, known_total) = match &query.cursor {
+            Some(text) => {
+                let (place, total) = self.cursors.open(text, binding, self.now).ok_or(Error::Cursor)?;
+                (Some(place), Some(total))
+            }
+            None => (None, None),
+        };
+        let chosen = self.choose(view, query, after.as_ref())?;
+        // A total that was counted for the first page stays the total of the following ones.
+        let total = known_total.unwrap_or(chosen.total).filter(|_| query.total != Total::None);
+        let snapshot = self.store.snapshot()?;
+        let reader = snapshot.reader(view, Operation::Search)?;
+        let mut matches = Vec::with_capacity(chosen.places.len());
+        for place in &chosen.places {
+            matches.extend(reader.get(place.rid)?.filter(|stored| !stored.deleted));
+        }
+        let next = chosen
+            .places
+            .last()
+            .filter(|_| chosen.more)
+            .map(|place| self.cursors.seal(place, total, binding, self.now));
+        let (included, cut) = self.included(&snapshot, view, query, &matches)?;
+        Ok(Page { matches, included, total, next, cut })
+    }
+
+    fn included(
+        &self,
+        snapshot: &Snapshot,
+        view: &View,
+        query: &Query,
+        matches: &[Stored],
+    ) -> Result<(Vec<Stored>, bool), Error> {
+        if query.includes.is_empty() || matches.is_empty() {
+            return Ok((Vec::new(), false));
+        }
+        let mut seen: HashSet<u64> = matches.iter().map(|stored| stored.rid).collect();
+        include::gather(snapshot, self.index, view, query, matches, &mut seen)
+    }
+
+    fn choose(&self, view: &View, query: &Query, after: Option<&Place>) -> Result<Chosen, Error> {
+        if let Some(chosen) = self.from_compartment(view, query, after)? {
+            return Ok(chosen);
+        }
+        let limit = query.count + 1;
+        let find = |after, limit| {
+            let wanted = index::Query { kind: query.kind, clauses: &query.clauses, sort: &query.sort, after, limit };
+            self.index.find(view, &wanted)
+        };
+        let found = find(after, limit)?;
+        if !found.inexact {
+            let Matches { mut places, total, .. } = found;
+            let more = places.len() > query.count && query.count > 0;
+            places.truncate(query.count);
+            return Ok(Chosen { places, more, total: Some(total) });
+        }
+        if found.total > MAX_CHECKED as u64 {
+            return Err(Error::TooCostly(query.kind));
+        }
+        // Candidates are few: look at every one, so that the total is exact too.
+        let all = find(None, MAX_CHECKED)?;
+        self.check(view, query, all.places, after)
+    }
+
+    /// Asks the filter about every candidate.
+    fn check(&self, view: &View, query: &Query, all: Vec<Place>, after: Option<&Place>) -> Result<Chosen, Error> {
+        let snapshot = self.store.snapshot()?;
+        let reader = snapshot.reader(view, Operation::Search)?;
+        let mut total = 0;
+        let mut places = Vec::new();
+        // Candidates come in order: those up to the cursor were on earlier pages.
+        let mut passed = after.is_none();
+        for place in all {
+            let here = passed;
+            if after.is_some_and(|after| *after == place) {
+                passed = true;
+            }
+            let Some(stored) = reader.get(place.rid)?.filter(|stored| !stored.deleted) else { continue };
+            let extracted = extract(&stored)?;
+            if !query.clauses.iter().all(|clause| clause.matches(&extracted)) {
+                continue;
+            }
+            total += 1;
+            if here && places.len() <= query.count {
+                places.push(place);
+            }
+        }
+        let more = places.len() > query.count && query.count > 0;
+        places.truncate(query.count);
+        Ok(Chosen { places, more, total: Some(total) })
+    }
+
+    /// The commonest search of all, everything of one type that one patient has, is an ordered range of the store.
+    fn from_compartment(&self, view: &View, query: &Query, after: Option<&Place>) -> Result<Option<Chosen>, Error> {
+        let Reach::Patients([patient]) = view.reach() else { return Ok(None) };
+        let plain = query.kind.is_personal() && query.sort.is_empty();
+        if !plain || view.permit(query.kind, Operation::Search) != Some(Permit::All) {
+            return Ok(None);
+        }
+        if !query.clauses.iter().all(|clause| names_patient(query, clause, patient)) {
+            return Ok(None);
+        }
+        let snapshot = self.store.snapshot()?;
+        let reader = snapshot.reader(view, Operation::Search)?;
+        let [patient] = reader.patients() else { return Ok(None) };
+        let from = after.map_or(0, |place| place.rid);
+        let list = |from, limit| snapshot.compartment(*patient, query.kind, view.withheld(), from, limit);
+        let rids = list(from, query.count + 1)?;
+        let more = rids.len() > query.count && query.count > 0;
+        let total = match after {
+            None if !more && query.count > 0 => Some(rids.len() as u64),
+            // Counting a member's resources of one type walks a range of keys and reads no record.
+            None => Some(list(0, MAX_CHECKED)?.len() as u64),
+            Some(_) => None,
+        };
+        let places = rids.into_iter().take(query.count).map(|rid| Place { keys: Vec::new(), rid }).collect();
+        Ok(Some(Chosen { places, more, total }))
+    }
+}
+
+/// True for `patient=…` (or `_id` on Patient) that names exactly the one patient of the View.
+fn names_patient(query: &Query, clause: &crate::fhir::filter::Clause, patient: &str) -> bool {
+    let Test::Any(wanted) = &clause.test else { return false };
+    match clause.field {
+        Field::Id => {
+            query.kind == crate::fhir::Kind::PATIENT
+                && matches!(wanted.as_slice(), [Wanted::Id(id)] if **id == *patient)
+        }
+        Field::Updated => false,
+        Field::Parameter(number) => {
+            let decides = match query.kind.compartment() {
+                [only] => *only == usize::from(number),
+                _ => false,
+            };
+            let is_patient =
+                clause.parameter().is_some_and(|p| matches!(p.code, "patient" | "subject" | "beneficiary"));
+            (decides || is_patient && query.kind.compartment().len() == 1)
+                && matches!(wanted.as_slice(), [Wanted::Reference { kind, id }]
+                    if **id == *patient && kind.is_none_or(|kind| kind == crate::fhir::Kind::PATIENT))
+        }
+    }
+}
+
+/// The query without paging and in one order, so that a cursor goes with any spelling of it.
+fn normal(query: &Query) -> String {
+    let mut parts: Vec<String> =
+        query.used.iter().filter(|(key, _)| key != "_count").map(|(key, value)| format!("{key}={value}")).collect();
+    parts.sort_unstable();
+    parts.join("&")
+}

@@ -1,0 +1,224 @@
+//! Reading the parameters of a search.
+
+use jiff::Timestamp;
+
+use super::{DEFAULT_COUNT, Error, MAX_COUNT, MAX_PARAMETERS};
+use crate::fhir::definitions::Targets;
+use crate::fhir::filter::{self, Clause, Refusal};
+use crate::fhir::{Form, Kind};
+use crate::index::{Sort, SortBy};
+
+/// A search that was understood.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// The type.
+    pub kind: Kind,
+    /// Conditions, joined by and.
+    pub clauses: Vec<Clause>,
+    /// Order.
+    pub sort: Vec<Sort>,
+    /// Matches per page; zero for a count only.
+    pub count: usize,
+    /// Whether to count.
+    pub total: Total,
+    /// References to follow.
+    pub includes: Vec<Include>,
+    /// The cursor of a later page.
+    pub cursor: Option<String>,
+    /// The parameters that were used, as they came: the self link.
+    pub used: Vec<(String, String)>,
+    /// What was dropped, because the caller asked for leniency.
+    pub dropped: Vec<String>,
+}
+
+/// `_total`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Total {
+    /// Exact, if it can be had at no extra cost.
+    Free,
+    /// Exact.
+    Accurate,
+    /// None.
+    None,
+}
+
+/// One `_include` or `_revinclude`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Include {
+    /// The type that holds the reference.
+    pub source: Kind,
+    /// The reference parameter; absent for `*`.
+    pub parameter: Option<u16>,
+    /// The type referred to, if it matters.
+    pub target: Option<Kind>,
+    /// From included resources too.
+    pub iterate: bool,
+    /// The other way round: what refers to the matches.
+    pub reverse: bool,
+}
+
+/// Result parameters of R4 that this server knows and does not do.
+const UNSUPPORTED: [&str; 8] =
+    ["_has", "_filter", "_query", "_list", "_content", "_text", "_contained", "_containedType"];
+const MAX_SORT_KEYS: usize = 3;
+const MAX_INCLUDES: usize = 20;
+
+impl Query {
+    /// Reads the decoded parameters of a search of `kind`. `base` is the address of the FHIR base.
+    pub fn read(
+        kind: Kind,
+        parameters: &[(String, String)],
+        lenient: bool,
+        now: Timestamp,
+        base: &str,
+    ) -> Result<Self, Error> {
+        if parameters.len() > MAX_PARAMETERS {
+            return Err(Error::TooMany);
+        }
+        let mut query = Self {
+            kind,
+            clauses: Vec::new(),
+            sort: Vec::new(),
+            count: DEFAULT_COUNT,
+            total: Total::Free,
+            includes: Vec::new(),
+            cursor: None,
+            used: Vec::new(),
+            dropped: Vec::new(),
+        };
+        for (key, value) in parameters {
+            match query.take(key, value, now, base) {
+                Ok(used) => {
+                    if used {
+                        query.used.push((key.clone(), value.clone()));
+                    }
+                }
+                Err(error) if lenient && is_unknown(&error) => query.dropped.push(error.to_string()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(query)
+    }
+
+    /// True if the parameter belongs into the self link.
+    fn take(&mut self, key: &str, value: &str, now: Timestamp, base: &str) -> Result<bool, Error> {
+        match key {
+            "_count" => {
+                let count: usize = value.parse().map_err(|_| result("_count", "a whole number such as 50"))?;
+                self.count = count.min(MAX_COUNT);
+            }
+            "_total" => {
+                self.total = match value {
+                    "none" => Total::None,
+                    "accurate" => Total::Accurate,
+                    "estimate" => Total::Free,
+                    _ => return Err(result("_total", "'none', 'estimate' or 'accurate'")),
+                }
+            }
+            "_summary" if value == "count" => self.count = 0,
+            "_summary" if value == "false" => {}
+            "_summary" | "_elements" => return Err(Error::Unsupported { name: format!("{key}={value}") }),
+            "_sort" => self.sort = self.sort_keys(value)?,
+            "_cursor" => {
+                self.cursor = Some(value.to_owned());
+                return Ok(false);
+            }
+            "_format" | "_pretty" => {}
+            _ if UNSUPPORTED.contains(&key.split(':').next().unwrap_or(key)) || key.contains('.') => {
+                return Err(Error::Unsupported { name: key.chars().take(64).collect() });
+            }
+            _ if key == "_include" || key.starts_with("_include:") => self.include(key, value, false)?,
+            _ if key == "_revinclude" || key.starts_with("_revinclude:") => self.include(key, value, true)?,
+            _ => match filter::clause(self.kind, key, value, now, base)? {
+                Some(clause) => self.clauses.push(clause),
+                None => return Ok(false),
+            },
+        }
+        Ok(true)
+    }
+
+    fn sort_keys(&self, value: &str) -> Result<Vec<Sort>, Error> {
+        if !self.sort.is_empty() {
+            return Err(Error::Repeated { name: "_sort".into() });
+        }
+        let mut keys = Vec::new();
+        for name in value.split(',').filter(|name| !name.is_empty()) {
+            let (name, descending) = name.strip_prefix('-').map_or((name, false), |name| (name, true));
+            let by = match name {
+                "_lastUpdated" => Some(SortBy::Updated),
+                _ => self
+                    .kind
+                    .parameter(name)
+                    .filter(|(_, parameter)| matches!(parameter.form, Form::Date | Form::String))
+                    .map(|(number, _)| SortBy::Parameter(number)),
+            };
+            let by = by.ok_or_else(|| result("_sort", &format!("one of {}", sortable(self.kind))))?;
+            keys.push(Sort { by, descending });
+        }
+        if keys.len() > MAX_SORT_KEYS {
+            return Err(result("_sort", "at most three keys"));
+        }
+        Ok(keys)
+    }
+
+    fn include(&mut self, key: &str, value: &str, reverse: bool) -> Result<(), Error> {
+        let name = if reverse { "_revinclude" } else { "_include" };
+        let expected = "a type, a reference parameter and perhaps a type, such as 'Coverage:payor:Organization'";
+        let wrong = || result(name, expected);
+        let iterate = match key.split_once(':') {
+            None => false,
+            Some((_, "iterate" | "recurse")) => true,
+            Some(_) => return Err(wrong()),
+        };
+        if self.includes.len() >= MAX_INCLUDES {
+            return Err(result(name, "given at most 20 times"));
+        }
+        let mut parts = value.split(':');
+        let source = match parts.next() {
+            Some("*") if !reverse => self.kind,
+            Some(text) => Kind::parse(text).ok_or_else(wrong)?,
+            None => return Err(wrong()),
+        };
+        let parameter = match parts.next() {
+            Some("*") => None,
+            None if value == "*" => None,
+            Some(code) => {
+                let (number, found) = source.parameter(code).ok_or_else(wrong)?;
+                if found.form != Form::Reference {
+                    return Err(wrong());
+                }
+                Some((number, found.targets))
+            }
+            None => return Err(wrong()),
+        };
+        let target = match parts.next() {
+            None | Some("") => None,
+            Some(text) => {
+                let kind = Kind::parse(text).ok_or_else(wrong)?;
+                if let Some((_, Targets::These(kinds))) = parameter
+                    && !kinds.contains(&kind)
+                {
+                    return Err(wrong());
+                }
+                Some(kind)
+            }
+        };
+        let parameter = parameter.map(|(number, _)| number);
+        self.includes.push(Include { source, parameter, target, iterate, reverse });
+        Ok(())
+    }
+}
+
+fn is_unknown(error: &Error) -> bool {
+    matches!(error, Error::Refused(Refusal::Unknown { .. } | Refusal::Form { .. }) | Error::Unsupported { .. })
+}
+
+fn result(name: &'static str, expected: &str) -> Error {
+    Error::Result { name, expected: expected.to_owned() }
+}
+
+fn sortable(kind: Kind) -> String {
+    let mut names = vec!["_lastUpdated"];
+    names.extend(kind.parameters().filter(|(_, p)| matches!(p.form, Form::Date | Form::String)).map(|(_, p)| p.code));
+    names.join(", ")
+}
