@@ -3,6 +3,13 @@
 
 mod chance;
 mod clock;
+mod error;
+mod folder;
+mod mail;
+mod sms;
 
 pub use chance::Chance;
 pub use clock::{Clock, ClockHand};
+pub use error::Error;
+pub use mail::{Letter, Mail, Outbox};
+pub use sms::{Sms, Text, TextOutbox};

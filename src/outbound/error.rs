@@ -1,0 +1,35 @@
+//! Why a message did not leave. Texts never hold the address or the message.
+
+use std::path::PathBuf;
+
+/// What went wrong on the way out.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configured transport is not one we have.
+    #[error("{0}")]
+    Transport(String),
+    /// The configured sender is not an address.
+    #[error("the sender in [mail] from is not an e-mail address; write NAME <BOX@DOMAIN>")]
+    Sender,
+    /// The address or number to write to is not one.
+    #[error("the address is not one that mail or text messages can be sent to")]
+    Recipient,
+    /// The mail server refused for good.
+    #[error("the mail server refused the message{}; check [mail] in fhir.toml", code(.0.as_ref()))]
+    Refused(Option<u16>),
+    /// The mail server could not be reached or asked to try later.
+    #[error("the mail server could not take the message now{}; try again later", code(.0.as_ref()))]
+    Unreachable(Option<u16>),
+    /// The outbox folder could not be written.
+    #[error("the outbox folder {} cannot be written: {cause}", folder.display())]
+    Folder {
+        /// Which folder.
+        folder: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+}
+
+fn code(code: Option<&u16>) -> String {
+    code.map(|code| format!(" (code {code})")).unwrap_or_default()
+}
