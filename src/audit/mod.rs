@@ -1,1 +1,122 @@
 //! The append-only, hash-chained record of who saw what. An entry is in the file before the answer leaves.
+//!
+//! Invariants: [`Audit::record`] returns only after `write(2)` took the entry, so it survives any crash of the process;
+//! it is on the disk at most 200 ms later. Once a write or a sync has failed, every later `record` fails until the
+//! audit is opened again, and a read whose entry was not taken must not go out. Nothing in the product deletes or
+//! changes an entry. An entry holds ids and counts, never what was read.
+//!
+//! Each realm has a folder, and so a chain, of its own. The look-ups (last read of a grant, activity of a member) are
+//! derived from the files when the audit is opened, over the newest [`REBUILD_BYTES`]; they are bounded per member.
+
+mod entry;
+mod frame;
+mod head;
+mod journal;
+mod lookup;
+mod segment;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use crate::outbound::Clock;
+
+pub use entry::{Entry, Recorded, Who};
+pub use head::{Signer, Verifier};
+pub use lookup::{Activity, LastRead};
+pub use verify::{Broken, Report, verify};
+
+use journal::Journal;
+use lookup::Lookup;
+use segment::{Disk, FolderDisk};
+
+/// How much of the newest record is read to rebuild the look-ups at open: about 150,000 entries, a tenth of a second.
+pub const REBUILD_BYTES: u64 = 32 << 20;
+
+/// What can go wrong with the audit.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The files cannot be read or written.
+    #[error("the audit file {} failed: {cause}; nothing is disclosed until the disk is well and Ingle is restarted", path.display())]
+    Disk {
+        /// Which file or folder.
+        path: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// An earlier write failed.
+    #[error("the audit stopped after an earlier failure; nothing is disclosed until Ingle is restarted")]
+    Stopped,
+    /// The entry cannot be written down.
+    #[error("the audit entry is larger than {} bytes", frame::ENTRY_MAX)]
+    TooLarge,
+    /// A file is not what this version writes.
+    #[error("the audit file {} is not one of ours: {why}; run `ingle verify`", path.display())]
+    Foreign {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}
+
+/// A handle to one realm's audit. Cloning is cheap.
+#[derive(Clone)]
+pub struct Audit {
+    journal: Arc<Journal>,
+    lookup: Arc<RwLock<Lookup>>,
+    clock: Clock,
+    _keeper: Arc<journal::Keeper>,
+}
+
+impl Audit {
+    /// Opens the folder, makes it when it is not there, sets a torn end aside and goes on after it.
+    pub fn open(folder: &Path, signer: Signer, clock: Clock) -> Result<Self, Error> {
+        std::fs::create_dir_all(folder).map_err(|cause| Error::Disk { path: folder.to_owned(), cause })?;
+        Self::on(Arc::new(FolderDisk::new(folder)), signer, clock)
+    }
+
+    fn on(disk: Arc<dyn Disk>, signer: Signer, clock: Clock) -> Result<Self, Error> {
+        let end = segment::find_end(disk.folder())?;
+        let mut lookup = Lookup::default();
+        verify::replay(disk.folder(), REBUILD_BYTES, &mut |entry| lookup.replay(entry))?;
+        let journal = Arc::new(Journal::open(disk, end, signer, clock.clone())?);
+        let keeper = Arc::new(journal::Keeper::start(&journal));
+        Ok(Self { journal, lookup: Arc::new(RwLock::new(lookup)), clock, _keeper: keeper })
+    }
+
+    /// Takes one entry into the file. On an error the answer that it describes must not leave.
+    pub fn record(&self, entry: &Entry<'_>) -> Result<(), Error> {
+        let now = self.clock.now();
+        self.journal.append(&entry.payload(now))?;
+        self.lookup.write().note(entry, now);
+        Ok(())
+    }
+
+    /// When an app last read under this grant.
+    #[must_use]
+    pub fn last_read(&self, grant: &str) -> Option<LastRead> {
+        self.lookup.read().last_read(grant)
+    }
+
+    /// Who read this patient's records, newest first, one row per reader, grant and day.
+    #[must_use]
+    pub fn activity(&self, patient: &str) -> Vec<Activity> {
+        self.lookup.read().activity(patient)
+    }
+
+    /// Whether entries are still being taken.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        self.journal.is_well()
+    }
+
+    /// Everything so far is on the disk, closed by a signed head. Called at a clean stop and before a backup.
+    pub fn seal(&self) -> Result<(), Error> {
+        self.journal.seal()
+    }
+}
