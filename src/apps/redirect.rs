@@ -54,7 +54,7 @@ pub fn check(address: &str, kind: Kind) -> Result<(), Refused> {
 
 /// True if a request may use `asked` because `registered` was registered.
 #[must_use]
-pub fn matches(registered: &str, asked: &str, kind: Kind) -> bool {
+pub(super) fn matches(registered: &str, asked: &str, kind: Kind) -> bool {
     registered == asked
         || (kind == Kind::Native
             && matches!((without_loopback_port(registered), without_loopback_port(asked)), (Some(a), Some(b)) if a == b))

@@ -20,7 +20,7 @@ pub(super) struct Budget<'a> {
 /// Counts one use. Gives the seconds to wait if the budget is used up; then nothing is counted.
 pub(super) fn spend(txn: &mut Txn<'_>, now: i64, budget: &Budget<'_>) -> Result<Result<(), i64>, store::Error> {
     let end = (now.div_euclid(budget.window) + 1) * budget.window;
-    let key = [&end.to_be_bytes(), budget.what.as_bytes(), &[0], budget.whose].concat();
+    let key = [end.to_be_bytes().as_slice(), budget.what.as_bytes(), &[0], budget.whose].concat();
     let used = txn.get(BUDGETS, &key)?.and_then(|v| v.try_into().ok()).map_or(0, u32::from_be_bytes);
     if used >= budget.limit {
         return Ok(Err(end - now));

@@ -9,7 +9,7 @@ use crate::store::{self, Table, Txn};
 const EXPIRY: Table = Table::new("identity.expiry");
 
 pub(super) fn note(txn: &mut Txn<'_>, ends: i64, kind: u8, key: &[u8]) -> Result<(), store::Error> {
-    txn.put(EXPIRY, &[&ends.to_be_bytes(), &[kind], key].concat(), Vec::new())
+    txn.put(EXPIRY, &[ends.to_be_bytes().as_slice(), &[kind], key].concat(), Vec::new())
 }
 
 /// Removes what ended; gives how many notes were dealt with.

@@ -1,11 +1,11 @@
 //! Accounts' second step: enrolling an authenticator, and checking its codes.
 
-use super::account::{self, Account, Role};
+use super::account::{self, Account};
 use super::budget::{self, Budget};
 use super::code::Audience;
 use super::session::{self, Level, NewSession, Who};
 use super::totp::{self, Factor, Offer, SecondFactor};
-use super::{Error, Identity, Session, limits};
+use super::{Error, Identity, Role, Session, limits};
 use crate::store;
 
 /// Label of sealed seeds.

@@ -14,7 +14,7 @@ use crate::store;
 #[derive(Clone)]
 pub struct Wording {
     /// Subject of the mail.
-    pub subject: String,
+    pub subject: &'static str,
     /// Text of the mail.
     pub mail: String,
     /// Text of the SMS.
@@ -199,7 +199,7 @@ impl Identity {
     fn post(&self, contact: Contact, code: &str, wording: &Wording) {
         let room = self.clone();
         let fill = |text: &str| text.replace("{code}", code);
-        let (subject, mail, sms) = (wording.subject.clone(), fill(&wording.mail), fill(&wording.sms));
+        let (subject, mail, sms) = (wording.subject, fill(&wording.mail), fill(&wording.sms));
         room.0.sending.fetch_add(1, Ordering::AcqRel);
         tokio::spawn(async move {
             let sent = match &contact {

@@ -54,7 +54,7 @@ fn enrol_row(store: &Store, row: Enrolment) -> Enrolled {
 }
 
 fn wording() -> Wording {
-    Wording { subject: "Code".into(), mail: "Your code:\n\n{code}\n".into(), sms: "{code}".into() }
+    Wording { subject: "Code", mail: "Your code:\n\n{code}\n".into(), sms: "{code}".into() }
 }
 
 fn visitor(secret: &str) -> Visitor<'_> {

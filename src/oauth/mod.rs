@@ -216,5 +216,5 @@ fn kind_of(table: Table) -> u8 {
 
 /// Notes when a row may be forgotten.
 fn note_end(txn: &mut Txn<'_>, ends: i64, table: Table, key: &[u8]) -> Result<(), store::Error> {
-    txn.put(EXPIRY, &[&ends.to_be_bytes(), &[kind_of(table)], key].concat(), Vec::new())
+    txn.put(EXPIRY, &[ends.to_be_bytes().as_slice(), &[kind_of(table)], key].concat(), Vec::new())
 }
