@@ -1,1 +1,232 @@
-//! Grants to apps, sharing choices, sensitive-data choices.
+//! Grants: what a member lets an app read, of whose records, until when, and when she stopped it.
+//!
+//! Every live grant is also held in memory. A token is good only while its grant is in that map, so stopping takes
+//! effect with the next request and nothing has to be looked up on the disk. The map is rebuilt at start; a grant that
+//! the store does not know is not live.
+//!
+//! Deliberately absent: tokens (`oauth`) and what a scope means (`access`).
+
+mod reads;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock};
+use serde::{Deserialize, Serialize};
+
+use crate::access::{Categories, Category};
+use crate::outbound::{Chance, Clock};
+use crate::store::{self, Store, Table, Txn};
+
+use reads::Reads;
+
+/// Grant id -> [`Grant`] as JSON.
+const GRANTS: Table = Table::new("consent.grants");
+/// Member id + 0 + grant id -> nothing.
+const BY_MEMBER: Table = Table::new("consent.by_member");
+/// Grants shown to one member at most; far above what anyone connects.
+const MAX_LISTED: usize = 1_000;
+/// Grants read per step at start.
+const OPEN_BATCH: usize = 10_000;
+
+/// What went wrong with a grant.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such grant, or it is another member's.
+    #[error("there is no such sharing")]
+    Unknown,
+    /// The disk.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// A member's decision to share.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Fresh id.
+    pub id: String,
+    /// The app.
+    pub client_id: String,
+    /// Who decided, by member id: the member herself or her representative.
+    pub member: String,
+    /// Whose records, by FHIR Patient id.
+    pub patients: Vec<String>,
+    /// Scopes she agreed to, space-separated.
+    pub scopes: String,
+    /// Sensitive categories she chose to share. Everything else is withheld, what a later version labels too.
+    pub shared: Vec<Category>,
+    /// When she decided, in Unix seconds.
+    pub created: i64,
+    /// When it ends by itself.
+    pub until: i64,
+    /// When she or the plan stopped it.
+    pub revoked: Option<i64>,
+    /// Last time the app read something.
+    pub last_read: Option<i64>,
+    /// Requests that returned something.
+    pub reads: u64,
+    /// Resources that were returned in all.
+    pub resources: u64,
+}
+
+impl Grant {
+    /// True while apps may use it.
+    #[must_use]
+    pub const fn is_live(&self, now: i64) -> bool {
+        self.revoked.is_none() && now < self.until
+    }
+}
+
+/// What is kept back when only these categories were chosen.
+#[must_use]
+pub fn withheld(shared: &[Category]) -> Categories {
+    Categories::from_bits(!shared.iter().copied().collect::<Categories>().bits())
+}
+
+/// What a new grant says.
+#[derive(Debug, Clone)]
+pub struct NewGrant {
+    /// The app.
+    pub client_id: String,
+    /// Who decides.
+    pub member: String,
+    /// Whose records.
+    pub patients: Vec<String>,
+    /// Scopes agreed to.
+    pub scopes: String,
+    /// Sensitive categories she chose to share.
+    pub shared: Vec<Category>,
+    /// When it ends.
+    pub until: i64,
+}
+
+/// A handle to the room; clones share it.
+#[derive(Clone)]
+pub struct Consent(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    clock: Clock,
+    chance: Chance,
+    /// Live grants: id -> end.
+    live: RwLock<HashMap<Box<str>, i64>>,
+    reads: Mutex<Reads>,
+}
+
+impl Consent {
+    /// Opens the room and rebuilds the view of what is live.
+    pub fn open(store: Store, clock: Clock, chance: Chance) -> Result<Self, Error> {
+        let now = clock.now().as_second();
+        let snapshot = store.snapshot()?;
+        let mut live = HashMap::new();
+        let mut from: Vec<u8> = Vec::new();
+        loop {
+            let rows = snapshot.scan_from(GRANTS, b"", &from, OPEN_BATCH)?;
+            let Some((last, _)) = rows.last() else { break };
+            from = [last.as_slice(), &[0]].concat();
+            for (key, value) in rows {
+                // A row that cannot be read is not live: refusing one app is better than not starting.
+                match serde_json::from_slice::<Grant>(&value) {
+                    Ok(grant) if grant.is_live(now) => drop(live.insert(grant.id.into_boxed_str(), grant.until)),
+                    Ok(_) => {}
+                    Err(_) => tracing::error!(grant = %String::from_utf8_lossy(&key), "a grant cannot be read"),
+                }
+            }
+        }
+        let reads = Mutex::new(Reads::default());
+        Ok(Self(Arc::new(Inner { store, clock, chance, live: RwLock::new(live), reads })))
+    }
+
+    /// Writes a grant inside a transaction of the caller (the authorization code is written in the same one). It
+    /// becomes live when [`Consent::begin`] is called after the commit.
+    pub fn put_new(&self, txn: &mut Txn<'_>, new: NewGrant) -> Result<Grant, store::Error> {
+        let grant = Grant {
+            id: self.0.chance.id(),
+            client_id: new.client_id,
+            member: new.member,
+            patients: new.patients,
+            scopes: new.scopes,
+            shared: new.shared,
+            created: self.0.clock.now().as_second(),
+            until: new.until,
+            revoked: None,
+            last_read: None,
+            reads: 0,
+            resources: 0,
+        };
+        txn.put_json(GRANTS, grant.id.as_bytes(), &grant)?;
+        txn.put(BY_MEMBER, &member_key(&grant.member, &grant.id), Vec::new())?;
+        Ok(grant)
+    }
+
+    /// Makes a committed grant usable.
+    pub fn begin(&self, grant: &Grant) {
+        self.0.live.write().insert(grant.id.as_str().into(), grant.until);
+    }
+
+    /// True while apps may read under this grant. Answered from memory.
+    #[must_use]
+    pub fn is_live(&self, grant: &str, now: i64) -> bool {
+        self.0.live.read().get(grant).is_some_and(|until| now < *until)
+    }
+
+    /// One grant.
+    pub fn find(&self, id: &str) -> Result<Option<Grant>, Error> {
+        let found: Option<Grant> = self.0.store.snapshot()?.get_json(GRANTS, id.as_bytes())?;
+        Ok(found.map(|grant| self.with_pending_reads(grant)))
+    }
+
+    /// Everything a member ever shared, newest first.
+    pub fn of_member(&self, member: &str) -> Result<Vec<Grant>, Error> {
+        let snapshot = self.0.store.snapshot()?;
+        let prefix = member_key(member, "");
+        let mut grants = Vec::new();
+        for (key, _) in snapshot.scan(BY_MEMBER, &prefix, MAX_LISTED)? {
+            let id = key.get(prefix.len()..).unwrap_or_default();
+            grants.extend(snapshot.get_json::<Grant>(GRANTS, id)?.map(|grant| self.with_pending_reads(grant)));
+        }
+        grants.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| b.id.cmp(&a.id)));
+        Ok(grants)
+    }
+
+    /// Stops every live grant of a member to an app; gives how many there were.
+    pub async fn stop(&self, member: &str, client_id: &str) -> Result<usize, Error> {
+        let now = self.0.clock.now().as_second();
+        let grants = self.of_member(member)?;
+        let ids: Vec<String> =
+            grants.into_iter().filter(|g| g.client_id == client_id && g.is_live(now)).map(|g| g.id).collect();
+        if ids.is_empty() {
+            return Err(Error::Unknown);
+        }
+        self.revoke(&ids).await?;
+        Ok(ids.len())
+    }
+
+    /// Ends grants, whoever asked. The memory goes first: if the disk fails, the apps are out all the same until the
+    /// next start, and the caller is told to try again.
+    pub async fn revoke(&self, ids: &[String]) -> Result<(), Error> {
+        {
+            let mut live = self.0.live.write();
+            for id in ids {
+                live.remove(id.as_str());
+            }
+        }
+        let (ids, now) = (ids.to_vec(), self.0.clock.now().as_second());
+        let end = move |txn: &mut Txn<'_>| {
+            for id in &ids {
+                if let Some(mut grant) = txn.get_json::<Grant>(GRANTS, id.as_bytes())? {
+                    grant.revoked.get_or_insert(now);
+                    txn.put_json(GRANTS, id.as_bytes(), &grant)?;
+                }
+            }
+            Ok::<_, store::Error>(())
+        };
+        Ok(self.0.store.transact(end).await?)
+    }
+}
+
+fn member_key(member: &str, grant: &str) -> Vec<u8> {
+    [member.as_bytes(), &[0], grant.as_bytes()].concat()
+}

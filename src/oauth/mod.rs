@@ -1,1 +1,220 @@
-//! Clients, authorization requests, codes, biscuits, refresh families, signing keys.
+//! SMART App Launch, OAuth 2.0 and OpenID Connect of one realm: a request is asked (`authorize`), decided by the
+//! member, answered with a code, redeemed for tokens (`code`), renewed (`refresh`), looked at (`introspect`) and ended
+//! (`revoke`).
+//!
+//! Invariants: PKCE S256 always; a code and a refresh token work once, and a second use ends the whole *family* of
+//! tokens that came from the same code; secrets are stored as digests; a token is good only while its grant, its family
+//! and its app stand, which is asked at every use and answered from memory.
+//!
+//! Deliberately absent: HTTP (`web/oauth`), pages (`web/pages`), keys of back-end services and dynamic registration
+//! (later issues).
+
+mod authorize;
+mod client;
+mod code;
+mod discovery;
+mod error;
+mod form;
+mod id_token;
+mod introspect;
+pub mod keys;
+pub mod limits;
+mod narrowing;
+mod pkce;
+mod refresh;
+mod revoke;
+pub mod scopes;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
+
+pub use authorize::{Asking, Begun, Decision, Unfit};
+pub use code::TokenAnswer;
+pub use error::{Code, Error, Refusal};
+pub use form::Form;
+pub use keys::Keys;
+
+use crate::access::{AppAccess, Category};
+use crate::apps::Apps;
+use crate::consent::Consent;
+use crate::outbound::{Chance, Clock};
+use crate::store::{self, Store, Table, Txn};
+use revoke::Revoked;
+use token::Verified;
+
+/// End (8 bytes, big-endian seconds) + kind (1 byte) + key in the table of that kind -> nothing.
+const EXPIRY: Table = Table::new("oauth.expiry");
+
+/// What the realm decides about authorization.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Name of the realm inside tokens: `plan` or `sandbox`.
+    pub realm: &'static str,
+    /// Issuer: the realm's public base URL without a slash at its end.
+    pub issuer: String,
+    /// First letters of access tokens: `ing_` or `ings_`.
+    pub prefix: &'static str,
+    /// Life of an access token in seconds.
+    pub access_life: i64,
+    /// Life of a grant with `offline_access` in seconds.
+    pub grant_life: i64,
+}
+
+impl Settings {
+    /// The realm's FHIR base for members' data, which is the audience of its tokens.
+    #[must_use]
+    pub fn fhir_base(&self) -> String {
+        format!("{}/fhir", self.issuer)
+    }
+}
+
+/// The rooms this one works with.
+pub struct Rooms {
+    /// Durable state.
+    pub store: Store,
+    /// Time.
+    pub clock: Clock,
+    /// Randomness.
+    pub chance: Chance,
+    /// Who may ask.
+    pub apps: Apps,
+    /// What members agreed to.
+    pub consent: Consent,
+}
+
+/// A handle to the room; clones share it.
+#[derive(Clone)]
+pub struct OAuth(Arc<Inner>);
+
+struct Inner {
+    rooms: Rooms,
+    settings: Settings,
+    keys: RwLock<Arc<Keys>>,
+    revoked: Revoked,
+    verified: moka::sync::Cache<[u8; 32], Arc<Verified>>,
+}
+
+/// What a code or a refresh token stands for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Basis {
+    client_id: String,
+    member: String,
+    /// The member's own Patient, for `fhirUser`.
+    fhir_user: String,
+    /// Whose records: the launch context.
+    patient: String,
+    scopes: String,
+    shared: Vec<Category>,
+    grant: String,
+    family: String,
+    nonce: Option<String>,
+    /// When the member signed in.
+    signed_in: i64,
+    /// When the grant ends.
+    until: i64,
+}
+
+impl OAuth {
+    /// Opens the room.
+    pub fn open(rooms: Rooms, keys: Keys, settings: Settings) -> Result<Self, Error> {
+        let revoked = Revoked::open(&rooms.store, rooms.clock.now().as_second())?;
+        let verified = moka::sync::Cache::builder()
+            .max_capacity(limits::CACHED_TOKENS)
+            .time_to_live(Duration::from_secs(limits::CACHE_LIFE))
+            .build();
+        let keys = RwLock::new(Arc::new(keys));
+        Ok(Self(Arc::new(Inner { rooms, settings, keys, revoked, verified })))
+    }
+
+    /// What the realm decided.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Takes other keys into use, after a rotation.
+    pub fn use_keys(&self, keys: Keys) {
+        *self.0.keys.write() = Arc::new(keys);
+        self.0.verified.invalidate_all();
+    }
+
+    /// What an access token allows, if it is good now.
+    pub fn verify(&self, token: &str) -> Result<Arc<AppAccess>, Error> {
+        Ok(Arc::clone(&self.verify_fully(token)?.access))
+    }
+
+    fn verify_fully(&self, token: &str) -> Result<Arc<Verified>, Error> {
+        let inner = &self.0;
+        let key = token::cache_key(token);
+        let verified = match inner.verified.get(&key) {
+            Some(known) => known,
+            None => {
+                let keys = Arc::clone(&inner.keys.read());
+                let read = token::read(&keys, inner.settings.realm, inner.settings.prefix, token);
+                let verified = Arc::new(read.ok_or(Error::InvalidToken)?);
+                inner.verified.insert(key, Arc::clone(&verified));
+                verified
+            }
+        };
+        let now = inner.rooms.clock.now();
+        let access = &verified.access;
+        let stands = now < access.expires
+            && access.grant.as_deref().is_some_and(|grant| inner.rooms.consent.is_live(grant, now.as_second()))
+            && !inner.revoked.contains(&verified.family)
+            && !inner.revoked.contains(&verified.token)
+            && inner.rooms.apps.is_active(&access.client_id);
+        if stands { Ok(verified) } else { Err(Error::InvalidToken) }
+    }
+
+    /// Forgets what is over; call it every few minutes.
+    pub async fn sweep(&self) -> Result<usize, Error> {
+        let now = self.now();
+        let sweep = move |txn: &mut Txn<'_>| {
+            let mut swept = 0;
+            for (note, _) in txn.scan(EXPIRY, b"", limits::SWEEP_BATCH)? {
+                let Some((ends, rest)) = note.split_first_chunk::<8>() else { continue };
+                if i64::from_be_bytes(*ends) > now {
+                    break;
+                }
+                if let Some((kind, key)) = rest.split_first() {
+                    for table in [authorize::PENDING, code::CODES, refresh::REFRESH, revoke::REVOKED] {
+                        if kind_of(table) == *kind {
+                            txn.delete(table, key)?;
+                        }
+                    }
+                }
+                txn.delete(EXPIRY, &note)?;
+                swept += 1;
+            }
+            Ok::<_, store::Error>(swept)
+        };
+        let swept = self.0.rooms.store.transact(sweep).await?;
+        self.0.revoked.forget(now);
+        Ok(swept)
+    }
+
+    fn now(&self) -> i64 {
+        self.0.rooms.clock.now().as_second()
+    }
+}
+
+/// The letter of a table in the expiry index.
+fn kind_of(table: Table) -> u8 {
+    match table {
+        t if t == authorize::PENDING => b'p',
+        t if t == code::CODES => b'c',
+        t if t == refresh::REFRESH => b'r',
+        _ => b'x',
+    }
+}
+
+/// Notes when a row may be forgotten.
+fn note_end(txn: &mut Txn<'_>, ends: i64, table: Table, key: &[u8]) -> Result<(), store::Error> {
+    txn.put(EXPIRY, &[ends.to_be_bytes().as_slice(), &[kind_of(table)], key].concat(), Vec::new())
+}

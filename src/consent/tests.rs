@@ -1,0 +1,76 @@
+use std::time::Duration;
+
+use super::*;
+use crate::outbound::ClockHand;
+
+async fn room() -> (Consent, Store, Clock, ClockHand, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("store.redb")).unwrap();
+    let (clock, hand) = Clock::manual("2026-03-02T09:00:00Z".parse().unwrap());
+    let consent = Consent::open(store.clone(), clock.clone(), Chance::seeded(1)).unwrap();
+    (consent, store, clock, hand, dir)
+}
+
+async fn share(consent: &Consent, store: &Store, client: &str, until: i64) -> Grant {
+    let new = NewGrant {
+        client_id: client.into(),
+        member: "M1".into(),
+        patients: vec!["p1".into()],
+        scopes: "patient/*.rs".into(),
+        shared: vec![],
+        until,
+    };
+    let room = consent.clone();
+    let grant = store.transact(move |txn| room.put_new(txn, new)).await.unwrap();
+    consent.begin(&grant);
+    grant
+}
+
+#[tokio::test]
+async fn stopping_takes_effect_at_once_and_survives_a_restart() {
+    let (consent, store, clock, _hand, _dir) = room().await;
+    let now = clock.now().as_second();
+    let stopped = share(&consent, &store, "app-a", now + 1_000).await;
+    let kept = share(&consent, &store, "app-b", now + 1_000).await;
+    assert!(consent.is_live(&stopped.id, now) && consent.is_live(&kept.id, now));
+    assert_eq!(consent.stop("M1", "app-a").await.unwrap(), 1);
+    assert!(!consent.is_live(&stopped.id, now));
+    assert!(matches!(consent.stop("M1", "app-a").await, Err(Error::Unknown)));
+    assert!(matches!(consent.stop("M2", "app-b").await, Err(Error::Unknown)));
+
+    let again = Consent::open(store, clock, Chance::seeded(2)).unwrap();
+    assert!(!again.is_live(&stopped.id, now));
+    assert!(again.is_live(&kept.id, now));
+    assert!(!again.is_live("never-made", now));
+}
+
+#[tokio::test]
+async fn a_grant_ends_by_itself() {
+    let (consent, store, clock, hand, _dir) = room().await;
+    let grant = share(&consent, &store, "app-a", clock.now().as_second() + 60).await;
+    hand.advance(Duration::from_secs(60));
+    assert!(!consent.is_live(&grant.id, clock.now().as_second()));
+}
+
+#[tokio::test]
+async fn reads_are_shown_at_once_and_kept() {
+    let (consent, store, clock, _hand, _dir) = room().await;
+    let now = clock.now().as_second();
+    let grant = share(&consent, &store, "app-a", now + 60).await;
+    consent.note_read(&grant.id, 50);
+    consent.note_read(&grant.id, 1);
+    let shown = consent.of_member("M1").unwrap();
+    assert_eq!((shown[0].reads, shown[0].resources, shown[0].last_read), (2, 51, Some(now)));
+    consent.flush_reads().await.unwrap();
+    let kept: Grant = store.snapshot().unwrap().get_json(GRANTS, grant.id.as_bytes()).unwrap().unwrap();
+    assert_eq!((kept.reads, kept.resources), (2, 51));
+    assert_eq!(consent.find(&grant.id).unwrap().unwrap(), kept);
+}
+
+#[test]
+fn what_was_not_chosen_is_withheld_even_if_it_is_not_known_yet() {
+    let kept_back = withheld(&[Category::Hiv]);
+    assert!(!kept_back.contains(Category::Hiv) && kept_back.contains(Category::SubstanceUse));
+    assert!(kept_back.overlaps(Categories::from_bits(1 << 15)));
+    assert!(withheld(&[]).contains(Category::Hiv));
+}

@@ -1,0 +1,142 @@
+//! Who is a member, by the plan's own file: found by member id, by a digest of an address on file, or by the Patient
+//! that carries her records. A representative is a member whose entry names the members she acts for.
+//!
+//! The roster is filled by `load` inside its own transaction and read here. No raw address is kept (see `contact`).
+
+use serde::{Deserialize, Serialize};
+
+use super::contact::{Contact, ContactDigest, ContactKey};
+use super::limits::MEMBERS_PER_ADDRESS;
+use crate::store::{self, Snapshot, Table, Txn};
+
+/// Member id -> [`Member`] as JSON.
+const MEMBERS: Table = Table::new("identity.members");
+/// Contact digest (32 bytes) + member id -> nothing.
+const CONTACTS: Table = Table::new("identity.contacts");
+/// Patient id -> member id.
+const PATIENTS: Table = Table::new("identity.patients");
+
+/// One row of the plan's file, as `load` understood it.
+#[derive(Debug, Clone, Default)]
+pub struct Enrolment {
+    /// The number on the card.
+    pub member_id: String,
+    /// Id of the FHIR Patient with her records.
+    pub patient: String,
+    /// Given name, for greeting her.
+    pub given: String,
+    /// Family name.
+    pub family: String,
+    /// `YYYY-MM-DD`, or empty if not on file.
+    pub birth_date: String,
+    /// E-mail addresses on file.
+    pub emails: Vec<String>,
+    /// Phone numbers on file.
+    pub phones: Vec<String>,
+    /// Member ids she may act for.
+    pub represents: Vec<String>,
+}
+
+/// What enrolling a row changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enrolled {
+    /// She was not on the roster.
+    Created,
+    /// Something about her is different now.
+    Updated,
+    /// The row said what was known.
+    Unchanged,
+}
+
+/// A member as the store keeps her.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The number on the card.
+    pub member_id: String,
+    /// Id of her FHIR Patient.
+    pub patient: String,
+    /// Given name.
+    pub given: String,
+    /// Family name.
+    pub family: String,
+    /// `YYYY-MM-DD` or empty.
+    pub birth_date: String,
+    /// Digests of the addresses on file, sorted.
+    contacts: Vec<ContactDigest>,
+    /// Member ids she may act for, sorted.
+    pub represents: Vec<String>,
+}
+
+impl Member {
+    /// The name she is greeted by.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{} {}", self.given, self.family).trim().to_owned()
+    }
+}
+
+/// Keeps one row of the plan's file. Addresses that cannot be read as such are left out; `load` reports them.
+pub fn enrol(txn: &mut Txn<'_>, key: &ContactKey, row: &Enrolment) -> Result<Enrolled, store::Error> {
+    let mut contacts: Vec<ContactDigest> =
+        row.emails.iter().chain(&row.phones).filter_map(|text| Contact::parse(text)).map(|c| key.digest(&c)).collect();
+    contacts.sort_unstable();
+    contacts.dedup();
+    let mut represents = row.represents.clone();
+    represents.sort_unstable();
+    represents.dedup();
+    let new = Member {
+        member_id: row.member_id.clone(),
+        patient: row.patient.clone(),
+        given: row.given.clone(),
+        family: row.family.clone(),
+        birth_date: row.birth_date.clone(),
+        contacts,
+        represents,
+    };
+    let old: Option<Member> = txn.get_json(MEMBERS, new.member_id.as_bytes())?;
+    if old.as_ref() == Some(&new) {
+        return Ok(Enrolled::Unchanged);
+    }
+    if let Some(old) = &old {
+        for digest in &old.contacts {
+            txn.delete(CONTACTS, &contact_key(digest, &old.member_id))?;
+        }
+        txn.delete(PATIENTS, old.patient.as_bytes())?;
+    }
+    for digest in &new.contacts {
+        txn.put(CONTACTS, &contact_key(digest, &new.member_id), Vec::new())?;
+    }
+    txn.put(PATIENTS, new.patient.as_bytes(), new.member_id.as_bytes())?;
+    txn.put_json(MEMBERS, new.member_id.as_bytes(), &new)?;
+    Ok(if old.is_some() { Enrolled::Updated } else { Enrolled::Created })
+}
+
+/// The member with this id.
+pub(super) fn find_member(snapshot: &Snapshot, member_id: &str) -> Result<Option<Member>, store::Error> {
+    snapshot.get_json(MEMBERS, member_id.as_bytes())
+}
+
+/// The member whose records this Patient carries.
+pub(super) fn find_by_patient(snapshot: &Snapshot, patient: &str) -> Result<Option<Member>, store::Error> {
+    let Some(member_id) = snapshot.get(PATIENTS, patient.as_bytes())? else { return Ok(None) };
+    snapshot.get_json(MEMBERS, &member_id)
+}
+
+/// Every member with this address on file.
+pub(super) fn find_by_contact(snapshot: &Snapshot, digest: &ContactDigest) -> Result<Vec<Member>, store::Error> {
+    let mut members = Vec::new();
+    for (key, _) in snapshot.scan(CONTACTS, digest, MEMBERS_PER_ADDRESS)? {
+        let member_id = key.get(digest.len()..).unwrap_or_default();
+        members.extend(snapshot.get_json::<Member>(MEMBERS, member_id)?);
+    }
+    Ok(members)
+}
+
+/// The first members by id, for lists of people who can sign in (sandbox and demo only).
+pub(super) fn first_members(snapshot: &Snapshot, limit: usize) -> Result<Vec<Member>, store::Error> {
+    Ok(snapshot.scan_json(MEMBERS, b"", limit)?.into_iter().map(|(_, member)| member).collect())
+}
+
+fn contact_key(digest: &ContactDigest, member_id: &str) -> Vec<u8> {
+    [digest.as_slice(), member_id.as_bytes()].concat()
+}

@@ -1,0 +1,38 @@
+//! Every number that bounds an authorization. Times are in seconds.
+
+/// An authorization request waits this long for the member's decision.
+pub const PENDING_LIFE: i64 = 10 * 60;
+/// An authorization code can be redeemed for this long.
+pub const CODE_LIFE: i64 = 60;
+/// A redeemed code is remembered this long, so that its replay is noticed.
+pub const CODE_MEMORY: i64 = 24 * 60 * 60;
+/// Default life of an access token.
+pub const ACCESS_LIFE: i64 = 60 * 60;
+/// Default life of a grant with `offline_access`.
+pub const GRANT_LIFE: i64 = 365 * 24 * 60 * 60;
+/// Within this time the previous refresh token is answered with the same answer again: the first may have been lost.
+pub const REFRESH_GRACE: i64 = 30;
+/// Longest text of any parameter of an authorization request.
+pub const MAX_PARAMETER: usize = 4_000;
+/// Longest access token that is looked at; an attenuated one has a few hundred characters.
+pub const MAX_TOKEN: usize = 6_000;
+/// Blocks an app may append to its token.
+pub const MAX_BLOCKS: usize = 8;
+/// Scopes of one request.
+pub const MAX_SCOPES: usize = 200;
+/// Verified tokens kept in memory.
+pub const CACHED_TOKENS: u64 = 50_000;
+/// How long a verified token is kept without looking at its signature again.
+pub const CACHE_LIFE: u64 = 60;
+/// Answers of one attenuated token kept within one second.
+pub const CACHED_ANSWERS: usize = 256;
+/// Facts an attenuated token may derive.
+pub const MAX_FACTS: u64 = 1_000;
+/// Rounds of its rules.
+pub const MAX_ROUNDS: u64 = 100;
+/// Milliseconds of its rules. The library's default of one is missed by valid tokens on a busy machine.
+pub const MAX_DATALOG_MS: u64 = 100;
+/// A retired key verifies for this long after its successor was made.
+pub const KEY_OVERLAP: i64 = 24 * 60 * 60;
+/// Rows removed per sweep.
+pub const SWEEP_BATCH: usize = 1_000;

@@ -1,0 +1,133 @@
+//! Refresh tokens rotate: each works once and is answered with its successor. The old one again within thirty seconds
+//! gets the very same answer, because the first may have been lost on the way; later it means that two parties hold the
+//! token, and the family ends.
+//!
+//! The answer that is kept for those seconds is sealed with a key made from the old token, so the store alone cannot
+//! give it away.
+
+use aws_lc_rs::digest;
+use serde::{Deserialize, Serialize};
+
+use super::code::TokenAnswer;
+use super::error::{Code, Error, Refusal};
+use super::form::Form;
+use super::{Basis, OAuth, limits, note_end, revoke, token};
+use crate::access::ScopeSet;
+use crate::apps::App;
+use crate::identity::Sealer;
+use crate::store::{self, Table, Txn};
+
+/// SHA-256 of the refresh token -> [`Refresh`] as JSON.
+pub(super) const REFRESH: Table = Table::new("oauth.refresh");
+/// Label of sealed answers.
+const ANSWER: &str = "refresh answer";
+
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Refresh {
+    basis: Basis,
+    /// Set at the first use.
+    rotated: Option<Rotated>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Rotated {
+    at: i64,
+    sealed: Vec<u8>,
+}
+
+impl Refresh {
+    pub(super) const fn new(basis: Basis) -> Self {
+        Self { basis, rotated: None }
+    }
+}
+
+enum Turned {
+    /// This request rotated the token.
+    Now,
+    /// Another one did, a moment ago.
+    JustBefore(Vec<u8>),
+    Reused,
+    Gone,
+}
+
+pub(super) fn put(txn: &mut Txn<'_>, key: &[u8], refresh: &Refresh) -> Result<(), store::Error> {
+    txn.put_json(REFRESH, key, refresh)?;
+    note_end(txn, refresh.basis.until, REFRESH, key)
+}
+
+impl OAuth {
+    pub(super) async fn refresh(&self, form: &Form, app: &App) -> Result<TokenAnswer, Error> {
+        let old = form.need("refresh_token")?;
+        let basis = self.refresh_basis(old, app)?.ok_or_else(unknown)?;
+        let scope = form.get("scope");
+        if scope.is_some_and(|asked| !is_within(asked, &basis.scopes)) {
+            return Err(Refusal::new(Code::InvalidScope, "a refresh cannot ask for more than was granted").into());
+        }
+        let now = self.now();
+        if now >= basis.until || self.0.revoked.contains(&basis.family) {
+            return Err(unknown().into());
+        }
+        // Minted before the transaction, which must be quick; if another request was quicker, this answer is dropped.
+        let new = self.new_refresh_token();
+        let answer = self.answer_with(&basis, Some(new.clone()), scope)?;
+        let text = serde_json::to_vec(&answer).map_err(|_| Error::Keys)?;
+        let sealer = sealer(old).ok_or(Error::Keys)?;
+        let sealed = sealer.seal(ANSWER, &text).ok_or(Error::Keys)?;
+        let (old_key, new_key, next) = (token::cache_key(old), token::cache_key(&new), Refresh::new(basis.clone()));
+        let turn = move |txn: &mut Txn<'_>| {
+            let Some(mut row) = txn.get_json::<Refresh>(REFRESH, &old_key)? else { return Ok(Turned::Gone) };
+            match row.rotated {
+                Some(rotated) if now <= rotated.at + limits::REFRESH_GRACE => {
+                    return Ok(Turned::JustBefore(rotated.sealed));
+                }
+                Some(_) => {
+                    revoke::put(txn, &row.basis.family, row.basis.until)?;
+                    return Ok(Turned::Reused);
+                }
+                None => {}
+            }
+            row.rotated = Some(Rotated { at: now, sealed });
+            txn.put_json(REFRESH, &old_key, &row)?;
+            put(txn, &new_key, &next)?;
+            Ok::<_, store::Error>(Turned::Now)
+        };
+        match self.0.rooms.store.transact(turn).await? {
+            Turned::Now => Ok(answer),
+            Turned::JustBefore(sealed) => {
+                let text = sealer.open(ANSWER, &sealed).ok_or(Error::Keys)?;
+                Ok(serde_json::from_slice(&text).map_err(|_| Error::Keys)?)
+            }
+            Turned::Reused => {
+                self.0.revoked.insert(&basis.family, basis.until);
+                tracing::warn!(app.id = %basis.client_id, "a refresh token was used twice; its family has ended");
+                Err(unknown().into())
+            }
+            Turned::Gone => Err(unknown().into()),
+        }
+    }
+
+    /// What a refresh token stands for, if it is this app's.
+    pub(super) fn refresh_basis(&self, token: &str, app: &App) -> Result<Option<Basis>, Error> {
+        let row: Option<Refresh> = self.0.rooms.store.snapshot()?.get_json(REFRESH, &token::cache_key(token))?;
+        Ok(row.map(|row| row.basis).filter(|basis| basis.client_id == app.client_id))
+    }
+}
+
+fn is_within(asked: &str, granted: &str) -> bool {
+    match (ScopeSet::parse(asked), ScopeSet::parse(granted)) {
+        (Ok(asked), Ok(granted)) => asked.is_within(&granted),
+        _ => false,
+    }
+}
+
+fn unknown() -> Refusal {
+    let why = "the refresh token is not known, was used, or its sharing has ended; ask the member again";
+    Refusal::new(Code::InvalidGrant, why)
+}
+
+fn sealer(token: &str) -> Option<Sealer> {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(b"ingle refresh answer\0");
+    context.update(token.as_bytes());
+    Sealer::new(context.finish().as_ref().try_into().ok()?)
+}
