@@ -12,5 +12,7 @@ pub mod index;
 pub mod load;
 pub mod oauth;
 pub mod outbound;
+pub mod realm;
 pub mod search;
 pub mod store;
+pub mod web;

@@ -152,9 +152,9 @@ impl App {
     pub fn has_secret(&self, secret: &str) -> bool {
         let digest = digest_of(secret);
         // Every secret is compared, so the time does not tell which one is near.
-        self.secrets.iter().fold(false, |found, kept| {
-            constant_time::verify_slices_are_equal(&kept.digest, &digest).is_ok() || found
-        })
+        self.secrets
+            .iter()
+            .fold(false, |found, kept| constant_time::verify_slices_are_equal(&kept.digest, &digest).is_ok() || found)
     }
 }
 
@@ -357,8 +357,7 @@ fn checked(mut new: NewApp) -> Result<NewApp, Error> {
         return Err(Error::RedirectCount);
     }
     for address in &new.redirects {
-        redirect::check(address, new.kind)
-            .map_err(|reason| Error::Redirect { address: address.clone(), reason })?;
+        redirect::check(address, new.kind).map_err(|reason| Error::Redirect { address: address.clone(), reason })?;
     }
     if new.scopes.trim().is_empty() {
         return Err(Error::Scopes);

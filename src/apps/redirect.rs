@@ -101,19 +101,38 @@ mod tests {
     #[test]
     fn what_may_be_registered() {
         for good in [
-            "https://app.example.org/callback", "https://app.example.org", "https://app.example.org:8443/cb?a=b",
-            "http://127.0.0.1/cb", "http://localhost:3000/cb", "http://[::1]:9/cb",
+            "https://app.example.org/callback",
+            "https://app.example.org",
+            "https://app.example.org:8443/cb?a=b",
+            "http://127.0.0.1/cb",
+            "http://localhost:3000/cb",
+            "http://[::1]:9/cb",
         ] {
             assert_eq!(check(good, Kind::Web), Ok(()), "{good}");
         }
         assert_eq!(check("org.example.app:/callback", Kind::Native), Ok(()));
         assert_eq!(check("org.example.app:/callback", Kind::Web), Err(Refused::Scheme));
         for bad in [
-            "javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "app:/cb", "http://app.example.org/cb",
-            "https://user@app.example.org/cb", "https://app.example.org/#x", "https://*.example.org/cb", "/callback",
-            "https:app.example.org", "https://", "https://app.example.org:99999/", "https://a b/", "",
-            "http://127.0.0.1.example.org/", "http://localhost@evil.example/", "JavaScript:alert(1)", "//evil.example/",
-            "https://[::1/cb", "https://app.example.org\\@evil.example/",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "file:///etc/passwd",
+            "app:/cb",
+            "http://app.example.org/cb",
+            "https://user@app.example.org/cb",
+            "https://app.example.org/#x",
+            "https://*.example.org/cb",
+            "/callback",
+            "https:app.example.org",
+            "https://",
+            "https://app.example.org:99999/",
+            "https://a b/",
+            "",
+            "http://127.0.0.1.example.org/",
+            "http://localhost@evil.example/",
+            "JavaScript:alert(1)",
+            "//evil.example/",
+            "https://[::1/cb",
+            "https://app.example.org\\@evil.example/",
         ] {
             assert!(check(bad, Kind::Native).is_err(), "{bad}");
         }

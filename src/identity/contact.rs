@@ -129,9 +129,22 @@ mod tests {
     #[test]
     fn what_cannot_be_reached_is_refused() {
         for bad in [
-            "", "ana", "@example.org", "ana@", "ana@example", "a b@example.org", "a@b@c.org", "ana@-x.org",
-            "ana@example..org", "<ana@example.org>", "ana@example.org\r\nBcc: x@y.org", "555-0134", "0155550134",
-            "4151550134", "24155550134", "415555013a",
+            "",
+            "ana",
+            "@example.org",
+            "ana@",
+            "ana@example",
+            "a b@example.org",
+            "a@b@c.org",
+            "ana@-x.org",
+            "ana@example..org",
+            "<ana@example.org>",
+            "ana@example.org\r\nBcc: x@y.org",
+            "555-0134",
+            "0155550134",
+            "4151550134",
+            "24155550134",
+            "415555013a",
         ] {
             assert!(Contact::parse(bad).is_none(), "{bad:?}");
         }

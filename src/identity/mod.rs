@@ -233,9 +233,8 @@ impl Identity {
     /// Forgets what is over; call it every few minutes.
     pub async fn sweep(&self) -> Result<usize, Error> {
         let now = self.now();
-        let sweep = move |txn: &mut store::Txn<'_>| {
-            Ok::<_, store::Error>(expiry::sweep(txn, now)? + budget::sweep(txn, now)?)
-        };
+        let sweep =
+            move |txn: &mut store::Txn<'_>| Ok::<_, store::Error>(expiry::sweep(txn, now)? + budget::sweep(txn, now)?);
         Ok(self.0.store.transact(sweep).await?)
     }
 

@@ -1,7 +1,7 @@
 //! Encryption of the few secrets that must be read again (authenticator seeds): AES-256-GCM under a key that is not in
 //! the data file.
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, NONCE_LEN, RandomizedNonceKey};
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 
 /// Seals and opens small secrets.
 pub struct Sealer(RandomizedNonceKey);

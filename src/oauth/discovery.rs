@@ -6,9 +6,17 @@ use super::OAuth;
 
 /// SMART capabilities. Each has a test that uses it.
 const CAPABILITIES: [&str; 11] = [
-    "launch-standalone", "client-public", "client-confidential-symmetric", "sso-openid-connect",
-    "context-standalone-patient", "permission-offline", "permission-patient", "permission-user", "permission-v1",
-    "permission-v2", "authorize-post",
+    "launch-standalone",
+    "client-public",
+    "client-confidential-symmetric",
+    "sso-openid-connect",
+    "context-standalone-patient",
+    "permission-offline",
+    "permission-patient",
+    "permission-user",
+    "permission-v1",
+    "permission-v2",
+    "authorize-post",
 ];
 /// Scopes that any app may be granted if it registered for them.
 const SCOPES: [&str; 7] =

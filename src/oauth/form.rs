@@ -33,9 +33,11 @@ impl Form {
 
     /// The name of a parameter that was said twice.
     pub(super) fn repeated(&self) -> Option<&str> {
-        self.0.iter().enumerate().find(|(at, (name, _))| self.0.iter().take(*at).any(|(n, _)| n == name)).map(
-            |(_, (name, _))| name.as_str(),
-        )
+        self.0
+            .iter()
+            .enumerate()
+            .find(|(at, (name, _))| self.0.iter().take(*at).any(|(n, _)| n == name))
+            .map(|(_, (name, _))| name.as_str())
     }
 
     /// Refuses repeated and oversize parameters.

@@ -250,9 +250,21 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_left_out_and_never_guessed() {
         for odd in [
-            "patient/Coverage.dus", "patient/Coverage.sr", "patient/Coverage.rr", "patient/Coverage.", "patient/.rs",
-            "patient/coverage.rs", "patient/Coverage", "system/*.rs", "launch", "online_access", "patient/*.read?a=b",
-            "patient/Coverage.rs?", "patient/Coverage.rs?status", "patient/Coverage.rs?=x", "Patient/Coverage.rs",
+            "patient/Coverage.dus",
+            "patient/Coverage.sr",
+            "patient/Coverage.rr",
+            "patient/Coverage.",
+            "patient/.rs",
+            "patient/coverage.rs",
+            "patient/Coverage",
+            "system/*.rs",
+            "launch",
+            "online_access",
+            "patient/*.read?a=b",
+            "patient/Coverage.rs?",
+            "patient/Coverage.rs?status",
+            "patient/Coverage.rs?=x",
+            "Patient/Coverage.rs",
         ] {
             assert_eq!(narrow(odd, ALL), Err(Refused::Nothing), "{odd}");
         }
@@ -261,8 +273,10 @@ mod tests {
     #[test]
     fn experimental_scopes_are_refused() {
         for odd in [
-            "patient/Observation.rs?code:in=http://x", "patient/Observation.rs?subject.name=a",
-            "patient/Observation.rs?_filter=x", "patient/Observation.rs?_has:x:y:z=1",
+            "patient/Observation.rs?code:in=http://x",
+            "patient/Observation.rs?subject.name=a",
+            "patient/Observation.rs?_filter=x",
+            "patient/Observation.rs?_has:x:y:z=1",
         ] {
             assert_eq!(narrow(&format!("openid {odd}"), ALL), Err(Refused::Modifier), "{odd}");
         }

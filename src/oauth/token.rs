@@ -91,9 +91,7 @@ pub(super) fn read(keys: &Keys, realm: &str, prefix: &str, token: &str) -> Optio
     let body = token.strip_prefix(prefix)?;
     // The library wants the padding that we leave off.
     let padded = format!("{body}{}", "=".repeat(body.len().wrapping_neg() % 4));
-    let choose = |id: Option<u32>| {
-        id.and_then(|id| keys.token_verifier(id)).ok_or(error::Format::UnknownPublicKey)
-    };
+    let choose = |id: Option<u32>| id.and_then(|id| keys.token_verifier(id)).ok_or(error::Format::UnknownPublicKey);
     let biscuit = Biscuit::from_base64(padded, choose).ok()?;
     if biscuit.block_count() > limits::MAX_BLOCKS {
         return None;
@@ -101,9 +99,8 @@ pub(super) fn read(keys: &Keys, realm: &str, prefix: &str, token: &str) -> Optio
     // An authorizer for the first block alone would be simpler, but the library has none: it runs the rules of the
     // appended blocks too, within the same limits.
     let mut reader = AuthorizerBuilder::new().set_limits(datalog_limits()).build(&biscuit).ok()?;
-    let rows: Vec<Row> = reader
-        .query("data($r, $t, $c, $m, $u, $g, $f, $i, $e) <- access($r, $t, $c, $m, $u, $g, $f, $i, $e)")
-        .ok()?;
+    let rows: Vec<Row> =
+        reader.query("data($r, $t, $c, $m, $u, $g, $f, $i, $e) <- access($r, $t, $c, $m, $u, $g, $f, $i, $e)").ok()?;
     let mut rows = rows.into_iter();
     let (Some((in_realm, token, client_id, member, fhir_user, grant, family, issued, expires)), None) =
         (rows.next(), rows.next())

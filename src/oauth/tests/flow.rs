@@ -125,8 +125,15 @@ async fn every_parameter_may_be_said_once_only() {
 fn encoded(form: &Form) -> String {
     let mut out = form_urlencoded::Serializer::new(String::new());
     for name in [
-        "response_type", "client_id", "redirect_uri", "scope", "state", "aud", "code_challenge",
-        "code_challenge_method", "nonce",
+        "response_type",
+        "client_id",
+        "redirect_uri",
+        "scope",
+        "state",
+        "aud",
+        "code_challenge",
+        "code_challenge_method",
+        "nonce",
     ] {
         out.append_pair(name, form.get(name).unwrap());
     }
@@ -313,7 +320,8 @@ async fn introspection_and_revocation_know_only_ones_own_tokens() {
     revoke(&room.web, again.refresh_token.as_ref().unwrap()).await.unwrap();
     assert!(room.oauth.verify(&again.access_token).is_err());
 
-    let reopened = open(&room.store, &room.clock, &room.apps, &room.consent, Keys::in_memory(&Chance::seeded(1)).unwrap());
+    let reopened =
+        open(&room.store, &room.clock, &room.apps, &room.consent, Keys::in_memory(&Chance::seeded(1)).unwrap());
     assert!(reopened.0.revoked.contains(&token_family(&room, &again)), "ended tokens stay ended after a restart");
 }
 
@@ -337,7 +345,9 @@ async fn sweeping_forgets_what_is_over_and_nothing_else() {
 async fn discovery_names_what_exists() {
     let room = room().await;
     let smart = room.oauth.smart_configuration();
-    for field in ["issuer", "jwks_uri", "authorization_endpoint", "token_endpoint", "capabilities", "grant_types_supported"] {
+    for field in
+        ["issuer", "jwks_uri", "authorization_endpoint", "token_endpoint", "capabilities", "grant_types_supported"]
+    {
         assert!(!smart[field].is_null(), "{field}");
     }
     assert_eq!(smart["code_challenge_methods_supported"], serde_json::json!(["S256"]));

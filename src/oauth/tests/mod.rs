@@ -54,8 +54,7 @@ pub(super) async fn room() -> Room {
     let transports = (Mail::memory().0, Sms::memory().0);
     let identity = Identity::new(store.clone(), clock.clone(), chance, transports, settings).unwrap();
     for (id, represents) in [("M1", vec!["M2".to_owned()]), ("M2", vec![]), ("M3", vec![])] {
-        let row =
-            Enrolment { member_id: id.into(), patient: format!("pat-{id}"), represents, ..Enrolment::default() };
+        let row = Enrolment { member_id: id.into(), patient: format!("pat-{id}"), represents, ..Enrolment::default() };
         store.transact(move |txn| enrol(txn, &ContactKey::new(&[9; 32]), &row)).await.unwrap();
     }
     let (web, secret) = apps.register_as("app-web", new_app(Kind::Web)).await.unwrap();

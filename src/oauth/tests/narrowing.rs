@@ -1,5 +1,5 @@
-use biscuit_auth::builder::BlockBuilder;
 use biscuit_auth::UnverifiedBiscuit;
+use biscuit_auth::builder::BlockBuilder;
 use proptest::prelude::*;
 
 use super::*;

@@ -1,0 +1,142 @@
+//! A request on its way through the house: what the guard proved, and what handlers read from it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use percent_encoding::percent_decode_str;
+use poem::http::{HeaderName, Method, Uri};
+use poem::{Body, Request};
+
+use super::problem::Problem;
+use crate::access::{Base, Denied, Operation, Principal, View, decide};
+use crate::audit::{Entry, Who};
+use crate::fhir::Kind;
+use crate::fhir::reference::is_id;
+use crate::realm::Realm;
+use crate::store::Stored;
+
+/// Bytes of a form or a search body.
+pub(super) const MAX_FORM: usize = 1 << 20;
+
+/// One request.
+pub struct Ask {
+    /// The realm it came to.
+    pub realm: Arc<Realm>,
+    /// Who is asking.
+    pub principal: Principal,
+    /// The id that the answer carries.
+    pub id: String,
+    /// The FHIR base of the route, if it is one.
+    pub base: Base,
+    pub(super) request: Request,
+    pub(super) body: Body,
+}
+
+impl Ask {
+    /// A segment of the path by its name in the route, decoded; empty if it is not UTF-8.
+    pub(super) fn segment(&self, name: &str) -> String {
+        let raw = self.request.raw_path_param(name).unwrap_or_default();
+        percent_decode_str(raw).decode_utf8().map(Into::into).unwrap_or_default()
+    }
+
+    pub(super) fn header(&self, name: HeaderName) -> Option<&str> {
+        self.request.headers().get(name)?.to_str().ok()
+    }
+
+    pub(super) fn uri(&self) -> &Uri {
+        self.request.original_uri()
+    }
+
+    pub(super) fn method(&self) -> &Method {
+        self.request.method()
+    }
+
+    /// The network address of the caller: the connection's, or what a trusted proxy says.
+    pub(super) fn network(&self) -> Option<IpAddr> {
+        let peer = self.request.remote_addr().as_socket_addr().map(std::net::SocketAddr::ip)?;
+        let trusted = |ip: IpAddr| self.realm.config.server.trusted_proxies.iter().any(|net| net.contains(ip));
+        if !trusted(peer) {
+            return Some(peer);
+        }
+        // The last address that no trusted proxy vouches for is the nearest one that cannot be forged.
+        let forwarded = self.request.headers().get_all("x-forwarded-for");
+        let hops: Vec<IpAddr> = forwarded
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .filter_map(|hop| hop.trim().parse().ok())
+            .collect();
+        Some(hops.into_iter().rev().find(|hop| !trusted(*hop)).unwrap_or(peer))
+    }
+
+    /// The parameters of the query string, decoded, in order.
+    pub(super) fn query(&self) -> Vec<(String, String)> {
+        form_urlencoded::parse(self.uri().query().unwrap_or_default().as_bytes()).into_owned().collect()
+    }
+
+    /// The fields of a form in the body, decoded, in order.
+    pub(super) async fn form(&mut self) -> Result<Vec<(String, String)>, Problem> {
+        let content = self.request.content_type().unwrap_or_default();
+        if content.split(';').next().map(str::trim) != Some("application/x-www-form-urlencoded") {
+            return Err(Problem::MediaType);
+        }
+        let body = std::mem::replace(&mut self.body, Body::empty());
+        let bytes = body.into_bytes_limit(MAX_FORM).await.map_err(|_| Problem::TooLarge(MAX_FORM))?;
+        Ok(form_urlencoded::parse(&bytes).into_owned().collect())
+    }
+
+    /// The type named in the path.
+    pub(super) fn kind(&self) -> Result<Kind, Problem> {
+        let name = self.segment("kind");
+        Kind::parse(&name).filter(|kind| self.base.serves(*kind)).ok_or(Problem::UnknownType(name))
+    }
+
+    /// The logical id named in the path.
+    pub(super) fn instance(&self) -> Result<String, Problem> {
+        let id = self.segment("id");
+        if is_id(&id) { Ok(id) } else { Err(Problem::NotFound) }
+    }
+
+    /// What the caller may see: the first statement of every handler that reads resources.
+    pub(super) fn decide(&self, kind: Kind, operation: Operation) -> Result<View, Problem> {
+        decide(&self.principal, self.base, kind, operation, self.realm.clock.now()).map_err(|denied| match denied {
+            Denied::NotServed => Problem::UnknownType(kind.name().to_owned()),
+            Denied::SignIn => Problem::SignIn,
+            Denied::Scope => Problem::Scope { kind, operation },
+        })
+    }
+
+    /// Takes a disclosure into the audit; on an error the answer must not leave. The public bases keep no record of
+    /// who asked what (Plan-Net 1.1, privacy).
+    pub(super) fn disclose<'s>(
+        &self,
+        interaction: &str,
+        resources: impl Iterator<Item = &'s Stored>,
+        status: u16,
+    ) -> Result<(), Problem> {
+        let Principal::App(access) = &self.principal else { return Ok(()) };
+        if self.base != Base::Fhir {
+            return Ok(());
+        }
+        let mut types: Vec<(&str, u32)> = Vec::new();
+        let mut personal = false;
+        for resource in resources {
+            personal |= resource.kind.is_personal();
+            let name = resource.kind.name();
+            match types.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, count)) => *count += 1,
+                None => types.push((name, 1)),
+            }
+        }
+        let entry = Entry {
+            request: &self.id,
+            who: Who::App(&access.client_id),
+            grant: access.grant.as_deref(),
+            patients: if personal { &access.patients } else { &[] },
+            interaction,
+            types: &types,
+            status,
+        };
+        self.realm.audit.record(&entry).map_err(Problem::from)
+    }
+}

@@ -1,0 +1,132 @@
+//! `metadata`: the CapabilityStatement of a base, made from the routes and the definition tables, so that it cannot
+//! promise what is not there.
+
+use poem::Response;
+use poem::http::header;
+use serde_json::{Value, json};
+
+use super::respond;
+use crate::access::Base;
+use crate::fhir::definitions::Parameter;
+use crate::fhir::filter::is_searchable;
+use crate::fhir::{Form, Kind};
+use crate::realm::Realm;
+use crate::web::ask::Ask;
+use crate::web::problem::Problem;
+
+pub(in crate::web) async fn metadata(ask: Ask) -> Result<Response, Problem> {
+    respond::check_format(&ask)?;
+    let statement = statement(&ask.realm, ask.base).to_string();
+    Ok(Response::builder()
+        .header(header::CONTENT_TYPE, respond::FHIR_JSON)
+        .header(header::CACHE_CONTROL, "public, max-age=300")
+        .body(statement))
+}
+
+/// The CapabilityStatement of a base.
+fn statement(realm: &Realm, base: Base) -> Value {
+    let resources: Vec<Value> = Kind::all().filter(|kind| base.serves(*kind)).map(resource).collect();
+    let address = realm.base(base);
+    let mut rest = json!({
+        "mode": "server",
+        "security": security(realm, base),
+        "resource": resources,
+        "searchParam": [{ "name": "_id", "type": "token" }, { "name": "_lastUpdated", "type": "date" }],
+    });
+    if base != Base::Fhir
+        && let Some(rest) = rest.as_object_mut()
+    {
+        rest.remove("security");
+    }
+    json!({
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": "2026-11-24",
+        "kind": "instance",
+        "publisher": realm.config.plan.name,
+        "software": { "name": "Ingle", "version": env!("CARGO_PKG_VERSION") },
+        "implementation": { "description": description(base), "url": address },
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "json"],
+        "instantiates": instantiates(base),
+        "rest": [rest],
+    })
+}
+
+const fn description(base: Base) -> &'static str {
+    match base {
+        Base::Fhir => "Members' claims, coverage and clinical data, for apps that members choose",
+        Base::Directory => "Provider directory, open to anyone",
+        Base::Formulary => "Drug formulary, open to anyone",
+    }
+}
+
+const fn instantiates(base: Base) -> &'static [&'static str] {
+    match base {
+        Base::Fhir => &[
+            "http://hl7.org/fhir/us/carin-bb/CapabilityStatement/c4bb",
+            "http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server",
+        ],
+        Base::Directory => &["http://hl7.org/fhir/us/davinci-pdex-plan-net/CapabilityStatement/plan-net"],
+        Base::Formulary => &["http://hl7.org/fhir/us/davinci-drug-formulary/CapabilityStatement/usdf-server"],
+    }
+}
+
+fn security(realm: &Realm, base: Base) -> Value {
+    if base != Base::Fhir {
+        return Value::Null;
+    }
+    json!({
+        "cors": true,
+        "service": [{ "coding": [{
+            "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
+            "code": "SMART-on-FHIR",
+        }] }],
+        "extension": [{
+            "url": "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris",
+            "extension": [
+                { "url": "authorize", "valueUri": format!("{}/oauth/authorize", realm.address) },
+                { "url": "token", "valueUri": format!("{}/oauth/token", realm.address) },
+                { "url": "revoke", "valueUri": format!("{}/oauth/revoke", realm.address) },
+                { "url": "introspect", "valueUri": format!("{}/oauth/introspect", realm.address) },
+            ],
+        }],
+    })
+}
+
+fn resource(kind: Kind) -> Value {
+    let served: Vec<&Parameter> =
+        kind.parameters().map(|(_, parameter)| parameter).filter(|p| is_searchable(p.form)).collect();
+    let references: Vec<String> = served
+        .iter()
+        .filter(|parameter| parameter.form == Form::Reference)
+        .map(|parameter| format!("{}:{}", kind.name(), parameter.code))
+        .collect();
+    let includes: Vec<String> = references.iter().cloned().chain([format!("{}:*", kind.name())]).collect();
+    let parameters: Vec<Value> = served
+        .iter()
+        .map(|parameter| json!({ "name": parameter.code, "type": form(parameter.form) }))
+        .chain([json!({ "name": "_id", "type": "token" }), json!({ "name": "_lastUpdated", "type": "date" })])
+        .collect();
+    let mut out = json!({
+        "type": kind.name(),
+        "interaction": [
+            { "code": "read" }, { "code": "vread" }, { "code": "history-instance" }, { "code": "search-type" },
+        ],
+        "versioning": "versioned",
+        "readHistory": true,
+        "conditionalRead": "full-support",
+        "referencePolicy": ["literal", "logical"],
+        "searchParam": parameters,
+    });
+    if !references.is_empty()
+        && let Some(out) = out.as_object_mut()
+    {
+        out.insert("searchInclude".into(), json!(includes));
+    }
+    out
+}
+
+fn form(form: Form) -> String {
+    format!("{form:?}").to_lowercase()
+}

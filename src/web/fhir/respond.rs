@@ -1,0 +1,77 @@
+//! Answers of the FHIR bases: content type, version headers, conditional reads.
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use poem::Response;
+use poem::http::{HeaderValue, StatusCode, header};
+
+use crate::store::Stored;
+use crate::web::ask::Ask;
+use crate::web::problem::Problem;
+
+pub(super) const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
+
+/// A resource with its version headers.
+pub(super) fn resource(stored: Stored) -> Response {
+    let mut response = Response::builder().header(header::CONTENT_TYPE, FHIR_JSON).body(stored.body);
+    version_headers(&mut response, stored.version, stored.updated);
+    response
+}
+
+/// `304`, for a reader who has the version already.
+pub(super) fn not_modified(stored: &Stored) -> Response {
+    let mut response = Response::builder().status(StatusCode::NOT_MODIFIED).finish();
+    version_headers(&mut response, stored.version, stored.updated);
+    response
+}
+
+fn version_headers(response: &mut Response, version: u32, updated: i64) {
+    let headers = response.headers_mut();
+    if let Ok(etag) = HeaderValue::from_str(&format!("W/\"{version}\"")) {
+        headers.insert(header::ETAG, etag);
+    }
+    let modified = Timestamp::from_microsecond(updated).ok().and_then(|at| {
+        let text = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok()?;
+        HeaderValue::from_str(&text).ok()
+    });
+    if let Some(modified) = modified {
+        headers.insert(header::LAST_MODIFIED, modified);
+    }
+    // Members' data must not lie in shared caches, and a private one asks again.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+}
+
+/// True if the caller has this version: `If-None-Match` decides, else `If-Modified-Since` (RFC 9110, 13.2.2).
+pub(super) fn is_known(ask: &Ask, stored: &Stored) -> Result<bool, Problem> {
+    if let Some(tags) = ask.header(header::IF_NONE_MATCH) {
+        let etag = format!("\"{}\"", stored.version);
+        return Ok(tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag));
+    }
+    let Some(since) = ask.header(header::IF_MODIFIED_SINCE) else { return Ok(false) };
+    let since =
+        rfc2822::DateTimeParser::new().parse_timestamp(since).map_err(|_| Problem::Header("If-Modified-Since"))?;
+    Ok(stored.updated.div_euclid(1_000_000) <= since.as_second())
+}
+
+/// Refuses callers who want something other than JSON; `_format` overrides `Accept` (FHIR R4, http, 3.1.0.1.11).
+pub(super) fn check_format(ask: &Ask) -> Result<(), Problem> {
+    let query = ask.uri().query().unwrap_or_default();
+    if query.contains("_format") {
+        let format = ask.query().into_iter().find(|(key, _)| key == "_format");
+        if let Some((_, format)) = format {
+            return if is_json(&format) { Ok(()) } else { Err(Problem::NotAcceptable) };
+        }
+    }
+    match ask.header(header::ACCEPT) {
+        None => Ok(()),
+        Some(accept) if accept.split(',').any(|range| is_json(range)) => Ok(()),
+        Some(_) => Err(Problem::NotAcceptable),
+    }
+}
+
+fn is_json(range: &str) -> bool {
+    let mime = range.split(';').next().unwrap_or_default().trim();
+    let json = ["*/*", "application/*", "json", "application/json", "application/fhir+json", "application/json+fhir"];
+    // A plus sign in a query string arrives as a space.
+    mime.is_empty() || mime == "application/fhir json" || mime == "text/html" || json.contains(&mime)
+}

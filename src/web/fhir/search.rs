@@ -1,0 +1,113 @@
+//! search of a type by GET and POST (FHIR R4, search).
+
+use poem::Response;
+use poem::http::{Method, header};
+
+use super::respond;
+use crate::access::{Operation, Principal};
+use crate::fhir::bundle::{BundleWriter, Mode};
+use crate::fhir::outcome;
+use crate::search::{Page, Query, Searched};
+use crate::web::ask::Ask;
+use crate::web::problem::Problem;
+
+/// Bytes of a Bundle around each resource.
+const ENTRY_OVERHEAD: usize = 192;
+
+pub(in crate::web) async fn by_get(ask: Ask) -> Result<Response, Problem> {
+    let parameters = ask.query();
+    search(&ask, &parameters)
+}
+
+/// Parameters may stand in the body and in the query string; together they are the search.
+pub(in crate::web) async fn by_post(mut ask: Ask) -> Result<Response, Problem> {
+    let mut parameters = ask.query();
+    parameters.extend(ask.form().await?);
+    search(&ask, &parameters)
+}
+
+fn search(ask: &Ask, parameters: &[(String, String)]) -> Result<Response, Problem> {
+    let kind = ask.kind()?;
+    let view = ask.decide(kind, Operation::Search)?;
+    respond::check_format(ask)?;
+    let realm = &ask.realm;
+    let base = realm.base(ask.base);
+    let query = Query::read(kind, parameters, is_lenient(ask), realm.clock.now(), &base)?;
+    let caller = caller(ask);
+    let searched = Searched {
+        store: &realm.store,
+        index: &realm.index,
+        cursors: &realm.cursors,
+        caller: &caller,
+        now: realm.clock.now(),
+    };
+    let page = searched.page(&view, &query)?;
+    ask.disclose("search-type", page.matches.iter().chain(&page.included), 200)?;
+    let bundle = bundle(&base, &query, &page);
+    let response = Response::builder().header(header::CONTENT_TYPE, respond::FHIR_JSON);
+    // The public bases are the same for everyone and may be cached for a little while.
+    let cache = if ask.base == crate::access::Base::Fhir || ask.method() == Method::POST {
+        "private, no-store"
+    } else {
+        "public, max-age=60"
+    };
+    Ok(response.header(header::CACHE_CONTROL, cache).body(bundle))
+}
+
+fn bundle(base: &str, query: &Query, page: &Page) -> Vec<u8> {
+    let own = link(base, query, None);
+    let next = page.next.as_deref().map(|cursor| link(base, query, Some(cursor)));
+    let mut links = vec![("self", own.as_str())];
+    if let Some(next) = &next {
+        links.push(("next", next));
+    }
+    let entries = page.matches.iter().map(|stored| (stored, Mode::Match));
+    let entries = entries.chain(page.included.iter().map(|stored| (stored, Mode::Include)));
+    let size = entries.clone().map(|(stored, _)| stored.body.len() + ENTRY_OVERHEAD).sum();
+    let mut bundle = BundleWriter::new("searchset", page.total, &links, size);
+    for (stored, mode) in entries {
+        bundle.entry(&[base, "/", stored.kind.name(), "/", &stored.id], &stored.body, mode);
+    }
+    let cut = page.cut.then(|| "more resources would be included than one page may hold; ask for fewer".to_owned());
+    for text in query.dropped.iter().chain(&cut) {
+        let warning = outcome::Problem { severity: "warning", code: "not-supported", text, expression: None };
+        bundle.entry(&["urn:uuid:00000000-0000-4000-8000-000000000000"], &warning.to_json(), Mode::Outcome);
+    }
+    bundle.finish()
+}
+
+fn link(base: &str, query: &Query, cursor: Option<&str>) -> String {
+    let mut text = form_urlencoded::Serializer::new(String::new());
+    for (key, value) in &query.used {
+        text.append_pair(key, value);
+    }
+    if let Some(cursor) = cursor {
+        text.append_pair("_cursor", cursor);
+    }
+    let text = text.finish();
+    let mark = if text.is_empty() { "" } else { "?" };
+    format!("{base}/{}{mark}{text}", query.kind.name())
+}
+
+fn is_lenient(ask: &Ask) -> bool {
+    let prefer = ask.request.headers().get_all("prefer");
+    prefer
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.split([',', ';']).any(|part| part.trim().eq_ignore_ascii_case("handling=lenient")))
+}
+
+/// Whom a page link is for: app and member, so that no other app and no other member can use it.
+fn caller(ask: &Ask) -> String {
+    match &ask.principal {
+        Principal::App(access) => {
+            format!(
+                "{}\n{}\n{}",
+                access.client_id,
+                access.member.as_deref().unwrap_or_default(),
+                access.patients.join(",")
+            )
+        }
+        _ => String::new(),
+    }
+}

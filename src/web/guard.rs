@@ -1,0 +1,48 @@
+//! From a request to a [`Principal`]. Each route declares its guard as data, so the authorization matrix test can
+//! walk them all.
+
+use poem::Request;
+use poem::http::header::AUTHORIZATION;
+
+use super::problem::Problem;
+use crate::access::{Base, Principal};
+use crate::realm::Realm;
+
+/// What a route asks of its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// Nothing; metadata and discovery.
+    Anyone,
+    /// A FHIR base: an app's token where the base is not public. The handler's `decide` says what it opens.
+    Fhir(Base),
+    /// OAuth endpoints: the client authenticates itself in the handler, as its grant type demands.
+    Client,
+    /// A page that looks after its own session; POSTs carry a form token bound to it.
+    Page,
+}
+
+impl Guard {
+    /// Proves who is asking.
+    pub(super) fn principal(self, realm: &Realm, request: &Request) -> Result<Principal, Problem> {
+        match self {
+            Self::Fhir(Base::Fhir) => bearer(realm, request),
+            // A token sent to a public base is not looked at: the answer is the same for everyone.
+            Self::Fhir(Base::Directory | Base::Formulary) | Self::Anyone | Self::Client | Self::Page => {
+                Ok(Principal::Anyone)
+            }
+        }
+    }
+}
+
+fn bearer(realm: &Realm, request: &Request) -> Result<Principal, Problem> {
+    let mut headers = request.headers().get_all(AUTHORIZATION).iter();
+    let Some(value) = headers.next() else { return Ok(Principal::Anyone) };
+    let token = value.to_str().ok().and_then(|text| text.split_once(' '));
+    match token {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && headers.next().is_none() => {
+            let access = realm.oauth.verify(token.trim()).map_err(Problem::from_token)?;
+            Ok(Principal::App(access))
+        }
+        _ => Err(Problem::Token),
+    }
+}

@@ -1,0 +1,16 @@
+//! HTTP: the only room that knows poem. A request meets its route, the route's guard, and a handler that decides,
+//! calls one room and maps the answer.
+//!
+//! Invariants: every route of the product is in `routes.rs` with its guard; every error leaves through `problem.rs`;
+//! nothing about a member leaves before the audit has taken it.
+
+mod ask;
+mod fhir;
+mod guard;
+mod problem;
+mod routes;
+mod server;
+
+pub use guard::Guard;
+pub use routes::{Realms, Route, table};
+pub use server::{Server, app};

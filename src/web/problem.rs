@@ -1,0 +1,189 @@
+//! Every error of every room becomes an answer here and nowhere else.
+//!
+//! Policy. The caller reads what happened, where, and what to do, and never anything about data she may not see: not
+//! found and not hers are one answer. What is our fault is logged once, here, with the request id and without PHI; the
+//! caller gets the id to quote. FHIR bases answer with an OperationOutcome (FHIR R4, http, 3.1.0.1.4), OAuth endpoints
+//! with an RFC 6749 error object, pages with a page.
+
+use poem::Response;
+use poem::http::{HeaderValue, StatusCode, header};
+
+use crate::access::Operation;
+use crate::fhir::Kind;
+use crate::fhir::filter::Refusal;
+use crate::fhir::outcome::Problem as Outcome;
+use crate::{audit, oauth, search, store};
+
+/// Why a request gets no good answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// No token on a base that needs one.
+    #[error("this needs an access token: send 'Authorization: Bearer …'")]
+    SignIn,
+    /// A token that is malformed, expired or revoked.
+    #[error("the access token is not valid, has expired, or was revoked; get a new one")]
+    Token,
+    /// Scopes too small.
+    #[error("the access token's scopes do not allow {} on {kind}; ask for a scope such as 'patient/{kind}.rs'", .operation.word())]
+    Scope {
+        /// The type.
+        kind: Kind,
+        /// What was wanted.
+        operation: Operation,
+    },
+    /// A type that the base does not serve.
+    #[error("this base does not serve '{0}'; its CapabilityStatement at 'metadata' lists what it does")]
+    UnknownType(String),
+    /// Not there, or not the caller's.
+    #[error("there is no such resource, or it is not yours to see")]
+    NotFound,
+    /// It was there.
+    #[error("this resource has been deleted")]
+    Gone,
+    /// No such address.
+    #[error("there is nothing at this address")]
+    NoRoute,
+    /// Not with this method.
+    #[error("this address does not take that method")]
+    Method,
+    /// `Accept` or `_format` asks for what we do not write.
+    #[error("this server answers in JSON: ask for 'application/fhir+json'")]
+    NotAcceptable,
+    /// The body is of another type.
+    #[error("the body must be of type 'application/x-www-form-urlencoded'")]
+    MediaType,
+    /// The body is too large.
+    #[error("the body is larger than {0} bytes")]
+    TooLarge(usize),
+    /// The search was not understood.
+    #[error(transparent)]
+    Search(search::Error),
+    /// A header cannot be read.
+    #[error("the header '{0}' cannot be read")]
+    Header(&'static str),
+    /// The audit takes nothing, so nothing leaves.
+    #[error("nothing can be disclosed at the moment; try again later")]
+    Audit(#[from] audit::Error),
+    /// The store failed.
+    #[error("the server cannot answer at the moment; try again later")]
+    Store(store::Error),
+    /// Anything else that is our fault.
+    #[error("the server made a mistake; tell the plan the request id")]
+    Internal(String),
+}
+
+impl From<store::Error> for Problem {
+    fn from(error: store::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<search::Error> for Problem {
+    fn from(error: search::Error) -> Self {
+        match error {
+            search::Error::Store(error) => Self::Store(error),
+            other => Self::Search(other),
+        }
+    }
+}
+
+impl Problem {
+    /// What a token that was not accepted means to its sender.
+    pub(super) fn from_token(error: oauth::Error) -> Self {
+        match error {
+            oauth::Error::InvalidToken => Self::Token,
+            oauth::Error::Store(error) => Self::Store(error),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+
+    pub(super) const fn status(&self) -> StatusCode {
+        match self {
+            Self::SignIn | Self::Token => StatusCode::UNAUTHORIZED,
+            Self::Scope { .. } => StatusCode::FORBIDDEN,
+            Self::UnknownType(_) | Self::NotFound | Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::Gone => StatusCode::GONE,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Search(search::Error::Cursor) => StatusCode::GONE,
+            Self::Search(search::Error::Index(_)) | Self::Audit(_) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Search(_) | Self::Header(_) => StatusCode::BAD_REQUEST,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// A code of FHIR's issue-type value set.
+    const fn issue(&self) -> &'static str {
+        match self {
+            Self::SignIn => "login",
+            Self::Token => "expired",
+            Self::Scope { .. } => "forbidden",
+            Self::UnknownType(_) | Self::Method | Self::NotAcceptable | Self::MediaType => "not-supported",
+            Self::NotFound | Self::NoRoute => "not-found",
+            Self::Gone => "deleted",
+            Self::TooLarge(_) => "too-long",
+            Self::Search(error) => match error {
+                search::Error::Refused(Refusal::Value { .. }) | search::Error::Result { .. } => "value",
+                search::Error::TooCostly(_) | search::Error::TooMany => "too-costly",
+                search::Error::Cursor => "expired",
+                search::Error::Index(_) => "transient",
+                _ => "not-supported",
+            },
+            Self::Header(_) => "invalid",
+            Self::Audit(_) | Self::Store(_) => "transient",
+            Self::Internal(_) => "exception",
+        }
+    }
+
+    /// Logs what is our fault; once, here.
+    fn log(&self, request: &str) {
+        match self {
+            Self::Audit(error) => tracing::error!(request, %error, "nothing is disclosed: the audit failed"),
+            Self::Store(error) => tracing::error!(request, %error, "the store failed"),
+            Self::Search(search::Error::Index(error)) => tracing::error!(request, %error, "the index failed"),
+            Self::Internal(error) => tracing::error!(request, error, "a request failed"),
+            _ => {}
+        }
+    }
+
+    /// The answer on a FHIR base.
+    pub(super) fn to_outcome(&self, request: &str) -> Response {
+        self.log(request);
+        let text = self.to_string();
+        let expression = match self {
+            Self::Search(search::Error::Refused(refusal)) => Some(format!("http.{}", name_of(refusal))),
+            _ => None,
+        };
+        let problem = Outcome { severity: "error", code: self.issue(), text: &text, expression: expression.as_deref() };
+        let mut response = Response::builder()
+            .status(self.status())
+            .header(header::CONTENT_TYPE, "application/fhir+json; charset=utf-8")
+            .header(header::CACHE_CONTROL, "no-store")
+            .body(problem.to_json());
+        let challenge = match self {
+            Self::SignIn => Some("Bearer"),
+            Self::Token => Some("Bearer error=\"invalid_token\""),
+            Self::Scope { .. } => Some("Bearer error=\"insufficient_scope\""),
+            _ => None,
+        };
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
+    }
+}
+
+fn name_of(refusal: &Refusal) -> &str {
+    match refusal {
+        Refusal::Unknown { name, .. }
+        | Refusal::Form { name, .. }
+        | Refusal::Modifier { name, .. }
+        | Refusal::Value { name, .. }
+        | Refusal::TooLong { name, .. } => name,
+    }
+}

@@ -1,0 +1,327 @@
+//! The listening side: sockets, limits, the wrap around every handler, graceful stop.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
+use poem::web::{LocalAddr, RemoteAddr};
+use poem::{Endpoint, IntoResponse, Request, Response, RouteMethod};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::ask::Ask;
+use super::guard::Guard;
+use super::problem::Problem;
+use super::routes::{Realms, Route, table};
+use crate::realm::{Realm, RealmKind};
+
+/// A connection that says nothing for that long is closed.
+const IDLE: Duration = Duration::from_secs(60);
+/// Streams of one HTTP/2 connection.
+const MAX_STREAMS: u32 = 128;
+/// Bytes of an HTTP/2 header list.
+const MAX_HEADERS: u32 = 32 << 10;
+/// Bodies above this are worth compressing.
+const MIN_COMPRESSED: usize = 1_024;
+
+/// A server that listens and is not yet serving.
+pub struct Server {
+    acceptor: CappedAcceptor,
+    address: std::net::SocketAddr,
+}
+
+impl Server {
+    /// Takes the address of `[server] listen`.
+    ///
+    /// # Errors
+    /// What the operating system says, such as an address in use.
+    pub async fn bind(listen: std::net::SocketAddr, connections: u32) -> std::io::Result<Self> {
+        let inner = TcpListener::bind(listen).into_acceptor().await?;
+        let bound = inner.local_addr().first().and_then(|at| at.as_socket_addr().copied()).unwrap_or(listen);
+        let permits = Arc::new(Semaphore::new(connections as usize));
+        Ok(Self { acceptor: CappedAcceptor { inner, permits }, address: bound })
+    }
+
+    /// The address it listens on.
+    #[must_use]
+    pub const fn address(&self) -> std::net::SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` resolves, then lets running requests finish for `grace`.
+    ///
+    /// # Errors
+    /// What the operating system says about the listening socket.
+    pub async fn serve(
+        self,
+        app: impl Endpoint + 'static,
+        stop: impl Future<Output = ()>,
+        grace: Duration,
+    ) -> std::io::Result<()> {
+        poem::Server::new_with_acceptor(self.acceptor)
+            .idle_timeout(IDLE)
+            .http2_max_concurrent_streams(Some(MAX_STREAMS))
+            .http2_max_header_list_size(MAX_HEADERS)
+            .run_with_graceful_shutdown(app, stop, Some(grace))
+            .await
+    }
+}
+
+/// The whole product as one endpoint over its realms. `demo` adds the outbox.
+#[must_use]
+pub fn app(realms: &[Arc<Realm>], demo: bool) -> impl Endpoint + use<> {
+    let mut app = poem::Route::new();
+    for realm in realms {
+        let mut paths: Vec<(String, RouteMethod)> = Vec::new();
+        for route in table() {
+            let mounted = match route.realms {
+                Realms::Both => true,
+                Realms::Plan => realm.kind == RealmKind::Plan,
+                Realms::Demo => realm.kind == RealmKind::Plan && demo,
+            };
+            if !mounted {
+                continue;
+            }
+            let path = format!("{}{}", realm.kind.prefix(), route.path);
+            let at = paths.iter().position(|(known, _)| *known == path);
+            let (_, methods) = match at {
+                Some(at) => paths.remove(at),
+                None => (path.clone(), RouteMethod::new()),
+            };
+            paths.push((path, mount(methods, Arc::clone(realm), route)));
+        }
+        for (path, methods) in paths {
+            app = app.at(path, methods);
+        }
+    }
+    Outer { app }
+}
+
+fn mount(methods: RouteMethod, realm: Arc<Realm>, route: Route) -> RouteMethod {
+    let method = route.method.clone();
+    let door = Arc::new(Door { realm, route });
+    if method == Method::GET {
+        return methods.method(Method::HEAD, Shared(Arc::clone(&door))).method(method, Shared(door));
+    }
+    methods.method(method, Shared(door))
+}
+
+/// One route in one realm: guard, handler, and what every answer carries.
+struct Door {
+    realm: Arc<Realm>,
+    route: Route,
+}
+
+struct Shared(Arc<Door>);
+
+impl Endpoint for Shared {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        let door = &self.0;
+        let id = door.realm.chance.id();
+        let result = door.answer(request, &id).await;
+        let mut response = match result {
+            Ok(response) => response,
+            Err(problem) => door.explain(&problem, &id),
+        };
+        stamp(&mut response, &id);
+        Ok(response)
+    }
+}
+
+impl Door {
+    async fn answer(&self, mut request: Request, id: &str) -> Result<Response, Problem> {
+        let principal = self.route.guard.principal(&self.realm, &request)?;
+        let compress = accepts_gzip(&request) && matches!(self.route.guard, Guard::Fhir(_) | Guard::Anyone);
+        let body = request.take_body();
+        let ask = Ask {
+            realm: Arc::clone(&self.realm),
+            principal,
+            id: id.to_owned(),
+            base: self.route.base(),
+            request,
+            body,
+        };
+        // A defect in one handler must cost one request, not the process.
+        let response = AssertUnwindSafe((self.route.handler)(ask))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|panic| Err(Problem::Internal(format!("a handler panicked: {}", words(panic.as_ref())))))?;
+        Ok(if compress { gzip(response).await } else { response })
+    }
+
+    fn explain(&self, problem: &Problem, id: &str) -> Response {
+        problem.to_outcome(id)
+    }
+}
+
+/// A panic's message can hold what the panicking code was working on, so only literals are logged.
+fn words(panic: &(dyn Any + Send)) -> &'static str {
+    panic.downcast_ref::<&'static str>().copied().unwrap_or("with data in its message")
+}
+
+/// Addresses that no route has, and methods that a route does not take.
+struct Outer {
+    app: poem::Route,
+}
+
+impl Endpoint for Outer {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        if request.method() == Method::OPTIONS {
+            return Ok(preflight());
+        }
+        let outcome = self.app.call(request).await.map(IntoResponse::into_response);
+        Ok(outcome.unwrap_or_else(|error| {
+            let problem =
+                if error.status() == StatusCode::METHOD_NOT_ALLOWED { Problem::Method } else { Problem::NoRoute };
+            let mut response = problem.to_outcome("");
+            stamp(&mut response, "-");
+            response
+        }))
+    }
+}
+
+const EXPOSED: &str = "ETag, Last-Modified, Location, Content-Location, Link, X-Request-Id, WWW-Authenticate";
+
+/// Any origin may call: no cookie is ever looked at where an origin other than our own is allowed, and tokens travel in
+/// a header that a foreign page must put there itself.
+fn preflight() -> Response {
+    Response::builder()
+        .status(StatusCode::NO_CONTENT)
+        .header(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")
+        .header(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, OPTIONS")
+        .header(
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "Authorization, Content-Type, Accept, Prefer, If-None-Match, If-Modified-Since",
+        )
+        .header(header::ACCESS_CONTROL_MAX_AGE, "600")
+        .finish()
+}
+
+fn stamp(response: &mut Response, id: &str) {
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+    headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
+    let page = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if !page {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+    }
+}
+
+fn accepts_gzip(request: &Request) -> bool {
+    let accepted = request.header("accept-encoding").unwrap_or_default();
+    accepted.split(',').any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        name.trim().eq_ignore_ascii_case("gzip") && !matches!(weight.trim(), "q=0" | "q=0.0")
+    })
+}
+
+/// Compresses a whole answer; pages are left alone, since they carry form tokens (BREACH).
+async fn gzip(mut response: Response) -> Response {
+    let body = response.take_body();
+    let Ok(bytes) = body.into_bytes().await else { return response };
+    if bytes.len() < MIN_COMPRESSED || response.headers().contains_key(header::CONTENT_ENCODING) {
+        response.set_body(bytes);
+        return response;
+    }
+    let mut encoder = flate2::write::GzEncoder::new(Vec::with_capacity(bytes.len() / 4), flate2::Compression::fast());
+    let packed = std::io::Write::write_all(&mut encoder, &bytes).and_then(|()| encoder.finish());
+    match packed {
+        Ok(packed) => {
+            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            response.set_body(packed);
+        }
+        Err(_) => response.set_body(bytes),
+    }
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    response
+}
+
+/// Accepts at most so many connections at a time, and sends small answers at once: the released poem leaves Nagle's
+/// algorithm on, which costs 40 ms on kept connections.
+struct CappedAcceptor {
+    inner: TcpAcceptor,
+    permits: Arc<Semaphore>,
+}
+
+/// A connection that gives its permit back when it ends.
+pub struct Connection {
+    stream: TcpStream,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Acceptor for CappedAcceptor {
+    type Io = Connection;
+
+    fn local_addr(&self) -> Vec<LocalAddr> {
+        self.inner.local_addr()
+    }
+
+    async fn accept(&mut self) -> std::io::Result<(Connection, LocalAddr, RemoteAddr, poem::http::uri::Scheme)> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
+        let (stream, local, remote, scheme) = self.inner.accept().await?;
+        stream.set_nodelay(true)?;
+        Ok((Connection { stream, _permit: permit }, local, remote, scheme))
+    }
+}
+
+mod io {
+    //! A connection is its stream.
+
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+    use super::Connection;
+
+    impl AsyncRead for Connection {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<std::io::Result<()>> {
+            Pin::new(&mut self.stream).poll_read(context, buffer)
+        }
+    }
+
+    impl AsyncWrite for Connection {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<std::io::Result<usize>> {
+            Pin::new(&mut self.stream).poll_write(context, bytes)
+        }
+
+        fn poll_write_vectored(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            parts: &[std::io::IoSlice<'_>],
+        ) -> Poll<std::io::Result<usize>> {
+            Pin::new(&mut self.stream).poll_write_vectored(context, parts)
+        }
+
+        fn is_write_vectored(&self) -> bool {
+            self.stream.is_write_vectored()
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+            Pin::new(&mut self.stream).poll_flush(context)
+        }
+
+        fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+            Pin::new(&mut self.stream).poll_shutdown(context)
+        }
+    }
+}
