@@ -1,1 +1,270 @@
+//! The index against the plain filter over all resources: for random data and random queries they must agree, with
+//! part of the data in the overlay, after updates and deletions, inside every kind of View.
 
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::overlay::compare;
+use super::*;
+use crate::access::{AppAccess, Base, Categories, Category, Operation, Principal, Reach, ScopeSet, View, decide};
+use crate::fhir::filter;
+
+const KIND: &str = "ExplanationOfBenefit";
+
+fn claim(id: usize, patient: u8, code: u8, dates: &[u8], label: bool, word: u8) -> String {
+    let periods: Vec<String> =
+        dates.iter().map(|day| format!(r#"{{"servicedDate":"2026-0{}-1{}"}}"#, day % 3 + 1, day / 3)).collect();
+    let systems = ["http://a", "http://b"];
+    let words = ["Alder", "álder street", "Birch  Road", "BIRCH"];
+    format!(
+        r#"{{"resourceType":"{KIND}","id":"e{id}","meta":{{{}"tag":[{{"system":"{}","code":"T{code}"}}]}},
+        "patient":{{"reference":"Patient/p{patient}"}},"status":"{}",
+        "billablePeriod":{{"start":"2026-01-1{}"}},"disposition":"{}","item":[{}]}}"#,
+        if label { r#""security":[{"code":"HIV"}],"# } else { "" },
+        systems[usize::from(code) % 2],
+        if code.is_multiple_of(2) { "active" } else { "Cancelled" },
+        word % 7,
+        words[usize::from(word) % words.len()],
+        if periods.is_empty() { r#"{"sequence":1}"#.to_owned() } else { periods.join(",") },
+    )
+}
+
+fn extracted(json: &str, updated: i64) -> Arc<Extracted> {
+    let mut extracted = crate::fhir::prepare(json.as_bytes()).unwrap().extracted;
+    extracted.updated = updated;
+    Arc::new(extracted)
+}
+
+fn clauses(pairs: &[(String, String)]) -> Vec<Clause> {
+    let kind = Kind::parse(KIND).unwrap();
+    pairs
+        .iter()
+        .filter_map(|(key, value)| filter::clause(kind, key, value, Timestamp::UNIX_EPOCH, "").unwrap())
+        .collect()
+}
+
+fn parameter() -> impl Strategy<Value = (String, String)> {
+    let prefix = select(&["", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb"][..]).prop_map(str::to_owned);
+    let date = select(&["2026", "2026-01", "2026-02-11", "2026-01-12T10:00:00Z", "2025-12-31", "2026-03"][..])
+        .prop_map(str::to_owned);
+    let dated = (
+        select(&["service-date", "billable-period-start", "created"][..]).prop_map(str::to_owned),
+        prefix.clone(),
+        date,
+    )
+        .prop_map(|(name, prefix, date)| (name, format!("{prefix}{date}")));
+    let updated =
+        (prefix, select(&["1970-01-01T00:00:02Z", "1970", "1970-01-01T00:00:03.001Z"][..]).prop_map(str::to_owned))
+            .prop_map(|(prefix, date)| ("_lastUpdated".to_owned(), format!("{prefix}{date}")));
+    let tokens = (
+        select(&["_tag", "_tag:not", "status", "status:not"][..]).prop_map(str::to_owned),
+        select(&["T0", "t1", "http://a|T2", "http://b|", "|active", "ACTIVE", "cancelled,T3", "nothing"][..])
+            .prop_map(str::to_owned),
+    );
+    let strings = (
+        select(&["disposition", "disposition:exact", "disposition:contains"][..]).prop_map(str::to_owned),
+        select(&["alder", "ALDER", "birch road", "Birch  Road", "ir", "ÁLD", "street", "x"][..])
+            .prop_map(str::to_owned),
+    );
+    let references = (
+        select(&["patient", "patient:Patient", "payee"][..]).prop_map(str::to_owned),
+        select(&["p0", "Patient/p1", "p0,p2", "Patient/zz"][..]).prop_map(str::to_owned),
+    );
+    let missing = (
+        select(&["service-date:missing", "created:missing", "status:missing"][..]).prop_map(str::to_owned),
+        select(&["true", "false"][..]).prop_map(str::to_owned),
+    );
+    let ids = Just("_id".to_owned());
+    prop_oneof![
+        dated,
+        updated,
+        tokens,
+        strings,
+        references,
+        missing,
+        (ids, select(&["e0", "e1,e2", "e99"][..]).prop_map(str::to_owned)),
+    ]
+}
+
+fn views() -> Vec<View> {
+    let now = Timestamp::UNIX_EPOCH;
+    let app = |patients: &[&str], scopes: &str, withheld| {
+        let access = AppAccess {
+            client_id: "a".into(),
+            member: None,
+            patients: patients.iter().map(|p| (*p).to_owned()).collect(),
+            scopes: ScopeSet::parse(scopes).unwrap(),
+            grant: None,
+            withheld,
+            issued: now,
+            expires: Timestamp::MAX,
+            narrowing: None,
+        };
+        let kind = Kind::parse(KIND).unwrap();
+        decide(&Principal::App(Arc::new(access)), Base::Fhir, kind, Operation::Search, now).unwrap()
+    };
+    vec![
+        View::operator(now),
+        app(&["p0"], "patient/*.rs", Categories::NONE),
+        app(&["p0", "p1"], "patient/*.rs", Categories::NONE.with(Category::Hiv)),
+        app(&["p1"], "patient/ExplanationOfBenefit.rs?status=active", Categories::NONE),
+        app(&["p0"], "patient/ExplanationOfBenefit.rs?service-date=ge2026-02", Categories::NONE),
+    ]
+}
+
+/// What the View shows, said in the plainest way.
+fn visible(view: &View, resource: &Extracted) -> bool {
+    let mine = match view.reach() {
+        Reach::Everything => true,
+        Reach::Patients(ids) => resource.patients.iter().any(|own| ids.iter().any(|id| **id == **own)),
+        Reach::Public(_) => false,
+    };
+    let permitted = match view.permit(resource.kind, Operation::Search) {
+        Some(crate::access::Permit::All) => true,
+        Some(crate::access::Permit::Only(sets)) => sets.iter().any(|set| set.iter().all(|c| c.matches(resource))),
+        None => false,
+    };
+    mine && permitted && !view.withheld().overlaps(Categories::of(resource))
+}
+
+type Row = (u8, u8, Vec<u8>, bool, u8);
+
+fn rows() -> impl Strategy<Value = Vec<Row>> {
+    proptest::collection::vec(
+        (0_u8..3, 0_u8..5, proptest::collection::vec(0_u8..6, 0..3), any::<bool>(), 0_u8..20),
+        1..14,
+    )
+}
+
+struct World {
+    index: Index,
+    live: Vec<(u64, Arc<Extracted>)>,
+    seq: u64,
+}
+
+impl World {
+    fn put(&mut self, rid: u64, resource: Option<Arc<Extracted>>) {
+        self.seq += 1;
+        let fresh = !self.live.iter().any(|(known, _)| *known == rid);
+        self.live.retain(|(known, _)| *known != rid);
+        self.live.extend(resource.clone().map(|resource| (rid, resource)));
+        let kind = Kind::parse(KIND).unwrap();
+        self.index.apply(vec![Change { seq: self.seq, rid, kind, fresh, extracted: resource }]);
+    }
+
+    fn expected(&self, view: &View, query: &Query<'_>) -> (Vec<u64>, u64) {
+        let mut places: Vec<Place> = self
+            .live
+            .iter()
+            .filter(|(_, resource)| visible(view, resource) && query.clauses.iter().all(|c| c.matches(resource)))
+            .map(|(rid, _)| Place { keys: Vec::new(), rid: *rid })
+            .collect();
+        places.sort_by(|left, right| compare(&[], left, right));
+        let total = places.len() as u64;
+        let rids = places.into_iter().map(|place| place.rid).take(query.limit).collect();
+        (rids, total)
+    }
+
+    /// What a caller gets who asks the filter wherever the index says that it is not sure.
+    fn found(&self, view: &View, query: &Query<'_>) -> (Vec<u64>, u64) {
+        let matches = self.index.find(view, query).unwrap();
+        let mut rids: Vec<u64> = matches.places.iter().map(|place| place.rid).collect();
+        if !matches.inexact {
+            return (rids, matches.total);
+        }
+        rids.retain(|rid| {
+            let (_, resource) = self.live.iter().find(|(known, _)| known == rid).expect("found what is not there");
+            visible(view, resource) && query.clauses.iter().all(|clause| clause.matches(resource))
+        });
+        let total = rids.len() as u64;
+        (rids, total)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 120, ..ProptestConfig::default() })]
+
+    #[test]
+    fn index_and_filter_agree(
+        first in rows(),
+        second in rows(),
+        queries in proptest::collection::vec(proptest::collection::vec(parameter(), 0..3), 6),
+    ) {
+        let (index, _) = Index::in_memory(&Clock::system()).unwrap();
+        let mut world = World { index, live: Vec::new(), seq: 0 };
+        for (at, (patient, code, dates, label, word)) in first.iter().enumerate() {
+            let json = claim(at, *patient, *code, dates, *label, *word);
+            world.put(at as u64 + 1, Some(extracted(&json, 2_000_000 + at as i64 * 700)));
+        }
+        world.index.settle().unwrap();
+        // What follows stays in the overlay: new resources, updates, and every third is deleted.
+        for (at, (patient, code, dates, label, word)) in second.iter().enumerate() {
+            let json = claim(at + 5, *patient, *code, dates, *label, *word);
+            let resource = (at % 3 != 2).then(|| extracted(&json, 3_000_000 + at as i64 * 700));
+            world.put(at as u64 + 6, resource);
+        }
+        for settled in [false, true] {
+            if settled {
+                world.index.settle().unwrap();
+            }
+            for view in views() {
+                for pairs in &queries {
+                    let clauses = clauses(pairs);
+                    let kind = Kind::parse(KIND).unwrap();
+                    let query = Query { kind, clauses: &clauses, sort: &[], after: None, limit: 1_000 };
+                    prop_assert_eq!(world.found(&view, &query), world.expected(&view, &query), "{:?} settled {}", pairs, settled);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn pages_join_to_the_whole_in_order(first in rows(), second in rows(), descending in any::<bool>(), step in 1_usize..5) {
+        let (index, _) = Index::in_memory(&Clock::system()).unwrap();
+        let mut world = World { index, live: Vec::new(), seq: 0 };
+        for (at, (patient, code, dates, label, word)) in first.iter().chain(&second).enumerate() {
+            let json = claim(at, *patient, *code, dates, *label, *word);
+            world.put(at as u64 + 1, Some(extracted(&json, 2_000_000 + i64::from(*word) * 1_000)));
+            if at + 1 == first.len() {
+                world.index.settle().unwrap();
+            }
+        }
+        let kind = Kind::parse(KIND).unwrap();
+        let (by_word, _) = kind.parameter("disposition").unwrap();
+        let (by_date, _) = kind.parameter("service-start-date").unwrap();
+        for by in [SortBy::Updated, SortBy::Parameter(by_word), SortBy::Parameter(by_date)] {
+            let sort = [Sort { by, descending }];
+            let view = View::operator(Timestamp::UNIX_EPOCH);
+            let find = |after: Option<&Place>, limit| {
+                world.index.find(&view, &Query { kind, clauses: &[], sort: &sort, after, limit }).unwrap()
+            };
+            let whole = find(None, 1_000).places;
+            prop_assert_eq!(whole.len(), world.live.len());
+            prop_assert!(whole.is_sorted_by(|left, right| compare(&sort, left, right).is_lt()));
+            let mut joined = Vec::new();
+            while let page = find(joined.last(), step).places && !page.is_empty() {
+                joined.extend(page);
+            }
+            prop_assert_eq!(joined, whole);
+        }
+    }
+}
+
+#[test]
+fn an_index_made_with_other_tables_is_emptied() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::system();
+    let (index, checkpoint) = Index::open(folder.path(), &clock).unwrap();
+    assert_eq!(checkpoint, 0);
+    let kind = Kind::parse(KIND).unwrap();
+    let extracted = Some(extracted(&claim(1, 0, 0, &[], false, 0), 0));
+    index.apply(vec![Change { seq: 7, rid: 1, kind, fresh: true, extracted }]);
+    index.settle().unwrap();
+    drop(index);
+    let (_, checkpoint) = Index::open(folder.path(), &clock).unwrap();
+    assert_eq!(checkpoint, 7);
+    assert_eq!(parse_payload("7 1"), None);
+}

@@ -115,3 +115,6 @@ impl Store {
         self.ledger.close();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+use jiff::Timestamp;
+
+use super::*;
+use crate::access::{AppAccess, Base, Categories, Category, Operation, Principal, ScopeSet, View, decide};
+use crate::fhir::{self, Kind};
+
+const TABLE: Table = Table::new("test.rows");
+
+fn store() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("s.redb")).unwrap();
+    (folder, store)
+}
+
+fn put(store: &Store, json: &str) -> Written {
+    let prepared = fhir::prepare(json.as_bytes()).unwrap();
+    store.transact_blocking(move |txn| txn.put_resource(&prepared, Timestamp::UNIX_EPOCH, None)).unwrap()
+}
+
+fn app(patient: &str, scopes: &str, withheld: Categories) -> Principal {
+    Principal::App(Arc::new(AppAccess {
+        client_id: "app".into(),
+        member: Some("m".into()),
+        patients: vec![patient.into()],
+        scopes: ScopeSet::parse(scopes).unwrap(),
+        grant: None,
+        withheld,
+        issued: Timestamp::UNIX_EPOCH,
+        expires: Timestamp::MAX,
+        narrowing: None,
+    }))
+}
+
+fn view(principal: &Principal, kind: &str) -> View {
+    decide(principal, Base::Fhir, Kind::parse(kind).unwrap(), Operation::Read, Timestamp::UNIX_EPOCH).unwrap()
+}
+
+fn is_here(store: &Store, view: &View, kind: &str, id: &str) -> bool {
+    let found = store.snapshot().unwrap().read(view, Kind::parse(kind).unwrap(), id).unwrap();
+    matches!(found, Found::Here(_))
+}
+
+#[test]
+fn a_refused_closure_leaves_nothing_and_its_neighbours_alone() {
+    let (_folder, store) = store();
+    store.transact_blocking(|txn| txn.put(TABLE, b"a", b"1".to_vec())).unwrap();
+    let refused: Result<(), Error> = store.transact_blocking(|txn| {
+        txn.put(TABLE, b"a", b"2".to_vec())?;
+        txn.delete(TABLE, b"a")?;
+        Err(Error::VersionConflict)
+    });
+    assert!(matches!(refused, Err(Error::VersionConflict)));
+    let panicked: Result<(), Error> = store.transact_blocking(|txn| {
+        txn.put(TABLE, b"b", b"2".to_vec())?;
+        panic!("a defect")
+    });
+    assert!(matches!(panicked, Err(Error::Panicked)));
+    let rows = store.snapshot().unwrap().scan(TABLE, b"", 10).unwrap();
+    assert_eq!(rows, [(b"a".to_vec(), b"1".to_vec())]);
+}
+
+#[test]
+fn a_closure_sees_its_own_writes_in_order() {
+    let (_folder, store) = store();
+    store.transact_blocking(|txn| txn.put(TABLE, b"k2", b"old".to_vec())).unwrap();
+    let seen = store
+        .transact_blocking(|txn| {
+            txn.put(TABLE, b"k1", b"new".to_vec())?;
+            txn.delete(TABLE, b"k2")?;
+            txn.put(TABLE, b"k3", b"new".to_vec())?;
+            txn.put(TABLE, b"other", b"x".to_vec())?;
+            txn.scan(TABLE, b"k", 2)
+        })
+        .unwrap();
+    let keys: Vec<_> = seen.into_iter().map(|(key, _)| String::from_utf8(key).unwrap()).collect();
+    assert_eq!(keys, ["k1", "k3"]);
+}
+
+#[test]
+fn versions_history_and_tombstones() {
+    let (_folder, store) = store();
+    let operator = View::operator(Timestamp::UNIX_EPOCH);
+    let first = r#"{"resourceType":"Patient","id":"p","active":true}"#;
+    assert_eq!(put(&store, first).outcome, Outcome::Created);
+    assert_eq!(put(&store, first).outcome, Outcome::Unchanged);
+    let second = put(&store, r#"{"resourceType":"Patient","id":"p","active":false}"#);
+    assert_eq!((second.outcome, second.version), (Outcome::Updated, 2));
+    let deleted =
+        store.transact_blocking(|txn| txn.delete_resource(Kind::PATIENT, "p", Timestamp::UNIX_EPOCH)).unwrap();
+    assert_eq!(deleted, Some(3));
+    let snapshot = store.snapshot().unwrap();
+    assert!(matches!(snapshot.read(&operator, Kind::PATIENT, "p").unwrap(), Found::Gone));
+    let history = snapshot.history(&operator, Kind::PATIENT, "p", 10).unwrap();
+    let versions: Vec<_> = history.iter().map(|stored| (stored.version, stored.deleted)).collect();
+    assert_eq!(versions, [(3, true), (2, false), (1, false)]);
+    let Found::Here(old) = snapshot.read_version(&operator, Kind::PATIENT, "p", 1).unwrap() else { panic!() };
+    assert!(std::str::from_utf8(&old.body).unwrap().contains(r#""versionId":"1""#));
+    assert_eq!(put(&store, first).outcome, Outcome::Created);
+}
+
+#[test]
+fn a_wrong_expected_version_changes_nothing() {
+    let (_folder, store) = store();
+    put(&store, r#"{"resourceType":"Patient","id":"p"}"#);
+    let other = fhir::prepare(br#"{"resourceType":"Patient","id":"p","active":true}"#).unwrap();
+    let outcome = store.transact_blocking(move |txn| txn.put_resource(&other, Timestamp::UNIX_EPOCH, Some(7)));
+    assert!(matches!(outcome, Err(Error::VersionConflict)));
+}
+
+#[test]
+fn a_view_shows_one_patients_records_and_nothing_of_the_other() {
+    let (_folder, store) = store();
+    for id in ["a", "b"] {
+        put(&store, &format!(r#"{{"resourceType":"Patient","id":"{id}"}}"#));
+        put(
+            &store,
+            &format!(r#"{{"resourceType":"Condition","id":"c{id}","subject":{{"reference":"Patient/{id}"}}}}"#),
+        );
+    }
+    put(&store, r#"{"resourceType":"Organization","id":"o","name":"Alder"}"#);
+    put(&store, r#"{"resourceType":"Group","id":"g","member":[{"entity":{"reference":"Patient/a"}}]}"#);
+    let ana = app("a", "patient/*.rs", Categories::NONE);
+    let conditions = view(&ana, "Condition");
+    assert!(is_here(&store, &conditions, "Condition", "ca"));
+    assert!(!is_here(&store, &conditions, "Condition", "cb"));
+    assert!(!is_here(&store, &conditions, "Patient", "b"));
+    assert!(is_here(&store, &conditions, "Organization", "o"));
+    assert!(!is_here(&store, &conditions, "Group", "g"));
+}
+
+#[test]
+fn withheld_and_constrained_records_stay_away() {
+    let (_folder, store) = store();
+    put(&store, r#"{"resourceType":"Patient","id":"a"}"#);
+    put(
+        &store,
+        r#"{"resourceType":"Condition","id":"sud","meta":{"security":[{"code":"ETH"}]},"subject":{"reference":"Patient/a"}}"#,
+    );
+    put(
+        &store,
+        r#"{"resourceType":"Observation","id":"lab","category":[{"coding":[{"code":"laboratory"}]}],"subject":{"reference":"Patient/a"}}"#,
+    );
+    put(
+        &store,
+        r#"{"resourceType":"Observation","id":"vital","category":[{"coding":[{"code":"vital-signs"}]}],"subject":{"reference":"Patient/a"}}"#,
+    );
+    let withheld = Categories::NONE.with(Category::SubstanceUse);
+    assert!(!is_here(&store, &view(&app("a", "patient/*.rs", withheld), "Condition"), "Condition", "sud"));
+    assert!(is_here(&store, &view(&app("a", "patient/*.rs", Categories::NONE), "Condition"), "Condition", "sud"));
+    let labs = app("a", "patient/Observation.rs?category=laboratory", Categories::NONE);
+    assert!(is_here(&store, &view(&labs, "Observation"), "Observation", "lab"));
+    assert!(!is_here(&store, &view(&labs, "Observation"), "Observation", "vital"));
+}
+
+#[test]
+fn a_record_that_moved_to_another_member_takes_its_past_with_it() {
+    let (_folder, store) = store();
+    for patient in ["a", "b"] {
+        put(&store, &format!(r#"{{"resourceType":"Patient","id":"{patient}"}}"#));
+    }
+    put(&store, r#"{"resourceType":"Condition","id":"c","subject":{"reference":"Patient/a"}}"#);
+    put(&store, r#"{"resourceType":"Condition","id":"c","subject":{"reference":"Patient/b"}}"#);
+    let ana = view(&app("a", "patient/*.rs", Categories::NONE), "Condition");
+    let snapshot = store.snapshot().unwrap();
+    let kind = Kind::named("Condition");
+    assert!(matches!(snapshot.read_version(&ana, kind, "c", 1).unwrap(), Found::Nothing));
+    assert!(snapshot.history(&ana, kind, "c", 10).unwrap().is_empty());
+    let patient = snapshot.rid(Kind::PATIENT, "a").unwrap().unwrap();
+    assert!(snapshot.compartment(patient, kind, Categories::NONE, 0, 10).unwrap().is_empty());
+}
+
+#[test]
+fn dictionaries_are_trained_used_and_found_again_after_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.redb");
+    let store = Store::open(&path).unwrap();
+    for n in 0..300 {
+        put(
+            &store,
+            &format!(
+                r#"{{"resourceType":"Condition","id":"c{n}","subject":{{"reference":"Patient/{}"}},"code":{{"coding":[{{"system":"http://hl7.org/fhir/sid/icd-10-cm","code":"E{n}.9","display":"Condition number {n} of the test"}}]}},"recordedDate":"2026-01-{:02}"}}"#,
+                n % 7,
+                n % 28 + 1
+            ),
+        );
+    }
+    let trained = store.snapshot().unwrap().scan(tables::DICTIONARIES, b"", 10).unwrap().len();
+    assert_eq!(trained, 1);
+    store.close();
+    drop(store);
+    let store = Store::open(&path).unwrap();
+    let operator = View::operator(Timestamp::UNIX_EPOCH);
+    for n in 0..300 {
+        let found = store.snapshot().unwrap().read(&operator, Kind::named("Condition"), &format!("c{n}")).unwrap();
+        let Found::Here(stored) = found else { panic!("c{n}") };
+        assert!(std::str::from_utf8(&stored.body).unwrap().contains(&format!("number {n} of")));
+    }
+}
+
+#[test]
+fn a_newer_file_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.redb");
+    let store = Store::open(&path).unwrap();
+    store.transact_blocking(|txn| txn.put(tables::META, tables::META_FORMAT, (FORMAT + 1).to_be_bytes())).unwrap();
+    store.close();
+    drop(store);
+    assert!(matches!(Store::open(&path), Err(Error::Newer { found, .. }) if found == FORMAT + 1));
+}
+
+#[test]
+fn a_file_in_use_is_busy() {
+    let (folder, _store) = store();
+    assert!(matches!(Store::open(&folder.path().join("s.redb")), Err(Error::Busy)));
+}
