@@ -151,10 +151,7 @@ impl App {
     #[must_use]
     pub fn has_secret(&self, secret: &str) -> bool {
         let digest = digest_of(secret);
-        // Every secret is compared, so the time does not tell which one is near.
-        self.secrets
-            .iter()
-            .fold(false, |found, kept| constant_time::verify_slices_are_equal(&kept.digest, &digest).is_ok() || found)
+        self.secrets.iter().any(|kept| constant_time::verify_slices_are_equal(&kept.digest, &digest).is_ok())
     }
 }
 
@@ -357,7 +354,8 @@ fn checked(mut new: NewApp) -> Result<NewApp, Error> {
         return Err(Error::RedirectCount);
     }
     for address in &new.redirects {
-        redirect::check(address, new.kind).map_err(|reason| Error::Redirect { address: address.clone(), reason })?;
+        redirect::check(address, new.kind)
+            .map_err(|reason| Error::Redirect { address: address.clone(), reason })?;
     }
     if new.scopes.trim().is_empty() {
         return Err(Error::Scopes);
