@@ -354,8 +354,7 @@ fn checked(mut new: NewApp) -> Result<NewApp, Error> {
         return Err(Error::RedirectCount);
     }
     for address in &new.redirects {
-        redirect::check(address, new.kind)
-            .map_err(|reason| Error::Redirect { address: address.clone(), reason })?;
+        redirect::check(address, new.kind).map_err(|reason| Error::Redirect { address: address.clone(), reason })?;
     }
     if new.scopes.trim().is_empty() {
         return Err(Error::Scopes);

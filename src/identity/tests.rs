@@ -29,7 +29,8 @@ async fn room() -> Room {
     let (sms, _) = Sms::memory();
     let identity = Identity::new(store.clone(), clock, Chance::seeded(1), (mail, sms), settings()).unwrap();
     let rows = [row("M1", "ana@example.org", "1980-05-01", &["M2"]), row("M2", "kid@example.org", "2015-02-03", &[])];
-    let twins = [row("M3", "shared@example.org", "1970-01-01", &[]), row("M4", "shared@example.org", "1971-01-01", &[])];
+    let twins =
+        [row("M3", "shared@example.org", "1970-01-01", &[]), row("M4", "shared@example.org", "1971-01-01", &[])];
     for row in rows.into_iter().chain(twins) {
         enrol_row(&store, row).await;
     }
@@ -154,9 +155,9 @@ async fn parallel_guesses_are_counted_one_by_one() {
     let wrong = if code == "000000" { "111111" } else { "000000" };
     let guesses = (0..200).map(|_| {
         let identity = room.identity.clone();
-        tokio::spawn(async move {
-            identity.check_code(visitor("v1"), Audience::Member, "ana@example.org", wrong).await
-        })
+        tokio::spawn(
+            async move { identity.check_code(visitor("v1"), Audience::Member, "ana@example.org", wrong).await },
+        )
     });
     let mut judged = 0;
     for guess in guesses.collect::<Vec<_>>() {

@@ -73,7 +73,8 @@ async fn a_token_cannot_keep_the_server_busy() {
     assert!(room.oauth.verify(&many).is_err(), "too many blocks");
     let numbers: Vec<String> = (0..20).map(|n| format!("n({n});")).collect();
     let numbers = numbers.concat();
-    let grower = attenuate(&token, &format!("{numbers} p($a, $b, $c, $d) <- n($a), n($b), n($c), n($d); check if true"));
+    let grower =
+        attenuate(&token, &format!("{numbers} p($a, $b, $c, $d) <- n($a), n($b), n($c), n($d); check if true"));
     assert!(room.oauth.verify(&grower).is_err(), "160,000 facts");
 }
 
