@@ -1,6 +1,6 @@
 use super::*;
 
-async fn room() -> (Apps, Store, tempfile::TempDir) {
+fn room() -> (Apps, Store, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("store.redb")).unwrap();
     (open(&store), store, dir)
@@ -24,7 +24,7 @@ fn new_app(name: &str, kind: Kind, redirect: &str) -> NewApp {
 
 #[tokio::test]
 async fn secrets_are_shown_once_and_two_may_live() {
-    let (apps, store, _dir) = room().await;
+    let (apps, store, _dir) = room();
     let (app, first) = apps.register(new_app("Demo", Kind::Web, "https://a.example/cb")).await.unwrap();
     let first = first.unwrap();
     assert!(app.client_id.starts_with("app-") && app.has_secret(&first) && !app.has_secret("guess"));
@@ -41,7 +41,7 @@ async fn secrets_are_shown_once_and_two_may_live() {
 
 #[tokio::test]
 async fn public_apps_have_no_secret() {
-    let (apps, _store, _dir) = room().await;
+    let (apps, _store, _dir) = room();
     let (app, secret) = apps.register(new_app("Demo", Kind::Native, "org.example.app:/cb")).await.unwrap();
     assert!(secret.is_none() && app.secrets.is_empty());
     assert!(matches!(apps.add_secret(&app.client_id).await, Err(Error::SecretCount)));
@@ -49,7 +49,7 @@ async fn public_apps_have_no_secret() {
 
 #[tokio::test]
 async fn hostile_registrations_are_refused() {
-    let (apps, _store, _dir) = room().await;
+    let (apps, _store, _dir) = room();
     let register = |name: &str, redirect: &str| apps.register(new_app(name, Kind::Browser, redirect));
     assert!(matches!(register("x", "javascript:alert(1)").await, Err(Error::Redirect { .. })));
     assert!(matches!(register("", "https://a.example/").await, Err(Error::Name)));
@@ -60,7 +60,7 @@ async fn hostile_registrations_are_refused() {
 
 #[tokio::test]
 async fn a_suspended_app_is_barred_at_once_and_after_a_restart() {
-    let (apps, store, _dir) = room().await;
+    let (apps, store, _dir) = room();
     let (app, _) = apps.register(new_app("Demo", Kind::Web, "https://a.example/cb")).await.unwrap();
     assert!(apps.is_active(&app.client_id));
     apps.set_status(&app.client_id, Status::Suspended).await.unwrap();
@@ -70,7 +70,7 @@ async fn a_suspended_app_is_barred_at_once_and_after_a_restart() {
 
 #[tokio::test]
 async fn an_app_belongs_to_its_developer() {
-    let (apps, _store, _dir) = room().await;
+    let (apps, _store, _dir) = room();
     let (app, _) = apps.register(new_app("Demo", Kind::Web, "https://a.example/cb")).await.unwrap();
     assert_eq!(apps.get_owned("dev1", &app.client_id).unwrap(), app);
     assert!(matches!(apps.get_owned("dev2", &app.client_id), Err(Error::Unknown)));

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::outbound::ClockHand;
 
-async fn room() -> (Consent, Store, Clock, ClockHand, tempfile::TempDir) {
+fn room() -> (Consent, Store, Clock, ClockHand, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("store.redb")).unwrap();
     let (clock, hand) = Clock::manual("2026-03-02T09:00:00Z".parse().unwrap());
@@ -28,7 +28,7 @@ async fn share(consent: &Consent, store: &Store, client: &str, until: i64) -> Gr
 
 #[tokio::test]
 async fn stopping_takes_effect_at_once_and_survives_a_restart() {
-    let (consent, store, clock, _hand, _dir) = room().await;
+    let (consent, store, clock, _hand, _dir) = room();
     let now = clock.now().as_second();
     let stopped = share(&consent, &store, "app-a", now + 1_000).await;
     let kept = share(&consent, &store, "app-b", now + 1_000).await;
@@ -46,15 +46,15 @@ async fn stopping_takes_effect_at_once_and_survives_a_restart() {
 
 #[tokio::test]
 async fn a_grant_ends_by_itself() {
-    let (consent, store, clock, hand, _dir) = room().await;
+    let (consent, store, clock, hand, _dir) = room();
     let grant = share(&consent, &store, "app-a", clock.now().as_second() + 60).await;
-    hand.advance(Duration::from_secs(60));
+    hand.advance(Duration::from_mins(1));
     assert!(!consent.is_live(&grant.id, clock.now().as_second()));
 }
 
 #[tokio::test]
 async fn reads_are_shown_at_once_and_kept() {
-    let (consent, store, clock, _hand, _dir) = room().await;
+    let (consent, store, clock, _hand, _dir) = room();
     let now = clock.now().as_second();
     let grant = share(&consent, &store, "app-a", now + 60).await;
     consent.note_read(&grant.id, 50);

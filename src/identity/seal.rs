@@ -16,9 +16,9 @@ impl Sealer {
     /// Nonce, ciphertext and tag in one piece. `label` says what it is; opening under another label fails.
     #[must_use]
     pub fn seal(&self, label: &str, secret: &[u8]) -> Option<Vec<u8>> {
-        let mut sealed = secret.to_vec();
-        let nonce = self.0.seal_in_place_append_tag(Aad::from(label.as_bytes()), &mut sealed).ok()?;
-        Some([nonce.as_ref().as_slice(), &sealed].concat())
+        let mut body = secret.to_vec();
+        let nonce = self.0.seal_in_place_append_tag(Aad::from(label.as_bytes()), &mut body).ok()?;
+        Some([nonce.as_ref().as_slice(), &body].concat())
     }
 
     /// What was sealed, unless it was changed or the key or label is another.
@@ -38,12 +38,12 @@ mod tests {
     #[test]
     fn opens_only_what_it_sealed() {
         let sealer = Sealer::new(&[1; 32]).unwrap();
-        let mut sealed = sealer.seal("totp", b"seed").unwrap();
-        assert_eq!(sealer.open("totp", &sealed).unwrap(), b"seed");
-        assert!(sealer.open("other", &sealed).is_none());
-        assert!(Sealer::new(&[2; 32]).unwrap().open("totp", &sealed).is_none());
-        sealed[14] ^= 1;
-        assert!(sealer.open("totp", &sealed).is_none());
+        let mut body = sealer.seal("totp", b"seed").unwrap();
+        assert_eq!(sealer.open("totp", &body).unwrap(), b"seed");
+        assert!(sealer.open("other", &body).is_none());
+        assert!(Sealer::new(&[2; 32]).unwrap().open("totp", &body).is_none());
+        body[14] ^= 1;
+        assert!(sealer.open("totp", &body).is_none());
         assert!(sealer.open("totp", b"short").is_none());
     }
 }

@@ -21,7 +21,7 @@ fn settings() -> Settings {
     }
 }
 
-fn room() -> Room {
+async fn room() -> Room {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("store.redb")).unwrap();
     let (clock, hand) = Clock::manual("2026-03-02T09:00:00Z".parse().unwrap());
@@ -32,7 +32,7 @@ fn room() -> Room {
     let twins =
         [row("M3", "shared@example.org", "1970-01-01", &[]), row("M4", "shared@example.org", "1971-01-01", &[])];
     for row in rows.into_iter().chain(twins) {
-        enrol_row(&store, row);
+        enrol_row(&store, row).await;
     }
     Room { identity, hand, outbox, store, _dir: dir }
 }
@@ -50,8 +50,8 @@ fn row(id: &str, email: &str, birth_date: &str, represents: &[&str]) -> Enrolmen
     }
 }
 
-fn enrol_row(store: &Store, row: Enrolment) -> Enrolled {
-    store.transact_blocking(move |txn| enrol(txn, &settings().keys, &row)).unwrap()
+async fn enrol_row(store: &Store, row: Enrolment) -> Enrolled {
+    store.transact(move |txn| enrol(txn, &settings().keys, &row)).await.unwrap()
 }
 
 fn wording() -> Wording {
@@ -81,7 +81,7 @@ fn done(sign_in: SignIn) -> NewSession {
 
 #[tokio::test]
 async fn a_member_signs_in_with_a_code_and_is_signed_out_when_idle() {
-    let room = room();
+    let room = room().await;
     let code = room.code_for("v1", Audience::Member, "Ana@Example.org").await;
     let spaced = format!("{} {}", &code[..3], &code[3..]);
     let signed_in =
@@ -90,23 +90,23 @@ async fn a_member_signs_in_with_a_code_and_is_signed_out_when_idle() {
     assert_eq!(new.session.who, Who::Member { member: "M1".into() });
     assert_ne!(new.secret, "v1");
     for _ in 0..3 {
-        room.hand.advance(Duration::from_secs(14 * 60));
+        room.hand.advance(Duration::from_mins(14));
         assert!(room.identity.session(&new.secret).await.is_ok());
     }
-    room.hand.advance(Duration::from_secs(15 * 60));
+    room.hand.advance(Duration::from_mins(15));
     assert!(matches!(room.identity.session(&new.secret).await, Err(Error::SignedOut)));
 }
 
 #[tokio::test]
 async fn a_session_ends_after_twelve_hours_and_at_sign_out() {
-    let room = room();
+    let room = room().await;
     let code = room.code_for("v1", Audience::Member, "ana@example.org").await;
     let new = done(room.identity.check_code(visitor("v1"), Audience::Member, "ana@example.org", &code).await.unwrap());
     for _ in 0..71 {
-        room.hand.advance(Duration::from_secs(10 * 60));
+        room.hand.advance(Duration::from_mins(10));
         assert!(room.identity.session(&new.secret).await.is_ok());
     }
-    room.hand.advance(Duration::from_secs(10 * 60));
+    room.hand.advance(Duration::from_mins(10));
     assert!(room.identity.session(&new.secret).await.is_err());
     room.identity.sweep().await.unwrap();
 
@@ -118,7 +118,7 @@ async fn a_session_ends_after_twelve_hours_and_at_sign_out() {
 
 #[tokio::test]
 async fn a_code_is_for_one_browser_one_use_and_ten_minutes() {
-    let room = room();
+    let room = room().await;
     let code = room.code_for("v1", Audience::Member, "ana@example.org").await;
     let other = room.identity.check_code(visitor("v2"), Audience::Member, "ana@example.org", &code).await;
     assert!(matches!(other, Err(Error::NoCode)));
@@ -129,14 +129,14 @@ async fn a_code_is_for_one_browser_one_use_and_ten_minutes() {
     assert!(matches!(again, Err(Error::NoCode)));
 
     let code = room.code_for("v3", Audience::Member, "ana@example.org").await;
-    room.hand.advance(Duration::from_secs(600));
+    room.hand.advance(Duration::from_mins(10));
     let late = room.identity.check_code(visitor("v3"), Audience::Member, "ana@example.org", &code).await;
     assert!(matches!(late, Err(Error::Expired)));
 }
 
 #[tokio::test]
 async fn an_unknown_address_gets_the_same_answers_and_no_mail() {
-    let room = room();
+    let room = room().await;
     room.identity.send_code(visitor("v1"), Audience::Member, "nobody@example.org", &wording()).await.unwrap();
     room.identity.settle().await;
     assert!(room.outbox.letters().is_empty());
@@ -150,7 +150,7 @@ async fn an_unknown_address_gets_the_same_answers_and_no_mail() {
 /// Two hundred guesses at once: the counter is in the single-writer transaction, so five are judged.
 #[tokio::test(flavor = "multi_thread")]
 async fn parallel_guesses_are_counted_one_by_one() {
-    let room = room();
+    let room = room().await;
     let code = room.code_for("v1", Audience::Member, "ana@example.org").await;
     let wrong = if code == "000000" { "111111" } else { "000000" };
     let guesses = (0..200).map(|_| {
@@ -184,10 +184,7 @@ async fn guesses_are_counted_over_restarts() {
         let transports = (Mail::memory().0, Sms::memory().0);
         let identity = Identity::new(store.clone(), clock.clone(), Chance::seeded(1), transports, settings()).unwrap();
         if restart == 0 {
-            let store = store.clone();
-            tokio::task::spawn_blocking(move || enrol_row(&store, row("M1", "ana@example.org", "", &[])))
-                .await
-                .unwrap();
+            enrol_row(&store, row("M1", "ana@example.org", "", &[])).await;
             identity.send_code(visitor("v1"), Audience::Member, "ana@example.org", &wording()).await.unwrap();
             identity.settle().await;
         }
@@ -207,7 +204,7 @@ async fn guesses_are_counted_over_restarts() {
 
 #[tokio::test]
 async fn codes_are_rationed_per_address_and_network() {
-    let room = room();
+    let room = room().await;
     let network = Some("203.0.113.9".parse().unwrap());
     let ask = |secret: &'static str, address: &'static str| {
         let identity = room.identity.clone();
@@ -230,7 +227,7 @@ async fn codes_are_rationed_per_address_and_network() {
 
 #[tokio::test]
 async fn a_shared_address_asks_for_the_birth_date() {
-    let room = room();
+    let room = room().await;
     let code = room.code_for("v1", Audience::Member, "shared@example.org").await;
     let sign_in = room.identity.check_code(visitor("v1"), Audience::Member, "shared@example.org", &code).await.unwrap();
     assert!(matches!(sign_in, SignIn::BirthDate));
@@ -244,7 +241,7 @@ async fn a_shared_address_asks_for_the_birth_date() {
 
 #[tokio::test]
 async fn a_representative_sees_whom_she_acts_for() {
-    let room = room();
+    let room = room().await;
     let people = room.identity.people_of("M1").unwrap();
     assert_eq!(people.iter().map(|m| m.member_id.as_str()).collect::<Vec<_>>(), ["M1", "M2"]);
     assert_eq!(room.identity.people_of("M2").unwrap().len(), 1);
@@ -253,14 +250,10 @@ async fn a_representative_sees_whom_she_acts_for() {
 
 #[tokio::test]
 async fn enrolling_again_changes_only_what_changed() {
-    let room = room();
-    let store = room.store.clone();
-    let steps = tokio::task::spawn_blocking(move || {
-        let same = enrol_row(&store, row("M1", "ana@example.org", "1980-05-01", &["M2"]));
-        let moved = enrol_row(&store, row("M1", "new@example.org", "1980-05-01", &["M2"]));
-        (same, moved)
-    });
-    assert_eq!(steps.await.unwrap(), (Enrolled::Unchanged, Enrolled::Updated));
+    let room = room().await;
+    let same = enrol_row(&room.store, row("M1", "ana@example.org", "1980-05-01", &["M2"])).await;
+    let moved = enrol_row(&room.store, row("M1", "new@example.org", "1980-05-01", &["M2"])).await;
+    assert_eq!((same, moved), (Enrolled::Unchanged, Enrolled::Updated));
     room.identity.send_code(visitor("v1"), Audience::Member, "ana@example.org", &wording()).await.unwrap();
     room.identity.settle().await;
     assert!(room.outbox.letters().is_empty(), "the old address is forgotten");
@@ -269,7 +262,7 @@ async fn enrolling_again_changes_only_what_changed() {
 
 #[tokio::test]
 async fn a_developer_enrols_an_authenticator_and_owes_it_from_then_on() {
-    let room = room();
+    let room = room().await;
     let code = room.code_for("v1", Audience::Developer, "dev@example.org").await;
     let new =
         done(room.identity.check_code(visitor("v1"), Audience::Developer, "dev@example.org", &code).await.unwrap());
@@ -284,7 +277,7 @@ async fn a_developer_enrols_an_authenticator_and_owes_it_from_then_on() {
     assert!(room.identity.session(&new.secret).await.is_err(), "a rise ends the old secret");
     assert_eq!(raised.session.level, Level::Full);
 
-    room.hand.advance(Duration::from_secs(60));
+    room.hand.advance(Duration::from_mins(1));
     let code = room.code_for("v2", Audience::Developer, "dev@example.org").await;
     let sign_in = room.identity.check_code(visitor("v2"), Audience::Developer, "dev@example.org", &code).await.unwrap();
     let SignIn::SecondFactor(partial) = sign_in else { panic!("no second factor asked") };
@@ -297,7 +290,7 @@ async fn a_developer_enrols_an_authenticator_and_owes_it_from_then_on() {
 
 #[tokio::test]
 async fn staff_exist_only_after_they_were_added() {
-    let room = room();
+    let room = room().await;
     room.identity.send_code(visitor("v1"), Audience::Staff, "boss@example.org", &wording()).await.unwrap();
     room.identity.settle().await;
     assert!(room.outbox.letters().is_empty());
@@ -312,7 +305,7 @@ async fn staff_exist_only_after_they_were_added() {
 
 #[tokio::test]
 async fn form_tokens_belong_to_a_browser() {
-    let room = room();
+    let room = room().await;
     let token = room.identity.form_token("v1");
     assert!(room.identity.form_token_is_right("v1", &token));
     assert!(!room.identity.form_token_is_right("v2", &token));

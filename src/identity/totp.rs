@@ -68,7 +68,7 @@ pub(super) fn step_of(seed: &[u8], typed: &str, now: i64) -> Option<u64> {
 pub(super) fn offer(seed: &[u8], issuer: &str, account: &str) -> Option<Offer> {
     let totp = generator(seed, issuer, account)?;
     let text = totp.secret().to_base32();
-    let groups: Vec<&str> = text.as_bytes().chunks(4).filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    let groups: Vec<&str> = text.as_bytes().chunks(4).filter_map(|group| str::from_utf8(group).ok()).collect();
     Some(Offer { key: groups.join(" "), url: totp.to_url().ok()? })
 }
 
@@ -88,7 +88,7 @@ fn generator(seed: &[u8], issuer: &str, account: &str) -> Option<Totp> {
 }
 
 fn plain(typed: &str) -> String {
-    typed.chars().filter(|c| c.is_ascii_alphanumeric()).collect::<String>().to_ascii_lowercase()
+    typed.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
 }
 
 #[cfg(test)]

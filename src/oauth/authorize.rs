@@ -222,7 +222,7 @@ impl OAuth {
             take(txn, &key)?;
             let grant = consent.put_new(txn, new)?;
             basis.grant.clone_from(&grant.id);
-            code::put(txn, now, &code_key, code::Issued::new(basis, redirect, challenge, now))?;
+            code::put(txn, now, &code_key, &code::Issued::new(basis, redirect, challenge, now))?;
             Ok::<_, Error>(grant)
         };
         let grant = rooms.store.transact(decide).await?;

@@ -60,8 +60,8 @@ enum Redeemed {
     Refused(Refusal),
 }
 
-pub(super) fn put(txn: &mut Txn<'_>, now: i64, key: &[u8], issued: Issued) -> Result<(), store::Error> {
-    txn.put_json(CODES, key, &issued)?;
+pub(super) fn put(txn: &mut Txn<'_>, now: i64, key: &[u8], issued: &Issued) -> Result<(), store::Error> {
+    txn.put_json(CODES, key, issued)?;
     note_end(txn, now + limits::CODE_MEMORY, CODES, key)
 }
 

@@ -1,4 +1,4 @@
-//! What apps read before they ask: SMART configuration, authorization-server metadata, OpenID configuration, keys.
+//! What apps read before they ask: SMART configuration, authorization-server metadata, `OpenID` configuration, keys.
 
 use serde_json::{Value, json};
 

@@ -10,16 +10,15 @@ impl OAuth {
     /// The introspection endpoint. The caller shows its secret, or an access token of its own as bearer.
     pub fn introspect(&self, form: &Form, authorization: Option<&str>) -> Result<Value, Error> {
         form.check()?;
-        let caller = match authorization.and_then(bearer) {
-            Some(token) => self.verify(token)?.client_id.clone(),
-            None => {
-                let app = self.authenticate(form, authorization)?;
-                if !app.kind.has_secret() {
-                    let why = "an app without a secret introspects with an access token as bearer";
-                    return Err(Refusal::new(Code::InvalidClient, why).into());
-                }
-                app.client_id
+        let caller = if let Some(token) = authorization.and_then(bearer) {
+            self.verify(token)?.client_id.clone()
+        } else {
+            let app = self.authenticate(form, authorization)?;
+            if !app.kind.has_secret() {
+                let why = "an app without a secret introspects with an access token as bearer";
+                return Err(Refusal::new(Code::InvalidClient, why).into());
             }
+            app.client_id
         };
         let inactive = json!({ "active": false });
         let Ok(verified) = self.verify_fully(form.need("token")?) else { return Ok(inactive) };

@@ -1,4 +1,4 @@
-//! SMART App Launch, OAuth 2.0 and OpenID Connect of one realm: a request is asked (`authorize`), decided by the
+//! SMART App Launch, OAuth 2.0 and `OpenID` Connect of one realm: a request is asked (`authorize`), decided by the
 //! member, answered with a code, redeemed for tokens (`code`), renewed (`refresh`), looked at (`introspect`) and ended
 //! (`revoke`).
 //!
@@ -152,15 +152,14 @@ impl OAuth {
     fn verify_fully(&self, token: &str) -> Result<Arc<Verified>, Error> {
         let inner = &self.0;
         let key = token::cache_key(token);
-        let verified = match inner.verified.get(&key) {
-            Some(known) => known,
-            None => {
-                let keys = Arc::clone(&inner.keys.read());
-                let read = token::read(&keys, inner.settings.realm, inner.settings.prefix, token);
-                let verified = Arc::new(read.ok_or(Error::InvalidToken)?);
-                inner.verified.insert(key, Arc::clone(&verified));
-                verified
-            }
+        let verified = if let Some(known) = inner.verified.get(&key) {
+            known
+        } else {
+            let keys = Arc::clone(&inner.keys.read());
+            let read = token::read(&keys, inner.settings.realm, inner.settings.prefix, token);
+            let fresh = Arc::new(read.ok_or(Error::InvalidToken)?);
+            inner.verified.insert(key, Arc::clone(&fresh));
+            fresh
         };
         let now = inner.rooms.clock.now();
         let access = &verified.access;

@@ -71,8 +71,8 @@ impl OAuth {
         let new = self.new_refresh_token();
         let answer = self.answer_with(&basis, Some(new.clone()), scope)?;
         let text = serde_json::to_vec(&answer).map_err(|_| Error::Keys)?;
-        let sealer = sealer(old).ok_or(Error::Keys)?;
-        let sealed = sealer.seal(ANSWER, &text).ok_or(Error::Keys)?;
+        let seal = sealer(old).ok_or(Error::Keys)?;
+        let kept = seal.seal(ANSWER, &text).ok_or(Error::Keys)?;
         let (old_key, new_key, next) = (token::cache_key(old), token::cache_key(&new), Refresh::new(basis.clone()));
         let turn = move |txn: &mut Txn<'_>| {
             let Some(mut row) = txn.get_json::<Refresh>(REFRESH, &old_key)? else { return Ok(Turned::Gone) };
@@ -86,15 +86,15 @@ impl OAuth {
                 }
                 None => {}
             }
-            row.rotated = Some(Rotated { at: now, sealed });
+            row.rotated = Some(Rotated { at: now, sealed: kept });
             txn.put_json(REFRESH, &old_key, &row)?;
             put(txn, &new_key, &next)?;
             Ok::<_, store::Error>(Turned::Now)
         };
         match self.0.rooms.store.transact(turn).await? {
             Turned::Now => Ok(answer),
-            Turned::JustBefore(sealed) => {
-                let text = sealer.open(ANSWER, &sealed).ok_or(Error::Keys)?;
+            Turned::JustBefore(earlier) => {
+                let text = seal.open(ANSWER, &earlier).ok_or(Error::Keys)?;
                 Ok(serde_json::from_slice(&text).map_err(|_| Error::Keys)?)
             }
             Turned::Reused => {

@@ -115,7 +115,10 @@ pub(super) fn read(keys: &Keys, realm: &str, prefix: &str, token: &str) -> Optio
         Some(rows.into_iter().map(|(text,)| text).collect())
     };
     let patients = all("data($x) <- granted_patient($x)")?;
-    let scope_text = all("data($x) <- granted_scope($x)")?.join(" ");
+    // Facts are a set: put in order so that the same token always reads the same.
+    let mut scopes = all("data($x) <- granted_scope($x)")?;
+    scopes.sort_unstable();
+    let scope_text = scopes.join(" ");
     let shared: Vec<Category> =
         all("data($x) <- shared_category($x)")?.iter().filter_map(|name| Category::parse(name)).collect();
     let access = AppAccess {

@@ -157,7 +157,7 @@ async fn a_request_is_decided_once_and_by_who_may() {
     assert_eq!(query(&refused).get("error"), Some("access_denied"));
 
     let id = room.pending(&room.web, &[]).await;
-    room.hand.advance(Duration::from_secs(600));
+    room.hand.advance(Duration::from_mins(10));
     assert!(matches!(room.approve(&id, "M1", "M1").await, Err(Error::NoRequest)));
 }
 
@@ -178,7 +178,7 @@ async fn a_code_is_bound_to_app_address_and_verifier() {
         pairs.push((name, value));
         assert_eq!(code_of(room.oauth.token(&form(&pairs), None).await), Code::InvalidGrant, "{name}");
     }
-    room.hand.advance(Duration::from_secs(60));
+    room.hand.advance(Duration::from_mins(1));
     assert_eq!(code_of(room.redeem(&room.web, &code).await), Code::InvalidGrant, "a code lives for a minute");
 }
 
@@ -335,7 +335,7 @@ async fn sweeping_forgets_what_is_over_and_nothing_else() {
     let room = room().await;
     let tokens = room.tokens(&room.web).await;
     room.pending(&room.web, &[]).await;
-    room.hand.advance(Duration::from_secs(26 * 3_600));
+    room.hand.advance(Duration::from_hours(26));
     assert_eq!(room.oauth.sweep().await.unwrap(), 3, "two requests and a code");
     let refreshed = room.refresh(&room.web, tokens.refresh_token.as_ref().unwrap(), "").await.unwrap();
     assert!(room.oauth.verify(&refreshed.access_token).is_ok());

@@ -187,4 +187,4 @@ pub(super) fn code_of(result: Result<TokenAnswer, Error>) -> Code {
     }
 }
 
-pub(super) const HOUR: Duration = Duration::from_secs(3_600);
+pub(super) const HOUR: Duration = Duration::from_hours(1);

@@ -71,10 +71,11 @@ async fn a_token_cannot_keep_the_server_busy() {
         many = attenuate(&many, "check if true");
     }
     assert!(room.oauth.verify(&many).is_err(), "too many blocks");
-    let grower = attenuate(&token, "n(0); n($y) <- n($x), $y == $x + 1, $x < 1000000; check if n(999999)");
-    if let Ok(access) = room.oauth.verify(&grower) {
-        assert!(!access.narrowing.as_ref().unwrap().allows(room.clock.now(), "Patient", Operation::Read, None));
-    }
+    let numbers: Vec<String> = (0..20).map(|n| format!("n({n});")).collect();
+    let numbers = numbers.concat();
+    let grower =
+        attenuate(&token, &format!("{numbers} p($a, $b, $c, $d) <- n($a), n($b), n($c), n($d); check if true"));
+    assert!(room.oauth.verify(&grower).is_err(), "160,000 facts");
 }
 
 proptest! {
@@ -89,7 +90,7 @@ proptest! {
             family: "f".into(), issued: 1, expires: 2,
         };
         let plain = token::mint(keys, "plan", "ing_", &claims).unwrap();
-        let code = facts.iter().map(|fact| format!("{fact};")).collect::<String>();
+        let code = facts.iter().flat_map(|fact| [fact.as_str(), ";"]).collect::<String>();
         let changed = attenuate(&plain, &code);
         if let Some(read) = token::read(keys, "plan", "ing_", &changed) {
             prop_assert_eq!(&read.access.patients, &["pat-1".to_owned()]);
@@ -116,7 +117,7 @@ async fn a_token_seen_before_is_checked_much_faster() {
     let time = |times: u32, work: &dyn Fn()| {
         let start = clock.monotonic();
         (0..times).for_each(|_| work());
-        (clock.monotonic() - start) / times
+        clock.monotonic().saturating_sub(start) / times
     };
     let cold = time(50, &|| {
         room.oauth.0.verified.invalidate_all();
