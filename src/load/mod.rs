@@ -73,6 +73,10 @@ pub struct Target<'a> {
     pub now: Timestamp,
     /// The look-up of earlier resources.
     pub find: Find<'a>,
+    /// The address under which the plan's own identifiers are named, such as `https://plan.example/ids`.
+    pub ids: &'a str,
+    /// The plan's name, as the payor of coverage that only a table tells of.
+    pub plan: &'a str,
 }
 
 /// What to load, and how.

@@ -63,7 +63,7 @@ mod tests {
             ("MSH|^~\\&|", "HL7"),
             ("<?xml version", "XML"),
             ("PK\u{3}\u{4}rest", "ZIP"),
-            ("Id,NAME,ADDRESS,CITY,PHONE\n", "no column for the member id"),
+            ("Id,NAME,ADDRESS,CITY,PHONE\n", "no column for the first name"),
             ("just words", "no table"),
         ] {
             let Look::Other(found) = of(text) else { panic!("{text}") };

@@ -79,8 +79,7 @@ impl Source {
         let file = Counted { file: File::open(path).map_err(failed)?, read: Arc::clone(read) };
         let mut buffered = BufReader::with_capacity(256 << 10, file);
         let packed = io::BufRead::fill_buf(&mut buffered).map_err(failed)?.starts_with(&[0x1f, 0x8b]);
-        let reader: Box<dyn Read> =
-            if packed { Box::new(MultiGzDecoder::new(buffered)) } else { Box::new(buffered) };
+        let reader: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(buffered)) } else { Box::new(buffered) };
         Ok(Self { reader, buffer: Vec::new(), broken: None, ended: false, line: 1 })
     }
 

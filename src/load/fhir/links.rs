@@ -152,14 +152,19 @@ mod tests {
     #[test]
     fn the_finder_is_asked_last() {
         let mut node = json::parse(CLAIM.as_bytes()).unwrap();
-        let known = Known { names: &HashMap::new(), find: &|kind, system, value| Some(format!("{}{system}{value}", kind.name().len()).replace([':', '/'], "")) };
+        let known = Known {
+            names: &HashMap::new(),
+            find: &|kind, system, value| Some(format!("{}{system}{value}", kind.name().len()).replace([':', '/'], "")),
+        };
         assert_eq!(find_all(&mut node, &known), 0);
         assert!(node.to_string().contains("Practitioner/12httpnpi1"));
     }
 
     #[test]
     fn other_queries_stay() {
-        for text in ["Patient?name=x", "Patient?identifier=", "Cat?identifier=1", "Patient?identifier=1&x=2", "urn:uuid:1"] {
+        for text in
+            ["Patient?name=x", "Patient?identifier=", "Cat?identifier=1", "Patient?identifier=1&x=2", "urn:uuid:1"]
+        {
             assert!(query(text).is_none(), "{text}");
         }
         assert_eq!(query("Patient?identifier=http%3A%2F%2Fa%7C1").unwrap().1, "http://a");

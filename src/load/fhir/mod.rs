@@ -15,6 +15,9 @@ use crate::fhir::{Issue, Kind, Prepared, kind_of, prepare_node};
 
 pub(super) use links::{Known, NameKey, name_key};
 
+/// How many lines of a broken document are tried, to see whether it is NDJSON.
+const LINES_TRIED: usize = 50;
+
 /// Where a record stands.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
@@ -57,6 +60,15 @@ impl Batch {
                 self.document(&Place { file: Arc::clone(file), line, entry: None }, bytes, true);
             }
         }
+    }
+
+    /// Takes a file that is one JSON document. If it is not, it may be NDJSON whose first line is damaged.
+    pub(super) fn file(&mut self, file: &Arc<str>, text: &[u8]) {
+        let whole = |line: &[u8]| json::parse(line.trim_ascii()).is_ok_and(|node| kind_of(&node).is_ok());
+        if json::parse(text).is_err() && text.split(|byte| *byte == b'\n').take(LINES_TRIED).any(whole) {
+            return self.lines(file, 1, text);
+        }
+        self.document(&Place { file: Arc::clone(file), line: 1, entry: None }, text, false);
     }
 
     /// Takes one JSON text: a resource, a Bundle, or an array of resources.

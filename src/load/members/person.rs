@@ -29,6 +29,8 @@ pub(in crate::load) struct Person {
     pub(in crate::load) emails: Vec<String>,
     pub(in crate::load) phones: Vec<String>,
     pub(in crate::load) represents: Vec<String>,
+    /// How many rows told of her.
+    pub(in crate::load) rows: u64,
     pub(super) middle: Option<String>,
     pub(super) gender: &'static str,
     pub(super) address: Address,
@@ -93,7 +95,8 @@ pub(in crate::load) fn people(
 
 fn person(row: Row, today: Date, rejects: &mut Vec<(Rule, Reject)>) -> Result<Person, (Rule, Reject)> {
     let refuse = |reason: &str| row.place.reject(Rule::Member, reason);
-    let need = |field, words: &str| row.get(field).map(str::to_owned).ok_or_else(|| refuse(&format!("{words} is empty")));
+    let need =
+        |field, words: &str| row.get(field).map(str::to_owned).ok_or_else(|| refuse(&format!("{words} is empty")));
     let member_id = need(Field::MemberId, "the member id")?;
     if member_id.len() > MEMBER_ID_MAX || member_id.chars().any(char::is_control) {
         return Err(refuse("the member id is not one: it is too long or has control characters"));
@@ -142,6 +145,7 @@ fn person(row: Row, today: Date, rejects: &mut Vec<(Rule, Reject)>) -> Result<Pe
         emails,
         phones,
         represents: list(Field::Represents).map(str::to_owned).collect(),
+        rows: 1,
         middle: row.get(Field::Middle).map(str::to_owned),
         gender: gender(row.get(Field::Gender)),
         address,
@@ -173,6 +177,7 @@ fn same(one: &Person, other: &Person) -> bool {
 
 /// A later row of the same person: what it says newly is added, and its name is the newer one.
 fn merge(known: &mut Person, later: Person) {
+    known.rows += 1;
     known.family = later.family;
     known.patient = later.patient.or(known.patient.take());
     for (into, from) in [

@@ -60,11 +60,9 @@ fn patient(person: &Person, id: &str, ids: &str) -> Value {
     if !person.address.lines.is_empty() {
         address.insert("line".to_owned(), json!(person.address.lines));
     }
-    for (name, value) in [
-        ("city", &person.address.city),
-        ("state", &person.address.state),
-        ("postalCode", &person.address.zip),
-    ] {
+    for (name, value) in
+        [("city", &person.address.city), ("state", &person.address.state), ("postalCode", &person.address.zip)]
+    {
         if let Some(value) = value {
             address.insert(name.to_owned(), json!(value));
         }
@@ -86,7 +84,8 @@ fn coverage(person: &Person, patient: &str, cover: &Cover, (ids, plan): (&str, &
     let class = |kind: &str, value: &Option<String>| {
         value.as_ref().map(|value| json!({"type": coded("coverage-class", kind), "value": value}))
     };
-    let classes: Vec<Value> = [class("group", &cover.group), class("plan", &cover.plan)].into_iter().flatten().collect();
+    let classes: Vec<Value> =
+        [class("group", &cover.group), class("plan", &cover.plan)].into_iter().flatten().collect();
     let mut out = json!({
         "resourceType": "Coverage",
         "id": made_id(&key),

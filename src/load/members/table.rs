@@ -35,8 +35,9 @@ pub(super) fn rows(file: &Arc<str>, bytes: &[u8], mapping: &Mapping, rejects: &m
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
     let mut out = Vec::new();
+    let mut counted = Counted { text: text.as_bytes(), at: 0, line: 1 };
     for record in reader.records() {
-        let line = |position: Option<&csv::Position>| position.map_or(0, csv::Position::line);
+        let mut line = |position: Option<&csv::Position>| counted.line(position.map_or(0, csv::Position::byte));
         match record {
             Ok(record) => {
                 let place = Place { file: Arc::clone(file), line: line(record.position()), entry: None };
@@ -54,6 +55,26 @@ pub(super) fn rows(file: &Arc<str>, bytes: &[u8], mapping: &Mapping, rejects: &m
         }
     }
     out
+}
+
+/// Counts lines. The CSV reader's own count is one short after a Windows line end.
+struct Counted<'a> {
+    text: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Counted<'_> {
+    /// The line of the record that begins at or just before `byte`; called with rising offsets.
+    fn line(&mut self, byte: u64) -> u64 {
+        let rest = self.text.get(byte as usize..).unwrap_or_default();
+        let gap = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let start = byte as usize + gap;
+        let passed = self.text.get(self.at..start).unwrap_or_default();
+        self.line += memchr::memchr_iter(b'\n', passed).count() as u64;
+        self.at = start;
+        self.line
+    }
 }
 
 /// Marks that systems write where they have nothing.
