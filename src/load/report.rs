@@ -22,8 +22,6 @@ pub enum Rule {
     TooLong,
     /// The file ends in the middle.
     Truncated,
-    /// The run already had another resource with this id.
-    Duplicate,
     /// A row of a table lacks what a member needs.
     Member,
     /// A row names a member that is not on the roster.
@@ -46,7 +44,6 @@ impl Rule {
             Self::Resource => "resource",
             Self::TooLong => "too-long",
             Self::Truncated => "truncated",
-            Self::Duplicate => "duplicate",
             Self::Member => "member",
             Self::UnknownMember => "unknown-member",
             Self::Contact => "contact",
@@ -64,7 +61,6 @@ impl Rule {
             Self::Resource => "correct the named elements where the data comes from",
             Self::TooLong => "split the resource, or leave out its attachments",
             Self::Truncated => "copy the file again; what came before the cut was kept",
-            Self::Duplicate => "load one version of each resource at a time; the first was kept",
             Self::Member => "fill the named columns; if they have other names, use --map",
             Self::UnknownMember => "load the members file first, or together with this one",
             Self::Contact => "correct the address; until then the member cannot get a code there",

@@ -92,7 +92,10 @@ fn gz(text: &[u8]) -> Vec<u8> {
 }
 
 fn patients(range: std::ops::Range<u32>) -> String {
-    range.map(|n| format!("{{\"resourceType\":\"Patient\",\"id\":\"p{n}\",\"birthDate\":\"1980-01-01\"}}\n")).collect()
+    let lines: Vec<_> = range
+        .map(|n| format!("{{\"resourceType\":\"Patient\",\"id\":\"p{n}\",\"birthDate\":\"1980-01-01\"}}\n"))
+        .collect();
+    lines.concat()
 }
 
 #[test]
@@ -166,15 +169,22 @@ fn bundles_are_unpacked_and_their_references_followed() {
 }
 
 #[test]
-fn the_first_of_two_versions_wins_every_time() {
+fn the_last_of_several_versions_wins_and_going_back_is_a_change() {
     let bench = Bench::new();
-    bench.put("a.json", r#"{"resourceType":"Patient","id":"p","gender":"female"}"#);
-    bench.put("b.json", r#"{"resourceType":"Patient","id":"p","gender":"male"}"#);
-    bench.put("c.json", r#"{"resourceType":"Patient","id":"p","gender":"female"}"#);
-    for changed in [1, 0] {
-        assert_eq!(counts(&bench.load()), (2, changed, 2 - changed, 1));
-        assert!(bench.report()[0].starts_with("b.json:1 duplicate"));
-    }
+    let patient = |gender| format!(r#"{{"resourceType":"Patient","id":"p","gender":"{gender}"}}"#);
+    bench.put("a.json", patient("female"));
+    bench.put("b.json", patient("male"));
+    assert_eq!(counts(&bench.load()), (2, 2, 0, 0));
+    assert_eq!(counts(&bench.load()), (2, 0, 2, 0));
+    // The older file alone: the source has gone back.
+    let one = |name| Request { paths: vec![bench.folder.path().join("in").join(name)], ..bench.request() };
+    assert_eq!(counts(&bench.run(&one("a.json"))), (1, 1, 0, 0));
+    assert_eq!(counts(&bench.run(&one("a.json"))), (1, 0, 1, 0));
+    assert_eq!(counts(&bench.load()), (2, 1, 1, 0));
+    // There and back in one run.
+    bench.put("c.json", patient("female"));
+    assert_eq!(counts(&bench.load()), (3, 1, 2, 0));
+    assert_eq!(counts(&bench.load()), (3, 0, 3, 0));
 }
 
 #[test]

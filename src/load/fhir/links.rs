@@ -87,10 +87,16 @@ type Object<'a> = Vec<(Cow<'a, str>, Node<'a>)>;
 /// Calls `act` for every object in the tree.
 fn each<'a>(node: &mut Node<'a>, act: &mut dyn FnMut(&mut Object<'a>)) {
     match node {
-        Node::Array(items) => items.iter_mut().for_each(|item| each(item, act)),
+        Node::Array(items) => {
+            for item in items {
+                each(item, act);
+            }
+        }
         Node::Object(members) => {
             act(members);
-            members.iter_mut().for_each(|(_, value)| each(value, act));
+            for (_, value) in members {
+                each(value, act);
+            }
         }
         _ => {}
     }

@@ -44,7 +44,7 @@ pub(super) struct Deferred {
 /// What one piece of text gave.
 #[derive(Default)]
 pub(super) struct Batch {
-    pub(super) ready: Vec<(Place, Prepared)>,
+    pub(super) ready: Vec<Prepared>,
     pub(super) deferred: Vec<Deferred>,
     pub(super) rejects: Vec<(Rule, Reject)>,
     /// Identifiers that later references may use, with the id they lead to.
@@ -105,7 +105,7 @@ impl Batch {
             return self.deferred.push(Deferred { place, id, text });
         }
         match prepare_node(&node, &id) {
-            Ok(prepared) => self.ready.push((place, prepared)),
+            Ok(prepared) => self.ready.push(prepared),
             Err(issue) => self.refuse(&place, &issue),
         }
     }

@@ -2,9 +2,9 @@
 //! the files.
 //!
 //! ```text
-//! reader thread -> blocks -> workers (parse, check, extract) -> this thread (order, duplicates) -> store writer
+//! reader thread -> blocks -> workers (parse, check, extract) -> this thread (order) -> store writer
 //! ```
-//! Order matters twice: the first of two versions wins in every run alike, and one member's records, which stand
+//! Order matters twice: the last of two versions wins in every run alike, and one member's records, which stand
 //! together in the files, stay neighbours on disk. A fixed number of tickets bounds what is under way, so memory does
 //! not grow with the files.
 
@@ -78,12 +78,12 @@ pub fn run(
     };
     let tables = run.resources(&files, request, &bytes, &mut tell)?;
     run.settle_deferred()?;
-    run.keeper.flush(&mut run.ledger)?;
+    run.keeper.finish(&mut run.ledger)?;
     tell(&run.ledger);
     let known = Known { names: &run.names, find: target.find };
     roster::load(&tables, request, target, &known, &mut run.ledger)?;
     tell(&run.ledger);
-    run.ledger.finish((clock.monotonic() - started).as_secs_f64())
+    run.ledger.finish(clock.monotonic().saturating_sub(started).as_secs_f64())
 }
 
 struct Run<'a> {
@@ -134,7 +134,7 @@ impl Run<'_> {
             // Threads that wait to send or for a ticket see the other end closed, and leave.
             drop((batches, tickets));
             let tables = reader.join().map_err(|_| Error::Worker)?;
-            outcome.and(tables)
+            outcome.map(|()| tables)
         })
     }
 
@@ -163,8 +163,8 @@ impl Run<'_> {
             self.ledger.reject(*rule, reject)?;
         }
         self.names.extend(batch.names);
-        for (place, prepared) in batch.ready {
-            self.keeper.add(place, prepared, &mut self.ledger)?;
+        for prepared in batch.ready {
+            self.keeper.add(prepared, &mut self.ledger)?;
         }
         self.deferred_bytes += batch.deferred.iter().map(|deferred| deferred.text.len()).sum::<usize>();
         self.deferred.extend(batch.deferred);
@@ -179,7 +179,7 @@ impl Run<'_> {
             match settle(&deferred, &known) {
                 Ok((prepared, unresolved)) => {
                     self.ledger.notice(Rule::Unresolved, unresolved);
-                    self.keeper.add(deferred.place, prepared, &mut self.ledger)?;
+                    self.keeper.add(prepared, &mut self.ledger)?;
                 }
                 Err(issue) => {
                     let (rule, reject) = deferred.place.reject(Rule::Resource, issue.to_string());

@@ -10,7 +10,7 @@ use crate::load::fhir::{Batch, Place};
 use crate::load::report::Rule;
 use crate::load::sniff::{Look, look};
 use crate::load::source::{DOCUMENT_MAX, Piece, Source};
-use crate::load::{Error, Format, Request};
+use crate::load::{Format, Request};
 
 /// A piece of text for a worker.
 pub(super) enum Job {
@@ -66,12 +66,7 @@ impl Out {
 }
 
 /// Reads every file in order.
-pub(super) fn all(
-    files: &[PathBuf],
-    request: &Request,
-    bytes: &Arc<AtomicU64>,
-    out: &mut Out,
-) -> Result<Tables, Error> {
+pub(super) fn all(files: &[PathBuf], request: &Request, bytes: &Arc<AtomicU64>, out: &mut Out) -> Tables {
     let mut tables = Tables::default();
     for path in files {
         let file: Arc<str> = path.display().to_string().into();
@@ -80,7 +75,7 @@ pub(super) fn all(
             Ok(source) => source,
             Err(error) => {
                 if out.reject(&whole, Rule::UnknownFile, error.to_string()).is_err() {
-                    return Ok(tables);
+                    return tables;
                 }
                 continue;
             }
@@ -99,7 +94,7 @@ pub(super) fn all(
             break;
         }
     }
-    Ok(tables)
+    tables
 }
 
 fn empty(whole: &Place, source: &Source, out: &mut Out) -> Result<(), Closed> {

@@ -68,13 +68,13 @@ impl Roster<'_> {
         let today = self.target.now.to_zoned_datetime(TimeZone::UTC).date();
         let mut rejects = Vec::new();
         let people = people(file, bytes, &self.request.mapping, today, &mut rejects);
-        self.reject(rejects)?;
+        self.reject(&rejects)?;
         for group in people.chunks(GROUP) {
             let mut entries = Vec::with_capacity(group.len());
             for person in group {
                 match entry(person, self.target, self.known, today) {
                     Ok(entry) => entries.push(entry),
-                    Err(reason) => self.reject(vec![person.place.reject(Rule::Member, reason)])?,
+                    Err(reason) => self.reject(&[person.place.reject(Rule::Member, reason)])?,
                 }
             }
             if self.request.dry_run {
@@ -95,7 +95,7 @@ impl Roster<'_> {
     fn representatives(&mut self, file: &Arc<str>, bytes: &[u8]) -> Result<(), Error> {
         let mut rejects = Vec::new();
         let proxies = proxies(file, bytes, &self.request.mapping, &mut rejects);
-        self.reject(rejects)?;
+        self.reject(&rejects)?;
         for proxy in proxies {
             let coming = self.seen.contains(&proxy.representative) && self.seen.contains(&proxy.member);
             let work = move |txn: &mut store::Txn<'_>| represent(txn, &proxy.representative, &proxy.member);
@@ -104,14 +104,14 @@ impl Roster<'_> {
                 None if coming => self.ledger.kept(Format::Representatives, true),
                 None => {
                     let reason = "one of the two members is not on the roster";
-                    self.reject(vec![proxy.place.reject(Rule::UnknownMember, reason)])?;
+                    self.reject(&[proxy.place.reject(Rule::UnknownMember, reason)])?;
                 }
             }
         }
         Ok(())
     }
 
-    fn reject(&mut self, rejects: Vec<(Rule, Reject)>) -> Result<(), Error> {
+    fn reject(&mut self, rejects: &[(Rule, Reject)]) -> Result<(), Error> {
         rejects.iter().try_for_each(|(rule, reject)| self.ledger.reject(*rule, reject))
     }
 }
