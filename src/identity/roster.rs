@@ -81,7 +81,12 @@ pub fn enrol(txn: &mut Txn<'_>, key: &ContactKey, row: &Enrolment) -> Result<Enr
         row.emails.iter().chain(&row.phones).filter_map(|text| Contact::parse(text)).map(|c| key.digest(&c)).collect();
     contacts.sort_unstable();
     contacts.dedup();
+    let old: Option<Member> = txn.get_json(MEMBERS, row.member_id.as_bytes())?;
     let mut represents = row.represents.clone();
+    if represents.is_empty() {
+        // A roster that says nothing about it does not end what the table of representatives began.
+        represents.extend(old.iter().flat_map(|old| old.represents.iter().cloned()));
+    }
     represents.sort_unstable();
     represents.dedup();
     let new = Member {
@@ -93,7 +98,6 @@ pub fn enrol(txn: &mut Txn<'_>, key: &ContactKey, row: &Enrolment) -> Result<Enr
         contacts,
         represents,
     };
-    let old: Option<Member> = txn.get_json(MEMBERS, new.member_id.as_bytes())?;
     if old.as_ref() == Some(&new) {
         return Ok(Enrolled::Unchanged);
     }
@@ -109,6 +113,20 @@ pub fn enrol(txn: &mut Txn<'_>, key: &ContactKey, row: &Enrolment) -> Result<Enr
     txn.put(PATIENTS, new.patient.as_bytes(), new.member_id.as_bytes())?;
     txn.put_json(MEMBERS, new.member_id.as_bytes(), &new)?;
     Ok(if old.is_some() { Enrolled::Updated } else { Enrolled::Created })
+}
+
+/// Lets one member act for another. `None` if one of them is not on the roster.
+pub fn represent(txn: &mut Txn<'_>, representative: &str, member: &str) -> Result<Option<Enrolled>, store::Error> {
+    let Some(mut acting) = txn.get_json::<Member>(MEMBERS, representative.as_bytes())? else { return Ok(None) };
+    if txn.get(MEMBERS, member.as_bytes())?.is_none() {
+        return Ok(None);
+    }
+    let Err(at) = acting.represents.binary_search_by(|known| known.as_str().cmp(member)) else {
+        return Ok(Some(Enrolled::Unchanged));
+    };
+    acting.represents.insert(at, member.to_owned());
+    txn.put_json(MEMBERS, representative.as_bytes(), &acting)?;
+    Ok(Some(Enrolled::Updated))
 }
 
 /// The member with this id.

@@ -1,1 +1,124 @@
-//! Plan data in: bytes become records and issues (pure), records become FHIR, a run keeps them.
+//! Plan data in: bytes become records and issues (pure), records become FHIR or roster entries, a run keeps them.
+//!
+//! Invariants: a bad record never stops a good one; every record that is refused is named by file and line with a
+//! reason that quotes nothing from it; running the same files again changes nothing; memory does not grow with the
+//! size of the files (two numbers are kept per record).
+//!
+//! Absent: deletions (a load adds and updates), and the claim and clinical formats of later versions, which are
+//! recognised and refused by name.
+
+mod fhir;
+mod members;
+mod report;
+mod run;
+mod sniff;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+pub use members::Mapping;
+pub use report::{Finding, Reject, Rule, Summary};
+pub use run::{Progress, run};
+
+use crate::fhir::Kind;
+use crate::identity::ContactKey;
+use crate::store::{self, Store};
+
+/// What a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// FHIR R4 JSON: NDJSON, a Bundle, or one resource.
+    Fhir,
+    /// Who acts for whom, as CSV.
+    Representatives,
+    /// The roster, as CSV.
+    Members,
+}
+
+impl Format {
+    /// All of them, in the order they are loaded: members are matched to Patients, and representatives to members.
+    pub const ALL: [Self; 3] = [Self::Fhir, Self::Members, Self::Representatives];
+
+    /// The name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fhir => "fhir",
+            Self::Members => "members",
+            Self::Representatives => "representatives",
+        }
+    }
+
+    /// The format of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+}
+
+/// Finds the id of a resource that an earlier load brought, by identifier: type, system (empty for any), value.
+pub type Find<'a> = &'a (dyn Fn(Kind, &str, &str) -> Option<String> + Sync);
+
+/// Where a load goes.
+pub struct Target<'a> {
+    /// The realm's store.
+    pub store: &'a Store,
+    /// The key under which addresses of members are digested.
+    pub contacts: &'a ContactKey,
+    /// The time of the new versions.
+    pub now: Timestamp,
+    /// The look-up of earlier resources.
+    pub find: Find<'a>,
+    /// The address under which the plan's own identifiers are named, such as `https://plan.example/ids`.
+    pub ids: &'a str,
+    /// The plan's name, as the payor of coverage that only a table tells of.
+    pub plan: &'a str,
+}
+
+/// What to load, and how.
+pub struct Request {
+    /// Files and folders.
+    pub paths: Vec<PathBuf>,
+    /// Takes every file as this format instead of looking.
+    pub format: Option<Format>,
+    /// Names of columns that the plan uses.
+    pub mapping: Mapping,
+    /// Reads, checks and counts everything, and keeps nothing.
+    pub dry_run: bool,
+    /// Where refused records are written; made only if there is one.
+    pub report: PathBuf,
+}
+
+/// Why a load stopped. Refused records do not stop it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A path cannot be read at all.
+    #[error("{} cannot be read: {cause}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// The report cannot be written.
+    #[error("the report {} cannot be written: {cause}; name another with --report", path.display())]
+    Report {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// There is nothing to load.
+    #[error("no file was found under the given paths")]
+    Nothing,
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A worker ended without its result; a defect.
+    #[error("a reading thread ended early; what was kept so far is whole, run the load again")]
+    Worker,
+}

@@ -12,6 +12,9 @@ use super::txn::{Change, ChangeKind, Txn};
 use crate::access::Categories;
 use crate::fhir::{Extracted, Kind, Prepared};
 
+/// Versions that [`Txn::was_replaced`] looks at.
+const VERSIONS_COMPARED: usize = 100;
+
 /// What a write did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -85,6 +88,24 @@ impl Txn<'_> {
         self.change(rid, &header, kind, Some(Arc::new(extracted)))?;
         let outcome = if created { Outcome::Created } else { Outcome::Updated };
         Ok(Written { outcome, version: header.version, updated: now })
+    }
+
+    /// True if this content was an earlier version of the resource and something else is current. A load asks, so that
+    /// files which tell the history of a resource can be loaded again without telling it again.
+    pub fn was_replaced(&mut self, prepared: &Prepared) -> Result<bool, Error> {
+        let key = id_key(prepared.kind.name(), &prepared.id);
+        let Some(rid) = self.get(tables::IDS, &key)?.as_deref().and_then(read_u64) else { return Ok(false) };
+        match self.get(tables::CURRENT, &rid.to_be_bytes())? {
+            Some(current) if Header::read(&current)?.0.hash != prepared.hash => {}
+            _ => return Ok(false),
+        }
+        for (_, record) in self.scan(tables::HISTORY, &rid.to_be_bytes(), VERSIONS_COMPARED)? {
+            let header = Header::read(&record)?.0;
+            if !header.deleted && header.hash == prepared.hash {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Leaves a tombstone. Returns its version, or nothing if there is nothing to delete.

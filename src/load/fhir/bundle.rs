@@ -1,0 +1,46 @@
+//! Bundles of every type, unpacked: each entry's resource is a record of its own. Pure.
+
+use std::collections::HashMap;
+
+use super::{Batch, Place, id, links};
+use crate::fhir::json::Node;
+use crate::fhir::kind_of;
+use crate::load::report::Rule;
+
+/// Takes every resource of a Bundle.
+pub(super) fn take(batch: &mut Batch, place: &Place, mut bundle: Node<'_>) {
+    let targets = targets(&bundle);
+    let Node::Object(members) = &mut bundle else { return };
+    let Some((_, entries)) = members.iter_mut().find(|(name, _)| name == "entry") else { return };
+    let Node::Array(entries) = std::mem::replace(entries, Node::Null) else { return };
+    for (at, entry) in entries.into_iter().enumerate() {
+        let place = Place { entry: Some(at + 1), ..place.clone() };
+        if entry.get("request").and_then(|request| request.text_of("method")) == Some("DELETE") {
+            batch.rejects.push(place.reject(Rule::Resource, "a load does not delete; the entry asks for a deletion"));
+            continue;
+        }
+        let full_url = entry.text_of("fullUrl").map(str::to_owned);
+        let Node::Object(parts) = entry else { continue };
+        let Some((_, mut resource)) = parts.into_iter().find(|(name, _)| name == "resource") else { continue };
+        // What a server says about its own search is no data.
+        if resource.text_of("resourceType") == Some("OperationOutcome") {
+            continue;
+        }
+        if !targets.is_empty() {
+            links::follow(&mut resource, &targets);
+        }
+        batch.resource(place, resource, full_url.as_deref());
+    }
+}
+
+/// Where each address inside the Bundle leads: `fullUrl` to `Type/id`.
+fn targets(bundle: &Node<'_>) -> HashMap<String, String> {
+    let mut targets = HashMap::new();
+    for entry in bundle.get("entry").map(Node::items).unwrap_or_default() {
+        let (Some(url), Some(resource)) = (entry.text_of("fullUrl"), entry.get("resource")) else { continue };
+        if let Ok(kind) = kind_of(resource) {
+            targets.insert(url.to_owned(), format!("{}/{}", kind.name(), id::of(kind, resource, Some(url))));
+        }
+    }
+    targets
+}

@@ -1,0 +1,138 @@
+//! FHIR JSON to resources that can be stored: single resources, NDJSON lines and Bundles of every type. Pure.
+//!
+//! What leaves here has an id, and references that the server can follow, as far as the text itself allows; what
+//! needs to know other files is handed on as a [`Deferred`].
+
+mod bundle;
+mod id;
+mod links;
+
+use std::sync::Arc;
+
+use super::report::{Reject, Rule};
+use crate::fhir::json::{self, Node};
+use crate::fhir::{Issue, Kind, Prepared, kind_of, prepare_node};
+
+pub(super) use links::{Known, NameKey, name_key};
+
+/// How many lines of a broken document are tried, to see whether it is NDJSON.
+const LINES_TRIED: usize = 50;
+
+/// Where a record stands.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) file: Arc<str>,
+    pub(super) line: u64,
+    pub(super) entry: Option<usize>,
+}
+
+impl Place {
+    pub(super) fn reject(&self, rule: Rule, reason: impl Into<String>) -> (Rule, Reject) {
+        let reason = reason.into();
+        (rule, Reject { file: self.file.to_string(), line: self.line, entry: self.entry, rule: rule.name(), reason })
+    }
+}
+
+/// A resource that names another by an identifier that may come later in the run.
+#[derive(Clone, Debug)]
+pub(super) struct Deferred {
+    pub(super) place: Place,
+    pub(super) id: String,
+    pub(super) text: Vec<u8>,
+}
+
+/// What one piece of text gave.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub(super) ready: Vec<Prepared>,
+    pub(super) deferred: Vec<Deferred>,
+    pub(super) rejects: Vec<(Rule, Reject)>,
+    /// Identifiers that later references may use, with the id they lead to.
+    pub(super) names: Vec<(NameKey, String)>,
+}
+
+impl Batch {
+    /// Takes lines of NDJSON; empty lines are nothing.
+    pub(super) fn lines(&mut self, file: &Arc<str>, first: u64, text: &[u8]) {
+        for (line, bytes) in (first..).zip(text.split(|byte| *byte == b'\n')) {
+            let bytes = bytes.trim_ascii();
+            if !bytes.is_empty() {
+                self.document(&Place { file: Arc::clone(file), line, entry: None }, bytes, true);
+            }
+        }
+    }
+
+    /// Takes a file that is one JSON document. If it is not, it may be NDJSON whose first line is damaged.
+    pub(super) fn file(&mut self, file: &Arc<str>, text: &[u8]) {
+        let whole = |line: &[u8]| json::parse(line.trim_ascii()).is_ok_and(|node| kind_of(&node).is_ok());
+        if json::parse(text).is_err() && text.split(|byte| *byte == b'\n').take(LINES_TRIED).any(whole) {
+            return self.lines(file, 1, text);
+        }
+        self.document(&Place { file: Arc::clone(file), line: 1, entry: None }, text, false);
+    }
+
+    /// Takes one JSON text: a resource, a Bundle, or an array of resources.
+    pub(super) fn document(&mut self, place: &Place, bytes: &[u8], is_line: bool) {
+        match json::parse(bytes) {
+            Ok(Node::Array(items)) => {
+                for (at, item) in items.into_iter().enumerate() {
+                    self.resource(Place { entry: Some(at + 1), ..place.clone() }, item, None);
+                }
+            }
+            Ok(node) if node.text_of("resourceType") == Some("Bundle") => bundle::take(self, place, node),
+            Ok(node) => self.resource(place.clone(), node, None),
+            Err(error) => {
+                // In a line, the parser's own line number is always 1 and would mislead.
+                let line = if is_line { place.line } else { error.line as u64 };
+                let place = Place { line, ..place.clone() };
+                let reason = format!("not valid JSON at column {}: {}", error.column, error.reason);
+                self.rejects.push(place.reject(Rule::Json, reason));
+            }
+        }
+    }
+
+    /// Takes one resource; `full_url` is its address in a Bundle.
+    fn resource(&mut self, place: Place, mut node: Node<'_>, full_url: Option<&str>) {
+        let kind = match kind_of(&node) {
+            Ok(kind) => kind,
+            Err(issue) => return self.refuse(&place, &issue),
+        };
+        let id = id::of(kind, &node, full_url);
+        self.name(kind, &node, &id);
+        if links::wants_finding(&mut node) {
+            let mut text = Vec::new();
+            node.write(&mut text);
+            return self.deferred.push(Deferred { place, id, text });
+        }
+        match prepare_node(&node, &id) {
+            Ok(prepared) => self.ready.push(prepared),
+            Err(issue) => self.refuse(&place, &issue),
+        }
+    }
+
+    pub(super) fn refuse(&mut self, place: &Place, issue: &Issue) {
+        let rule = if matches!(issue, Issue::Json(_)) { Rule::Json } else { Rule::Resource };
+        self.rejects.push(place.reject(rule, issue.to_string()));
+    }
+
+    fn name(&mut self, kind: Kind, node: &Node<'_>, id: &str) {
+        if !links::may_be_named(kind) {
+            return;
+        }
+        for identifier in node.get("identifier").map(Node::items).unwrap_or_default() {
+            let Some(value) = identifier.text_of("value") else { continue };
+            let system = identifier.text_of("system").unwrap_or_default();
+            self.names.push((name_key(kind, system, value), id.to_owned()));
+            if !system.is_empty() {
+                self.names.push((name_key(kind, "", value), id.to_owned()));
+            }
+        }
+    }
+}
+
+/// Finishes a deferred resource. Returns it with the number of references that stay logical.
+pub(super) fn settle(deferred: &Deferred, known: &Known<'_>) -> Result<(Prepared, u64), Issue> {
+    let mut node = json::parse(&deferred.text)?;
+    let unresolved = links::find_all(&mut node, known);
+    Ok((prepare_node(&node, &deferred.id)?, unresolved))
+}

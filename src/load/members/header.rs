@@ -1,0 +1,207 @@
+//! Which column is what: by the names that payroll, enrollment and claims systems use, or by the plan's own mapping.
+
+use std::collections::BTreeMap;
+
+use crate::load::Format;
+use crate::load::sniff::Look;
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Field {
+    MemberId,
+    Patient,
+    Given,
+    Middle,
+    Family,
+    Birth,
+    Gender,
+    Email,
+    Phone,
+    Line,
+    City,
+    State,
+    Zip,
+    Plan,
+    Group,
+    Subscriber,
+    Relationship,
+    Start,
+    End,
+    Represents,
+    Representative,
+    /// `N` marks a row that a newer one replaces.
+    Newest,
+}
+
+/// Field, its name in a mapping file, and the column names it is known by (letters and digits only, lower case).
+const SYNONYMS: [(Field, &str, &str); 22] = [
+    (
+        Field::MemberId,
+        "member_id",
+        "memberid membernumber memberno mbrid mbrno mbrnbr cardid cardnumber healthplanid benembiid mbi medicareid medicaidid employeeid",
+    ),
+    (Field::Patient, "fhir_patient_id", "fhirpatientid fhirpatient patientresourceid"),
+    (
+        Field::Given,
+        "first_name",
+        "firstname fname given givenname first memberfirstname mbrfirstname patientfirstname bene1stname",
+    ),
+    (Field::Middle, "middle_name", "middlename middle mi middleinitial membermiddlename benemidlname"),
+    (
+        Field::Family,
+        "last_name",
+        "lastname lname surname family familyname last memberlastname mbrlastname patientlastname benelastname",
+    ),
+    (Field::Birth, "birth_date", "birthdate dob dateofbirth birthday memberdob mbrdob birthdt benebrthdt"),
+    (Field::Gender, "gender", "gender sex membergender mbrsex gendercode benesexcd"),
+    (Field::Email, "email", "email emailaddress mail email1 email2 personalemail workemail memberemail"),
+    (
+        Field::Phone,
+        "phone",
+        "phone phonenumber mobile mobilephone cell cellphone homephone telephone phone1 phone2 workphone memberphone",
+    ),
+    (
+        Field::Line,
+        "address",
+        "address address1 address2 addressline1 addressline2 street streetaddress line1 line2 beneline1adr beneline2adr",
+    ),
+    (Field::City, "city", "city town geozipplcname"),
+    (Field::State, "state", "state statecode geouspsstatecd"),
+    (Field::Zip, "zip", "zip zipcode postalcode postcode zip5 geozip5cd"),
+    (Field::Plan, "plan", "plan planname plancode planid product productname benefitplan"),
+    (Field::Group, "group", "group groupid groupnumber groupno groupname"),
+    (Field::Subscriber, "subscriber_id", "subscriberid subscribermemberid subscribernumber policyid policynumber"),
+    (Field::Relationship, "relationship", "relationship relation relationshipcode relationshiptosubscriber"),
+    (
+        Field::Start,
+        "coverage_start",
+        "coveragestart coveragestartdate effectivedate effdate startdate coverageeffectivedate eligibilitystart enrollmentdate enrollmentstart",
+    ),
+    (
+        Field::End,
+        "coverage_end",
+        "coverageend coverageenddate terminationdate termdate enddate eligibilityend enrollmentend",
+    ),
+    (Field::Represents, "represents", "represents actsfor"),
+    (
+        Field::Representative,
+        "representative_member_id",
+        "representativememberid representativeid representative actingmemberid personalrepresentativeid",
+    ),
+    (Field::Newest, "newest", "idrltsttransflg"),
+];
+
+/// Column names of the plan's own, from a mapping file: `member_id = "MBR NO"`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mapping(BTreeMap<String, Field>);
+
+impl Mapping {
+    /// Reads a mapping file (TOML): our field name = the column's name, or a list of them.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let table: toml::Table = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        let mut mapping = BTreeMap::new();
+        for (name, columns) in &table {
+            let field = SYNONYMS.iter().find(|(_, known, _)| known == name).map(|(field, ..)| *field);
+            let known = || SYNONYMS.iter().map(|(_, known, _)| *known).collect::<Vec<_>>().join(", ");
+            let field = field.ok_or_else(|| format!("{name} is not a field; the fields are {}", known()))?;
+            let columns = match columns {
+                toml::Value::String(column) => vec![column.clone()],
+                toml::Value::Array(list) => list.iter().filter_map(|c| c.as_str().map(str::to_owned)).collect(),
+                _ => return Err(format!("{name} must be a column name, or a list of them")),
+            };
+            mapping.extend(columns.iter().map(|column| (normal(column), field)));
+        }
+        Ok(Self(mapping))
+    }
+}
+
+/// The first line of a table.
+#[derive(Clone, Debug)]
+pub(in crate::load) struct Header {
+    pub(super) delimiter: u8,
+    pub(super) columns: Vec<Option<Field>>,
+}
+
+impl Header {
+    pub(in crate::load) fn read(line: &str, mapping: &Mapping) -> Self {
+        let line = line.trim_start_matches('\u{feff}').trim_end();
+        let count = |delimiter: &u8| line.bytes().filter(|byte| byte == delimiter).count();
+        // The first of equals wins, and a comma is the most usual.
+        let delimiter = [b'\t', b';', b'|', b','].into_iter().max_by_key(count).unwrap_or(b',');
+        let cells: Vec<String> =
+            line.split(char::from(delimiter)).map(|cell| normal(cell.trim().trim_matches('"'))).collect();
+        let mut columns: Vec<Option<Field>> = cells.iter().map(|cell| field_of(cell, mapping)).collect();
+        if !columns.contains(&Some(Field::MemberId))
+            && let Some(at) = cells.iter().position(|cell| cell == "id")
+            && let Some(column) = columns.get_mut(at)
+        {
+            *column = Some(Field::MemberId);
+        }
+        Self { delimiter, columns }
+    }
+
+    pub(in crate::load) fn look(&self) -> Look {
+        if self.columns.len() < 2 {
+            return Look::Other("no table and no format that we know".to_owned());
+        }
+        let has = |field| self.columns.contains(&Some(field));
+        if has(Field::Representative) && has(Field::MemberId) {
+            return Look::Is(Format::Representatives);
+        }
+        let missing: Vec<&str> = [
+            (Field::MemberId, "the member id"),
+            (Field::Given, "the first name"),
+            (Field::Family, "the last name"),
+            (Field::Birth, "the birth date"),
+        ]
+        .into_iter()
+        .filter(|(field, _)| !has(*field))
+        .map(|(_, words)| words)
+        .collect();
+        if missing.is_empty() {
+            return Look::Is(Format::Members);
+        }
+        Look::Other(format!("a table that is no roster: it has no column for {}", missing.join(", ")))
+    }
+}
+
+fn field_of(cell: &str, mapping: &Mapping) -> Option<Field> {
+    mapping.0.get(cell).copied().or_else(|| {
+        SYNONYMS.iter().find(|(_, _, names)| names.split(' ').any(|name| name == cell)).map(|(field, ..)| *field)
+    })
+}
+
+/// Letters and digits, lower case: `Member ID`, `member_id` and `MEMBERID` are one name.
+fn normal(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_many_systems_are_known() {
+        for line in [
+            "member_id,last_name,first_name,birth_date",
+            "\"Member ID\";\"Surname\";\"Given Name\";\"DOB\"",
+            "BENE_SK,BENE_MBI_ID,BENE_LAST_NAME,BENE_1ST_NAME,BENE_BRTH_DT",
+            "employee_id\tfirst_name\tlast_name\tdob",
+            "Id,BIRTHDATE,FIRST,LAST",
+        ] {
+            assert_eq!(Header::read(line, &Mapping::default()).look(), Look::Is(Format::Members), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_mapping_adds_names() {
+        let mapping = Mapping::parse("member_id = \"MBR NO\"\nbirth_date = [\"geboren\", \"né\"]").unwrap();
+        let line = "mbr_no,Geboren,first,last";
+        assert_eq!(Header::read(line, &mapping).look(), Look::Is(Format::Members));
+        assert!(Mapping::parse("colour = \"x\"").unwrap_err().contains("the fields are member_id"));
+        assert!(Mapping::parse("member_id = 3").is_err());
+    }
+}

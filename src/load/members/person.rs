@@ -1,0 +1,222 @@
+//! A member as the plan's table tells of her: rows with the same member id are one person with several spans of
+//! coverage.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::civil::Date;
+
+use super::date;
+use super::header::{Field, Mapping};
+use super::table::{Row, rows};
+use crate::identity::Contact;
+use crate::load::fhir::Place;
+use crate::load::report::{Reject, Rule};
+
+/// Longest member id; cards have far fewer characters.
+const MEMBER_ID_MAX: usize = 64;
+
+/// One member.
+#[derive(Clone, Debug)]
+pub(in crate::load) struct Person {
+    pub(in crate::load) place: Place,
+    pub(in crate::load) member_id: String,
+    /// Id of the FHIR Patient, where the table names it.
+    pub(in crate::load) patient: Option<String>,
+    pub(in crate::load) given: String,
+    pub(in crate::load) family: String,
+    pub(in crate::load) birth: Date,
+    pub(in crate::load) emails: Vec<String>,
+    pub(in crate::load) phones: Vec<String>,
+    pub(in crate::load) represents: Vec<String>,
+    /// How many rows told of her.
+    pub(in crate::load) rows: u64,
+    pub(super) middle: Option<String>,
+    pub(super) gender: &'static str,
+    pub(super) address: Address,
+    pub(super) covers: Vec<Cover>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Address {
+    pub(super) lines: Vec<String>,
+    pub(super) city: Option<String>,
+    pub(super) state: Option<String>,
+    pub(super) zip: Option<String>,
+}
+
+/// One span of coverage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Cover {
+    pub(super) plan: Option<String>,
+    pub(super) group: Option<String>,
+    pub(super) subscriber: Option<String>,
+    pub(super) relationship: &'static str,
+    pub(super) start: Option<Date>,
+    pub(super) end: Option<Date>,
+}
+
+/// Reads a roster. `today` is the last day on which somebody can have been born.
+pub(in crate::load) fn people(
+    file: &Arc<str>,
+    bytes: &[u8],
+    mapping: &Mapping,
+    today: Date,
+    rejects: &mut Vec<(Rule, Reject)>,
+) -> Vec<Person> {
+    let mut people: Vec<Person> = Vec::new();
+    let mut by_id: HashMap<String, usize> = HashMap::new();
+    for row in rows(file, bytes, mapping, rejects) {
+        if row.get(Field::Newest) == Some("N") {
+            rejects.push(row.place.reject(Rule::Superseded, ""));
+            continue;
+        }
+        let person = match person(row, today, rejects) {
+            Ok(person) => person,
+            Err(reject) => {
+                rejects.push(reject);
+                continue;
+            }
+        };
+        match by_id.get(&person.member_id).and_then(|at| people.get_mut(*at)) {
+            None => {
+                by_id.insert(person.member_id.clone(), people.len());
+                people.push(person);
+            }
+            Some(known) if same(known, &person) => merge(known, person),
+            Some(_) => {
+                let reason = "another person in this file has the same member id; map the column that tells them apart";
+                rejects.push(person.place.reject(Rule::Member, reason));
+            }
+        }
+    }
+    people
+}
+
+fn person(row: Row, today: Date, rejects: &mut Vec<(Rule, Reject)>) -> Result<Person, (Rule, Reject)> {
+    let refuse = |reason: &str| row.place.reject(Rule::Member, reason);
+    let need =
+        |field, words: &str| row.get(field).map(str::to_owned).ok_or_else(|| refuse(&format!("{words} is empty")));
+    let member_id = need(Field::MemberId, "the member id")?;
+    if member_id.len() > MEMBER_ID_MAX || member_id.chars().any(char::is_control) {
+        return Err(refuse("the member id is not one: it is too long or has control characters"));
+    }
+    let (given, family) = (need(Field::Given, "the first name")?, need(Field::Family, "the last name")?);
+    let birth = date::parse(&need(Field::Birth, "the birth date")?)
+        .ok_or_else(|| refuse("the birth date is no date; write it as 1985-01-15 or 01/15/1985"))?;
+    if birth > today {
+        return Err(refuse("the birth date is in the future"));
+    }
+    let patient = row.get(Field::Patient).map(str::to_owned);
+    if patient.as_deref().is_some_and(|id| !crate::fhir::reference::is_id(id)) {
+        return Err(refuse("the FHIR Patient id is not one: 1 to 64 letters, digits, '-' or '.'"));
+    }
+    let day = |field, words: &str| match row.get(field).map(date::parse) {
+        None => Ok(None),
+        Some(Some(day)) => Ok(Some(day).filter(|day| day.year() < END_OF_TIME)),
+        Some(None) => Err(refuse(&format!("{words} is no date; write it as 2026-01-31 or 01/31/2026"))),
+    };
+    let cover = Cover {
+        plan: row.get(Field::Plan).map(str::to_owned),
+        group: row.get(Field::Group).map(str::to_owned),
+        subscriber: row.get(Field::Subscriber).map(str::to_owned),
+        relationship: relationship(row.get(Field::Relationship)),
+        start: day(Field::Start, "the start of coverage")?,
+        end: day(Field::End, "the end of coverage")?,
+    };
+    let (emails, bad_emails) = contacts(&row, Field::Email);
+    let (phones, bad_phones) = contacts(&row, Field::Phone);
+    if bad_emails + bad_phones > 0 {
+        rejects.push(row.place.reject(Rule::Contact, ""));
+    }
+    let list = |field| row.all(field).flat_map(|cell| cell.split([';', ',', ' '])).filter(|id| !id.is_empty());
+    let address = Address {
+        lines: row.all(Field::Line).map(str::to_owned).collect(),
+        city: row.get(Field::City).map(str::to_owned),
+        state: row.get(Field::State).map(str::to_owned),
+        zip: row.get(Field::Zip).map(str::to_owned),
+    };
+    Ok(Person {
+        member_id,
+        patient,
+        given,
+        family,
+        birth,
+        emails,
+        phones,
+        represents: list(Field::Represents).map(str::to_owned).collect(),
+        rows: 1,
+        middle: row.get(Field::Middle).map(str::to_owned),
+        gender: gender(row.get(Field::Gender)),
+        address,
+        covers: vec![cover],
+        place: row.place,
+    })
+}
+
+/// Systems write 9999-12-31 or 2099-12-31 for "no end".
+const END_OF_TIME: i16 = 2099;
+
+/// The addresses of a field, and how many cells hold something else.
+fn contacts(row: &Row, field: Field) -> (Vec<String>, usize) {
+    let mut good = Vec::new();
+    let mut bad = 0;
+    for cell in row.all(field).flat_map(|cell| cell.split([';', ','])).map(str::trim).filter(|cell| !cell.is_empty()) {
+        if Contact::parse(cell).is_some() {
+            good.push(cell.to_owned());
+        } else {
+            bad += 1;
+        }
+    }
+    (good, bad)
+}
+
+fn same(one: &Person, other: &Person) -> bool {
+    one.birth == other.birth && one.given.to_lowercase() == other.given.to_lowercase()
+}
+
+/// A later row of the same person: what it says newly is added, and its name is the newer one.
+fn merge(known: &mut Person, later: Person) {
+    known.rows += 1;
+    known.family = later.family;
+    known.patient = later.patient.or(known.patient.take());
+    for (into, from) in [
+        (&mut known.emails, later.emails),
+        (&mut known.phones, later.phones),
+        (&mut known.represents, later.represents),
+    ] {
+        for text in from {
+            if !into.contains(&text) {
+                into.push(text);
+            }
+        }
+    }
+    if !later.address.lines.is_empty() {
+        known.address = later.address;
+    }
+    for cover in later.covers {
+        if !known.covers.contains(&cover) {
+            known.covers.push(cover);
+        }
+    }
+}
+
+fn gender(cell: Option<&str>) -> &'static str {
+    match cell.map(str::to_ascii_lowercase).as_deref() {
+        Some("m" | "male" | "1") => "male",
+        Some("f" | "female" | "2") => "female",
+        Some("o" | "x" | "other" | "nonbinary") => "other",
+        _ => "unknown",
+    }
+}
+
+fn relationship(cell: Option<&str>) -> &'static str {
+    match cell.map(str::to_ascii_lowercase).as_deref() {
+        None | Some("self" | "employee" | "subscriber" | "18" | "ee" | "insured") => "self",
+        Some("spouse" | "husband" | "wife" | "01" | "1" | "sp") => "spouse",
+        Some("child" | "son" | "daughter" | "dependent" | "19" | "ch") => "child",
+        Some("parent" | "mother" | "father") => "parent",
+        Some("domestic partner" | "life partner" | "partner" | "53") => "common",
+        Some(_) => "other",
+    }
+}

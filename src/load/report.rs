@@ -1,0 +1,193 @@
+//! What a load says about itself: counts, refused records, and what to do about them.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{Error, Format};
+
+/// Why a record was refused, or what was noticed about one that was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rule {
+    /// The file is of no format that can be loaded.
+    UnknownFile,
+    /// The file or line is not JSON.
+    Json,
+    /// It is JSON and not a FHIR resource we can keep.
+    Resource,
+    /// A line is longer than a resource may be.
+    TooLong,
+    /// The file ends in the middle.
+    Truncated,
+    /// A row of a table lacks what a member needs.
+    Member,
+    /// A row names a member that is not on the roster.
+    UnknownMember,
+    /// Kept; an address could not be read, so nobody can sign in with it.
+    Contact,
+    /// Kept as a logical reference, because what it names was not found.
+    Unresolved,
+    /// Not a refusal: the row itself says that a newer one replaces it.
+    Superseded,
+}
+
+impl Rule {
+    /// The stable name in machine-readable output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UnknownFile => "unknown-file",
+            Self::Json => "json",
+            Self::Resource => "resource",
+            Self::TooLong => "too-long",
+            Self::Truncated => "truncated",
+            Self::Member => "member",
+            Self::UnknownMember => "unknown-member",
+            Self::Contact => "contact",
+            Self::Unresolved => "unresolved-reference",
+            Self::Superseded => "superseded",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn fix(self) -> &'static str {
+        match self {
+            Self::UnknownFile => "leave these files out, or force a format with --as",
+            Self::Json => "export the named lines again; they are not whole JSON",
+            Self::Resource => "correct the named elements where the data comes from",
+            Self::TooLong => "split the resource, or leave out its attachments",
+            Self::Truncated => "copy the file again; what came before the cut was kept",
+            Self::Member => "fill the named columns; if they have other names, use --map",
+            Self::UnknownMember => "load the members file first, or together with this one",
+            Self::Contact => "correct the address; until then the member cannot get a code there",
+            Self::Unresolved => "load the resources that are referred to, then these again",
+            Self::Superseded => "nothing to do",
+        }
+    }
+
+    /// Whether a record under this rule was refused.
+    #[must_use]
+    pub const fn refuses(self) -> bool {
+        !matches!(self, Self::Contact | Self::Unresolved | Self::Superseded)
+    }
+}
+
+/// One refused record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reject {
+    /// The file as it was named.
+    pub file: String,
+    /// Line, from 1; 0 for the file as a whole.
+    pub line: u64,
+    /// Entry of a Bundle, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<usize>,
+    /// Name of the rule.
+    pub rule: &'static str,
+    /// What is wrong; quotes nothing of the record.
+    pub reason: String,
+}
+
+/// How often a rule was met.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Name of the rule.
+    pub rule: &'static str,
+    /// How often.
+    pub count: u64,
+    /// What to do.
+    pub fix: &'static str,
+}
+
+/// The result of a load.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Summary {
+    /// Files read.
+    pub files: u64,
+    /// Records accepted, also in a dry run.
+    pub kept: u64,
+    /// Of these, how many are new or different.
+    pub changed: u64,
+    /// Of these, how many said what was known.
+    pub unchanged: u64,
+    /// Records refused.
+    pub rejected: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// Records accepted, by format.
+    pub by_kind: BTreeMap<&'static str, u64>,
+    /// What was noticed, most frequent first.
+    pub findings: Vec<Finding>,
+    /// Where the refused records are, if there are any.
+    pub report: Option<PathBuf>,
+}
+
+/// Counts and writes as the run goes on.
+pub(super) struct Ledger {
+    path: PathBuf,
+    file: Option<BufWriter<File>>,
+    rules: BTreeMap<Rule, u64>,
+    pub(super) summary: Summary,
+}
+
+impl Ledger {
+    pub(super) fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), file: None, rules: BTreeMap::new(), summary: Summary::default() }
+    }
+
+    pub(super) fn kept(&mut self, format: Format, changed: bool) {
+        self.summary.kept += 1;
+        *self.summary.by_kind.entry(format.name()).or_default() += 1;
+        if changed {
+            self.summary.changed += 1;
+        } else {
+            self.summary.unchanged += 1;
+        }
+    }
+
+    pub(super) fn notice(&mut self, rule: Rule, count: u64) {
+        if count > 0 {
+            *self.rules.entry(rule).or_default() += count;
+        }
+    }
+
+    pub(super) fn reject(&mut self, rule: Rule, reject: &Reject) -> Result<(), Error> {
+        self.notice(rule, 1);
+        if !rule.refuses() {
+            return Ok(());
+        }
+        self.summary.rejected += 1;
+        let failed = |cause| Error::Report { path: self.path.clone(), cause };
+        if self.file.is_none() {
+            if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                std::fs::create_dir_all(folder).map_err(failed)?;
+            }
+            self.file = Some(BufWriter::new(File::create(&self.path).map_err(failed)?));
+        }
+        if let Some(file) = &mut self.file {
+            let line = serde_json::to_string(reject).unwrap_or_default();
+            writeln!(file, "{line}").map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self, seconds: f64) -> Result<Summary, Error> {
+        if let Some(file) = &mut self.file {
+            file.flush().map_err(|cause| Error::Report { path: self.path.clone(), cause })?;
+            self.summary.report = Some(self.path);
+        }
+        let mut findings: Vec<Finding> = self
+            .rules
+            .iter()
+            .map(|(rule, count)| Finding { rule: rule.name(), count: *count, fix: rule.fix() })
+            .collect();
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.count));
+        self.summary.findings = findings;
+        self.summary.seconds = (seconds * 1000.0).round() / 1000.0;
+        Ok(self.summary)
+    }
+}

@@ -1,0 +1,173 @@
+//! Tables into the roster: members, and then who acts for whom.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::commit::{put_all, write};
+use super::read::Tables;
+use crate::fhir::{Kind, Prepared, prepare};
+use crate::identity::ContactKey;
+use crate::identity::roster::{Enrolled, Enrolment, enrol, represent};
+use crate::load::fhir::{Known, Place};
+use crate::load::members::{Person, TABLE_MAX, patient_id, people, proxies, resources};
+use crate::load::report::{Ledger, Reject, Rule};
+use crate::load::source::Source;
+use crate::load::{Error, Format, Request, Target};
+use crate::store::{self, Outcome};
+
+/// Members in one transaction.
+const GROUP: usize = 500;
+
+/// Loads every table, members before representatives.
+pub(super) fn load(
+    tables: &Tables,
+    request: &Request,
+    target: &Target<'_>,
+    known: &Known<'_>,
+    ledger: &mut Ledger,
+) -> Result<(), Error> {
+    let mut to = Roster { request, target, known, ledger, seen: HashSet::new() };
+    for wanted in [Format::Members, Format::Representatives] {
+        for (path, _) in tables.0.iter().filter(|(_, format)| *format == wanted) {
+            let file: Arc<str> = path.display().to_string().into();
+            let Some(bytes) = read(path, &file, to.ledger)? else { continue };
+            if wanted == Format::Members {
+                to.members(&file, &bytes)?;
+            } else {
+                to.representatives(&file, &bytes)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+struct Roster<'a> {
+    request: &'a Request,
+    target: &'a Target<'a>,
+    known: &'a Known<'a>,
+    ledger: &'a mut Ledger,
+    /// Member ids of this run: in a dry run they are not in the store when the representatives ask for them.
+    seen: HashSet<String>,
+}
+
+/// One member on her way into the store.
+struct Entry {
+    enrolment: Enrolment,
+    resources: Vec<Prepared>,
+    rows: u64,
+}
+
+impl Roster<'_> {
+    fn members(&mut self, file: &Arc<str>, bytes: &[u8]) -> Result<(), Error> {
+        let today = self.target.now.to_zoned_datetime(TimeZone::UTC).date();
+        let mut rejects = Vec::new();
+        let people = people(file, bytes, &self.request.mapping, today, &mut rejects);
+        self.reject(&rejects)?;
+        for group in people.chunks(GROUP) {
+            let mut entries = Vec::with_capacity(group.len());
+            for person in group {
+                match entry(person, self.target, self.known, today) {
+                    Ok(entry) => entries.push(entry),
+                    Err(reason) => self.reject(&[person.place.reject(Rule::Member, reason)])?,
+                }
+            }
+            if self.request.dry_run {
+                self.seen.extend(entries.iter().map(|entry| entry.enrolment.member_id.clone()));
+            }
+            let (contacts, now) = (self.target.contacts.clone(), self.target.now);
+            let outcomes =
+                write(self.target.store, self.request.dry_run, move |txn| put_members(txn, &contacts, &entries, now))?;
+            for (rows, changed) in outcomes {
+                self.ledger.kept(Format::Members, changed);
+                // Further rows of the same person said something about the one entry that was counted.
+                (1..rows).for_each(|_| self.ledger.kept(Format::Members, false));
+            }
+        }
+        Ok(())
+    }
+
+    fn representatives(&mut self, file: &Arc<str>, bytes: &[u8]) -> Result<(), Error> {
+        let mut rejects = Vec::new();
+        let proxies = proxies(file, bytes, &self.request.mapping, &mut rejects);
+        self.reject(&rejects)?;
+        for proxy in proxies {
+            let coming = self.seen.contains(&proxy.representative) && self.seen.contains(&proxy.member);
+            let work = move |txn: &mut store::Txn<'_>| represent(txn, &proxy.representative, &proxy.member);
+            match write(self.target.store, self.request.dry_run, work)? {
+                Some(outcome) => self.ledger.kept(Format::Representatives, outcome != Enrolled::Unchanged),
+                None if coming => self.ledger.kept(Format::Representatives, true),
+                None => {
+                    let reason = "one of the two members is not on the roster";
+                    self.reject(&[proxy.place.reject(Rule::UnknownMember, reason)])?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, rejects: &[(Rule, Reject)]) -> Result<(), Error> {
+        rejects.iter().try_for_each(|(rule, reject)| self.ledger.reject(*rule, reject))
+    }
+}
+
+/// Each member's rows, and whether anything about her is new.
+fn put_members(
+    txn: &mut store::Txn<'_>,
+    contacts: &ContactKey,
+    entries: &[Entry],
+    now: Timestamp,
+) -> Result<Vec<(u64, bool)>, store::Error> {
+    let mut outcomes = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let enrolled = enrol(txn, contacts, &entry.enrolment)?;
+        let put = put_all(txn, &entry.resources, now)?;
+        let same = enrolled == Enrolled::Unchanged && put.iter().all(|outcome| *outcome == Outcome::Unchanged);
+        outcomes.push((entry.rows, !same));
+    }
+    Ok(outcomes)
+}
+
+fn read(path: &Path, file: &Arc<str>, ledger: &mut Ledger) -> Result<Option<Vec<u8>>, Error> {
+    let mut source = Source::open(path, &Arc::new(AtomicU64::new(0)))?;
+    let place = Place { file: Arc::clone(file), line: 0, entry: None };
+    let bytes = source.rest(TABLE_MAX);
+    if bytes.is_none() {
+        let (rule, reject) = place.reject(Rule::TooLong, "a table of more than 300 MiB; split it");
+        ledger.reject(rule, &reject)?;
+    }
+    if source.broken.is_some() {
+        let reason = "the packed file is cut off or damaged; what came before was kept";
+        let (rule, reject) = place.reject(Rule::Truncated, reason);
+        ledger.reject(rule, &reject)?;
+    }
+    Ok(bytes)
+}
+
+fn entry(person: &Person, target: &Target<'_>, known: &Known<'_>, today: Date) -> Result<Entry, String> {
+    let made = patient_id(&person.member_id);
+    let patient = person.patient.clone().or_else(|| known.id(Kind::PATIENT, "", &person.member_id));
+    let mut prepared = Vec::new();
+    // Where a FHIR feed brought the Patient, it knows more than the table, so nothing is made from the table.
+    if patient.as_ref().is_none_or(|id| *id == made) {
+        for text in resources(person, target.ids, target.plan, today) {
+            prepared.push(prepare(&text).map_err(|issue| issue.to_string())?);
+        }
+    }
+    let enrolment = Enrolment {
+        member_id: person.member_id.clone(),
+        patient: patient.unwrap_or(made),
+        given: person.given.clone(),
+        family: person.family.clone(),
+        birth_date: person.birth.to_string(),
+        emails: person.emails.clone(),
+        phones: person.phones.clone(),
+        represents: person.represents.clone(),
+    };
+    Ok(Entry { enrolment, resources: prepared, rows: person.rows })
+}

@@ -1,0 +1,198 @@
+//! Files on disk: finding them, unpacking them, and cutting them into blocks of whole lines.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use flate2::read::MultiGzDecoder;
+
+use super::Error;
+
+/// Bytes of lines that one worker takes at a time.
+pub(super) const BLOCK_BYTES: usize = 1 << 20;
+/// The longest line, and so the largest resource in NDJSON.
+pub(super) const LINE_MAX: usize = 16 << 20;
+/// The largest JSON document that is not NDJSON.
+pub(super) const DOCUMENT_MAX: usize = 128 << 20;
+/// How much of a file is looked at to tell what it is.
+pub(super) const LOOK_BYTES: usize = 8 << 10;
+
+/// Every file under the paths, in the order of their names, so that runs are repeatable. Hidden files are left out.
+pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    let mut out = Vec::new();
+    for path in paths {
+        let about = std::fs::metadata(path).map_err(|cause| Error::Unreadable { path: path.clone(), cause })?;
+        if about.is_dir() {
+            walk(path, &mut out)?;
+        } else {
+            out.push(path.clone());
+        }
+    }
+    Ok(out)
+}
+
+fn walk(folder: &Path, out: &mut Vec<PathBuf>) -> Result<(), Error> {
+    let failed = |cause| Error::Unreadable { path: folder.to_owned(), cause };
+    let mut inside = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if !entry.file_name().to_string_lossy().starts_with('.') {
+            inside.push((entry.path(), entry.file_type().map_err(failed)?.is_dir()));
+        }
+    }
+    inside.sort();
+    for (path, is_folder) in inside {
+        if is_folder {
+            walk(&path, out)?;
+        } else {
+            out.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// An open file, unpacked as it is read.
+pub(super) struct Source {
+    reader: Box<dyn Read>,
+    /// Read and not yet handed out.
+    buffer: Vec<u8>,
+    /// Why reading stopped before the end.
+    pub(super) broken: Option<io::Error>,
+    ended: bool,
+    line: u64,
+}
+
+/// What comes next from a [`Source`].
+pub(super) enum Piece {
+    /// Whole lines; the number of the first.
+    Lines(u64, Vec<u8>),
+    /// The rest of a line that was too long, which was skipped.
+    TooLong(u64),
+}
+
+impl Source {
+    /// Opens a file; `read` counts the bytes taken from the disk.
+    pub(super) fn open(path: &Path, read: &Arc<AtomicU64>) -> Result<Self, Error> {
+        let failed = |cause| Error::Unreadable { path: path.to_owned(), cause };
+        let file = Counted { file: File::open(path).map_err(failed)?, read: Arc::clone(read) };
+        let mut buffered = BufReader::with_capacity(256 << 10, file);
+        let packed = io::BufRead::fill_buf(&mut buffered).map_err(failed)?.starts_with(&[0x1f, 0x8b]);
+        let reader: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(buffered)) } else { Box::new(buffered) };
+        Ok(Self { reader, buffer: Vec::new(), broken: None, ended: false, line: 1 })
+    }
+
+    /// The beginning of the file; nothing is consumed.
+    pub(super) fn start(&mut self) -> &[u8] {
+        self.fill(LOOK_BYTES);
+        self.buffer.get(..LOOK_BYTES.min(self.buffer.len())).unwrap_or_default()
+    }
+
+    /// The first line in full, as far as it is at most [`LINE_MAX`] long; nothing is consumed.
+    pub(super) fn first_line(&mut self) -> &[u8] {
+        let mut want = LOOK_BYTES;
+        loop {
+            self.fill(want);
+            let end = memchr::memchr(b'\n', &self.buffer);
+            if end.is_some() || self.ended || want >= LINE_MAX {
+                return self.buffer.get(..end.unwrap_or(self.buffer.len())).unwrap_or_default();
+            }
+            want *= 4;
+        }
+    }
+
+    /// The whole file, if it is not larger than `max`.
+    pub(super) fn rest(&mut self, max: usize) -> Option<Vec<u8>> {
+        self.fill(max + 1);
+        (self.buffer.len() <= max).then(|| std::mem::take(&mut self.buffer))
+    }
+
+    /// The next block of whole lines; the last line of a file needs no line end. After a read error the lines before
+    /// it still come; the part of a line at the end does not.
+    pub(super) fn next(&mut self) -> Option<Piece> {
+        self.fill(BLOCK_BYTES);
+        let mut cut = self.cut();
+        while cut.is_none() && !self.ended && self.buffer.len() < LINE_MAX {
+            self.fill(self.buffer.len() * 2);
+            cut = self.cut();
+        }
+        let first = self.line;
+        if let Some(cut) = cut {
+            let rest = self.buffer.split_off(cut);
+            let lines = std::mem::replace(&mut self.buffer, rest);
+            self.line += memchr::memchr_iter(b'\n', &lines).count() as u64;
+            return Some(Piece::Lines(first, lines));
+        }
+        if self.buffer.is_empty() {
+            return None;
+        }
+        if self.ended {
+            let last = std::mem::take(&mut self.buffer);
+            return self.broken.is_none().then_some(Piece::Lines(first, last));
+        }
+        self.skip_line();
+        Some(Piece::TooLong(first))
+    }
+
+    /// The line on which reading stopped.
+    pub(super) const fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Just after the last line end in the buffer.
+    fn cut(&self) -> Option<usize> {
+        memchr::memrchr(b'\n', &self.buffer).map(|at| at + 1)
+    }
+
+    fn skip_line(&mut self) {
+        loop {
+            if let Some(at) = memchr::memchr(b'\n', &self.buffer) {
+                self.buffer.drain(..=at);
+                self.line += 1;
+                return;
+            }
+            self.buffer.clear();
+            self.fill(BLOCK_BYTES);
+            if self.buffer.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Reads until the buffer holds `want` bytes or the file ends.
+    fn fill(&mut self, want: usize) {
+        while !self.ended && self.buffer.len() < want {
+            let before = self.buffer.len();
+            let step = (want - before).min(BLOCK_BYTES);
+            self.buffer.resize(before + step, 0);
+            let outcome = self.buffer.get_mut(before..).map_or(Ok(0), |free| self.reader.read(free));
+            match outcome {
+                Ok(0) => {
+                    self.buffer.truncate(before);
+                    self.ended = true;
+                }
+                Ok(count) => self.buffer.truncate(before + count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => self.buffer.truncate(before),
+                Err(error) => {
+                    self.buffer.truncate(before);
+                    self.broken = Some(error);
+                    self.ended = true;
+                }
+            }
+        }
+    }
+}
+
+struct Counted {
+    file: File,
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(out)?;
+        self.read.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}

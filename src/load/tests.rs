@@ -1,0 +1,288 @@
+//! Whole load runs into a store of their own.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::*;
+use crate::outbound::Clock;
+
+/// A folder with files to load, and a store to load them into.
+struct Bench {
+    folder: tempfile::TempDir,
+    store: Store,
+    contacts: ContactKey,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store.redb")).unwrap();
+        fs::create_dir(folder.path().join("in")).unwrap();
+        Self { folder, store, contacts: ContactKey::new(&[1; 32]) }
+    }
+
+    fn put(&self, name: &str, content: impl AsRef<[u8]>) {
+        fs::write(self.folder.path().join("in").join(name), content).unwrap();
+    }
+
+    fn request(&self) -> Request {
+        Request {
+            paths: vec![self.folder.path().join("in")],
+            format: None,
+            mapping: Mapping::default(),
+            dry_run: false,
+            report: self.folder.path().join("report.ndjson"),
+        }
+    }
+
+    fn run(&self, request: &Request) -> Summary {
+        self.find(request, &|_, _, _| None)
+    }
+
+    fn find(&self, request: &Request, find: Find<'_>) -> Summary {
+        let target = Target {
+            store: &self.store,
+            contacts: &self.contacts,
+            now: "2026-11-24T00:00:00Z".parse().unwrap(),
+            find,
+            ids: "https://plan.example/ids",
+            plan: "Plan",
+        };
+        run(request, &target, &Clock::system(), &mut |_| {}).unwrap()
+    }
+
+    fn load(&self) -> Summary {
+        self.run(&self.request())
+    }
+
+    fn report(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.folder.path().join("report.ndjson")).unwrap_or_default();
+        text.lines()
+            .map(|line| {
+                let value: serde_json::Value = serde_json::from_str(line).unwrap();
+                let file = Path::new(value["file"].as_str().unwrap()).file_name().unwrap().to_str().unwrap().to_owned();
+                format!(
+                    "{file}:{} {} {}",
+                    value["line"],
+                    value["rule"].as_str().unwrap(),
+                    value["reason"].as_str().unwrap()
+                )
+            })
+            .collect()
+    }
+
+    /// The number of changes the store has seen.
+    fn changes(&self) -> usize {
+        self.store.snapshot().unwrap().changed_since(0, usize::MAX).unwrap().1.len()
+    }
+}
+
+fn counts(summary: &Summary) -> (u64, u64, u64, u64) {
+    (summary.kept, summary.changed, summary.unchanged, summary.rejected)
+}
+
+fn gz(text: &[u8]) -> Vec<u8> {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::default());
+    packer.write_all(text).unwrap();
+    packer.finish().unwrap()
+}
+
+fn patients(range: std::ops::Range<u32>) -> String {
+    let lines: Vec<_> = range
+        .map(|n| format!("{{\"resourceType\":\"Patient\",\"id\":\"p{n}\",\"birthDate\":\"1980-01-01\"}}\n"))
+        .collect();
+    lines.concat()
+}
+
+#[test]
+fn a_bad_line_does_not_stop_a_good_one_and_a_second_run_changes_nothing() {
+    let bench = Bench::new();
+    let text = format!(
+        "{}not json\r\n\r\n{{\"resourceType\":\"Cat\"}}\n{{\"resourceType\":\"Patient\",\"name\":[]}}\n{}",
+        patients(0..3),
+        patients(3..4).trim_end()
+    );
+    bench.put("a.ndjson", text);
+    let first = bench.load();
+    assert_eq!(counts(&first), (4, 4, 0, 3));
+    assert_eq!(
+        bench.report(),
+        [
+            "a.ndjson:4 json not valid JSON at column 1: expected a value",
+            "a.ndjson:6 resource 'Cat' is not a resource type of FHIR R4",
+            "a.ndjson:7 resource Patient.name: an array is empty; leave the element out instead",
+        ]
+    );
+    let again = bench.load();
+    assert_eq!(counts(&again), (4, 0, 4, 3));
+    assert_eq!(bench.changes(), 4);
+    assert_eq!(again.by_kind, [("fhir", 4)].into());
+    assert_eq!(again.findings[0].rule, "resource");
+}
+
+#[test]
+fn a_damaged_first_line_does_not_hide_what_the_file_is() {
+    let bench = Bench::new();
+    bench.put("export.json", format!("{{\"resourceType\": \"Pat\n{}", patients(0..2)));
+    assert_eq!(counts(&bench.load()), (2, 2, 0, 1));
+}
+
+#[test]
+fn packed_files_are_unpacked_and_cut_ones_give_what_they_have() {
+    let bench = Bench::new();
+    let text = patients(0..50_000);
+    bench.put("whole.ndjson.gz", gz(text.as_bytes()));
+    let packed = gz(patients(50_000..150_000).as_bytes());
+    bench.put("cut", &packed[..packed.len() / 2]);
+    let summary = bench.load();
+    assert!(summary.kept > 80_000 && summary.kept < 120_000, "{}", summary.kept);
+    assert_eq!(summary.rejected, 1);
+    let report = bench.report();
+    assert!(report[0].starts_with("cut:") && report[0].contains("truncated"), "{report:?}");
+}
+
+#[test]
+fn bundles_are_unpacked_and_their_references_followed() {
+    let bench = Bench::new();
+    bench.put(
+        "b.json",
+        r#"{"resourceType":"Bundle","type":"transaction","entry":[
+        {"fullUrl":"urn:uuid:0001","resource":{"resourceType":"Patient"}},
+        {"fullUrl":"urn:uuid:0002","resource":{"resourceType":"Condition","id":"c","subject":{"reference":"urn:uuid:0001"},
+          "recorder":{"reference":"Practitioner?identifier=npi|1","display":"Dr"},"asserter":{"reference":"Practitioner?identifier=npi|2"}}},
+        {"resource":{"resourceType":"OperationOutcome"}},
+        {"fullUrl":"x","resource":{"resourceType":"Patient","id":"gone"},"request":{"method":"DELETE","url":"Patient/gone"}}]}"#,
+    );
+    bench.put("z.json", r#"{"resourceType":"Practitioner","id":"dr","identifier":[{"system":"npi","value":"1"}]}"#);
+    let mut request = bench.request();
+    let summary = bench.run(&request);
+    assert_eq!(counts(&summary), (3, 3, 0, 1));
+    assert_eq!(summary.findings.iter().find(|f| f.rule == "unresolved-reference").unwrap().count, 1);
+    // The same again, now that the second practitioner is known from an earlier load.
+    request.paths = vec![bench.folder.path().join("in/b.json")];
+    let summary = bench.find(&request, &|_, _, value| Some(format!("dr{value}").replace("dr1", "dr")));
+    assert_eq!((summary.changed, summary.unchanged), (1, 1));
+}
+
+#[test]
+fn the_last_of_several_versions_wins_and_going_back_is_a_change() {
+    let bench = Bench::new();
+    let patient = |gender| format!(r#"{{"resourceType":"Patient","id":"p","gender":"{gender}"}}"#);
+    bench.put("a.json", patient("female"));
+    bench.put("b.json", patient("male"));
+    assert_eq!(counts(&bench.load()), (2, 2, 0, 0));
+    assert_eq!(counts(&bench.load()), (2, 0, 2, 0));
+    // The older file alone: the source has gone back.
+    let one = |name| Request { paths: vec![bench.folder.path().join("in").join(name)], ..bench.request() };
+    assert_eq!(counts(&bench.run(&one("a.json"))), (1, 1, 0, 0));
+    assert_eq!(counts(&bench.run(&one("a.json"))), (1, 0, 1, 0));
+    assert_eq!(counts(&bench.load()), (2, 1, 1, 0));
+    // There and back in one run.
+    bench.put("c.json", patient("female"));
+    assert_eq!(counts(&bench.load()), (3, 1, 2, 0));
+    assert_eq!(counts(&bench.load()), (3, 0, 3, 0));
+}
+
+#[test]
+fn a_dry_run_counts_and_keeps_nothing() {
+    let bench = Bench::new();
+    bench.put("a.ndjson", patients(0..10));
+    bench.put("m.csv", "member_id,first_name,last_name,dob\n1,A,B,1980-01-01\n2,C,D,1980-01-01\n");
+    bench.put("r.csv", "representative_member_id,member_id\n1,2\n");
+    let request = Request { dry_run: true, ..bench.request() };
+    assert_eq!(counts(&bench.run(&request)), (13, 13, 0, 0));
+    assert_eq!(bench.changes(), 0);
+    assert_eq!(counts(&bench.load()), (13, 13, 0, 0));
+    assert_eq!(counts(&bench.run(&request)), (13, 0, 13, 0));
+}
+
+#[test]
+fn a_roster_from_windows_becomes_members_with_records() {
+    let bench = Bench::new();
+    let table = "\u{feff}Member ID;Surname;Given Name;DOB;Sex;E-mail address;Phone;Plan Code;Coverage Start;Coverage End\r\n\
+        \"A;1\";García;Ana;01/15/1980;F;ana@example.com;(541) 555-0101;GOLD;1/1/2025;9999-12-31\r\n\
+        \"A;1\";García;Ana;01/15/1980;F;ana@example.com;;DENT;1/1/2025;12/31/2025\r\n\
+        A2;Doe;Jo;31/31/1980;;;;;;\r\n\
+        A3;Doe;;1980-01-01;;;;;;\r\n\
+        \"A;1\";Other;Person;1990-01-01;;;;;;\r\n\
+        A4;Doe;Max;1980-02-29;M;not an address;;;;\r\n";
+    bench.put("roster.csv", table.replace("E-mail address", "Email Address"));
+    let summary = bench.load();
+    assert_eq!(counts(&summary), (3, 2, 1, 3));
+    let report = bench.report();
+    assert!(report.iter().any(|line| line.starts_with("roster.csv:4 member the birth date is no date")), "{report:?}");
+    assert!(report.iter().any(|line| line == "roster.csv:5 member the first name is empty"), "{report:?}");
+    assert!(report.iter().any(|line| line.starts_with("roster.csv:6 member another person")), "{report:?}");
+    assert_eq!(summary.findings.iter().find(|f| f.rule == "contact").unwrap().count, 1);
+    // Two Patients and the two spans of Ana.
+    assert_eq!(bench.changes(), 4);
+    assert_eq!(counts(&bench.load()), (3, 0, 3, 3));
+    // No text of a row is in the report.
+    assert!(!report.concat().contains("Doe") && !report.concat().contains("1990"));
+}
+
+#[test]
+fn a_member_is_matched_to_the_patient_that_carries_her_number() {
+    let bench = Bench::new();
+    bench.put("p.json", r#"{"resourceType":"Patient","id":"ana","identifier":[{"system":"s","value":"A1"}]}"#);
+    bench.put("m.csv", "member_id,first_name,last_name,dob,plan\nA1,Ana,García,1980-01-15,GOLD\n");
+    assert_eq!(counts(&bench.load()), (2, 2, 0, 0));
+    assert_eq!(bench.changes(), 1);
+}
+
+#[test]
+fn files_of_other_kinds_are_named() {
+    let bench = Bench::new();
+    bench.put("a.834", "ISA*00*          *00*");
+    bench.put("b.txt", "hello\nworld\n");
+    bench.put("c.csv", "Id,NAME,ADDRESS\n1,Plan,Street\n");
+    bench.put("d.ndjson", "");
+    let summary = bench.load();
+    assert_eq!(counts(&summary), (0, 0, 0, 3));
+    let report = bench.report();
+    assert!(report[0].contains("this looks like an X12 file"), "{report:?}");
+    assert!(report[2].contains("a table that is no roster: it has no column for"), "{report:?}");
+}
+
+#[test]
+fn the_demo_plan_loads_without_a_complaint() {
+    let bench = Bench::new();
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/demo");
+    for file in fs::read_dir(demo).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "ndjson" || ending == "csv") {
+            fs::copy(&path, bench.folder.path().join("in").join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    let summary = bench.load();
+    assert_eq!((summary.rejected, &summary.findings[..]), (0, &[][..]), "{:?}", bench.report());
+    assert_eq!((summary.by_kind["members"], summary.by_kind["representatives"]), (25, 5));
+    assert_eq!(bench.load().changed, 0);
+}
+
+/// Every public sample must be kept or refused with a reason, without a panic, and be unchanged the second time.
+#[test]
+fn public_samples_load() {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    if !shared.is_dir() {
+        eprintln!("public_samples_load did not run: ../shared/data is not here");
+        return;
+    }
+    for (name, kept, rejected) in
+        [("fhir-carin", 70, 60), ("fhir-uscore", 20_000, 60), ("fhir-plannet", 59, 0), ("csv-members", 20, 60)]
+    {
+        let bench = Bench::new();
+        let request = Request { paths: vec![shared.join(name)], ..bench.request() };
+        let first = bench.run(&request);
+        let report = bench.report();
+        eprintln!("{name}: {first:?}");
+        assert!(first.kept >= kept && first.rejected <= rejected, "{name} {first:?}\n{report:#?}");
+        assert!(report.len() as u64 == first.rejected && !report.iter().any(|line| line.ends_with(' ')), "{report:#?}");
+        let second = bench.run(&request);
+        assert_eq!((second.changed, second.rejected, second.kept), (0, first.rejected, first.kept), "{name}");
+    }
+}
