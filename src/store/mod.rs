@@ -33,7 +33,7 @@ pub use tables::{FORMAT, Table};
 pub use txn::{Change, ChangeKind, Txn};
 
 use ledger::Ledger;
-use writer::Writer;
+use writer::{Reply, Writer};
 
 /// Bytes of redb page cache. The operating system caches the file as well, so this stays small.
 const CACHE_BYTES: usize = 48 << 20;
@@ -79,7 +79,8 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let answer = self.writer.submit(work)?;
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        self.writer.submit(work, Reply::Task(reply))?;
         answer.await.unwrap_or_else(|_| Err(Error::Stopped.into()))
     }
 
@@ -90,8 +91,9 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let answer = self.writer.submit(work)?;
-        answer.blocking_recv().unwrap_or_else(|_| Err(Error::Stopped.into()))
+        let (reply, answer) = std::sync::mpsc::sync_channel(1);
+        self.writer.submit(work, Reply::Thread(reply))?;
+        answer.recv().unwrap_or_else(|_| Err(Error::Stopped.into()))
     }
 
     /// A consistent view of everything committed so far. Keep it short: pages it sees cannot be reused meanwhile.

@@ -41,7 +41,24 @@ trait Job: Send {
 struct Work<T, E, F> {
     work: Option<F>,
     result: Option<Result<T, E>>,
-    reply: oneshot::Sender<Result<T, E>>,
+    reply: Reply<Result<T, E>>,
+}
+
+/// How the caller waits: as a task, or as a thread of its own (which may belong to a runtime, so it must not be made to
+/// wait with the runtime's means).
+pub(super) enum Reply<T> {
+    Task(oneshot::Sender<T>),
+    Thread(SyncSender<T>),
+}
+
+impl<T> Reply<T> {
+    /// The caller may have gone away; its work is done all the same.
+    fn send(self, answer: T) {
+        match self {
+            Self::Task(reply) => drop(reply.send(answer)),
+            Self::Thread(reply) => drop(reply.send(answer)),
+        }
+    }
 }
 
 impl<T, E, F> Job for Work<T, E, F>
@@ -66,8 +83,7 @@ where
             (Err(error), _) => Err(error.into()),
             (Ok(()), None) => Err(Error::Stopped.into()),
         };
-        // The caller may have gone away; its work is done all the same.
-        drop(self.reply.send(result));
+        self.reply.send(result);
     }
 }
 
@@ -83,22 +99,19 @@ impl Writer {
         Ok(Self { queue: Mutex::new(Some(queue)), followers, thread: Mutex::new(Some(thread)) })
     }
 
-    pub(super) fn submit<T, E, F>(&self, work: F) -> Result<oneshot::Receiver<Result<T, E>>, Error>
+    /// Queues a closure; the answer goes to `reply`.
+    pub(super) fn submit<T, E, F>(&self, work: F, reply: Reply<Result<T, E>>) -> Result<(), Error>
     where
         F: FnOnce(&mut Txn<'_>) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
         let job: Box<dyn Job> = Box::new(Work { work: Some(work), result: None, reply });
-        match self.queue.lock().as_ref() {
-            None => Err(Error::Stopped),
-            Some(queue) => match queue.try_send(job) {
-                Ok(()) => Ok(answer),
-                Err(TrySendError::Full(_)) => Err(Error::Unavailable),
-                Err(TrySendError::Disconnected(_)) => Err(Error::Stopped),
-            },
-        }
+        let queue = self.queue.lock().clone().ok_or(Error::Stopped)?;
+        queue.try_send(job).map_err(|refused| match refused {
+            TrySendError::Full(_) => Error::Unavailable,
+            TrySendError::Disconnected(_) => Error::Stopped,
+        })
     }
 
     pub(super) fn follow(&self, follower: Follower) {

@@ -44,7 +44,7 @@ impl Ask {
     }
 
     pub(super) fn uri(&self) -> &Uri {
-        self.request.original_uri()
+        self.request.uri()
     }
 
     pub(super) fn method(&self) -> &Method {

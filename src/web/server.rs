@@ -73,7 +73,7 @@ impl Server {
 
 /// The whole product as one endpoint over its realms. `demo` adds the outbox.
 #[must_use]
-pub fn app(realms: &[Arc<Realm>], demo: bool) -> impl Endpoint + use<> {
+pub fn app(realms: &[Arc<Realm>], demo: bool) -> impl Endpoint<Output = Response> + use<> {
     let mut app = poem::Route::new();
     for realm in realms {
         let mut paths: Vec<(String, RouteMethod)> = Vec::new();

@@ -1,0 +1,102 @@
+//! The authorization matrix, generated from the table of routes: every route, every kind of caller, every owner.
+
+use ingle::web::{Guard, Realms, table};
+use poem::http::{Method, StatusCode};
+
+use crate::server::{TestServer, request};
+
+/// Whose resource a path names.
+const OWNERS: [&str; 3] = ["own", "foreign", "absent"];
+
+struct Caller {
+    name: &'static str,
+    token: Option<String>,
+    /// Reads of her own data succeed.
+    may_read: bool,
+    may_search: bool,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_keeps_its_lock() {
+    let server = TestServer::builder()
+        .member("M1", "own", "ana@example.com")
+        .member("M2", "foreign", "bob@example.com")
+        .start()
+        .await;
+    let expired = server.tokens("M1", "patient/*.rs").await.access_token;
+    server.hand.advance(std::time::Duration::from_secs(4_000));
+    let token = |scopes: &'static str| {
+        let server = &server;
+        async move { Some(server.tokens("M1", scopes).await.access_token) }
+    };
+    let callers = [
+        Caller { name: "nobody", token: None, may_read: false, may_search: false },
+        Caller { name: "forged token", token: Some("ing_x".into()), may_read: false, may_search: false },
+        Caller { name: "expired token", token: Some(expired), may_read: false, may_search: false },
+        Caller { name: "all", token: token("patient/*.rs").await, may_read: true, may_search: true },
+        Caller { name: "v1", token: token("patient/Patient.read").await, may_read: true, may_search: true },
+        Caller { name: "read only", token: token("patient/Patient.r").await, may_read: true, may_search: false },
+        Caller { name: "search only", token: token("patient/Patient.s").await, may_read: false, may_search: true },
+        Caller { name: "other type", token: token("patient/Condition.rs").await, may_read: false, may_search: false },
+    ];
+    let mut cells = 0;
+    for route in table().into_iter().filter(|route| matches!(route.guard, Guard::Fhir(_))) {
+        for prefix in ["", "/sandbox"] {
+            for caller in &callers {
+                for owner in OWNERS {
+                    let path = format!("{prefix}{}", route.path)
+                        .replace(":kind", "Patient")
+                        .replace(":id", owner)
+                        .replace(":version", "1");
+                    let answer = call(&server, &route.method, &path, caller).await;
+                    let expected = expected(&route.path, prefix, caller, owner);
+                    assert_eq!(answer.0, expected, "{} {path} as {}", route.method, caller.name);
+                    assert!(!answer.1.contains("\"id\":\"foreign\""), "{path} as {} leaks", caller.name);
+                    cells += 1;
+                }
+            }
+        }
+    }
+    assert!(cells > 500, "{cells}");
+}
+
+async fn call(server: &TestServer, method: &Method, path: &str, caller: &Caller) -> (StatusCode, String) {
+    let request = request(method.clone(), path, caller.token.as_deref());
+    let answer = if *method == Method::POST {
+        server.send(request.content_type("application/x-www-form-urlencoded").body("_count=10")).await
+    } else {
+        server.send(request.finish()).await
+    };
+    (answer.status, answer.text())
+}
+
+fn expected(route: &str, prefix: &str, caller: &Caller, owner: &str) -> StatusCode {
+    // The public bases do not serve Patient to anybody.
+    if !route.starts_with("/fhir") {
+        return StatusCode::NOT_FOUND;
+    }
+    let search = route == "/fhir/:kind" || route.ends_with("_search");
+    let good = caller.token.is_some() && !caller.name.contains("token");
+    if prefix == "/sandbox" || !good {
+        return StatusCode::UNAUTHORIZED;
+    }
+    let allowed = if search { caller.may_search } else { caller.may_read };
+    match (allowed, search, owner) {
+        (false, ..) => StatusCode::FORBIDDEN,
+        (true, true, _) | (true, false, "own") => StatusCode::OK,
+        (true, false, _) => StatusCode::NOT_FOUND,
+    }
+}
+
+/// A route that reads data must say so: everything that is not a FHIR base is listed here by hand, so that a new one is
+/// a decision.
+#[test]
+fn guards_are_what_their_paths_suggest() {
+    for route in table() {
+        let bases = ["/fhir/", "/directory/", "/formulary/"];
+        let in_base = bases.iter().any(|base| route.path.starts_with(base));
+        let open = route.path.ends_with("/metadata") || route.path.contains("/.well-known/");
+        assert_eq!(matches!(route.guard, Guard::Fhir(_)), in_base && !open, "{}", route.path);
+        assert!(route.realms != Realms::Demo || route.path.starts_with("/outbox"), "{}", route.path);
+    }
+}

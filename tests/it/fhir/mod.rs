@@ -1,0 +1,7 @@
+//! The FHIR bases.
+
+mod capability;
+mod history;
+mod matrix;
+mod read;
+mod search;
