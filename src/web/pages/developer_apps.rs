@@ -132,8 +132,9 @@ pub(in crate::web) async fn secret(visit: Visit) -> Result<Response, Oops> {
     match changed {
         Ok(secret) => Ok(app_page(visit, &realm, app, secret, false)),
         Err(Error::SecretCount) => {
+            let mut visit = visit;
             let text = visit.words().say("app.limit");
-            let visit = Visit { frame: visit.frame.clone().wrong("", text), ..visit };
+            visit.frame = visit.frame.wrong("", text);
             Ok(app_page(visit, &realm, app, None, false))
         }
         Err(other) => Err(other.into()),

@@ -32,6 +32,8 @@ pub(super) struct Frame {
     pub(super) here: String,
     /// The name of who is signed in.
     pub(super) signed_in: Option<String>,
+    /// Where the button to sign out goes.
+    pub(super) sign_out: String,
     /// Whose pages these are: `member`, `developer`.
     pub(super) audience: &'static str,
     /// The token that every form carries.
@@ -103,7 +105,7 @@ fn dress(response: &mut Response) {
 }
 
 /// Sends the browser on with GET, whatever it came with.
-pub(super) fn see_other(to: &str) -> Response {
+pub(in crate::web) fn see_other(to: &str) -> Response {
     let mut response = StatusCode::SEE_OTHER.into_response();
     if let Ok(to) = HeaderValue::from_str(to) {
         response.headers_mut().insert(header::LOCATION, to);

@@ -21,4 +21,5 @@ mod words;
 
 pub(super) use oops::Oops;
 pub(super) use unfit::{app_error, unfit};
-pub(super) use visit::{Visit, page};
+pub(super) use frame::see_other;
+pub(super) use visit::{Visit, open_page, page};

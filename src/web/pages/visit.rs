@@ -25,18 +25,27 @@ const LANGUAGE_LIFE: &str = "31536000";
 
 /// One request for a page.
 pub(in crate::web) struct Visit {
-    pub(super) ask: Ask,
+    pub(in crate::web) ask: Ask,
     pub(super) audience: Audience,
     /// Secret of the audience's cookie: of the session, or of a browser that is not signed in.
     pub(super) secret: String,
     pub(super) session: Option<Session>,
     /// The form of a POST, or the query of a GET.
-    pub(super) form: Form,
+    pub(in crate::web) form: Form,
     pub(super) frame: Frame,
     cookies: Vec<String>,
 }
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send>>;
+
+/// Whose forms a page takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Forms {
+    /// Our own, with the token of their browser.
+    Ours,
+    /// Any site's: an authorization request changes nothing until the member decides on a page of ours.
+    Anyones,
+}
 
 /// Makes a route's handler from a page: what goes wrong on the way becomes a page too.
 pub(in crate::web) fn page<F, R>(audience: Audience, handler: F) -> impl Fn(Ask) -> Answer + Send + Sync + 'static
@@ -44,10 +53,27 @@ where
     F: Fn(Visit) -> R + Send + Sync + Copy + 'static,
     R: Future<Output = Result<Response, Oops>> + Send + 'static,
 {
+    adapt(audience, Forms::Ours, handler)
+}
+
+/// [`page`] for the authorization endpoint, which apps may send forms to.
+pub(in crate::web) fn open_page<F, R>(handler: F) -> impl Fn(Ask) -> Answer + Send + Sync + 'static
+where
+    F: Fn(Visit) -> R + Send + Sync + Copy + 'static,
+    R: Future<Output = Result<Response, Oops>> + Send + 'static,
+{
+    adapt(Audience::Member, Forms::Anyones, handler)
+}
+
+fn adapt<F, R>(audience: Audience, forms: Forms, handler: F) -> impl Fn(Ask) -> Answer + Send + Sync + 'static
+where
+    F: Fn(Visit) -> R + Send + Sync + Copy + 'static,
+    R: Future<Output = Result<Response, Oops>> + Send + 'static,
+{
     move |ask| {
         Box::pin(async move {
             let (request, method) = (ask.id.clone(), ask.method().clone());
-            let (visit, refused) = Visit::open(ask, audience).await?;
+            let (visit, refused) = Visit::open(ask, audience, forms).await?;
             let (frame, cookies) = (visit.frame.clone(), visit.cookies.clone());
             let result = match refused {
                 Some(oops) => Err(oops),
@@ -74,7 +100,7 @@ fn way_in(frame: &Frame) -> String {
 }
 
 impl Visit {
-    async fn open(mut ask: Ask, audience: Audience) -> Result<(Self, Option<Oops>), Problem> {
+    async fn open(mut ask: Ask, audience: Audience, forms: Forms) -> Result<(Self, Option<Oops>), Problem> {
         let query = Form::new(ask.query());
         let (language, chosen) = language(&ask, &query);
         let mut cookies = Vec::new();
@@ -85,18 +111,19 @@ impl Visit {
         let realm = Arc::clone(&ask.realm);
         let known = cookie(&ask, &cookie_name(&realm, audience));
         let secret = known.clone().unwrap_or_else(|| realm.identity.new_visitor());
-        if known.is_none() {
+        let posted = ask.method() == Method::POST;
+        // A form of another site comes without our cookies; a new one must not replace the one that stayed at home.
+        if known.is_none() && !(posted && forms == Forms::Anyones) {
             cookies.push(cookie_line(&realm, audience, &secret));
         }
         let session = match &known {
             Some(secret) => realm.identity.session(secret).await.ok().filter(|s| fits(&s.who, audience)),
             None => None,
         };
-        let posted = ask.method() == Method::POST;
         let form = if posted { Form::new(ask.form().await?) } else { query };
         let frame = frame(&ask, &realm, audience, Words::new(language), (&secret, session.as_ref()), &form);
         let token = form.get("form").unwrap_or_default();
-        let ours = !posted || (is_our_own(&ask) && realm.identity.form_token_is_right(&secret, token));
+        let ours = !posted || forms == Forms::Anyones || (is_our_own(&ask) && realm.identity.form_token_is_right(&secret, token));
         let visit = Self { ask, audience, secret, session, form, frame, cookies };
         Ok((visit, (!ours).then_some(Oops::Expired)))
     }
@@ -115,7 +142,7 @@ impl Visit {
     }
 
     /// The member who is signed in.
-    pub(super) fn member(&self) -> Result<(Member, i64), Oops> {
+    pub(in crate::web) fn member(&self) -> Result<(Member, i64), Oops> {
         let Some(Session { who: Who::Member { member }, level: Level::Full, since, .. }) = &self.session else {
             return Err(Oops::SignedOut);
         };
@@ -147,11 +174,6 @@ impl Visit {
             response.headers_mut().append(header::SET_COOKIE, line);
         }
     }
-
-    /// The secret of another audience's cookie, for signing out.
-    pub(super) fn secret_of(&self, audience: Audience) -> Option<String> {
-        cookie(&self.ask, &cookie_name(self.realm(), audience))
-    }
 }
 
 fn frame(
@@ -177,6 +199,10 @@ fn frame(
         style: static_files::version(),
         here: here(ask, realm, audience, t, form),
         signed_in,
+        sign_out: match audience {
+            Audience::Developer => "/developers/sign-out".to_owned(),
+            _ => format!("{}/sign-out", realm.kind.prefix()),
+        },
         audience: audience.name(),
         form: realm.identity.form_token(secret),
         problem: None,

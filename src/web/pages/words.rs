@@ -53,10 +53,6 @@ impl Words {
         Self(language)
     }
 
-    pub(super) const fn language(self) -> Language {
-        self.0
-    }
-
     /// The language's code, for `lang` attributes and cookies.
     pub(super) const fn code(self) -> &'static str {
         match self.0 {
@@ -106,7 +102,7 @@ impl Words {
     /// A day in words (UTC).
     pub(super) fn day(self, second: i64) -> String {
         let Ok(at) = Timestamp::from_second(second) else { return String::new() };
-        let date = at.to_zoned(TimeZone::UTC).date();
+        let date = TimeZone::UTC.to_datetime(at).date();
         let months = if self.0 == Language::En { ENGLISH_MONTHS } else { SPANISH_MONTHS };
         let month = usize::try_from(date.month() - 1).ok().and_then(|at| months.get(at)).copied().unwrap_or_default();
         match self.0 {
@@ -117,7 +113,7 @@ impl Words {
 
     /// A moment in words (UTC).
     pub(super) fn moment(self, at: Timestamp) -> String {
-        format!("{}, {} UTC", self.day(at.as_second()), at.to_zoned(TimeZone::UTC).strftime("%H:%M"))
+        format!("{}, {} UTC", self.day(at.as_second()), TimeZone::UTC.to_datetime(at).strftime("%H:%M"))
     }
 
     /// How long to wait, in seconds or whole minutes.
@@ -206,7 +202,8 @@ mod tests {
         }
         // Keys made from data: see `Words::named` and `Words::part`.
         let made = |key: &str| {
-            ["card.", "category.", "new_app.scope_"].iter().any(|start| key.starts_with(start))
+            // `login.seconds` and `login.minutes` are said by `Words::wait` itself.
+            ["card.", "category.", "new_app.scope_", "login.seconds", "login.minutes"].iter().any(|start| key.starts_with(start))
                 || ["app.active", "app.waiting", "app.suspended"].contains(&key)
                 || ["web", "browser", "native"]
                     .iter()
