@@ -41,7 +41,7 @@ pub use totp::{Factor, Offer};
 
 pub use crate::access::Role;
 
-use crate::outbound::{Chance, Clock, Mail, Sms};
+use crate::outbound::{Chance, Clock, Letter, Mail, Sms, Text};
 use crate::store::{self, Snapshot, Store};
 
 /// Why someone could not be signed in or found.
@@ -228,6 +228,12 @@ impl Identity {
             }
             sent.await;
         }
+    }
+
+    /// What the transports were given, for the demo's outbox page; nothing where mail is really sent.
+    #[must_use]
+    pub fn outbox(&self) -> (Vec<Letter>, Vec<Text>) {
+        (self.0.mail.outbox(), self.0.sms.outbox())
     }
 
     /// Forgets what is over; call it every few minutes.

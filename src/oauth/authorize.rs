@@ -42,6 +42,8 @@ pub enum Begun {
     Answer {
         /// The app's address with the error in its query.
         address: String,
+        /// The app's name.
+        name: String,
         /// The error.
         refusal: Refusal,
         /// True if the browser may be sent there without a click.
@@ -115,7 +117,7 @@ impl OAuth {
             Ok(pending) => Ok(Begun::Ask(self.keep(pending).await?)),
             Err(refusal) => {
                 let address = self.answer(sent, form.get("state"), &refusal);
-                Ok(Begun::Answer { address, refusal, directly: app.vetted })
+                Ok(Begun::Answer { address, name: app.name, refusal, directly: app.vetted })
             }
         }
     }

@@ -38,12 +38,16 @@ enum Way {
 #[derive(Clone)]
 enum Carrier {
     Smtp(AsyncSmtpTransport<Tokio1Executor>),
-    Folder(Folder),
+    /// The folder, and a copy in memory of the last letters for the demo's outbox page.
+    Folder(Folder, Outbox),
 }
 
 /// What a test's transport "sent".
 #[derive(Clone, Default)]
 pub struct Outbox(Arc<Mutex<Vec<Letter>>>);
+
+/// Letters that an outbox keeps in memory.
+const MAX_KEPT: usize = 500;
 
 /// A mail server that does not answer must not hold a sign-in for longer.
 const SMTP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -53,7 +57,7 @@ impl Mail {
     pub fn from_url(url: &str, from: &str, clock: Clock, chance: Chance) -> Result<Self, Error> {
         let from: Mailbox = from.parse().map_err(|_| Error::Sender)?;
         let by = if let Some(folder) = url.strip_prefix("file:") {
-            Carrier::Folder(Folder::new(folder, clock.clone(), chance.clone()))
+            Carrier::Folder(Folder::new(folder, clock.clone(), chance.clone()), Outbox::default())
         } else if url.starts_with("smtp://") || url.starts_with("smtps://") {
             let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(|_| {
                 Error::Transport("[mail] transport is not an address such as smtps://user:password@host".to_owned())
@@ -77,13 +81,16 @@ impl Mail {
         match &self.0 {
             Way::Memory(outbox) => {
                 let _: Mailbox = letter.to.parse().map_err(|_| Error::Recipient)?;
-                outbox.0.lock().push(letter);
+                outbox.keep(letter);
                 Ok(())
             }
             Way::Real { by, from, clock, chance } => {
                 let message = write(&letter, from, clock, chance)?;
                 match by {
-                    Carrier::Folder(folder) => folder.write("eml", message.formatted()).await,
+                    Carrier::Folder(folder, outbox) => {
+                        outbox.keep(letter);
+                        folder.write("eml", message.formatted()).await
+                    }
                     Carrier::Smtp(smtp) => match smtp.send(message).await {
                         Ok(_) => Ok(()),
                         Err(error) if error.is_permanent() => Err(Error::Refused(error.status().map(u16::from))),
@@ -95,7 +102,26 @@ impl Mail {
     }
 }
 
+impl Mail {
+    /// What a transport that reaches nobody (a folder, or memory) was given lately, oldest first.
+    #[must_use]
+    pub fn outbox(&self) -> Vec<Letter> {
+        match &self.0 {
+            Way::Memory(outbox) | Way::Real { by: Carrier::Folder(_, outbox), .. } => outbox.letters(),
+            Way::Real { by: Carrier::Smtp(_), .. } => Vec::new(),
+        }
+    }
+}
+
 impl Outbox {
+    fn keep(&self, letter: Letter) {
+        let mut kept = self.0.lock();
+        if kept.len() >= MAX_KEPT {
+            kept.remove(0);
+        }
+        kept.push(letter);
+    }
+
     /// Everything sent so far, oldest first.
     #[must_use]
     pub fn letters(&self) -> Vec<Letter> {

@@ -23,7 +23,8 @@ pub struct Sms(Way);
 
 #[derive(Clone)]
 enum Way {
-    Folder(Folder),
+    /// The folder, and a copy in memory of the last messages for the demo's outbox page.
+    Folder(Folder, TextOutbox),
     Memory(TextOutbox),
 }
 
@@ -31,11 +32,14 @@ enum Way {
 #[derive(Clone, Default)]
 pub struct TextOutbox(Arc<Mutex<Vec<Text>>>);
 
+/// Messages that an outbox keeps in memory.
+const MAX_KEPT: usize = 500;
+
 impl Sms {
     /// A transport from its configured address: `file:DIR`.
     pub fn from_url(url: &str, clock: Clock, chance: Chance) -> Result<Self, Error> {
         match url.strip_prefix("file:") {
-            Some(folder) => Ok(Self(Way::Folder(Folder::new(folder, clock, chance)))),
+            Some(folder) => Ok(Self(Way::Folder(Folder::new(folder, clock, chance), TextOutbox::default()))),
             None if url.starts_with("https://") => Err(Error::Transport(
                 "[sms] transport names a webhook, which this version cannot call yet; use file:FOLDER".to_owned(),
             )),
@@ -57,19 +61,38 @@ impl Sms {
             return Err(Error::Recipient);
         }
         match &self.0 {
-            Way::Folder(folder) => {
+            Way::Folder(folder, outbox) => {
                 let content = serde_json::to_vec(&text).map_err(|_| Error::Recipient)?;
+                outbox.keep(text);
                 folder.write("json", content).await
             }
             Way::Memory(outbox) => {
-                outbox.0.lock().push(text);
+                outbox.keep(text);
                 Ok(())
             }
         }
     }
 }
 
+impl Sms {
+    /// What the transport was given lately, oldest first.
+    #[must_use]
+    pub fn outbox(&self) -> Vec<Text> {
+        match &self.0 {
+            Way::Folder(_, outbox) | Way::Memory(outbox) => outbox.texts(),
+        }
+    }
+}
+
 impl TextOutbox {
+    fn keep(&self, text: Text) {
+        let mut kept = self.0.lock();
+        if kept.len() >= MAX_KEPT {
+            kept.remove(0);
+        }
+        kept.push(text);
+    }
+
     /// Everything sent so far, oldest first.
     #[must_use]
     pub fn texts(&self) -> Vec<Text> {

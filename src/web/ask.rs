@@ -22,6 +22,8 @@ pub(super) const MAX_FORM: usize = 1 << 20;
 pub struct Ask {
     /// The realm it came to.
     pub realm: Arc<Realm>,
+    /// The sandbox, where developers try their apps, if there is one.
+    pub sandbox: Option<Arc<Realm>>,
     /// Who is asking.
     pub principal: Principal,
     /// The id that the answer carries.
@@ -41,6 +43,11 @@ impl Ask {
 
     pub(super) fn header(&self, name: HeaderName) -> Option<&str> {
         self.request.headers().get(name)?.to_str().ok()
+    }
+
+    /// Every header of that name.
+    pub(super) fn headers(&self, name: HeaderName) -> impl Iterator<Item = &str> {
+        self.request.headers().get_all(name).iter().filter_map(|value| value.to_str().ok())
     }
 
     pub(super) fn uri(&self) -> &Uri {

@@ -7,6 +7,8 @@
 mod ask;
 mod fhir;
 mod guard;
+mod oauth;
+mod pages;
 mod problem;
 mod routes;
 mod server;

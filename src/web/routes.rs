@@ -8,10 +8,12 @@ use poem::Response;
 use poem::http::Method;
 
 use super::ask::Ask;
-use super::fhir;
 use super::guard::Guard;
+use super::pages::{self, page};
 use super::problem::Problem;
+use super::{fhir, oauth};
 use crate::access::Base;
+use crate::identity::Audience;
 
 /// What a handler gives back.
 pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send>>;
@@ -47,7 +49,65 @@ pub fn table() -> Vec<Route> {
     for base in [Base::Fhir, Base::Directory, Base::Formulary] {
         table.extend(fhir_base(base));
     }
+    table.extend(oauth());
+    table.extend(member_pages());
+    table.extend(developer_pages());
     table
+}
+
+/// OAuth 2.0, OpenID Connect and SMART App Launch.
+fn oauth() -> Vec<Route> {
+    vec![
+        get("/fhir/.well-known/smart-configuration", Guard::Anyone, oauth::discovery::smart),
+        get("/.well-known/openid-configuration", Guard::Anyone, oauth::discovery::openid),
+        get("/.well-known/oauth-authorization-server", Guard::Anyone, oauth::discovery::server),
+        get("/oauth/jwks", Guard::Anyone, oauth::discovery::jwks),
+        get("/oauth/authorize", Guard::Page, pages::open_page(oauth::authorize::begin)),
+        post("/oauth/authorize", Guard::Page, pages::open_page(oauth::authorize::begin)),
+        post("/oauth/token", Guard::Client, oauth::token::token),
+        post("/oauth/revoke", Guard::Client, oauth::revoke::revoke),
+        post("/oauth/introspect", Guard::Client, oauth::introspect::introspect),
+    ]
+}
+
+/// Pages for members and for anyone.
+fn member_pages() -> Vec<Route> {
+    let member = Audience::Member;
+    vec![
+        get("/", Guard::Page, page(member, pages::front::show)),
+        get("/login", Guard::Page, page(member, pages::login::show)),
+        post("/login", Guard::Page, page(member, pages::login::send)),
+        post("/login/code", Guard::Page, page(member, pages::login::check)),
+        post("/login/birth-date", Guard::Page, page(member, pages::login::birth_date)),
+        get("/consent", Guard::Page, page(member, pages::consent::show)),
+        post("/consent", Guard::Page, page(member, pages::consent::decide)),
+        post("/consent/switch", Guard::Page, page(member, pages::consent::switch)),
+        get("/member", Guard::Page, page(member, pages::member::show)),
+        get("/member/stop", Guard::Page, page(member, pages::member::confirm)),
+        post("/member/stop", Guard::Page, page(member, pages::member::stop)),
+        post("/sign-out", Guard::Page, page(member, pages::member::sign_out)),
+        get("/outbox", Guard::Page, page(member, pages::outbox::show)).demo_only(),
+        get("/static/:name", Guard::Anyone, pages::static_files::file).plan_only(),
+    ]
+}
+
+/// Pages for makers of apps. Their accounts are the plan's; their apps live in both realms.
+fn developer_pages() -> Vec<Route> {
+    let developer = Audience::Developer;
+    let pages = vec![
+        get("/developers", Guard::Page, page(developer, pages::developers::show)),
+        post("/developers/login", Guard::Page, page(developer, pages::developers::send)),
+        post("/developers/login/code", Guard::Page, page(developer, pages::developers::check)),
+        get("/developers/authenticator", Guard::Page, page(developer, pages::developers::authenticator)),
+        post("/developers/authenticator", Guard::Page, page(developer, pages::developers::check_authenticator)),
+        post("/developers/sign-out", Guard::Page, page(developer, pages::developers::sign_out)),
+        post("/developers/apps", Guard::Page, page(developer, pages::developer_apps::create)),
+        get("/developers/apps/new", Guard::Page, page(developer, pages::developer_apps::blank)),
+        get("/developers/apps/:id", Guard::Page, page(developer, pages::developer_apps::show)),
+        post("/developers/apps/:id/secret", Guard::Page, page(developer, pages::developer_apps::secret)),
+        post("/developers/apps/:id/live", Guard::Page, page(developer, pages::developer_apps::go_live)),
+    ];
+    pages.into_iter().map(Route::plan_only).collect()
 }
 
 /// One FHIR base (FHIR R4, RESTful API).

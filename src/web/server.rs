@@ -75,6 +75,7 @@ impl Server {
 #[must_use]
 pub fn app(realms: &[Arc<Realm>], demo: bool) -> impl Endpoint<Output = Response> + use<> {
     let mut app = poem::Route::new();
+    let sandbox = realms.iter().find(|realm| realm.kind == RealmKind::Sandbox).cloned();
     for realm in realms {
         let mut paths: Vec<(String, RouteMethod)> = Vec::new();
         for route in table() {
@@ -92,7 +93,7 @@ pub fn app(realms: &[Arc<Realm>], demo: bool) -> impl Endpoint<Output = Response
                 Some(at) => paths.remove(at),
                 None => (path.clone(), RouteMethod::new()),
             };
-            paths.push((path, mount(methods, Arc::clone(realm), route)));
+            paths.push((path, mount(methods, Arc::clone(realm), sandbox.clone(), route)));
         }
         for (path, methods) in paths {
             app = app.at(path, methods);
@@ -101,9 +102,9 @@ pub fn app(realms: &[Arc<Realm>], demo: bool) -> impl Endpoint<Output = Response
     Outer { app }
 }
 
-fn mount(methods: RouteMethod, realm: Arc<Realm>, route: Route) -> RouteMethod {
+fn mount(methods: RouteMethod, realm: Arc<Realm>, sandbox: Option<Arc<Realm>>, route: Route) -> RouteMethod {
     let method = route.method.clone();
-    let door = Arc::new(Door { realm, route });
+    let door = Arc::new(Door { realm, sandbox, route });
     if method == Method::GET {
         return methods.method(Method::HEAD, Shared(Arc::clone(&door))).method(method, Shared(door));
     }
@@ -113,6 +114,7 @@ fn mount(methods: RouteMethod, realm: Arc<Realm>, route: Route) -> RouteMethod {
 /// One route in one realm: guard, handler, and what every answer carries.
 struct Door {
     realm: Arc<Realm>,
+    sandbox: Option<Arc<Realm>>,
     route: Route,
 }
 
@@ -141,6 +143,7 @@ impl Door {
         let body = request.take_body();
         let ask = Ask {
             realm: Arc::clone(&self.realm),
+            sandbox: self.sandbox.clone(),
             principal,
             id: id.to_owned(),
             base: self.route.base(),

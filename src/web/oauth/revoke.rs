@@ -1,0 +1,18 @@
+//! `POST /oauth/revoke` (RFC 7009)
+
+use poem::Response;
+use poem::http::{StatusCode, header};
+
+use super::reply::{json, refused};
+use crate::oauth::Form;
+use crate::web::ask::Ask;
+use crate::web::problem::Problem;
+
+/// Ends a token.
+pub(in crate::web) async fn revoke(mut ask: Ask) -> Result<Response, Problem> {
+    let form = Form::new(ask.form().await?);
+    match ask.realm.oauth.revoke(&form, ask.header(header::AUTHORIZATION)).await {
+        Ok(()) => Ok(json(&serde_json::json!({}), StatusCode::OK)),
+        Err(error) => refused(error),
+    }
+}

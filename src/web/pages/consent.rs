@@ -1,0 +1,114 @@
+//! The member's decision: who asks, for what, whose records, until when. The form carries the request's id and her
+//! choices; what was asked stays on the server, so a form can only narrow it.
+
+use askama::Template;
+use poem::Response;
+
+use super::frame::{Frame, html, see_other};
+use super::oops::Oops;
+use super::visit::Visit;
+use super::words::Words;
+use super::{cards, login};
+use crate::access::Category;
+use crate::apps::App;
+use crate::identity::{Audience, Member};
+use crate::oauth::{Asking, Decision};
+
+struct Choice {
+    /// Her place in the list: member ids are not for pages.
+    id: usize,
+    name: String,
+    is_self: bool,
+}
+
+#[derive(Template)]
+#[template(path = "consent.html")]
+struct ConsentPage {
+    t: Words,
+    f: Frame,
+    app: App,
+    request: String,
+    who: String,
+    people: Vec<Choice>,
+    cards: Vec<&'static str>,
+    categories: Vec<&'static str>,
+    /// True if sharing goes on after today.
+    long: bool,
+    until: String,
+    member_page: String,
+}
+
+/// `GET /consent`
+#[expect(clippy::unused_async, reason = "a handler")]
+pub(in crate::web) async fn show(visit: Visit) -> Result<Response, Oops> {
+    let request = login::request(&visit);
+    let asking = visit.realm().oauth.asking(&request)?;
+    let Ok((member, _)) = visit.member() else {
+        return Ok(see_other(&format!("{}/login?request={request}", visit.frame.base)));
+    };
+    consent_page(visit, &member, asking, request, None)
+}
+
+/// `POST /consent`: share or cancel. Cancelling needs no sign-in: the login page offers it too.
+pub(in crate::web) async fn decide(visit: Visit) -> Result<Response, Oops> {
+    let request = login::request(&visit);
+    let oauth = &visit.realm().oauth;
+    if visit.form.get("decision") != Some("share") {
+        return Ok(see_other(&oauth.decline(&request).await?));
+    }
+    let (who, signed_in) = visit.member()?;
+    let people = visit.realm().identity.people_of(&who.member_id)?;
+    let chosen = visit.form.get("person").and_then(|at| at.parse::<usize>().ok());
+    let whose = match people.as_slice() {
+        [only] => Some(only),
+        several => chosen.and_then(|at| several.get(at)),
+    };
+    let Some(whose) = whose else {
+        let asking = oauth.asking(&request)?;
+        let text = visit.words().say("consent.choose_person").to_owned();
+        return consent_page(visit, &who, asking, request, Some(text));
+    };
+    let shared: Vec<Category> = visit.form.all("share").filter_map(Category::parse).collect();
+    let address = oauth.approve(&request, Decision { who: &who, whose, shared, signed_in }).await?;
+    Ok(see_other(&address))
+}
+
+/// `POST /consent/switch`: sign in as someone else, with the same request.
+pub(in crate::web) async fn switch(visit: Visit) -> Result<Response, Oops> {
+    let request = login::request(&visit);
+    visit.realm().identity.sign_out(&visit.secret).await?;
+    let mut response = see_other(&format!("{}/login?request={request}", visit.frame.base));
+    visit.leave(&mut response, Audience::Member);
+    Ok(response)
+}
+
+fn consent_page(
+    visit: Visit,
+    who: &Member,
+    asking: Asking,
+    request: String,
+    problem: Option<String>,
+) -> Result<Response, Oops> {
+    let people = visit.realm().identity.people_of(&who.member_id)?;
+    let people = people.iter().enumerate().map(|(id, person)| Choice { id, name: person.name(), is_self: id == 0 });
+    let (t, member_page) = (visit.words(), format!("{}/member", visit.realm().address));
+    let status = login::status(problem.is_some());
+    let f = match problem {
+        Some(text) => visit.frame.wrong("person", text),
+        None => visit.frame,
+    };
+    let page = ConsentPage {
+        t,
+        f,
+        request,
+        who: who.name(),
+        people: people.collect(),
+        cards: cards::of(&asking.granted.types),
+        categories: Category::ALL.iter().map(|category| category.name()).collect(),
+        long: asking.granted.offline,
+        until: t.day(asking.until),
+        member_page,
+        app: asking.app,
+    };
+    Ok(html(&page, status))
+}

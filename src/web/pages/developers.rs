@@ -1,0 +1,223 @@
+//! For makers of apps: signing in, the list of apps, the authenticator.
+
+use askama::Template;
+use poem::Response;
+use poem::http::StatusCode;
+use qrcodegen::{QrCode, QrCodeEcc};
+
+use super::frame::{Frame, html, see_other};
+use super::login::{CodePage, Person, code_problem, status, wording};
+use super::oops::Oops;
+use super::visit::Visit;
+use super::words::Words;
+use super::{developer_apps, sandbox};
+use crate::identity::{Audience, Error, Level, NewSession, Offer, Session, SignIn, Who};
+
+/// Invented members listed for developers.
+const PEOPLE: usize = 25;
+
+pub(super) struct Card {
+    pub(super) client_id: String,
+    pub(super) name: String,
+    pub(super) sandbox: bool,
+    pub(super) state: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "developers.html")]
+struct DevelopersPage {
+    t: Words,
+    f: Frame,
+    address: String,
+    apps: Vec<Card>,
+    secured: bool,
+    backup_left: usize,
+    /// Address of the sandbox, or empty.
+    sandbox: String,
+    people: Vec<Person>,
+}
+
+struct Picture {
+    key: String,
+    size: i32,
+    path: String,
+}
+
+#[derive(Template)]
+#[template(path = "authenticator.html")]
+struct AuthenticatorPage {
+    t: Words,
+    f: Frame,
+    /// A new authenticator to scan, or nothing if its code is owed.
+    offer: Option<Picture>,
+}
+
+#[derive(Template)]
+#[template(path = "backup_codes.html")]
+struct BackupCodesPage {
+    t: Words,
+    f: Frame,
+    codes: Vec<String>,
+}
+
+/// `GET /developers`
+#[expect(clippy::unused_async, reason = "a handler")]
+pub(in crate::web) async fn show(visit: Visit) -> Result<Response, Oops> {
+    if let Err(Oops::SecondFactor) = visit.developer() {
+        return Err(Oops::SecondFactor);
+    }
+    developers_page(visit, None)
+}
+
+/// `POST /developers/login`: sends a code.
+pub(in crate::web) async fn send(visit: Visit) -> Result<Response, Oops> {
+    let address = visit.form.get("address").unwrap_or_default().to_owned();
+    let (t, wording) = (visit.words(), wording(&visit));
+    match visit.realm().identity.send_code(visit.visitor(), Audience::Developer, &address, &wording).await {
+        Ok(()) => code_page(visit, None),
+        Err(Error::Address) => developers_page(visit, Some(t.say("developers.address_wrong").into())),
+        Err(Error::TooMany { wait }) => {
+            let text = t.fill("login.too_many", t.wait(wait));
+            if visit.realm().identity.waiting(visit.visitor(), Audience::Developer)?.is_some() {
+                return code_page(visit, Some(("", text)));
+            }
+            developers_page(visit, Some(text))
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// `POST /developers/login/code`
+pub(in crate::web) async fn check(visit: Visit) -> Result<Response, Oops> {
+    let typed = visit.form.get("code").unwrap_or_default();
+    let address = visit.form.get("address").unwrap_or_default();
+    match visit.realm().identity.check_code(visit.visitor(), Audience::Developer, address, typed).await {
+        Ok(SignIn::Done(new)) => Ok(entered(&visit, &new, "/developers")),
+        Ok(SignIn::SecondFactor(new)) => Ok(entered(&visit, &new, "/developers/authenticator")),
+        Ok(SignIn::BirthDate) => Err(Oops::Broken("a developer was asked for a birth date".into())),
+        Err(error) => {
+            let text = code_problem(visit.words(), error)?;
+            code_page(visit, Some(("code", text)))
+        }
+    }
+}
+
+/// `GET /developers/authenticator`: offers one, or asks for the code of the one there is.
+pub(in crate::web) async fn authenticator(visit: Visit) -> Result<Response, Oops> {
+    authenticator_page(visit, None).await
+}
+
+/// `POST /developers/authenticator`
+pub(in crate::web) async fn check_authenticator(visit: Visit) -> Result<Response, Oops> {
+    let (account, level) = account(&visit)?;
+    let typed = visit.form.get("code").unwrap_or_default();
+    let identity = &visit.realm().identity;
+    let judged = if level == Level::Full && !identity.account(&account)?.has_second_factor() {
+        identity.enrol_authenticator(&visit.secret, typed).await.map(|(new, codes)| (new, Some(codes)))
+    } else {
+        identity.check_authenticator(&visit.secret, typed).await.map(|(new, _)| (new, None))
+    };
+    let t = visit.words();
+    match judged {
+        Ok((new, None)) => Ok(entered(&visit, &new, "/developers")),
+        Ok((new, Some(codes))) => {
+            let mut response = html(&BackupCodesPage { t, f: visit.frame.clone(), codes }, StatusCode::OK);
+            visit.enter(&mut response, &new);
+            Ok(response)
+        }
+        Err(Error::Wrong { .. } | Error::NoCode) => authenticator_page(visit, Some(t.say("totp.wrong").into())).await,
+        Err(Error::TooMany { wait }) => {
+            authenticator_page(visit, Some(t.fill("totp.too_many", t.wait(wait)))).await
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// `POST /developers/sign-out`
+pub(in crate::web) async fn sign_out(visit: Visit) -> Result<Response, Oops> {
+    visit.realm().identity.sign_out(&visit.secret).await?;
+    let mut response = see_other("/");
+    visit.leave(&mut response, Audience::Developer);
+    Ok(response)
+}
+
+fn account(visit: &Visit) -> Result<(String, Level), Oops> {
+    match &visit.session {
+        Some(Session { who: Who::Developer { account }, level, .. }) => Ok((account.clone(), *level)),
+        _ => Err(Oops::SignedOut),
+    }
+}
+
+fn entered(visit: &Visit, new: &NewSession, to: &str) -> Response {
+    let mut response = see_other(to);
+    visit.enter(&mut response, new);
+    response
+}
+
+fn developers_page(visit: Visit, problem: Option<String>) -> Result<Response, Oops> {
+    let (mut apps, mut secured, mut backup_left) = (Vec::new(), false, 0);
+    if let Ok(account) = visit.developer() {
+        let known = visit.realm().identity.account(&account)?;
+        (secured, backup_left) = (known.has_second_factor(), known.backup_codes_left());
+        apps = developer_apps::cards(&visit, &account)?;
+    }
+    let (sandbox, people) = match &visit.ask.sandbox {
+        Some(realm) => (realm.address.clone(), sandbox::people(realm, PEOPLE)?),
+        None => (String::new(), Vec::new()),
+    };
+    let address = visit.form.get("address").unwrap_or_default().to_owned();
+    let (t, status) = (visit.words(), status(problem.is_some()));
+    let f = match problem {
+        Some(text) => visit.frame.wrong("address", text),
+        None => visit.frame,
+    }
+    .broad();
+    Ok(html(&DevelopersPage { t, f, address, apps, secured, backup_left, sandbox, people }, status))
+}
+
+fn code_page(visit: Visit, problem: Option<(&'static str, String)>) -> Result<Response, Oops> {
+    let address = visit.form.get("address").unwrap_or_default().to_owned();
+    let (t, status) = (visit.words(), status(problem.is_some()));
+    let f = match problem {
+        Some((field, text)) => visit.frame.wrong(field, text),
+        None => visit.frame,
+    };
+    let (action, start) = ("/developers/login".to_owned(), "/developers".to_owned());
+    Ok(html(&CodePage { t, f, request: String::new(), address, shown: None, action, start }, status))
+}
+
+async fn authenticator_page(visit: Visit, problem: Option<String>) -> Result<Response, Oops> {
+    let (account, level) = account(&visit)?;
+    let enrolled = visit.realm().identity.account(&account)?.has_second_factor();
+    if enrolled && level == Level::Full {
+        return Ok(see_other("/developers"));
+    }
+    let offer = match enrolled {
+        true => None,
+        false => Some(picture(visit.realm().identity.offer_authenticator(&account).await?)?),
+    };
+    let (t, status) = (visit.words(), status(problem.is_some()));
+    let f = match problem {
+        Some(text) => visit.frame.wrong("code", text),
+        None => visit.frame,
+    };
+    Ok(html(&AuthenticatorPage { t, f, offer }, status))
+}
+
+/// The QR code as one SVG path: no script, no picture file, no inline style.
+fn picture(offer: Offer) -> Result<Picture, Oops> {
+    const BORDER: i32 = 4;
+    let code = QrCode::encode_text(&offer.url, QrCodeEcc::Medium).map_err(|error| Oops::Broken(error.to_string()))?;
+    let mut path = String::new();
+    for y in 0..code.size() {
+        for x in (0..code.size()).filter(|x| code.get_module(*x, y)) {
+            path.push_str(&format!("M{},{}h1v1h-1z", x + BORDER, y + BORDER));
+        }
+    }
+    Ok(Picture { key: offer.key, size: code.size() + 2 * BORDER, path })
+}
+
+/// Two parts of an address put together, for templates.
+fn joined(base: &str, rest: &str) -> String {
+    format!("{base}{rest}")
+}

@@ -1,0 +1,301 @@
+//! One request for a page: which browser, who is signed in, in which language, and what the form says. A POST gets here
+//! only with the token of its own browser and from our own pages.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use poem::http::{HeaderValue, Method, header};
+use poem::Response;
+
+use super::frame::{Frame, see_other};
+use super::oops::Oops;
+use super::static_files;
+use super::words::Words;
+use crate::config::Language;
+use crate::identity::{Audience, Level, Member, NewSession, Session, Visitor, Who};
+use crate::oauth::Form;
+use crate::realm::{Realm, RealmKind};
+use crate::web::ask::Ask;
+use crate::web::problem::Problem;
+
+const LANGUAGE_COOKIE: &str = "ingle-language";
+/// A year: a language is not a secret and nobody wants to choose it twice.
+const LANGUAGE_LIFE: &str = "31536000";
+
+/// One request for a page.
+pub(in crate::web) struct Visit {
+    pub(in crate::web) ask: Ask,
+    pub(super) audience: Audience,
+    /// Secret of the audience's cookie: of the session, or of a browser that is not signed in.
+    pub(super) secret: String,
+    pub(super) session: Option<Session>,
+    /// The form of a POST, or the query of a GET.
+    pub(in crate::web) form: Form,
+    pub(super) frame: Frame,
+    cookies: Vec<String>,
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send>>;
+
+/// Whose forms a page takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Forms {
+    /// Our own, with the token of their browser.
+    Ours,
+    /// Any site's: an authorization request changes nothing until the member decides on a page of ours.
+    Anyones,
+}
+
+/// Makes a route's handler from a page: what goes wrong on the way becomes a page too.
+pub(in crate::web) fn page<F, R>(audience: Audience, handler: F) -> impl Fn(Ask) -> Answer + Send + Sync + 'static
+where
+    F: Fn(Visit) -> R + Send + Sync + Copy + 'static,
+    R: Future<Output = Result<Response, Oops>> + Send + 'static,
+{
+    adapt(audience, Forms::Ours, handler)
+}
+
+/// [`page`] for the authorization endpoint, which apps may send forms to.
+pub(in crate::web) fn open_page<F, R>(handler: F) -> impl Fn(Ask) -> Answer + Send + Sync + 'static
+where
+    F: Fn(Visit) -> R + Send + Sync + Copy + 'static,
+    R: Future<Output = Result<Response, Oops>> + Send + 'static,
+{
+    adapt(Audience::Member, Forms::Anyones, handler)
+}
+
+fn adapt<F, R>(audience: Audience, forms: Forms, handler: F) -> impl Fn(Ask) -> Answer + Send + Sync + 'static
+where
+    F: Fn(Visit) -> R + Send + Sync + Copy + 'static,
+    R: Future<Output = Result<Response, Oops>> + Send + 'static,
+{
+    move |ask| {
+        Box::pin(async move {
+            let (request, method) = (ask.id.clone(), ask.method().clone());
+            let (visit, refused) = Visit::open(ask, audience, forms).await?;
+            let (frame, cookies) = (visit.frame.clone(), visit.cookies.clone());
+            let result = match refused {
+                Some(oops) => Err(oops),
+                None => handler(visit).await,
+            };
+            let mut response = match result {
+                Ok(response) => response,
+                // A reader of a page who is signed out is shown the way in; a form that was sent is not lost silently.
+                Err(Oops::SignedOut) if method == Method::GET => see_other(&way_in(&frame)),
+                Err(oops) => oops.to_page(frame, &request),
+            };
+            for cookie in cookies {
+                if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+                    response.headers_mut().append(header::SET_COOKIE, cookie);
+                }
+            }
+            Ok(response)
+        })
+    }
+}
+
+fn way_in(frame: &Frame) -> String {
+    if frame.audience == Audience::Developer.name() { "/developers".into() } else { format!("{}/login", frame.base) }
+}
+
+impl Visit {
+    async fn open(mut ask: Ask, audience: Audience, forms: Forms) -> Result<(Self, Option<Oops>), Problem> {
+        let query = Form::new(ask.query());
+        let (language, chosen) = language(&ask, &query);
+        let mut cookies = Vec::new();
+        if chosen {
+            let code = Words::new(language).code();
+            cookies.push(format!("{LANGUAGE_COOKIE}={code}; Path=/; Max-Age={LANGUAGE_LIFE}; SameSite=Lax; HttpOnly"));
+        }
+        let realm = Arc::clone(&ask.realm);
+        let known = cookie(&ask, &cookie_name(&realm, audience));
+        let secret = known.clone().unwrap_or_else(|| realm.identity.new_visitor());
+        let posted = ask.method() == Method::POST;
+        // A form of another site comes without our cookies; a new one must not replace the one that stayed at home.
+        if known.is_none() && !(posted && forms == Forms::Anyones) {
+            cookies.push(cookie_line(&realm, audience, &secret));
+        }
+        let session = match &known {
+            Some(secret) => realm.identity.session(secret).await.ok().filter(|s| fits(&s.who, audience)),
+            None => None,
+        };
+        let form = if posted { Form::new(ask.form().await?) } else { query };
+        let frame = frame(&ask, &realm, audience, Words::new(language), (&secret, session.as_ref()), &form);
+        let token = form.get("form").unwrap_or_default();
+        let ours = !posted || forms == Forms::Anyones || (is_our_own(&ask) && realm.identity.form_token_is_right(&secret, token));
+        let visit = Self { ask, audience, secret, session, form, frame, cookies };
+        Ok((visit, (!ours).then_some(Oops::Expired)))
+    }
+
+    pub(super) fn realm(&self) -> &Realm {
+        &self.ask.realm
+    }
+
+    pub(super) fn words(&self) -> Words {
+        self.frame.t
+    }
+
+    /// The browser, for the identity room.
+    pub(super) fn visitor(&self) -> Visitor<'_> {
+        Visitor { secret: &self.secret, network: self.ask.network() }
+    }
+
+    /// The member who is signed in.
+    pub(in crate::web) fn member(&self) -> Result<(Member, i64), Oops> {
+        let Some(Session { who: Who::Member { member }, level: Level::Full, since, .. }) = &self.session else {
+            return Err(Oops::SignedOut);
+        };
+        let member = self.realm().identity.find_member(member)?.ok_or(Oops::SignedOut)?;
+        Ok((member, *since))
+    }
+
+    /// The developer who is signed in, by account.
+    pub(super) fn developer(&self) -> Result<String, Oops> {
+        match &self.session {
+            Some(Session { who: Who::Developer { account }, level: Level::Full, .. }) => Ok(account.clone()),
+            Some(Session { who: Who::Developer { .. }, level: Level::Partial, .. }) => Err(Oops::SecondFactor),
+            _ => Err(Oops::SignedOut),
+        }
+    }
+
+    /// Puts a new session's secret into the browser.
+    pub(super) fn enter(&self, response: &mut Response, new: &NewSession) {
+        let line = cookie_line(self.realm(), self.audience, &new.secret);
+        if let Ok(line) = HeaderValue::from_str(&line) {
+            response.headers_mut().append(header::SET_COOKIE, line);
+        }
+    }
+
+    /// Takes the session's secret out of the browser.
+    pub(super) fn leave(&self, response: &mut Response, audience: Audience) {
+        let line = format!("{}; Max-Age=0", cookie_line(self.realm(), audience, ""));
+        if let Ok(line) = HeaderValue::from_str(&line) {
+            response.headers_mut().append(header::SET_COOKIE, line);
+        }
+    }
+}
+
+fn frame(
+    ask: &Ask,
+    realm: &Realm,
+    audience: Audience,
+    t: Words,
+    (secret, session): (&str, Option<&Session>),
+    form: &Form,
+) -> Frame {
+    let plan = &realm.config.plan;
+    let signed_in = session.filter(|s| s.level == Level::Full).and_then(|session| match &session.who {
+        Who::Member { member } => realm.identity.find_member(member).ok().flatten().map(|member| member.name()),
+        Who::Developer { account } | Who::Staff { account, .. } => {
+            realm.identity.account(account).ok().map(|account| account.email)
+        }
+    });
+    Frame {
+        t,
+        plan: plan.name.clone(),
+        base: realm.kind.prefix(),
+        sandbox: realm.kind == RealmKind::Sandbox,
+        style: static_files::version(),
+        here: here(ask, realm, audience, t, form),
+        signed_in,
+        sign_out: match audience {
+            Audience::Developer => "/developers/sign-out".to_owned(),
+            _ => format!("{}/sign-out", realm.kind.prefix()),
+        },
+        audience: audience.name(),
+        form: realm.identity.form_token(secret),
+        problem: None,
+        phone: plan.support_phone.clone(),
+        hours: plan.support_hours.clone(),
+        email: plan.support_email.clone(),
+        legal: plan.legal_name.clone(),
+        width: "narrow",
+    }
+}
+
+/// This page in the other language. A page that answers a form has no address of its own: its start has.
+fn here(ask: &Ask, realm: &Realm, audience: Audience, t: Words, form: &Form) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let path = if ask.method() == Method::GET {
+        for (name, value) in ask.query().iter().filter(|(name, _)| name != "lang") {
+            query.append_pair(name, value);
+        }
+        ask.uri().path().to_owned()
+    } else {
+        if let Some(request) = form.get("request") {
+            query.append_pair("request", request);
+        }
+        match audience {
+            Audience::Developer => "/developers".to_owned(),
+            _ => format!("{}/login", realm.kind.prefix()),
+        }
+    };
+    query.append_pair("lang", t.other_code());
+    format!("{path}?{}", query.finish())
+}
+
+/// The language of the answer, and whether it was chosen just now.
+fn language(ask: &Ask, query: &Form) -> (Language, bool) {
+    let offered = &ask.realm.config.plan.languages;
+    let known = |code: &str| match code {
+        "en" => Some(Language::En),
+        "es" => Some(Language::Es),
+        _ => None,
+    };
+    let offers = |language: &Language| offered.contains(language);
+    if let Some(language) = query.get("lang").and_then(known).filter(offers) {
+        return (language, true);
+    }
+    if let Some(language) = cookie(ask, LANGUAGE_COOKIE).as_deref().and_then(known).filter(offers) {
+        return (language, false);
+    }
+    let accepted = ask.header(header::ACCEPT_LANGUAGE).unwrap_or_default();
+    // Browsers list languages in order of preference; weights only repeat that order.
+    let preferred = accepted
+        .split(',')
+        .filter_map(|part| part.split([';', '-']).next())
+        .find_map(|code| known(code.trim().to_ascii_lowercase().as_str()).filter(offers));
+    (preferred.or_else(|| offered.first().copied()).unwrap_or(Language::En), false)
+}
+
+fn fits(who: &Who, audience: Audience) -> bool {
+    matches!(
+        (who, audience),
+        (Who::Member { .. }, Audience::Member)
+            | (Who::Developer { .. }, Audience::Developer)
+            | (Who::Staff { .. }, Audience::Staff)
+    )
+}
+
+/// True unless the browser says that another site sent this form. A browser too old to say so still needs the token.
+fn is_our_own(ask: &Ask) -> bool {
+    let Some(origin) = ask.header(header::ORIGIN) else { return true };
+    let address = &ask.realm.config.plan.url;
+    let host = origin.split_once("://").map(|(_, host)| host);
+    // Compared as whole origins; the host a browser asked for cannot be set by another site's form.
+    origin == address.as_str() || (host.is_some() && host == ask.header(header::HOST))
+}
+
+fn cookie(ask: &Ask, name: &str) -> Option<String> {
+    let pairs = ask.headers(header::COOKIE).flat_map(|line| line.split(';'));
+    let mut found = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(n, v)| *n == name && !v.is_empty());
+    found.next().map(|(_, value)| value.to_owned())
+}
+
+fn is_secure(realm: &Realm) -> bool {
+    realm.address.starts_with("https://")
+}
+
+/// `__Host-` binds a cookie to this host and to https; on the developer's own machine there is no https.
+fn cookie_name(realm: &Realm, audience: Audience) -> String {
+    let bound = if is_secure(realm) { "__Host-" } else { "" };
+    let sandbox = if realm.kind == RealmKind::Sandbox { "-sandbox" } else { "" };
+    format!("{bound}ingle{sandbox}-{}", audience.name())
+}
+
+fn cookie_line(realm: &Realm, audience: Audience, secret: &str) -> String {
+    let secure = if is_secure(realm) { "; Secure" } else { "" };
+    format!("{}={secret}; Path=/; HttpOnly; SameSite=Lax{secure}", cookie_name(realm, audience))
+}
+
