@@ -19,7 +19,7 @@ use crate::store::Stored;
 pub(super) const MAX_FORM: usize = 1 << 20;
 
 /// One request.
-pub struct Ask {
+pub(crate) struct Ask {
     /// The realm it came to.
     pub realm: Arc<Realm>,
     /// The sandbox, where developers try their apps, if there is one.

@@ -16,7 +16,7 @@ use crate::{audit, oauth, search, store};
 
 /// Why a request gets no good answer.
 #[derive(Debug, thiserror::Error)]
-pub enum Problem {
+pub(crate) enum Problem {
     /// No token on a base that needs one.
     #[error("this needs an access token: send 'Authorization: Bearer …'")]
     SignIn,

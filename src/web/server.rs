@@ -258,7 +258,7 @@ struct CappedAcceptor {
 }
 
 /// A connection that gives its permit back when it ends.
-pub struct Connection {
+pub(super) struct Connection {
     stream: TcpStream,
     _permit: Option<OwnedSemaphorePermit>,
 }

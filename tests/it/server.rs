@@ -166,7 +166,9 @@ impl Builder {
             .chain(self.settings.iter().map(|(key, value)| (key.as_str(), value.clone())))
             .collect();
         let config = Arc::new(Config::load(None, &[], &flags).unwrap());
-        let (clock, hand) = Clock::manual("2026-03-02T09:00:00Z".parse().unwrap());
+        // The demo plan's youngest member was born in July.
+        let now = if self.demo_data { "2026-11-24T09:00:00Z" } else { "2026-03-02T09:00:00Z" };
+        let (clock, hand) = Clock::manual(now.parse().unwrap());
         let (mail, outbox) = Mail::memory();
         let (sms, texts) = Sms::memory();
         let outside = Outside { clock, chance: Chance::seeded(7), mail, sms };
