@@ -3,5 +3,7 @@
 #![allow(unreachable_pub, reason = "modules of one test binary share their parts")]
 
 mod fhir;
+mod oauth;
+mod pages;
 mod server;
 mod tidy;

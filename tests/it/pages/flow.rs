@@ -1,0 +1,154 @@
+//! The main job through the pages: a developer registers an app, a member signs in with a code, agrees, the app gets
+//! tokens, she sees it and stops it.
+
+use super::*;
+
+#[tokio::test]
+async fn developer_to_stop_sharing() {
+    let house = house().await;
+    let mut developer = house.browser();
+    developer.get("/developers").await;
+    let page = developer.post("/developers/login", &[("address", "dev@example.org")]).await;
+    assert!(page.says("dev@example.org"), "{}", page.text);
+    let code = house.code("dev@example.org").await;
+    let page = developer.post("/developers/login/code", &[("address", "dev@example.org"), ("code", &code)]).await;
+    assert_eq!((page.status.as_u16(), page.location()), (303, "/developers"));
+    let page = developer.get("/developers").await;
+    assert!(page.says("Create your first app") && page.says("Signed in as dev@example.org"));
+    developer.get("/developers/apps/new").await;
+    let fields = [
+        ("name", "Health History"),
+        ("kind", "web"),
+        ("redirects", "https://app.example/cb\r\nhttps://app.example/other"),
+        ("scopes", "all"),
+        ("scopes", "offline"),
+    ];
+    let page = developer.post("/developers/apps", &fields).await;
+    assert!(page.says("Health History is ready"), "{}", page.text);
+    let sandbox_id = between(&page.text, "id=\"client-id\">", "<").unwrap();
+    assert!(sandbox_id.starts_with("sandbox-app-"));
+    let page = developer.post(&format!("/developers/apps/{sandbox_id}/live"), &[]).await;
+    let client_id = between(&page.text, "id=\"client-id\">", "<").unwrap();
+    let secret = between(&page.text, "id=\"secret\">", "<").unwrap();
+    assert!(client_id.starts_with("app-"));
+    let page = developer.get(&format!("/developers/apps/{client_id}")).await;
+    assert!(!page.says(&secret), "a secret is shown once");
+
+    let mut member = house.browser();
+    let page = member.get(&authorize("", &client_id, BASE)).await;
+    let login = page.location().to_owned();
+    assert!(login.starts_with("/login?request="), "{login} {}", page.text);
+    let page = member.get(&login).await;
+    assert!(page.says("Health History wants to read"));
+    let request = page.hidden("request");
+    let page = member.post("/login", &[("address", "rosa.delgado@example.com"), ("request", &request)]).await;
+    assert!(page.says("autocomplete=\"one-time-code\""));
+    let code = house.code("rosa.delgado@example.com").await;
+    let spaced = format!("{} {}", &code[..3], &code[3..]);
+    let answer = [("address", "rosa.delgado@example.com"), ("request", &request), ("code", &spaced)];
+    let page = member.post("/login/code", &answer).await;
+    let consent = page.location().to_owned();
+    assert!(consent.starts_with("/consent?request="), "{}", page.text);
+    let page = member.get(&consent).await;
+    assert!(page.says("Share your records with Health History?") && page.says("Rosa Delgado (you)"));
+    assert!(!page.says("checked"), "nothing sensitive is ticked beforehand");
+
+    let nobody = member.post("/consent", &[("request", &request), ("decision", "share")]).await;
+    assert!(nobody.title().starts_with("Error:") && nobody.says("Choose whose records to share"));
+    let decision = [("request", request.as_str()), ("decision", "share"), ("person", "0"), ("share", "hiv")];
+    let page = member.post("/consent", &decision).await;
+    assert_eq!(page.status.as_u16(), 303);
+    let code = query(page.location(), "code");
+    assert_eq!(query(page.location(), "state"), "s-1");
+    assert_eq!(query(page.location(), "iss"), BASE);
+
+    let tokens = house.tokens("", &client_id, &secret, &code).await;
+    assert_eq!(tokens["patient"], "rosa-delgado");
+    let access = house.plan.oauth.verify(tokens["access_token"].as_str().unwrap()).unwrap();
+    assert_eq!(access.patients, ["rosa-delgado"]);
+
+    let page = member.get("/member").await;
+    assert!(page.says("Health History") && page.says("HIV and AIDS") && page.says("Not yet"), "{}", page.text);
+    let page = member.get(&format!("/member/stop?app={client_id}")).await;
+    assert!(page.says("Stop sharing with Health History?"));
+    let page = member.post("/member/stop", &[("app", &client_id)]).await;
+    let page = member.get(&page.location().to_owned()).await;
+    assert!(page.says("Sharing with Health History has stopped") && page.says("Stopped on"), "{}", page.text);
+    assert!(house.plan.oauth.verify(tokens["access_token"].as_str().unwrap()).is_err());
+    let page = member.post("/sign-out", &[]).await;
+    assert_eq!(page.location(), "/");
+    let page = member.get("/member").await;
+    assert_eq!(page.location(), "/login");
+}
+
+#[tokio::test]
+async fn the_sandbox_shows_the_code_and_its_tokens_are_worthless_elsewhere() {
+    let house = house().await;
+    let (app, secret) = house.register(&house.sandbox, "Try").await;
+    let mut member = house.browser();
+    let base = format!("{BASE}/sandbox");
+    let page = member.get(&authorize("/sandbox", &app, &base)).await;
+    let page = member.get(&page.location().to_owned()).await;
+    assert!(page.says("Use Rosa Delgado") && page.says("Sandbox:"));
+    let request = page.hidden("request");
+    let address = "rosa.delgado@example.com";
+    let page = member.post("/sandbox/login", &[("address", address), ("request", &request)]).await;
+    let code = between(&page.text, "<p class=\"code\">", "<").unwrap();
+    assert!(house.mail.letters().is_empty());
+    let answer = [("address", address), ("request", &request), ("code", &code)];
+    let page = member.post("/sandbox/login/code", &answer).await;
+    assert!(page.location().starts_with("/sandbox/consent"));
+    member.get(&page.location().to_owned()).await;
+    let decision = [("request", request.as_str()), ("decision", "share"), ("person", "0")];
+    let page = member.post("/sandbox/consent", &decision).await;
+    let tokens = house.tokens("/sandbox", &app, &secret, &query(page.location(), "code")).await;
+    let token = tokens["access_token"].as_str().unwrap();
+    assert!(token.starts_with("ings_"));
+    assert!(house.sandbox.oauth.verify(token).is_ok() && house.plan.oauth.verify(token).is_err());
+    let page = member.get("/member").await;
+    assert_eq!(page.location(), "/login", "signed in to the sandbox is not signed in to the plan");
+}
+
+#[tokio::test]
+async fn cancel_goes_back_to_the_app_without_signing_in() {
+    let house = house().await;
+    let (app, _) = house.register(&house.plan, "Try").await;
+    let mut member = house.browser();
+    let page = member.get(&authorize("", &app, BASE)).await;
+    let page = member.get(&page.location().to_owned()).await;
+    let request = page.hidden("request");
+    let page = member.post("/consent", &[("request", &request), ("decision", "cancel")]).await;
+    assert_eq!(query(page.location(), "error"), "access_denied");
+    let page = member.get(&format!("/login?request={request}")).await;
+    assert_eq!(page.status.as_u16(), 410);
+    assert!(page.says("This request has ended"));
+}
+
+#[tokio::test]
+async fn an_authenticator_protects_a_developer() {
+    let house = house().await;
+    let mut developer = house.browser();
+    house.sign_in_developer(&mut developer).await;
+    let page = developer.get("/developers/authenticator").await;
+    assert!(page.says("<svg class=\"qr\"") && page.says("otpauth") == false);
+    let key = between(&page.text, "id=\"key\">", "<").unwrap();
+    let page = developer.post("/developers/authenticator", &[("code", "000000")]).await;
+    assert!(page.title().starts_with("Error:"));
+    let code = authenticator(&key, house.clock.now().as_second());
+    let page = developer.post("/developers/authenticator", &[("code", &code)]).await;
+    assert!(page.says("Keep your backup codes"), "{}", page.text);
+    let backup = between(&page.text, "<li class=\"code\">", "<").unwrap();
+    house.hand.advance(std::time::Duration::from_mins(2));
+    let mut again = house.browser();
+    let page = house.sign_in_developer(&mut again).await;
+    assert_eq!(page.location(), "/developers/authenticator");
+    let page = again.get("/developers").await;
+    assert_eq!(page.location(), "/developers/authenticator", "nothing else is open before it");
+    let page = again.get("/developers/apps/new").await;
+    assert_eq!(page.location(), "/developers/authenticator");
+    again.get("/developers/authenticator").await;
+    let page = again.post("/developers/authenticator", &[("code", &backup)]).await;
+    assert_eq!(page.location(), "/developers");
+    let page = again.get("/developers").await;
+    assert!(page.says("9 backup codes"));
+}

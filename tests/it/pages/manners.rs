@@ -1,0 +1,112 @@
+//! What every page keeps to, and what each does with bad input.
+
+use super::*;
+
+const PAGES: [&str; 7] = [
+    "/",
+    "/login",
+    "/developers",
+    "/outbox",
+    "/sandbox/",
+    "/sandbox/login",
+    "/developers/apps/nothing",
+];
+
+#[tokio::test]
+async fn every_page_has_its_headers_and_landmarks() {
+    let house = house().await;
+    for path in PAGES {
+        for language in ["en", "es"] {
+            let mut browser = house.browser();
+            let page = browser.get(&format!("{path}?lang={language}")).await;
+            if page.status.as_u16() == 303 {
+                continue;
+            }
+            let header = |name: &str| page.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default();
+            assert!(header("content-type").starts_with("text/html"), "{path}");
+            let policy = header("content-security-policy");
+            assert!(policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'"), "{path}");
+            assert_eq!(header("cache-control"), "no-store", "{path}");
+            assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
+            assert!(header("access-control-allow-origin").is_empty(), "{path}");
+            assert!(page.says(&format!("<html lang=\"{language}\">")), "{path}");
+            for part in ["<main id=\"main\"", "class=\"skip\"", "<nav aria-label", "<footer>", "<h1>"] {
+                assert!(page.says(part), "{path} has no {part}");
+            }
+            for banned in ["<script", "style=", "onclick", " on", "javascript:"] {
+                let found = banned == " on" && !page.text.contains(" onload") && !page.text.contains(" onclick");
+                assert!(found || !page.says(banned), "{path} has {banned}");
+            }
+            assert!(!page.says(">?<"), "{path} lacks a word");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_and_a_member_get_the_same_answer() {
+    let house = house().await;
+    let mut pages = Vec::new();
+    for address in ["rosa.delgado@example.com", "nobody.nowhere@example.com"] {
+        let mut browser = house.browser();
+        browser.get("/login").await;
+        let sent = browser.post("/login", &[("address", address)]).await;
+        let wrong = browser.post("/login/code", &[("address", address), ("code", "000 000")]).await;
+        for page in [sent, wrong] {
+            let token = page.form_token();
+            pages.push((page.status, page.text.replace(address, "ADDRESS").replace(&token, "TOKEN")));
+        }
+    }
+    house.plan.identity.settle().await;
+    let (known, unknown) = pages.split_at(2);
+    assert_eq!(known, unknown);
+    assert!(known[1].1.contains("You can try 4 more times"));
+    assert_eq!(house.mail.letters().len(), 1);
+}
+
+#[tokio::test]
+async fn forms_of_other_sites_and_browsers_are_refused() {
+    let house = house().await;
+    let mut browser = house.browser();
+    browser.get("/login").await;
+    for origin in ["https://evil.example", "null", "https://plan.example.evil.example"] {
+        let page = browser.post_from(origin, "/login", &[("address", "rosa.delgado@example.com")]).await;
+        assert_eq!(page.status.as_u16(), 403, "{origin}");
+    }
+    let page = browser.post_from(BASE, "/login", &[("address", "rosa.delgado@example.com")]).await;
+    assert_eq!(page.status.as_u16(), 200);
+    browser.cookies.clear();
+    let page = browser.post("/login", &[("address", "rosa.delgado@example.com")]).await;
+    assert_eq!(page.status.as_u16(), 403, "a token without its cookie");
+    assert!(page.says("This page was open too long"));
+}
+
+#[tokio::test]
+async fn errors_are_said_in_title_summary_and_beside_the_field() {
+    let house = house().await;
+    let mut browser = house.browser();
+    browser.language = "es-MX,es;q=0.9";
+    browser.get("/login").await;
+    let page = browser.post("/login", &[("address", "<b>rosa")]).await;
+    assert!(page.title().starts_with("Error: "));
+    assert!(page.says("Hay un problema") && page.says("href=\"#address\"") && page.says("id=\"address-error\""));
+    assert!(page.says("&#60;b&#62;rosa") && !page.says("<b>rosa"), "what was typed is kept, and is text");
+}
+
+#[tokio::test]
+async fn an_app_that_asks_wrongly_gets_nobody_redirected() {
+    let house = house().await;
+    let (app, _) = house.register(&house.plan, "Try & see").await;
+    let mut browser = house.browser();
+    let good = authorize("", &app, BASE);
+    let page = browser.get(&good.replace("app.example%2Fcb", "evil.example%2Fcb")).await;
+    assert_eq!((page.status.as_u16(), page.location()), (400, ""));
+    assert!(page.says("This app cannot connect") && page.says("evil.example"));
+    let page = browser.get(&good.replace(&app, "app-unknown")).await;
+    assert_eq!((page.status.as_u16(), page.location()), (400, ""));
+    let page = browser.get(&good.replace("S256", "plain")).await;
+    assert_eq!((page.status.as_u16(), page.location()), (400, ""), "nobody has looked at this app: a link, no redirect");
+    assert!(page.says("error=invalid_request"));
+    house.plan.apps.set_status(&app, ingle::apps::Status::Active).await.unwrap();
+    let page = browser.get(&good.replace("S256", "plain")).await;
+    assert_eq!(query(page.location(), "error"), "invalid_request");
+}
