@@ -23,6 +23,7 @@ pub struct Sms(Way);
 
 #[derive(Clone)]
 enum Way {
+    Off,
     Folder(Folder),
     Memory(TextOutbox),
 }
@@ -43,6 +44,12 @@ impl Sms {
         }
     }
 
+    /// No transport: every message is refused.
+    #[must_use]
+    pub const fn off() -> Self {
+        Self(Way::Off)
+    }
+
     /// A transport for tests, and what it was given.
     #[must_use]
     pub fn memory() -> (Self, TextOutbox) {
@@ -57,6 +64,7 @@ impl Sms {
             return Err(Error::Recipient);
         }
         match &self.0 {
+            Way::Off => Err(Error::Transport("no [sms] transport is set, so no text message was sent".to_owned())),
             Way::Folder(folder) => {
                 let content = serde_json::to_vec(&text).map_err(|_| Error::Recipient)?;
                 folder.write("json", content).await

@@ -10,7 +10,9 @@ mod guard;
 mod problem;
 mod routes;
 mod server;
+mod site;
 
 pub use guard::Guard;
 pub use routes::{Realms, Route, table};
 pub use server::{Server, app};
+pub use site::{Reply, Visit, site};
