@@ -1,3 +1,7 @@
-//! Parses arguments, calls `cli`, prints one error, exits.
+//! The binary: hands the arguments to `cli` and leaves with its exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ingle::cli::main()
+}

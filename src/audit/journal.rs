@@ -60,6 +60,8 @@ struct Output {
     /// Swapped with the queue's buffer, so that neither is allocated anew.
     spare: Vec<u8>,
     signed: Timestamp,
+    /// Whether the last frame is a signed head: a second one would say nothing new.
+    sealed: bool,
 }
 
 impl Journal {
@@ -73,7 +75,15 @@ impl Journal {
             len = HEADER_LEN;
         }
         let now = clock.now();
-        let output = Output { sink, segment: number, len, written: end.next, spare: Vec::new(), signed: now };
+        let output = Output {
+            sink,
+            segment: number,
+            len,
+            written: end.next,
+            spare: Vec::new(),
+            signed: now,
+            sealed: end.sealed,
+        };
         let journal = Self {
             queue: Mutex::new(Queue { bytes: Vec::new(), link: end.link, next: end.next }),
             file: Mutex::new(output),
@@ -130,6 +140,7 @@ impl Journal {
             (queue.next, queue.link)
         };
         let outcome = file.sink.append(&batch);
+        file.sealed = false;
         let len = batch.len() as u64;
         batch.clear();
         file.spare = batch;
@@ -186,6 +197,10 @@ impl Journal {
             return Err(Error::Stopped);
         }
         let time = self.clock.now();
+        if file.sealed && file.written == self.queue.lock().next {
+            file.signed = time;
+            return Ok(());
+        }
         let payload = {
             let mut queue = self.queue.lock();
             let head = self.signer.sign(time, queue.next, &queue.link);
@@ -198,6 +213,7 @@ impl Journal {
         };
         self.write_queue(&mut file)?;
         file.signed = time;
+        file.sealed = true;
         drop(file);
         self.sync()?;
         let path = self.disk.folder().join(HEAD_FILE);
@@ -206,8 +222,7 @@ impl Journal {
 
     fn head_is_due(&self) -> bool {
         let file = self.file.lock();
-        let written_since = self.queue.lock().next > 0;
-        written_since && self.clock.now().duration_since(file.signed) >= HEAD_EVERY
+        !file.sealed && self.clock.now().duration_since(file.signed) >= HEAD_EVERY
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Error;
+use super::entry::Recorded;
 use super::frame::{self, AROUND, HEADER_LEN, Header, Link, Next};
 
 /// Where frames go. A trait so that tests can have a disk that fails.
@@ -71,6 +72,8 @@ pub(super) struct End {
     pub(super) link: Link,
     /// Bytes of a torn end that were set aside just now.
     pub(super) cut: u64,
+    /// Whether the last frame is a signed head.
+    pub(super) sealed: bool,
 }
 
 pub(super) fn path(folder: &Path, number: u32) -> PathBuf {
@@ -94,7 +97,7 @@ pub(super) fn list(folder: &Path) -> Result<Vec<u32>, Error> {
 /// so that evidence is never destroyed, and the segment is shortened to its good part.
 pub(super) fn find_end(folder: &Path) -> Result<End, Error> {
     let Some(number) = list(folder)?.pop() else {
-        return Ok(End { segment: 0, len: 0, next: 0, link: [0; 32], cut: 0 });
+        return Ok(End { segment: 0, len: 0, next: 0, link: [0; 32], cut: 0, sealed: false });
     };
     let path = path(folder, number);
     let failed = |cause| Error::Disk { path: path.clone(), cause };
@@ -104,13 +107,17 @@ pub(super) fn find_end(folder: &Path) -> Result<End, Error> {
     let Some(header) = Header::read(&mut from).map_err(failed)? else {
         return headless(folder, number, whole);
     };
-    let mut end = End { segment: number, len: HEADER_LEN, next: header.first, link: header.before, cut: 0 };
+    let (first, before) = (header.first, header.before);
+    let mut end = End { segment: number, len: HEADER_LEN, next: first, link: before, cut: 0, sealed: false };
+    let mut last = Vec::new();
     while let Next::Frame { payload, link } = frame::next(&mut from).map_err(failed)? {
         if link != frame::link(&end.link, &payload) {
             break;
         }
         end = End { len: end.len + (payload.len() + AROUND) as u64, next: end.next + 1, link, ..end };
+        last = payload;
     }
+    end.sealed = serde_json::from_slice::<Recorded>(&last).is_ok_and(|record| record.head.is_some());
     if end.len < whole {
         end.cut = whole - end.len;
         set_aside(&path, end.len, end.cut).map_err(failed)?;

@@ -25,7 +25,7 @@ pub use read::{Finding, Setting, Source};
 pub use sample::{SECTIONS, sample, written};
 pub use server::{Limits, Server};
 pub use storage::Storage;
-pub use value::{BaseUrl, Network, Secret, Size, Span};
+pub use value::{BaseUrl, Network, Secret, Span};
 
 use read::Reader;
 
@@ -138,7 +138,7 @@ fn below(base: &Path, transport: &Secret) -> Secret {
     }
 }
 
-/// `INGLE_SERVER__LIMITS__FORM` is `server.limits.form`. Variables without two underscores are not keys.
+/// `INGLE_SERVER__LIMITS__CONNECTIONS` is `server.limits.connections`. Variables without two underscores are not keys.
 fn env_key(variable: &str) -> Option<String> {
     let rest = variable.strip_prefix(ENV_PREFIX)?;
     rest.contains("__").then(|| rest.to_ascii_lowercase().replace("__", "."))

@@ -12,7 +12,7 @@ const OPENING: &str = "\
 # Ingle reads this file from the folder it is started in, or from /etc/ingle, or from --config FILE.
 # Lines that begin with `# key =` show the value used when the key is left out, or an example.
 # Every key can also be set by the environment: [server] listen is INGLE_SERVER__LISTEN.
-# Lengths of time are written 30s, 10m, 12h, 90d; sizes 64 KiB, 10 MiB.
+# Lengths of time are written 30s, 10m, 12h, 90d.
 ";
 
 /// The whole commented file. Required keys are written with an example, all others are commented out.

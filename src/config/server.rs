@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::key::section;
-use super::value::{Network, Size, Span};
+use super::value::{Network, Span};
 
 section! {
     /// The listening side. TLS is ended by a reverse proxy in front of Ingle.
@@ -21,10 +21,6 @@ section! {
 section! {
     /// How much one caller may ask of the server.
     "server.limits" => Limits {
-        /// Largest form that a page or an OAuth request may send.
-        Default form: Size = r#""1 MiB""#;
-        /// Largest FHIR resource that may be written.
-        Default resource: Size = r#""10 MiB""#;
         /// Connections held at the same time; more wait until one ends.
         Default connections: u32 = "4096";
     }

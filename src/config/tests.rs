@@ -55,14 +55,14 @@ fn later_sources_win_and_are_named() {
 
 #[test]
 fn unknown_keys_name_line_and_nearest() {
-    let text = format!("{SMALLEST}fron = \"x\"\n[sever]\n[server.limits]\nresorce = 3\n[colour]\nq = 1\n");
+    let text = format!("{SMALLEST}fron = \"x\"\n[sever]\n[server.limits]\nconections = 3\n[colour]\nq = 1\n");
     let mut found = refusals(&text, &[("INGLE_MAIL__TRANSPROT", "x")]);
     // Table order is not file order.
     found.sort();
     let mut expected = [
         "7: mail.fron is not a known key; did you mean from in [mail]?",
         "8: sever is not a known key; did you mean [server]?",
-        "10: server.limits.resorce is not a known key; did you mean resource in [server.limits]?",
+        "10: server.limits.conections is not a known key; did you mean connections in [server.limits]?",
         "11: colour is not a known key; the shipped fhir.toml lists all keys",
         "INGLE_MAIL__TRANSPROT: mail.transprot is not a known key; did you mean transport in [mail]?",
     ];

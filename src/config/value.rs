@@ -41,40 +41,6 @@ fn parse_span(text: &str) -> Option<Duration> {
     number.checked_mul(seconds).map(Duration::from_secs)
 }
 
-/// A number of bytes written as `64 KiB`, `10 MiB`, `1 GiB` or plain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size(u64);
-
-impl Size {
-    /// The number of bytes.
-    #[must_use]
-    pub fn bytes(self) -> usize {
-        usize::try_from(self.0).unwrap_or(usize::MAX)
-    }
-}
-
-impl<'de> Deserialize<'de> for Size {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        parse_size(text.trim())
-            .map(Self)
-            .ok_or_else(|| D::Error::custom("must be a size, as in \"64 KiB\", \"10 MiB\" or \"1 GiB\""))
-    }
-}
-
-fn parse_size(text: &str) -> Option<u64> {
-    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let unit = text.strip_prefix(digits)?.trim();
-    let factor = match unit {
-        "" | "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(factor).filter(|bytes| *bytes > 0)
-}
-
 /// The public address: scheme, host and port, without a path.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BaseUrl(String);

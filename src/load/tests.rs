@@ -251,12 +251,10 @@ fn files_of_other_kinds_are_named() {
 #[test]
 fn the_demo_plan_loads_without_a_complaint() {
     let bench = Bench::new();
-    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/demo");
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/demo/plan");
     for file in fs::read_dir(demo).unwrap() {
         let path = file.unwrap().path();
-        if path.extension().is_some_and(|ending| ending == "ndjson" || ending == "csv") {
-            fs::copy(&path, bench.folder.path().join("in").join(path.file_name().unwrap())).unwrap();
-        }
+        fs::copy(&path, bench.folder.path().join("in").join(path.file_name().unwrap())).unwrap();
     }
     let summary = bench.load();
     assert_eq!((summary.rejected, &summary.findings[..]), (0, &[][..]), "{:?}", bench.report());

@@ -23,6 +23,7 @@ pub struct Sms(Way);
 
 #[derive(Clone)]
 enum Way {
+    Off,
     /// The folder, and a copy in memory of the last messages for the demo's outbox page.
     Folder(Folder, TextOutbox),
     Memory(TextOutbox),
@@ -47,6 +48,12 @@ impl Sms {
         }
     }
 
+    /// No transport: every message is refused.
+    #[must_use]
+    pub const fn off() -> Self {
+        Self(Way::Off)
+    }
+
     /// A transport for tests, and what it was given.
     #[must_use]
     pub fn memory() -> (Self, TextOutbox) {
@@ -61,6 +68,7 @@ impl Sms {
             return Err(Error::Recipient);
         }
         match &self.0 {
+            Way::Off => Err(Error::Transport("no [sms] transport is set, so no text message was sent".to_owned())),
             Way::Folder(folder, outbox) => {
                 let content = serde_json::to_vec(&text).map_err(|_| Error::Recipient)?;
                 outbox.keep(text);
@@ -79,6 +87,7 @@ impl Sms {
     #[must_use]
     pub fn outbox(&self) -> Vec<Text> {
         match &self.0 {
+            Way::Off => Vec::new(),
             Way::Folder(_, outbox) | Way::Memory(outbox) => outbox.texts(),
         }
     }

@@ -12,7 +12,9 @@ mod pages;
 mod problem;
 mod routes;
 mod server;
+mod site;
 
 pub use guard::Guard;
 pub use routes::{Realms, Route, table};
 pub use server::{Server, app};
+pub use site::{Reply, Visit, site};

@@ -251,7 +251,7 @@ fn put<'r>(realm: &Realm, resources: impl Iterator<Item = &'r str>) {
 
 /// The data among the files of `fixtures/demo`.
 fn demo_files() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/demo");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/demo/plan");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     files.filter(|path| path.extension().is_some_and(|ending| ending == "ndjson" || ending == "csv")).collect()
 }

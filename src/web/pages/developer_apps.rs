@@ -224,8 +224,7 @@ fn app_page(visit: Visit, realm: &Realm, app: App, secret: Option<String>, fresh
     let secrets = app.secrets.iter().map(|kept| (kept.hint.clone(), t.day(kept.created))).collect();
     let (try_it, state) = (try_it(realm, &app), state(app.status));
     let f = visit.frame;
-    let page =
-        AppPage { t, f, sandbox, fresh, secret, secrets, kind, state, try_it, can_go_live: sandbox, app };
+    let page = AppPage { t, f, sandbox, fresh, secret, secrets, kind, state, try_it, can_go_live: sandbox, app };
     html(&page, StatusCode::OK)
 }
 

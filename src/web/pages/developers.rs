@@ -126,9 +126,7 @@ pub(in crate::web) async fn check_authenticator(visit: Visit) -> Result<Response
             Ok(response)
         }
         Err(Error::Wrong { .. } | Error::NoCode) => authenticator_page(visit, Some(t.say("totp.wrong").into())).await,
-        Err(Error::TooMany { wait }) => {
-            authenticator_page(visit, Some(t.fill("totp.too_many", t.wait(wait)))).await
-        }
+        Err(Error::TooMany { wait }) => authenticator_page(visit, Some(t.fill("totp.too_many", t.wait(wait)))).await,
         Err(other) => Err(other.into()),
     }
 }

@@ -8,7 +8,8 @@ use super::words::Words;
 
 /// No script, no style and no picture but our own; nobody may frame us. Forms are not restricted to ourselves, because
 /// browsers hold the redirect after a form to the same rule and consent ends with a redirect to the app.
-const POLICY: &str = "default-src 'self'; base-uri 'none'; object-src 'none'; script-src 'none'; frame-ancestors 'none'";
+const POLICY: &str =
+    "default-src 'self'; base-uri 'none'; object-src 'none'; script-src 'none'; frame-ancestors 'none'";
 
 /// What is wrong with a form: said in the summary and beside the field, in the same words.
 #[derive(Clone, Debug)]

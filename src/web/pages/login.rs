@@ -207,8 +207,7 @@ pub(super) fn people(visit: &Visit) -> Result<Vec<Person>, Oops> {
 fn iso_date(typed: &str) -> Option<String> {
     let parts: Vec<&str> = typed.trim().split(['/', '-', '.', ' ']).filter(|part| !part.is_empty()).collect();
     let [first, second, third] = parts.as_slice() else { return None };
-    let (year, month, day) =
-        if first.len() == 4 { (first, second, third) } else { (third, first, second) };
+    let (year, month, day) = if first.len() == 4 { (first, second, third) } else { (third, first, second) };
     let date = jiff::civil::Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()?;
     (year.len() == 4).then(|| date.to_string())
 }

@@ -19,7 +19,7 @@ mod unfit;
 mod visit;
 mod words;
 
+pub(super) use frame::see_other;
 pub(super) use oops::Oops;
 pub(super) use unfit::{app_error, unfit};
-pub(super) use frame::see_other;
 pub(super) use visit::{Visit, open_page, page};

@@ -5,7 +5,7 @@ use super::login::Person;
 use super::oops::Oops;
 use crate::realm::Realm;
 
-const MEMBERS: &str = include_str!("../../../fixtures/demo/members.csv");
+const MEMBERS: &str = include_str!("../../../fixtures/demo/plan/members.csv");
 
 /// The first members with an e-mail address.
 pub(super) fn people(realm: &Realm, limit: usize) -> Result<Vec<Person>, Oops> {

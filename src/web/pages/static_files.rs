@@ -37,9 +37,8 @@ pub(in crate::web) async fn file(ask: Ask) -> Result<Response, Problem> {
     };
     let mut response = file.data.into_owned().with_content_type(kind).into_response();
     response.set_status(StatusCode::OK);
-    response.headers_mut().insert(
-        header::CACHE_CONTROL,
-        poem::http::HeaderValue::from_static("public, max-age=31536000, immutable"),
-    );
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, poem::http::HeaderValue::from_static("public, max-age=31536000, immutable"));
     Ok(response)
 }

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use poem::http::{HeaderValue, Method, header};
 use poem::Response;
+use poem::http::{HeaderValue, Method, header};
 
 use super::frame::{Frame, see_other};
 use super::oops::Oops;
@@ -123,7 +123,9 @@ impl Visit {
         let form = if posted { Form::new(ask.form().await?) } else { query };
         let frame = frame(&ask, &realm, audience, Words::new(language), (&secret, session.as_ref()), &form);
         let token = form.get("form").unwrap_or_default();
-        let ours = !posted || forms == Forms::Anyones || (is_our_own(&ask) && realm.identity.form_token_is_right(&secret, token));
+        let ours = !posted
+            || forms == Forms::Anyones
+            || (is_our_own(&ask) && realm.identity.form_token_is_right(&secret, token));
         let visit = Self { ask, audience, secret, session, form, frame, cookies };
         Ok((visit, (!ours).then_some(Oops::Expired)))
     }
@@ -298,4 +300,3 @@ fn cookie_line(realm: &Realm, audience: Audience, secret: &str) -> String {
     let secure = if is_secure(realm) { "; Secure" } else { "" };
     format!("{}={secret}; Path=/; HttpOnly; SameSite=Lax{secure}", cookie_name(realm, audience))
 }
-

@@ -84,8 +84,7 @@ impl Words {
 
     /// The words with `{1}` and `{2}` filled in. What is filled in first is not looked at again.
     pub(super) fn fill2(self, key: &str, one: impl Display, two: impl Display) -> String {
-        let parts: Vec<String> =
-            self.say(key).split("{1}").map(|part| part.replace("{2}", &two.to_string())).collect();
+        let parts: Vec<String> = self.say(key).split("{1}").map(|part| part.replace("{2}", &two.to_string())).collect();
         parts.join(&one.to_string())
     }
 
@@ -203,7 +202,9 @@ mod tests {
         // Keys made from data: see `Words::named` and `Words::part`.
         let made = |key: &str| {
             // `login.seconds` and `login.minutes` are said by `Words::wait` itself.
-            ["card.", "category.", "new_app.scope_", "login.seconds", "login.minutes"].iter().any(|start| key.starts_with(start))
+            ["card.", "category.", "new_app.scope_", "login.seconds", "login.minutes"]
+                .iter()
+                .any(|start| key.starts_with(start))
                 || ["app.active", "app.waiting", "app.suspended"].contains(&key)
                 || ["web", "browser", "native"]
                     .iter()

@@ -2,15 +2,8 @@
 
 use super::*;
 
-const PAGES: [&str; 7] = [
-    "/",
-    "/login",
-    "/developers",
-    "/outbox",
-    "/sandbox/",
-    "/sandbox/login",
-    "/developers/apps/nothing",
-];
+const PAGES: [&str; 7] =
+    ["/", "/login", "/developers", "/outbox", "/sandbox/", "/sandbox/login", "/developers/apps/nothing"];
 
 #[tokio::test]
 async fn every_page_has_its_headers_and_landmarks() {
@@ -104,7 +97,11 @@ async fn an_app_that_asks_wrongly_gets_nobody_redirected() {
     let page = browser.get(&good.replace(&app, "app-unknown")).await;
     assert_eq!((page.status.as_u16(), page.location()), (400, ""));
     let page = browser.get(&good.replace("S256", "plain")).await;
-    assert_eq!((page.status.as_u16(), page.location()), (400, ""), "nobody has looked at this app: a link, no redirect");
+    assert_eq!(
+        (page.status.as_u16(), page.location()),
+        (400, ""),
+        "nobody has looked at this app: a link, no redirect"
+    );
     assert!(page.says("error=invalid_request"));
     house.plan.apps.set_status(&app, ingle::apps::Status::Active).await.unwrap();
     let page = browser.get(&good.replace("S256", "plain")).await;

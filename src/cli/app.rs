@@ -1,0 +1,81 @@
+//! `ingle app`: third-party apps from the shell.
+
+use anyhow::{Context, bail};
+
+use super::args::{App, Global};
+use super::exit::Code;
+use super::{install, runtime};
+use crate::apps::{self, Status};
+use crate::realm::{Realm, RealmKind};
+
+pub(super) fn run(global: &Global, command: &App) -> anyhow::Result<Code> {
+    let config = install::config(global)?;
+    let sandbox = match command {
+        App::List { sandbox } => *sandbox,
+        App::Show { client_id } | App::Approve { client_id } | App::Suspend { client_id } => {
+            client_id.starts_with("sandbox-")
+        }
+    };
+    let kind = if sandbox { RealmKind::Sandbox } else { RealmKind::Plan };
+    let realm = install::realm(kind, &config, &install::outside(&config)?)?;
+    let outcome = act(global, command, &realm);
+    install::close(&realm);
+    outcome
+}
+
+fn act(global: &Global, command: &App, realm: &Realm) -> anyhow::Result<Code> {
+    match command {
+        App::List { .. } => {
+            for app in realm.apps.all()? {
+                if global.json {
+                    println!("{}", row(&app));
+                } else {
+                    println!("{:<40} {:<10} {}", app.client_id, status(&app), app.name);
+                }
+            }
+        }
+        App::Show { client_id } => {
+            let app = realm.apps.find(client_id)?.with_context(|| unknown(client_id))?;
+            if global.json {
+                println!("{}", row(&app));
+            } else {
+                println!("{}\n  client id  {}\n  status     {}", app.name, app.client_id, status(&app));
+                println!("  redirects  {}\n  scopes     {}", app.redirects.join(" "), app.scopes);
+            }
+        }
+        App::Approve { client_id } => set(realm, client_id, Status::Active)?,
+        App::Suspend { client_id } => set(realm, client_id, Status::Suspended)?,
+    }
+    Ok(Code::Done)
+}
+
+fn set(realm: &Realm, client_id: &str, status: Status) -> anyhow::Result<()> {
+    match runtime()?.block_on(realm.apps.set_status(client_id, status)) {
+        Ok(()) => {
+            println!("{client_id} is now {}", if status == Status::Active { "active" } else { "suspended" });
+            Ok(())
+        }
+        Err(apps::Error::Unknown) => bail!(unknown(client_id)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn unknown(client_id: &str) -> String {
+    format!("there is no app {client_id}; `ingle app list` shows all")
+}
+
+fn status(app: &apps::App) -> &'static str {
+    match app.status {
+        Status::Active => "active",
+        Status::Waiting => "waiting",
+        Status::Suspended => "suspended",
+    }
+}
+
+/// An app without its secrets' digests.
+fn row(app: &apps::App) -> serde_json::Value {
+    serde_json::json!({
+        "client_id": app.client_id, "name": app.name, "status": status(app), "redirects": app.redirects,
+        "scopes": app.scopes, "homepage": app.homepage, "vetted": app.vetted, "created": app.created,
+    })
+}

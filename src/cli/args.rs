@@ -1,0 +1,225 @@
+//! What can be typed. The doc comments are the words of the help.
+
+#![expect(clippy::doc_markdown, reason = "the comments are printed as they are, so they hold no Markdown")]
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+use super::exit::CODES;
+use crate::access::Role;
+use crate::load::Format;
+
+/// Gives a small US health plan what the CMS interoperability rules ask of it, in one program.
+#[derive(Debug, Parser)]
+#[command(name = "ingle", version, after_help = CODES, infer_subcommands = false)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Global {
+    /// Configuration file [default: ./fhir.toml, then /etc/ingle/fhir.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// What to log: error, warn, info, debug or trace
+    #[arg(long, global = true, value_name = "LEVEL", env = "INGLE_LOG")]
+    pub(super) log: Option<String>,
+    /// Print the result as JSON
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// Show no progress bar
+    #[arg(long, global = true)]
+    pub(super) no_progress: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a made-up plan with members, claims, a directory and a sample app
+    #[command(after_help = "Examples:\n  ingle demo\n  ingle demo --port 9000 --fresh")]
+    Demo(Demo),
+    /// Write fhir.toml, the data folder and fresh keys
+    #[command(
+        after_help = "Examples:\n  ingle init\n  ingle init /srv/ingle --name \"Alder\" --url https://fhir.alder.example --yes"
+    )]
+    Init(Init),
+    /// Run the server
+    #[command(after_help = "Examples:\n  ingle serve\n  ingle --config /etc/ingle/fhir.toml serve")]
+    Serve,
+    /// Bring plan data in
+    #[command(
+        after_help = "Examples:\n  ingle load claims/ members.csv\n  ingle load claims.ndjson.gz --dry-run --json"
+    )]
+    Load(Load),
+    /// Check store, history, audit chain and index in full
+    #[command(after_help = "Examples:\n  ingle verify\n  ingle verify --json")]
+    Verify,
+    /// Rebuild the search index from the store
+    #[command(after_help = "Examples:\n  ingle reindex\n  ingle reindex --json")]
+    Reindex,
+    /// People who may use the console
+    Staff {
+        #[command(subcommand)]
+        command: Staff,
+    },
+    /// Third-party apps
+    App {
+        #[command(subcommand)]
+        command: App,
+    },
+    /// Print completions for a shell
+    #[command(
+        after_help = "Examples:\n  ingle completions bash > /etc/bash_completion.d/ingle\n  ingle completions zsh"
+    )]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one per command into a folder
+    #[command(after_help = "Examples:\n  ingle man | man -l -\n  ingle man /usr/local/share/man/man1")]
+    Man {
+        /// Folder for one page per command
+        folder: Option<PathBuf>,
+    },
+    /// Tools for working on Ingle itself
+    #[command(hide = true)]
+    Dev {
+        #[command(subcommand)]
+        command: Dev,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Demo {
+    /// Port of the plan's server; the sample app takes the next one
+    #[arg(long, default_value_t = 8080)]
+    pub(super) port: u16,
+    /// Folder for the demo's data
+    #[arg(long, default_value = "demo", value_name = "DIR")]
+    pub(super) dir: PathBuf,
+    /// Begin anew: remove what an earlier demo left in the folder
+    #[arg(long)]
+    pub(super) fresh: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Init {
+    /// Where to put fhir.toml and the data folder
+    #[arg(default_value = ".", value_name = "DIR")]
+    pub(super) dir: PathBuf,
+    /// The plan's name
+    #[arg(long)]
+    pub(super) name: Option<String>,
+    /// The public address, such as https://fhir.example.org
+    #[arg(long)]
+    pub(super) url: Option<String>,
+    /// Mail transport: smtps://user:password@host or file:FOLDER
+    #[arg(long)]
+    pub(super) mail: Option<String>,
+    /// Sender of the plan's mail
+    #[arg(long)]
+    pub(super) from: Option<String>,
+    /// Ask nothing: take the examples for what is not given
+    #[arg(long)]
+    pub(super) yes: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Load {
+    /// Files and folders
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Take every file as this kind instead of looking: fhir, members or representatives
+    #[arg(long = "as", value_name = "KIND", value_parser = format)]
+    pub(super) format: Option<Format>,
+    /// Column names of the plan's own (TOML: member_id = "MBR NO")
+    #[arg(long, value_name = "FILE")]
+    pub(super) map: Option<PathBuf>,
+    /// Read, check and count everything, and keep nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Where rejected records are written [default: reports/load-TIME.ndjson in the data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
+}
+
+fn format(name: &str) -> Result<Format, String> {
+    Format::parse(name).ok_or_else(|| "this version can load fhir, members and representatives".to_owned())
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Staff {
+    /// Let a person use the console
+    Add {
+        /// Where her sign-in codes go
+        email: String,
+        /// What she may do
+        #[arg(long)]
+        role: RoleName,
+    },
+    /// List the people
+    List,
+    /// Take a person's access away; her sessions end
+    Remove {
+        /// Her address
+        email: String,
+    },
+}
+
+/// Roles as they are typed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum RoleName {
+    /// Everything
+    Admin,
+    /// Vets apps
+    Reviewer,
+    /// Helps members
+    Support,
+    /// Reads reports
+    Analyst,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Admin => Self::Admin,
+            RoleName::Reviewer => Self::Reviewer,
+            RoleName::Support => Self::Support,
+            RoleName::Analyst => Self::Analyst,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum App {
+    /// List the apps
+    List {
+        /// The sandbox's apps instead of the plan's
+        #[arg(long)]
+        sandbox: bool,
+    },
+    /// Show one app
+    Show {
+        /// Its client id
+        client_id: String,
+    },
+    /// Let members use an app that waits or was suspended
+    Approve {
+        /// Its client id
+        client_id: String,
+    },
+    /// Stop an app: its tokens are refused from now on
+    Suspend {
+        /// Its client id
+        client_id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Dev {
+    /// Print the shipped fhir.toml, written from the configuration's doc comments
+    FhirToml,
+}

@@ -1,0 +1,116 @@
+//! `ingle load`: plan data in.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::{Global, Load};
+use super::exit::Code;
+use super::install;
+use crate::access::{Base, View};
+use crate::fhir::Kind;
+use crate::load::{Mapping, Progress, Request, Summary, Target, run as run_load};
+use crate::realm::{Realm, RealmKind};
+use crate::search::{Query, Searched};
+
+pub(super) fn run(global: &Global, args: &Load) -> anyhow::Result<Code> {
+    let mapping = match &args.map {
+        None => Mapping::default(),
+        Some(path) => {
+            let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+            Mapping::parse(&text).map_err(|wrong| anyhow::anyhow!("{}: {wrong}", path.display()))?
+        }
+    };
+    let config = install::config(global)?;
+    let outside = install::outside(&config)?;
+    let realm = install::realm(RealmKind::Plan, &config, &outside)?;
+    let report = args.report.clone().unwrap_or_else(|| report_path(&config.storage.path, &realm));
+    let request = Request { paths: args.paths.clone(), format: args.format, mapping, dry_run: args.dry_run, report };
+    let bar = bar(global);
+    let outcome = into_realm(&realm, &request, &mut |progress| show(&bar, progress));
+    bar.finish_and_clear();
+    install::close(&realm);
+    let summary = outcome?;
+    if global.json {
+        println!("{}", serde_json::to_string(&summary)?);
+    } else {
+        tell(&summary, args.dry_run);
+    }
+    Ok(if summary.rejected > 0 { Code::PartlyDone } else { Code::Done })
+}
+
+/// Loads into a realm; what the run does not know by identifier is looked up in what was loaded before.
+pub(super) fn into_realm(
+    realm: &Realm,
+    request: &Request,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Summary, crate::load::Error> {
+    let ids = format!("{}/ids", realm.config.plan.url.as_str());
+    let find = |kind: Kind, system: &str, value: &str| find(realm, kind, system, value);
+    let target = Target {
+        store: &realm.store,
+        contacts: realm.identity.contact_key(),
+        now: realm.clock.now(),
+        find: &find,
+        ids: &ids,
+        plan: &realm.config.plan.name,
+    };
+    run_load(request, &target, &realm.clock, progress)
+}
+
+/// The one resource with this identifier; none if there are several, for a guess could file a claim on the wrong
+/// member.
+fn find(realm: &Realm, kind: Kind, system: &str, value: &str) -> Option<String> {
+    let escaped = value.replace('\\', "\\\\").replace(',', "\\,").replace('|', "\\|").replace('$', "\\$");
+    let token = if system.is_empty() { escaped } else { format!("{system}|{escaped}") };
+    let parameters = [("identifier".to_owned(), token), ("_count".to_owned(), "2".to_owned())];
+    let now = realm.clock.now();
+    let query = Query::read(kind, &parameters, false, now, &realm.base(Base::Fhir)).ok()?;
+    let searched = Searched { store: &realm.store, index: &realm.index, cursors: &realm.cursors, caller: "load", now };
+    let page = searched.page(&View::operator(now), &query).ok()?;
+    match page.matches.as_slice() {
+        [only] => Some(only.id.clone()),
+        _ => None,
+    }
+}
+
+fn report_path(data: &Path, realm: &Realm) -> PathBuf {
+    let time = realm.clock.now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    data.join("reports").join(format!("load-{time}.ndjson"))
+}
+
+/// A bar on a terminal; hidden elsewhere and where it is not wanted.
+pub(super) fn bar(global: &Global) -> ProgressBar {
+    if global.no_progress || global.json {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(0);
+    let style = "{bar:32} {percent:>3}%  {msg}  {eta} left";
+    bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+fn show(bar: &ProgressBar, progress: &Progress) {
+    bar.set_length(progress.total.max(1));
+    bar.set_position(progress.bytes.min(progress.total));
+    bar.set_message(format!("{} kept, {} rejected", progress.kept, progress.rejected));
+}
+
+fn tell(summary: &Summary, dry_run: bool) {
+    let kept = if dry_run { "would be kept" } else { "kept" };
+    let kinds: Vec<String> = summary.by_kind.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    println!(
+        "{} files in {:.1} s: {} records {kept} ({} changed, {} unchanged), {} rejected",
+        summary.files, summary.seconds, summary.kept, summary.changed, summary.unchanged, summary.rejected
+    );
+    if !kinds.is_empty() {
+        println!("by kind: {}", kinds.join(", "));
+    }
+    for finding in &summary.findings {
+        println!("{:>8}  {}: {}", finding.count, finding.rule, finding.fix);
+    }
+    if let Some(report) = &summary.report {
+        println!("rejected records, with line and reason: {}", report.display());
+    }
+}

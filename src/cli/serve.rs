@@ -1,0 +1,95 @@
+//! `ingle serve`: the realms behind one listening socket, until somebody says stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::args::Global;
+use super::exit::Code;
+use super::reindex::kinds;
+use super::{demo, install, runtime};
+use crate::config::Config;
+use crate::realm::{Realm, RealmKind};
+use crate::web;
+
+/// How often what is over is forgotten: codes, sessions, revocations.
+const SWEEP_EVERY: Duration = Duration::from_mins(5);
+
+pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
+    let config = install::config(global)?;
+    let outside = install::outside(&config)?;
+    let mut realms = Vec::new();
+    for kind in kinds(config.apps.sandbox) {
+        let realm = install::realm(kind, &config, &outside)?;
+        if kind == RealmKind::Sandbox && realm.identity.first_members(1)?.is_empty() {
+            demo::fill(&realm)?;
+        }
+        realms.push(realm);
+    }
+    runtime()?.block_on(listen(&config, &realms, false, stop_signal()))?;
+    for realm in &realms {
+        install::close(realm);
+    }
+    Ok(Code::Done)
+}
+
+/// Serves the realms until `stop`, then lets running requests finish.
+pub(super) async fn listen(
+    config: &Config,
+    realms: &[Arc<Realm>],
+    demo: bool,
+    stop: impl Future<Output = ()> + Send,
+) -> anyhow::Result<()> {
+    let listen = config.server.listen;
+    let server = web::Server::bind(listen, config.limits.connections)
+        .await
+        .with_context(|| format!("{listen} cannot be listened on; stop what uses it or change [server] listen"))?;
+    tracing::info!(address = %server.address(), "listening");
+    let sweeps: Vec<_> = realms.iter().map(|realm| tokio::spawn(sweep(Arc::clone(realm)))).collect();
+    let outcome = server.serve(web::app(realms, demo), stop, config.server.grace()).await;
+    sweeps.iter().for_each(tokio::task::JoinHandle::abort);
+    for realm in realms {
+        realm.identity.settle().await;
+    }
+    tracing::info!("stopped");
+    Ok(outcome?)
+}
+
+async fn sweep(realm: Arc<Realm>) {
+    let mut ticks = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = realm.identity.sweep().await {
+            tracing::warn!(%error, "old codes and sessions could not be swept away");
+        }
+        if let Err(error) = realm.oauth.sweep().await {
+            tracing::warn!(%error, "old authorizations could not be swept away");
+        }
+    }
+}
+
+/// SIGTERM and SIGINT. SIGHUP has nothing to reload yet, and must not end the server.
+#[cfg(unix)]
+pub(super) async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let streams = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = streams else {
+        tracing::error!("signals cannot be received; stop the server with SIGKILL");
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return,
+            _ = interrupt.recv() => return,
+            _ = hangup.recv() => tracing::info!("there is nothing to reload in this version"),
+        }
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) async fn stop_signal() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,165 @@
+//! `ingle verify`: is everything still as it was written? The audit chain is read without opening it for writing, so
+//! that what is found is not tidied away first.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::args::Global;
+use super::exit::Code;
+use super::install;
+use super::reindex::kinds;
+use crate::access::{Operation, View};
+use crate::audit::{self, Signer};
+use crate::fhir::{self, Kind};
+use crate::index::{self, Index};
+use crate::oauth::Keys;
+use crate::realm::{Outside, Realm, RealmKind};
+use crate::search;
+use crate::store::{Snapshot, Store, Stored};
+
+/// Changes read at a time.
+const STEP: usize = 1_000;
+/// Versions of one resource that are read.
+const VERSIONS: usize = 10_000;
+/// Findings of one kind that are listed; a file that is broken throughout would fill the screen.
+const LISTED: usize = 100;
+
+/// What was found in one realm.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    realm: &'static str,
+    resources: u64,
+    versions: u64,
+    audit_entries: u64,
+    audit_heads: u64,
+    audit_through: Option<String>,
+    problems: Vec<String>,
+    notes: Vec<String>,
+}
+
+pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
+    let config = install::config(global)?;
+    let outside = install::outside(&config)?;
+    let data = install::data(&config)?;
+    let mut reports = Vec::new();
+    for kind in kinds(config.apps.sandbox) {
+        let folder = Realm::folder(data, kind);
+        if folder.join("store.redb").exists() {
+            reports.push(realm(kind, &folder, &outside)?);
+        }
+    }
+    let good = reports.iter().all(|report| report.problems.is_empty());
+    if global.json {
+        println!("{}", serde_json::json!({"ok": good, "realms": reports}));
+    } else {
+        reports.iter().for_each(tell);
+    }
+    Ok(if good { Code::Done } else { Code::Integrity })
+}
+
+fn realm(kind: RealmKind, folder: &Path, outside: &Outside) -> anyhow::Result<Report> {
+    let mut report = Report { realm: kind.name(), ..Report::default() };
+    let keys = Keys::open(&folder.join("keys"), &outside.chance, outside.clock.now().as_second())?;
+    let verifier = Signer::from_seed(&keys.derive("audit")).map(|signer| signer.verifier());
+    let chain = audit::verify(&folder.join("audit"), verifier.as_ref())?;
+    report.audit_entries = chain.entries;
+    report.audit_heads = chain.heads;
+    report.audit_through = chain.through.map(|time| time.to_string());
+    if chain.cuts > 0 {
+        report.notes.push(format!("{} times a crash left a torn end in the audit, which was set aside", chain.cuts));
+    }
+    if let Some(broken) = chain.broken {
+        let (file, entry, offset, why) = (broken.file.display(), broken.entry, broken.offset, broken.why);
+        report.problems.push(format!("audit: {file}, entry {entry}, at byte {offset}: {why}"));
+    }
+    let store = Store::open(&folder.join("store.redb"))?;
+    let now = outside.clock.now();
+    let view = View::operator(now);
+    let counts = resources(&store.snapshot()?, &view, &mut report)?;
+    let (index, checkpoint) = Index::open(&folder.join("index"), &outside.clock)?;
+    search::catch_up(&store, &index, checkpoint, now)?;
+    for kind in Kind::all() {
+        let query = index::Query { kind, clauses: &[], sort: &[], after: None, limit: 0 };
+        let (found, there) = (index.find(&view, &query)?.total, counts.get(&kind).copied().unwrap_or(0));
+        if found != there {
+            let name = kind.name();
+            report.problems.push(format!("index: {found} of {there} {name} resources are found; run `ingle reindex`"));
+        }
+    }
+    index.settle()?;
+    store.close();
+    Ok(report)
+}
+
+/// Reads every version of every resource; the number of current ones by type.
+fn resources(snapshot: &Snapshot, view: &View, report: &mut Report) -> anyhow::Result<BTreeMap<Kind, u64>> {
+    let reader = snapshot.reader(view, Operation::Read)?;
+    let mut counts = BTreeMap::new();
+    let mut seen = HashSet::new();
+    let mut seq = 0;
+    loop {
+        let (last, rids) = snapshot.changed_since(seq, STEP)?;
+        if rids.is_empty() {
+            return Ok(counts);
+        }
+        for rid in rids {
+            if !seen.insert(rid) {
+                continue;
+            }
+            let stored = match reader.get(rid) {
+                Ok(Some(stored)) => stored,
+                Ok(None) => {
+                    problem(report, format!("store: resource number {rid} is in the feed and not in the record"));
+                    continue;
+                }
+                Err(error) => {
+                    problem(report, format!("store: resource number {rid}: {error}"));
+                    continue;
+                }
+            };
+            if !stored.deleted {
+                report.resources += 1;
+                *counts.entry(stored.kind).or_default() += 1;
+            }
+            let versions = snapshot.history(view, stored.kind, &stored.id, VERSIONS)?;
+            if versions.len() != stored.version as usize && stored.version as usize <= VERSIONS {
+                let name = stored.kind.name();
+                problem(report, format!("store: {name}/{} lacks some of its versions", stored.id));
+            }
+            for version in &versions {
+                report.versions += 1;
+                if !version.deleted && !is_whole(version) {
+                    let (name, id, number) = (version.kind.name(), &version.id, version.version);
+                    problem(report, format!("store: {name}/{id} version {number} is not what was written"));
+                }
+            }
+        }
+        seq = last;
+    }
+}
+
+fn is_whole(stored: &Stored) -> bool {
+    fhir::prepare(&stored.body).is_ok_and(|read| read.kind == stored.kind && read.id == stored.id)
+}
+
+fn problem(report: &mut Report, text: String) {
+    if report.problems.len() < LISTED {
+        report.problems.push(text);
+    }
+}
+
+fn tell(report: &Report) {
+    let mark = if report.problems.is_empty() { "ok  " } else { "FAIL" };
+    println!(
+        "{mark} {}: {} resources in {} versions, {} audit entries under {} signed heads",
+        report.realm, report.resources, report.versions, report.audit_entries, report.audit_heads
+    );
+    for problem in &report.problems {
+        println!("     {problem}");
+    }
+    for note in &report.notes {
+        println!("     note: {note}");
+    }
+}
