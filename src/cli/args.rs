@@ -84,6 +84,9 @@ pub(super) enum Command {
         /// Folder for one page per command
         folder: Option<PathBuf>,
     },
+    /// Measure this machine on made-up data, one JSON line per figure
+    #[command(after_help = "Examples:\n  ingle bench\n  ingle bench --members 10000")]
+    Bench(Bench),
     /// Tools for working on Ingle itself
     #[command(hide = true)]
     Dev {
@@ -103,6 +106,16 @@ pub(super) struct Demo {
     /// Begin anew: remove what an earlier demo left in the folder
     #[arg(long)]
     pub(super) fresh: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Bench {
+    /// Members of the made-up plan; each has 145 resources
+    #[arg(long, default_value_t = 1_000)]
+    pub(super) members: usize,
+    /// Milliseconds of each slice of a measure
+    #[arg(long, default_value_t = 1_000)]
+    pub(super) millis: u64,
 }
 
 #[derive(Debug, ClapArgs)]

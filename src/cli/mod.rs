@@ -4,6 +4,7 @@
 
 mod app;
 mod args;
+mod bench;
 mod demo;
 mod dev;
 mod exit;
@@ -48,6 +49,7 @@ fn run(args: &Args) -> anyhow::Result<Code> {
         Command::Load(own) => load::run(global, own),
         Command::Verify => verify::run(global),
         Command::Reindex => reindex::run(global),
+        Command::Bench(own) => bench::run(global, own),
         Command::Staff { command } => staff::run(global, command),
         Command::App { command } => app::run(global, command),
         Command::Completions { shell } => Ok(paper::completions(*shell)),

@@ -16,5 +16,5 @@ mod site;
 
 pub use guard::Guard;
 pub use routes::{Realms, Route, table};
-pub use server::{Server, app};
+pub use server::{App, Server, app, bare};
 pub use site::{Reply, Visit, site};

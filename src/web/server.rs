@@ -56,12 +56,7 @@ impl Server {
     ///
     /// # Errors
     /// What the operating system says about the listening socket.
-    pub async fn serve(
-        self,
-        app: impl Endpoint + 'static,
-        stop: impl Future<Output = ()>,
-        grace: Duration,
-    ) -> std::io::Result<()> {
+    pub async fn serve(self, app: impl App, stop: impl Future<Output = ()>, grace: Duration) -> std::io::Result<()> {
         poem::Server::new_with_acceptor(self.acceptor)
             .idle_timeout(IDLE)
             .http2_max_concurrent_streams(Some(MAX_STREAMS))
@@ -71,9 +66,32 @@ impl Server {
     }
 }
 
+/// What a server serves.
+pub trait App: Endpoint<Output = Response> + 'static {}
+
+impl<E: Endpoint<Output = Response> + 'static> App for E {}
+
+/// A route that returns the same bytes to everyone: the ceiling that `ingle bench` puts beside its figures.
+#[must_use]
+pub fn bare(body: bytes::Bytes) -> impl App {
+    poem::Route::new().at("/bare", poem::get(Bare(body)))
+}
+
+struct Bare(bytes::Bytes);
+
+impl Endpoint for Bare {
+    type Output = Response;
+
+    async fn call(&self, _: Request) -> poem::Result<Response> {
+        Ok(Response::builder()
+            .header(header::CONTENT_TYPE, "application/fhir+json; charset=utf-8")
+            .body(self.0.clone()))
+    }
+}
+
 /// The whole product as one endpoint over its realms. `demo` adds the outbox.
 #[must_use]
-pub fn app(realms: &[Arc<Realm>], demo: bool) -> impl Endpoint<Output = Response> + use<> {
+pub fn app(realms: &[Arc<Realm>], demo: bool) -> impl App + use<> {
     let mut app = poem::Route::new();
     let sandbox = realms.iter().find(|realm| realm.kind == RealmKind::Sandbox).cloned();
     for realm in realms {

@@ -38,7 +38,7 @@ pub enum Reply {
 const COOKIE: &str = "sample_app";
 
 /// The function as an endpoint.
-pub fn site(visit: impl Fn(Visit) -> BoxFuture<'static, Reply> + Send + Sync + 'static) -> impl Endpoint {
+pub fn site(visit: impl Fn(Visit) -> BoxFuture<'static, Reply> + Send + Sync + 'static) -> impl crate::web::App {
     Site(Arc::new(visit))
 }
 

@@ -26,7 +26,8 @@ pub(super) struct Run {
 /// A GET on a kept connection.
 pub(super) fn get(path: &str, token: Option<&str>) -> Vec<u8> {
     let authorization = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
-    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/fhir+json\r\n{authorization}\r\n").into_bytes()
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/fhir+json\r\n{authorization}\r\n")
+        .into_bytes()
 }
 
 /// Sends the requests in turn over so many connections for so long.

@@ -46,8 +46,8 @@ impl Dice {
 }
 
 const FAMILIES: [&str; 16] = [
-    "Alder", "Birch", "Castaño", "Delgado", "Eriksson", "Fontaine", "Greco", "Haddad", "Ishikawa", "Jansen", "Kowalski",
-    "Lindgren", "Moreau", "Nakamura", "Okafor", "Petrov",
+    "Alder", "Birch", "Castaño", "Delgado", "Eriksson", "Fontaine", "Greco", "Haddad", "Ishikawa", "Jansen",
+    "Kowalski", "Lindgren", "Moreau", "Nakamura", "Okafor", "Petrov",
 ];
 const GIVEN: [&str; 12] =
     ["Ana", "Bruno", "Carla", "Dmitri", "Elena", "Farid", "Grace", "Hugo", "Inés", "Jonas", "Keiko", "Liam"];
@@ -85,15 +85,21 @@ pub(super) fn directory(folder: &Path) -> std::io::Result<usize> {
     let mut text = String::new();
     for n in 0..PRACTITIONERS {
         let (family, given, city) = (dice.pick(&FAMILIES), dice.pick(&GIVEN), dice.pick(&CITIES));
-        line(&mut text, &format!(
-            r#"{{"resourceType":"Practitioner","id":"prac-{n}","meta":{{"profile":["http://hl7.org/fhir/us/davinci-pdex-plan-net/StructureDefinition/plannet-Practitioner"]}},"active":true,"identifier":[{{"system":"http://hl7.org/fhir/sid/us-npi","value":"{}"}}],"name":[{{"family":"{family}","given":["{given}"]}}],"address":[{{"city":"{city}","state":"OR","postalCode":"97{:03}"}}]}}"#,
-            1_000_000_000 + n,
-            dice.roll(1_000),
-        ));
-        line(&mut text, &format!(
-            r#"{{"resourceType":"PractitionerRole","id":"role-{n}","meta":{{"profile":["http://hl7.org/fhir/us/davinci-pdex-plan-net/StructureDefinition/plannet-PractitionerRole"]}},"active":true,"practitioner":{{"reference":"Practitioner/prac-{n}"}},"specialty":[{{"coding":[{{"system":"http://nucc.org/provider-taxonomy","code":"20{}Q00000X"}}]}}]}}"#,
-            dice.roll(40),
-        ));
+        line(
+            &mut text,
+            &format!(
+                r#"{{"resourceType":"Practitioner","id":"prac-{n}","meta":{{"profile":["http://hl7.org/fhir/us/davinci-pdex-plan-net/StructureDefinition/plannet-Practitioner"]}},"active":true,"identifier":[{{"system":"http://hl7.org/fhir/sid/us-npi","value":"{}"}}],"name":[{{"family":"{family}","given":["{given}"]}}],"address":[{{"city":"{city}","state":"OR","postalCode":"97{:03}"}}]}}"#,
+                1_000_000_000 + n,
+                dice.roll(1_000),
+            ),
+        );
+        line(
+            &mut text,
+            &format!(
+                r#"{{"resourceType":"PractitionerRole","id":"role-{n}","meta":{{"profile":["http://hl7.org/fhir/us/davinci-pdex-plan-net/StructureDefinition/plannet-PractitionerRole"]}},"active":true,"practitioner":{{"reference":"Practitioner/prac-{n}"}},"specialty":[{{"coding":[{{"system":"http://nucc.org/provider-taxonomy","code":"20{}Q00000X"}}]}}]}}"#,
+                dice.roll(40),
+            ),
+        );
     }
     std::fs::write(folder.join("directory.ndjson"), text)?;
     Ok(PRACTITIONERS * 2)
@@ -108,19 +114,25 @@ fn write_member(n: usize, out: &mut String) {
     let mut dice = Dice::new(n as u64 + 1);
     let patient = format!("p{n}");
     let (family, given) = (dice.pick(&FAMILIES), dice.pick(&GIVEN));
-    line(out, &format!(
-        r#"{{"resourceType":"Patient","id":"{patient}","meta":{{"profile":["http://hl7.org/fhir/us/carin-bb/StructureDefinition/C4BB-Patient"]}},"identifier":[{{"type":{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/v2-0203","code":"MB"}}]}},"system":"https://plan.example/ids/member","value":"M{n:07}"}}],"name":[{{"family":"{family}","given":["{given}"]}}],"gender":"{}","birthDate":"19{:02}-{:02}-{:02}","address":[{{"line":["{} Ridge Road"],"city":"{}","state":"OR","postalCode":"97{:03}"}}]}}"#,
-        dice.pick(&["female", "male"]),
-        20 + dice.roll(79),
-        1 + dice.roll(12),
-        1 + dice.roll(28),
-        1 + dice.roll(900),
-        dice.pick(&CITIES),
-        dice.roll(1_000),
-    ));
-    line(out, &format!(
-        r#"{{"resourceType":"Coverage","id":"{patient}-cov","meta":{{"profile":["http://hl7.org/fhir/us/carin-bb/StructureDefinition/C4BB-Coverage"]}},"status":"active","subscriberId":"M{n:07}","beneficiary":{{"reference":"Patient/{patient}"}},"relationship":{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/subscriber-relationship","code":"self"}}]}},"period":{{"start":"2020-01-01"}},"payor":[{{"reference":"Organization/plan"}}]}}"#,
-    ));
+    line(
+        out,
+        &format!(
+            r#"{{"resourceType":"Patient","id":"{patient}","meta":{{"profile":["http://hl7.org/fhir/us/carin-bb/StructureDefinition/C4BB-Patient"]}},"identifier":[{{"type":{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/v2-0203","code":"MB"}}]}},"system":"https://plan.example/ids/member","value":"M{n:07}"}}],"name":[{{"family":"{family}","given":["{given}"]}}],"gender":"{}","birthDate":"19{:02}-{:02}-{:02}","address":[{{"line":["{} Ridge Road"],"city":"{}","state":"OR","postalCode":"97{:03}"}}]}}"#,
+            dice.pick(&["female", "male"]),
+            20 + dice.roll(79),
+            1 + dice.roll(12),
+            1 + dice.roll(28),
+            1 + dice.roll(900),
+            dice.pick(&CITIES),
+            dice.roll(1_000),
+        ),
+    );
+    line(
+        out,
+        &format!(
+            r#"{{"resourceType":"Coverage","id":"{patient}-cov","meta":{{"profile":["http://hl7.org/fhir/us/carin-bb/StructureDefinition/C4BB-Coverage"]}},"status":"active","subscriberId":"M{n:07}","beneficiary":{{"reference":"Patient/{patient}"}},"relationship":{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/subscriber-relationship","code":"self"}}]}},"period":{{"start":"2020-01-01"}},"payor":[{{"reference":"Organization/plan"}}]}}"#,
+        ),
+    );
     for claim in 0..CLAIMS {
         line(out, &self::claim(&patient, claim, &mut dice));
     }
@@ -129,44 +141,56 @@ fn write_member(n: usize, out: &mut String) {
     }
     for at in 0..CONDITIONS {
         let (letter, code) = (dice.pick(&["E", "I", "J", "M"]), dice.roll(90));
-        line(out, &format!(
-            r#"{{"resourceType":"Condition","id":"{patient}-c{at}","meta":{{"profile":["http://hl7.org/fhir/us/core/StructureDefinition/us-core-condition-problems-health-concerns"]}},"clinicalStatus":{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}}]}},"category":[{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/condition-category","code":"problem-list-item"}}]}}],"code":{{"coding":[{{"system":"http://hl7.org/fhir/sid/icd-10-cm","code":"{letter}{code:02}.{}"}}]}},"subject":{{"reference":"Patient/{patient}"}},"recordedDate":"{}"}}"#,
-            dice.roll(10),
-            dice.day(),
-        ));
+        line(
+            out,
+            &format!(
+                r#"{{"resourceType":"Condition","id":"{patient}-c{at}","meta":{{"profile":["http://hl7.org/fhir/us/core/StructureDefinition/us-core-condition-problems-health-concerns"]}},"clinicalStatus":{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}}]}},"category":[{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/condition-category","code":"problem-list-item"}}]}}],"code":{{"coding":[{{"system":"http://hl7.org/fhir/sid/icd-10-cm","code":"{letter}{code:02}.{}"}}]}},"subject":{{"reference":"Patient/{patient}"}},"recordedDate":"{}"}}"#,
+                dice.roll(10),
+                dice.day(),
+            ),
+        );
     }
     for at in 0..ENCOUNTERS {
         let (day, practitioner) = (dice.day(), dice.roll(PRACTITIONERS));
-        line(out, &format!(
-            r#"{{"resourceType":"Encounter","id":"{patient}-e{at}","meta":{{"profile":["http://hl7.org/fhir/us/core/StructureDefinition/us-core-encounter"]}},"status":"finished","class":{{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"AMB"}},"type":[{{"coding":[{{"system":"http://snomed.info/sct","code":"{}"}}]}}],"subject":{{"reference":"Patient/{patient}"}},"participant":[{{"individual":{{"reference":"Practitioner/prac-{practitioner}"}}}}],"period":{{"start":"{day}T09:{:02}:00Z","end":"{day}T10:{:02}:00Z"}}}}"#,
-            185_300_000 + dice.roll(9_000),
-            dice.roll(60),
-            dice.roll(60),
-        ));
+        line(
+            out,
+            &format!(
+                r#"{{"resourceType":"Encounter","id":"{patient}-e{at}","meta":{{"profile":["http://hl7.org/fhir/us/core/StructureDefinition/us-core-encounter"]}},"status":"finished","class":{{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"AMB"}},"type":[{{"coding":[{{"system":"http://snomed.info/sct","code":"{}"}}]}}],"subject":{{"reference":"Patient/{patient}"}},"participant":[{{"individual":{{"reference":"Practitioner/prac-{practitioner}"}}}}],"period":{{"start":"{day}T09:{:02}:00Z","end":"{day}T10:{:02}:00Z"}}}}"#,
+                185_300_000 + dice.roll(9_000),
+                dice.roll(60),
+                dice.roll(60),
+            ),
+        );
     }
     for at in 0..MEDICATIONS {
-        line(out, &format!(
-            r#"{{"resourceType":"MedicationRequest","id":"{patient}-m{at}","meta":{{"profile":["http://hl7.org/fhir/us/core/StructureDefinition/us-core-medicationrequest"]}},"status":"active","intent":"order","medicationCodeableConcept":{{"coding":[{{"system":"http://www.nlm.nih.gov/research/umls/rxnorm","code":"{}"}}]}},"subject":{{"reference":"Patient/{patient}"}},"authoredOn":"{}","dosageInstruction":[{{"text":"Take {} a day"}}]}}"#,
-            100_000 + dice.roll(900_000),
-            dice.day(),
-            1 + dice.roll(4),
-        ));
+        line(
+            out,
+            &format!(
+                r#"{{"resourceType":"MedicationRequest","id":"{patient}-m{at}","meta":{{"profile":["http://hl7.org/fhir/us/core/StructureDefinition/us-core-medicationrequest"]}},"status":"active","intent":"order","medicationCodeableConcept":{{"coding":[{{"system":"http://www.nlm.nih.gov/research/umls/rxnorm","code":"{}"}}]}},"subject":{{"reference":"Patient/{patient}"}},"authoredOn":"{}","dosageInstruction":[{{"text":"Take {} a day"}}]}}"#,
+                100_000 + dice.roll(900_000),
+                dice.day(),
+                1 + dice.roll(4),
+            ),
+        );
     }
 }
 
 fn observation(patient: &str, at: usize, dice: &mut Dice, out: &mut String) {
     let (day, loinc) = (dice.day(), 1_000 + dice.roll(80_000));
-    line(out, &format!(
-        r#"{{"resourceType":"Observation","id":"{patient}-o{at}","meta":{{"profile":["http://hl7.org/fhir/us/core/StructureDefinition/us-core-observation-lab"]}},"status":"final","category":[{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"laboratory","display":"Laboratory"}}]}}],"code":{{"coding":[{{"system":"http://loinc.org","code":"{loinc}-{}"}}],"text":"Test {loinc}"}},"subject":{{"reference":"Patient/{patient}"}},"encounter":{{"reference":"Encounter/{patient}-e{}"}},"effectiveDateTime":"{day}T08:{:02}:00Z","issued":"{day}T17:{:02}:00Z","valueQuantity":{{"value":{}.{},"unit":"mg/dL","system":"http://unitsofmeasure.org","code":"mg/dL"}},"referenceRange":[{{"low":{{"value":{}}},"high":{{"value":{}}}}}]}}"#,
-        dice.roll(10),
-        dice.roll(ENCOUNTERS),
-        dice.roll(60),
-        dice.roll(60),
-        dice.roll(300),
-        dice.roll(10),
-        dice.roll(50),
-        100 + dice.roll(100),
-    ));
+    line(
+        out,
+        &format!(
+            r#"{{"resourceType":"Observation","id":"{patient}-o{at}","meta":{{"profile":["http://hl7.org/fhir/us/core/StructureDefinition/us-core-observation-lab"]}},"status":"final","category":[{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"laboratory","display":"Laboratory"}}]}}],"code":{{"coding":[{{"system":"http://loinc.org","code":"{loinc}-{}"}}],"text":"Test {loinc}"}},"subject":{{"reference":"Patient/{patient}"}},"encounter":{{"reference":"Encounter/{patient}-e{}"}},"effectiveDateTime":"{day}T08:{:02}:00Z","issued":"{day}T17:{:02}:00Z","valueQuantity":{{"value":{}.{},"unit":"mg/dL","system":"http://unitsofmeasure.org","code":"mg/dL"}},"referenceRange":[{{"low":{{"value":{}}},"high":{{"value":{}}}}}]}}"#,
+            dice.roll(10),
+            dice.roll(ENCOUNTERS),
+            dice.roll(60),
+            dice.roll(60),
+            dice.roll(300),
+            dice.roll(10),
+            dice.roll(50),
+            100 + dice.roll(100),
+        ),
+    );
 }
 
 /// One claim of about 4.6 KB.

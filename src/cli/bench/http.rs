@@ -1,0 +1,152 @@
+//! Figures over HTTP, each beside a bare route of the same HTTP library that returns the same bytes. Product and
+//! ceiling take turns in short slices and the medians are compared, so that a machine that slows down slows both.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use bytes::Bytes;
+
+use super::Figure;
+use super::client::{Run, get, hammer, once};
+use super::generate::{Dice, PRACTITIONERS};
+use super::plan::{Plan, SIGNED_IN};
+use crate::access::{Base, Operation, Principal, View, decide};
+use crate::fhir::Kind;
+use crate::fhir::filter;
+use crate::{index, web};
+
+const CLIENTS: usize = 32;
+/// Turns of product and ceiling.
+const TURNS: usize = 5;
+const REQUESTS: usize = 512;
+
+/// One measure: the requests, and the figure's name.
+struct Case {
+    measure: &'static str,
+    requests: Vec<Vec<u8>>,
+    connections: usize,
+}
+
+pub(super) fn measure(plan: &Plan, slice: Duration) -> anyhow::Result<()> {
+    let cases = cases(plan)?;
+    plan.runtime.block_on(async {
+        let stop = Arc::new(tokio::sync::Notify::new());
+        let product = listen(web::app(std::slice::from_ref(&plan.realm), false), &stop).await?;
+        for case in cases {
+            compare(plan, product, case, slice, &stop).await?;
+        }
+        stop.notify_waiters();
+        anyhow::Ok(())
+    })?;
+    index_alone(plan)
+}
+
+async fn listen(app: impl web::App, stop: &Arc<tokio::sync::Notify>) -> anyhow::Result<SocketAddr> {
+    let server = web::Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)), 1_024).await?;
+    let address = server.address();
+    let stop = Arc::clone(stop);
+    tokio::spawn(async move { server.serve(app, async move { stop.notified().await }, Duration::ZERO).await });
+    Ok(address)
+}
+
+async fn compare(
+    plan: &Plan,
+    product: SocketAddr,
+    case: Case,
+    slice: Duration,
+    stop: &Arc<tokio::sync::Notify>,
+) -> anyhow::Result<()> {
+    let first = case.requests.first().context("no request")?;
+    let (status, body) = once(product, first).await?;
+    ensure!(status == 200, "{} answers {status}", case.measure);
+    let bare = listen(web::bare(Bytes::from(body)), stop).await?;
+    let requests = Arc::new(case.requests);
+    let plain = Arc::new(vec![get("/bare", None)]);
+    let mut ours = Vec::new();
+    let mut theirs = Vec::new();
+    for _ in 0..TURNS {
+        ours.push(hammer(product, Arc::clone(&requests), case.connections, slice, &plan.clock).await?);
+        theirs.push(hammer(bare, Arc::clone(&plain), case.connections, slice, &plan.clock).await?);
+    }
+    let (ours, theirs) = (middle(ours), middle(theirs));
+    Figure {
+        measure: case.measure,
+        value: ours.rate,
+        unit: "requests/s",
+        ceiling: Some(theirs.rate),
+        of: Some("bare poem route, same bytes"),
+        p50_us: Some(ours.percentile(50)),
+        p99_us: Some(ours.percentile(99)),
+        members: plan.members,
+        ..Figure::default()
+    }
+    .print();
+    Ok(())
+}
+
+/// The run with the median rate.
+fn middle(mut runs: Vec<Run>) -> Run {
+    runs.sort_by(|left, right| left.rate.total_cmp(&right.rate));
+    let at = runs.len() / 2;
+    runs.into_iter().nth(at).unwrap_or_default()
+}
+
+fn cases(plan: &Plan) -> anyhow::Result<Vec<Case>> {
+    let members = SIGNED_IN.min(plan.members);
+    let tokens = plan.tokens(members)?;
+    let mut dice = Dice::new(9);
+    let mut make = |path: &dyn Fn(usize, &mut Dice) -> String, signed: bool| -> Vec<Vec<u8>> {
+        (0..REQUESTS)
+            .map(|at| {
+                let member = at % members;
+                let token = tokens.get(member).filter(|_| signed).map(String::as_str);
+                get(&path(member, &mut dice), token)
+            })
+            .collect()
+    };
+    let read = make(&|member, dice| format!("/fhir/ExplanationOfBenefit/p{member}-eob{}", dice.roll(60)), true);
+    let open = make(&|_, dice| format!("/directory/Practitioner/prac-{}", dice.roll(PRACTITIONERS)), false);
+    let claims = make(&|member, _| format!("/fhir/ExplanationOfBenefit?patient=p{member}&_count=50"), true);
+    let name = make(&|_, dice| format!("/fhir/Patient?name={}", ["al", "bir", "del"][dice.roll(3) % 3]), true);
+    let directory = make(
+        &|_, dice| format!("/directory/Practitioner?family={}&_count=20", ["alder", "haddad"][dice.roll(2) % 2]),
+        false,
+    );
+    let case = |measure, requests, connections| Case { measure, requests, connections };
+    Ok(vec![
+        case("read by id, member's token, audited, 32 clients", read, CLIENTS),
+        case("read by id in the directory, 32 clients", open, CLIENTS),
+        case("ExplanationOfBenefit?patient=…&_count=50, 32 clients", claims.clone(), CLIENTS),
+        case("ExplanationOfBenefit?patient=…&_count=50, 1 client", claims, 1),
+        case("Patient?name=, member's token, 32 clients", name, CLIENTS),
+        case("directory Practitioner?family=&_count=20, 32 clients", directory, CLIENTS),
+    ])
+}
+
+/// The index's own query beside a whole search inside the process.
+fn index_alone(plan: &Plan) -> anyhow::Result<()> {
+    let token = plan.tokens(1)?.pop().context("no token")?;
+    let access = Principal::App(plan.realm.oauth.verify(&token)?);
+    let kind = Kind::named("ExplanationOfBenefit");
+    let now = plan.clock.now();
+    let view: View = decide(&access, Base::Fhir, kind, Operation::Search, now)?;
+    let clause = filter::clause(kind, "type", "professional", now, "")?.context("no clause")?;
+    let query = index::Query { kind, clauses: &[clause], sort: &[], after: None, limit: 50 };
+    let rounds = 2_000;
+    let started = plan.clock.monotonic();
+    for _ in 0..rounds {
+        std::hint::black_box(plan.realm.index.find(&view, &query)?);
+    }
+    let each = plan.clock.monotonic().saturating_sub(started).as_secs_f64() * 1e6 / f64::from(rounds);
+    Figure {
+        measure: "index alone: claims of one patient by type, 50 in order and counted",
+        value: each,
+        unit: "us",
+        members: plan.members,
+        ..Figure::default()
+    }
+    .print();
+    Ok(())
+}
