@@ -53,7 +53,7 @@ async fn a_stranger_and_a_member_get_the_same_answer() {
     let (known, unknown) = pages.split_at(2);
     assert_eq!(known, unknown);
     assert!(known[1].1.contains("You can try 4 more times"));
-    assert_eq!(house.mail.letters().len(), 1);
+    assert_eq!(house.outbox.letters().len(), 1);
 }
 
 #[tokio::test]
