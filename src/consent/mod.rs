@@ -4,23 +4,20 @@
 //! effect with the next request and nothing has to be looked up on the disk. The map is rebuilt at start; a grant that
 //! the store does not know is not live.
 //!
-//! Deliberately absent: tokens (`oauth`) and what a scope means (`access`).
+//! Deliberately absent: tokens (`oauth`), what a scope means (`access`), and who read when (`audit`).
 
-mod reads;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
 use crate::access::{Categories, Category};
 use crate::outbound::{Chance, Clock};
 use crate::store::{self, Store, Table, Txn};
-
-use reads::Reads;
 
 /// Grant id -> [`Grant`] as JSON.
 const GRANTS: Table = Table::new("consent.grants");
@@ -63,12 +60,6 @@ pub struct Grant {
     pub until: i64,
     /// When she or the plan stopped it.
     pub revoked: Option<i64>,
-    /// Last time the app read something.
-    pub last_read: Option<i64>,
-    /// Requests that returned something.
-    pub reads: u64,
-    /// Resources that were returned in all.
-    pub resources: u64,
 }
 
 impl Grant {
@@ -112,7 +103,6 @@ struct Inner {
     chance: Chance,
     /// Live grants: id -> end.
     live: RwLock<HashMap<Box<str>, i64>>,
-    reads: Mutex<Reads>,
 }
 
 impl Consent {
@@ -135,8 +125,7 @@ impl Consent {
                 }
             }
         }
-        let reads = Mutex::new(Reads::default());
-        Ok(Self(Arc::new(Inner { store, clock, chance, live: RwLock::new(live), reads })))
+        Ok(Self(Arc::new(Inner { store, clock, chance, live: RwLock::new(live) })))
     }
 
     /// Writes a grant inside a transaction of the caller (the authorization code is written in the same one). It
@@ -152,9 +141,6 @@ impl Consent {
             created: self.0.clock.now().as_second(),
             until: new.until,
             revoked: None,
-            last_read: None,
-            reads: 0,
-            resources: 0,
         };
         txn.put_json(GRANTS, grant.id.as_bytes(), &grant)?;
         txn.put(BY_MEMBER, &member_key(&grant.member, &grant.id), Vec::new())?;
@@ -174,8 +160,7 @@ impl Consent {
 
     /// One grant.
     pub fn find(&self, id: &str) -> Result<Option<Grant>, Error> {
-        let found: Option<Grant> = self.0.store.snapshot()?.get_json(GRANTS, id.as_bytes())?;
-        Ok(found.map(|grant| self.with_pending_reads(grant)))
+        Ok(self.0.store.snapshot()?.get_json(GRANTS, id.as_bytes())?)
     }
 
     /// Everything a member ever shared, newest first.
@@ -185,7 +170,7 @@ impl Consent {
         let mut grants = Vec::new();
         for (key, _) in snapshot.scan(BY_MEMBER, &prefix, MAX_LISTED)? {
             let id = key.get(prefix.len()..).unwrap_or_default();
-            grants.extend(snapshot.get_json::<Grant>(GRANTS, id)?.map(|grant| self.with_pending_reads(grant)));
+            grants.extend(snapshot.get_json::<Grant>(GRANTS, id)?);
         }
         grants.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| b.id.cmp(&a.id)));
         Ok(grants)

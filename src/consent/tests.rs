@@ -52,21 +52,6 @@ async fn a_grant_ends_by_itself() {
     assert!(!consent.is_live(&grant.id, clock.now().as_second()));
 }
 
-#[tokio::test]
-async fn reads_are_shown_at_once_and_kept() {
-    let (consent, store, clock, _hand, _dir) = room();
-    let now = clock.now().as_second();
-    let grant = share(&consent, &store, "app-a", now + 60).await;
-    consent.note_read(&grant.id, 50);
-    consent.note_read(&grant.id, 1);
-    let shown = consent.of_member("M1").unwrap();
-    assert_eq!((shown[0].reads, shown[0].resources, shown[0].last_read), (2, 51, Some(now)));
-    consent.flush_reads().await.unwrap();
-    let kept: Grant = store.snapshot().unwrap().get_json(GRANTS, grant.id.as_bytes()).unwrap().unwrap();
-    assert_eq!((kept.reads, kept.resources), (2, 51));
-    assert_eq!(consent.find(&grant.id).unwrap().unwrap(), kept);
-}
-
 #[test]
 fn what_was_not_chosen_is_withheld_even_if_it_is_not_known_yet() {
     let kept_back = withheld(&[Category::Hiv]);

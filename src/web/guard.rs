@@ -40,7 +40,7 @@ fn bearer(realm: &Realm, request: &Request) -> Result<Principal, Problem> {
     let token = value.to_str().ok().and_then(|text| text.split_once(' '));
     match token {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && headers.next().is_none() => {
-            let access = realm.oauth.verify(token.trim()).map_err(Problem::from_token)?;
+            let access = realm.oauth.verify(token.trim())?;
             Ok(Principal::App(access))
         }
         _ => Err(Problem::Token),

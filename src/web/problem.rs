@@ -12,6 +12,8 @@ use crate::access::Operation;
 use crate::fhir::Kind;
 use crate::fhir::filter::Refusal;
 use crate::fhir::outcome::Problem as Outcome;
+use super::pages;
+use crate::realm::Realm;
 use crate::{audit, oauth, search, store};
 
 /// Why a request gets no good answer.
@@ -61,6 +63,9 @@ pub(crate) enum Problem {
     /// A header cannot be read.
     #[error("the header '{0}' cannot be read")]
     Header(&'static str),
+    /// What an app did wrong at an OAuth endpoint.
+    #[error(transparent)]
+    Refused(oauth::Refusal),
     /// The audit takes nothing, so nothing leaves.
     #[error("nothing can be disclosed at the moment; try again later")]
     Audit(#[from] audit::Error),
@@ -78,6 +83,17 @@ impl From<store::Error> for Problem {
     }
 }
 
+impl From<oauth::Error> for Problem {
+    fn from(error: oauth::Error) -> Self {
+        match error {
+            oauth::Error::InvalidToken => Self::Token,
+            oauth::Error::Refused(refusal) => Self::Refused(refusal),
+            oauth::Error::Store(error) => Self::Store(error),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
 impl From<search::Error> for Problem {
     fn from(error: search::Error) -> Self {
         match error {
@@ -88,15 +104,6 @@ impl From<search::Error> for Problem {
 }
 
 impl Problem {
-    /// What a token that was not accepted means to its sender.
-    pub(super) fn from_token(error: oauth::Error) -> Self {
-        match error {
-            oauth::Error::InvalidToken => Self::Token,
-            oauth::Error::Store(error) => Self::Store(error),
-            other => Self::Internal(other.to_string()),
-        }
-    }
-
     pub(super) const fn status(&self) -> StatusCode {
         match self {
             Self::SignIn | Self::Token => StatusCode::UNAUTHORIZED,
@@ -109,7 +116,8 @@ impl Problem {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Search(search::Error::Cursor) => StatusCode::GONE,
             Self::Search(search::Error::Index(_)) | Self::Audit(_) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Search(_) | Self::Header(_) => StatusCode::BAD_REQUEST,
+            Self::Refused(oauth::Refusal { code: oauth::Code::InvalidClient, .. }) => StatusCode::UNAUTHORIZED,
+            Self::Search(_) | Self::Header(_) | Self::Refused(_) => StatusCode::BAD_REQUEST,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -131,7 +139,7 @@ impl Problem {
                 search::Error::Index(_) => "transient",
                 _ => "not-supported",
             },
-            Self::Header(_) => "invalid",
+            Self::Header(_) | Self::Refused(_) => "invalid",
             Self::Audit(_) | Self::Store(_) => "transient",
             Self::Internal(_) => "exception",
         }
@@ -146,6 +154,40 @@ impl Problem {
             Self::Internal(error) => tracing::error!(request, error, "a request failed"),
             _ => {}
         }
+    }
+
+    /// The answer at an OAuth endpoint (RFC 6749 5.2).
+    pub(super) fn to_error_object(&self, request: &str) -> Response {
+        self.log(request);
+        let (code, status) = match self {
+            Self::Refused(refusal) => (refusal.code.text(), self.status()),
+            Self::Token => ("invalid_token", self.status()),
+            Self::Audit(_) | Self::Store(_) => ("temporarily_unavailable", self.status()),
+            Self::Internal(_) => ("server_error", self.status()),
+            // A form of the wrong type or size has the one status that RFC 6749 gives to bad requests.
+            _ => ("invalid_request", StatusCode::BAD_REQUEST),
+        };
+        let why = match self {
+            Self::Refused(refusal) => refusal.why.clone(),
+            other => other.to_string(),
+        };
+        let mut response = Response::builder()
+            .status(status)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CACHE_CONTROL, "no-store")
+            .header(header::PRAGMA, "no-cache")
+            .body(serde_json::json!({ "error": code, "error_description": why }).to_string());
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = if matches!(self, Self::Token) { "Bearer error=\"invalid_token\"" } else { "Basic" };
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+        }
+        response
+    }
+
+    /// The answer to a person: the page says what to do; what the log keeps is the same as elsewhere.
+    pub(super) fn to_page(&self, realm: &Realm, request: &str) -> Response {
+        self.log(request);
+        pages::broken(realm, self.status(), request)
     }
 
     /// The answer on a FHIR base.

@@ -117,7 +117,8 @@ pub fn app(realms: &[Arc<Realm>], demo: bool) -> impl App + use<> {
             app = app.at(path, methods);
         }
     }
-    Outer { app }
+    let plan = realms.iter().find(|realm| realm.kind == RealmKind::Plan).cloned();
+    Outer { app, plan }
 }
 
 fn mount(methods: RouteMethod, realm: Arc<Realm>, sandbox: Option<Arc<Realm>>, route: Route) -> RouteMethod {
@@ -177,7 +178,11 @@ impl Door {
     }
 
     fn explain(&self, problem: &Problem, id: &str) -> Response {
-        problem.to_outcome(id)
+        match self.route.guard {
+            Guard::Page => problem.to_page(&self.realm, id),
+            Guard::Client => problem.to_error_object(id),
+            Guard::Anyone | Guard::Fhir(_) => problem.to_outcome(id),
+        }
     }
 }
 
@@ -189,6 +194,7 @@ fn words(panic: &(dyn Any + Send)) -> &'static str {
 /// Addresses that no route has, and methods that a route does not take.
 struct Outer {
     app: poem::Route,
+    plan: Option<Arc<Realm>>,
 }
 
 impl Endpoint for Outer {
@@ -198,11 +204,16 @@ impl Endpoint for Outer {
         if request.method() == Method::OPTIONS {
             return Ok(preflight());
         }
+        // A browser that lost its way gets a page.
+        let person = request.header(header::ACCEPT).is_some_and(|accept| accept.contains("text/html"));
         let outcome = self.app.call(request).await.map(IntoResponse::into_response);
         Ok(outcome.unwrap_or_else(|error| {
             let problem =
                 if error.status() == StatusCode::METHOD_NOT_ALLOWED { Problem::Method } else { Problem::NoRoute };
-            let mut response = problem.to_outcome("");
+            let mut response = match &self.plan {
+                Some(plan) if person => problem.to_page(plan, ""),
+                _ => problem.to_outcome(""),
+            };
             stamp(&mut response, "-");
             response
         }))

@@ -3,7 +3,7 @@
 use poem::Response;
 use poem::http::{StatusCode, header};
 
-use super::reply::{json, refused};
+use super::reply::json;
 use crate::oauth::Form;
 use crate::web::ask::Ask;
 use crate::web::problem::Problem;
@@ -11,8 +11,6 @@ use crate::web::problem::Problem;
 /// Ends a token.
 pub(in crate::web) async fn revoke(mut ask: Ask) -> Result<Response, Problem> {
     let form = Form::new(ask.form().await?);
-    match ask.realm.oauth.revoke(&form, ask.header(header::AUTHORIZATION)).await {
-        Ok(()) => Ok(json(&serde_json::json!({}), StatusCode::OK)),
-        Err(error) => refused(error),
-    }
+    ask.realm.oauth.revoke(&form, ask.header(header::AUTHORIZATION)).await?;
+    Ok(json(&serde_json::json!({}), StatusCode::OK))
 }

@@ -4,7 +4,11 @@ use askama::Template;
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
 
+use super::static_files;
 use super::words::Words;
+use crate::config::Language;
+use crate::identity::Audience;
+use crate::realm::{Realm, RealmKind};
 
 /// No script, no style and no picture but our own; nobody may frame us. Forms are not restricted to ourselves, because
 /// browsers hold the redirect after a form to the same rule and consent ends with a redirect to the app.
@@ -49,6 +53,30 @@ pub(super) struct Frame {
 }
 
 impl Frame {
+    /// Around a page that knows nothing of its reader.
+    pub(super) fn bare(realm: &Realm) -> Self {
+        let plan = &realm.config.plan;
+        let base = realm.kind.prefix();
+        Self {
+            t: Words::new(plan.languages.first().copied().unwrap_or(Language::En)),
+            plan: plan.name.clone(),
+            base,
+            sandbox: realm.kind == RealmKind::Sandbox,
+            style: static_files::version(),
+            here: format!("{base}/"),
+            signed_in: None,
+            sign_out: format!("{base}/sign-out"),
+            audience: Audience::Member.name(),
+            form: String::new(),
+            problem: None,
+            phone: plan.support_phone.clone(),
+            hours: plan.support_hours.clone(),
+            email: plan.support_email.clone(),
+            legal: plan.legal_name.clone(),
+            width: "narrow",
+        }
+    }
+
     pub(super) const fn has_help(&self) -> bool {
         self.phone.is_some() || self.email.is_some()
     }

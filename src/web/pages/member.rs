@@ -24,8 +24,8 @@ struct Connected {
     shared: Vec<&'static str>,
     since: String,
     until: String,
-    last_read: Option<String>,
-    resources: u64,
+    /// When it last read, and how many times it did.
+    last_read: Option<(String, u64)>,
 }
 
 struct Row {
@@ -117,8 +117,7 @@ fn connected(realm: &Realm, t: Words, people: &[Member], grant: Grant, now: i64)
         shared: grant.shared.iter().map(|category| category.name()).collect(),
         since: t.day(grant.created),
         until,
-        last_read: grant.last_read.and_then(|at| jiff::Timestamp::from_second(at).ok()).map(|at| t.moment(at)),
-        resources: grant.resources,
+        last_read: realm.audit.last_read(&grant.id).map(|read| (t.moment(read.at), read.reads)),
         client_id: grant.client_id,
     })
 }

@@ -20,6 +20,6 @@ mod visit;
 mod words;
 
 pub(super) use frame::see_other;
-pub(super) use oops::Oops;
+pub(super) use oops::{Oops, broken};
 pub(super) use unfit::{app_error, unfit};
 pub(super) use visit::{Visit, open_page, page};

@@ -6,6 +6,7 @@ use poem::http::StatusCode;
 
 use super::frame::{Frame, html, see_other};
 use super::words::Words;
+use crate::realm::Realm;
 use crate::{apps, consent, identity, oauth, store};
 
 /// Why a page cannot be shown.
@@ -66,6 +67,20 @@ impl Oops {
         let title = t.say(title).to_owned();
         html(&OopsPage { t, f: frame, title, text, reason: String::new(), link: Some(link) }, status)
     }
+}
+
+/// A page for a request that never became a visit: no route, no readable form, or a defect. It is in the plan's first
+/// language, for the browser's was not read.
+pub(in crate::web) fn broken(realm: &Realm, status: StatusCode, request: &str) -> Response {
+    let f = Frame::bare(realm);
+    let t = f.t;
+    let (title, text) = if status.is_server_error() {
+        (t.say("oops.broken_title"), t.fill("oops.broken", request))
+    } else {
+        (t.say("oops.missing_title"), t.say("oops.missing").to_owned())
+    };
+    let link = Some((format!("{}/", f.base), t.say("site.home")));
+    html(&OopsPage { t, f, title: title.to_owned(), text, reason: String::new(), link }, status)
 }
 
 impl From<store::Error> for Oops {

@@ -10,7 +10,6 @@ use poem::http::{HeaderValue, Method, header};
 
 use super::frame::{Frame, see_other};
 use super::oops::Oops;
-use super::static_files;
 use super::words::Words;
 use crate::config::Language;
 use crate::identity::{Audience, Level, Member, NewSession, Session, Visitor, Who};
@@ -186,33 +185,22 @@ fn frame(
     (secret, session): (&str, Option<&Session>),
     form: &Form,
 ) -> Frame {
-    let plan = &realm.config.plan;
     let signed_in = session.filter(|s| s.level == Level::Full).and_then(|session| match &session.who {
         Who::Member { member } => realm.identity.find_member(member).ok().flatten().map(|member| member.name()),
         Who::Developer { account } | Who::Staff { account, .. } => {
             realm.identity.account(account).ok().map(|account| account.email)
         }
     });
+    let bare = Frame::bare(realm);
+    let sign_out = if audience == Audience::Developer { "/developers/sign-out".to_owned() } else { bare.sign_out };
     Frame {
         t,
-        plan: plan.name.clone(),
-        base: realm.kind.prefix(),
-        sandbox: realm.kind == RealmKind::Sandbox,
-        style: static_files::version(),
         here: here(ask, realm, audience, t, form),
         signed_in,
-        sign_out: match audience {
-            Audience::Developer => "/developers/sign-out".to_owned(),
-            _ => format!("{}/sign-out", realm.kind.prefix()),
-        },
+        sign_out,
         audience: audience.name(),
         form: realm.identity.form_token(secret),
-        problem: None,
-        phone: plan.support_phone.clone(),
-        hours: plan.support_hours.clone(),
-        email: plan.support_email.clone(),
-        legal: plan.legal_name.clone(),
-        width: "narrow",
+        ..bare
     }
 }
 

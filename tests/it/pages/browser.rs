@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use poem::http::{StatusCode, header};
-use poem::test::TestClient;
-use poem::{Endpoint, Response};
+use poem::http::{HeaderMap, Method, StatusCode, header};
+
+use crate::server::{TestServer, request};
 
 /// A page as the browser got it.
 pub struct Page {
     pub status: StatusCode,
-    pub headers: poem::http::HeaderMap,
+    pub headers: HeaderMap,
     pub text: String,
 }
 
@@ -42,45 +42,50 @@ pub fn between(text: &str, start: &str, end: &str) -> Option<String> {
     Some(rest.split_once(end)?.0.to_owned())
 }
 
-pub struct Browser<'a, E> {
-    client: &'a TestClient<E>,
+pub struct Browser<'a> {
+    house: &'a TestServer,
     pub cookies: BTreeMap<String, String>,
     pub language: &'static str,
     /// Token of the last page that had one.
     token: String,
 }
 
-impl<'a, E: Endpoint> Browser<'a, E> {
-    pub fn new(client: &'a TestClient<E>) -> Self {
-        Self { client, cookies: BTreeMap::new(), language: "en-US,en;q=0.9", token: String::new() }
+impl<'a> Browser<'a> {
+    pub fn new(house: &'a TestServer) -> Self {
+        Self { house, cookies: BTreeMap::new(), language: "en-US,en;q=0.9", token: String::new() }
     }
 
     pub async fn get(&mut self, path: &str) -> Page {
-        let request = self.client.get(path);
-        self.send(request).await
+        self.send(request(Method::GET, path, None), String::new()).await
     }
 
     /// Sends a form of the page the browser is on.
     pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
-        let mut pairs = vec![("form", self.token.clone())];
-        pairs.extend(fields.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let request = self.client.post(path).form(&pairs);
-        self.send(request).await
+        let body = self.form(fields);
+        self.send(request(Method::POST, path, None), body).await
     }
 
-    /// Sends a form as another site would: without a token, with that site's origin.
+    /// Sends a form as another site would, with that site's origin.
     pub async fn post_from(&mut self, origin: &str, path: &str, fields: &[(&str, &str)]) -> Page {
-        let mut pairs = vec![("form", self.token.clone())];
-        pairs.extend(fields.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let request = self.client.post(path).form(&pairs).header("origin", origin);
-        self.send(request).await
+        let body = self.form(fields);
+        self.send(request(Method::POST, path, None).header("origin", origin), body).await
     }
 
-    async fn send(&mut self, request: poem::test::TestRequestBuilder<'_, E>) -> Page {
+    fn form(&self, fields: &[(&str, &str)]) -> String {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("form", &self.token).extend_pairs(fields).finish()
+    }
+
+    async fn send(&mut self, request: poem::RequestBuilder, body: String) -> Page {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let response =
-            request.header("cookie", cookies.join("; ")).header("accept-language", self.language).send().await.0;
-        let page = read(response).await;
+        let request = request
+            .header("cookie", cookies.join("; "))
+            .header("accept-language", self.language)
+            .header("accept", "text/html,*/*;q=0.8")
+            .header("host", "plan.example")
+            .content_type("application/x-www-form-urlencoded");
+        let answer = self.house.send(request.body(body)).await;
+        let page = Page { status: answer.status, text: answer.text(), headers: answer.headers };
         for line in page.headers.get_all(header::SET_COOKIE) {
             let line = line.to_str().unwrap();
             let (name, value) = line.split(';').next().unwrap().split_once('=').unwrap();
@@ -96,9 +101,4 @@ impl<'a, E: Endpoint> Browser<'a, E> {
         }
         page
     }
-}
-
-async fn read(mut response: Response) -> Page {
-    let text = response.take_body().into_string().await.unwrap_or_default();
-    Page { status: response.status(), headers: response.headers().clone(), text }
 }

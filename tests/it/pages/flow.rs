@@ -62,7 +62,7 @@ async fn developer_to_stop_sharing() {
     assert_eq!(query(page.location(), "state"), "s-1");
     assert_eq!(query(page.location(), "iss"), BASE);
 
-    let tokens = house.tokens("", &client_id, &secret, &code).await;
+    let tokens = house.redeem("", (&client_id, &secret), &code).await;
     assert_eq!(tokens["patient"], "rosa-delgado");
     let access = house.plan.oauth.verify(tokens["access_token"].as_str().unwrap()).unwrap();
     assert_eq!(access.patients, ["rosa-delgado"]);
@@ -94,14 +94,14 @@ async fn the_sandbox_shows_the_code_and_its_tokens_are_worthless_elsewhere() {
     let address = "rosa.delgado@example.com";
     let page = member.post("/sandbox/login", &[("address", address), ("request", &request)]).await;
     let code = between(&page.text, "<p class=\"code\">", "<").unwrap();
-    assert!(house.mail.letters().is_empty());
+    assert!(house.outbox.letters().is_empty());
     let answer = [("address", address), ("request", &request), ("code", &code)];
     let page = member.post("/sandbox/login/code", &answer).await;
     assert!(page.location().starts_with("/sandbox/consent"));
     member.get(&page.location().to_owned()).await;
     let decision = [("request", request.as_str()), ("decision", "share"), ("person", "0")];
     let page = member.post("/sandbox/consent", &decision).await;
-    let tokens = house.tokens("/sandbox", &app, &secret, &query(page.location(), "code")).await;
+    let tokens = house.redeem("/sandbox", (&app, &secret), &query(page.location(), "code")).await;
     let token = tokens["access_token"].as_str().unwrap();
     assert!(token.starts_with("ings_"));
     assert!(house.sandbox.oauth.verify(token).is_ok() && house.plan.oauth.verify(token).is_err());
@@ -134,7 +134,7 @@ async fn an_authenticator_protects_a_developer() {
     let key = between(&page.text, "id=\"key\">", "<").unwrap();
     let page = developer.post("/developers/authenticator", &[("code", "000000")]).await;
     assert!(page.title().starts_with("Error:"));
-    let code = authenticator(&key, house.clock.now().as_second());
+    let code = authenticator(&key, house.plan.clock.now().as_second());
     let page = developer.post("/developers/authenticator", &[("code", &code)]).await;
     assert!(page.says("Keep your backup codes"), "{}", page.text);
     let backup = between(&page.text, "<li class=\"code\">", "<").unwrap();

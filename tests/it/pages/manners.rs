@@ -53,7 +53,7 @@ async fn a_stranger_and_a_member_get_the_same_answer() {
     let (known, unknown) = pages.split_at(2);
     assert_eq!(known, unknown);
     assert!(known[1].1.contains("You can try 4 more times"));
-    assert_eq!(house.mail.letters().len(), 1);
+    assert_eq!(house.outbox.letters().len(), 1);
 }
 
 #[tokio::test]
@@ -106,4 +106,18 @@ async fn an_app_that_asks_wrongly_gets_nobody_redirected() {
     house.plan.apps.set_status(&app, ingle::apps::Status::Active).await.unwrap();
     let page = browser.get(&good.replace("S256", "plain")).await;
     assert_eq!(query(page.location(), "error"), "invalid_request");
+}
+
+#[tokio::test]
+async fn a_person_who_lost_her_way_gets_a_page_and_a_program_an_outcome() {
+    let house = house().await;
+    let mut browser = house.browser();
+    let page = browser.get("/no/such/page").await;
+    assert_eq!(page.status.as_u16(), 404);
+    assert!(page.says("This page does not exist") && page.says("href=\"/\""));
+    let answer = house.get("/no/such/page", None).await;
+    assert_eq!(answer.issue().0, "not-found");
+    let page = browser.get("/consent?request=nothing").await;
+    assert_eq!(page.status.as_u16(), 410);
+    assert!(page.says("This request has ended"));
 }

@@ -4,49 +4,19 @@ mod browser;
 mod flow;
 mod manners;
 
-use std::sync::Arc;
-
 use ingle::apps::{Kind, NewApp};
-use ingle::config::Config;
 use ingle::identity::roster::{Enrolment, enrol};
-use ingle::outbound::{Chance, Clock, ClockHand, Mail, Outbox, Sms};
-use ingle::realm::{Outside, Realm, RealmKind};
-use poem::Endpoint;
-use poem::test::{TestClient, TestResponse};
+use ingle::realm::Realm;
 
+pub use crate::server::{ADDRESS as BASE, CHALLENGE, REDIRECT, TestServer, VERIFIER};
 pub use browser::{Browser, Page, between};
 
-pub const BASE: &str = "https://plan.example";
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-
-/// Both realms with the same few members.
-pub struct House<E> {
-    pub client: TestClient<E>,
-    pub plan: Arc<Realm>,
-    pub sandbox: Arc<Realm>,
-    pub mail: Outbox,
-    pub clock: Clock,
-    pub hand: ClockHand,
-    _dir: tempfile::TempDir,
-}
-
-pub async fn house() -> House<impl Endpoint> {
-    let dir = tempfile::tempdir().unwrap();
-    let flags = [
-        ("plan.name", "Alder County Health Plan".to_owned()),
-        ("plan.url", BASE.to_owned()),
-        ("plan.support_phone", "1-800-555-0100".to_owned()),
-        ("mail.transport", "file:outbox/mail".to_owned()),
-        ("mail.from", "Plan <no-reply@plan.example>".to_owned()),
-        ("storage.path", dir.path().display().to_string()),
-    ];
-    let config = Arc::new(Config::load(None, &[], &flags).unwrap());
-    let (clock, hand) = Clock::manual("2026-03-02T09:00:00Z".parse().unwrap());
-    let ((mail, letters), (sms, _)) = (Mail::memory(), Sms::memory());
-    let outside = Outside { clock: clock.clone(), chance: Chance::system(), mail, sms };
-    let open = |kind| Arc::new(Realm::open(kind, &config, dir.path(), &outside).unwrap());
-    let (plan, sandbox) = (open(RealmKind::Plan), open(RealmKind::Sandbox));
-    for realm in [&plan, &sandbox] {
+/// Both realms with a mother, her child, and nothing else.
+pub async fn house() -> TestServer {
+    let settings = [("plan.name", "Alder County Health Plan"), ("plan.support_phone", "1-800-555-0100")];
+    let house = settings.into_iter().fold(TestServer::builder(), |builder, (key, value)| builder.setting(key, value));
+    let house = house.start().await;
+    for realm in [&house.plan, &house.sandbox] {
         for (id, patient, given, email, represents) in [
             ("ALD1001", "rosa-delgado", "Rosa", "rosa.delgado@example.com", vec!["ALD1003".to_owned()]),
             ("ALD1003", "mateo-delgado", "Mateo", "", vec![]),
@@ -65,34 +35,34 @@ pub async fn house() -> House<impl Endpoint> {
             realm.store.transact(move |txn| enrol(txn, &key, &row)).await.unwrap();
         }
     }
-    let client = TestClient::new(ingle::web::app(&[Arc::clone(&plan), Arc::clone(&sandbox)], true));
-    House { client, plan, sandbox, mail: letters, clock, hand, _dir: dir }
+    house
 }
 
-impl<E: Endpoint> House<E> {
-    pub fn browser(&self) -> Browser<'_, E> {
-        Browser::new(&self.client)
+impl TestServer {
+    pub fn browser(&self) -> Browser<'_> {
+        Browser::new(self)
     }
 
     /// The code in the last letter to an address.
     pub async fn code(&self, address: &str) -> String {
         self.plan.identity.settle().await;
-        let letter = self.mail.letters().into_iter().rev().find(|letter| letter.to == address).unwrap();
+        let letter = self.outbox.letters().into_iter().rev().find(|letter| letter.to == address).unwrap();
         letter.text.lines().find(|line| line.len() == 6 && line.parse::<u32>().is_ok()).unwrap().to_owned()
     }
 
-    pub async fn sign_in_developer(&self, browser: &mut Browser<'_, E>) -> Page {
+    pub async fn sign_in_developer(&self, browser: &mut Browser<'_>) -> Page {
         browser.get("/developers").await;
         browser.post("/developers/login", &[("address", "dev@example.org")]).await;
         let code = self.code("dev@example.org").await;
         browser.post("/developers/login/code", &[("address", "dev@example.org"), ("code", &code)]).await
     }
 
+    /// An app of a server in a realm, with its secret.
     pub async fn register(&self, realm: &Realm, name: &str) -> (String, String) {
         let new = NewApp {
             name: name.into(),
             kind: Kind::Web,
-            redirects: vec!["https://app.example/cb".into()],
+            redirects: vec![REDIRECT.into()],
             scopes: "openid fhirUser launch/patient patient/*.rs offline_access".into(),
             homepage: String::new(),
             owner: "someone".into(),
@@ -101,18 +71,19 @@ impl<E: Endpoint> House<E> {
         (app.client_id, secret.unwrap())
     }
 
-    pub async fn tokens(&self, prefix: &str, client_id: &str, secret: &str, code: &str) -> serde_json::Value {
+    /// Redeems a code at the token endpoint.
+    pub async fn redeem(&self, prefix: &str, (client_id, secret): (&str, &str), code: &str) -> serde_json::Value {
         let form = [
             ("grant_type", "authorization_code"),
             ("client_id", client_id),
             ("client_secret", secret),
             ("code", code),
-            ("redirect_uri", "https://app.example/cb"),
+            ("redirect_uri", REDIRECT),
             ("code_verifier", VERIFIER),
         ];
-        let response = self.client.post(format!("{prefix}/oauth/token")).form(&form).send().await;
-        response.assert_status_is_ok();
-        json(response).await
+        let answer = self.post_form(&format!("{prefix}/oauth/token"), None, &form).await;
+        assert_eq!(answer.status.as_u16(), 200, "{}", answer.text());
+        answer.json()
     }
 }
 
@@ -122,11 +93,11 @@ pub fn authorize(prefix: &str, client_id: &str, issuer: &str) -> String {
     for (name, value) in [
         ("response_type", "code"),
         ("client_id", client_id),
-        ("redirect_uri", "https://app.example/cb"),
+        ("redirect_uri", REDIRECT),
         ("scope", "openid fhirUser launch/patient patient/*.rs offline_access"),
         ("state", "s-1"),
         ("aud", &format!("{issuer}/fhir")),
-        ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+        ("code_challenge", CHALLENGE),
         ("code_challenge_method", "S256"),
     ] {
         query.append_pair(name, value);
@@ -138,10 +109,6 @@ pub fn authorize(prefix: &str, client_id: &str, issuer: &str) -> String {
 pub fn query(address: &str, name: &str) -> String {
     let (_, query) = address.split_once('?').unwrap_or_default();
     form_urlencoded::parse(query.as_bytes()).find(|(n, _)| n == name).map(|(_, v)| v.into_owned()).unwrap_or_default()
-}
-
-pub async fn json(response: TestResponse) -> serde_json::Value {
-    serde_json::from_str(&response.0.into_body().into_string().await.unwrap()).unwrap()
 }
 
 /// What an authenticator app would show.
