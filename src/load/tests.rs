@@ -262,6 +262,16 @@ fn the_demo_plan_loads_without_a_complaint() {
     assert_eq!(bench.load().changed, 0);
 }
 
+/// The demo's files are written by a script; they must be what it writes.
+#[test]
+fn the_demo_plan_is_what_its_script_writes() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/demo/make.py");
+    match std::process::Command::new("python3").arg(script).arg("--check").output() {
+        Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
+        Err(_) => eprintln!("the_demo_plan_is_what_its_script_writes did not run: there is no python3"),
+    }
+}
+
 /// Every public sample must be kept or refused with a reason, without a panic, and be unchanged the second time.
 #[test]
 fn public_samples_load() {

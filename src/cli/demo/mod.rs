@@ -70,6 +70,10 @@ fn prepare(dir: &Path, fresh: bool) -> anyhow::Result<()> {
         std::fs::remove_dir_all(dir).with_context(|| format!("{} cannot be removed", dir.display()))?;
     }
     std::fs::create_dir_all(dir).with_context(|| format!("{} cannot be made", dir.display()))?;
+    for folder in ["mail", "sms"] {
+        let folder = dir.join("outbox").join(folder);
+        std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    }
     std::fs::write(mark, "This folder belongs to `ingle demo`; `--fresh` removes it.\n")?;
     Ok(())
 }
