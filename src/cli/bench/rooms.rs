@@ -98,7 +98,7 @@ async fn create(plan: &Plan, clients: usize, lasting: Duration, next: &Arc<Atomi
             let mut done = 0_usize;
             while clock.monotonic().saturating_sub(started) < lasting {
                 let n = next.fetch_add(1, Ordering::Relaxed);
-                let text = claim("bench-writer", n, &mut Dice::new(n as u64)) + "}";
+                let text = claim("bench-writer", n, &mut Dice::new(n as u64));
                 let prepared = fhir::prepare(text.as_bytes())?;
                 let now = clock.now();
                 realm.store.transact(move |txn: &mut Txn<'_>| txn.put_resource(&prepared, now, None)).await?;
@@ -127,7 +127,7 @@ pub(super) fn overlay(plan: &Plan) -> anyhow::Result<()> {
             let mut written = 0_usize;
             while !stop.load(Ordering::Relaxed) {
                 ticks.tick().await;
-                let text = claim("p1", 1_000 + written, &mut Dice::new(written as u64)) + "}";
+                let text = claim("p1", 1_000 + written, &mut Dice::new(written as u64));
                 let prepared = fhir::prepare(text.as_bytes())?;
                 let now = clock.now();
                 realm.store.transact(move |txn: &mut Txn<'_>| txn.put_resource(&prepared, now, None)).await?;
@@ -158,7 +158,7 @@ fn searches(plan: &Plan, write: bool) -> anyhow::Result<(f64, f64)> {
     let started = plan.clock.monotonic();
     for n in 0..SEARCHES {
         let id = format!("p0-eob{}", if write { 2_000 + n } else { n % 60 });
-        let text = claim("p0", if write { 2_000 + n } else { n % 60 }, &mut Dice::new(n as u64)) + "}";
+        let text = claim("p0", if write { 2_000 + n } else { n % 60 }, &mut Dice::new(n as u64));
         let prepared = fhir::prepare(text.as_bytes())?;
         let value = identifier(&prepared).context("a claim without identifier")?;
         if write {
