@@ -8,11 +8,11 @@
 use poem::Response;
 use poem::http::{HeaderValue, StatusCode, header};
 
+use super::pages;
 use crate::access::Operation;
 use crate::fhir::Kind;
 use crate::fhir::filter::Refusal;
 use crate::fhir::outcome::Problem as Outcome;
-use super::pages;
 use crate::realm::Realm;
 use crate::{audit, oauth, search, store};
 

@@ -70,7 +70,8 @@ async fn the_authorization_endpoint_takes_forms_of_apps() {
 #[tokio::test]
 async fn a_token_that_its_app_narrowed_is_narrower_at_the_fhir_base() {
     let house = TestServer::builder().member("M1", "pat-1", "ana@example.org").start().await;
-    house.put(&[r#"{"resourceType":"Coverage","id":"c1","status":"active","beneficiary":{"reference":"Patient/pat-1"},
+    house
+        .put(&[r#"{"resourceType":"Coverage","id":"c1","status":"active","beneficiary":{"reference":"Patient/pat-1"},
         "payor":[{"display":"Plan"}]}"#]);
     let (app, _) = house.app(Kind::Browser, "patient/*.rs").await;
     let token = house.tokens_for(&app, "M1", "patient/*.rs").await.access_token;
