@@ -1,6 +1,13 @@
 //! The integration tests: one binary, modules that mirror the URL tree, all on [`server::TestServer`].
 
 #![allow(unreachable_pub, reason = "modules of one test binary share their parts")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly, and the parts they share are no test functions"
+)]
 
 mod fhir;
 mod oauth;

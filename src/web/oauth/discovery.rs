@@ -1,5 +1,4 @@
 //! Documents that apps read before they ask. Always JSON, whatever `Accept` says.
-#![expect(clippy::unused_async, reason = "handlers")]
 
 use poem::Response;
 use poem::http::StatusCode;

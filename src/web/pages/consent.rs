@@ -39,7 +39,6 @@ struct ConsentPage {
 }
 
 /// `GET /consent`
-#[expect(clippy::unused_async, reason = "a handler")]
 pub(in crate::web) async fn show(visit: Visit) -> Result<Response, Oops> {
     let request = login::request(&visit);
     let asking = visit.realm().oauth.asking(&request)?;

@@ -71,7 +71,6 @@ struct AppPage {
 }
 
 /// `GET /developers/apps/new`
-#[expect(clippy::unused_async, reason = "a handler")]
 pub(in crate::web) async fn blank(visit: Visit) -> Result<Response, Oops> {
     visit.developer()?;
     let picks = ["all", "offline"].map(str::to_owned).to_vec();
@@ -115,7 +114,6 @@ pub(in crate::web) async fn create(visit: Visit) -> Result<Response, Oops> {
 }
 
 /// `GET /developers/apps/:id`
-#[expect(clippy::unused_async, reason = "a handler")]
 pub(in crate::web) async fn show(visit: Visit) -> Result<Response, Oops> {
     let (realm, app) = owned(&visit)?;
     Ok(app_page(visit, &realm, app, None, false))

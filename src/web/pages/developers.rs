@@ -1,5 +1,7 @@
 //! For makers of apps: signing in, the list of apps, the authenticator.
 
+use std::fmt::Write;
+
 use askama::Template;
 use poem::Response;
 use poem::http::StatusCode;
@@ -61,7 +63,6 @@ struct BackupCodesPage {
 }
 
 /// `GET /developers`
-#[expect(clippy::unused_async, reason = "a handler")]
 pub(in crate::web) async fn show(visit: Visit) -> Result<Response, Oops> {
     if let Err(Oops::SecondFactor) = visit.developer() {
         return Err(Oops::SecondFactor);
@@ -74,12 +75,12 @@ pub(in crate::web) async fn send(visit: Visit) -> Result<Response, Oops> {
     let address = visit.form.get("address").unwrap_or_default().to_owned();
     let (t, wording) = (visit.words(), wording(&visit));
     match visit.realm().identity.send_code(visit.visitor(), Audience::Developer, &address, &wording).await {
-        Ok(()) => code_page(visit, None),
+        Ok(()) => Ok(code_page(visit, None)),
         Err(Error::Address) => developers_page(visit, Some(t.say("developers.address_wrong").into())),
         Err(Error::TooMany { wait }) => {
             let text = t.fill("login.too_many", t.wait(wait));
             if visit.realm().identity.waiting(visit.visitor(), Audience::Developer)?.is_some() {
-                return code_page(visit, Some(("", text)));
+                return Ok(code_page(visit, Some(("", text))));
             }
             developers_page(visit, Some(text))
         }
@@ -97,7 +98,7 @@ pub(in crate::web) async fn check(visit: Visit) -> Result<Response, Oops> {
         Ok(SignIn::BirthDate) => Err(Oops::Broken("a developer was asked for a birth date".into())),
         Err(error) => {
             let text = code_problem(visit.words(), error)?;
-            code_page(visit, Some(("code", text)))
+            Ok(code_page(visit, Some(("code", text))))
         }
     }
 }
@@ -173,7 +174,7 @@ fn developers_page(visit: Visit, problem: Option<String>) -> Result<Response, Oo
     Ok(html(&DevelopersPage { t, f, address, apps, secured, backup_left, sandbox, people }, status))
 }
 
-fn code_page(visit: Visit, problem: Option<(&'static str, String)>) -> Result<Response, Oops> {
+fn code_page(visit: Visit, problem: Option<(&'static str, String)>) -> Response {
     let address = visit.form.get("address").unwrap_or_default().to_owned();
     let (t, status) = (visit.words(), status(problem.is_some()));
     let f = match problem {
@@ -181,7 +182,7 @@ fn code_page(visit: Visit, problem: Option<(&'static str, String)>) -> Result<Re
         None => visit.frame,
     };
     let (action, start) = ("/developers/login".to_owned(), "/developers".to_owned());
-    Ok(html(&CodePage { t, f, request: String::new(), address, shown: None, action, start }, status))
+    html(&CodePage { t, f, request: String::new(), address, shown: None, action, start }, status)
 }
 
 async fn authenticator_page(visit: Visit, problem: Option<String>) -> Result<Response, Oops> {
@@ -190,10 +191,8 @@ async fn authenticator_page(visit: Visit, problem: Option<String>) -> Result<Res
     if enrolled && level == Level::Full {
         return Ok(see_other("/developers"));
     }
-    let offer = match enrolled {
-        true => None,
-        false => Some(picture(visit.realm().identity.offer_authenticator(&account).await?)?),
-    };
+    let offer =
+        if enrolled { None } else { Some(picture(visit.realm().identity.offer_authenticator(&account).await?)?) };
     let (t, status) = (visit.words(), status(problem.is_some()));
     let f = match problem {
         Some(text) => visit.frame.wrong("code", text),
@@ -209,7 +208,8 @@ fn picture(offer: Offer) -> Result<Picture, Oops> {
     let mut path = String::new();
     for y in 0..code.size() {
         for x in (0..code.size()).filter(|x| code.get_module(*x, y)) {
-            path.push_str(&format!("M{},{}h1v1h-1z", x + BORDER, y + BORDER));
+            // Writing to a String cannot fail.
+            let _ = write!(path, "M{},{}h1v1h-1z", x + BORDER, y + BORDER);
         }
     }
     Ok(Picture { key: offer.key, size: code.size() + 2 * BORDER, path })

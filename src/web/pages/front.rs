@@ -17,7 +17,6 @@ struct Front {
 }
 
 /// `GET /`
-#[expect(clippy::unused_async, reason = "a handler")]
 pub(in crate::web) async fn show(visit: Visit) -> Result<Response, Oops> {
     Ok(html(&Front { t: visit.words(), f: visit.frame.broad() }, StatusCode::OK))
 }

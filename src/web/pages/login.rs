@@ -57,7 +57,6 @@ struct BirthDatePage {
 }
 
 /// `GET /login`
-#[expect(clippy::unused_async, reason = "a handler")]
 pub(in crate::web) async fn show(visit: Visit) -> Result<Response, Oops> {
     let request = request(&visit);
     if visit.member().is_ok() {
@@ -93,7 +92,7 @@ pub(in crate::web) async fn check(visit: Visit) -> Result<Response, Oops> {
     let judged = visit.realm().identity.check_code(visit.visitor(), Audience::Member, address, typed).await;
     match judged {
         Ok(SignIn::Done(new)) => Ok(entered(&visit, &new)),
-        Ok(SignIn::BirthDate) => birth_date_page(visit, None),
+        Ok(SignIn::BirthDate) => Ok(birth_date_page(visit, None)),
         Ok(SignIn::SecondFactor(_)) => Err(Oops::Broken("a member was asked for an authenticator".into())),
         Err(error) => {
             let text = code_problem(visit.words(), error)?;
@@ -106,12 +105,12 @@ pub(in crate::web) async fn check(visit: Visit) -> Result<Response, Oops> {
 pub(in crate::web) async fn birth_date(visit: Visit) -> Result<Response, Oops> {
     let t = visit.words();
     let Some(date) = iso_date(visit.form.get("birth").unwrap_or_default()) else {
-        return birth_date_page(visit, Some(t.say("birth.format").into()));
+        return Ok(birth_date_page(visit, Some(t.say("birth.format").into())));
     };
     match visit.realm().identity.check_birth_date(visit.visitor(), &date).await {
         Ok(new) => Ok(entered(&visit, &new)),
-        Err(Error::BirthDate) => birth_date_page(visit, Some(t.say("birth.wrong").into())),
-        Err(Error::TooMany { wait }) => birth_date_page(visit, Some(t.fill("login.too_many", t.wait(wait)))),
+        Err(Error::BirthDate) => Ok(birth_date_page(visit, Some(t.say("birth.wrong").into()))),
+        Err(Error::TooMany { wait }) => Ok(birth_date_page(visit, Some(t.fill("login.too_many", t.wait(wait))))),
         Err(Error::NoCode) => login_page(visit, Some(t.say("code.expired").into())),
         Err(other) => Err(other.into()),
     }
@@ -182,7 +181,7 @@ fn code_page(visit: Visit, problem: Option<(&'static str, String)>) -> Result<Re
     Ok(html(&CodePage { t, f, request, address, shown, action, start }, status))
 }
 
-fn birth_date_page(visit: Visit, problem: Option<String>) -> Result<Response, Oops> {
+fn birth_date_page(visit: Visit, problem: Option<String>) -> Response {
     let request = request(&visit);
     let value = visit.form.get("birth").unwrap_or_default().to_owned();
     let (t, status) = (visit.words(), status(problem.is_some()));
@@ -190,7 +189,7 @@ fn birth_date_page(visit: Visit, problem: Option<String>) -> Result<Response, Oo
         Some(text) => visit.frame.wrong("birth", text),
         None => visit.frame,
     };
-    Ok(html(&BirthDatePage { t, f, request, value }, status))
+    html(&BirthDatePage { t, f, request, value }, status)
 }
 
 pub(super) const fn status(wrong: bool) -> StatusCode {

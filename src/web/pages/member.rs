@@ -58,7 +58,6 @@ struct StopPage {
 }
 
 /// `GET /member`
-#[expect(clippy::unused_async, reason = "a handler")]
 pub(in crate::web) async fn show(visit: Visit) -> Result<Response, Oops> {
     let (member, _) = visit.member()?;
     let (t, realm) = (visit.words(), visit.realm());
@@ -77,7 +76,6 @@ pub(in crate::web) async fn show(visit: Visit) -> Result<Response, Oops> {
 }
 
 /// `GET /member/stop`: asks before it happens.
-#[expect(clippy::unused_async, reason = "a handler")]
 pub(in crate::web) async fn confirm(visit: Visit) -> Result<Response, Oops> {
     visit.member()?;
     let client_id = visit.form.get("app").unwrap_or_default().to_owned();

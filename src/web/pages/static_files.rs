@@ -26,7 +26,6 @@ pub(super) fn version() -> &'static str {
 }
 
 /// One file; names come from the embedded map only, so there is no path to walk out of.
-#[expect(clippy::unused_async, reason = "a handler")]
 pub(in crate::web) async fn file(ask: Ask) -> Result<Response, Problem> {
     let name = ask.segment("name");
     let Some(file) = Files::get(&name) else { return Err(Problem::NoRoute) };

@@ -72,7 +72,7 @@ async fn developer_to_stop_sharing() {
     let page = member.get(&format!("/member/stop?app={client_id}")).await;
     assert!(page.says("Stop sharing with Health History?"));
     let page = member.post("/member/stop", &[("app", &client_id)]).await;
-    let page = member.get(&page.location().to_owned()).await;
+    let page = member.get(page.location()).await;
     assert!(page.says("Sharing with Health History has stopped") && page.says("Stopped on"), "{}", page.text);
     assert!(house.plan.oauth.verify(tokens["access_token"].as_str().unwrap()).is_err());
     let page = member.post("/sign-out", &[]).await;
@@ -88,7 +88,7 @@ async fn the_sandbox_shows_the_code_and_its_tokens_are_worthless_elsewhere() {
     let mut member = house.browser();
     let base = format!("{BASE}/sandbox");
     let page = member.get(&authorize("/sandbox", &app, &base)).await;
-    let page = member.get(&page.location().to_owned()).await;
+    let page = member.get(page.location()).await;
     assert!(page.says("Use Rosa Delgado") && page.says("Sandbox:"));
     let request = page.hidden("request");
     let address = "rosa.delgado@example.com";
@@ -98,7 +98,7 @@ async fn the_sandbox_shows_the_code_and_its_tokens_are_worthless_elsewhere() {
     let answer = [("address", address), ("request", &request), ("code", &code)];
     let page = member.post("/sandbox/login/code", &answer).await;
     assert!(page.location().starts_with("/sandbox/consent"));
-    member.get(&page.location().to_owned()).await;
+    member.get(page.location()).await;
     let decision = [("request", request.as_str()), ("decision", "share"), ("person", "0")];
     let page = member.post("/sandbox/consent", &decision).await;
     let tokens = house.redeem("/sandbox", (&app, &secret), &query(page.location(), "code")).await;
@@ -115,7 +115,7 @@ async fn cancel_goes_back_to_the_app_without_signing_in() {
     let (app, _) = house.register(&house.plan, "Try").await;
     let mut member = house.browser();
     let page = member.get(&authorize("", &app, BASE)).await;
-    let page = member.get(&page.location().to_owned()).await;
+    let page = member.get(page.location()).await;
     let request = page.hidden("request");
     let page = member.post("/consent", &[("request", &request), ("decision", "cancel")]).await;
     assert_eq!(query(page.location(), "error"), "access_denied");
@@ -130,7 +130,7 @@ async fn an_authenticator_protects_a_developer() {
     let mut developer = house.browser();
     house.sign_in_developer(&mut developer).await;
     let page = developer.get("/developers/authenticator").await;
-    assert!(page.says("<svg class=\"qr\"") && page.says("otpauth") == false);
+    assert!(page.says("<svg class=\"qr\"") && !page.says("otpauth"));
     let key = between(&page.text, "id=\"key\">", "<").unwrap();
     let page = developer.post("/developers/authenticator", &[("code", "000000")]).await;
     assert!(page.title().starts_with("Error:"));
