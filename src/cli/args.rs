@@ -26,7 +26,7 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
     /// What to log: error, warn, info, debug or trace
-    #[arg(long, global = true, value_name = "LEVEL", env = "INGLE_LOG")]
+    #[arg(long, global = true, value_name = "LEVEL", env = "INGLE_LOG", hide_env_values = true)]
     pub(super) log: Option<String>,
     /// Print the result as JSON
     #[arg(long, global = true)]

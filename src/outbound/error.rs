@@ -14,6 +14,9 @@ pub enum Error {
     /// The address or number to write to is not one.
     #[error("the address is not one that mail or text messages can be sent to")]
     Recipient,
+    /// The message cannot be put into the form that mail has.
+    #[error("the message cannot be written as mail")]
+    Unwritable,
     /// The mail server refused for good.
     #[error("the mail server refused the message{}; check [mail] in fhir.toml", code(.0.as_ref()))]
     Refused(Option<u16>),

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use lettre::message::Mailbox;
-use lettre::message::header::{ContentTransferEncoding, ContentType};
+use lettre::message::header::{ContentTransferEncoding, ContentType, MIME_VERSION_1_0};
+use lettre::message::{Body, Mailbox};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use parking_lot::Mutex;
 
@@ -133,21 +133,21 @@ impl Outbox {
 fn write(letter: &Letter, from: &Mailbox, clock: &Clock, chance: &Chance) -> Result<Message, Error> {
     let to: Mailbox = letter.to.parse().map_err(|_| Error::Recipient)?;
     let seconds = u64::try_from(clock.now().as_second()).unwrap_or(0);
-    let encoding = if letter.text.is_ascii() && letter.text.lines().all(|line| line.len() < 900) {
-        ContentTransferEncoding::SevenBit
-    } else {
-        ContentTransferEncoding::QuotedPrintable
-    };
+    // Asking the library to use an encoding that it finds unfit would panic, with the letter in the panic's message.
+    let encoded = |encoding| Body::new_with_encoding(letter.text.clone(), encoding);
+    let body = encoded(ContentTransferEncoding::SevenBit)
+        .or_else(|_| encoded(ContentTransferEncoding::QuotedPrintable))
+        .map_err(|_| Error::Unwritable)?;
     Message::builder()
         .from(from.clone())
         .to(to)
         .date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
         .message_id(Some(format!("<{}@{}>", letters(chance, 32), from.email.domain())))
         .subject(letter.subject)
+        .header(MIME_VERSION_1_0)
         .header(ContentType::TEXT_PLAIN)
-        .header(encoding)
-        .body(letter.text.clone())
-        .map_err(|_| Error::Recipient)
+        .body(body)
+        .map_err(|_| Error::Unwritable)
 }
 
 #[cfg(test)]
@@ -181,6 +181,7 @@ mod tests {
             for text in [
                 "Your code is\n\n123456\n\nIt works for ten minutes.\n",
                 "Su código es\n\n123456\n\nCaduca pronto: ñandú 10.\n",
+                "Someone, we hope you, asked for a code to sign in at Alder County Health Plan. Your code is:\n\n123456\n\nIt works for ten minutes.\n",
             ] {
                 let file = sent(text, seed).await;
                 assert_eq!(runs(&file), ["123456"], "{file}");
