@@ -2,6 +2,7 @@
 
 #![allow(unreachable_pub, reason = "modules of one test binary share their parts")]
 
+mod cli;
 mod fhir;
 mod oauth;
 mod pages;
