@@ -12,9 +12,10 @@ pub(super) fn run(global: &Global, command: &App) -> anyhow::Result<Code> {
     let config = install::config(global)?;
     let sandbox = match command {
         App::List { sandbox } => *sandbox,
-        App::Show { client_id } | App::Approve { client_id } | App::Suspend { client_id } => {
-            client_id.starts_with("sandbox-")
-        }
+        App::Show { client_id }
+        | App::Approve { client_id }
+        | App::Suspend { client_id }
+        | App::RotateSecret { client_id } => client_id.starts_with("sandbox-"),
     };
     let kind = if sandbox { RealmKind::Sandbox } else { RealmKind::Plan };
     let realm = install::realm(kind, &config, &install::outside(&config)?)?;
@@ -45,6 +46,15 @@ fn act(global: &Global, command: &App, realm: &Realm) -> anyhow::Result<Code> {
         }
         App::Approve { client_id } => set(realm, client_id, Status::Active)?,
         App::Suspend { client_id } => set(realm, client_id, Status::Suspended)?,
+        App::RotateSecret { client_id } => {
+            let secret = runtime()?.block_on(rotate(realm, client_id))?;
+            if global.json {
+                println!("{}", serde_json::json!({"client_id": client_id, "client_secret": secret}));
+            } else {
+                println!("{secret}");
+                eprintln!("This is shown once. The secret before it works until the next rotation.");
+            }
+        }
     }
     Ok(Code::Done)
 }
@@ -58,6 +68,15 @@ fn set(realm: &Realm, client_id: &str, status: Status) -> anyhow::Result<()> {
         Err(apps::Error::Unknown) => bail!(unknown(client_id)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Two secrets may live: the oldest goes when there are two already.
+async fn rotate(realm: &Realm, client_id: &str) -> anyhow::Result<String> {
+    let app = realm.apps.find(client_id)?.with_context(|| unknown(client_id))?;
+    if app.secrets.len() > 1 {
+        realm.apps.drop_oldest_secret(client_id).await?;
+    }
+    Ok(realm.apps.add_secret(client_id).await?)
 }
 
 fn unknown(client_id: &str) -> String {

@@ -229,6 +229,11 @@ pub(super) enum App {
         /// Its client id
         client_id: String,
     },
+    /// Give an app a new secret, shown once; the one before it works until the next rotation
+    RotateSecret {
+        /// Its client id
+        client_id: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

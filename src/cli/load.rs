@@ -1,6 +1,8 @@
 //! `ingle load`: plan data in.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -11,6 +13,7 @@ use super::install;
 use crate::access::{Base, View};
 use crate::fhir::Kind;
 use crate::load::{Mapping, Progress, Request, Summary, Target, run as run_load};
+use crate::outbound::Clock;
 use crate::realm::{Realm, RealmKind};
 use crate::search::{Query, Searched};
 
@@ -27,9 +30,9 @@ pub(super) fn run(global: &Global, args: &Load) -> anyhow::Result<Code> {
     let realm = install::realm(RealmKind::Plan, &config, &outside)?;
     let report = args.report.clone().unwrap_or_else(|| report_path(&config.storage.path, &realm));
     let request = Request { paths: args.paths.clone(), format: args.format, mapping, dry_run: args.dry_run, report };
-    let bar = bar(global);
-    let outcome = into_realm(&realm, &request, &mut |progress| show(&bar, progress));
-    bar.finish_and_clear();
+    let mut talk = Talk::new(global, realm.clock.clone());
+    let outcome = into_realm(&realm, &request, &mut |progress| talk.show(progress));
+    talk.bar.finish_and_clear();
     install::close(&realm);
     let summary = outcome?;
     if global.json {
@@ -80,21 +83,38 @@ fn report_path(data: &Path, realm: &Realm) -> PathBuf {
     data.join("reports").join(format!("load-{time}.ndjson"))
 }
 
-/// A bar on a terminal; hidden elsewhere and where it is not wanted.
-pub(super) fn bar(global: &Global) -> ProgressBar {
-    if global.no_progress || global.json {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(0);
-    let style = "{bar:32} {percent:>3}%  {msg}  {eta} left";
-    bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar
+/// How often a line is printed where there is no terminal for a bar.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Progress: a bar on a terminal, a line now and then elsewhere, nothing where it is not wanted.
+struct Talk {
+    bar: ProgressBar,
+    lines: bool,
+    clock: Clock,
+    next_line: Duration,
 }
 
-fn show(bar: &ProgressBar, progress: &Progress) {
-    bar.set_length(progress.total.max(1));
-    bar.set_position(progress.bytes.min(progress.total));
-    bar.set_message(format!("{} kept, {} rejected", progress.kept, progress.rejected));
+impl Talk {
+    fn new(global: &Global, clock: Clock) -> Self {
+        let wanted = !global.no_progress && !global.json;
+        let terminal = std::io::stderr().is_terminal();
+        let bar = if wanted && terminal { ProgressBar::new(0) } else { ProgressBar::hidden() };
+        let style = "{bar:32} {percent:>3}%  {msg}  {eta} left";
+        bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let next_line = clock.monotonic() + LINE_EVERY;
+        Self { bar, lines: wanted && !terminal, clock, next_line }
+    }
+
+    fn show(&mut self, progress: &Progress) {
+        let Progress { bytes, total, kept, rejected } = *progress;
+        self.bar.set_length(total.max(1));
+        self.bar.set_position(bytes.min(total));
+        self.bar.set_message(format!("{kept} kept, {rejected} rejected"));
+        if self.lines && self.clock.monotonic() >= self.next_line {
+            self.next_line = self.clock.monotonic() + LINE_EVERY;
+            eprintln!("{}%  {kept} kept, {rejected} rejected", bytes.min(total) * 100 / total.max(1));
+        }
+    }
 }
 
 fn tell(summary: &Summary, dry_run: bool) {

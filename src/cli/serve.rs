@@ -27,25 +27,34 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
         }
         realms.push(realm);
     }
-    runtime()?.block_on(listen(&config, &realms, false, stop_signal()))?;
+    runtime()?.block_on(async {
+        let server = bind(&config).await?;
+        listen(server, &config, &realms, false, stop_signal()).await
+    })?;
     for realm in &realms {
         install::close(realm);
     }
     Ok(Code::Done)
 }
 
-/// Serves the realms until `stop`, then lets running requests finish.
-pub(super) async fn listen(
-    config: &Config,
-    realms: &[Arc<Realm>],
-    demo: bool,
-    stop: impl Future<Output = ()> + Send,
-) -> anyhow::Result<()> {
+/// Takes the address of the configuration.
+pub(super) async fn bind(config: &Config) -> anyhow::Result<web::Server> {
     let listen = config.server.listen;
     let server = web::Server::bind(listen, config.limits.connections)
         .await
         .with_context(|| format!("{listen} cannot be listened on; stop what uses it or change [server] listen"))?;
     tracing::info!(address = %server.address(), "listening");
+    Ok(server)
+}
+
+/// Serves the realms until `stop`, then lets running requests finish.
+pub(super) async fn listen(
+    server: web::Server,
+    config: &Config,
+    realms: &[Arc<Realm>],
+    demo: bool,
+    stop: impl Future<Output = ()> + Send,
+) -> anyhow::Result<()> {
     let sweeps: Vec<_> = realms.iter().map(|realm| tokio::spawn(sweep(Arc::clone(realm)))).collect();
     let outcome = server.serve(web::app(realms, demo), stop, config.server.grace()).await;
     sweeps.iter().for_each(tokio::task::JoinHandle::abort);

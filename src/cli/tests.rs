@@ -9,7 +9,7 @@ fn help(command: &mut clap::Command, path: &str, out: &mut String) {
     let name = format!("{path} {}", command.get_name()).trim().to_owned();
     // The width of a terminal must not change the snapshot.
     let text = command.clone().term_width(100).render_long_help().to_string();
-    out.push_str(&format!("# {name}\n\n{text}\n"));
+    out.push_str(&["# ", &name, "\n\n", &text, "\n"].concat());
     for below in command.get_subcommands_mut() {
         if below.get_name() != "help" && !below.is_hide_set() {
             help(below, &name, out);

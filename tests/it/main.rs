@@ -9,6 +9,7 @@
     reason = "tests may fail loudly, and the parts they share are no test functions"
 )]
 
+mod cli;
 mod fhir;
 mod oauth;
 mod pages;

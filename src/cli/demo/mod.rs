@@ -37,7 +37,9 @@ pub(super) fn run(global: &Global, args: &Demo) -> anyhow::Result<Code> {
     }
     let plan = realms.first().context("there is no plan realm")?;
     runtime()?.block_on(async {
-        let sample = HealthHistory::register(plan, app_port).await?;
+        // Both listen before anything is printed: the addresses must work when they are read.
+        let server = serve::bind(&config).await?;
+        let sample = HealthHistory::start(plan, app_port).await?;
         let (stop, stopped) = tokio::sync::watch::channel(false);
         let app = tokio::spawn(sample.serve(wait(stopped.clone())));
         tell(global, &dir, &config, app_port);
@@ -46,9 +48,9 @@ pub(super) fn run(global: &Global, args: &Demo) -> anyhow::Result<Code> {
             // Whoever listens is on the other end; if nobody is, all have stopped.
             let _ = stop.send(true);
         });
-        let served = serve::listen(&config, &realms, true, wait(stopped)).await;
+        let outcome = serve::listen(server, &config, &realms, true, wait(stopped)).await;
         app.abort();
-        served
+        outcome
     })?;
     for realm in &realms {
         install::close(realm);

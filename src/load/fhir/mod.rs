@@ -5,6 +5,7 @@
 
 mod bundle;
 mod id;
+mod labels;
 mod links;
 
 use std::sync::Arc;
@@ -98,6 +99,7 @@ impl Batch {
             Err(issue) => return self.refuse(&place, &issue),
         };
         let id = id::of(kind, &node, full_url);
+        labels::set(&mut node);
         self.name(kind, &node, &id);
         if links::wants_finding(&mut node) {
             let mut text = Vec::new();

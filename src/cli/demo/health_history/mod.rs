@@ -27,11 +27,15 @@ const SCOPES: &str = "launch/patient openid fhirUser offline_access patient/Pati
 patient/ExplanationOfBenefit.rs patient/Condition.rs patient/MedicationRequest.rs patient/Observation.rs \
 patient/Immunization.rs patient/AllergyIntolerance.rs";
 
-/// The running sample app.
+/// The sample app, listening.
 pub(super) struct HealthHistory {
+    server: Server,
+    app: App,
+}
+
+struct App {
     client: Client,
     chance: Chance,
-    port: u16,
     browsers: Mutex<Browsers>,
 }
 
@@ -49,9 +53,13 @@ struct Browser {
 }
 
 impl HealthHistory {
-    /// Registers with the plan, as its developer once did on `/developers`, and takes the new secret.
-    pub(super) async fn register(plan: &Realm, port: u16) -> anyhow::Result<Self> {
-        let home = format!("http://127.0.0.1:{port}");
+    /// Takes its port and registers with the plan, as its developer once did on `/developers`.
+    pub(super) async fn start(plan: &Realm, port: u16) -> anyhow::Result<Self> {
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+        let server = Server::bind(address, CONNECTIONS)
+            .await
+            .with_context(|| format!("the sample app cannot listen on {address}; choose another --port"))?;
+        let home = format!("http://{address}");
         let new = NewApp {
             name: "Health History".to_owned(),
             kind: Kind::Web,
@@ -64,23 +72,23 @@ impl HealthHistory {
         let secret = secret.context("the sample app was given no secret")?;
         let fhir = format!("{}/fhir", plan.address);
         let client = Client::new(fhir, app.client_id, secret, format!("{home}/callback"), SCOPES);
-        Ok(Self { client, chance: plan.chance.clone(), port, browsers: Mutex::default() })
+        let app = App { client, chance: plan.chance.clone(), browsers: Mutex::default() };
+        Ok(Self { server, app })
     }
 
-    /// Listens on its own port until `stop`.
+    /// Answers until `stop`.
     pub(super) async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
-        let address = std::net::SocketAddr::from(([127, 0, 0, 1], self.port));
-        let server = Server::bind(address, CONNECTIONS)
-            .await
-            .with_context(|| format!("the sample app cannot listen on {address}"))?;
-        let app = Arc::new(self);
+        let Self { server, app } = self;
+        let app = Arc::new(app);
         let site = site(move |visit| {
             let app = Arc::clone(&app);
             async move { app.answer(visit).await }.boxed()
         });
         Ok(server.serve(site, stop, std::time::Duration::from_secs(1)).await?)
     }
+}
 
+impl App {
     async fn answer(&self, visit: Visit) -> Reply {
         let cookie = visit.cookie.clone().filter(|cookie| self.browsers.lock().known.contains_key(cookie));
         let browser = cookie.as_ref().and_then(|cookie| self.browsers.lock().known.get(cookie).cloned());
