@@ -1,6 +1,15 @@
 //! Compiles the definition tables of `src/fhir/definitions` into static Rust, so that a mistake in a table stops the
 //! build and nothing is parsed when the server starts.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::similar_names,
+    reason = "a build script stops the build at the first mistake in a table; that is its purpose"
+)]
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
@@ -33,7 +42,8 @@ fn compile(types: &str, parameters: &str) -> String {
         cell.bytes().chain([0]).fold(hash, |h, byte| (h ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
     });
     writeln!(code, "/// Changes with every change of the tables: an index made with other tables is rebuilt.").unwrap();
-    writeln!(code, "pub const TABLES_HASH: u64 = {hash};").unwrap();
+    let [a, b, c, d] = [48, 32, 16, 0].map(|shift| hash >> shift & 0xFFFF);
+    writeln!(code, "pub const TABLES_HASH: u64 = 0x{a:04X}_{b:04X}_{c:04X}_{d:04X};").unwrap();
     writeln!(code, "pub(super) static PARAMETERS: [Parameter; {}] = [", parameters.len()).unwrap();
     for row in &parameters {
         let [kind, name, form, paths, targets] = row[..] else { panic!("not five columns: {row:?}") };

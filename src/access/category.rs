@@ -27,7 +27,7 @@ pub enum Category {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Categories(u16);
 
-/// Codes of HL7's ActCode for information sensitivity, by category.
+/// Codes of HL7's `ActCode` for information sensitivity, by category.
 const LABELS: [(&str, Category); 15] = [
     ("ETH", Category::SubstanceUse),
     ("ETHUD", Category::SubstanceUse),

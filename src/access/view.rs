@@ -102,7 +102,7 @@ const SHARED: [Kind; 13] = [
     Kind::named("PlanDefinition"),
 ];
 
-/// Types of the provider directory (Plan-Net 1.1 CapabilityStatement).
+/// Types of the provider directory (Plan-Net 1.1 `CapabilityStatement`).
 pub(super) const DIRECTORY: [Kind; 8] = [
     Kind::named("Endpoint"),
     Kind::named("HealthcareService"),
@@ -114,7 +114,7 @@ pub(super) const DIRECTORY: [Kind; 8] = [
     Kind::named("PractitionerRole"),
 ];
 
-/// Types of the drug formulary (Drug Formulary 2.0 CapabilityStatement).
+/// Types of the drug formulary (Drug Formulary 2.0 `CapabilityStatement`).
 pub(super) const FORMULARY: [Kind; 4] =
     [Kind::named("Basic"), Kind::named("InsurancePlan"), Kind::named("Location"), Kind::named("MedicationKnowledge")];
 

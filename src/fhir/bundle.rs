@@ -15,7 +15,7 @@ pub enum Mode {
     Match,
     /// A match refers to it, or it to a match.
     Include,
-    /// An OperationOutcome about the search.
+    /// An `OperationOutcome` about the search.
     Outcome,
 }
 

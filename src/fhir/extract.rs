@@ -200,9 +200,9 @@ fn walk(node: &Node<'_>, steps: &[Step], path: &Path, parameter: &Parameter, num
                 walk(child, rest, path, parameter, number, out);
             }
         }
-        Step::Choice(stem) => {
+        Step::Choice(prefix) => {
             for (name, child) in node.members() {
-                let is_choice = name.strip_prefix(stem).and_then(|tail| tail.chars().next());
+                let is_choice = name.strip_prefix(prefix).and_then(|tail| tail.chars().next());
                 if is_choice.is_some_and(char::is_uppercase) {
                     walk(child, rest, path, parameter, number, out);
                 }
@@ -227,7 +227,7 @@ fn leaf(node: &Node<'_>, only: Option<Kind>, form: Form, number: u16, out: Out<'
     }
 }
 
-/// Tokens by the shape of the element: CodeableConcept, Coding, Identifier, ContactPoint or a primitive.
+/// Tokens by the shape of the element: `CodeableConcept`, Coding, Identifier, `ContactPoint` or a primitive.
 fn token(node: &Node<'_>, number: u16, out: Out<'_>) {
     let mut push = |system: Option<&str>, code: Option<&str>| {
         out.push((number, Value::Token { system: system.map(Into::into), code: code.map(Into::into) }));
@@ -259,7 +259,7 @@ fn token(node: &Node<'_>, number: u16, out: Out<'_>) {
     }
 }
 
-/// The parts of HumanName and Address that a search looks at.
+/// The parts of `HumanName` and Address that a search looks at.
 const NAME_PARTS: [&str; 11] =
     ["text", "family", "given", "prefix", "suffix", "line", "city", "district", "state", "postalCode", "country"];
 

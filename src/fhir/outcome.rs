@@ -1,8 +1,8 @@
-//! OperationOutcome: the one form of error on the FHIR bases.
+//! `OperationOutcome`: the one form of error on the FHIR bases.
 
 use super::json::write_string;
 
-/// One issue of an OperationOutcome.
+/// One issue of an `OperationOutcome`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem<'a> {
     /// `error`, `warning` or `information`.
@@ -11,12 +11,12 @@ pub struct Problem<'a> {
     pub code: &'static str,
     /// What happened and what to do, for a developer; no PHI.
     pub text: &'a str,
-    /// The element or parameter at fault, as FHIRPath.
+    /// The element or parameter at fault, as `FHIRPath`.
     pub expression: Option<&'a str>,
 }
 
 impl Problem<'_> {
-    /// The OperationOutcome with this one issue.
+    /// The `OperationOutcome` with this one issue.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         let mut out = br#"{"resourceType":"OperationOutcome","issue":[{"severity":""#.to_vec();

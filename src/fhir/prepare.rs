@@ -48,7 +48,7 @@ pub enum Issue {
     /// Something that FHIR's JSON does not allow.
     #[error("{path}: {reason}")]
     Element {
-        /// Where, as a FHIRPath.
+        /// Where, as a `FHIRPath`.
         path: String,
         /// What is wrong.
         reason: &'static str,
@@ -56,7 +56,7 @@ pub enum Issue {
 }
 
 impl Issue {
-    /// The element at fault as a FHIRPath, where there is one.
+    /// The element at fault as a `FHIRPath`, where there is one.
     #[must_use]
     pub fn expression(&self) -> Option<&str> {
         match self {

@@ -21,7 +21,7 @@ pub enum Reference<'a> {
     },
     /// A resource inside this one.
     Contained(&'a str),
-    /// Anything else: `urn:uuid`, `urn:oid`, a query, an address that is not RESTful.
+    /// Anything else: `urn:uuid`, `urn:oid`, a query, an address that is not `RESTful`.
     Other(&'a str),
 }
 

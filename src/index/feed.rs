@@ -38,7 +38,7 @@ enum Message {
 }
 
 struct Writer {
-    writer: IndexWriter,
+    documents: IndexWriter,
     reader: IndexReader,
     fields: Fields,
     overlay: Arc<RwLock<Overlay>>,
@@ -69,7 +69,8 @@ impl Feed {
         let (queue, messages) = sync_channel(MAX_WAITING);
         let stopped = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stopped);
-        let mut own = Writer { writer, reader, fields, overlay, clock, waiting: 0, seq: 0, since: Duration::ZERO };
+        let mut own =
+            Writer { documents: writer, reader, fields, overlay, clock, waiting: 0, seq: 0, since: Duration::ZERO };
         let thread = std::thread::Builder::new()
             .name("index-writer".into())
             .spawn(move || {
@@ -143,10 +144,10 @@ impl Writer {
         }
         for change in changes {
             if !change.fresh {
-                self.writer.delete_term(Term::from_field_u64(self.fields.rid, change.rid));
+                self.documents.delete_term(Term::from_field_u64(self.fields.rid, change.rid));
             }
             if let Some(extracted) = &change.extracted {
-                self.writer.add_document(document(self.fields, change.rid, extracted))?;
+                self.documents.add_document(document(self.fields, change.rid, extracted))?;
             }
             self.seq = change.seq;
             self.waiting += 1;
@@ -158,7 +159,7 @@ impl Writer {
         if self.waiting == 0 {
             return Ok(());
         }
-        let mut commit = self.writer.prepare_commit()?;
+        let mut commit = self.documents.prepare_commit()?;
         commit.set_payload(&payload(self.seq));
         commit.commit()?;
         self.reader.reload()?;

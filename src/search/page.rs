@@ -95,7 +95,7 @@ impl Searched<'_> {
     }
 
     fn choose(&self, view: &View, query: &Query, after: Option<&Place>) -> Result<Chosen, Error> {
-        if let Some(chosen) = self.from_compartment(view, query, after)? {
+        if let Some(chosen) = self.in_compartment(view, query, after)? {
             return Ok(chosen);
         }
         let limit = query.count + 1;
@@ -147,7 +147,7 @@ impl Searched<'_> {
     }
 
     /// The commonest search of all, everything of one type that one patient has, is an ordered range of the store.
-    fn from_compartment(&self, view: &View, query: &Query, after: Option<&Place>) -> Result<Option<Chosen>, Error> {
+    fn in_compartment(&self, view: &View, query: &Query, after: Option<&Place>) -> Result<Option<Chosen>, Error> {
         let Reach::Patients([patient]) = view.reach() else { return Ok(None) };
         let plain = query.kind.is_personal() && query.sort.is_empty();
         if !plain || view.permit(query.kind, Operation::Search) != Some(Permit::All) {

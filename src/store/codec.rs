@@ -132,9 +132,9 @@ impl Dictionaries {
             return Err(damaged());
         }
         if start == 0 {
-            *out = tail
+            *out = tail;
         } else {
-            out.append(&mut tail)
+            out.append(&mut tail);
         }
         Ok(())
     }

@@ -29,7 +29,7 @@ pub use error::Error;
 pub use read::{Found, Reader, Stored};
 pub use resources::{Outcome, Written};
 pub use snapshot::Snapshot;
-pub use tables::{FORMAT, Table};
+pub use tables::{FORMAT, Row, Table};
 pub use txn::{Change, ChangeKind, Txn};
 
 use ledger::Ledger;

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::codec::Dictionaries;
 use super::error::Error;
-use super::tables::{self, Table};
+use super::tables::{self, Row, Table};
 use super::txn::decode;
 
 pub(super) type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
@@ -43,18 +43,12 @@ impl Snapshot {
     }
 
     /// The first `limit` keys that begin with `prefix`, in order.
-    pub fn scan(&self, table: Table, prefix: &[u8], limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    pub fn scan(&self, table: Table, prefix: &[u8], limit: usize) -> Result<Vec<Row>, Error> {
         self.scan_from(table, prefix, prefix, limit)
     }
 
     /// The first `limit` keys at or after `from` that begin with `prefix`: for walking a long table in steps.
-    pub fn scan_from(
-        &self,
-        table: Table,
-        prefix: &[u8],
-        from: &[u8],
-        limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    pub fn scan_from(&self, table: Table, prefix: &[u8], from: &[u8], limit: usize) -> Result<Vec<Row>, Error> {
         let Some(rows) = self.table(table)? else { return Ok(Vec::new()) };
         let end = tables::prefix_end(prefix);
         let upper = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);

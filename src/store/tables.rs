@@ -39,6 +39,9 @@ impl Table {
     }
 }
 
+/// A key and its value.
+pub type Row = (Vec<u8>, Vec<u8>);
+
 pub(super) const IDS: Table = Table::new("ids");
 pub(super) const CURRENT: Table = Table::new("current");
 pub(super) const HISTORY: Table = Table::new("history");

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::codec::{Dictionaries, Dictionary};
 use super::error::Error;
-use super::tables::{self, Table};
+use super::tables::{self, Row, Table};
 use crate::fhir::{Extracted, Kind};
 
 type RedbTable<'t> = redb::Table<'t, &'static [u8], &'static [u8]>;
@@ -77,7 +77,7 @@ pub struct Txn<'a> {
 /// What a [`Txn`] reads through to; hides the lifetimes of redb's tables.
 trait Base {
     fn get(&mut self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Error>;
-    fn range(&mut self, table: Table, range: Range<'_>, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error>;
+    fn range(&mut self, table: Table, range: Range<'_>, limit: usize) -> Result<Vec<Row>, Error>;
 }
 
 type Range<'k> = (Bound<&'k [u8]>, Bound<&'k [u8]>);
@@ -102,7 +102,7 @@ impl Base for OpenTables<'_, '_> {
         Ok(self.table(table)?.get(key)?.map(|value| value.value().to_vec()))
     }
 
-    fn range(&mut self, table: Table, range: Range<'_>, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    fn range(&mut self, table: Table, range: Range<'_>, limit: usize) -> Result<Vec<Row>, Error> {
         let mut out = Vec::new();
         for row in self.table(table)?.range::<&[u8]>(range)?.take(limit) {
             let (key, value) = row?;
@@ -196,7 +196,7 @@ impl Txn<'_> {
     }
 
     /// The first `limit` keys that begin with `prefix`, in order, this closure's own writes included.
-    pub fn scan(&mut self, table: Table, prefix: &[u8], limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    pub fn scan(&mut self, table: Table, prefix: &[u8], limit: usize) -> Result<Vec<Row>, Error> {
         let end = tables::prefix_end(prefix);
         let upper = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         let range: Range<'_> = (Bound::Included(prefix), upper);

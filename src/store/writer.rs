@@ -39,7 +39,7 @@ trait Job: Send {
 }
 
 struct Work<T, E, F> {
-    work: Option<F>,
+    closure: Option<F>,
     result: Option<Result<T, E>>,
     reply: Reply<Result<T, E>>,
 }
@@ -68,7 +68,7 @@ where
     E: From<Error> + Send,
 {
     fn run(&mut self, txn: &mut Txn<'_>) -> bool {
-        let Some(work) = self.work.take() else { return false };
+        let Some(work) = self.closure.take() else { return false };
         let result = catch_unwind(AssertUnwindSafe(|| work(txn))).unwrap_or_else(|_| Err(Error::Panicked.into()));
         let keep = result.is_ok();
         self.result = Some(result);
@@ -106,7 +106,7 @@ impl Writer {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let job: Box<dyn Job> = Box::new(Work { work: Some(work), result: None, reply });
+        let job: Box<dyn Job> = Box::new(Work { closure: Some(work), result: None, reply });
         let queue = self.queue.lock().clone().ok_or(Error::Stopped)?;
         queue.try_send(job).map_err(|refused| match refused {
             TrySendError::Full(_) => Error::Unavailable,
@@ -156,7 +156,7 @@ fn run(ledger: &Ledger, jobs: &Receiver<Box<dyn Job>>, followers: &RwLock<Vec<Fo
             }
         };
         for job in done.drain(..) {
-            job.answer(outcome.as_ref().map(|()| ()).map_err(Error::repeat));
+            job.answer(outcome.as_ref().copied().map_err(Error::repeat));
         }
     }
 }

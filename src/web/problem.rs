@@ -2,7 +2,7 @@
 //!
 //! Policy. The caller reads what happened, where, and what to do, and never anything about data she may not see: not
 //! found and not hers are one answer. What is our fault is logged once, here, with the request id and without PHI; the
-//! caller gets the id to quote. FHIR bases answer with an OperationOutcome (FHIR R4, http, 3.1.0.1.4), OAuth endpoints
+//! caller gets the id to quote. FHIR bases answer with an `OperationOutcome` (FHIR R4, http, 3.1.0.1.4), OAuth endpoints
 //! with an RFC 6749 error object, pages with a page.
 
 use poem::Response;
@@ -106,17 +106,17 @@ impl From<search::Error> for Problem {
 impl Problem {
     pub(super) const fn status(&self) -> StatusCode {
         match self {
-            Self::SignIn | Self::Token => StatusCode::UNAUTHORIZED,
+            Self::SignIn | Self::Token | Self::Refused(oauth::Refusal { code: oauth::Code::InvalidClient, .. }) => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::Scope { .. } => StatusCode::FORBIDDEN,
             Self::UnknownType(_) | Self::NotFound | Self::NoRoute => StatusCode::NOT_FOUND,
-            Self::Gone => StatusCode::GONE,
+            Self::Gone | Self::Search(search::Error::Cursor) => StatusCode::GONE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Search(search::Error::Cursor) => StatusCode::GONE,
             Self::Search(search::Error::Index(_)) | Self::Audit(_) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Refused(oauth::Refusal { code: oauth::Code::InvalidClient, .. }) => StatusCode::UNAUTHORIZED,
             Self::Search(_) | Self::Header(_) | Self::Refused(_) => StatusCode::BAD_REQUEST,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -55,7 +55,7 @@ pub fn table() -> Vec<Route> {
     table
 }
 
-/// OAuth 2.0, OpenID Connect and SMART App Launch.
+/// OAuth 2.0, `OpenID` Connect and SMART App Launch.
 fn oauth() -> Vec<Route> {
     vec![
         get("/fhir/.well-known/smart-configuration", Guard::Anyone, oauth::discovery::smart),
@@ -110,7 +110,7 @@ fn developer_pages() -> Vec<Route> {
     pages.into_iter().map(Route::plan_only).collect()
 }
 
-/// One FHIR base (FHIR R4, RESTful API).
+/// One FHIR base (FHIR R4, `RESTful` API).
 fn fhir_base(base: Base) -> Vec<Route> {
     let open = Guard::Anyone;
     let data = Guard::Fhir(base);

@@ -20,7 +20,7 @@ use super::routes::{Realms, Route, table};
 use crate::realm::{Realm, RealmKind};
 
 /// A connection that says nothing for that long is closed.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 /// Streams of one HTTP/2 connection.
 const MAX_STREAMS: u32 = 128;
 /// Bytes of an HTTP/2 header list.

@@ -53,7 +53,7 @@ impl TestServer {
     }
 
     pub async fn send(&self, request: Request) -> Answer {
-        let response = self.app.call(request).await.unwrap_or_else(|error| error.into_response());
+        let response = self.app.call(request).await.unwrap_or_else(poem::Error::into_response);
         let (parts, body) = response.into_parts();
         let body = body.into_bytes().await.unwrap().to_vec();
         Answer { status: parts.status, headers: parts.headers, body }
@@ -213,7 +213,7 @@ impl Answer {
         of_mode.map(|entry| entry["resource"]["id"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// What an OperationOutcome says: issue code and text.
+    /// What an `OperationOutcome` says: issue code and text.
     pub fn issue(&self) -> (String, String) {
         let outcome = self.json();
         assert_eq!(outcome["resourceType"], "OperationOutcome", "{outcome}");

@@ -32,7 +32,7 @@ impl Dice {
         ((self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize) % sides.max(1)
     }
 
-    fn pick<'t>(&mut self, of: &[&'t str]) -> &'t str {
+    pub(super) fn pick<'t>(&mut self, of: &[&'t str]) -> &'t str {
         of.get(self.roll(of.len())).copied().unwrap_or_default()
     }
 

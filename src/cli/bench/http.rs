@@ -63,12 +63,12 @@ async fn compare(
     ensure!(status == 200, "{} answers {status}", case.measure);
     let bare = listen(web::bare(Bytes::from(body)), stop).await?;
     let requests = Arc::new(case.requests);
-    let plain = Arc::new(vec![get("/bare", None)]);
+    let same_bytes = Arc::new(vec![get("/bare", None)]);
     let mut ours = Vec::new();
     let mut theirs = Vec::new();
     for _ in 0..TURNS {
         ours.push(hammer(product, Arc::clone(&requests), case.connections, slice, &plan.clock).await?);
-        theirs.push(hammer(bare, Arc::clone(&plain), case.connections, slice, &plan.clock).await?);
+        theirs.push(hammer(bare, Arc::clone(&same_bytes), case.connections, slice, &plan.clock).await?);
     }
     let (ours, theirs) = (middle(ours), middle(theirs));
     Figure {
@@ -109,11 +109,9 @@ fn cases(plan: &Plan) -> anyhow::Result<Vec<Case>> {
     let read = make(&|member, dice| format!("/fhir/ExplanationOfBenefit/p{member}-eob{}", dice.roll(60)), true);
     let open = make(&|_, dice| format!("/directory/Practitioner/prac-{}", dice.roll(PRACTITIONERS)), false);
     let claims = make(&|member, _| format!("/fhir/ExplanationOfBenefit?patient=p{member}&_count=50"), true);
-    let name = make(&|_, dice| format!("/fhir/Patient?name={}", ["al", "bir", "del"][dice.roll(3) % 3]), true);
-    let directory = make(
-        &|_, dice| format!("/directory/Practitioner?family={}&_count=20", ["alder", "haddad"][dice.roll(2) % 2]),
-        false,
-    );
+    let name = make(&|_, dice| format!("/fhir/Patient?name={}", dice.pick(&["al", "bir", "del"])), true);
+    let directory =
+        make(&|_, dice| format!("/directory/Practitioner?family={}&_count=20", dice.pick(&["alder", "haddad"])), false);
     let case = |measure, requests, connections| Case { measure, requests, connections };
     Ok(vec![
         case("read by id, member's token, audited, 32 clients", read, CLIENTS),

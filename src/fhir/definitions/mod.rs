@@ -1,5 +1,5 @@
 //! FHIR R4 as data: resource types, search parameters and the patient compartment, compiled from the tables beside
-//! this file by `build.rs`. Extraction, search and the CapabilityStatement all read these and nothing else.
+//! this file by `build.rs`. Extraction, search and the `CapabilityStatement` all read these and nothing else.
 
 use std::fmt;
 
@@ -86,7 +86,10 @@ impl Kind {
     /// The Patient type.
     pub const PATIENT: Self = Self::named("Patient");
 
-    /// The type of that name; stops the build where there is none. For constants only.
+    /// The type of that name; for constants only.
+    ///
+    /// # Panics
+    /// Stops the build where there is no such type.
     #[must_use]
     #[expect(clippy::panic, clippy::indexing_slicing, reason = "evaluated by the compiler, never at run time")]
     pub const fn named(name: &str) -> Self {

@@ -1,4 +1,4 @@
-//! `metadata`: the CapabilityStatement of a base, made from the routes and the definition tables, so that it cannot
+//! `metadata`: the `CapabilityStatement` of a base, made from the routes and the definition tables, so that it cannot
 //! promise what is not there.
 
 use poem::Response;
@@ -23,7 +23,7 @@ pub(in crate::web) async fn metadata(ask: Ask) -> Result<Response, Problem> {
         .body(statement))
 }
 
-/// The CapabilityStatement of a base.
+/// The `CapabilityStatement` of a base.
 fn statement(realm: &Realm, base: Base) -> Value {
     let resources: Vec<Value> = Kind::all().filter(|kind| base.serves(*kind)).map(resource).collect();
     let address = realm.base(base);

@@ -64,7 +64,7 @@ pub(super) fn check_format(ask: &Ask) -> Result<(), Problem> {
     }
     match ask.header(header::ACCEPT) {
         None => Ok(()),
-        Some(accept) if accept.split(',').any(|range| is_json(range)) => Ok(()),
+        Some(accept) if accept.split(',').any(is_json) => Ok(()),
         Some(_) => Err(Problem::NotAcceptable),
     }
 }

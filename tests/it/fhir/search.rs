@@ -211,7 +211,7 @@ async fn an_acknowledged_write_is_found_by_the_next_search() {
         server.put(&[&claim(&id, "ana", "2026-03-01", "vision")]);
         let by_token =
             server.get(&format!("/fhir/ExplanationOfBenefit?identifier=http://x/claims|{id}"), Some(&token)).await;
-        assert_eq!(by_token.ids("match"), [id.clone()]);
+        assert_eq!(by_token.ids("match"), std::slice::from_ref(&id));
         let by_patient = server.get("/fhir/ExplanationOfBenefit?patient=ana&_count=0", Some(&token)).await.json();
         assert_eq!(by_patient["total"], 6 + n);
     }
