@@ -128,8 +128,9 @@ impl Consent {
         Ok(Self(Arc::new(Inner { store, clock, chance, live: RwLock::new(live) })))
     }
 
-    /// Writes a grant inside a transaction of the caller (the authorization code is written in the same one). It
-    /// becomes live when [`Consent::begin`] is called after the commit.
+    /// Writes a grant inside a transaction of the caller (the authorization code is written in the same one). It is
+    /// live from here on: before the commit, so that stopping it can never come first and be undone. If the commit
+    /// fails, nothing was handed out that could use it.
     pub fn put_new(&self, txn: &mut Txn<'_>, new: NewGrant) -> Result<Grant, store::Error> {
         let grant = Grant {
             id: self.0.chance.id(),
@@ -144,12 +145,8 @@ impl Consent {
         };
         txn.put_json(GRANTS, grant.id.as_bytes(), &grant)?;
         txn.put(BY_MEMBER, &member_key(&grant.member, &grant.id), Vec::new())?;
-        Ok(grant)
-    }
-
-    /// Makes a committed grant usable.
-    pub fn begin(&self, grant: &Grant) {
         self.0.live.write().insert(grant.id.as_str().into(), grant.until);
+        Ok(grant)
     }
 
     /// True while apps may read under this grant. Answered from memory.

@@ -200,7 +200,7 @@ impl Identity {
         let room = self.clone();
         let fill = |text: &str| text.replace("{code}", code);
         let (subject, mail, sms) = (wording.subject, fill(&wording.mail), fill(&wording.sms));
-        room.0.sending.fetch_add(1, Ordering::AcqRel);
+        let on_its_way = OnItsWay::new(&room);
         tokio::spawn(async move {
             let sent = match &contact {
                 Contact::Email(to) => room.0.mail.send(Letter { to: to.clone(), subject, text: mail }).await,
@@ -209,9 +209,25 @@ impl Identity {
             if let Err(error) = sent {
                 tracing::error!(%error, "a sign-in code could not be sent; run `ingle check`");
             }
-            room.0.sending.fetch_sub(1, Ordering::AcqRel);
-            room.0.sent.notify_waiters();
+            drop(on_its_way);
         });
+    }
+}
+
+/// Counts a message until it is sent, or until its transport failed in whatever way.
+struct OnItsWay(Identity);
+
+impl OnItsWay {
+    fn new(room: &Identity) -> Self {
+        room.0.sending.fetch_add(1, Ordering::AcqRel);
+        Self(room.clone())
+    }
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        self.0.0.sending.fetch_sub(1, Ordering::AcqRel);
+        self.0.0.sent.notify_waiters();
     }
 }
 

@@ -225,10 +225,9 @@ impl OAuth {
             let grant = consent.put_new(txn, new)?;
             basis.grant.clone_from(&grant.id);
             code::put(txn, now, &code_key, &code::Issued::new(basis, redirect, challenge, now))?;
-            Ok::<_, Error>(grant)
+            Ok::<_, Error>(())
         };
-        let grant = rooms.store.transact(decide).await?;
-        rooms.consent.begin(&grant);
+        rooms.store.transact(decide).await?;
         let answer = [("code", code.as_str()), ("state", &pending.state), ("iss", &self.0.settings.issuer)];
         Ok(with_query(&pending.redirect, &answer))
     }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
-use poem::http::{HeaderName, Method, Uri};
+use poem::http::{HeaderMap, HeaderName, Method, Uri};
 use poem::{Body, Request};
 
 use super::problem::Problem;
@@ -45,9 +45,8 @@ impl Ask {
         self.request.headers().get(name)?.to_str().ok()
     }
 
-    /// Every header of that name.
-    pub(super) fn headers(&self, name: HeaderName) -> impl Iterator<Item = &str> {
-        self.request.headers().get_all(name).iter().filter_map(|value| value.to_str().ok())
+    pub(super) fn all_headers(&self) -> &HeaderMap {
+        self.request.headers()
     }
 
     pub(super) fn uri(&self) -> &Uri {

@@ -6,7 +6,7 @@
 //! with an RFC 6749 error object, pages with a page.
 
 use poem::Response;
-use poem::http::{HeaderValue, StatusCode, header};
+use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::pages;
 use crate::access::Operation;
@@ -185,9 +185,9 @@ impl Problem {
     }
 
     /// The answer to a person: the page says what to do; what the log keeps is the same as elsewhere.
-    pub(super) fn to_page(&self, realm: &Realm, request: &str) -> Response {
+    pub(super) fn to_page(&self, realm: &Realm, headers: &HeaderMap, request: &str) -> Response {
         self.log(request);
-        pages::broken(realm, self.status(), request)
+        pages::broken(realm, headers, self.status(), request)
     }
 
     /// The answer on a FHIR base.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Endpoint, IntoResponse, Request, Response, RouteMethod};
@@ -145,10 +145,11 @@ impl Endpoint for Shared {
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let door = &self.0;
         let id = door.realm.chance.id();
+        let reader = door.reader(&request);
         let result = door.answer(request, &id).await;
         let mut response = match result {
             Ok(response) => response,
-            Err(problem) => door.explain(&problem, &id),
+            Err(problem) => door.explain(&problem, &id, &reader),
         };
         stamp(&mut response, &id);
         Ok(response)
@@ -177,9 +178,14 @@ impl Door {
         Ok(if compress { gzip(response).await } else { response })
     }
 
-    fn explain(&self, problem: &Problem, id: &str) -> Response {
+    /// What a page about a failure needs to know of its reader; nothing elsewhere.
+    fn reader(&self, request: &Request) -> HeaderMap {
+        if self.route.guard == Guard::Page { request.headers().clone() } else { HeaderMap::new() }
+    }
+
+    fn explain(&self, problem: &Problem, id: &str, reader: &HeaderMap) -> Response {
         match self.route.guard {
-            Guard::Page => problem.to_page(&self.realm, id),
+            Guard::Page => problem.to_page(&self.realm, reader, id),
             Guard::Client => problem.to_error_object(id),
             Guard::Anyone | Guard::Fhir(_) => problem.to_outcome(id),
         }
@@ -206,12 +212,13 @@ impl Endpoint for Outer {
         }
         // A browser that lost its way gets a page.
         let person = request.header(header::ACCEPT).is_some_and(|accept| accept.contains("text/html"));
+        let reader = if person { request.headers().clone() } else { HeaderMap::new() };
         let outcome = self.app.call(request).await.map(IntoResponse::into_response);
         Ok(outcome.unwrap_or_else(|error| {
             let problem =
                 if error.status() == StatusCode::METHOD_NOT_ALLOWED { Problem::Method } else { Problem::NoRoute };
             let mut response = match &self.plan {
-                Some(plan) if person => problem.to_page(plan, ""),
+                Some(plan) if person => problem.to_page(plan, &reader, ""),
                 _ => problem.to_outcome(""),
             };
             stamp(&mut response, "-");

@@ -288,6 +288,22 @@ async fn keys_rotate_with_overlap() {
     assert_eq!(room.oauth.jwks()["keys"].as_array().unwrap().len(), 2);
 }
 
+/// What an app holds outlives the process: keys, grants and refresh tokens are read again.
+#[tokio::test]
+async fn tokens_survive_a_restart() {
+    let room = room().await;
+    let (folder, chance) = (room.dir.path().join("keys"), Chance::system());
+    let now = room.clock.now().as_second();
+    room.oauth.use_keys(Keys::open(&folder, &chance, now).unwrap());
+    let tokens = room.tokens(&room.web).await;
+    let consent = Consent::open(room.store.clone(), room.clock.clone(), chance.clone()).unwrap();
+    let keys = Keys::open(&folder, &chance, now).unwrap();
+    let again = Room { oauth: open(&room.store, &room.clock, &room.apps, &consent, keys), consent, ..room };
+    assert!(again.oauth.verify(&tokens.access_token).is_ok());
+    let refreshed = again.refresh(&again.web, tokens.refresh_token.as_ref().unwrap(), "").await.unwrap();
+    assert!(again.oauth.verify(&refreshed.access_token).is_ok());
+}
+
 #[tokio::test]
 async fn introspection_and_revocation_know_only_ones_own_tokens() {
     let room = room().await;

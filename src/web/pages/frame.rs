@@ -54,11 +54,11 @@ pub(super) struct Frame {
 
 impl Frame {
     /// Around a page that knows nothing of its reader.
-    pub(super) fn bare(realm: &Realm) -> Self {
+    pub(super) fn bare(realm: &Realm, language: Language) -> Self {
         let plan = &realm.config.plan;
         let base = realm.kind.prefix();
         Self {
-            t: Words::new(plan.languages.first().copied().unwrap_or(Language::En)),
+            t: Words::new(language),
             plan: plan.name.clone(),
             base,
             sandbox: realm.kind == RealmKind::Sandbox,

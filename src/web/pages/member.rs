@@ -9,13 +9,15 @@ use super::frame::{Frame, html, see_other};
 use super::oops::Oops;
 use super::visit::Visit;
 use super::words::Words;
+use crate::access::Category;
 use crate::audit::Activity;
 use crate::consent::Grant;
 use crate::identity::{Audience, Member};
 use crate::oauth::scopes;
 use crate::realm::Realm;
 
-/// One app on the page; several grants to the same app are listed one by one.
+/// One app on the page. Whoever connects an app on phone and tablet has two grants to it and sees one card: stopping
+/// ends both.
 struct Connected {
     client_id: String,
     name: String,
@@ -66,7 +68,7 @@ pub(in crate::web) async fn show(visit: Visit) -> Result<Response, Oops> {
     let (live, ended): (Vec<Grant>, Vec<Grant>) =
         realm.consent.of_member(&member.member_id)?.into_iter().partition(|grant| grant.is_live(now));
     let list = |grants: Vec<Grant>| -> Result<Vec<Connected>, Oops> {
-        grants.into_iter().map(|grant| connected(realm, t, &people, grant, now)).collect()
+        together(grants).into_iter().map(|grants| connected(realm, t, &people, &grants, now)).collect()
     };
     let (live, ended) = (list(live)?, list(ended)?);
     let activity = activity(realm, t, &member, &people)?;
@@ -100,23 +102,44 @@ pub(in crate::web) async fn sign_out(visit: Visit) -> Result<Response, Oops> {
     Ok(response)
 }
 
-fn connected(realm: &Realm, t: Words, people: &[Member], grant: Grant, now: i64) -> Result<Connected, Oops> {
-    let until = match grant.revoked {
+/// Grants to the same app for the same records, newest first within each group.
+fn together(grants: Vec<Grant>) -> Vec<Vec<Grant>> {
+    let mut groups: Vec<Vec<Grant>> = Vec::new();
+    for grant in grants {
+        let same = |group: &&mut Vec<Grant>| {
+            group.first().is_some_and(|first| first.client_id == grant.client_id && first.patients == grant.patients)
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(grant),
+            None => groups.push(vec![grant]),
+        }
+    }
+    groups
+}
+
+fn connected(realm: &Realm, t: Words, people: &[Member], grants: &[Grant], now: i64) -> Result<Connected, Oops> {
+    let newest = grants.first().ok_or(Oops::Missing)?;
+    let ends = grants.iter().map(|grant| grant.until).max().unwrap_or_default();
+    let until = match newest.revoked {
         Some(at) => t.fill("member.ended_on", t.day(at)),
-        None if now >= grant.until => t.fill("member.ran_out", t.day(grant.until)),
-        None => t.day(grant.until),
+        None if now >= ends => t.fill("member.ran_out", t.day(ends)),
+        None => t.day(ends),
     };
+    let scopes = grants.iter().map(|grant| grant.scopes.as_str()).collect::<Vec<_>>().join(" ");
     // A grant's scopes were narrowed when it was made; narrowing to itself only reads them.
-    let types = scopes::narrow(&grant.scopes, &grant.scopes).map(|granted| granted.types).unwrap_or_default();
+    let types = scopes::narrow(&scopes, &scopes).map(|granted| granted.types).unwrap_or_default();
+    let shared = |category: &&Category| grants.iter().any(|grant| grant.shared.contains(category));
+    let reads: Vec<_> = grants.iter().filter_map(|grant| realm.audit.last_read(&grant.id)).collect();
+    let times: u64 = reads.iter().map(|read| read.reads).sum();
     Ok(Connected {
-        name: app_name(realm, &grant.client_id)?,
-        whose: names(people, &grant.patients),
+        name: app_name(realm, &newest.client_id)?,
+        whose: names(people, &newest.patients),
         cards: cards::of(&types),
-        shared: grant.shared.iter().map(|category| category.name()).collect(),
-        since: t.day(grant.created),
+        shared: Category::ALL.iter().filter(shared).map(|category| category.name()).collect(),
+        since: t.day(grants.iter().map(|grant| grant.created).min().unwrap_or_default()),
         until,
-        last_read: realm.audit.last_read(&grant.id).map(|read| (t.moment(read.at), read.reads)),
-        client_id: grant.client_id,
+        last_read: reads.iter().map(|read| read.at).max().map(|at| (t.moment(at), times)),
+        client_id: newest.client_id.clone(),
     })
 }
 

@@ -2,9 +2,10 @@
 
 use askama::Template;
 use poem::Response;
-use poem::http::StatusCode;
+use poem::http::{HeaderMap, StatusCode};
 
 use super::frame::{Frame, html, see_other};
+use super::visit::language_of;
 use super::words::Words;
 use crate::realm::Realm;
 use crate::{apps, consent, identity, oauth, store};
@@ -69,10 +70,9 @@ impl Oops {
     }
 }
 
-/// A page for a request that never became a visit: no route, no readable form, or a defect. It is in the plan's first
-/// language, for the browser's was not read.
-pub(in crate::web) fn broken(realm: &Realm, status: StatusCode, request: &str) -> Response {
-    let f = Frame::bare(realm);
+/// A page for a request that never became a visit: no route, no readable form, or a defect.
+pub(in crate::web) fn broken(realm: &Realm, headers: &HeaderMap, status: StatusCode, request: &str) -> Response {
+    let f = Frame::bare(realm, language_of(&realm.config.plan.languages, headers));
     let t = f.t;
     let (title, text) = if status.is_server_error() {
         (t.say("oops.broken_title"), t.fill("oops.broken", request))

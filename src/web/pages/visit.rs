@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use poem::Response;
-use poem::http::{HeaderValue, Method, header};
+use poem::http::{HeaderMap, HeaderValue, Method, header};
 
 use super::frame::{Frame, see_other};
 use super::oops::Oops;
@@ -108,7 +108,7 @@ impl Visit {
             cookies.push(format!("{LANGUAGE_COOKIE}={code}; Path=/; Max-Age={LANGUAGE_LIFE}; SameSite=Lax; HttpOnly"));
         }
         let realm = Arc::clone(&ask.realm);
-        let known = cookie(&ask, &cookie_name(&realm, audience));
+        let known = cookie(ask.all_headers(), &cookie_name(&realm, audience));
         let secret = known.clone().unwrap_or_else(|| realm.identity.new_visitor());
         let posted = ask.method() == Method::POST;
         // A form of another site comes without our cookies; a new one must not replace the one that stayed at home.
@@ -191,10 +191,9 @@ fn frame(
             realm.identity.account(account).ok().map(|account| account.email)
         }
     });
-    let bare = Frame::bare(realm);
+    let bare = Frame::bare(realm, t.language());
     let sign_out = if audience == Audience::Developer { "/developers/sign-out".to_owned() } else { bare.sign_out };
     Frame {
-        t,
         here: here(ask, realm, audience, t, form),
         signed_in,
         sign_out,
@@ -228,25 +227,29 @@ fn here(ask: &Ask, realm: &Realm, audience: Audience, t: Words, form: &Form) -> 
 /// The language of the answer, and whether it was chosen just now.
 fn language(ask: &Ask, query: &Form) -> (Language, bool) {
     let offered = &ask.realm.config.plan.languages;
-    let known = |code: &str| match code {
+    let chosen = query.get("lang").and_then(known).filter(|language| offered.contains(language));
+    (chosen.unwrap_or_else(|| language_of(offered, ask.all_headers())), chosen.is_some())
+}
+
+/// The language of a browser: what it chose here before, else the first of its own that the plan offers.
+pub(super) fn language_of(offered: &[Language], headers: &HeaderMap) -> Language {
+    let offers = |language: &Language| offered.contains(language);
+    let kept = cookie(headers, LANGUAGE_COOKIE).as_deref().and_then(known).filter(offers);
+    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    // Browsers list languages in order of preference; weights only repeat that order.
+    let preferred = || {
+        let codes = accepted.split(',').filter_map(|part| part.split([';', '-']).next());
+        codes.filter_map(|code| known(&code.trim().to_ascii_lowercase())).find(offers)
+    };
+    kept.or_else(preferred).or_else(|| offered.first().copied()).unwrap_or(Language::En)
+}
+
+fn known(code: &str) -> Option<Language> {
+    match code {
         "en" => Some(Language::En),
         "es" => Some(Language::Es),
         _ => None,
-    };
-    let offers = |language: &Language| offered.contains(language);
-    if let Some(language) = query.get("lang").and_then(known).filter(offers) {
-        return (language, true);
     }
-    if let Some(language) = cookie(ask, LANGUAGE_COOKIE).as_deref().and_then(known).filter(offers) {
-        return (language, false);
-    }
-    let accepted = ask.header(header::ACCEPT_LANGUAGE).unwrap_or_default();
-    // Browsers list languages in order of preference; weights only repeat that order.
-    let preferred = accepted
-        .split(',')
-        .filter_map(|part| part.split([';', '-']).next())
-        .find_map(|code| known(code.trim().to_ascii_lowercase().as_str()).filter(offers));
-    (preferred.or_else(|| offered.first().copied()).unwrap_or(Language::En), false)
 }
 
 fn fits(who: &Who, audience: Audience) -> bool {
@@ -267,8 +270,9 @@ fn is_our_own(ask: &Ask) -> bool {
     origin == address.as_str() || (host.is_some() && host == ask.header(header::HOST))
 }
 
-fn cookie(ask: &Ask, name: &str) -> Option<String> {
-    let pairs = ask.headers(header::COOKIE).flat_map(|line| line.split(';'));
+fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
+    let pairs = lines.flat_map(|line| line.split(';'));
     let mut found = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(n, v)| *n == name && !v.is_empty());
     found.next().map(|(_, value)| value.to_owned())
 }

@@ -53,6 +53,10 @@ impl Words {
         Self(language)
     }
 
+    pub(super) const fn language(self) -> Language {
+        self.0
+    }
+
     /// The language's code, for `lang` attributes and cookies.
     pub(super) const fn code(self) -> &'static str {
         match self.0 {

@@ -152,3 +152,61 @@ async fn an_authenticator_protects_a_developer() {
     let page = again.get("/developers").await;
     assert!(page.says("9 backup codes"));
 }
+
+#[tokio::test]
+async fn members_who_share_an_address_say_when_they_were_born() {
+    let house = house().await;
+    for (id, birth_date) in [("ALD2001", "1979-11-30"), ("ALD2002", "1981-02-03")] {
+        let row = ingle::identity::roster::Enrolment {
+            member_id: id.into(),
+            patient: format!("patient-{id}").to_lowercase(),
+            given: id.into(),
+            birth_date: birth_date.into(),
+            phones: vec!["541-555-0190".into()],
+            ..Default::default()
+        };
+        let key = house.plan.identity.contact_key().clone();
+        let enrol = move |txn: &mut ingle::store::Txn<'_>| ingle::identity::roster::enrol(txn, &key, &row);
+        house.plan.store.transact(enrol).await.unwrap();
+    }
+    let mut member = house.browser();
+    member.get("/login").await;
+    member.post("/login", &[("address", "(541) 555-0190")]).await;
+    house.plan.identity.settle().await;
+    let text = house.texts.texts().pop().unwrap();
+    assert_eq!(text.to, "+15415550190");
+    let code = text.body.lines().find(|line| line.len() == 6 && line.parse::<u32>().is_ok()).unwrap().to_owned();
+    let page = member.post("/login/code", &[("address", "5415550190"), ("code", &code)]).await;
+    assert!(page.says("When were you born?"), "{}", page.text);
+    let page = member.post("/login/birth-date", &[("birth", "31/11/1979")]).await;
+    assert!(page.says("Enter the date as month, day and year"));
+    let page = member.post("/login/birth-date", &[("birth", "01/01/1970")]).await;
+    assert!(page.says("That date does not match"));
+    let page = member.post("/login/birth-date", &[("birth", "2/3/1981")]).await;
+    assert_eq!(page.location(), "/member");
+    assert!(member.get("/member").await.says("Hello, ALD2002"));
+}
+
+#[tokio::test]
+async fn an_app_form_says_what_is_missing() {
+    let house = house().await;
+    let mut developer = house.browser();
+    house.sign_in_developer(&mut developer).await;
+    developer.get("/developers/apps/new").await;
+    let good = [("name", "App"), ("kind", "web"), ("redirects", "https://app.example/cb"), ("scopes", "all")];
+    for (field, value, says) in [
+        ("name", "", "Enter a name of 1 to 60 letters"),
+        ("kind", "robot", "Choose what kind of app it is"),
+        ("redirects", "", "Enter one to ten redirect addresses"),
+        ("redirects", "javascript:alert(1)", "Check the redirect address javascript:alert(1)"),
+        ("scopes", "offline", "Choose at least one kind of record"),
+    ] {
+        let fields: Vec<(&str, &str)> =
+            good.iter().map(|(name, given)| (*name, if *name == field { value } else { *given })).collect();
+        let page = developer.post("/developers/apps", &fields).await;
+        assert!(page.title().starts_with("Error:") && page.says(says), "{field} {value}: {}", page.text);
+        assert!(page.says(&format!("href=\"#{field}\"")), "{field}");
+    }
+    let page = developer.get("/developers/apps/app-of-another").await;
+    assert_eq!(page.status.as_u16(), 404);
+}

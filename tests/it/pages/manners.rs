@@ -121,3 +121,64 @@ async fn a_person_who_lost_her_way_gets_a_page_and_a_program_an_outcome() {
     assert_eq!(page.status.as_u16(), 410);
     assert!(page.says("This request has ended"));
 }
+
+#[tokio::test]
+async fn a_language_is_remembered() {
+    let house = house().await;
+    let mut browser = house.browser();
+    let page = browser.get("/login").await;
+    assert!(page.says("lang=es") && page.says("<html lang=\"en\">"));
+    browser.get("/login?lang=es").await;
+    for path in ["/login", "/", "/no/such/page"] {
+        assert!(browser.get(path).await.says("<html lang=\"es\">"), "{path}");
+    }
+    let page = browser.get("/login?lang=fr").await;
+    assert!(page.says("<html lang=\"es\">"), "a language that is not offered is not chosen");
+}
+
+#[tokio::test]
+async fn cookies_are_bound_to_the_host_and_out_of_reach_of_scripts() {
+    let house = house().await;
+    let page = house.browser().get("/login").await;
+    let line = page.headers.get("set-cookie").unwrap().to_str().unwrap();
+    assert!(line.starts_with("__Host-ingle-member="), "{line}");
+    for part in ["Path=/", "HttpOnly", "SameSite=Lax", "Secure"] {
+        assert!(line.contains(part), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_code_that_expired_or_was_asked_for_too_often_says_what_to_do() {
+    let house = house().await;
+    let mut browser = house.browser();
+    let address = ("address", "rosa.delgado@example.com");
+    browser.get("/login").await;
+    browser.post("/login", &[address]).await;
+    let page = browser.post("/login", &[address]).await;
+    assert!(page.says("You can ask again in 30 seconds") && page.says("one-time-code"));
+    let code = house.code(address.1).await;
+    house.hand.advance(std::time::Duration::from_mins(10));
+    let page = browser.post("/login/code", &[address, ("code", &code)]).await;
+    assert!(page.says("That code has expired"));
+    let page = browser.post("/login", &[address]).await;
+    assert_eq!(page.status.as_u16(), 200, "the page it is on can send a new one");
+    for _ in 0..5 {
+        browser.post("/login/code", &[address, ("code", "0 0 0 0 0 0")]).await;
+    }
+    let code = house.code(address.1).await;
+    let page = browser.post("/login/code", &[address, ("code", &code)]).await;
+    assert!(page.says("tried too often"), "five guesses are judged, the sixth is not");
+}
+
+#[tokio::test]
+async fn a_signed_out_reader_is_shown_the_way_in() {
+    let house = house().await;
+    let mut browser = house.browser();
+    assert_eq!(browser.get("/member").await.location(), "/login");
+    assert_eq!(browser.get("/member/stop?app=x").await.location(), "/login");
+    assert_eq!(browser.get("/developers/apps/new").await.location(), "/developers");
+    browser.get("/login").await;
+    let page = browser.post("/member/stop", &[("app", "x")]).await;
+    assert_eq!(page.status.as_u16(), 401);
+    assert!(page.says("You are signed out"));
+}
