@@ -294,3 +294,25 @@ fn public_samples_load() {
         assert_eq!((second.changed, second.rejected, second.kept), (0, first.rejected, first.kept), "{name}");
     }
 }
+
+proptest::proptest! {
+    /// Whatever a file holds, a load reads it to the end.
+    #[test]
+    fn no_bytes_stop_a_load(
+        text in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..400),
+        table in "(member_id,first_name,last_name,dob\r?\n)?([a-zA-Z0-9,;\"'\r\n/ éß-]{0,200})",
+        json in "[\\[{]?(\\{\"resourceType\":\"Patient\"[ ,:\"\\[\\]{}a-z0-9\n]{0,80}\\}?\n?){0,4}",
+    ) {
+        let file: std::sync::Arc<str> = "f".into();
+        let today = "2026-11-24".parse().unwrap();
+        for bytes in [&text[..], table.as_bytes(), json.as_bytes()] {
+            let _ = sniff::look(bytes, &Mapping::default());
+            let mut batch = fhir::Batch::default();
+            batch.file(&file, bytes);
+            batch.lines(&file, 1, bytes);
+            let mut rejects = Vec::new();
+            let _ = members::people(&file, bytes, &Mapping::default(), today, &mut rejects);
+            let _ = members::proxies(&file, bytes, &Mapping::default(), &mut rejects);
+        }
+    }
+}
