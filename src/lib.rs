@@ -1,4 +1,31 @@
 //! Ingle: one binary that gives a small US health plan what the CMS interoperability rules ask of it.
+//!
+//! # The way of one request
+//! 1. [`web`] accepts the socket, caps what it may cost, and finds its route: every route stands in `web/routes.rs`.
+//! 2. The route's guard proves who is asking: an app's token ([`oauth`]), or nobody.
+//! 3. The handler's first statement asks [`access`] for a *View*: whose records, which types, which conditions, what is
+//!    withheld. It depends on the token alone, so a refusal tells nothing about what exists.
+//! 4. [`search`] turns the query into clauses and asks the [`index`] inside the View; [`store`] gives the bytes, and asks
+//!    the View again for each record before it unpacks it.
+//! 5. [`audit`] takes the disclosure into its file. If it cannot, nothing leaves.
+//! 6. The stored bytes go out as they are, joined into a Bundle where that was asked for.
+//!
+//! # The way of one record
+//! [`load`] reads bytes into resources, [`fhir`] checks and extracts them, the one writer of [`store`] commits them in
+//! groups and tells the [`index`] before it answers; so the next search finds them.
+//!
+//! # What holds always
+//! - The store is the truth; everything else can be thrown away and built again from its change feed.
+//! - Resources are read through a View and in no other way. Not there and not yours are one answer.
+//! - Time, chance, mail and text messages come in as handles ([`outbound`]); nothing below `cli` reads a clock.
+//! - A [`realm`] is one complete service. An install has two, and they share nothing but the process.
+//!
+//! # What is deliberately not here
+//! - No handler touches redb, no parser does I/O, nothing outside [`outbound`] sends anything out of the process.
+//! - Nothing deletes a line of the audit.
+//! - There is no global state: handlers are given their realm.
+//!
+//! `ARCHITECTURE.md` has the floors; `tests/it/tidy.rs` holds them.
 
 pub mod access;
 pub mod apps;
