@@ -21,6 +21,8 @@ use crate::web::problem::Problem;
 const LANGUAGE_COOKIE: &str = "ingle-language";
 /// A year: a language is not a secret and nobody wants to choose it twice.
 const LANGUAGE_LIFE: &str = "31536000";
+/// Seconds within which the next page must come for what it is to show.
+const ONCE_LIFE: u32 = 120;
 
 /// One request for a page.
 pub(in crate::web) struct Visit {
@@ -84,10 +86,8 @@ where
                 Err(Oops::SignedOut) if method == Method::GET => see_other(&way_in(&frame)),
                 Err(oops) => oops.to_page(frame, &request),
             };
-            for cookie in cookies {
-                if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-                    response.headers_mut().append(header::SET_COOKIE, cookie);
-                }
+            for line in &cookies {
+                add_cookie(&mut response, line);
             }
             Ok(response)
         })
@@ -162,18 +162,33 @@ impl Visit {
 
     /// Puts a new session's secret into the browser.
     pub(super) fn enter(&self, response: &mut Response, new: &NewSession) {
-        let line = cookie_line(self.realm(), self.audience, &new.secret);
-        if let Ok(line) = HeaderValue::from_str(&line) {
-            response.headers_mut().append(header::SET_COOKIE, line);
+        add_cookie(response, &cookie_line(self.realm(), self.audience, &new.secret));
+    }
+
+    /// Sends the browser on with something to show there once: reloading that page neither repeats the act nor shows
+    /// the words again.
+    pub(super) fn carry(&self, to: &str, words: &str) -> Response {
+        let mut response = see_other(to);
+        if let Some(sealed) = self.realm().identity.seal_for(&self.secret, words) {
+            add_cookie(&mut response, &once_line(self.realm(), &sealed, ONCE_LIFE));
         }
+        response
+    }
+
+    /// What the last page gave this browser to carry.
+    pub(super) fn carried(&self) -> Option<String> {
+        let sealed = cookie(self.ask.all_headers(), &once_name(self.realm()))?;
+        self.realm().identity.open_for(&self.secret, &sealed)
+    }
+
+    /// Takes away what was carried, once it is shown.
+    pub(super) fn put_down(&self, response: &mut Response) {
+        add_cookie(response, &once_line(self.realm(), "", 0));
     }
 
     /// Takes the session's secret out of the browser.
     pub(super) fn leave(&self, response: &mut Response, audience: Audience) {
-        let line = format!("{}; Max-Age=0", cookie_line(self.realm(), audience, ""));
-        if let Ok(line) = HeaderValue::from_str(&line) {
-            response.headers_mut().append(header::SET_COOKIE, line);
-        }
+        add_cookie(response, &format!("{}; Max-Age=0", cookie_line(self.realm(), audience, "")));
     }
 }
 
@@ -286,6 +301,21 @@ fn cookie_name(realm: &Realm, audience: Audience) -> String {
     let bound = if is_secure(realm) { "__Host-" } else { "" };
     let sandbox = if realm.kind == RealmKind::Sandbox { "-sandbox" } else { "" };
     format!("{bound}ingle{sandbox}-{}", audience.name())
+}
+
+fn once_name(realm: &Realm) -> String {
+    format!("{}ingle-once", if is_secure(realm) { "__Host-" } else { "" })
+}
+
+fn once_line(realm: &Realm, sealed: &str, life: u32) -> String {
+    let secure = if is_secure(realm) { "; Secure" } else { "" };
+    format!("{}={sealed}; Path=/; HttpOnly; SameSite=Strict; Max-Age={life}{secure}", once_name(realm))
+}
+
+fn add_cookie(response: &mut Response, line: &str) {
+    if let Ok(line) = HeaderValue::from_str(line) {
+        response.headers_mut().append(header::SET_COOKIE, line);
+    }
 }
 
 fn cookie_line(realm: &Realm, audience: Audience, secret: &str) -> String {
