@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: vetting and its queue (a later issue adds the decision; `vetted` is where it goes).
 
+mod app;
 mod redirect;
 #[cfg(test)]
 mod tests;
@@ -13,10 +14,9 @@ mod tests;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use aws_lc_rs::{constant_time, digest};
 use parking_lot::RwLock;
-use serde::{Deserialize, Serialize};
 
+pub use app::{App, Kind, NewApp, Secret, Status};
 pub use redirect::{Refused, check as check_redirect};
 
 use crate::outbound::{Chance, Clock};
@@ -28,12 +28,8 @@ const APPS: Table = Table::new("apps.apps");
 const BY_OWNER: Table = Table::new("apps.by_owner");
 /// Apps one developer may register.
 const MAX_PER_OWNER: usize = 50;
-/// Redirect addresses of one app.
-const MAX_REDIRECTS: usize = 10;
 /// Secrets that may live at a time.
 const MAX_SECRETS: usize = 2;
-/// Characters of an app's name.
-const MAX_NAME: usize = 60;
 
 /// What went wrong with an app.
 #[derive(Debug, thiserror::Error)]
@@ -69,109 +65,6 @@ pub enum Error {
     Store(#[from] store::Error),
 }
 
-/// What kind of program an app is; it decides whether it can keep a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// Runs on a server and keeps a secret.
-    Web,
-    /// Runs in a browser; keeps none.
-    Browser,
-    /// Runs on a phone or desktop; keeps none.
-    Native,
-    /// Runs on a server without members; signs with a key (not in use yet).
-    Backend,
-}
-
-impl Kind {
-    /// True for apps that authenticate with a secret.
-    #[must_use]
-    pub const fn has_secret(self) -> bool {
-        matches!(self, Self::Web)
-    }
-}
-
-/// Whether an app may be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// In use.
-    Active,
-    /// Waits for the plan's decision.
-    Waiting,
-    /// Stopped by the plan.
-    Suspended,
-}
-
-/// A secret that lives; the secret itself is known to the developer only.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Secret {
-    digest: [u8; 32],
-    /// When it was made.
-    pub created: i64,
-    /// The first characters, so that a developer can tell two apart.
-    pub hint: String,
-}
-
-/// A registered app.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct App {
-    /// Public id, with the realm's prefix.
-    pub client_id: String,
-    /// Name shown to members.
-    pub name: String,
-    /// Kind of program.
-    pub kind: Kind,
-    /// Where answers may be sent.
-    pub redirects: Vec<String>,
-    /// Scopes it may ask for, space-separated.
-    pub scopes: String,
-    /// Secrets that live.
-    pub secrets: Vec<Secret>,
-    /// Account of the developer.
-    pub owner: String,
-    /// Where members can read about it, or empty.
-    pub homepage: String,
-    /// Whether it may be used.
-    pub status: Status,
-    /// True once the plan has looked at it.
-    pub vetted: bool,
-    /// When it was registered.
-    pub created: i64,
-}
-
-impl App {
-    /// True if a request may be answered at this address.
-    #[must_use]
-    pub fn allows_redirect(&self, asked: &str) -> bool {
-        self.redirects.iter().any(|registered| redirect::matches(registered, asked, self.kind))
-    }
-
-    /// True if the secret is one of those that live.
-    #[must_use]
-    pub fn has_secret(&self, secret: &str) -> bool {
-        let digest = digest_of(secret);
-        self.secrets.iter().any(|kept| constant_time::verify_slices_are_equal(&kept.digest, &digest).is_ok())
-    }
-}
-
-/// What a developer says about a new app.
-#[derive(Debug, Clone)]
-pub struct NewApp {
-    /// Name shown to members.
-    pub name: String,
-    /// Kind of program.
-    pub kind: Kind,
-    /// Redirect addresses.
-    pub redirects: Vec<String>,
-    /// Scopes, space-separated.
-    pub scopes: String,
-    /// Where members can read about it, or empty.
-    pub homepage: String,
-    /// Account of the developer.
-    pub owner: String,
-}
-
 /// What the realm decides about apps.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
@@ -205,14 +98,14 @@ impl Apps {
 
     /// Registers an app. Gives its first secret, if its kind has one, for the only time.
     pub async fn register(&self, new: NewApp) -> Result<(App, Option<String>), Error> {
-        let new = checked(new)?;
+        let new = app::checked(new)?;
         let client_id = format!("{}{}", self.0.settings.prefix, self.0.chance.id());
         self.keep(client_id, new, false).await
     }
 
     /// Registers an app under a fixed id, as the demo and tests do; replaces what was there.
     pub async fn register_as(&self, client_id: &str, new: NewApp) -> Result<(App, Option<String>), Error> {
-        self.keep(client_id.to_owned(), checked(new)?, true).await
+        self.keep(client_id.to_owned(), app::checked(new)?, true).await
     }
 
     async fn keep(&self, client_id: String, new: NewApp, vetted: bool) -> Result<(App, Option<String>), Error> {
@@ -225,7 +118,7 @@ impl Apps {
             kind: new.kind,
             redirects: new.redirects,
             scopes: new.scopes,
-            secrets: secret.iter().map(|secret| kept_secret(secret, created)).collect(),
+            secrets: secret.iter().map(|secret| Secret::new(secret, created)).collect(),
             owner: new.owner,
             homepage: new.homepage,
             status,
@@ -276,7 +169,7 @@ impl Apps {
     /// Makes another secret beside the one that lives, and shows it for the only time.
     pub async fn add_secret(&self, client_id: &str) -> Result<String, Error> {
         let (secret, now) = (self.0.chance.token(), self.0.clock.now().as_second());
-        let kept = kept_secret(&secret, now);
+        let kept = Secret::new(&secret, now);
         let add = |app: &mut App| {
             if !app.kind.has_secret() || app.secrets.len() >= MAX_SECRETS {
                 return Err(Error::SecretCount);
@@ -340,47 +233,6 @@ impl Apps {
             barred.insert(app.client_id.as_str().into());
         }
     }
-}
-
-fn checked(mut new: NewApp) -> Result<NewApp, Error> {
-    new.name = new.name.trim().to_owned();
-    let plain = |c: char| !c.is_control() && !"<>".contains(c) && !is_bidi_control(c);
-    if new.name.is_empty() || new.name.chars().count() > MAX_NAME || !new.name.chars().all(plain) {
-        return Err(Error::Name);
-    }
-    new.redirects = new.redirects.iter().map(|r| r.trim().to_owned()).filter(|r| !r.is_empty()).collect();
-    new.redirects.dedup();
-    if new.kind != Kind::Backend && (new.redirects.is_empty() || new.redirects.len() > MAX_REDIRECTS) {
-        return Err(Error::RedirectCount);
-    }
-    for address in &new.redirects {
-        redirect::check(address, new.kind).map_err(|reason| Error::Redirect { address: address.clone(), reason })?;
-    }
-    if new.scopes.trim().is_empty() {
-        return Err(Error::Scopes);
-    }
-    // The page links to it, so it must be an address that a browser only opens.
-    if !new.homepage.starts_with("https://") || redirect::check(&new.homepage, Kind::Web).is_err() {
-        new.homepage.clear();
-    }
-    Ok(new)
-}
-
-/// Characters that turn the reading direction: a name must not be able to show as another name.
-const fn is_bidi_control(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-fn kept_secret(secret: &str, created: i64) -> Secret {
-    Secret { digest: digest_of(secret), created, hint: secret.chars().take(4).collect() }
-}
-
-fn digest_of(secret: &str) -> [u8; 32] {
-    let mut out = [0; 32];
-    for (to, from) in out.iter_mut().zip(digest::digest(&digest::SHA256, secret.as_bytes()).as_ref()) {
-        *to = *from;
-    }
-    out
 }
 
 fn owner_key(owner: &str, client_id: &str) -> Vec<u8> {

@@ -28,6 +28,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::sync::Notify;
 
 pub use account::Account;
@@ -217,6 +219,20 @@ impl Identity {
     pub fn form_token_is_right(&self, secret: &str, token: &str) -> bool {
         let right = self.form_token(secret);
         aws_lc_rs::constant_time::verify_slices_are_equal(right.as_bytes(), token.as_bytes()).is_ok()
+    }
+
+    /// Seals a few words for one browser to carry to its next page. Nobody else can read or use them.
+    #[must_use]
+    pub fn seal_for(&self, secret: &str, words: &str) -> Option<String> {
+        let sealed = self.0.sealer.seal(&format!("browser {secret}"), words.as_bytes())?;
+        Some(URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    /// What was sealed for this browser.
+    #[must_use]
+    pub fn open_for(&self, secret: &str, sealed: &str) -> Option<String> {
+        let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        String::from_utf8(self.0.sealer.open(&format!("browser {secret}"), &sealed)?).ok()
     }
 
     /// Waits until every message that was handed over is sent: for a calm stop, and for tests.

@@ -105,7 +105,7 @@ pub(in crate::web) async fn create(visit: Visit) -> Result<Response, Oops> {
     };
     let realm = visit.ask.sandbox.clone().unwrap_or_else(|| visit.ask.realm.clone());
     match realm.apps.register(new).await {
-        Ok((app, secret)) => Ok(app_page(visit, &realm, app, secret, true)),
+        Ok((app, secret)) => Ok(on_to(&visit, &app.client_id, secret.as_deref())),
         Err(error) => {
             let problem = problem(t, error)?;
             Ok(form_page(visit, draft, Some(problem)))
@@ -116,7 +116,15 @@ pub(in crate::web) async fn create(visit: Visit) -> Result<Response, Oops> {
 /// `GET /developers/apps/:id`
 pub(in crate::web) async fn show(visit: Visit) -> Result<Response, Oops> {
     let (realm, app) = owned(&visit)?;
-    Ok(app_page(visit, &realm, app, None, false))
+    let carried = visit.carried();
+    let mine = carried.as_deref().and_then(|words| words.split_once(' ')).filter(|(id, _)| *id == app.client_id);
+    let secret = mine.map(|(_, secret)| secret.to_owned()).filter(|secret| !secret.is_empty());
+    let fresh = mine.is_some();
+    let mut response = html(&app_page(&visit, &realm, app, secret, fresh), StatusCode::OK);
+    if fresh {
+        visit.put_down(&mut response);
+    }
+    Ok(response)
 }
 
 /// `POST /developers/apps/:id/secret`: one more, or one less.
@@ -126,14 +134,14 @@ pub(in crate::web) async fn secret(visit: Visit) -> Result<Response, Oops> {
         Some("drop") => realm.apps.drop_oldest_secret(&app.client_id).await.map(|()| None),
         _ => realm.apps.add_secret(&app.client_id).await.map(Some),
     };
-    let app = realm.apps.find(&app.client_id)?.ok_or(Oops::Missing)?;
     match changed {
-        Ok(secret) => Ok(app_page(visit, &realm, app, secret, false)),
+        Ok(Some(secret)) => Ok(on_to(&visit, &app.client_id, Some(&secret))),
+        Ok(None) => Ok(see_other(&format!("/developers/apps/{}", app.client_id))),
         Err(Error::SecretCount) => {
-            let mut visit = visit;
-            let text = visit.words().say("app.limit");
-            visit.frame = visit.frame.wrong("", text);
-            Ok(app_page(visit, &realm, app, None, false))
+            let mut page = app_page(&visit, &realm, app, None, false);
+            let text = page.t.say("app.limit");
+            page.f = page.f.wrong("", text);
+            Ok(html(&page, status(true)))
         }
         Err(other) => Err(other.into()),
     }
@@ -155,7 +163,7 @@ pub(in crate::web) async fn go_live(visit: Visit) -> Result<Response, Oops> {
     };
     let plan = visit.ask.realm.clone();
     let (app, secret) = plan.apps.register(new).await?;
-    Ok(app_page(visit, &plan, app, secret, true))
+    Ok(on_to(&visit, &app.client_id, secret.as_deref()))
 }
 
 /// The developer's apps in both realms.
@@ -215,15 +223,27 @@ fn form_page(visit: Visit, draft: Draft, problem: Option<(&'static str, String)>
     html(&NewAppPage { t, f, draft, kinds, picks }, status)
 }
 
-fn app_page(visit: Visit, realm: &Realm, app: App, secret: Option<String>, fresh: bool) -> Response {
+/// To the app's own page, which shows the secret this once.
+fn on_to(visit: &Visit, client_id: &str, secret: Option<&str>) -> Response {
+    let words = format!("{client_id} {}", secret.unwrap_or_default());
+    visit.carry(&format!("/developers/apps/{client_id}"), &words)
+}
+
+fn app_page(visit: &Visit, realm: &Realm, app: App, secret: Option<String>, fresh: bool) -> AppPage {
     let t = visit.words();
-    let kind = KINDS.iter().find(|(_, kind)| *kind == app.kind).map_or("web", |(name, _)| *name);
-    let sandbox = realm.kind == RealmKind::Sandbox;
-    let secrets = app.secrets.iter().map(|kept| (kept.hint.clone(), t.day(kept.created))).collect();
-    let (try_it, state) = (try_it(realm, &app), state(app.status));
-    let f = visit.frame;
-    let page = AppPage { t, f, sandbox, fresh, secret, secrets, kind, state, try_it, can_go_live: sandbox, app };
-    html(&page, StatusCode::OK)
+    AppPage {
+        t,
+        f: visit.frame.clone(),
+        sandbox: realm.kind == RealmKind::Sandbox,
+        fresh,
+        secret,
+        secrets: app.secrets.iter().map(|kept| (kept.hint.clone(), t.day(kept.created))).collect(),
+        kind: KINDS.iter().find(|(_, kind)| *kind == app.kind).map_or("web", |(name, _)| *name),
+        state: state(app.status),
+        try_it: try_it(realm, &app),
+        can_go_live: realm.kind == RealmKind::Sandbox,
+        app,
+    }
 }
 
 /// An authorization request that works as it stands.

@@ -5,6 +5,7 @@
 
 mod cards;
 pub(super) mod consent;
+mod cookies;
 pub(super) mod developer_apps;
 pub(super) mod developers;
 mod frame;

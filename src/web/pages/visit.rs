@@ -6,21 +6,21 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use poem::Response;
-use poem::http::{HeaderMap, HeaderValue, Method, header};
+use poem::http::{HeaderMap, Method, header};
 
+use super::cookies;
 use super::frame::{Frame, see_other};
 use super::oops::Oops;
 use super::words::Words;
 use crate::config::Language;
 use crate::identity::{Audience, Level, Member, NewSession, Session, Visitor, Who};
 use crate::oauth::Form;
-use crate::realm::{Realm, RealmKind};
+use crate::realm::Realm;
 use crate::web::ask::Ask;
 use crate::web::problem::Problem;
 
-const LANGUAGE_COOKIE: &str = "ingle-language";
-/// A year: a language is not a secret and nobody wants to choose it twice.
-const LANGUAGE_LIFE: &str = "31536000";
+/// Seconds within which the next page must come for what it is to show.
+const ONCE_LIFE: u32 = 120;
 
 /// One request for a page.
 pub(in crate::web) struct Visit {
@@ -73,7 +73,7 @@ where
         Box::pin(async move {
             let (request, method) = (ask.id.clone(), ask.method().clone());
             let (visit, refused) = Visit::open(ask, audience, forms).await?;
-            let (frame, cookies) = (visit.frame.clone(), visit.cookies.clone());
+            let (frame, given) = (visit.frame.clone(), visit.cookies.clone());
             let result = match refused {
                 Some(oops) => Err(oops),
                 None => handler(visit).await,
@@ -84,10 +84,8 @@ where
                 Err(Oops::SignedOut) if method == Method::GET => see_other(&way_in(&frame)),
                 Err(oops) => oops.to_page(frame, &request),
             };
-            for cookie in cookies {
-                if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-                    response.headers_mut().append(header::SET_COOKIE, cookie);
-                }
+            for line in &given {
+                cookies::add_cookie(&mut response, line);
             }
             Ok(response)
         })
@@ -102,18 +100,17 @@ impl Visit {
     async fn open(mut ask: Ask, audience: Audience, forms: Forms) -> Result<(Self, Option<Oops>), Problem> {
         let query = Form::new(ask.query());
         let (language, chosen) = language(&ask, &query);
-        let mut cookies = Vec::new();
+        let mut lines = Vec::new();
         if chosen {
-            let code = Words::new(language).code();
-            cookies.push(format!("{LANGUAGE_COOKIE}={code}; Path=/; Max-Age={LANGUAGE_LIFE}; SameSite=Lax; HttpOnly"));
+            lines.push(cookies::language_line(Words::new(language).code()));
         }
         let realm = Arc::clone(&ask.realm);
-        let known = cookie(ask.all_headers(), &cookie_name(&realm, audience));
+        let known = cookies::secret(ask.all_headers(), &realm, audience);
         let secret = known.clone().unwrap_or_else(|| realm.identity.new_visitor());
         let posted = ask.method() == Method::POST;
         // A form of another site comes without our cookies; a new one must not replace the one that stayed at home.
         if known.is_none() && !(posted && forms == Forms::Anyones) {
-            cookies.push(cookie_line(&realm, audience, &secret));
+            lines.push(cookies::cookie_line(&realm, audience, &secret));
         }
         let session = match &known {
             Some(secret) => realm.identity.session(secret).await.ok().filter(|s| fits(&s.who, audience)),
@@ -125,7 +122,7 @@ impl Visit {
         let ours = !posted
             || forms == Forms::Anyones
             || (is_our_own(&ask) && realm.identity.form_token_is_right(&secret, token));
-        let visit = Self { ask, audience, secret, session, form, frame, cookies };
+        let visit = Self { ask, audience, secret, session, form, frame, cookies: lines };
         Ok((visit, (!ours).then_some(Oops::Expired)))
     }
 
@@ -162,18 +159,33 @@ impl Visit {
 
     /// Puts a new session's secret into the browser.
     pub(super) fn enter(&self, response: &mut Response, new: &NewSession) {
-        let line = cookie_line(self.realm(), self.audience, &new.secret);
-        if let Ok(line) = HeaderValue::from_str(&line) {
-            response.headers_mut().append(header::SET_COOKIE, line);
+        cookies::add_cookie(response, &cookies::cookie_line(self.realm(), self.audience, &new.secret));
+    }
+
+    /// Sends the browser on with something to show there once: reloading that page neither repeats the act nor shows
+    /// the words again.
+    pub(super) fn carry(&self, to: &str, words: &str) -> Response {
+        let mut response = see_other(to);
+        if let Some(sealed) = self.realm().identity.seal_for(&self.secret, words) {
+            cookies::add_cookie(&mut response, &cookies::once_line(self.realm(), &sealed, ONCE_LIFE));
         }
+        response
+    }
+
+    /// What the last page gave this browser to carry.
+    pub(super) fn carried(&self) -> Option<String> {
+        let sealed = cookies::once(self.ask.all_headers(), self.realm())?;
+        self.realm().identity.open_for(&self.secret, &sealed)
+    }
+
+    /// Takes away what was carried, once it is shown.
+    pub(super) fn put_down(&self, response: &mut Response) {
+        cookies::add_cookie(response, &cookies::once_line(self.realm(), "", 0));
     }
 
     /// Takes the session's secret out of the browser.
     pub(super) fn leave(&self, response: &mut Response, audience: Audience) {
-        let line = format!("{}; Max-Age=0", cookie_line(self.realm(), audience, ""));
-        if let Ok(line) = HeaderValue::from_str(&line) {
-            response.headers_mut().append(header::SET_COOKIE, line);
-        }
+        cookies::add_cookie(response, &format!("{}; Max-Age=0", cookies::cookie_line(self.realm(), audience, "")));
     }
 }
 
@@ -234,7 +246,7 @@ fn language(ask: &Ask, query: &Form) -> (Language, bool) {
 /// The language of a browser: what it chose here before, else the first of its own that the plan offers.
 pub(super) fn language_of(offered: &[Language], headers: &HeaderMap) -> Language {
     let offers = |language: &Language| offered.contains(language);
-    let kept = cookie(headers, LANGUAGE_COOKIE).as_deref().and_then(known).filter(offers);
+    let kept = cookies::language(headers).as_deref().and_then(known).filter(offers);
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     // Browsers list languages in order of preference; weights only repeat that order.
     let preferred = || {
@@ -268,27 +280,4 @@ fn is_our_own(ask: &Ask) -> bool {
     let host = origin.split_once("://").map(|(_, host)| host);
     // Compared as whole origins; the host a browser asked for cannot be set by another site's form.
     origin == address.as_str() || (host.is_some() && host == ask.header(header::HOST))
-}
-
-fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
-    let pairs = lines.flat_map(|line| line.split(';'));
-    let mut found = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(n, v)| *n == name && !v.is_empty());
-    found.next().map(|(_, value)| value.to_owned())
-}
-
-fn is_secure(realm: &Realm) -> bool {
-    realm.address.starts_with("https://")
-}
-
-/// `__Host-` binds a cookie to this host and to https; on the developer's own machine there is no https.
-fn cookie_name(realm: &Realm, audience: Audience) -> String {
-    let bound = if is_secure(realm) { "__Host-" } else { "" };
-    let sandbox = if realm.kind == RealmKind::Sandbox { "-sandbox" } else { "" };
-    format!("{bound}ingle{sandbox}-{}", audience.name())
-}
-
-fn cookie_line(realm: &Realm, audience: Audience, secret: &str) -> String {
-    let secure = if is_secure(realm) { "; Secure" } else { "" };
-    format!("{}={secret}; Path=/; HttpOnly; SameSite=Lax{secure}", cookie_name(realm, audience))
 }

@@ -24,10 +24,12 @@ async fn developer_to_stop_sharing() {
         ("scopes", "offline"),
     ];
     let page = developer.post("/developers/apps", &fields).await;
+    let page = developer.get(page.location()).await;
     assert!(page.says("Health History is ready"), "{}", page.text);
     let sandbox_id = between(&page.text, "id=\"client-id\">", "<").unwrap();
     assert!(sandbox_id.starts_with("sandbox-app-"));
     let page = developer.post(&format!("/developers/apps/{sandbox_id}/live"), &[]).await;
+    let page = developer.get(page.location()).await;
     let client_id = between(&page.text, "id=\"client-id\">", "<").unwrap();
     let secret = between(&page.text, "id=\"secret\">", "<").unwrap();
     assert!(client_id.starts_with("app-"));
@@ -209,4 +211,28 @@ async fn an_app_form_says_what_is_missing() {
     }
     let page = developer.get("/developers/apps/app-of-another").await;
     assert_eq!(page.status.as_u16(), 404);
+}
+
+#[tokio::test]
+async fn a_secret_is_rolled_over_and_shown_once() {
+    let house = house().await;
+    let mut developer = house.browser();
+    house.sign_in_developer(&mut developer).await;
+    developer.get("/developers/apps/new").await;
+    let fields = [("name", "App"), ("kind", "web"), ("redirects", "https://app.example/cb"), ("scopes", "claims")];
+    let page = developer.post("/developers/apps", &fields).await;
+    let address = page.location().to_owned();
+    let secret = |page: &Page| between(&page.text, "id=\"secret\">", "<");
+    let first = secret(&developer.get(&address).await).unwrap();
+    assert_eq!(secret(&developer.get(&address).await), None, "reloading shows it no more");
+    developer.post(&format!("{address}/secret"), &[("do", "add")]).await;
+    let second = secret(&developer.get(&address).await).unwrap();
+    assert_ne!(first, second);
+    let page = developer.post(&format!("{address}/secret"), &[("do", "add")]).await;
+    assert!(page.title().starts_with("Error:") && page.says("two secrets already"));
+    developer.post(&format!("{address}/secret"), &[("do", "drop")]).await;
+    let client_id = address.rsplit('/').next().unwrap();
+    let app = house.sandbox.apps.find(client_id).unwrap().unwrap();
+    assert!(!app.has_secret(&first) && app.has_secret(&second));
+    assert_eq!(house.sandbox.apps.all().unwrap().len(), 1, "one form made one app");
 }

@@ -1,0 +1,158 @@
+//! What an app is, and what may be registered as one.
+
+use aws_lc_rs::{constant_time, digest};
+use serde::{Deserialize, Serialize};
+
+use super::{Error, redirect};
+
+/// Redirect addresses of one app.
+const MAX_REDIRECTS: usize = 10;
+/// Characters of an app's name.
+const MAX_NAME: usize = 60;
+
+/// What kind of program an app is; it decides whether it can keep a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Runs on a server and keeps a secret.
+    Web,
+    /// Runs in a browser; keeps none.
+    Browser,
+    /// Runs on a phone or desktop; keeps none.
+    Native,
+    /// Runs on a server without members; signs with a key (not in use yet).
+    Backend,
+}
+
+impl Kind {
+    /// True for apps that authenticate with a secret.
+    #[must_use]
+    pub const fn has_secret(self) -> bool {
+        matches!(self, Self::Web)
+    }
+}
+
+/// Whether an app may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// In use.
+    Active,
+    /// Waits for the plan's decision.
+    Waiting,
+    /// Stopped by the plan.
+    Suspended,
+}
+
+/// A secret that lives; the secret itself is known to the developer only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secret {
+    digest: [u8; 32],
+    /// When it was made.
+    pub created: i64,
+    /// The first characters, so that a developer can tell two apart.
+    pub hint: String,
+}
+
+impl Secret {
+    pub(super) fn new(secret: &str, created: i64) -> Self {
+        Self { digest: digest_of(secret), created, hint: secret.chars().take(4).collect() }
+    }
+}
+
+/// A registered app.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct App {
+    /// Public id, with the realm's prefix.
+    pub client_id: String,
+    /// Name shown to members.
+    pub name: String,
+    /// Kind of program.
+    pub kind: Kind,
+    /// Where answers may be sent.
+    pub redirects: Vec<String>,
+    /// Scopes it may ask for, space-separated.
+    pub scopes: String,
+    /// Secrets that live.
+    pub secrets: Vec<Secret>,
+    /// Account of the developer.
+    pub owner: String,
+    /// Where members can read about it, or empty.
+    pub homepage: String,
+    /// Whether it may be used.
+    pub status: Status,
+    /// True once the plan has looked at it.
+    pub vetted: bool,
+    /// When it was registered.
+    pub created: i64,
+}
+
+impl App {
+    /// True if a request may be answered at this address.
+    #[must_use]
+    pub fn allows_redirect(&self, asked: &str) -> bool {
+        self.redirects.iter().any(|registered| redirect::matches(registered, asked, self.kind))
+    }
+
+    /// True if the secret is one of those that live.
+    #[must_use]
+    pub fn has_secret(&self, secret: &str) -> bool {
+        let digest = digest_of(secret);
+        self.secrets.iter().any(|kept| constant_time::verify_slices_are_equal(&kept.digest, &digest).is_ok())
+    }
+}
+
+/// What a developer says about a new app.
+#[derive(Debug, Clone)]
+pub struct NewApp {
+    /// Name shown to members.
+    pub name: String,
+    /// Kind of program.
+    pub kind: Kind,
+    /// Redirect addresses.
+    pub redirects: Vec<String>,
+    /// Scopes, space-separated.
+    pub scopes: String,
+    /// Where members can read about it, or empty.
+    pub homepage: String,
+    /// Account of the developer.
+    pub owner: String,
+}
+
+/// Tidies what was typed, and refuses what could mislead members or send them astray.
+pub(super) fn checked(mut new: NewApp) -> Result<NewApp, Error> {
+    new.name = new.name.trim().to_owned();
+    let plain = |c: char| !c.is_control() && !"<>".contains(c) && !is_bidi_control(c);
+    if new.name.is_empty() || new.name.chars().count() > MAX_NAME || !new.name.chars().all(plain) {
+        return Err(Error::Name);
+    }
+    new.redirects = new.redirects.iter().map(|r| r.trim().to_owned()).filter(|r| !r.is_empty()).collect();
+    new.redirects.dedup();
+    if new.kind != Kind::Backend && (new.redirects.is_empty() || new.redirects.len() > MAX_REDIRECTS) {
+        return Err(Error::RedirectCount);
+    }
+    for address in &new.redirects {
+        redirect::check(address, new.kind).map_err(|reason| Error::Redirect { address: address.clone(), reason })?;
+    }
+    if new.scopes.trim().is_empty() {
+        return Err(Error::Scopes);
+    }
+    // The page links to it, so it must be an address that a browser only opens.
+    if !new.homepage.starts_with("https://") || redirect::check(&new.homepage, Kind::Web).is_err() {
+        new.homepage.clear();
+    }
+    Ok(new)
+}
+
+/// Characters that turn the reading direction: a name must not be able to show as another name.
+const fn is_bidi_control(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn digest_of(secret: &str) -> [u8; 32] {
+    let mut out = [0; 32];
+    for (to, from) in out.iter_mut().zip(digest::digest(&digest::SHA256, secret.as_bytes()).as_ref()) {
+        *to = *from;
+    }
+    out
+}
