@@ -146,6 +146,21 @@ fn packed_files_are_unpacked_and_cut_ones_give_what_they_have() {
 }
 
 #[test]
+fn a_cut_bundle_gives_what_it_has() {
+    let bench = Bench::new();
+    let entries: Vec<String> = (0..9)
+        .map(|n| format!("{{\"resource\":{{\"resourceType\":\"Patient\",\"id\":\"q{n}\",\"gender\":\"other\"}}}}"))
+        .collect();
+    let bundle =
+        format!("{{\n\"resourceType\":\"Bundle\",\n\"type\":\"collection\",\n\"entry\":[{}]}}", entries.join(",\n"));
+    bench.put("cut.json", &bundle[..bundle.len() - 70]);
+    let packed = gz(bundle.replace("\"q", "\"r").as_bytes());
+    bench.put("cut.json.gz", &packed[..packed.len() - 12]);
+    let summary = bench.load();
+    assert!(summary.kept >= 9 && summary.rejected == 2, "{summary:?} {:?}", bench.report());
+}
+
+#[test]
 fn bundles_are_unpacked_and_their_references_followed() {
     let bench = Bench::new();
     bench.put(
