@@ -126,11 +126,10 @@ pub(super) struct Init {
     /// The plan's name
     #[arg(long)]
     pub(super) name: Option<String>,
-    /// The public address, such as https://fhir.example.org
-    #[arg(long)]
+    // Not as doc comments: rustdoc would want these addresses to be links.
+    #[arg(long, help = "The public address, such as https://fhir.example.org")]
     pub(super) url: Option<String>,
-    /// Mail transport: smtps://user:password@host or file:FOLDER
-    #[arg(long)]
+    #[arg(long, help = "Mail transport: smtps://user:password@host or file:FOLDER")]
     pub(super) mail: Option<String>,
     /// Sender of the plan's mail
     #[arg(long)]

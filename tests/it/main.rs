@@ -11,6 +11,7 @@
 
 mod cli;
 mod fhir;
+mod load;
 mod oauth;
 mod pages;
 mod server;

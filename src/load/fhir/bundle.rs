@@ -33,6 +33,45 @@ pub(super) fn take(batch: &mut Batch, place: &Place, mut bundle: Node<'_>) {
     }
 }
 
+/// A Bundle that ends in the middle, shortened to its whole entries.
+pub(super) fn whole_entries(text: &[u8]) -> Option<Vec<u8>> {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    let (mut name_at, mut in_entries, mut end) = (0, false, None);
+    for (at, byte) in text.iter().enumerate() {
+        if in_string {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b'"' => {
+                in_string = true;
+                name_at = at;
+            }
+            b'[' => {
+                in_entries |= depth == 1 && text.get(name_at..).is_some_and(|rest| rest.starts_with(b"\"entry\""));
+                depth += 1;
+            }
+            b'{' => depth += 1,
+            b'}' | b']' => {
+                depth = depth.checked_sub(1)?;
+                if in_entries && depth == 2 {
+                    end = Some(at + 1);
+                }
+                in_entries &= depth > 1;
+            }
+            _ => {}
+        }
+    }
+    let mut whole = text.get(..end?)?.to_vec();
+    whole.extend_from_slice(b"]}");
+    Some(whole)
+}
+
 /// Where each address inside the Bundle leads: `fullUrl` to `Type/id`.
 fn targets(bundle: &Node<'_>) -> HashMap<String, String> {
     let mut targets = HashMap::new();
@@ -43,4 +82,19 @@ fn targets(bundle: &Node<'_>) -> HashMap<String, String> {
         }
     }
     targets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole_entries;
+
+    #[test]
+    fn a_cut_bundle_keeps_its_whole_entries() {
+        let text = r#"{"resourceType":"Bundle","link":[{"url":"x"}],"entry":[{"a":"}]\\\""},{"b":[{}]},{"c":"#;
+        let whole = String::from_utf8(whole_entries(text.as_bytes()).unwrap()).unwrap();
+        assert_eq!(whole, r#"{"resourceType":"Bundle","link":[{"url":"x"}],"entry":[{"a":"}]\\\""},{"b":[{}]}]}"#);
+        for text in ["", "{", r#"{"entry":[{"a":1"#, r#"{"link":[{}],"x":"#, "]"] {
+            assert!(whole_entries(text.as_bytes()).is_none(), "{text}");
+        }
+    }
 }

@@ -66,10 +66,22 @@ impl Batch {
     /// Takes a file that is one JSON document. If it is not, it may be NDJSON whose first line is damaged.
     pub(super) fn file(&mut self, file: &Arc<str>, text: &[u8]) {
         let whole = |line: &[u8]| json::parse(line.trim_ascii()).is_ok_and(|node| kind_of(&node).is_ok());
-        if json::parse(text).is_err() && text.split(|byte| *byte == b'\n').take(LINES_TRIED).any(whole) {
-            return self.lines(file, 1, text);
+        if json::parse(text).is_err() {
+            if text.split(|byte| *byte == b'\n').take(LINES_TRIED).any(whole) {
+                return self.lines(file, 1, text);
+            }
+            self.cut_file(file, text);
         }
         self.document(&Place { file: Arc::clone(file), line: 1, entry: None }, text, false);
+    }
+
+    /// Takes the whole entries of a Bundle that ends in the middle; that it does, somebody else reports.
+    pub(super) fn cut_file(&mut self, file: &Arc<str>, text: &[u8]) {
+        if let Some(whole) = bundle::whole_entries(text)
+            && json::parse(&whole).is_ok()
+        {
+            self.document(&Place { file: Arc::clone(file), line: 1, entry: None }, &whole, false);
+        }
     }
 
     /// Takes one JSON text: a resource, a Bundle, or an array of resources.

@@ -18,6 +18,8 @@ pub(super) enum Job {
     Lines(Arc<str>, u64, Vec<u8>),
     /// One JSON document.
     Document(Arc<str>, Vec<u8>),
+    /// The beginning of a JSON document.
+    Cut(Arc<str>, Vec<u8>),
 }
 
 impl Job {
@@ -26,6 +28,7 @@ impl Job {
         match self {
             Self::Lines(file, first, text) => batch.lines(&file, first, &text),
             Self::Document(file, text) => batch.file(&file, &text),
+            Self::Cut(file, text) => batch.cut_file(&file, &text),
         }
         batch
     }
@@ -119,6 +122,7 @@ fn resources(path: &Path, file: &Arc<str>, mut source: Source, out: &mut Out) ->
         if source.broken.is_none() {
             return out.job(Job::Document(Arc::clone(file), text));
         }
+        out.job(Job::Cut(Arc::clone(file), text))?;
     } else {
         return out.reject(&place(0), Rule::TooLong, "a JSON document of more than 128 MiB; write NDJSON".to_owned());
     }
