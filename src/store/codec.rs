@@ -97,8 +97,8 @@ impl Dictionaries {
         }
     }
 
-    /// The bytes that [`GroupCodec::compress`] made from a body.
-    pub(super) fn decompress(&self, packed: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+    /// The body that [`GroupCodec::compress`] packed.
+    pub(super) fn decompress(&self, packed: &[u8]) -> Result<Vec<u8>, Error> {
         let damaged = || Error::Corrupted("a record's body".into());
         let (method, rest) = packed.split_first().ok_or_else(damaged)?;
         let (dictionary, rest) = match *method {
@@ -114,29 +114,17 @@ impl Dictionaries {
         let (length, payload) = rest.split_first_chunk().ok_or_else(damaged)?;
         let length = u32::from_be_bytes(*length) as usize;
         if *method == RAW {
-            out.extend_from_slice(payload);
-            return Ok(());
+            return Ok(payload.to_vec());
         }
         if length > MAX_BODY {
             return Err(damaged());
         }
-        let start = out.len();
-        out.reserve(length);
-        let mut tail = out.split_off(start);
-        tail.reserve_exact(length);
+        let mut body = Vec::with_capacity(length);
         let written = DECOMPRESS.with_borrow_mut(|context| match &dictionary {
-            Some(dictionary) => context.decompress_using_ddict(&mut tail, payload, dictionary.decoder.as_ddict()),
-            None => context.decompress(&mut tail, payload),
+            Some(dictionary) => context.decompress_using_ddict(&mut body, payload, dictionary.decoder.as_ddict()),
+            None => context.decompress(&mut body, payload),
         });
-        if written != Ok(length) {
-            return Err(damaged());
-        }
-        if start == 0 {
-            *out = tail;
-        } else {
-            out.append(&mut tail);
-        }
-        Ok(())
+        if written == Ok(length) { Ok(body) } else { Err(damaged()) }
     }
 }
 

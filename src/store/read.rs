@@ -47,7 +47,7 @@ pub struct Reader<'s> {
     snapshot: &'s Snapshot,
     view: &'s View,
     operation: Operation,
-    current: Option<Rows>,
+    current: &'s Rows,
     /// Numbers of the View's patients; empty unless it is limited to patients.
     patients: Vec<u64>,
     /// What the View lets through, for the type looked at last: nearly every call asks for the same one.
@@ -59,12 +59,11 @@ impl Snapshot {
     pub fn reader<'s>(&'s self, view: &'s View, operation: Operation) -> Result<Reader<'s>, Error> {
         let mut patients = Vec::new();
         if let Reach::Patients(ids) = view.reach() {
-            let rows = self.table(tables::IDS)?;
             for id in ids {
-                patients.extend(lookup(rows.as_ref(), Kind::PATIENT, id)?);
+                patients.extend(self.rid(Kind::PATIENT, id)?);
             }
         }
-        let current = self.table(tables::CURRENT)?;
+        let current = self.current()?;
         Ok(Reader { snapshot: self, view, operation, current, patients, permit: std::cell::RefCell::default() })
     }
 
@@ -109,7 +108,7 @@ impl Snapshot {
 
     /// The number of a resource, if it was ever seen.
     pub fn rid(&self, kind: Kind, id: &str) -> Result<Option<u64>, Error> {
-        lookup(self.table(tables::IDS)?.as_ref(), kind, id)
+        Ok(self.ids()?.get(id_key(kind.name(), id).as_slice())?.and_then(|value| read_u64(value.value())))
     }
 
     /// Number of the newest change.
@@ -167,8 +166,7 @@ impl Snapshot {
 impl Reader<'_> {
     /// The current version of a resource, tombstones included; nothing if the View does not show it.
     pub fn get(&self, rid: u64) -> Result<Option<Stored>, Error> {
-        let Some(rows) = &self.current else { return Ok(None) };
-        match rows.get(rid.to_be_bytes().as_slice())? {
+        match self.current.get(rid.to_be_bytes().as_slice())? {
             Some(record) => self.admit(rid, record.value()),
             None => Ok(None),
         }
@@ -195,7 +193,7 @@ impl Reader<'_> {
         let Some(only) = self.passes(&header) else { return Ok(None) };
         let mut body = Vec::new();
         if !header.deleted {
-            self.snapshot.dictionaries.decompress(packed, &mut body)?;
+            body = self.snapshot.dictionaries.decompress(packed)?;
             if !only.is_empty() && !satisfies(&body, &only)? {
                 return Ok(None);
             }
@@ -244,9 +242,4 @@ impl Reader<'_> {
 fn satisfies(body: &[u8], only: &[Vec<fhir::filter::Clause>]) -> Result<bool, Error> {
     let prepared = fhir::prepare(body).map_err(|_| Error::Corrupted("a stored resource".into()))?;
     Ok(only.iter().any(|clauses| clauses.iter().all(|clause| clause.matches(&prepared.extracted))))
-}
-
-fn lookup(rows: Option<&Rows>, kind: Kind, id: &str) -> Result<Option<u64>, Error> {
-    let Some(rows) = rows else { return Ok(None) };
-    Ok(rows.get(id_key(kind.name(), id).as_slice())?.and_then(|value| read_u64(value.value())))
 }

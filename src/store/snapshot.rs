@@ -1,6 +1,7 @@
 //! A consistent view of the committed file.
 
 use std::ops::Bound;
+use std::sync::OnceLock;
 
 use redb::{ReadOnlyTable, ReadTransaction};
 use serde::de::DeserializeOwned;
@@ -16,15 +17,34 @@ pub(super) type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
 pub struct Snapshot {
     transaction: ReadTransaction,
     pub(super) dictionaries: Dictionaries,
+    /// The two tables that every read of a resource needs, opened once: opening costs as much as a look-up.
+    ids: OnceLock<Rows>,
+    current: OnceLock<Rows>,
 }
 
 impl Snapshot {
     pub(super) fn new(transaction: ReadTransaction) -> Self {
-        Self { transaction, dictionaries: Dictionaries::default() }
+        Self { transaction, dictionaries: Dictionaries::default(), ids: OnceLock::new(), current: OnceLock::new() }
     }
 
     pub(super) fn use_dictionaries(&mut self, dictionaries: Dictionaries) {
         self.dictionaries = dictionaries;
+    }
+
+    pub(super) fn ids(&self) -> Result<&Rows, Error> {
+        self.opened(&self.ids, tables::IDS)
+    }
+
+    pub(super) fn current(&self) -> Result<&Rows, Error> {
+        self.opened(&self.current, tables::CURRENT)
+    }
+
+    fn opened<'s>(&'s self, slot: &'s OnceLock<Rows>, table: Table) -> Result<&'s Rows, Error> {
+        if let Some(rows) = slot.get() {
+            return Ok(rows);
+        }
+        let rows = self.transaction.open_table(table.definition())?;
+        Ok(slot.get_or_init(|| rows))
     }
 
     /// The table, or nothing if no value was ever put into it.

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -17,6 +18,7 @@ use super::ask::Ask;
 use super::guard::Guard;
 use super::problem::Problem;
 use super::routes::{Realms, Route, table};
+use crate::outbound::Chance;
 use crate::realm::{Realm, RealmKind};
 
 /// A connection that says nothing for that long is closed.
@@ -93,6 +95,7 @@ impl Endpoint for Bare {
 #[must_use]
 pub fn app(realms: &[Arc<Realm>], demo: bool) -> impl App + use<> {
     let mut app = poem::Route::new();
+    let ids = Arc::new(RequestIds::new(&realms.first().map_or_else(Chance::system, |realm| realm.chance.clone())));
     let sandbox = realms.iter().find(|realm| realm.kind == RealmKind::Sandbox).cloned();
     for realm in realms {
         let mut paths: Vec<(String, RouteMethod)> = Vec::new();
@@ -111,7 +114,8 @@ pub fn app(realms: &[Arc<Realm>], demo: bool) -> impl App + use<> {
                 Some(at) => paths.remove(at),
                 None => (path.clone(), RouteMethod::new()),
             };
-            paths.push((path, mount(methods, Arc::clone(realm), sandbox.clone(), route)));
+            let door = Door { realm: Arc::clone(realm), sandbox: sandbox.clone(), ids: Arc::clone(&ids), route };
+            paths.push((path, mount(methods, door)));
         }
         for (path, methods) in paths {
             app = app.at(path, methods);
@@ -121,9 +125,9 @@ pub fn app(realms: &[Arc<Realm>], demo: bool) -> impl App + use<> {
     Outer { app, plan }
 }
 
-fn mount(methods: RouteMethod, realm: Arc<Realm>, sandbox: Option<Arc<Realm>>, route: Route) -> RouteMethod {
-    let method = route.method.clone();
-    let door = Arc::new(Door { realm, sandbox, route });
+fn mount(methods: RouteMethod, door: Door) -> RouteMethod {
+    let method = door.route.method.clone();
+    let door = Arc::new(door);
     if method == Method::GET {
         return methods.method(Method::HEAD, Shared(Arc::clone(&door))).method(method, Shared(door));
     }
@@ -134,7 +138,25 @@ fn mount(methods: RouteMethod, realm: Arc<Realm>, sandbox: Option<Arc<Realm>>, r
 struct Door {
     realm: Arc<Realm>,
     sandbox: Option<Arc<Realm>>,
+    ids: Arc<RequestIds>,
     route: Route,
+}
+
+/// Request ids: drawn once per process and then counted, so that they are unique and cost nothing. They are no secret.
+struct RequestIds {
+    process: String,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    fn new(chance: &Chance) -> Self {
+        let process = chance.id().chars().take(10).collect();
+        Self { process, next: AtomicU64::new(1) }
+    }
+
+    fn next(&self) -> String {
+        format!("{}{:016x}", self.process, self.next.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 struct Shared(Arc<Door>);
@@ -144,7 +166,7 @@ impl Endpoint for Shared {
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let door = &self.0;
-        let id = door.realm.chance.id();
+        let id = door.ids.next();
         let reader = door.reader(&request);
         let result = door.answer(request, &id).await;
         let mut response = match result {
