@@ -59,7 +59,10 @@ pub(super) async fn listen(
     let outcome = server.serve(web::app(realms, demo), stop, config.server.grace()).await;
     sweeps.iter().for_each(tokio::task::JoinHandle::abort);
     for realm in realms {
-        realm.identity.settle().await;
+        // A mail server that hangs must not keep the process from ending.
+        if tokio::time::timeout(config.server.grace(), realm.identity.settle()).await.is_err() {
+            tracing::warn!("some messages were still on their way when the server stopped");
+        }
     }
     tracing::info!("stopped");
     Ok(outcome?)
