@@ -15,7 +15,9 @@ pub const CODES_PER_ADDRESS_HOUR: u32 = 6;
 pub const CODES_PER_ADDRESS_DAY: u32 = 20;
 /// Codes asked for by one network (an IPv4 address or an IPv6 /64) within five minutes.
 pub const CODES_PER_NETWORK: u32 = 25;
-/// Window of [`CODES_PER_NETWORK`].
+/// Authorization requests begun by one network within the same five minutes; each is a row on the disk.
+pub const REQUESTS_PER_NETWORK: u32 = 300;
+/// Window of [`CODES_PER_NETWORK`] and [`REQUESTS_PER_NETWORK`].
 pub const NETWORK_WINDOW: i64 = 5 * 60;
 /// Codes of one realm within a day: a bill for text messages has an upper end.
 pub const CODES_PER_DAY: u32 = 20_000;

@@ -69,6 +69,17 @@ impl Identity {
         Ok(())
     }
 
+    /// Counts an authorization request of a visitor's network, so that nobody fills the disk by asking.
+    pub async fn count_request(&self, visitor: Visitor<'_>) -> Result<(), Error> {
+        let Some(network) = visitor.network.and_then(network_key) else { return Ok(()) };
+        let now = self.now();
+        let spend = move |txn: &mut store::Txn<'_>| {
+            let (window, limit) = (limits::NETWORK_WINDOW, limits::REQUESTS_PER_NETWORK);
+            budget::spend(txn, now, &Budget { what: "request", whose: &network, window, limit })
+        };
+        self.0.store.transact(spend).await?.map_err(|wait| Error::TooMany { wait })
+    }
+
     /// What the page may say about the code this browser waits for.
     pub fn waiting(&self, visitor: Visitor<'_>, audience: Audience) -> Result<Option<Waiting>, Error> {
         let key = code::key_of(&self.0.settings.keys, visitor.secret, audience);

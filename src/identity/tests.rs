@@ -226,6 +226,19 @@ async fn codes_are_rationed_per_address_and_network() {
 }
 
 #[tokio::test]
+async fn authorization_requests_are_rationed_per_network() {
+    let room = room().await;
+    let from = |address: &str| Visitor { secret: "v", network: Some(address.parse().unwrap()) };
+    for _ in 0..limits::REQUESTS_PER_NETWORK {
+        room.identity.count_request(from("2001:db8::1")).await.unwrap();
+    }
+    let neighbour = room.identity.count_request(from("2001:db8::2")).await;
+    assert!(matches!(neighbour, Err(Error::TooMany { .. })), "an IPv6 network is a /64");
+    assert!(room.identity.count_request(from("2001:db8:0:1::1")).await.is_ok());
+    assert!(room.identity.count_request(from("127.0.0.1")).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_shared_address_asks_for_the_birth_date() {
     let room = room().await;
     let code = room.code_for("v1", Audience::Member, "shared@example.org").await;

@@ -7,6 +7,7 @@ use crate::web::pages::{Oops, Visit, app_error, see_other, unfit};
 
 /// `GET /oauth/authorize` and `POST /oauth/authorize`
 pub(in crate::web) async fn begin(visit: Visit) -> Result<Response, Oops> {
+    visit.ask.realm.identity.count_request(visit.visitor()).await?;
     let oauth = visit.ask.realm.oauth.clone();
     let base = visit.ask.realm.kind.prefix();
     Ok(match oauth.begin(&visit.form).await? {

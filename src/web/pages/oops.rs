@@ -28,6 +28,9 @@ pub(in crate::web) enum Oops {
     /// The authorization request is over.
     #[error("the request has ended")]
     RequestEnded,
+    /// A budget is used up; it is refilled after so many seconds.
+    #[error("too many requests")]
+    TooMany(i64),
     /// Our fault.
     #[error("{0}")]
     Broken(String),
@@ -55,6 +58,9 @@ impl Oops {
             Self::Expired => ("oops.expired_title", t.say("oops.expired").to_owned(), StatusCode::FORBIDDEN),
             Self::SignedOut => ("oops.signed_out_title", t.say("oops.signed_out").to_owned(), StatusCode::UNAUTHORIZED),
             Self::RequestEnded => ("consent.ended_title", t.say("consent.ended").to_owned(), StatusCode::GONE),
+            Self::TooMany(wait) => {
+                ("oops.many_title", t.fill("oops.many", t.wait(*wait)), StatusCode::TOO_MANY_REQUESTS)
+            }
             Self::Broken(error) => {
                 tracing::error!(request, error, "a page failed");
                 ("oops.broken_title", t.fill("oops.broken", request), StatusCode::INTERNAL_SERVER_ERROR)
@@ -94,6 +100,7 @@ impl From<identity::Error> for Oops {
         match error {
             identity::Error::SignedOut => Self::SignedOut,
             identity::Error::Unknown => Self::Missing,
+            identity::Error::TooMany { wait } => Self::TooMany(wait),
             other => Self::Broken(other.to_string()),
         }
     }

@@ -135,7 +135,7 @@ impl Visit {
     }
 
     /// The browser, for the identity room.
-    pub(super) fn visitor(&self) -> Visitor<'_> {
+    pub(in crate::web) fn visitor(&self) -> Visitor<'_> {
         Visitor { secret: &self.secret, network: self.ask.network() }
     }
 
