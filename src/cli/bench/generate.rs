@@ -219,11 +219,11 @@ pub(super) fn claim(patient: &str, n: usize, dice: &mut Dice) -> String {
             dice.pick(&["11", "21", "22", "23"]),
             1 + dice.roll(5),
         );
-        amounts(&mut text, dice);
+        amounts(&mut text, 4, dice);
         text.push_str("]}");
     }
     text.push_str("],\"total\":[");
-    amounts(&mut text, dice);
+    amounts(&mut text, AMOUNTS.len(), dice);
     let _ = write!(
         text,
         r#"],"payment":{{"type":{{"coding":[{{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBPayerAdjudicationStatus","code":"paid"}}]}},"date":"{}","amount":{{"value":{},"currency":"USD"}}}}}}"#,
@@ -233,8 +233,8 @@ pub(super) fn claim(patient: &str, n: usize, dice: &mut Dice) -> String {
     text
 }
 
-fn amounts(text: &mut String, dice: &mut Dice) {
-    for (at, (system, code)) in AMOUNTS.iter().enumerate() {
+fn amounts(text: &mut String, count: usize, dice: &mut Dice) {
+    for (at, (system, code)) in AMOUNTS.iter().take(count).enumerate() {
         if at > 0 {
             text.push(',');
         }
