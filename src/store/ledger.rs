@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use redb::{Database, ReadableDatabase, ReadableTable};
 
-use super::codec::Dictionaries;
+use super::codec::{Bodies, Dictionaries};
 use super::error::Error;
 use super::snapshot::Snapshot;
 use super::tables::{self, FORMAT};
@@ -17,15 +17,20 @@ pub(super) struct Ledger {
     opener: Opener,
     database: RwLock<Option<Arc<Database>>>,
     pub(super) dictionaries: Dictionaries,
+    bodies: Arc<Bodies>,
 }
 
 impl Ledger {
     pub(super) fn open(opener: Opener) -> Result<Self, Error> {
         let database = opener()?;
         prepare(&database)?;
-        let ledger =
-            Self { opener, database: RwLock::new(Some(Arc::new(database))), dictionaries: Dictionaries::default() };
-        ledger.dictionaries.read_all(&ledger.snapshot_bare()?)?;
+        let ledger = Self {
+            opener,
+            database: RwLock::new(Some(Arc::new(database))),
+            dictionaries: Dictionaries::default(),
+            bodies: Arc::default(),
+        };
+        ledger.dictionaries.read_all(&ledger.snapshot()?)?;
         Ok(ledger)
     }
 
@@ -34,13 +39,8 @@ impl Ledger {
     }
 
     pub(super) fn snapshot(&self) -> Result<Snapshot, Error> {
-        let mut snapshot = self.snapshot_bare()?;
-        snapshot.use_dictionaries(self.dictionaries.clone());
-        Ok(snapshot)
-    }
-
-    fn snapshot_bare(&self) -> Result<Snapshot, Error> {
-        Ok(Snapshot::new(self.database()?.begin_read()?))
+        let transaction = self.database()?.begin_read()?;
+        Ok(Snapshot::new(transaction, self.dictionaries.clone(), Arc::clone(&self.bodies)))
     }
 
     /// Drops the handle and opens the file again: after a failed write or sync, what the old handle believes to be on
@@ -48,6 +48,7 @@ impl Ledger {
     pub(super) fn reopen(&self) -> Result<(), Error> {
         let mut slot = self.database.write();
         *slot = None;
+        self.bodies.clear();
         let database = (self.opener)()?;
         prepare(&database)?;
         *slot = Some(Arc::new(database));

@@ -191,9 +191,10 @@ impl Reader<'_> {
     fn admit(&self, rid: u64, record: &[u8]) -> Result<Option<Stored>, Error> {
         let (header, packed) = Header::read(record)?;
         let Some(only) = self.passes(&header) else { return Ok(None) };
-        let mut body = Vec::new();
+        let mut body = Bytes::new();
         if !header.deleted {
-            body = self.snapshot.dictionaries.decompress(packed)?;
+            let unpack = || self.snapshot.dictionaries.decompress(packed);
+            body = self.snapshot.bodies.get(rid, header.version, unpack)?;
             if !only.is_empty() && !satisfies(&body, &only)? {
                 return Ok(None);
             }
@@ -202,7 +203,7 @@ impl Reader<'_> {
             return Ok(None);
         }
         let Header { kind, id, version, updated, deleted, .. } = header;
-        Ok(Some(Stored { rid, kind, id, version, updated, deleted, body: body.into() }))
+        Ok(Some(Stored { rid, kind, id, version, updated, deleted, body }))
     }
 
     /// Whether the View shows a resource with that header; if so, the conditions its content must satisfy.

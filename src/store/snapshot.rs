@@ -1,12 +1,12 @@
 //! A consistent view of the committed file.
 
 use std::ops::Bound;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use redb::{ReadOnlyTable, ReadTransaction};
 use serde::de::DeserializeOwned;
 
-use super::codec::Dictionaries;
+use super::codec::{Bodies, Dictionaries};
 use super::error::Error;
 use super::tables::{self, Row, Table};
 use super::txn::decode;
@@ -17,18 +17,15 @@ pub(super) type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
 pub struct Snapshot {
     transaction: ReadTransaction,
     pub(super) dictionaries: Dictionaries,
+    pub(super) bodies: Arc<Bodies>,
     /// The two tables that every read of a resource needs, opened once: opening costs as much as a look-up.
     ids: OnceLock<Rows>,
     current: OnceLock<Rows>,
 }
 
 impl Snapshot {
-    pub(super) fn new(transaction: ReadTransaction) -> Self {
-        Self { transaction, dictionaries: Dictionaries::default(), ids: OnceLock::new(), current: OnceLock::new() }
-    }
-
-    pub(super) fn use_dictionaries(&mut self, dictionaries: Dictionaries) {
-        self.dictionaries = dictionaries;
+    pub(super) fn new(transaction: ReadTransaction, dictionaries: Dictionaries, bodies: Arc<Bodies>) -> Self {
+        Self { transaction, dictionaries, bodies, ids: OnceLock::new(), current: OnceLock::new() }
     }
 
     pub(super) fn ids(&self) -> Result<&Rows, Error> {
