@@ -67,10 +67,9 @@ impl Searched<'_> {
         let total = known_total.unwrap_or(chosen.total).filter(|_| query.total != Total::None);
         let snapshot = self.store.snapshot()?;
         let reader = snapshot.reader(view, Operation::Search)?;
-        let mut matches = Vec::with_capacity(chosen.places.len());
-        for place in &chosen.places {
-            matches.extend(reader.get(place.rid)?.filter(|stored| !stored.deleted));
-        }
+        let rids: Vec<u64> = chosen.places.iter().map(|place| place.rid).collect();
+        let mut matches = reader.get_all(&rids)?;
+        matches.retain(|stored| !stored.deleted);
         let next = chosen
             .places
             .last()
@@ -159,16 +158,17 @@ impl Searched<'_> {
         let snapshot = self.store.snapshot()?;
         let reader = snapshot.reader(view, Operation::Search)?;
         let [patient] = reader.patients() else { return Ok(None) };
-        let from = after.map_or(0, |place| place.rid);
         let list = |from, limit| snapshot.compartment(*patient, query.kind, view.withheld(), from, limit);
-        let rids = list(from, query.count + 1)?;
-        let more = rids.len() > query.count && query.count > 0;
-        let total = match after {
-            None if !more && query.count > 0 => Some(rids.len() as u64),
-            // Counting a member's resources of one type walks a range of keys and reads no record.
-            None => Some(list(0, MAX_CHECKED)?.len() as u64),
-            Some(_) => None,
+        // The first page counts: that walks a range of keys and reads no record. Later pages know the total.
+        let (rids, total) = match after {
+            Some(place) => (list(place.rid, query.count + 1)?, None),
+            None => {
+                let all = list(0, MAX_CHECKED)?;
+                let total = all.len() as u64;
+                (all, Some(total))
+            }
         };
+        let more = rids.len() > query.count && query.count > 0;
         let places = rids.into_iter().take(query.count).map(|rid| Place { keys: Vec::new(), rid }).collect();
         Ok(Some(Chosen { places, more, total }))
     }

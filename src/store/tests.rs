@@ -213,3 +213,29 @@ fn a_file_in_use_is_busy() {
     let (folder, _store) = store();
     assert!(matches!(Store::open(&folder.path().join("s.redb")), Err(Error::Busy)));
 }
+
+#[test]
+fn many_at_once_is_the_same_as_one_by_one() {
+    let (_folder, store) = store();
+    for patient in ["a", "b"] {
+        put(&store, &format!(r#"{{"resourceType":"Patient","id":"{patient}"}}"#));
+    }
+    for n in 0..40 {
+        let patient = if n % 3 == 0 { "b" } else { "a" };
+        put(
+            &store,
+            &format!(r#"{{"resourceType":"Condition","id":"c{n}","subject":{{"reference":"Patient/{patient}"}}}}"#),
+        );
+    }
+    let ana = view(&app("a", "patient/*.rs", Categories::NONE), "Condition");
+    let snapshot = store.snapshot().unwrap();
+    let reader = snapshot.reader(&ana, Operation::Read).unwrap();
+    let all: Vec<u64> = (0..50).collect();
+    let few = vec![40, 3, 3, 17, 999];
+    let sparse = vec![3, 42, 1_000_000];
+    for rids in [all, few, sparse, vec![], vec![7]] {
+        let one_by_one: Vec<_> = rids.iter().filter_map(|rid| reader.get(*rid).unwrap()).map(|s| s.id).collect();
+        let at_once: Vec<_> = reader.get_all(&rids).unwrap().into_iter().map(|s| s.id).collect();
+        assert_eq!(at_once, one_by_one, "{rids:?}");
+    }
+}
