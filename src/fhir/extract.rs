@@ -5,7 +5,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use super::dates::{self, Span};
-use super::definitions::{Form, Kind, Parameter, Path, Step};
+use super::definitions::{Form, Kind, Parameter, Path, Step, Targets};
 use super::json::Node;
 use super::reference::{self, Reference};
 
@@ -182,7 +182,7 @@ fn walk(node: &Node<'_>, steps: &[Step], path: &Path, parameter: &Parameter, num
         return;
     }
     let Some((step, rest)) = steps.split_first() else {
-        return leaf(node, path.only, parameter.form, number, out);
+        return leaf(node, path.only, parameter, number, out);
     };
     match step {
         Step::First => walk(node, rest, path, parameter, number, out),
@@ -211,12 +211,12 @@ fn walk(node: &Node<'_>, steps: &[Step], path: &Path, parameter: &Parameter, num
     }
 }
 
-fn leaf(node: &Node<'_>, only: Option<Kind>, form: Form, number: u16, out: Out<'_>) {
-    match form {
+fn leaf(node: &Node<'_>, only: Option<Kind>, parameter: &Parameter, number: u16, out: Out<'_>) {
+    match parameter.form {
         Form::Token => token(node, number, out),
         Form::String => string(node, number, out),
         Form::Date => dates::of_node(node, |span| out.push((number, Value::Date(span)))),
-        Form::Reference => refer(node, only, number, out),
+        Form::Reference => refer(node, only, parameter.targets, number, out),
         Form::Uri => {
             if let Some(text) = node.text() {
                 out.push((number, Value::Uri(text.into())));
@@ -277,11 +277,16 @@ fn string(node: &Node<'_>, number: u16, out: Out<'_>) {
     }
 }
 
-fn refer(node: &Node<'_>, only: Option<Kind>, number: u16, out: Out<'_>) {
+/// References of a type that the parameter may not point to are not values of it.
+fn refer(node: &Node<'_>, only: Option<Kind>, targets: Targets, number: u16, out: Out<'_>) {
+    let fits = |kind| match targets {
+        Targets::Any => only.is_none_or(|only| only == kind),
+        Targets::These(kinds) => only.is_none_or(|only| only == kind) && kinds.contains(&kind),
+    };
     let text = node.text().or_else(|| node.text_of("reference"));
     match text.map(reference::parse) {
         Some(Reference::Resource { base, kind, id, .. }) => {
-            if only.is_none_or(|only| only == kind) {
+            if fits(kind) {
                 out.push((number, Value::Reference { base: base.into(), kind, id: id.into() }));
             }
         }

@@ -13,4 +13,4 @@ pub mod reference;
 
 pub use definitions::{Form, Kind};
 pub use extract::{Audience, Extracted, Value, extract, fold};
-pub use prepare::{Issue, Prepared, kind_of, prepare, prepare_node};
+pub use prepare::{Issue, Prepared, kind_of, prepare, prepare_node, stored_id};

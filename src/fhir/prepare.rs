@@ -139,6 +139,15 @@ impl Prepared {
     }
 }
 
+/// The logical id of a text that [`Prepared::render`] made: it stands right after the type.
+#[must_use]
+pub fn stored_id(kind: Kind, text: &[u8]) -> Option<&str> {
+    let rest = text.strip_prefix(b"{\"resourceType\":\"")?.strip_prefix(kind.name().as_bytes())?;
+    let rest = rest.strip_prefix(b"\",\"id\":\"")?;
+    let end = memchr::memchr(b'"', rest)?;
+    std::str::from_utf8(rest.get(..end)?).ok()
+}
+
 fn member(out: &mut Vec<u8>, first: bool, name: &str, value: &Node<'_>) {
     if !first {
         out.push(b',');
@@ -193,6 +202,7 @@ mod tests {
     fn version_and_time_are_the_servers() {
         let prepared = prepare(PATIENT.as_bytes()).unwrap();
         let text = prepared.render(3, Timestamp::from_millisecond(1_700_000_000_123).unwrap());
+        assert_eq!(stored_id(Kind::PATIENT, &text), Some("p1"));
         assert_eq!(
             String::from_utf8(text).unwrap(),
             r#"{"resourceType":"Patient","id":"p1","meta":{"versionId":"3","lastUpdated":"2023-11-14T22:13:20.123Z","profile":["http://x/p"]},"multipleBirthInteger":2,"extension":[{"url":"u","valueDecimal":1.00}]}"#

@@ -14,6 +14,7 @@ use super::{Error, Query, terms};
 use crate::access::{Operation, Permit, Reach, View};
 use crate::fhir::Kind;
 use crate::fhir::dates::Span;
+use crate::fhir::definitions::{Targets, parameter};
 use crate::fhir::filter::{Clause, Field as Looked, Prefix, Test, Wanted};
 
 /// Distinct strings that a `:contains` may select; beyond, the filter does all the work.
@@ -148,7 +149,7 @@ impl Builder<'_> {
                 Narrowed { part: self.term(&terms::term(number, b't', &[folded.as_bytes()])), exact: false }
             }
             Wanted::Contains(text) => self.contains(number, text)?,
-            Wanted::Reference { kind, id } => exactly(self.term(&terms::of_reference(number, *kind, id))),
+            Wanted::Reference { kind, id } => exactly(self.reference(number, *kind, id)),
             Wanted::Uri(uri) => exactly(self.term(&terms::term(number, b'u', &[uri.as_bytes()]))),
             Wanted::Logical { system, value } => exactly(self.term(&terms::of_logical(number, system, value))),
             Wanted::Date { prefix, span } => self.date(number, *prefix, *span),
@@ -167,6 +168,17 @@ impl Builder<'_> {
     fn prefix(&self, bytes: &[u8]) -> Part {
         let end = after_prefix(bytes);
         Box::new(RangeQuery::new(Bound::Included(self.value(bytes)), Bound::Excluded(self.value(&end))))
+    }
+
+    fn reference(&self, number: u16, kind: Option<Kind>, id: &str) -> Part {
+        let targets = parameter(number).map(|parameter| parameter.targets);
+        match (kind, targets) {
+            (None, Some(Targets::These(kinds))) => {
+                let terms = kinds.iter().map(|kind| self.value(&terms::of_reference(number, Some(*kind), id)));
+                Box::new(TermSetQuery::new(terms))
+            }
+            _ => self.term(&terms::of_reference(number, kind, id)),
+        }
     }
 
     fn contains(&self, number: u16, text: &str) -> Result<Narrowed, Error> {

@@ -11,11 +11,12 @@
 //! | `x` | folded words | `:text` |
 //! | `t` | folded string | strings |
 //! | `r` | type number, id | `Type/id` |
-//! | `i` | id | `id` |
+//! | `i` | id | `id`, where the parameter may refer to any type |
 //! | `u` | address | uris, foreign references |
 //! | `l` `L` `N` | value / system, 0, value / value | `:identifier` |
 
 use crate::access::{Base, Categories};
+use crate::fhir::definitions::{Targets, parameter};
 use crate::fhir::filter::System;
 use crate::fhir::{Extracted, Kind, Value};
 
@@ -127,6 +128,12 @@ pub(super) fn of_resource(resource: &Extracted, mut keep: impl FnMut(&[u8])) {
     }
 }
 
+/// True for a parameter that may refer to any type. For the others, an id without its type is looked up under each
+/// type that it may have, and no second term is kept.
+pub(super) fn points_anywhere(number: u16) -> bool {
+    parameter(number).is_none_or(|parameter| parameter.targets == Targets::Any)
+}
+
 fn of_value(number: u16, value: &Value, put: &mut impl FnMut(Vec<u8>)) {
     match value {
         Value::Token { system, code } => {
@@ -149,7 +156,9 @@ fn of_value(number: u16, value: &Value, put: &mut impl FnMut(Vec<u8>)) {
         Value::Reference { base, kind, id } => {
             if base.is_empty() {
                 put(of_reference(number, Some(*kind), id));
-                put(of_reference(number, None, id));
+                if points_anywhere(number) {
+                    put(of_reference(number, None, id));
+                }
             } else {
                 put(term(number, b'u', &[format!("{base}/{kind}/{id}").as_bytes()]));
             }

@@ -160,14 +160,9 @@ impl Searched<'_> {
         let [patient] = reader.patients() else { return Ok(None) };
         let list = |from, limit| snapshot.compartment(*patient, query.kind, view.withheld(), from, limit);
         // The first page counts: that walks a range of keys and reads no record. Later pages know the total.
-        let (rids, total) = match after {
-            Some(place) => (list(place.rid, query.count + 1)?, None),
-            None => {
-                let all = list(0, MAX_CHECKED)?;
-                let total = all.len() as u64;
-                (all, Some(total))
-            }
-        };
+        let (from, limit) = after.map_or((0, MAX_CHECKED), |place| (place.rid, query.count + 1));
+        let rids = list(from, limit)?;
+        let total = after.is_none().then_some(rids.len() as u64);
         let more = rids.len() > query.count && query.count > 0;
         let places = rids.into_iter().take(query.count).map(|rid| Place { keys: Vec::new(), rid }).collect();
         Ok(Some(Chosen { places, more, total }))

@@ -24,9 +24,9 @@ const LEVEL: i32 = 3;
 const MIN_COMPRESSED: usize = 128;
 /// No resource is larger than this before compression; a larger length in a record is damage.
 const MAX_BODY: usize = 64 << 20;
-/// Samples of a type after which a dictionary is trained, and how large it may get: a first small one soon, a
-/// better one when there is more to learn from.
-const TRAINING: [(usize, usize); 2] = [(128, 16 << 10), (2_048, 64 << 10)];
+/// Samples of a type after which a dictionary is trained, and how large it may get: a first small one soon, better
+/// ones when there is more to learn from.
+const TRAINING: [(usize, usize); 4] = [(16, 4 << 10), (96, 16 << 10), (512, 48 << 10), (3_000, 64 << 10)];
 /// Bytes of samples kept per type while waiting for the next training.
 const MAX_SAMPLE_BYTES: usize = 4 << 20;
 

@@ -231,6 +231,8 @@ impl Reader<'_> {
             return Ok(None);
         }
         let Header { kind, id, version, updated, deleted, .. } = header;
+        let damaged = || Error::Corrupted("a record's body".into());
+        let id = if deleted { id } else { fhir::stored_id(kind, &body).ok_or_else(damaged)?.to_owned() };
         Ok(Some(Stored { rid, kind, id, version, updated, deleted, body }))
     }
 

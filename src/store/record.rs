@@ -10,7 +10,7 @@
 //! | 8 | last updated, microseconds since 1970 (i64) |
 //! | 16 | hash of the content without version and time |
 //! | 2 | sensitive categories, one bit each |
-//! | 1 + n | length of the logical id, the id |
+//! | 1 + n | length of the logical id, the id; empty but for a tombstone, since the body begins with it |
 //! | 1 + 8n | number of patients whose compartment holds it, their rids |
 //! | rest | body (`codec.rs`), absent for a tombstone |
 

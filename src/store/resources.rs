@@ -71,7 +71,8 @@ impl Txn<'_> {
             updated: extracted.updated,
             hash: prepared.hash,
             categories: Categories::of(&extracted),
-            id: prepared.id.clone(),
+            // The body says it.
+            id: String::new(),
             patients: self.patient_rids(&extracted.patients, rid, prepared)?,
         };
         let body = prepared.render(header.version, now);
@@ -123,6 +124,8 @@ impl Txn<'_> {
             version: before.version + 1,
             updated: now.as_microsecond(),
             hash: 0,
+            // There is no body to say it.
+            id: id.to_owned(),
             // Whose it was and where it was public decides who may learn that it is gone.
             ..before.clone()
         };

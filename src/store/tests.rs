@@ -185,7 +185,7 @@ fn dictionaries_are_trained_used_and_found_again_after_reopening() {
         );
     }
     let trained = store.snapshot().unwrap().scan(tables::DICTIONARIES, b"", 10).unwrap().len();
-    assert_eq!(trained, 1);
+    assert_eq!(trained, 2);
     store.close();
     drop(store);
     let store = Store::open(&path).unwrap();
