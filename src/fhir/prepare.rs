@@ -159,35 +159,43 @@ fn member(out: &mut Vec<u8>, first: bool, name: &str, value: &Node<'_>) {
 
 /// The rules of FHIR's JSON (R4, section 2.6.2) that hold for every type: no null but as a place holder in an array
 /// of primitives, nothing empty.
-fn check(node: &Node<'_>, path: &str) -> Result<(), Issue> {
-    let bad = |path: String, reason| Err(Issue::Element { path, reason });
+fn check(node: &Node<'_>, kind: &str) -> Result<(), Issue> {
+    wrong(node).map_or(Ok(()), |(mut path, reason)| {
+        path.push(kind.to_owned());
+        path.reverse();
+        Err(Issue::Element { path: path.join("."), reason })
+    })
+}
+
+/// The first mistake below an object, and the way to it from the inside out: a path is only made where it is needed.
+fn wrong(node: &Node<'_>) -> Option<(Vec<String>, &'static str)> {
     for (name, value) in node.members() {
-        let here = || format!("{path}.{name}");
-        match value {
-            Node::Null => return bad(here(), "a value is null; leave the element out instead"),
-            Node::String(text) if text.is_empty() => {
-                return bad(here(), "a string is empty; leave the element out instead");
+        let mistake = match value {
+            Node::Null => Some("a value is null; leave the element out instead"),
+            Node::String(text) if text.is_empty() => Some("a string is empty; leave the element out instead"),
+            Node::Object(members) if members.is_empty() => Some("an object is empty; leave the element out instead"),
+            Node::Array(items) if items.is_empty() => Some("an array is empty; leave the element out instead"),
+            Node::Array(items) if items.iter().any(|item| matches!(item, Node::Array(_))) => {
+                Some("an array in an array")
             }
-            Node::Object(members) if members.is_empty() => {
-                return bad(here(), "an object is empty; leave the element out instead");
-            }
-            Node::Array(items) if items.is_empty() => {
-                return bad(here(), "an array is empty; leave the element out instead");
-            }
-            Node::Array(items) => {
-                for (at, item) in items.iter().enumerate() {
-                    match item {
-                        Node::Object(_) => check(item, &format!("{path}.{name}[{at}]"))?,
-                        Node::Array(_) => return bad(here(), "an array in an array"),
-                        _ => {}
-                    }
+            _ => None,
+        };
+        if let Some(reason) = mistake {
+            return Some((vec![name.to_string()], reason));
+        }
+        if let Node::Array(items) = value {
+            for (at, item) in items.iter().enumerate() {
+                if let Some((mut path, reason)) = wrong(item) {
+                    path.push(format!("{name}[{at}]"));
+                    return Some((path, reason));
                 }
             }
-            Node::Object(_) => check(value, &here())?,
-            Node::Bool(_) | Node::Number(_) | Node::String(_) => {}
+        } else if let Some((mut path, reason)) = wrong(value) {
+            path.push(name.to_string());
+            return Some((path, reason));
         }
     }
-    Ok(())
+    None
 }
 
 #[cfg(test)]
