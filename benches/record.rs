@@ -2,6 +2,8 @@
 //!
 //! `cargo bench` prints one JSON line per figure, median of batches. Whole-system figures are `ingle bench`'s.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a bench stops at its first surprise")]
+
 use std::hint::black_box;
 
 use ingle::fhir::{self, Kind, filter};

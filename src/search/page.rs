@@ -162,7 +162,7 @@ impl Searched<'_> {
         // The first page counts: that walks a range of keys and reads no record. Later pages know the total.
         let (from, limit) = after.map_or((0, MAX_CHECKED), |place| (place.rid, query.count + 1));
         let rids = list(from, limit)?;
-        let total = after.is_none().then_some(rids.len() as u64);
+        let total = (after.is_none() && rids.len() < MAX_CHECKED).then_some(rids.len() as u64);
         let more = rids.len() > query.count && query.count > 0;
         let places = rids.into_iter().take(query.count).map(|rid| Place { keys: Vec::new(), rid }).collect();
         Ok(Some(Chosen { places, more, total }))
