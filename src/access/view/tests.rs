@@ -1,1 +1,86 @@
+use super::*;
+use crate::access::{Narrowing, ScopeSet};
 
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn access(scopes: &str) -> AppAccess {
+    AppAccess {
+        client_id: "app".into(),
+        member: Some("m".into()),
+        patients: vec!["a".into()],
+        scopes: ScopeSet::parse(scopes).unwrap(),
+        grant: None,
+        withheld: Categories::NONE,
+        issued: NOW,
+        expires: Timestamp::MAX,
+        narrowing: None,
+    }
+}
+
+fn ask(access: AppAccess, kind: &str, operation: Operation) -> Result<View, Denied> {
+    decide(&Principal::App(Arc::new(access)), Base::Fhir, Kind::parse(kind).unwrap(), operation, NOW)
+}
+
+#[test]
+fn the_scope_decides_by_type_and_letter() {
+    for (scopes, kind, operation, allowed) in [
+        ("patient/*.rs", "Condition", Operation::Read, true),
+        ("patient/Condition.r", "Condition", Operation::Read, true),
+        ("patient/Condition.r", "Condition", Operation::Search, false),
+        ("patient/Condition.rs", "Organization", Operation::Read, false),
+        ("patient/*.rs", "Organization", Operation::Read, true),
+        // A back-end scope in a member's token opens nothing.
+        ("system/*.rs", "Condition", Operation::Read, false),
+        ("openid fhirUser", "Condition", Operation::Read, false),
+    ] {
+        assert_eq!(ask(access(scopes), kind, operation).is_ok(), allowed, "{scopes} {kind} {operation:?}");
+    }
+}
+
+#[test]
+fn writes_and_unserved_types_are_open_to_nobody() {
+    for (kind, operation) in
+        [("Condition", Operation::Create), ("Condition", Operation::Delete), ("Group", Operation::Read)]
+    {
+        assert_eq!(ask(access("patient/*.*"), kind, operation).unwrap_err(), Denied::NotServed);
+    }
+}
+
+#[test]
+fn an_empty_list_of_patients_means_nobody() {
+    let nobody = AppAccess { patients: Vec::new(), ..access("patient/*.rs") };
+    assert_eq!(ask(nobody, "Condition", Operation::Read).unwrap_err(), Denied::Scope);
+}
+
+#[test]
+fn an_expired_token_sees_nothing() {
+    let expired = AppAccess { expires: NOW, ..access("patient/*.rs") };
+    assert_eq!(ask(expired, "Condition", Operation::Read).unwrap_err(), Denied::Scope);
+}
+
+#[test]
+fn nobody_signed_in_sees_the_public_bases_only() {
+    let kind = Kind::named("Practitioner");
+    let of = |base, kind| decide(&Principal::Anyone, base, kind, Operation::Search, NOW);
+    assert_eq!(of(Base::Fhir, kind).unwrap_err(), Denied::SignIn);
+    assert_eq!(of(Base::Directory, kind).unwrap().reach(), Reach::Public(Base::Directory));
+    assert_eq!(of(Base::Directory, Kind::PATIENT).unwrap_err(), Denied::NotServed);
+}
+
+struct OnlyCoverage;
+
+impl Narrowing for OnlyCoverage {
+    fn allows(&self, _: Timestamp, kind: &str, _: Operation, _: Option<&str>) -> bool {
+        kind == "Coverage"
+    }
+}
+
+#[test]
+fn what_an_app_took_from_its_token_stays_away_from_includes_too() {
+    let narrowed = || AppAccess { narrowing: Some(Arc::new(OnlyCoverage)), ..access("patient/*.rs") };
+    assert!(ask(narrowed(), "Condition", Operation::Read).is_err());
+    let view = ask(narrowed(), "Coverage", Operation::Search).unwrap();
+    assert_eq!(view.permit(Kind::named("Coverage"), Operation::Read), Some(Permit::All));
+    assert_eq!(view.permit(Kind::named("Organization"), Operation::Read), None);
+    assert_eq!(view.permit(Kind::PATIENT, Operation::Read), None);
+}
