@@ -33,6 +33,12 @@ pub(super) fn run(global: &Global, args: &Load) -> anyhow::Result<Code> {
     let mut talk = Talk::new(global, realm.clock.clone());
     let outcome = into_realm(&realm, &request, &mut |progress| talk.show(progress));
     talk.bar.finish_and_clear();
+    // A load leaves pages behind that only its own steps used.
+    if outcome.as_ref().is_ok_and(|summary| summary.changed > 0)
+        && let Err(error) = realm.store.compact()
+    {
+        tracing::warn!(%error, "the data file could not be made smaller; nothing is lost");
+    }
     install::close(&realm);
     let summary = outcome?;
     if global.json {

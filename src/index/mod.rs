@@ -111,6 +111,20 @@ pub struct Place {
     pub rid: u64,
 }
 
+impl Place {
+    /// The place of a resource in an order.
+    #[must_use]
+    pub fn of(resource: &Extracted, rid: u64, sort: &[Sort]) -> Self {
+        Self { keys: sort.iter().map(|sort| overlay::key(resource, *sort)).collect(), rid }
+    }
+
+    /// How two places stand to each other in an order.
+    #[must_use]
+    pub fn compare(&self, other: &Self, sort: &[Sort]) -> std::cmp::Ordering {
+        overlay::compare(sort, self, other)
+    }
+}
+
 /// A value that orders are made of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {

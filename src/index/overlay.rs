@@ -69,7 +69,7 @@ pub(super) fn merge(view: &View, query: &Query<'_>, mine: &Mine<'_>, matches: &m
         let Some(resource) = &entry.extracted else { continue };
         if shows(view, &permit, resource) && query.clauses.iter().all(|clause| clause.matches(resource)) {
             matches.total += 1;
-            let place = Place { keys: query.sort.iter().map(|sort| key(resource, *sort)).collect(), rid: *rid };
+            let place = Place::of(resource, *rid, query.sort);
             if query.after.is_none_or(|after| compare(query.sort, after, &place).is_lt()) {
                 matches.places.push(place);
             }
@@ -100,7 +100,7 @@ fn shows(view: &View, permit: &Permit, resource: &Extracted) -> bool {
 }
 
 /// The key of a resource in an order: the smallest value ascending, the largest descending (FHIR R4, search, 3.1.1.5.1).
-fn key(resource: &Extracted, sort: Sort) -> Key {
+pub(super) fn key(resource: &Extracted, sort: Sort) -> Key {
     match sort.by {
         SortBy::Updated => Key::Time(resource.updated - resource.updated.rem_euclid(1_000)),
         SortBy::Parameter(number) => {

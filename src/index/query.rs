@@ -132,7 +132,8 @@ impl Builder<'_> {
 
     fn wanted(&self, field: Looked, wanted: &Wanted) -> Result<Narrowed, Error> {
         let number = match (field, wanted) {
-            (Looked::Id, Wanted::Id(id)) => return Ok(exactly(self.term(&terms::of_id(self.kind, id)))),
+            // The store has the ids; whoever asks the index gets candidates.
+            (Looked::Id, Wanted::Id(_)) => return Ok(anything()),
             (Looked::Updated, Wanted::Date { prefix, span }) => return Ok(exactly(self.updated(*prefix, *span))),
             (Looked::Parameter(number), _) => number,
             _ => return Ok(exactly(Box::new(EmptyQuery))),

@@ -1,5 +1,5 @@
 //! The byte terms: parameter number (u16) and a letter, then what is compared. Numbers above [`FIRST_SPECIAL`] are not
-//! parameters but what every query needs: type, patient, publication, category, id.
+//! parameters but what every query needs: type, patient, publication, category.
 //!
 //! | letter | then | found by |
 //! |---|---|---|
@@ -28,7 +28,6 @@ const KIND: u16 = FIRST_SPECIAL;
 const PATIENT: u16 = FIRST_SPECIAL + 1;
 const PUBLIC: u16 = FIRST_SPECIAL + 2;
 const CATEGORY: u16 = FIRST_SPECIAL + 3;
-const ID: u16 = FIRST_SPECIAL + 4;
 
 pub(super) fn term(number: u16, letter: u8, parts: &[&[u8]]) -> Vec<u8> {
     let mut out = Vec::with_capacity(3 + parts.iter().map(|part| part.len() + 1).sum::<usize>());
@@ -58,10 +57,6 @@ pub(super) fn of_base(kind: Kind, base: Base) -> Vec<u8> {
 
 pub(super) fn of_category(bit: u32) -> Vec<u8> {
     term(CATEGORY, b'c', &[&bit.to_be_bytes()])
-}
-
-pub(super) fn of_id(kind: Kind, id: &str) -> Vec<u8> {
-    term(ID, b'i', &[&kind.number().to_be_bytes(), id.as_bytes()])
 }
 
 pub(super) fn of_presence(number: u16) -> Vec<u8> {
@@ -103,7 +98,6 @@ pub(super) fn of_resource(resource: &Extracted, mut keep: impl FnMut(&[u8])) {
         }
     };
     put(of_kind(kind));
-    put(of_id(kind, &resource.id));
     for patient in &resource.patients {
         put(of_patient(kind, patient));
     }

@@ -97,6 +97,9 @@ impl Searched<'_> {
         if let Some(chosen) = self.in_compartment(view, query, after)? {
             return Ok(chosen);
         }
+        if let Some(chosen) = self.by_id(view, query, after)? {
+            return Ok(chosen);
+        }
         let limit = query.count + 1;
         let find = |after, limit| {
             let wanted = index::Query { kind: query.kind, clauses: &query.clauses, sort: &query.sort, after, limit };
@@ -143,6 +146,34 @@ impl Searched<'_> {
         let more = places.len() > query.count && query.count > 0;
         places.truncate(query.count);
         Ok(Chosen { places, more, total: Some(total) })
+    }
+
+    /// A search by `_id` asks the store for those ids and the filter for everything else.
+    fn by_id(&self, view: &View, query: &Query, after: Option<&Place>) -> Result<Option<Chosen>, Error> {
+        let named = query.clauses.iter().find_map(|clause| match (clause.field, &clause.test) {
+            (Field::Id, Test::Any(wanted)) => Some(wanted),
+            _ => None,
+        });
+        let Some(named) = named else { return Ok(None) };
+        let snapshot = self.store.snapshot()?;
+        let reader = snapshot.reader(view, Operation::Search)?;
+        let mut places: Vec<Place> = Vec::new();
+        for wanted in named {
+            let Wanted::Id(id) = wanted else { continue };
+            let Some(rid) = snapshot.rid(query.kind, id)? else { continue };
+            let Some(stored) = reader.get(rid)?.filter(|stored| !stored.deleted) else { continue };
+            let extracted = extract(&stored)?;
+            if query.clauses.iter().all(|clause| clause.matches(&extracted)) {
+                places.push(Place::of(&extracted, rid, &query.sort));
+            }
+        }
+        places.sort_by(|left, right| left.compare(right, &query.sort));
+        places.dedup();
+        let total = Some(places.len() as u64);
+        places.retain(|place| after.is_none_or(|after| after.compare(place, &query.sort).is_lt()));
+        let more = places.len() > query.count && query.count > 0;
+        places.truncate(query.count);
+        Ok(Some(Chosen { places, more, total }))
     }
 
     /// The commonest search of all, everything of one type that one patient has, is an ordered range of the store.

@@ -55,6 +55,28 @@ impl Ledger {
         Ok(())
     }
 
+    /// Gives back pages that no version uses any more. Nothing else may read or write meanwhile: true if that was so.
+    pub(super) fn compact(&self) -> Result<bool, Error> {
+        let mut slot = self.database.write();
+        let Some(shared) = slot.take() else { return Err(Error::Unavailable) };
+        match Arc::try_unwrap(shared) {
+            Ok(mut database) => {
+                let done = database.compact();
+                *slot = Some(Arc::new(database));
+                match done {
+                    Ok(_) => Ok(true),
+                    Err(redb::CompactionError::Storage(error)) => Err(error.into()),
+                    // A reader or a savepoint is in the way; the file stays as it is.
+                    Err(_) => Ok(false),
+                }
+            }
+            Err(shared) => {
+                *slot = Some(shared);
+                Ok(false)
+            }
+        }
+    }
+
     pub(super) fn close(&self) {
         *self.database.write() = None;
     }

@@ -111,6 +111,12 @@ impl Store {
         self.ledger.used_bytes()
     }
 
+    /// Gives back pages that no version uses any more; for the end of a load, while nothing else uses the store. True
+    /// if nothing did, and the file is as small as it gets.
+    pub fn compact(&self) -> Result<bool, Error> {
+        self.ledger.compact()
+    }
+
     /// Stops the writer after what is queued, and closes the file once the last snapshot is gone.
     pub fn close(&self) {
         self.writer.stop();

@@ -111,7 +111,7 @@ impl Snapshot {
 
     /// The number of a resource, if it was ever seen.
     pub fn rid(&self, kind: Kind, id: &str) -> Result<Option<u64>, Error> {
-        Ok(self.ids()?.get(id_key(kind.name(), id).as_slice())?.and_then(|value| read_u64(value.value())))
+        Ok(self.ids()?.get(id_key(kind, id).as_slice())?.and_then(|value| read_u64(value.value())))
     }
 
     /// Number of the newest change.

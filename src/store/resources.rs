@@ -94,7 +94,7 @@ impl Txn<'_> {
     /// True if this content was an earlier version of the resource and something else is current. A load asks, so that
     /// files which tell the history of a resource can be loaded again without telling it again.
     pub fn was_replaced(&mut self, prepared: &Prepared) -> Result<bool, Error> {
-        let key = id_key(prepared.kind.name(), &prepared.id);
+        let key = id_key(prepared.kind, &prepared.id);
         let Some(rid) = self.get(tables::IDS, &key)?.as_deref().and_then(read_u64) else { return Ok(false) };
         match self.get(tables::CURRENT, &rid.to_be_bytes())? {
             Some(current) if Header::read(&current)?.0.hash != prepared.hash => {}
@@ -111,7 +111,7 @@ impl Txn<'_> {
 
     /// Leaves a tombstone. Returns its version, or nothing if there is nothing to delete.
     pub fn delete_resource(&mut self, kind: Kind, id: &str, now: Timestamp) -> Result<Option<u32>, Error> {
-        let Some(rid) = self.get(tables::IDS, &id_key(kind.name(), id))?.as_deref().and_then(read_u64) else {
+        let Some(rid) = self.get(tables::IDS, &id_key(kind, id))?.as_deref().and_then(read_u64) else {
             return Ok(None);
         };
         let Some(old) = self.get(tables::CURRENT, &rid.to_be_bytes())? else { return Ok(None) };
@@ -138,7 +138,7 @@ impl Txn<'_> {
 
     /// The resource's number; a new one if it was never seen.
     fn rid_of(&mut self, kind: Kind, id: &str) -> Result<u64, Error> {
-        let key = id_key(kind.name(), id);
+        let key = id_key(kind, id);
         if let Some(rid) = self.get(tables::IDS, &key)?.as_deref().and_then(read_u64) {
             return Ok(rid);
         }

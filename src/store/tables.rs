@@ -3,7 +3,7 @@
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `ids` | type name, `/`, logical id | rid (u64) |
+//! | `ids` | type number (u16), logical id | rid (u64) |
 //! | `current` | rid | record of the newest version (`record.rs`), tombstones included |
 //! | `history` | rid, version (u32) | record of an older version |
 //! | `compartment` | patient's rid, type number (u16), rid | sensitive categories (u16) |
@@ -13,6 +13,8 @@
 //!
 //! A `rid` numbers a logical resource on first sight, also when it is first seen as somebody's patient before its own
 //! Patient resource arrives. Rooms above add ledger tables of their own, named `room.thing`.
+
+use crate::fhir::Kind;
 
 /// The format of the file. A file with a higher number is refused.
 pub const FORMAT: u32 = 1;
@@ -65,10 +67,9 @@ pub(super) fn read_u32(bytes: &[u8]) -> Option<u32> {
 }
 
 /// The key of a resource in `ids`.
-pub(super) fn id_key(kind: &str, id: &str) -> Vec<u8> {
-    let mut key = Vec::with_capacity(kind.len() + id.len() + 1);
-    key.extend_from_slice(kind.as_bytes());
-    key.push(b'/');
+pub(super) fn id_key(kind: Kind, id: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(id.len() + 2);
+    key.extend_from_slice(&kind.number().to_be_bytes());
     key.extend_from_slice(id.as_bytes());
     key
 }

@@ -239,3 +239,19 @@ fn many_at_once_is_the_same_as_one_by_one() {
         assert_eq!(at_once, one_by_one, "{rids:?}");
     }
 }
+
+#[test]
+fn compacting_waits_for_nobody_and_loses_nothing() {
+    let (_folder, store) = store();
+    for n in 0..200 {
+        put(&store, &format!(r#"{{"resourceType":"Patient","id":"p{}","multipleBirthInteger":{n}}}"#, n % 20));
+    }
+    let reading = store.snapshot().unwrap();
+    assert!(!store.compact().unwrap(), "a reader is in the way");
+    drop(reading);
+    assert!(store.compact().unwrap());
+    let operator = View::operator(Timestamp::UNIX_EPOCH);
+    assert_eq!(store.snapshot().unwrap().history(&operator, Kind::PATIENT, "p7", 100).unwrap().len(), 10);
+    put(&store, r#"{"resourceType":"Patient","id":"after"}"#);
+    assert!(is_here(&store, &operator, "Patient", "after"));
+}
