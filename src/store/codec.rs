@@ -2,7 +2,7 @@
 //! data. Claims repeat the same systems, profiles and member names, so a dictionary shrinks them about seven times
 //! where plain zstd reaches two. Old dictionaries are kept for ever: every record names the one it needs.
 //!
-//! Body: method (u8), dictionary id (u16, method 2 only), length before compression (u32), payload.
+//! Body: method (u8), dictionary id (number, method 2 only), length before compression (number), payload.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -26,7 +26,9 @@ const MIN_COMPRESSED: usize = 128;
 const MAX_BODY: usize = 64 << 20;
 /// Samples of a type after which a dictionary is trained, and how large it may get: a first small one soon, better
 /// ones when there is more to learn from.
-const TRAINING: [(usize, usize); 4] = [(16, 4 << 10), (96, 16 << 10), (512, 48 << 10), (3_000, 64 << 10)];
+/// A size is a little below a power of two, for redb gives a large value a run of pages that is one.
+const TRAINING: [(usize, usize); 4] =
+    [(16, (4 << 10) - 256), (96, (16 << 10) - 256), (512, (32 << 10) - 256), (3_000, (64 << 10) - 256)];
 /// Bytes of samples kept per type while waiting for the next training.
 const MAX_SAMPLE_BYTES: usize = 4 << 20;
 
@@ -151,16 +153,16 @@ impl Dictionaries {
         let (method, rest) = packed.split_first().ok_or_else(damaged)?;
         let (dictionary, rest) = match *method {
             WITH_DICTIONARY => {
-                let (id, rest) = rest.split_first_chunk().ok_or_else(damaged)?;
+                let (id, rest) = tables::split_number(rest).ok_or_else(damaged)?;
                 let known = self.0.read();
-                let found = known.by_id.get(usize::from(u16::from_be_bytes(*id))).ok_or_else(damaged)?;
+                let found = usize::try_from(id).ok().and_then(|id| known.by_id.get(id)).ok_or_else(damaged)?;
                 (Some(Arc::clone(found)), rest)
             }
             RAW | PLAIN => (None, rest),
             _ => return Err(damaged()),
         };
-        let (length, payload) = rest.split_first_chunk().ok_or_else(damaged)?;
-        let length = u32::from_be_bytes(*length) as usize;
+        let (length, payload) = tables::split_number(rest).ok_or_else(damaged)?;
+        let length = usize::try_from(length).map_err(|_| damaged())?;
         if *method == RAW {
             return Ok(payload.to_vec());
         }
@@ -209,7 +211,7 @@ impl GroupCodec {
     /// Packs a body. The second part is a new dictionary to store, id and bytes, if this body completed a sample.
     pub(super) fn compress(&mut self, kind: Kind, body: &[u8], out: &mut Vec<u8>) -> Option<(u16, Vec<u8>)> {
         let trained = self.train(kind, body);
-        let length = (body.len() as u32).to_be_bytes();
+        let length = tables::number(body.len() as u64);
         let newest = self.fresh.iter().rev().find(|d| d.kind == kind);
         let known = if newest.is_none() { self.known.0.read().newest.get(&kind).cloned() } else { None };
         let dictionary = newest.or(known.as_deref());
@@ -218,7 +220,7 @@ impl GroupCodec {
             match dictionary {
                 Some(dictionary) => {
                     out.push(WITH_DICTIONARY);
-                    out.extend_from_slice(&dictionary.id.to_be_bytes());
+                    out.extend_from_slice(&tables::number(dictionary.id.into()));
                 }
                 None => out.push(PLAIN),
             }

@@ -6,9 +6,9 @@ use bytes::Bytes;
 
 use super::error::Error;
 use super::record::Header;
-use super::resources::compartment_key;
+use super::resources::{compartment_key, history_key};
 use super::snapshot::{Rows, Snapshot};
-use super::tables::{self, id_key, read_u64};
+use super::tables::{self, id_key, number, read_number, read_u64};
 use crate::access::{Base, Categories, Operation, Permit, Reach, View};
 use crate::fhir::{self, Kind};
 
@@ -101,8 +101,8 @@ impl Snapshot {
         let Some(current) = reader.get(rid)? else { return Ok(Vec::new()) };
         let mut versions = vec![current];
         if let Some(rows) = self.table(tables::HISTORY)? {
-            let (from, to) = (rid.to_be_bytes(), rid.saturating_add(1).to_be_bytes());
-            for row in rows.range::<&[u8]>(from.as_slice()..to.as_slice())?.rev().take(limit.saturating_sub(1)) {
+            let (from, to) = (number(rid), number(rid.saturating_add(1)));
+            for row in rows.range::<&[u8]>(&*from..&*to)?.rev().take(limit.saturating_sub(1)) {
                 versions.extend(reader.admit(rid, row?.1.value())?);
             }
         }
@@ -111,7 +111,7 @@ impl Snapshot {
 
     /// The number of a resource, if it was ever seen.
     pub fn rid(&self, kind: Kind, id: &str) -> Result<Option<u64>, Error> {
-        Ok(self.ids()?.get(id_key(kind, id).as_slice())?.and_then(|value| read_u64(value.value())))
+        Ok(self.ids()?.get(id_key(kind, id).as_slice())?.and_then(|value| read_number(value.value())))
     }
 
     /// Number of the newest change.
@@ -124,11 +124,11 @@ impl Snapshot {
         let Some(rows) = self.table(tables::CHANGES)? else { return Ok((seq, Vec::new())) };
         let mut last = seq;
         let mut rids = Vec::new();
-        let from = seq.saturating_add(1).to_be_bytes();
-        for row in rows.range::<&[u8]>((Bound::Included(from.as_slice()), Bound::Unbounded))?.take(limit) {
+        let from = number(seq.saturating_add(1));
+        for row in rows.range::<&[u8]>((Bound::Included(&*from), Bound::Unbounded))?.take(limit) {
             let (key, value) = row?;
-            last = read_u64(key.value()).unwrap_or(last);
-            rids.extend(read_u64(value.value()));
+            last = read_number(key.value()).unwrap_or(last);
+            rids.extend(value.value().split_first().and_then(|(_, rest)| read_number(rest)));
         }
         Ok((last, rids))
     }
@@ -149,17 +149,20 @@ impl Snapshot {
         let from = compartment_key(patient, kind, after.saturating_add(1));
         let to = compartment_key(patient, kind, u64::MAX);
         let mut rids = Vec::with_capacity(64);
+        let prefix = number(patient).len() + size_of::<u16>();
         for row in rows.range::<&[u8]>(from.as_slice()..=to.as_slice())? {
             if rids.len() >= limit {
                 break;
             }
             let (key, value) = row?;
-            let categories = value
-                .value()
-                .first_chunk()
-                .map_or(Categories::ALL, |bits| Categories::from_bits(u16::from_be_bytes(*bits)));
+            let categories = match value.value() {
+                [] => Categories::from_bits(0),
+                bits => {
+                    bits.first_chunk().map_or(Categories::ALL, |bits| Categories::from_bits(u16::from_be_bytes(*bits)))
+                }
+            };
             if !categories.overlaps(withheld) {
-                rids.extend(key.value().last_chunk().map(|chunk| u64::from_be_bytes(*chunk)));
+                rids.extend(key.value().get(prefix..).and_then(read_number));
             }
         }
         Ok(rids)
@@ -169,7 +172,7 @@ impl Snapshot {
 impl Reader<'_> {
     /// The current version of a resource, tombstones included; nothing if the View does not show it.
     pub fn get(&self, rid: u64) -> Result<Option<Stored>, Error> {
-        match self.current.get(rid.to_be_bytes().as_slice())? {
+        match self.current.get(&*number(rid))? {
             Some(record) => self.admit(rid, record.value()),
             None => Ok(None),
         }
@@ -189,9 +192,9 @@ impl Reader<'_> {
             return Ok(found);
         }
         let mut wanted = rids.iter().peekable();
-        for row in self.current.range::<&[u8]>(first.to_be_bytes().as_slice()..=last.to_be_bytes().as_slice())? {
+        for row in self.current.range::<&[u8]>(&*number(*first)..=&*number(*last))? {
             let (key, record) = row?;
-            let Some(rid) = read_u64(key.value()) else { continue };
+            let Some(rid) = read_number(key.value()) else { continue };
             while wanted.next_if(|next| **next < rid).is_some() {}
             if wanted.next_if(|next| **next == rid).is_some() {
                 found.extend(self.admit(rid, record.value())?);
@@ -208,9 +211,7 @@ impl Reader<'_> {
 
     fn past(&self, rid: u64, version: u32) -> Result<Option<Stored>, Error> {
         let Some(rows) = self.snapshot.table(tables::HISTORY)? else { return Ok(None) };
-        let mut key = rid.to_be_bytes().to_vec();
-        key.extend_from_slice(&version.to_be_bytes());
-        match rows.get(key.as_slice())? {
+        match rows.get(history_key(rid, version).as_slice())? {
             Some(record) => self.admit(rid, record.value()),
             None => Ok(None),
         }

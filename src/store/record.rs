@@ -3,25 +3,27 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 1 | layout, now 1 |
-//! | 1 | flags: deleted, directory, formulary |
-//! | 2 | type number |
-//! | 4 | version |
+//! | 1 | layout, now 2, in the upper half; flags in the lower: deleted, directory, formulary, labelled |
+//! | number | type number |
+//! | number | version |
 //! | 8 | last updated, microseconds since 1970 (i64) |
-//! | 16 | hash of the content without version and time |
-//! | 2 | sensitive categories, one bit each |
-//! | 1 + n | length of the logical id, the id; empty but for a tombstone, since the body begins with it |
-//! | 1 + 8n | number of patients whose compartment holds it, their rids |
+//! | 8 | hash of the content without version and time |
+//! | 2 | sensitive categories, one bit each; only if labelled |
+//! | 1 + n | length of the logical id, the id; only of a tombstone, since a body begins with it |
+//! | number, numbers | how many patients' compartments hold it, their rids |
 //! | rest | body (`codec.rs`), absent for a tombstone |
 
 use super::error::Error;
+use super::tables::{number, split_number};
 use crate::access::Categories;
 use crate::fhir::{Audience, Kind};
 
-const LAYOUT: u8 = 1;
+/// In the upper half of the first byte.
+const LAYOUT: u8 = 2 << 4;
 const DELETED: u8 = 1;
 const DIRECTORY: u8 = 2;
 const FORMULARY: u8 = 4;
+const LABELLED: u8 = 8;
 /// A resource that names more patients than this belongs to nobody's compartment (a roster, not a record).
 pub(super) const MAX_PATIENTS: usize = 64;
 
@@ -32,7 +34,7 @@ pub(super) struct Header {
     pub(super) kind: Kind,
     pub(super) version: u32,
     pub(super) updated: i64,
-    pub(super) hash: u128,
+    pub(super) hash: u64,
     pub(super) categories: Categories,
     pub(super) id: String,
     pub(super) patients: Vec<u64>,
@@ -40,23 +42,28 @@ pub(super) struct Header {
 
 impl Header {
     pub(super) fn write(&self, out: &mut Vec<u8>) {
-        let mut flags = 0;
-        for (set, bit) in
-            [(self.deleted, DELETED), (self.audience.directory, DIRECTORY), (self.audience.formulary, FORMULARY)]
-        {
-            flags |= if set { bit } else { 0 };
-        }
-        out.extend_from_slice(&[LAYOUT, flags]);
-        out.extend_from_slice(&self.kind.number().to_be_bytes());
-        out.extend_from_slice(&self.version.to_be_bytes());
+        let labelled = self.categories.bits() != 0;
+        let flags = [
+            (self.deleted, DELETED),
+            (self.audience.directory, DIRECTORY),
+            (self.audience.formulary, FORMULARY),
+            (labelled, LABELLED),
+        ];
+        out.push(flags.into_iter().filter(|(set, _)| *set).fold(LAYOUT, |byte, (_, bit)| byte | bit));
+        out.extend_from_slice(&number(self.kind.number().into()));
+        out.extend_from_slice(&number(self.version.into()));
         out.extend_from_slice(&self.updated.to_be_bytes());
         out.extend_from_slice(&self.hash.to_be_bytes());
-        out.extend_from_slice(&self.categories.bits().to_be_bytes());
-        out.push(self.id.len() as u8);
-        out.extend_from_slice(self.id.as_bytes());
-        out.push(self.patients.len() as u8);
+        if labelled {
+            out.extend_from_slice(&self.categories.bits().to_be_bytes());
+        }
+        if self.deleted {
+            out.push(self.id.len() as u8);
+            out.extend_from_slice(self.id.as_bytes());
+        }
+        out.extend_from_slice(&number(self.patients.len() as u64));
         for rid in &self.patients {
-            out.extend_from_slice(&rid.to_be_bytes());
+            out.extend_from_slice(&number(*rid));
         }
     }
 
@@ -67,31 +74,41 @@ impl Header {
 }
 
 fn parse(record: &[u8]) -> Option<(Header, &[u8])> {
-    let ([layout, flags], rest) = record.split_first_chunk()?;
-    if *layout != LAYOUT {
+    let (first, rest) = record.split_first()?;
+    if first & 0xF0 != LAYOUT {
         return None;
     }
-    let (kind, rest) = rest.split_first_chunk()?;
-    let (version, rest) = rest.split_first_chunk()?;
+    let is = |bit: u8| first & bit != 0;
+    let (kind, rest) = split_number(rest)?;
+    let (version, rest) = split_number(rest)?;
     let (updated, rest) = rest.split_first_chunk()?;
     let (hash, rest) = rest.split_first_chunk()?;
-    let (categories, rest) = rest.split_first_chunk()?;
-    let (length, rest) = rest.split_first()?;
-    let (id, rest) = rest.split_at_checked(usize::from(*length))?;
-    let (count, rest) = rest.split_first()?;
-    let (patients, body) = rest.split_at_checked(usize::from(*count) * 8)?;
+    let (categories, rest) = if is(LABELLED) { rest.split_first_chunk()? } else { (&[0; 2], rest) };
+    let (id, rest) = if is(DELETED) {
+        let (length, rest) = rest.split_first()?;
+        rest.split_at_checked(usize::from(*length))?
+    } else {
+        (<&[u8]>::default(), rest)
+    };
+    let (count, mut rest) = split_number(rest)?;
+    let mut patients = Vec::with_capacity(usize::try_from(count).ok()?.min(MAX_PATIENTS));
+    for _ in 0..count {
+        let (rid, after) = split_number(rest)?;
+        patients.push(rid);
+        rest = after;
+    }
     let header = Header {
-        deleted: flags & DELETED != 0,
-        audience: Audience { directory: flags & DIRECTORY != 0, formulary: flags & FORMULARY != 0 },
-        kind: Kind::from_number(u16::from_be_bytes(*kind))?,
-        version: u32::from_be_bytes(*version),
+        deleted: is(DELETED),
+        audience: Audience { directory: is(DIRECTORY), formulary: is(FORMULARY) },
+        kind: Kind::from_number(u16::try_from(kind).ok()?)?,
+        version: u32::try_from(version).ok()?,
         updated: i64::from_be_bytes(*updated),
-        hash: u128::from_be_bytes(*hash),
+        hash: u64::from_be_bytes(*hash),
         categories: Categories::from_bits(u16::from_be_bytes(*categories)),
         id: std::str::from_utf8(id).ok()?.to_owned(),
-        patients: patients.as_chunks().0.iter().map(|chunk| u64::from_be_bytes(*chunk)).collect(),
+        patients,
     };
-    Some((header, body))
+    Some((header, rest))
 }
 
 #[cfg(test)]
@@ -106,7 +123,7 @@ mod tests {
             kind: Kind::PATIENT,
             version: 7,
             updated: -5,
-            hash: 1 << 100,
+            hash: 1 << 60,
             categories: Categories::from_bits(5),
             id: "a-1".into(),
             patients: vec![1, u64::MAX],

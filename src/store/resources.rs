@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::error::Error;
 use super::record::{Header, MAX_PATIENTS};
-use super::tables::{self, id_key, read_u64};
+use super::tables::{self, id_key, number, read_number};
 use super::txn::{Change, ChangeKind, Txn};
 use crate::access::Categories;
 use crate::fhir::{Extracted, Kind, Prepared};
@@ -48,7 +48,7 @@ impl Txn<'_> {
         expected: Option<u32>,
     ) -> Result<Written, Error> {
         let rid = self.rid_of(prepared.kind, &prepared.id)?;
-        let old = self.get(tables::CURRENT, &rid.to_be_bytes())?;
+        let old = self.get(tables::CURRENT, &number(rid))?;
         let old = old.as_deref().map(|record| Ok::<_, Error>((Header::read(record)?.0, record))).transpose()?;
         let old_version = old.as_ref().map_or(0, |(header, _)| header.version);
         if expected.is_some_and(|expected| expected != old_version) {
@@ -56,7 +56,7 @@ impl Txn<'_> {
         }
         if let Some((header, _)) = &old
             && !header.deleted
-            && header.hash == prepared.hash
+            && header.hash == prepared.hash as u64
         {
             let updated = Timestamp::from_microsecond(header.updated).unwrap_or(now);
             return Ok(Written { outcome: Outcome::Unchanged, version: header.version, updated });
@@ -69,7 +69,7 @@ impl Txn<'_> {
             kind: prepared.kind,
             version: old_version + 1,
             updated: extracted.updated,
-            hash: prepared.hash,
+            hash: prepared.hash as u64,
             categories: Categories::of(&extracted),
             // The body says it.
             id: String::new(),
@@ -95,14 +95,14 @@ impl Txn<'_> {
     /// files which tell the history of a resource can be loaded again without telling it again.
     pub fn was_replaced(&mut self, prepared: &Prepared) -> Result<bool, Error> {
         let key = id_key(prepared.kind, &prepared.id);
-        let Some(rid) = self.get(tables::IDS, &key)?.as_deref().and_then(read_u64) else { return Ok(false) };
-        match self.get(tables::CURRENT, &rid.to_be_bytes())? {
-            Some(current) if Header::read(&current)?.0.hash != prepared.hash => {}
+        let Some(rid) = self.get(tables::IDS, &key)?.as_deref().and_then(read_number) else { return Ok(false) };
+        match self.get(tables::CURRENT, &number(rid))? {
+            Some(current) if Header::read(&current)?.0.hash != prepared.hash as u64 => {}
             _ => return Ok(false),
         }
-        for (_, record) in self.scan(tables::HISTORY, &rid.to_be_bytes(), VERSIONS_COMPARED)? {
+        for (_, record) in self.scan(tables::HISTORY, &number(rid), VERSIONS_COMPARED)? {
             let header = Header::read(&record)?.0;
-            if !header.deleted && header.hash == prepared.hash {
+            if !header.deleted && header.hash == prepared.hash as u64 {
                 return Ok(true);
             }
         }
@@ -111,10 +111,10 @@ impl Txn<'_> {
 
     /// Leaves a tombstone. Returns its version, or nothing if there is nothing to delete.
     pub fn delete_resource(&mut self, kind: Kind, id: &str, now: Timestamp) -> Result<Option<u32>, Error> {
-        let Some(rid) = self.get(tables::IDS, &id_key(kind, id))?.as_deref().and_then(read_u64) else {
+        let Some(rid) = self.get(tables::IDS, &id_key(kind, id))?.as_deref().and_then(read_number) else {
             return Ok(None);
         };
-        let Some(old) = self.get(tables::CURRENT, &rid.to_be_bytes())? else { return Ok(None) };
+        let Some(old) = self.get(tables::CURRENT, &number(rid))? else { return Ok(None) };
         let (before, _) = Header::read(&old)?;
         if before.deleted {
             return Ok(None);
@@ -139,12 +139,12 @@ impl Txn<'_> {
     /// The resource's number; a new one if it was never seen.
     fn rid_of(&mut self, kind: Kind, id: &str) -> Result<u64, Error> {
         let key = id_key(kind, id);
-        if let Some(rid) = self.get(tables::IDS, &key)?.as_deref().and_then(read_u64) {
+        if let Some(rid) = self.get(tables::IDS, &key)?.as_deref().and_then(read_number) {
             return Ok(rid);
         }
         self.rid += 1;
         let rid = self.rid;
-        self.put(tables::IDS, &key, rid.to_be_bytes())?;
+        self.put(tables::IDS, &key, &*number(rid))?;
         Ok(rid)
     }
 
@@ -167,20 +167,19 @@ impl Txn<'_> {
         record: Vec<u8>,
     ) -> Result<(), Error> {
         if let Some((before, bytes)) = old {
-            let mut key = rid.to_be_bytes().to_vec();
-            key.extend_from_slice(&before.version.to_be_bytes());
-            self.put(tables::HISTORY, &key, bytes)?;
+            self.put(tables::HISTORY, &history_key(rid, before.version), bytes)?;
             for patient in before.patients.iter().filter(|p| header.deleted || !header.patients.contains(p)) {
                 self.delete(tables::COMPARTMENT, &compartment_key(*patient, before.kind, rid))?;
             }
         }
         if !header.deleted {
             for patient in &header.patients {
-                let categories = header.categories.bits().to_be_bytes();
+                let bits = header.categories.bits();
+                let categories = if bits == 0 { Vec::new() } else { bits.to_be_bytes().to_vec() };
                 self.put(tables::COMPARTMENT, &compartment_key(*patient, header.kind, rid), categories)?;
             }
         }
-        self.put(tables::CURRENT, &rid.to_be_bytes(), record)
+        self.put(tables::CURRENT, &number(rid), record)
     }
 
     fn change(
@@ -191,10 +190,8 @@ impl Txn<'_> {
         extracted: Option<Arc<Extracted>>,
     ) -> Result<(), Error> {
         self.seq += 1;
-        let mut value = rid.to_be_bytes().to_vec();
-        value.extend_from_slice(&header.version.to_be_bytes());
-        value.push(kind as u8);
-        self.put(tables::CHANGES, &self.seq.to_be_bytes(), value)?;
+        let value = [&[kind as u8], &*number(rid), &number(header.version.into())].concat();
+        self.put(tables::CHANGES, &number(self.seq), value)?;
         self.changes.push(Change { seq: self.seq, rid, resource: header.kind, kind, extracted });
         Ok(())
     }
@@ -202,9 +199,10 @@ impl Txn<'_> {
 
 /// The key of an entry in `compartment`.
 pub(super) fn compartment_key(patient: u64, kind: Kind, rid: u64) -> Vec<u8> {
-    let mut key = Vec::with_capacity(18);
-    key.extend_from_slice(&patient.to_be_bytes());
-    key.extend_from_slice(&kind.number().to_be_bytes());
-    key.extend_from_slice(&rid.to_be_bytes());
-    key
+    [&*number(patient), &kind.number().to_be_bytes(), &number(rid)].concat()
+}
+
+/// The key of a version in `history`.
+pub(super) fn history_key(rid: u64, version: u32) -> Vec<u8> {
+    [&*number(rid), &version.to_be_bytes()].concat()
 }

@@ -1,13 +1,14 @@
-//! Every table of the record, key parts -> value. All keys and values are bytes; integers are big-endian so that the
-//! order of the bytes is the order of the numbers.
+//! Every table of the record, key parts -> value. All keys and values are bytes. A *number* is a count of bytes and then
+//! that many, big-endian ([`number`]): short, and the order of the bytes is the order of the numbers. A table holds
+//! millions of entries of a few bytes, so each byte here is megabytes on disk.
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `ids` | type number (u16), logical id | rid (u64) |
-//! | `current` | rid | record of the newest version (`record.rs`), tombstones included |
-//! | `history` | rid, version (u32) | record of an older version |
-//! | `compartment` | patient's rid, type number (u16), rid | sensitive categories (u16) |
-//! | `changes` | seq (u64) | rid (u64), version (u32), kind (u8) |
+//! | `ids` | type number (u16), logical id ([`id_key`]) | rid (number) |
+//! | `current` | rid (number) | record of the newest version (`record.rs`), tombstones included |
+//! | `history` | rid (number), version (u32) | record of an older version |
+//! | `compartment` | patient's rid (number), type number (u16), rid (number) | sensitive categories (u16); nothing for none |
+//! | `changes` | seq (number) | kind (u8), rid (number), version (number) |
 //! | `dictionaries` | dictionary id (u16) | type number (u16), zstd dictionary |
 //! | `meta` | name | `format` (u32), `seq` (u64), `rid` (u64) |
 //!
@@ -66,12 +67,80 @@ pub(super) fn read_u32(bytes: &[u8]) -> Option<u32> {
     bytes.first_chunk().map(|chunk| u32::from_be_bytes(*chunk))
 }
 
-/// The key of a resource in `ids`.
+/// A u64 in as few bytes as it needs: their count, then the bytes, big-endian. The order of the encodings is the order of
+/// the numbers, and no encoding is the beginning of another.
+#[derive(Clone, Copy)]
+pub(super) struct Number {
+    bytes: [u8; 9],
+    length: usize,
+}
+
+impl std::ops::Deref for Number {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+/// Encodes a number.
+pub(super) fn number(value: u64) -> Number {
+    let significant = 8 - value.leading_zeros() as usize / 8;
+    let mut bytes = [0; 9];
+    let tail = value.to_be_bytes();
+    for (place, byte) in
+        bytes.iter_mut().zip([significant as u8].into_iter().chain(tail.into_iter().skip(8 - significant)))
+    {
+        *place = byte;
+    }
+    Number { bytes, length: significant + 1 }
+}
+
+/// Splits a number off the front of `bytes`; absent if there is none.
+pub(super) fn split_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (count, rest) = bytes.split_first()?;
+    let (significant, rest) = rest.split_at_checked(usize::from(*count))?;
+    if significant.len() > 8 {
+        return None;
+    }
+    Some((significant.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)), rest))
+}
+
+/// The number at the front of `bytes`.
+pub(super) fn read_number(bytes: &[u8]) -> Option<u64> {
+    split_number(bytes).map(|(value, _)| value)
+}
+
+/// Stands before the sixteen bytes of a UUID in a key of `ids`; no logical id begins with it.
+const UUID: u8 = 1;
+
+/// The key of a resource in `ids`. An id that is a UUID in its usual form is kept as the 16 bytes that it stands for.
 pub(super) fn id_key(kind: Kind, id: &str) -> Vec<u8> {
     let mut key = Vec::with_capacity(id.len() + 2);
     key.extend_from_slice(&kind.number().to_be_bytes());
-    key.extend_from_slice(id.as_bytes());
+    match uuid(id) {
+        Some(bytes) => {
+            key.push(UUID);
+            key.extend_from_slice(&bytes.to_be_bytes());
+        }
+        None => key.extend_from_slice(id.as_bytes()),
+    }
     key
+}
+
+/// The value of a UUID in lower case with its four dashes, and of nothing else: ids are compared letter by letter.
+fn uuid(id: &str) -> Option<u128> {
+    let mut value = 0_u128;
+    for (at, byte) in id.bytes().enumerate() {
+        match (at, byte) {
+            (8 | 13 | 18 | 23, b'-') => {}
+            (8 | 13 | 18 | 23, _) => return None,
+            (_, b'0'..=b'9') => value = value << 4 | u128::from(byte - b'0'),
+            (_, b'a'..=b'f') => value = value << 4 | u128::from(byte - b'a' + 10),
+            _ => return None,
+        }
+    }
+    (id.len() == 36).then_some(value)
 }
 
 /// The smallest key after all keys that begin with `prefix`; absent if there is none.
@@ -84,4 +153,38 @@ pub(super) fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keep_their_order_and_come_back() {
+        let numbers = [0, 1, 127, 255, 256, 65_535, 65_536, 1 << 40, u64::MAX - 1, u64::MAX];
+        for pair in numbers.windows(2) {
+            assert!(*number(pair[0]) < *number(pair[1]), "{pair:?}");
+        }
+        for value in numbers {
+            let bytes = [&*number(value), b"rest"].concat();
+            assert_eq!(split_number(&bytes), Some((value, b"rest".as_slice())));
+            assert_eq!(split_number(&bytes[..number(value).len() - 1]), None);
+        }
+        assert_eq!(split_number(&[9, 1, 2, 3, 4, 5, 6, 7, 8, 9]), None);
+    }
+
+    #[test]
+    fn only_the_usual_form_of_a_uuid_is_packed_and_no_two_ids_share_a_key() {
+        let key = |id: &str| id_key(Kind::PATIENT, id);
+        assert_eq!(key("0f8fad5b-d9cb-469f-a165-70867728950e").len(), 2 + 1 + 16);
+        for other in [
+            "0F8FAD5B-d9cb-469f-a165-70867728950e",
+            "0f8fad5bd9cb-469f-a165-70867728950e-",
+            "0f8fad5b-d9cb-469f-a165-70867728950",
+            "0f8fad5b-d9cb-469f-a165-70867728950e0",
+            "p1",
+        ] {
+            assert_eq!(key(other).len(), 2 + other.len(), "{other}");
+        }
+    }
 }
