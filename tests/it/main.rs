@@ -11,6 +11,7 @@
 
 mod cli;
 mod fhir;
+mod http;
 mod load;
 mod oauth;
 mod pages;

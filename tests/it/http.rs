@@ -1,0 +1,213 @@
+//! HTTP as hostile and careless clients speak it, over a real socket.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::server::{TestServer, form};
+
+/// Longer than any answer takes; a connection that hangs fails the test instead of stopping it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Listening {
+    house: TestServer,
+    address: SocketAddr,
+    token: String,
+}
+
+impl Listening {
+    async fn start() -> Self {
+        let house = TestServer::builder().member("M1", "ana", "ana@example.com").start().await;
+        let token = house.tokens("M1", "patient/*.rs").await.access_token;
+        let server = ingle::web::Server::bind("127.0.0.1:0".parse().unwrap(), 64).await.unwrap();
+        let address = server.address();
+        let app = ingle::web::app(&[Arc::clone(&house.plan), Arc::clone(&house.sandbox)], false);
+        tokio::spawn(server.serve(app, std::future::pending(), Duration::from_secs(1)));
+        Self { house, address, token }
+    }
+
+    /// Sends bytes and reads until the other side closes.
+    async fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        // A server that refuses early may close before everything was sent.
+        let _ = stream.write_all(bytes).await;
+        let mut answer = Vec::new();
+        let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+        assert!(read.is_ok(), "no end of the answer to {:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(200)]));
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    async fn ask(&self, line: &str) -> String {
+        let token = &self.token;
+        let head = format!("{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n");
+        self.raw(head.as_bytes()).await
+    }
+}
+
+fn status(answer: &str) -> u16 {
+    answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or_else(|| panic!("no answer: {answer:?}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn head_is_get_without_the_body() {
+    let server = Listening::start().await;
+    for path in ["/fhir/Patient/ana", "/fhir/metadata", "/fhir/Patient?_id=ana", "/"] {
+        let (get, head) = (server.ask(&format!("GET {path}")).await, server.ask(&format!("HEAD {path}")).await);
+        assert_eq!((status(&get), status(&head)), (200, 200), "{path}");
+        let (_, body) = head.split_once("\r\n\r\n").unwrap();
+        assert_eq!(body, "", "{path}");
+        let length = |answer: &str| {
+            let line = answer.lines().find(|line| line.to_ascii_lowercase().starts_with("content-length:"));
+            line.map(str::to_ascii_lowercase)
+        };
+        if path != "/" {
+            assert_eq!(length(&get), length(&head), "{path}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_paths_find_nothing_and_break_nothing() {
+    let server = Listening::start().await;
+    for path in [
+        "/fhir/Patient/..%2fPatient%2fana",
+        "/fhir/Patient/%2e%2e/ana",
+        "/fhir/../fhir/Patient/ana",
+        "/fhir//Patient/ana",
+        "/fhir/Patient/ana%00",
+        "/fhir/Patient/ana%0d%0aX-Evil:%201",
+        "/fhir/Patient/%ff%fe",
+        "/fhir/Patient/ana/",
+        "/fhir/patient/ana",
+        "/fhir/Patient/ana/_history/0",
+        "/fhir/Patient/ana/_history/99999999999999999999",
+        "/fhir/Patient/ana/_history/-1",
+        "/static/..%2f..%2ffhir.toml",
+        "/static/%2e%2e/Cargo.toml",
+        "/directory/Patient/ana",
+        "/sandbox/../fhir/Patient/ana",
+    ] {
+        let answer = server.ask(&format!("GET {path}")).await;
+        assert_eq!(status(&answer), 404, "{path}: {answer}");
+        assert!(!answer.to_ascii_lowercase().contains("\r\nx-evil"), "{path}");
+    }
+    let long = server.ask(&format!("GET /fhir/Patient?name={}", "a".repeat(100_000))).await;
+    assert!((400..500).contains(&status(&long)), "{}", &long[..200]);
+    assert_eq!(status(&server.ask("GET /fhir/Patient/ana").await), 200, "still there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn extreme_counts_stay_within_their_limits() {
+    let server = Listening::start().await;
+    for (count, expected) in [
+        ("0", 200),
+        ("1", 200),
+        ("500", 200),
+        ("4294967296", 200),
+        ("99999999999999999999999", 400),
+        ("-1", 400),
+        ("1.5", 400),
+        ("%00", 400),
+    ] {
+        let answer = server.ask(&format!("GET /fhir/Patient?_count={count}")).await;
+        assert_eq!(status(&answer), expected, "{count}: {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_http_gets_a_refusal_or_a_closed_door() {
+    let server = Listening::start().await;
+    let many_headers: String = (0..2_000).map(|n| format!("X-{n}: y\r\n")).collect();
+    for bytes in [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS greeting\r\n\r\n".to_vec(),
+        b"GET\r\n\r\n".to_vec(),
+        b"GET / HTTP/9.9\r\n\r\n".to_vec(),
+        b"GET /fhir/Patient/ana HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!".to_vec(),
+        b"POST /oauth/token HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n".to_vec(),
+        format!("GET / HTTP/1.1\r\nHost: x\r\n{many_headers}\r\n").into_bytes(),
+    ] {
+        let answer = server.raw(&bytes).await;
+        assert!(answer.is_empty() || (400..=505).contains(&status(&answer)), "{answer}");
+    }
+    assert_eq!(status(&server.ask("GET /fhir/Patient/ana").await), 200, "still there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_does_not_end_is_cut_off_at_its_limit() {
+    let server = Listening::start().await;
+    for path in ["/oauth/token", "/login", "/fhir/Patient/_search"] {
+        let mut bytes = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nOrigin: https://plan.example\r\nAuthorization: Bearer \
+             {}\r\nContent-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n",
+            server.token
+        )
+        .into_bytes();
+        for _ in 0..40 {
+            bytes.extend_from_slice(b"10000\r\n");
+            bytes.extend(std::iter::repeat_n(b'a', 0x10000));
+            bytes.extend_from_slice(b"\r\n");
+        }
+        bytes.extend_from_slice(b"0\r\n\r\n");
+        let answer = server.raw(&bytes).await;
+        assert!(answer.is_empty() || matches!(status(&answer), 400 | 403 | 413), "{path}: {answer}");
+    }
+    assert_eq!(status(&server.ask("GET /fhir/Patient/ana").await), 200, "still there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preflight_names_what_may_be_sent() {
+    let server = Listening::start().await;
+    let head = "OPTIONS /fhir/Patient/ana HTTP/1.1\r\nHost: x\r\nConnection: close\r\nOrigin: https://app.example\r\n\
+                Access-Control-Request-Method: GET\r\nAccess-Control-Request-Headers: authorization\r\n\r\n";
+    let answer = server.raw(head.as_bytes()).await.to_ascii_lowercase();
+    assert_eq!(status(&answer), 204);
+    for part in ["access-control-allow-origin: *", "authorization", "access-control-max-age"] {
+        assert!(answer.contains(part), "{part}: {answer}");
+    }
+    assert!(!answer.contains("allow-credentials"), "cookies of other sites are never looked at");
+}
+
+/// An app with two tabs open refreshes twice at once: both get the one successor. Half a minute later the same token
+/// means that two parties hold it.
+#[tokio::test(flavor = "multi_thread")]
+async fn refreshing_at_once_gives_one_successor_and_later_reuse_ends_the_family() {
+    let house = TestServer::builder().member("M1", "ana", "ana@example.com").start().await;
+    let scopes = "patient/*.rs offline_access";
+    let (app, _) = house.app(ingle::apps::Kind::Native, scopes).await;
+    let first = house.tokens_for(&app, "M1", scopes).await.refresh_token.unwrap();
+    let refresh = |token: String| {
+        let (realm, client) = (Arc::clone(&house.plan), app.client_id.clone());
+        tokio::spawn(async move {
+            let pairs = [("grant_type", "refresh_token"), ("refresh_token", &*token), ("client_id", &client)];
+            realm.oauth.token(&form(&pairs), None).await
+        })
+    };
+    let tries: Vec<_> = (0..8).map(|_| refresh(first.clone())).collect();
+    let mut successors = std::collections::BTreeSet::new();
+    let mut access = String::new();
+    for outcome in tries {
+        let answer = outcome.await.unwrap().unwrap();
+        successors.insert(answer.refresh_token.unwrap());
+        access = answer.access_token;
+    }
+    assert_eq!(successors.len(), 1, "the successor of a refresh token is one");
+    assert_eq!(house.get("/fhir/Patient/ana", Some(&access)).await.status, 200);
+    house.hand.advance(Duration::from_secs(31));
+    assert!(refresh(first).await.unwrap().is_err());
+    assert_eq!(house.get("/fhir/Patient/ana", Some(&access)).await.status, 401, "the family has ended");
+    assert!(refresh(successors.pop_first().unwrap()).await.unwrap().is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_token_reads_nothing_more() {
+    let server = Listening::start().await;
+    assert_eq!(status(&server.ask("GET /fhir/Patient/ana").await), 200);
+    let claims = server.house.plan.oauth.verify(&server.token).unwrap();
+    let pairs = [("token", server.token.as_str()), ("client_id", &claims.client_id)];
+    let answer = server.house.post_form("/oauth/revoke", None, &pairs).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(status(&server.ask("GET /fhir/Patient/ana").await), 401);
+}
