@@ -21,8 +21,10 @@ impl Demo {
             if port == u16::MAX || std::net::TcpListener::bind(("127.0.0.1", port + 1)).is_err() {
                 continue;
             }
+            let log = std::fs::File::create(install.path("log")).unwrap();
             let mut command = ingle(install.folder.path());
-            command.args(["demo", "--json", "--port", &port.to_string()]).stdout(Stdio::piped());
+            command.args(["demo", "--json", "--log", "trace", "--port", &port.to_string()]);
+            command.stdout(Stdio::piped()).stderr(log);
             let mut child = command.spawn().unwrap();
             let mut line = String::new();
             BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -165,6 +167,19 @@ async fn the_sample_app_reads_a_members_claims_until_she_stops_it() {
     assert!(found.text.contains("\"total\":1"), "{}", found.text);
     assert_eq!(browser.get(&format!("{plan}/sandbox/fhir/metadata")).await.status, 200);
     assert_eq!(browser.get(&format!("{plan}/fhir/ExplanationOfBenefit")).await.status, 401);
+    let jar: Vec<String> = browser.cookies.values().flat_map(HashMap::values).cloned().collect();
+    nothing_personal(&std::fs::read_to_string(install.path("log")).unwrap(), &code(&install).await, &jar);
+}
+
+/// The log of everything above, at its most talkative, names no member and holds no secret.
+fn nothing_personal(log: &str, code: &str, cookies: &[String]) {
+    assert!(log.lines().count() > 3, "there is a log: {log}");
+    let words =
+        ["Rosa", "Delgado", "delgado", "ALD1001", "1981-05-14", "Physical therapy", "ing_", "Bearer", "secret="];
+    for word in words.into_iter().chain([code]).chain(cookies.iter().map(String::as_str).filter(|c| c.len() > 8)) {
+        let line = log.lines().find(|line| line.contains(word));
+        assert_eq!(line, None, "the log holds '{word}'");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The program as an operator meets it: the real binary, its files, its exit codes.
 
 mod demo;
+mod hardship;
 mod load;
 
 use std::path::{Path, PathBuf};
