@@ -120,7 +120,7 @@ async fn extreme_counts_stay_within_their_limits() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_http_gets_a_refusal_or_a_closed_door() {
     let server = Listening::start().await;
-    let many_headers: String = (0..2_000).map(|n| format!("X-{n}: y\r\n")).collect();
+    let many_headers = "X-More: y\r\n".repeat(2_000);
     for bytes in [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS greeting\r\n\r\n".to_vec(),
         b"GET\r\n\r\n".to_vec(),
