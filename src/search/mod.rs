@@ -6,12 +6,14 @@
 //! Deliberately absent: HTTP (that is `web/fhir/search`), and the meaning of parameters (`fhir/filter`).
 
 mod cursor;
+mod everything;
 mod follow;
 mod include;
 mod page;
 mod query;
 
 pub use cursor::Cursors;
+pub use everything::Everything;
 pub use follow::{catch_up, follow};
 pub use page::{Page, Searched};
 pub use query::{Include, Query, Total};

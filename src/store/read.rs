@@ -155,17 +155,61 @@ impl Snapshot {
                 break;
             }
             let (key, value) = row?;
-            let categories = match value.value() {
-                [] => Categories::from_bits(0),
-                bits => {
-                    bits.first_chunk().map_or(Categories::ALL, |bits| Categories::from_bits(u16::from_be_bytes(*bits)))
-                }
-            };
-            if !categories.overlaps(withheld) {
+            if !categories_of(value.value()).overlaps(withheld) {
                 rids.extend(key.value().get(prefix..).and_then(read_number));
             }
         }
         Ok(rids)
+    }
+}
+
+impl Snapshot {
+    /// Type and number of current resources in a patient's compartment, by type and then number, after `after`: those of
+    /// types that are `wanted`, without those in a withheld category, at most `limit`.
+    ///
+    /// Numbers say nothing by themselves; to read them needs a View.
+    pub fn whole_compartment(
+        &self,
+        patient: u64,
+        withheld: Categories,
+        after: Option<(Kind, u64)>,
+        wanted: &mut dyn FnMut(Kind) -> bool,
+        limit: usize,
+    ) -> Result<Vec<(Kind, u64)>, Error> {
+        let Some(rows) = self.table(tables::COMPARTMENT)? else { return Ok(Vec::new()) };
+        let prefix = number(patient);
+        let from = match after {
+            Some((kind, rid)) => Bound::Excluded(compartment_key(patient, kind, rid)),
+            None => Bound::Included(prefix.to_vec()),
+        };
+        let to = tables::prefix_end(&prefix).map_or(Bound::Unbounded, Bound::Excluded);
+        let range = (from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice));
+        let mut entries = Vec::with_capacity(limit.min(256));
+        for row in rows.range::<&[u8]>(range)? {
+            if entries.len() >= limit {
+                break;
+            }
+            let (key, value) = row?;
+            let Some((kind, rid)) = key.value().get(prefix.len()..).and_then(kind_and_rid) else { continue };
+            if wanted(kind) && !categories_of(value.value()).overlaps(withheld) {
+                entries.push((kind, rid));
+            }
+        }
+        Ok(entries)
+    }
+}
+
+/// What stands after the patient in a key of `compartment`.
+fn kind_and_rid(rest: &[u8]) -> Option<(Kind, u64)> {
+    let (kind, rid) = rest.split_first_chunk()?;
+    Some((Kind::from_number(u16::from_be_bytes(*kind))?, read_number(rid)?))
+}
+
+/// The value of an entry in `compartment`; what cannot be read is withheld from whoever has anything withheld.
+fn categories_of(value: &[u8]) -> Categories {
+    match value {
+        [] => Categories::NONE,
+        bits => bits.first_chunk().map_or(Categories::ALL, |bits| Categories::from_bits(u16::from_be_bytes(*bits))),
     }
 }
 

@@ -11,6 +11,7 @@ use super::problem::Problem;
 use crate::access::{Base, Denied, Operation, Principal, View, decide};
 use crate::audit::{Entry, Who};
 use crate::fhir::Kind;
+use crate::fhir::json::{self, Node};
 use crate::fhir::reference::is_id;
 use crate::realm::Realm;
 use crate::store::Stored;
@@ -89,6 +90,35 @@ impl Ask {
         let body = std::mem::replace(&mut self.body, Body::empty());
         let bytes = body.into_bytes_limit(MAX_FORM).await.map_err(|_| Problem::TooLarge(MAX_FORM))?;
         Ok(form_urlencoded::parse(&bytes).into_owned().collect())
+    }
+
+    /// What an operation was given in its body: a `Parameters` resource with primitive values, a form, or nothing (FHIR R4,
+    /// operations, 3.2.0.1).
+    pub(super) async fn parameters(&mut self) -> Result<Vec<(String, String)>, Problem> {
+        let content = self.request.content_type().unwrap_or_default();
+        let mime = content.split(';').next().map(str::trim).unwrap_or_default().to_owned();
+        if mime == "application/x-www-form-urlencoded" {
+            return self.form().await;
+        }
+        let body = std::mem::replace(&mut self.body, Body::empty());
+        let bytes = body.into_bytes_limit(MAX_FORM).await.map_err(|_| Problem::TooLarge(MAX_FORM))?;
+        if bytes.is_empty() {
+            return Ok(Vec::new());
+        }
+        if !matches!(mime.as_str(), "application/fhir+json" | "application/json") {
+            return Err(Problem::MediaType);
+        }
+        let node = json::parse(&bytes).map_err(|error| Problem::Parameters(error.to_string()))?;
+        if node.text_of("resourceType") != Some("Parameters") {
+            return Err(Problem::Parameters("it is not a 'Parameters' resource".into()));
+        }
+        let items = node.get("parameter").map(Node::items).unwrap_or_default();
+        let pair = |item: &Node<'_>| {
+            let (_, value) = item.members().iter().find(|(name, _)| name.starts_with("value"))?;
+            Some((item.text_of("name")?.to_owned(), value.text()?.to_owned()))
+        };
+        let unread = || Problem::Parameters("each parameter needs a 'name' and a primitive 'value[x]'".into());
+        items.iter().map(|item| pair(item).ok_or_else(unread)).collect()
     }
 
     /// The type named in the path.

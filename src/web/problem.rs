@@ -52,7 +52,9 @@ pub(crate) enum Problem {
     #[error("this server answers in JSON: ask for 'application/fhir+json'")]
     NotAcceptable,
     /// The body is of another type.
-    #[error("the body must be of type 'application/x-www-form-urlencoded'")]
+    #[error(
+        "the body must be of type 'application/x-www-form-urlencoded', or 'application/fhir+json' for an operation"
+    )]
     MediaType,
     /// The body is too large.
     #[error("the body is larger than {0} bytes")]
@@ -60,6 +62,9 @@ pub(crate) enum Problem {
     /// The search was not understood.
     #[error(transparent)]
     Search(search::Error),
+    /// The body of an operation cannot be read.
+    #[error("the body cannot be read: {0}")]
+    Parameters(String),
     /// A header cannot be read.
     #[error("the header '{0}' cannot be read")]
     Header(&'static str),
@@ -117,7 +122,7 @@ impl Problem {
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Search(search::Error::Index(_)) | Self::Audit(_) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Search(_) | Self::Header(_) | Self::Refused(_) => StatusCode::BAD_REQUEST,
+            Self::Search(_) | Self::Parameters(_) | Self::Header(_) | Self::Refused(_) => StatusCode::BAD_REQUEST,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -139,7 +144,7 @@ impl Problem {
                 search::Error::Index(_) => "transient",
                 _ => "not-supported",
             },
-            Self::Header(_) | Self::Refused(_) => "invalid",
+            Self::Parameters(_) | Self::Header(_) | Self::Refused(_) => "invalid",
             Self::Audit(_) | Self::Store(_) => "transient",
             Self::Internal(_) => "exception",
         }

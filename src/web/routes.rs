@@ -122,6 +122,8 @@ fn fhir_base(base: Base) -> Vec<Route> {
         get(at("/:kind/:id"), data, fhir::read::read),
         get(at("/:kind/:id/_history"), data, fhir::history::history),
         get(at("/:kind/:id/_history/:version"), data, fhir::read::vread),
+        get(at("/:kind/:id/$everything"), data, fhir::everything::by_get),
+        post(at("/:kind/:id/$everything"), data, fhir::everything::by_post),
     ]
 }
 

@@ -119,6 +119,12 @@ fn resource(kind: Kind) -> Value {
         "referencePolicy": ["literal", "logical"],
         "searchParam": parameters,
     });
+    if kind == Kind::PATIENT
+        && let Some(out) = out.as_object_mut()
+    {
+        let definition = "http://hl7.org/fhir/OperationDefinition/Patient-everything";
+        out.insert("operation".into(), json!([{ "name": "everything", "definition": definition }]));
+    }
     if !references.is_empty()
         && let Some(out) = out.as_object_mut()
     {

@@ -34,16 +34,10 @@ fn search(ask: &Ask, parameters: &[(String, String)]) -> Result<Response, Proble
     let base = realm.base(ask.base);
     let query = Query::read(kind, parameters, is_lenient(ask), realm.clock.now(), &base)?;
     let caller = caller(ask);
-    let searched = Searched {
-        store: &realm.store,
-        index: &realm.index,
-        cursors: &realm.cursors,
-        caller: &caller,
-        now: realm.clock.now(),
-    };
-    let page = searched.page(&view, &query)?;
+    let page = searched(ask, &caller).page(&view, &query)?;
     ask.disclose("search-type", page.matches.iter().chain(&page.included), 200)?;
-    let bundle = bundle(&base, &query, &page);
+    let address = format!("{base}/{}", query.kind.name());
+    let bundle = searchset(&base, &address, &query.used, &page, &query.dropped);
     let response = Response::builder().header(header::CONTENT_TYPE, respond::FHIR_JSON);
     // The public bases are the same for everyone and may be cached for a little while.
     let cache = if ask.base == crate::access::Base::Fhir || ask.method() == Method::POST {
@@ -54,9 +48,22 @@ fn search(ask: &Ask, parameters: &[(String, String)]) -> Result<Response, Proble
     Ok(response.header(header::CACHE_CONTROL, cache).body(bundle))
 }
 
-fn bundle(base: &str, query: &Query, page: &Page) -> Vec<u8> {
-    let own = link(base, query, None);
-    let next = page.next.as_deref().map(|cursor| link(base, query, Some(cursor)));
+/// Where a request searches.
+pub(super) fn searched<'s>(ask: &'s Ask, caller: &'s str) -> Searched<'s> {
+    let realm = &ask.realm;
+    Searched { store: &realm.store, index: &realm.index, cursors: &realm.cursors, caller, now: realm.clock.now() }
+}
+
+/// The Bundle of a page. `used` are the parameters that its links repeat, `dropped` what was left out of the search.
+pub(super) fn searchset(
+    base: &str,
+    address: &str,
+    used: &[(String, String)],
+    page: &Page,
+    dropped: &[String],
+) -> Vec<u8> {
+    let own = link(address, used, None);
+    let next = page.next.as_deref().map(|cursor| link(address, used, Some(cursor)));
     let mut links = vec![("self", own.as_str())];
     if let Some(next) = &next {
         links.push(("next", next));
@@ -69,16 +76,16 @@ fn bundle(base: &str, query: &Query, page: &Page) -> Vec<u8> {
         bundle.entry(&[base, "/", stored.kind.name(), "/", &stored.id], &stored.body, mode);
     }
     let cut = page.cut.then(|| "more resources would be included than one page may hold; ask for fewer".to_owned());
-    for text in query.dropped.iter().chain(&cut) {
+    for text in dropped.iter().chain(&cut) {
         let warning = outcome::Problem { severity: "warning", code: "not-supported", text, expression: None };
         bundle.entry(&["urn:uuid:00000000-0000-4000-8000-000000000000"], &warning.to_json(), Mode::Outcome);
     }
     bundle.finish()
 }
 
-fn link(base: &str, query: &Query, cursor: Option<&str>) -> String {
+fn link(address: &str, used: &[(String, String)], cursor: Option<&str>) -> String {
     let mut text = form_urlencoded::Serializer::new(String::new());
-    for (key, value) in &query.used {
+    for (key, value) in used {
         text.append_pair(key, value);
     }
     if let Some(cursor) = cursor {
@@ -86,7 +93,7 @@ fn link(base: &str, query: &Query, cursor: Option<&str>) -> String {
     }
     let text = text.finish();
     let mark = if text.is_empty() { "" } else { "?" };
-    format!("{base}/{}{mark}{text}", query.kind.name())
+    format!("{address}{mark}{text}")
 }
 
 fn is_lenient(ask: &Ask) -> bool {
@@ -98,7 +105,7 @@ fn is_lenient(ask: &Ask) -> bool {
 }
 
 /// Whom a page link is for: app and member, so that no other app and no other member can use it.
-fn caller(ask: &Ask) -> String {
+pub(super) fn caller(ask: &Ask) -> String {
     match &ask.principal {
         Principal::App(access) => {
             format!(

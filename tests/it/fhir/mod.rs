@@ -1,6 +1,7 @@
 //! The FHIR bases.
 
 mod capability;
+mod everything;
 mod history;
 mod matrix;
 mod read;

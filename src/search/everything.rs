@@ -1,0 +1,256 @@
+//! `Patient/[id]/$everything` (FHIR R4, Patient-operations): the patient, everything in her compartment, and what that
+//! refers to and belongs to nobody: who treated her, where, under which plan.
+//!
+//! It walks the store's compartment in the order of type and number and parses nothing: references are found in the
+//! stored text, and the View decides about each of them as about any other.
+
+use std::collections::HashSet;
+
+use memchr::memmem;
+
+use super::cursor::Binding;
+use super::page::{Page, Searched};
+use super::{Error, MAX_CHECKED, MAX_INCLUDED, MAX_ITERATE, MAX_PARAMETERS};
+use crate::access::{Operation, View};
+use crate::fhir::reference::is_id;
+use crate::fhir::{Kind, dates};
+use crate::index::{Key, Place};
+use crate::store::{Reader, Snapshot, Stored};
+
+/// Resources of the compartment on one page unless asked otherwise, and at most.
+const MAX_EVERYTHING: usize = 1_000;
+/// Entries of the compartment read at a time.
+const STEP: usize = 1_024;
+/// Before the text of every reference that a stored resource holds.
+const REFERENCE: &[u8] = b"\"reference\":\"";
+
+/// An entry of the compartment: type and number.
+type Entry = (Kind, u64);
+
+/// What is asked for.
+#[derive(Debug, Default)]
+pub struct Everything {
+    kinds: Vec<Kind>,
+    /// Microseconds since 1970.
+    since: Option<i64>,
+    count: Option<usize>,
+    cursor: Option<String>,
+    /// The parameters, for links, without the cursor.
+    pub used: Vec<(String, String)>,
+}
+
+impl Everything {
+    /// Reads the parameters `_since`, `_type` and `_count`.
+    ///
+    /// # Errors
+    /// [`Error::Result`] for a value that is not understood, [`Error::Unsupported`] for any other parameter: `start` and
+    /// `end` are among them.
+    pub fn read(parameters: &[(String, String)]) -> Result<Self, Error> {
+        if parameters.len() > MAX_PARAMETERS {
+            return Err(Error::TooMany);
+        }
+        let mut own = Self::default();
+        let wrong = |name, expected: &str| Error::Result { name, expected: expected.to_owned() };
+        for (name, value) in parameters.iter().filter(|(_, value)| !value.is_empty()) {
+            match name.as_str() {
+                "_type" => {
+                    for kind in value.split(',') {
+                        let known = Kind::parse(kind.trim());
+                        own.kinds.push(known.ok_or_else(|| wrong("_type", "a list of resource types"))?);
+                    }
+                }
+                "_since" => {
+                    let span = dates::parse(value);
+                    own.since =
+                        Some(span.ok_or_else(|| wrong("_since", "an instant such as 2026-01-31T00:00:00Z"))?.lo);
+                }
+                "_count" => {
+                    let count = value.parse().ok().filter(|count| *count > 0);
+                    own.count = Some(count.ok_or_else(|| wrong("_count", "a whole number such as 50"))?);
+                }
+                "_cursor" => {
+                    own.cursor = Some(value.clone());
+                    continue;
+                }
+                "_format" | "_pretty" => {}
+                _ => return Err(Error::Unsupported { name: name.chars().take(64).collect() }),
+            }
+            own.used.push((name.clone(), value.clone()));
+        }
+        Ok(own)
+    }
+
+    fn wants(&self, kind: Kind) -> bool {
+        self.kinds.is_empty() || self.kinds.contains(&kind)
+    }
+
+    fn is_new(&self, stored: &Stored) -> bool {
+        !stored.deleted && self.since.is_none_or(|since| stored.updated >= since)
+    }
+}
+
+impl Searched<'_> {
+    /// One page of everything about a patient that the View has already shown.
+    pub fn everything(&self, view: &View, patient: &Stored, asked: &Everything) -> Result<Page, Error> {
+        let normal = form_urlencoded::Serializer::new(String::new()).extend_pairs(&asked.used).finish();
+        let binding: Binding<'_> = &[self.caller.as_bytes(), b"$everything", patient.id.as_bytes(), normal.as_bytes()];
+        let after = match &asked.cursor {
+            Some(text) => Some(
+                self.cursors.open(text, binding, self.now).and_then(|(place, _)| entry(&place)).ok_or(Error::Cursor)?,
+            ),
+            None => None,
+        };
+        let snapshot = self.store.snapshot()?;
+        let mut matches = Vec::new();
+        let owner = patient.rid;
+        if after.is_none() && asked.wants(Kind::PATIENT) && asked.is_new(patient) {
+            matches.push(patient.clone());
+        }
+        let count = asked.count.unwrap_or(MAX_EVERYTHING).min(MAX_EVERYTHING);
+        let (rest, last) = walk(&snapshot, view, owner, asked, after, count - matches.len().min(count))?;
+        matches.extend(rest);
+        let next = last.map(|(kind, rid)| {
+            let place = Place { keys: vec![Key::Time(kind.number().into())], rid };
+            self.cursors.seal(&place, None, binding, self.now)
+        });
+        let (included, cut) = related(&snapshot, view, asked, &matches)?;
+        let total = (after.is_none() && next.is_none()).then_some(matches.len() as u64);
+        Ok(Page { matches, included, total, next, cut })
+    }
+}
+
+fn entry(place: &Place) -> Option<Entry> {
+    let [Key::Time(kind)] = *place.keys.as_slice() else { return None };
+    Some((Kind::from_number(u16::try_from(kind).ok()?)?, place.rid))
+}
+
+/// Up to `count` visible resources after a place, and the place to go on from if there are more. What the View hides
+/// fills no page and makes no next one; only after [`MAX_CHECKED`] entries does a page end early.
+fn walk(
+    snapshot: &Snapshot,
+    view: &View,
+    owner: u64,
+    asked: &Everything,
+    mut after: Option<Entry>,
+    count: usize,
+) -> Result<(Vec<Stored>, Option<Entry>), Error> {
+    let reader = snapshot.reader(view, Operation::Search)?;
+    let mut open: Option<(Kind, bool)> = None;
+    let mut wanted = |kind: Kind| match open {
+        Some((known, is_open)) if known == kind => is_open,
+        _ => {
+            let is_open = kind != Kind::PATIENT && asked.wants(kind) && view.permit(kind, Operation::Search).is_some();
+            open = Some((kind, is_open));
+            is_open
+        }
+    };
+    let mut found: Vec<Stored> = Vec::new();
+    let mut checked = 0;
+    loop {
+        let entries = snapshot.whole_compartment(owner, view.withheld(), after, &mut wanted, STEP)?;
+        let mut rids: Vec<u64> = entries.iter().map(|(_, rid)| *rid).collect();
+        // Numbers in order are read in one walk over the tree.
+        rids.sort_unstable();
+        let mut fresh = reader.get_all(&rids)?;
+        fresh.retain(|stored| asked.is_new(stored));
+        fresh.sort_unstable_by_key(|stored| (stored.kind.number(), stored.rid));
+        found.extend(fresh);
+        checked += entries.len();
+        if found.len() > count {
+            found.truncate(count);
+            let last = found.last().map(|stored| (stored.kind, stored.rid)).or(after);
+            // With room for the patient alone, the next page begins before every entry: numbers count from one.
+            return Ok((found, last.or_else(|| Some((Kind::from_number(0)?, 0)))));
+        }
+        let Some(last) = entries.last().filter(|_| entries.len() == STEP) else { return Ok((found, None)) };
+        after = Some(*last);
+        if checked >= MAX_CHECKED {
+            return Ok((found, after));
+        }
+    }
+}
+
+/// What the matches refer to and belongs to nobody, and what that refers to in turn.
+fn related(
+    snapshot: &Snapshot,
+    view: &View,
+    asked: &Everything,
+    matches: &[Stored],
+) -> Result<(Vec<Stored>, bool), Error> {
+    let reader = snapshot.reader(view, Operation::Read)?;
+    let mut seen: HashSet<(Kind, String)> = HashSet::new();
+    let mut found = Vec::new();
+    for stored in matches {
+        found.extend(targets(&reader, snapshot, asked, stored, &mut seen)?);
+    }
+    let mut from = 0;
+    for _ in 0..MAX_ITERATE {
+        let fresh: Vec<Stored> = found.get(from..).unwrap_or_default().to_vec();
+        from = found.len();
+        for stored in &fresh {
+            found.extend(targets(&reader, snapshot, asked, stored, &mut seen)?);
+        }
+    }
+    let cut = found.len() > MAX_INCLUDED;
+    found.truncate(MAX_INCLUDED);
+    Ok((found, cut))
+}
+
+fn targets(
+    reader: &Reader<'_>,
+    snapshot: &Snapshot,
+    asked: &Everything,
+    from: &Stored,
+    seen: &mut HashSet<(Kind, String)>,
+) -> Result<Vec<Stored>, Error> {
+    let mut found = Vec::new();
+    for (kind, id) in references(&from.body) {
+        if kind.is_personal() || !asked.wants(kind) || seen.len() > MAX_INCLUDED || !seen.insert((kind, id.to_owned()))
+        {
+            continue;
+        }
+        if let Some(rid) = snapshot.rid(kind, id)? {
+            found.extend(reader.get(rid)?.filter(|stored| !stored.deleted));
+        }
+    }
+    Ok(found)
+}
+
+/// The local references in the text of a stored resource, `Type/id` each; stored text has no white space around colons.
+fn references(text: &[u8]) -> impl Iterator<Item = (Kind, &str)> {
+    memmem::find_iter(text, REFERENCE).filter_map(|at| {
+        let rest = text.get(at + REFERENCE.len()..)?;
+        let target = std::str::from_utf8(rest.get(..memchr::memchr(b'"', rest)?)?).ok()?;
+        let (kind, id) = target.split_once('/')?;
+        let id = id.split_once("/_history/").map_or(id, |(id, _)| id);
+        Some((Kind::parse(kind)?, id)).filter(|(_, id)| is_id(id))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_local_references_and_nothing_else() {
+        let text = br##"{"a":{"reference":"Organization/o-1"},"b":[{"reference":"https://x/fhir/Patient/p"},
+            {"reference":"#c"},{"reference":"Practitioner/p1/_history/2"},{"reference":"Cat/1"},{"reference":"Patient/a b"}],
+            "t":"\"reference\":\"Location/l\"","cut":{"reference":"Locat"##;
+        let found: Vec<_> = references(text).map(|(kind, id)| format!("{kind}/{id}")).collect();
+        assert_eq!(found, ["Organization/o-1", "Practitioner/p1"]);
+    }
+
+    #[test]
+    fn says_what_it_does_not_understand() {
+        let read = |name: &str, value: &str| Everything::read(&[(name.to_owned(), value.to_owned())]);
+        assert!(read("_type", "Observation,Condition").unwrap().wants(Kind::named("Condition")));
+        assert_eq!(
+            read("_type", "Cat").unwrap_err().to_string(),
+            "the value of '_type' is not a list of resource types"
+        );
+        assert!(read("_since", "2026-01-31T00:00:00Z").unwrap().since.is_some());
+        for (name, value) in [("_since", "yesterday"), ("_count", "0"), ("start", "2026-01-01")] {
+            assert!(read(name, value).is_err(), "{name}");
+        }
+    }
+}

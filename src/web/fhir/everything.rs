@@ -1,0 +1,49 @@
+//! `Patient/[id]/$everything` by GET and POST.
+
+use poem::Response;
+use poem::http::header;
+
+use super::respond;
+use super::search::{caller, searched, searchset};
+use crate::access::Operation;
+use crate::fhir::Kind;
+use crate::search::Everything;
+use crate::store::Found;
+use crate::web::ask::Ask;
+use crate::web::problem::Problem;
+
+pub(in crate::web) async fn by_get(ask: Ask) -> Result<Response, Problem> {
+    let parameters = ask.query();
+    everything(&ask, &parameters)
+}
+
+/// Parameters may come as a `Parameters` resource, as a form, or in the query string.
+pub(in crate::web) async fn by_post(mut ask: Ask) -> Result<Response, Problem> {
+    let mut parameters = ask.query();
+    parameters.extend(ask.parameters().await?);
+    everything(&ask, &parameters)
+}
+
+fn everything(ask: &Ask, parameters: &[(String, String)]) -> Result<Response, Problem> {
+    let kind = ask.kind()?;
+    let view = ask.decide(kind, Operation::Read)?;
+    if kind != Kind::PATIENT {
+        return Err(Problem::NoRoute);
+    }
+    respond::check_format(ask)?;
+    let asked = Everything::read(parameters)?;
+    let id = ask.instance()?;
+    let patient = match ask.realm.store.snapshot()?.read(&view, kind, &id)? {
+        Found::Here(stored) => stored,
+        Found::Gone => return Err(Problem::Gone),
+        Found::Nothing => return Err(Problem::NotFound),
+    };
+    let caller = caller(ask);
+    let page = searched(ask, &caller).everything(&view, &patient, &asked)?;
+    ask.disclose("operation-everything", page.matches.iter().chain(&page.included), 200)?;
+    let base = ask.realm.base(ask.base);
+    let address = format!("{base}/Patient/{id}/$everything");
+    let bundle = searchset(&base, &address, &asked.used, &page, &[]);
+    let response = Response::builder().header(header::CONTENT_TYPE, respond::FHIR_JSON);
+    Ok(response.header(header::CACHE_CONTROL, "private, no-store").body(bundle))
+}
