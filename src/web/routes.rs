@@ -119,6 +119,8 @@ fn fhir_base(base: Base) -> Vec<Route> {
         get(at("/metadata"), open, fhir::capability::metadata),
         get(at("/:kind"), data, fhir::search::by_get),
         post(at("/:kind/_search"), data, fhir::search::by_post),
+        get(at("/:kind/$docref"), data, fhir::docref::by_get),
+        post(at("/:kind/$docref"), data, fhir::docref::by_post),
         get(at("/:kind/:id"), data, fhir::read::read),
         get(at("/:kind/:id/_history"), data, fhir::history::history),
         get(at("/:kind/:id/_history/:version"), data, fhir::read::vread),

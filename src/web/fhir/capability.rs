@@ -119,11 +119,10 @@ fn resource(kind: Kind) -> Value {
         "referencePolicy": ["literal", "logical"],
         "searchParam": parameters,
     });
-    if kind == Kind::PATIENT
+    if let Some((name, definition)) = operation(kind)
         && let Some(out) = out.as_object_mut()
     {
-        let definition = "http://hl7.org/fhir/OperationDefinition/Patient-everything";
-        out.insert("operation".into(), json!([{ "name": "everything", "definition": definition }]));
+        out.insert("operation".into(), json!([{ "name": name, "definition": definition }]));
     }
     if !references.is_empty()
         && let Some(out) = out.as_object_mut()
@@ -131,6 +130,15 @@ fn resource(kind: Kind) -> Value {
         out.insert("searchInclude".into(), json!(includes));
     }
     out
+}
+
+/// The operation on a type; the standard wants its name without the dollar sign.
+fn operation(kind: Kind) -> Option<(&'static str, &'static str)> {
+    match kind.name() {
+        "Patient" => Some(("everything", "http://hl7.org/fhir/OperationDefinition/Patient-everything")),
+        "DocumentReference" => Some(("docref", "http://hl7.org/fhir/us/core/OperationDefinition/docref")),
+        _ => None,
+    }
 }
 
 fn form(form: Form) -> String {

@@ -3,6 +3,7 @@
 //! Deliberately absent: create, update, patch, delete, batch and transaction. Data comes in by `ingle load`.
 
 pub(super) mod capability;
+pub(super) mod docref;
 pub(super) mod everything;
 pub(super) mod history;
 pub(super) mod read;

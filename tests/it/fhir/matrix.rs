@@ -75,7 +75,7 @@ fn expected(route: &str, prefix: &str, caller: &Caller, owner: &str) -> StatusCo
     if !route.starts_with("/fhir") {
         return StatusCode::NOT_FOUND;
     }
-    let search = route == "/fhir/:kind" || route.ends_with("_search");
+    let search = route == "/fhir/:kind" || route.ends_with("_search") || route.ends_with("$docref");
     let good = caller.token.is_some() && !caller.name.contains("token");
     if prefix == "/sandbox" || !good {
         return StatusCode::UNAUTHORIZED;
@@ -83,6 +83,8 @@ fn expected(route: &str, prefix: &str, caller: &Caller, owner: &str) -> StatusCo
     let allowed = if search { caller.may_search } else { caller.may_read };
     match (allowed, search, owner) {
         (false, ..) => StatusCode::FORBIDDEN,
+        // Patients have no documents of their own: the operation belongs to another type.
+        (true, true, _) if route.ends_with("$docref") => StatusCode::NOT_FOUND,
         (true, true, _) | (true, false, "own") => StatusCode::OK,
         (true, false, _) => StatusCode::NOT_FOUND,
     }

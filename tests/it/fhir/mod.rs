@@ -1,6 +1,7 @@
 //! The FHIR bases.
 
 mod capability;
+mod docref;
 mod everything;
 mod history;
 mod matrix;

@@ -1,0 +1,80 @@
+//! `DocumentReference/$docref` (US Core 6.1, `OperationDefinition` docref): a member's documents, by dates of care and
+//! type. It is a search with other names, and answers as one.
+//!
+//! Deliberately absent: documents made on demand. What the plan has was loaded, and is found as it is.
+
+use poem::Response;
+use poem::http::header;
+
+use super::respond;
+use super::search::{caller, searched, searchset};
+use crate::access::Operation;
+use crate::fhir::Kind;
+use crate::search::{self, Query};
+use crate::web::ask::Ask;
+use crate::web::problem::Problem;
+
+const DOCUMENT: Kind = Kind::named("DocumentReference");
+
+pub(in crate::web) async fn by_get(ask: Ask) -> Result<Response, Problem> {
+    let asked = ask.query();
+    docref(&ask, &asked)
+}
+
+/// Parameters may come as a `Parameters` resource, as a form, or in the query string.
+pub(in crate::web) async fn by_post(mut ask: Ask) -> Result<Response, Problem> {
+    let mut asked = ask.query();
+    asked.extend(ask.parameters().await?);
+    docref(&ask, &asked)
+}
+
+fn docref(ask: &Ask, asked: &[(String, String)]) -> Result<Response, Problem> {
+    let kind = ask.kind()?;
+    let view = ask.decide(kind, Operation::Search)?;
+    if kind != DOCUMENT {
+        return Err(Problem::NoRoute);
+    }
+    respond::check_format(ask)?;
+    let base = ask.realm.base(ask.base);
+    let query = Query::read(DOCUMENT, &parameters(asked)?, false, ask.realm.clock.now(), &base)?;
+    let caller = caller(ask);
+    let page = searched(ask, &caller).page(&view, &query)?;
+    ask.disclose("operation-docref", page.matches.iter(), 200)?;
+    let used: Vec<_> = asked.iter().filter(|(name, _)| name != "_cursor").cloned().collect();
+    let bundle = searchset(&base, &format!("{base}/DocumentReference/$docref"), &used, &page, &[]);
+    let response = Response::builder().header(header::CONTENT_TYPE, respond::FHIR_JSON);
+    Ok(response.header(header::CACHE_CONTROL, "private, no-store").body(bundle))
+}
+
+/// The search that a call stands for. Without dates it means the most recent document.
+fn parameters(asked: &[(String, String)]) -> Result<Vec<(String, String)>, Problem> {
+    let mut out = Vec::with_capacity(asked.len() + 2);
+    let mut dated = false;
+    for (name, value) in asked.iter().filter(|(_, value)| !value.is_empty()) {
+        let (name, value) = match name.as_str() {
+            "patient" | "type" | "_cursor" | "_count" | "_format" => (name.as_str(), value.clone()),
+            "start" | "end" => {
+                dated = true;
+                // Care that touches the range: it ends after its start and begins before its end.
+                ("period", format!("{}{value}", if name == "start" { "ge" } else { "le" }))
+            }
+            "profile" => ("_profile", value.clone()),
+            "on-demand" if value == "false" => continue,
+            _ => {
+                let name = name.chars().take(64).collect();
+                return Err(search::Error::Unsupported { name }.into());
+            }
+        };
+        out.push((name.to_owned(), value));
+    }
+    if !out.iter().any(|(name, _)| name == "patient") {
+        return Err(Problem::Parameters("the parameter 'patient' is missing".into()));
+    }
+    if !dated {
+        out.push(("_sort".into(), "-date".into()));
+        if !out.iter().any(|(name, _)| name == "_count") {
+            out.push(("_count".into(), "1".into()));
+        }
+    }
+    Ok(out)
+}
