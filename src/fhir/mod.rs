@@ -10,7 +10,9 @@ pub mod json;
 pub mod outcome;
 mod prepare;
 pub mod reference;
+mod subset;
 
 pub use definitions::{Form, Kind};
 pub use extract::{Audience, Extracted, Value, extract, fold};
 pub use prepare::{Issue, Prepared, kind_of, prepare, prepare_node, stored_id};
+pub use subset::Subset;

@@ -10,9 +10,10 @@ use super::follow::extract;
 use super::query::{Query, Total};
 use super::{Error, MAX_CHECKED, include};
 use crate::access::{Operation, Permit, Reach, View};
+use crate::fhir::Subset;
 use crate::fhir::filter::{Field, Test, Wanted};
 use crate::index::{self, Index, Matches, Place};
-use crate::store::{Snapshot, Store, Stored};
+use crate::store::{self, Snapshot, Store, Stored};
 
 /// The answer to a search.
 #[derive(Debug)]
@@ -41,6 +42,15 @@ pub struct Searched<'s> {
     pub caller: &'s str,
     /// Now.
     pub now: Timestamp,
+}
+
+/// Leaves of each resource the part that was asked for.
+fn cut_down<'s>(subset: &Subset, resources: impl Iterator<Item = &'s mut Stored>) -> Result<(), Error> {
+    for stored in resources {
+        let damaged = || store::Error::Corrupted(format!("{}/{}", stored.kind, stored.rid));
+        stored.body = subset.of(&stored.body).ok_or_else(damaged)?.into();
+    }
+    Ok(())
 }
 
 /// Places of one page, and what is known of the whole.
@@ -75,7 +85,10 @@ impl Searched<'_> {
             .last()
             .filter(|_| chosen.more)
             .map(|place| self.cursors.seal(place, total, binding, self.now));
-        let (included, cut) = self.included(&snapshot, view, query, &matches)?;
+        let (mut included, cut) = self.included(&snapshot, view, query, &matches)?;
+        if let Some(subset) = &query.subset {
+            cut_down(subset, matches.iter_mut().chain(&mut included))?;
+        }
         Ok(Page { matches, included, total, next, cut })
     }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{DEFAULT_COUNT, Error, MAX_COUNT, MAX_PARAMETERS};
 use crate::fhir::definitions::Targets;
 use crate::fhir::filter::{self, Clause, Refusal};
-use crate::fhir::{Form, Kind};
+use crate::fhir::{Form, Kind, Subset};
 use crate::index::{Sort, SortBy};
 
 /// A search that was understood.
@@ -23,6 +23,8 @@ pub struct Query {
     pub total: Total,
     /// References to follow.
     pub includes: Vec<Include>,
+    /// Which part of each resource is wanted; all of it if absent.
+    pub subset: Option<Subset>,
     /// The cursor of a later page.
     pub cursor: Option<String>,
     /// The parameters that were used, as they came: the self link.
@@ -82,6 +84,7 @@ impl Query {
             count: DEFAULT_COUNT,
             total: Total::Free,
             includes: Vec::new(),
+            subset: None,
             cursor: None,
             used: Vec::new(),
             dropped: Vec::new(),
@@ -97,7 +100,19 @@ impl Query {
                 Err(error) => return Err(error),
             }
         }
+        if query.subset == Some(Subset::Text) && !query.includes.is_empty() {
+            return Err(result("_summary", "one that goes with '_include'; 'true' and 'data' do"));
+        }
         Ok(query)
+    }
+
+    /// Takes a wish for a part of each resource; there can be one.
+    fn only(&mut self, subset: Option<Subset>) -> Result<(), Error> {
+        if subset.is_some() && self.subset.is_some() {
+            return Err(result("_elements", "to be given twice or together with '_summary'"));
+        }
+        self.subset = self.subset.take().or(subset);
+        Ok(())
     }
 
     /// True if the parameter belongs into the self link.
@@ -116,8 +131,10 @@ impl Query {
                 }
             }
             "_summary" if value == "count" => self.count = 0,
-            "_summary" if value == "false" => {}
-            "_summary" | "_elements" => return Err(Error::Unsupported { name: format!("{key}={value}") }),
+            "_summary" => self.only(Subset::summary(value).map_err(|expected| result("_summary", expected))?)?,
+            "_elements" => {
+                self.only(Some(Subset::elements(value).map_err(|expected| result("_elements", expected))?))?;
+            }
             "_sort" => self.sort = self.sort_keys(value)?,
             "_cursor" => {
                 self.cursor = Some(value.to_owned());

@@ -109,6 +109,7 @@ fn cases(plan: &Plan) -> anyhow::Result<Vec<Case>> {
     let read = make(&|member, dice| format!("/fhir/ExplanationOfBenefit/p{member}-eob{}", dice.roll(60)), true);
     let open = make(&|_, dice| format!("/directory/Practitioner/prac-{}", dice.roll(PRACTITIONERS)), false);
     let claims = make(&|member, _| format!("/fhir/ExplanationOfBenefit?patient=p{member}&_count=50"), true);
+    let everything = make(&|member, _| format!("/fhir/Patient/p{member}/$everything"), true);
     let name = make(&|_, dice| format!("/fhir/Patient?name={}", dice.pick(&["al", "bir", "del"])), true);
     let directory =
         make(&|_, dice| format!("/directory/Practitioner?family={}&_count=20", dice.pick(&["alder", "haddad"])), false);
@@ -118,6 +119,8 @@ fn cases(plan: &Plan) -> anyhow::Result<Vec<Case>> {
         case("read by id in the directory, 32 clients", open, CLIENTS),
         case("ExplanationOfBenefit?patient=…&_count=50, 32 clients", claims.clone(), CLIENTS),
         case("ExplanationOfBenefit?patient=…&_count=50, 1 client", claims, 1),
+        case("Patient/$everything of 145 resources, 32 clients", everything.clone(), CLIENTS),
+        case("Patient/$everything of 145 resources, 1 client", everything, 1),
         case("Patient?name=, member's token, 32 clients", name, CLIENTS),
         case("directory Practitioner?family=&_count=20, 32 clients", directory, CLIENTS),
     ])

@@ -4,6 +4,8 @@ use poem::Response;
 
 use super::respond;
 use crate::access::Operation;
+use crate::fhir::Subset;
+use crate::search;
 use crate::store::{Found, Stored};
 use crate::web::ask::Ask;
 use crate::web::problem::Problem;
@@ -34,8 +36,29 @@ fn here(found: Found) -> Result<Stored, Problem> {
 }
 
 fn answer(ask: &Ask, stored: Stored, interaction: &str) -> Result<Response, Problem> {
+    let subset = subset(ask)?;
     let known = respond::is_known(ask, &stored)?;
     let status = if known { 304 } else { 200 };
     ask.disclose(interaction, std::iter::once(&stored), status)?;
-    Ok(if known { respond::not_modified(&stored) } else { respond::resource(stored) })
+    if known {
+        return Ok(respond::not_modified(&stored));
+    }
+    let body = subset.and_then(|subset| subset.of(&stored.body)).map_or_else(|| stored.body.clone(), Into::into);
+    Ok(respond::resource(Stored { body, ..stored }))
+}
+
+/// What `_elements` or `_summary` ask of a read; a count of one resource is the resource.
+fn subset(ask: &Ask) -> Result<Option<Subset>, Problem> {
+    if !ask.uri().query().is_some_and(|query| query.contains("_elements") || query.contains("_summary")) {
+        return Ok(None);
+    }
+    let wrong = |name, expected: &str| search::Error::Result { name, expected: expected.to_owned() };
+    for (name, value) in ask.query() {
+        match name.as_str() {
+            "_elements" => return Ok(Some(Subset::elements(&value).map_err(|expected| wrong("_elements", expected))?)),
+            "_summary" => return Ok(Subset::summary(&value).map_err(|expected| wrong("_summary", expected))?),
+            _ => {}
+        }
+    }
+    Ok(None)
 }

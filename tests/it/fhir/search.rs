@@ -185,7 +185,10 @@ async fn bad_queries_are_refused_in_words() {
         ("_has:Coverage:beneficiary:status=x", "not-supported", "_has"),
         ("patient.name=x", "not-supported", "patient.name"),
         ("_cursor=forged", "expired", "start the search again"),
-        ("_elements=id", "not-supported", "_elements"),
+        ("_elements=Cat.name", "value", "a list of element names"),
+        ("_summary=some", "value", "'true', 'text', 'data'"),
+        ("_summary=text&_include=ExplanationOfBenefit:provider", "value", "'_include'"),
+        ("_summary=data&_elements=status", "value", "'_summary'"),
     ] {
         let answer = server.get(&format!("/fhir/ExplanationOfBenefit?{query}"), Some(&token)).await;
         let (issue, text) = answer.issue();
@@ -249,4 +252,60 @@ async fn the_directory_is_searched_by_anyone() {
         assert!(server.get(&format!("/directory/{kind}"), None).await.json()["total"].as_u64().unwrap() > 0, "{kind}");
     }
     assert_eq!(server.get("/directory/Patient", None).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_of_each_resource_says_that_it_is_one() {
+    let (server, token) = server().await;
+    let path = "/fhir/ExplanationOfBenefit?patient=ana&_include=ExplanationOfBenefit:provider&_elements=billablePeriod";
+    let bundle = server.get(path, Some(&token)).await.json();
+    assert_eq!(bundle["link"][0]["url"].as_str().unwrap().matches("_elements=billablePeriod").count(), 1);
+    for entry in bundle["entry"].as_array().unwrap() {
+        let resource = &entry["resource"];
+        assert_eq!(resource["meta"]["tag"][0]["code"], "SUBSETTED", "{resource}");
+        let claim = resource["resourceType"] == "ExplanationOfBenefit";
+        assert_eq!((resource["billablePeriod"].is_object(), resource["item"].is_null()), (claim, true), "{resource}");
+        assert_eq!(resource["insurance"].is_array(), claim, "required elements stay");
+        assert!(resource["identifier"].is_null(), "{resource}");
+    }
+    let one = server.get("/fhir/ExplanationOfBenefit/a0?_summary=true", Some(&token)).await.json();
+    assert!(one["item"].is_null() && one["status"] == "active" && one["meta"]["versionId"] == "1", "{one}");
+    assert_eq!(server.get("/fhir/ExplanationOfBenefit/a0?_elements=", Some(&token)).await.status, 400);
+    let whole = server.get("/fhir/ExplanationOfBenefit/a0?_summary=false", Some(&token)).await.json();
+    assert!(whole["meta"]["tag"].is_null() && whole["item"].is_array());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_formulary_is_searched_by_plan_and_tier() {
+    let guide = "http://hl7.org/fhir/us/davinci-drug-formulary/StructureDefinition";
+    let item = |id: &str, tier: &str| {
+        format!(
+            r#"{{"resourceType":"Basic","id":"{id}","meta":{{"profile":["{guide}/usdf-FormularyItem"]}},"code":{{"text":"item"}},
+            "subject":{{"reference":"MedicationKnowledge/drug"}},"extension":[
+            {{"url":"{guide}/usdf-FormularyReference-extension","valueReference":{{"reference":"InsurancePlan/gold"}}}},
+            {{"url":"{guide}/usdf-DrugTierID-extension","valueCodeableConcept":{{"coding":[{{"system":"http://x/tiers","code":"{tier}"}}]}}}}]}}"#
+        )
+    };
+    let drug = format!(
+        r#"{{"resourceType":"MedicationKnowledge","id":"drug","meta":{{"profile":["{guide}/usdf-FormularyDrug"]}},
+        "code":{{"coding":[{{"system":"http://www.nlm.nih.gov/research/umls/rxnorm","code":"1049640","display":"Acetaminophen 325 MG"}}]}}}}"#
+    );
+    let server = TestServer::builder()
+        .resource(&item("i1", "generic"))
+        .resource(&item("i2", "brand"))
+        .resource(&drug)
+        .start()
+        .await;
+    for (path, expected) in [
+        ("Basic?drug-tier=generic", "i1"),
+        ("Basic?formulary=InsurancePlan/gold", "i1 i2"),
+        ("Basic?formulary=InsurancePlan/gold&drug-tier=http://x/tiers|brand", "i2"),
+        ("Basic?formulary=InsurancePlan/silver", ""),
+        ("MedicationKnowledge?drug-name=acetamin", "drug"),
+        ("MedicationKnowledge?code=1049640", "drug"),
+    ] {
+        let answer = server.get(&format!("/formulary/{path}"), None).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        assert_eq!(answer.ids("match").join(" "), expected, "{path}");
+    }
 }
