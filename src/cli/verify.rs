@@ -123,7 +123,7 @@ fn resources(snapshot: &Snapshot, view: &View, report: &mut Report) -> anyhow::R
                 report.resources += 1;
                 *counts.entry(stored.kind).or_default() += 1;
             }
-            let versions = snapshot.history(view, stored.kind, &stored.id, VERSIONS)?;
+            let versions = snapshot.history(view, stored.kind, &stored.id, u32::MAX, VERSIONS)?.unwrap_or_default();
             if versions.len() != stored.version as usize && stored.version as usize <= VERSIONS {
                 let name = stored.kind.name();
                 problem(report, format!("store: {name}/{} lacks some of its versions", stored.id));

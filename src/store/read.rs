@@ -94,19 +94,28 @@ impl Snapshot {
         })
     }
 
-    /// The versions of a resource, newest first, at most `limit`; empty if there is none for this caller.
-    pub fn history(&self, view: &View, kind: Kind, id: &str, limit: usize) -> Result<Vec<Stored>, Error> {
-        let Some(rid) = self.rid(kind, id)? else { return Ok(Vec::new()) };
+    /// The versions of a resource below `before`, newest first, at most `limit`; nothing at all if the resource is not
+    /// for this caller.
+    pub fn history(
+        &self,
+        view: &View,
+        kind: Kind,
+        id: &str,
+        before: u32,
+        limit: usize,
+    ) -> Result<Option<Vec<Stored>>, Error> {
+        let Some(rid) = self.rid(kind, id)? else { return Ok(None) };
         let reader = self.reader(view, Operation::Read)?;
-        let Some(current) = reader.get(rid)? else { return Ok(Vec::new()) };
-        let mut versions = vec![current];
+        let Some(current) = reader.get(rid)? else { return Ok(None) };
+        let mut versions = Vec::from_iter(Some(current).filter(|current| current.version < before));
         if let Some(rows) = self.table(tables::HISTORY)? {
-            let (from, to) = (number(rid), number(rid.saturating_add(1)));
-            for row in rows.range::<&[u8]>(&*from..&*to)?.rev().take(limit.saturating_sub(1)) {
+            let (from, to) = (history_key(rid, 0), history_key(rid, before));
+            let left = limit.saturating_sub(versions.len());
+            for row in rows.range::<&[u8]>(from.as_slice()..to.as_slice())?.rev().take(left) {
                 versions.extend(reader.admit(rid, row?.1.value())?);
             }
         }
-        Ok(versions)
+        Ok(Some(versions))
     }
 
     /// The number of a resource, if it was ever seen.

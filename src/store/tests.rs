@@ -90,7 +90,7 @@ fn versions_history_and_tombstones() {
     assert_eq!(deleted, Some(3));
     let snapshot = store.snapshot().unwrap();
     assert!(matches!(snapshot.read(&operator, Kind::PATIENT, "p").unwrap(), Found::Gone));
-    let history = snapshot.history(&operator, Kind::PATIENT, "p", 10).unwrap();
+    let history = snapshot.history(&operator, Kind::PATIENT, "p", u32::MAX, 10).unwrap().unwrap();
     let versions: Vec<_> = history.iter().map(|stored| (stored.version, stored.deleted)).collect();
     assert_eq!(versions, [(3, true), (2, false), (1, false)]);
     let Found::Here(old) = snapshot.read_version(&operator, Kind::PATIENT, "p", 1).unwrap() else { panic!() };
@@ -164,7 +164,7 @@ fn a_record_that_moved_to_another_member_takes_its_past_with_it() {
     let snapshot = store.snapshot().unwrap();
     let kind = Kind::named("Condition");
     assert!(matches!(snapshot.read_version(&ana, kind, "c", 1).unwrap(), Found::Nothing));
-    assert!(snapshot.history(&ana, kind, "c", 10).unwrap().is_empty());
+    assert!(snapshot.history(&ana, kind, "c", u32::MAX, 10).unwrap().is_none());
     let patient = snapshot.rid(Kind::PATIENT, "a").unwrap().unwrap();
     assert!(snapshot.compartment(patient, kind, Categories::NONE, 0, 10).unwrap().is_empty());
 }
@@ -251,7 +251,10 @@ fn compacting_waits_for_nobody_and_loses_nothing() {
     drop(reading);
     assert!(store.compact().unwrap());
     let operator = View::operator(Timestamp::UNIX_EPOCH);
-    assert_eq!(store.snapshot().unwrap().history(&operator, Kind::PATIENT, "p7", 100).unwrap().len(), 10);
+    assert_eq!(
+        store.snapshot().unwrap().history(&operator, Kind::PATIENT, "p7", u32::MAX, 100).unwrap().unwrap().len(),
+        10
+    );
     put(&store, r#"{"resourceType":"Patient","id":"after"}"#);
     assert!(is_here(&store, &operator, "Patient", "after"));
 }

@@ -5,8 +5,12 @@ use poem::Response;
 use poem::http::header;
 
 use super::respond;
+use super::search::{caller, link};
 use crate::access::Operation;
 use crate::fhir::bundle::{Answer, BundleWriter};
+use crate::fhir::dates::{self, Span};
+use crate::index::Place;
+use crate::search;
 use crate::store::Stored;
 use crate::web::ask::Ask;
 use crate::web::problem::Problem;
@@ -14,26 +18,95 @@ use crate::web::problem::Problem;
 /// Versions in one answer, newest first; `_count` may ask for fewer.
 const MAX_VERSIONS: usize = 200;
 
+/// What is asked for.
+struct Asked {
+    count: usize,
+    /// Microseconds since 1970.
+    since: Option<i64>,
+    /// Versions that were current at some moment of it.
+    at: Option<Span>,
+    cursor: Option<String>,
+    /// The parameters, for links, without the cursor.
+    used: Vec<(String, String)>,
+}
+
 pub(in crate::web) async fn history(ask: Ask) -> Result<Response, Problem> {
     let (kind, id) = (ask.kind()?, ask.instance()?);
     let view = ask.decide(kind, Operation::Read)?;
     respond::check_format(&ask)?;
-    let count = ask.query().into_iter().find(|(key, _)| key == "_count").and_then(|(_, value)| value.parse().ok());
-    let limit = count.unwrap_or(MAX_VERSIONS).clamp(1, MAX_VERSIONS);
-    let versions = ask.realm.store.snapshot()?.history(&view, kind, &id, limit)?;
-    if versions.is_empty() {
-        return Err(Problem::NotFound);
-    }
-    ask.disclose("history-instance", versions.iter(), 200)?;
+    let asked = read(&ask.query())?;
     let base = ask.realm.base(ask.base);
     let path = format!("{}/{id}", kind.name());
-    let link = format!("{base}/{path}/_history");
+    let address = format!("{base}/{path}/_history");
+    let caller = caller(&ask);
+    let own = link(&address, &asked.used, None);
+    let binding: &[&[u8]] = &[caller.as_bytes(), own.as_bytes()];
+    let now = ask.realm.clock.now();
+    let before = match &asked.cursor {
+        Some(text) => {
+            let (place, _) = ask.realm.cursors.open(text, binding, now).ok_or(search::Error::Cursor)?;
+            u32::try_from(place.rid).map_err(|_| search::Error::Cursor)?
+        }
+        None => u32::MAX,
+    };
+    // One more than asked for tells whether there is a next page. How long a version was current, the next one says: so
+    // `_at` looks at the newest versions from the start.
+    let (from, limit) = if asked.at.is_some() { (u32::MAX, MAX_VERSIONS) } else { (before, asked.count + 1) };
+    let versions = ask.realm.store.snapshot()?.history(&view, kind, &id, from, limit)?;
+    let mut versions = wanted(versions.ok_or(Problem::NotFound)?, &asked);
+    versions.retain(|stored| stored.version < before);
+    let more = versions.len() > asked.count;
+    versions.truncate(asked.count);
+    ask.disclose("history-instance", versions.iter(), 200)?;
+    let next = versions.last().filter(|_| more).map(|last| {
+        let place = Place { keys: Vec::new(), rid: last.version.into() };
+        link(&address, &asked.used, Some(&ask.realm.cursors.seal(&place, None, binding, now)))
+    });
+    let mut links = vec![("self", own.as_str())];
+    links.extend(next.as_deref().map(|next| ("next", next)));
+    let total = (asked.cursor.is_none() && next.is_none()).then_some(versions.len() as u64);
     let size = versions.iter().map(|stored| stored.body.len() + 512).sum();
-    let mut bundle = BundleWriter::new("history", Some(versions.len() as u64), &[("self", &link)], size);
+    let mut bundle = BundleWriter::new("history", total, &links, size);
     for stored in &versions {
         write(&mut bundle, &base, &path, stored);
     }
     Ok(Response::builder().header(header::CONTENT_TYPE, respond::FHIR_JSON).body(bundle.finish()))
+}
+
+/// Reads `_count`, `_since` and `_at`; anything else is refused.
+fn read(parameters: &[(String, String)]) -> Result<Asked, search::Error> {
+    let mut asked = Asked { count: MAX_VERSIONS, since: None, at: None, cursor: None, used: Vec::new() };
+    let wrong = |name, expected: &str| search::Error::Result { name, expected: expected.to_owned() };
+    let moment = "a time such as 2026-01-31T00:00:00Z";
+    for (name, value) in parameters.iter().filter(|(_, value)| !value.is_empty()) {
+        match name.as_str() {
+            "_count" => {
+                let count: usize = value.parse().map_err(|_| wrong("_count", "a whole number such as 50"))?;
+                asked.count = count.clamp(1, MAX_VERSIONS);
+            }
+            "_since" => asked.since = Some(dates::parse(value).ok_or_else(|| wrong("_since", moment))?.lo),
+            "_at" => asked.at = Some(dates::parse(value).ok_or_else(|| wrong("_at", moment))?),
+            "_cursor" => {
+                asked.cursor = Some(value.clone());
+                continue;
+            }
+            "_format" | "_pretty" => {}
+            _ => return Err(search::Error::Unsupported { name: name.chars().take(64).collect() }),
+        }
+        asked.used.push((name.clone(), value.clone()));
+    }
+    Ok(asked)
+}
+
+/// The versions, newest first, that the times asked for leave.
+fn wanted(versions: Vec<Stored>, asked: &Asked) -> Vec<Stored> {
+    let mut until = Span::NEVER;
+    let mut is_wanted = |stored: &Stored| {
+        let was_current = Span { lo: stored.updated, hi: until.max(stored.updated.saturating_add(1)) };
+        until = stored.updated;
+        asked.since.is_none_or(|since| stored.updated >= since) && asked.at.is_none_or(|at| at.overlaps(was_current))
+    };
+    versions.into_iter().filter(|stored| is_wanted(stored)).collect()
 }
 
 fn write(bundle: &mut BundleWriter, base: &str, path: &str, stored: &Stored) {

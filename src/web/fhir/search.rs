@@ -83,7 +83,7 @@ pub(super) fn searchset(
     bundle.finish()
 }
 
-fn link(address: &str, used: &[(String, String)], cursor: Option<&str>) -> String {
+pub(super) fn link(address: &str, used: &[(String, String)], cursor: Option<&str>) -> String {
     let mut text = form_urlencoded::Serializer::new(String::new());
     for (key, value) in used {
         text.append_pair(key, value);
