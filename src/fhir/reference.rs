@@ -53,6 +53,22 @@ pub fn is_id(text: &str) -> bool {
     (1..=MAX_ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
 }
 
+/// The value of a UUID in lower case with its four dashes, and of nothing else: ids are compared letter by letter.
+#[must_use]
+pub fn uuid(id: &str) -> Option<u128> {
+    let mut value = 0_u128;
+    for (at, byte) in id.bytes().enumerate() {
+        match (at, byte) {
+            (8 | 13 | 18 | 23, b'-') => {}
+            (8 | 13 | 18 | 23, _) => return None,
+            (_, b'0'..=b'9') => value = value << 4 | u128::from(byte - b'0'),
+            (_, b'a'..=b'f') => value = value << 4 | u128::from(byte - b'a' + 10),
+            _ => return None,
+        }
+    }
+    (id.len() == 36).then_some(value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

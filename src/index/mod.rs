@@ -31,6 +31,9 @@ use feed::Feed;
 use overlay::Overlay;
 use schema::Fields;
 
+/// What an index was made with; one made otherwise is emptied and rebuilt.
+const MADE_WITH: u64 = TABLES_HASH ^ terms::LAYOUT;
+
 /// Why the index could not do something.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -231,12 +234,12 @@ impl Index {
 
 /// The payload of a commit: the last change it contains, and the tables it was made with.
 fn payload(seq: u64) -> String {
-    format!("{seq} {TABLES_HASH}")
+    format!("{seq} {MADE_WITH}")
 }
 
 fn parse_payload(text: &str) -> Option<u64> {
     let (seq, hash) = text.split_once(' ')?;
-    (hash.parse() == Ok(TABLES_HASH)).then(|| seq.parse().ok())?
+    (hash.parse() == Ok(MADE_WITH)).then(|| seq.parse().ok())?
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The byte terms: parameter number (u16) and a letter, then what is compared. Numbers above [`FIRST_SPECIAL`] are not
-//! parameters but what every query needs: type, patient, publication, category.
+//! parameters but what every query needs: type, patient, publication, category. A UUID at the end of what is
+//! compared whole is kept as its sixteen bytes.
 //!
 //! | letter | then | found by |
 //! |---|---|---|
@@ -18,6 +19,7 @@
 use crate::access::{Base, Categories};
 use crate::fhir::definitions::{Targets, parameter};
 use crate::fhir::filter::System;
+use crate::fhir::reference::uuid;
 use crate::fhir::{Extracted, Kind, Value};
 
 /// Longer terms are not indexed; a query value is shorter (`fhir::filter`).
@@ -29,7 +31,29 @@ const PATIENT: u16 = FIRST_SPECIAL + 1;
 const PUBLIC: u16 = FIRST_SPECIAL + 2;
 const CATEGORY: u16 = FIRST_SPECIAL + 3;
 
+/// Counts the ways in which terms were laid out so far.
+pub(super) const LAYOUT: u64 = 2;
+
+/// Letters whose terms are only ever compared whole; of the others a query may give the beginning.
+const WHOLE: &[u8] = b"csnriulLN";
+/// Stands before the sixteen bytes of a UUID; no text has it.
+const UUID: u8 = 1;
+/// Characters of a UUID.
+const UUID_TEXT: usize = 36;
+
+/// A term. Identifiers and ids are often UUIDs, as many as there are resources, and the dictionary of terms is the
+/// largest part of the index: so a UUID at the end is kept as the bytes that it stands for.
 pub(super) fn term(number: u16, letter: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let plain = joined(number, letter, parts);
+    let packed =
+        plain.len().checked_sub(UUID_TEXT).and_then(|at| plain.split_at_checked(at)).and_then(|(start, end)| {
+            let value = uuid(std::str::from_utf8(end).ok()?).filter(|_| WHOLE.contains(&letter) && start.len() > 2)?;
+            Some([start, &[UUID], &value.to_be_bytes()].concat())
+        });
+    packed.unwrap_or(plain)
+}
+
+fn joined(number: u16, letter: u8, parts: &[&[u8]]) -> Vec<u8> {
     let mut out = Vec::with_capacity(3 + parts.iter().map(|part| part.len() + 1).sum::<usize>());
     out.extend_from_slice(&number.to_be_bytes());
     out.push(letter);

@@ -16,6 +16,7 @@
 //! Patient resource arrives. Rooms above add ledger tables of their own, named `room.thing`.
 
 use crate::fhir::Kind;
+use crate::fhir::reference::uuid;
 
 /// The format of the file. A file with a higher number is refused.
 pub const FORMAT: u32 = 1;
@@ -126,21 +127,6 @@ pub(super) fn id_key(kind: Kind, id: &str) -> Vec<u8> {
         None => key.extend_from_slice(id.as_bytes()),
     }
     key
-}
-
-/// The value of a UUID in lower case with its four dashes, and of nothing else: ids are compared letter by letter.
-fn uuid(id: &str) -> Option<u128> {
-    let mut value = 0_u128;
-    for (at, byte) in id.bytes().enumerate() {
-        match (at, byte) {
-            (8 | 13 | 18 | 23, b'-') => {}
-            (8 | 13 | 18 | 23, _) => return None,
-            (_, b'0'..=b'9') => value = value << 4 | u128::from(byte - b'0'),
-            (_, b'a'..=b'f') => value = value << 4 | u128::from(byte - b'a' + 10),
-            _ => return None,
-        }
-    }
-    (id.len() == 36).then_some(value)
 }
 
 /// The smallest key after all keys that begin with `prefix`; absent if there is none.
