@@ -80,6 +80,8 @@ pub struct View {
 #[derive(Clone, Debug)]
 enum Source {
     App(Arc<AppAccess>, Vec<String>),
+    /// A back-end client of the plan: all patients, as far as its `system/` scopes go.
+    System(Arc<AppAccess>),
     Public(Base),
     Operator,
 }
@@ -151,6 +153,12 @@ impl Operation {
         }
     }
 
+    /// True for what changes a resource.
+    #[must_use]
+    pub const fn is_write(self) -> bool {
+        matches!(self, Self::Create | Self::Update | Self::Delete)
+    }
+
     /// The word used in token attenuation: `read` or `search`, `write` for the rest.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -173,13 +181,23 @@ pub fn decide(
     operation: Operation,
     now: Timestamp,
 ) -> Result<View, Denied> {
-    if matches!(operation, Operation::Create | Operation::Update | Operation::Delete) || !base.serves(kind) {
-        return Err(Denied::NotServed);
-    }
     if base != Base::Fhir {
+        if operation.is_write() || !base.serves(kind) {
+            return Err(Denied::NotServed);
+        }
         return Ok(View { source: Source::Public(base), now });
     }
     let Principal::App(access) = principal else { return Err(Denied::SignIn) };
+    if access.member.is_none() {
+        let view = View { source: Source::System(Arc::clone(access)), now };
+        return if view.permit(kind, operation).is_some() { Ok(view) } else { Err(Denied::Scope) };
+    }
+    if !base.serves(kind) {
+        return Err(Denied::NotServed);
+    }
+    if operation.is_write() {
+        return Err(Denied::Scope);
+    }
     let reached = |patient: &&String| {
         access.narrowing.as_ref().is_none_or(|narrowing| narrowing.allows(now, kind.name(), operation, Some(patient)))
     };
@@ -205,29 +223,32 @@ impl View {
         match &self.source {
             Source::App(_, patients) => Reach::Patients(patients),
             Source::Public(base) => Reach::Public(*base),
-            Source::Operator => Reach::Everything,
+            Source::Operator | Source::System(_) => Reach::Everything,
         }
     }
 
     /// What may pass of a type; nothing at all if absent.
     #[must_use]
     pub fn permit(&self, kind: Kind, operation: Operation) -> Option<Permit> {
-        let access = match &self.source {
+        let (access, is_system) = match &self.source {
             Source::Operator => return Some(Permit::All),
             Source::Public(base) => return base.serves(kind).then_some(Permit::All),
             Source::App(access, patients) => {
                 if !Base::Fhir.serves(kind) || (kind.is_personal() && patients.is_empty()) {
                     return None;
                 }
-                access
+                (access, false)
             }
+            Source::System(access) => (access, true),
         };
         if self.now >= access.expires || !self.narrowing_allows(kind, operation) {
             return None;
         }
         let mut only = Vec::new();
-        // A system scope covers what the plan's policy lets a back-end client see, never a member's grant.
-        let covering = access.scopes.scopes().iter().filter(|s| s.level != Level::System && s.covers(kind, operation));
+        // A system scope covers what the plan's policy lets a back-end client see, never a member's grant; and the other
+        // scopes mean nothing without a member.
+        let speaks = |level| (level == Level::System) == is_system;
+        let covering = access.scopes.scopes().iter().filter(|s| speaks(s.level) && s.covers(kind, operation));
         for scope in covering {
             if scope.only.is_empty() {
                 return Some(Permit::All);
@@ -244,14 +265,19 @@ impl View {
             Source::App(access, _) => access.withheld,
             // What is labelled sensitive has no business in a public base.
             Source::Public(_) => Categories::from_bits(u16::MAX),
-            Source::Operator => Categories::NONE,
+            // The plan's own systems hold the records anyway.
+            Source::Operator | Source::System(_) => Categories::NONE,
         }
     }
 
     fn narrowing_allows(&self, kind: Kind, operation: Operation) -> bool {
-        let Source::App(access, patients) = &self.source else { return true };
+        let (access, patients) = match &self.source {
+            Source::App(access, patients) => (access, patients.as_slice()),
+            Source::System(access) => (access, [].as_slice()),
+            Source::Public(_) | Source::Operator => return true,
+        };
         let Some(narrowing) = &access.narrowing else { return true };
-        if kind.is_personal() {
+        if kind.is_personal() && !patients.is_empty() {
             // The patients were narrowed for the type first asked; another type may be narrower still.
             return patients.iter().all(|patient| narrowing.allows(self.now, kind.name(), operation, Some(patient)));
         }

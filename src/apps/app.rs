@@ -4,6 +4,7 @@ use aws_lc_rs::{constant_time, digest};
 use serde::{Deserialize, Serialize};
 
 use super::{Error, redirect};
+use crate::access::{Level, ScopeSet};
 
 /// Redirect addresses of one app.
 const MAX_REDIRECTS: usize = 10;
@@ -20,7 +21,7 @@ pub enum Kind {
     Browser,
     /// Runs on a phone or desktop; keeps none.
     Native,
-    /// Runs on a server without members; signs with a key (not in use yet).
+    /// Runs on a server without members; signs with a key of its own (SMART Backend Services).
     Backend,
 }
 
@@ -29,6 +30,12 @@ impl Kind {
     #[must_use]
     pub const fn has_secret(self) -> bool {
         matches!(self, Self::Web)
+    }
+
+    /// True for apps that can prove nothing but their id; PKCE stands in for a secret.
+    #[must_use]
+    pub const fn is_public(self) -> bool {
+        matches!(self, Self::Browser | Self::Native)
     }
 }
 
@@ -75,6 +82,9 @@ pub struct App {
     pub scopes: String,
     /// Secrets that live.
     pub secrets: Vec<Secret>,
+    /// Public keys of a back-end client as a JWK set; empty for other kinds.
+    #[serde(default)]
+    pub jwks: String,
     /// Account of the developer.
     pub owner: String,
     /// Where members can read about it, or empty.
@@ -147,6 +157,35 @@ pub(super) fn checked(mut new: NewApp) -> Result<NewApp, Error> {
 /// Characters that turn the reading direction: a name must not be able to show as another name.
 const fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Bytes of a JWK set.
+const MAX_JWKS: usize = 32 << 10;
+
+/// Refuses a key set that holds no public key, or that holds a private one: whoever sends us that has shown it to others.
+pub(super) fn check_jwks(text: &str) -> Result<(), Error> {
+    if text.len() > MAX_JWKS {
+        return Err(Error::Keys("it is larger than 32 kB"));
+    }
+    let set: serde_json::Value = serde_json::from_str(text).map_err(|_| Error::Keys("it is not JSON"))?;
+    let keys = set.get("keys").and_then(serde_json::Value::as_array);
+    let keys = keys.filter(|keys| !keys.is_empty()).ok_or(Error::Keys("it has no member 'keys' with keys in it"))?;
+    if keys.iter().any(|key| key.get("d").is_some() || key.get("k").is_some()) {
+        return Err(Error::Keys(
+            "it holds a private key; make a new pair, keep its private half and send the public one",
+        ));
+    }
+    let is_usable = |key: &serde_json::Value| {
+        matches!(key.get("kty").and_then(serde_json::Value::as_str), Some("RSA" | "EC")) && key.get("kid").is_some()
+    };
+    if keys.iter().all(is_usable) { Ok(()) } else { Err(Error::Keys("each key needs 'kid' and 'kty' RSA or EC")) }
+}
+
+/// Refuses scopes that a client without members cannot have.
+pub(super) fn check_system_scopes(text: &str) -> Result<(), Error> {
+    let set = ScopeSet::parse(text).map_err(|_| Error::SystemScopes)?;
+    let is_system = set.scopes().iter().all(|scope| scope.level == Level::System);
+    if is_system && !set.scopes().is_empty() { Ok(()) } else { Err(Error::SystemScopes) }
 }
 
 fn digest_of(secret: &str) -> [u8; 32] {

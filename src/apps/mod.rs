@@ -54,6 +54,12 @@ pub enum Error {
     /// Nothing was chosen that the app may read.
     #[error("an app needs at least one kind of record it may ask for")]
     Scopes,
+    /// The key set of a back-end client cannot be used.
+    #[error("the key set cannot be used: {0}")]
+    Keys(&'static str),
+    /// Scopes of a back-end client that are not `system/` scopes.
+    #[error("the scopes of a back-end client are system/ scopes, such as 'system/*.rs'")]
+    SystemScopes,
     /// One developer, too many apps.
     #[error("one developer can have 50 apps; remove one first")]
     TooMany,
@@ -100,15 +106,38 @@ impl Apps {
     pub async fn register(&self, new: NewApp) -> Result<(App, Option<String>), Error> {
         let new = app::checked(new)?;
         let client_id = format!("{}{}", self.0.settings.prefix, self.0.chance.id());
-        self.keep(client_id, new, false).await
+        self.keep(client_id, new, String::new(), false).await
     }
 
     /// Registers an app under a fixed id, as the demo and tests do; replaces what was there.
     pub async fn register_as(&self, client_id: &str, new: NewApp) -> Result<(App, Option<String>), Error> {
-        self.keep(client_id.to_owned(), app::checked(new)?, true).await
+        self.keep(client_id.to_owned(), app::checked(new)?, String::new(), true).await
     }
 
-    async fn keep(&self, client_id: String, new: NewApp, vetted: bool) -> Result<(App, Option<String>), Error> {
+    /// Registers a back-end client of the plan: it signs with a key of this set and works without members. Only the
+    /// operator does this, so it needs no vetting.
+    pub async fn register_backend(&self, name: &str, scopes: &str, jwks: &str) -> Result<App, Error> {
+        app::check_jwks(jwks)?;
+        app::check_system_scopes(scopes)?;
+        let new = NewApp {
+            name: name.to_owned(),
+            kind: Kind::Backend,
+            redirects: Vec::new(),
+            scopes: scopes.to_owned(),
+            homepage: String::new(),
+            owner: "operator".to_owned(),
+        };
+        let client_id = format!("{}{}", self.0.settings.prefix, self.0.chance.id());
+        Ok(self.keep(client_id, app::checked(new)?, jwks.to_owned(), true).await?.0)
+    }
+
+    async fn keep(
+        &self,
+        client_id: String,
+        new: NewApp,
+        jwks: String,
+        vetted: bool,
+    ) -> Result<(App, Option<String>), Error> {
         let created = self.0.clock.now().as_second();
         let secret = new.kind.has_secret().then(|| self.0.chance.token());
         let status = if self.0.settings.review && !vetted { Status::Waiting } else { Status::Active };
@@ -119,6 +148,7 @@ impl Apps {
             redirects: new.redirects,
             scopes: new.scopes,
             secrets: secret.iter().map(|secret| Secret::new(secret, created)).collect(),
+            jwks,
             owner: new.owner,
             homepage: new.homepage,
             status,

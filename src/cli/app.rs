@@ -11,7 +11,7 @@ use crate::realm::{Realm, RealmKind};
 pub(super) fn run(global: &Global, command: &App) -> anyhow::Result<Code> {
     let config = install::config(global)?;
     let sandbox = match command {
-        App::List { sandbox } => *sandbox,
+        App::List { sandbox } | App::Add { sandbox, .. } => *sandbox,
         App::Show { client_id }
         | App::Approve { client_id }
         | App::Suspend { client_id }
@@ -26,6 +26,16 @@ pub(super) fn run(global: &Global, command: &App) -> anyhow::Result<Code> {
 
 fn act(global: &Global, command: &App, realm: &Realm) -> anyhow::Result<Code> {
     match command {
+        App::Add { name, scopes, jwks, .. } => {
+            let jwks = std::fs::read_to_string(jwks).with_context(|| format!("cannot read {}", jwks.display()))?;
+            let app = runtime()?.block_on(realm.apps.register_backend(name, scopes, &jwks))?;
+            if global.json {
+                println!("{}", row(&app));
+            } else {
+                println!("{}", app.client_id);
+                eprintln!("This is its client id. It asks for tokens at {}/oauth/token.", realm.address);
+            }
+        }
         App::List { .. } => {
             for app in realm.apps.all()? {
                 if global.json {

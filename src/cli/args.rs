@@ -207,6 +207,23 @@ impl From<RoleName> for Role {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum App {
+    /// Register a back-end system of the plan, which signs with a key of its own
+    #[command(
+        after_help = "Example:\n  ingle app add 'Claims system' --scopes 'system/*.cruds' --jwks public-keys.json"
+    )]
+    Add {
+        /// What to call it
+        name: String,
+        /// What it may do, such as 'system/*.rs' to read everything
+        #[arg(long)]
+        scopes: String,
+        /// File with its public keys as a JWK set
+        #[arg(long, value_name = "FILE")]
+        jwks: PathBuf,
+        /// In the sandbox instead of the plan
+        #[arg(long)]
+        sandbox: bool,
+    },
     /// List the apps
     List {
         /// The sandbox's apps instead of the plan's

@@ -94,7 +94,7 @@ fn views() -> Vec<View> {
     let app = |patients: &[&str], scopes: &str, withheld| {
         let access = AppAccess {
             client_id: "a".into(),
-            member: None,
+            member: Some("m".into()),
             patients: patients.iter().map(|p| (*p).to_owned()).collect(),
             scopes: ScopeSet::parse(scopes).unwrap(),
             grant: None,

@@ -1,4 +1,5 @@
-//! How an app proves who it is at the token, introspection and revocation endpoints: by its secret, in the
+//! How an app proves who it is at the token, introspection and revocation endpoints: by a signed assertion if it is a
+//! back-end client (`assertion`); by its secret, in the
 //! `Authorization` header or in the form but not in both; or, if its kind cannot keep a secret, by its id alone (then
 //! PKCE and possession of the token are the proof).
 
@@ -32,7 +33,7 @@ impl OAuth {
         let app = self.0.rooms.apps.find(id)?.ok_or_else(refused)?;
         let proven = match secret {
             Some(secret) => app.has_secret(secret),
-            None => !app.kind.has_secret(),
+            None => app.kind.is_public(),
         };
         if !proven || app.status != Status::Active {
             return Err(refused().into());

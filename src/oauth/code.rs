@@ -9,7 +9,7 @@ use super::refresh::{self, Refresh};
 use super::revoke;
 use super::token::{self, Claims};
 use super::{Basis, OAuth, limits, note_end, pkce};
-use crate::apps::App;
+use crate::apps::{App, Kind};
 use crate::store::{self, Table, Txn};
 
 /// SHA-256 of the code -> [`Issued`] as JSON.
@@ -47,9 +47,11 @@ pub struct TokenAnswer {
     /// With `openid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<String>,
-    /// Launch context: whose records.
+    /// Launch context: whose records; empty for a back-end client.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub patient: String,
     /// The app must show whose records it shows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub need_patient_banner: bool,
 }
 
@@ -68,12 +70,21 @@ pub(super) fn put(txn: &mut Txn<'_>, now: i64, key: &[u8], issued: &Issued) -> R
 impl OAuth {
     /// The token endpoint.
     pub async fn token(&self, form: &Form, authorization: Option<&str>) -> Result<TokenAnswer, Error> {
-        let app = self.authenticate(form, authorization)?;
-        match form.need("grant_type")? {
+        let app = self.authenticate_fully(form, authorization).await?;
+        let grant_type = form.need("grant_type")?;
+        let is_backend = grant_type == "client_credentials";
+        if matches!(grant_type, "authorization_code" | "refresh_token" | "client_credentials")
+            && is_backend != (app.kind == Kind::Backend)
+        {
+            let why = "client_credentials is for back-end clients with a key, and they have no other grant type";
+            return Err(Refusal::new(Code::UnauthorizedClient, why).into());
+        }
+        match grant_type {
+            "client_credentials" => self.backend(form, &app),
             "authorization_code" => self.redeem(form, &app).await,
             "refresh_token" => self.refresh(form, &app).await,
             _ => {
-                let why = "grant_type is authorization_code or refresh_token";
+                let why = "grant_type is authorization_code, refresh_token or client_credentials";
                 Err(Refusal::new(Code::UnsupportedGrantType, why).into())
             }
         }

@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use super::OAuth;
 
 /// SMART capabilities. Each has a test that uses it.
-const CAPABILITIES: [&str; 11] = [
+const CAPABILITIES: [&str; 12] = [
     "launch-standalone",
     "client-public",
     "client-confidential-symmetric",
+    "client-confidential-asymmetric",
     "sso-openid-connect",
     "context-standalone-patient",
     "permission-offline",
@@ -19,10 +20,20 @@ const CAPABILITIES: [&str; 11] = [
     "authorize-post",
 ];
 /// Scopes that any app may be granted if it registered for them.
-const SCOPES: [&str; 7] =
-    ["openid", "fhirUser", "launch/patient", "offline_access", "patient/*.rs", "patient/*.read", "user/*.rs"];
+const SCOPES: [&str; 8] = [
+    "openid",
+    "fhirUser",
+    "launch/patient",
+    "offline_access",
+    "patient/*.rs",
+    "patient/*.read",
+    "user/*.rs",
+    "system/*.cruds",
+];
 /// Ways to authenticate at the token endpoint.
-const CLIENT_AUTHENTICATION: [&str; 3] = ["client_secret_basic", "client_secret_post", "none"];
+const CLIENT_AUTHENTICATION: [&str; 4] = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
+/// What a back-end client may sign its assertions with.
+const ASSERTION_ALGORITHMS: [&str; 4] = ["RS384", "ES384", "RS256", "ES256"];
 
 impl OAuth {
     /// `{fhir base}/.well-known/smart-configuration`.
@@ -47,11 +58,12 @@ impl OAuth {
             "introspection_endpoint": format!("{issuer}/oauth/introspect"),
             "revocation_endpoint": format!("{issuer}/oauth/revoke"),
             "management_endpoint": format!("{issuer}/member"),
-            "grant_types_supported": ["authorization_code", "refresh_token"],
+            "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
             "code_challenge_methods_supported": ["S256"],
             "token_endpoint_auth_methods_supported": CLIENT_AUTHENTICATION,
+            "token_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS,
             "revocation_endpoint_auth_methods_supported": CLIENT_AUTHENTICATION,
             "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "scopes_supported": SCOPES,

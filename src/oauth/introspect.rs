@@ -35,10 +35,10 @@ impl OAuth {
             "iat": access.issued.as_second(),
             "aud": self.settings().fhir_base(),
             "iss": self.settings().issuer,
-            "patient": access.patients.first(),
         });
         if let (Some(members), Some(member)) = (answer.as_object_mut(), &access.member) {
             members.insert("sub".into(), self.subject(member).into());
+            members.insert("patient".into(), json!(access.patients.first()));
             if access.scopes.has("fhirUser") {
                 members.insert("fhirUser".into(), self.patient_address(&verified.fhir_user).into());
             }

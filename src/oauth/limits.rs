@@ -34,5 +34,13 @@ pub const MAX_ROUNDS: u64 = 100;
 pub const MAX_DATALOG_MS: u64 = 100;
 /// A retired key verifies for this long after its successor was made.
 pub const KEY_OVERLAP: i64 = 24 * 60 * 60;
+/// A back-end client's token lives this long (SMART Backend Services: at most five minutes).
+pub const BACKEND_LIFE: i64 = 300;
+/// An assertion may end this far ahead.
+pub const ASSERTION_LIFE: i64 = 300;
+/// Clocks may differ by so much.
+pub const CLOCK_SKEW: i64 = 30;
+/// Longest assertion that is looked at.
+pub const MAX_ASSERTION: usize = 8_000;
 /// Rows removed per sweep.
 pub const SWEEP_BATCH: usize = 1_000;

@@ -6,10 +6,14 @@
 //! tokens that came from the same code; secrets are stored as digests; a token is good only while its grant, its family
 //! and its app stand, which is asked at every use and answered from memory.
 //!
-//! Deliberately absent: HTTP (`web/oauth`), pages (`web/pages`), keys of back-end services and dynamic registration
+//! Back-end clients sign an assertion with their own key (`assertion`) and get short tokens without a member (`backend`).
+//!
+//! Deliberately absent: HTTP (`web/oauth`), pages (`web/pages`), key sets behind an address and dynamic registration
 //! (later issues).
 
+mod assertion;
 mod authorize;
+mod backend;
 mod client;
 mod code;
 mod discovery;
@@ -164,7 +168,11 @@ impl OAuth {
         let now = inner.rooms.clock.now();
         let access = &verified.access;
         let stands = now < access.expires
-            && access.grant.as_deref().is_some_and(|grant| inner.rooms.consent.is_live(grant, now.as_second()))
+            && match &access.grant {
+                Some(grant) => inner.rooms.consent.is_live(grant, now.as_second()),
+                // Nobody granted a back-end client its token but the operator, who can suspend the app.
+                None => access.member.is_none(),
+            }
             && !inner.revoked.contains(&verified.family)
             && !inner.revoked.contains(&verified.token)
             && inner.rooms.apps.is_active(&access.client_id);
@@ -182,7 +190,7 @@ impl OAuth {
                     break;
                 }
                 if let Some((kind, key)) = rest.split_first() {
-                    for table in [authorize::PENDING, code::CODES, refresh::REFRESH, revoke::REVOKED] {
+                    for table in [authorize::PENDING, code::CODES, refresh::REFRESH, revoke::REVOKED, assertion::USED] {
                         if kind_of(table) == *kind {
                             txn.delete(table, key)?;
                         }
@@ -209,6 +217,7 @@ fn kind_of(table: Table) -> u8 {
         t if t == authorize::PENDING => b'p',
         t if t == code::CODES => b'c',
         t if t == refresh::REFRESH => b'r',
+        t if t == assertion::USED => b'a',
         _ => b'x',
     }
 }

@@ -49,7 +49,7 @@ impl OAuth {
     /// The revocation endpoint (RFC 7009). A token that is unknown or another app's is answered as if it were ended:
     /// the caller learns nothing about it.
     pub async fn revoke(&self, form: &Form, authorization: Option<&str>) -> Result<(), Error> {
-        let app = self.authenticate(form, authorization)?;
+        let app = self.authenticate_fully(form, authorization).await?;
         let token = form.need("token")?;
         if let Some(basis) = self.refresh_basis(token, &app)? {
             return self.end(basis.family, basis.until).await;

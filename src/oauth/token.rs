@@ -126,7 +126,7 @@ pub(super) fn read(keys: &Keys, realm: &str, prefix: &str, token: &str) -> Optio
         member: (!member.is_empty()).then_some(member),
         patients,
         scopes: ScopeSet::parse(&scope_text).ok()?,
-        grant: Some(grant),
+        grant: (!grant.is_empty()).then_some(grant),
         withheld: consent::withheld(&shared),
         issued: Timestamp::from_second(issued).ok()?,
         expires: Timestamp::from_second(expires).ok()?,

@@ -14,6 +14,8 @@ use crate::fhir::{self, Kind};
 
 /// Records walked over for each one wanted; a look-up of its own costs as much as passing so many.
 const MAX_GAP: u64 = 4;
+/// Patients that [`Snapshot::patients_of`] names.
+const MAX_NAMED: usize = 1_000;
 
 /// A version of a resource, ready to be sent.
 #[derive(Clone, Debug)]
@@ -205,6 +207,33 @@ impl Snapshot {
             }
         }
         Ok(entries)
+    }
+}
+
+impl Snapshot {
+    /// Ids of the patients in whose compartments these resources are, each once, at most [`MAX_NAMED`]: for the audit, which
+    /// must know whose records were given.
+    pub fn patients_of(&self, rids: &[u64]) -> Result<Vec<String>, Error> {
+        let current = self.current()?;
+        let mut patients = Vec::new();
+        for rid in rids {
+            let Some(record) = current.get(&*number(*rid))? else { continue };
+            patients.extend(Header::read(record.value())?.0.patients);
+        }
+        patients.sort_unstable();
+        patients.dedup();
+        let mut ids = Vec::with_capacity(patients.len().min(MAX_NAMED));
+        for rid in patients.into_iter().take(MAX_NAMED) {
+            let Some(record) = current.get(&*number(rid))? else { continue };
+            let (header, packed) = Header::read(record.value())?;
+            if header.deleted {
+                ids.push(header.id);
+                continue;
+            }
+            let body = self.bodies.get(rid, header.version, || self.dictionaries.decompress(packed))?;
+            ids.extend(fhir::stored_id(header.kind, &body).map(str::to_owned));
+        }
+        Ok(ids)
     }
 }
 

@@ -124,7 +124,9 @@ impl Ask {
     /// The type named in the path.
     pub(super) fn kind(&self) -> Result<Kind, Problem> {
         let name = self.segment("kind");
-        Kind::parse(&name).filter(|kind| self.base.serves(*kind)).ok_or(Problem::UnknownType(name))
+        // Back-end clients see types on `/fhir` that no member's app does: `decide` tells them apart.
+        let is_here = |kind: &Kind| self.base == Base::Fhir || self.base.serves(*kind);
+        Kind::parse(&name).filter(is_here).ok_or(Problem::UnknownType(name))
     }
 
     /// The logical id named in the path.
@@ -155,20 +157,28 @@ impl Ask {
             return Ok(());
         }
         let mut types: Vec<(&str, u32)> = Vec::new();
-        let mut personal = false;
+        let mut personal = Vec::new();
         for resource in resources {
-            personal |= resource.kind.is_personal();
+            if resource.kind.is_personal() {
+                personal.push(resource.rid);
+            }
             let name = resource.kind.name();
             match types.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, count)) => *count += 1,
                 None => types.push((name, 1)),
             }
         }
+        // A member's token says whose records it reads; for a back-end client the records say it.
+        let patients = match (&access.member, personal.is_empty()) {
+            (_, true) => Vec::new(),
+            (Some(_), false) => access.patients.clone(),
+            (None, false) => self.realm.store.snapshot()?.patients_of(&personal)?,
+        };
         let entry = Entry {
             request: &self.id,
             who: Who::App(&access.client_id),
             grant: access.grant.as_deref(),
-            patients: if personal { &access.patients } else { &[] },
+            patients: &patients,
             interaction,
             types: &types,
             status,

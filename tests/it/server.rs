@@ -87,6 +87,16 @@ impl TestServer {
         self.plan.apps.register(new).await.unwrap()
     }
 
+    /// An access token of a back-end client with these scopes, through the token endpoint.
+    pub async fn system(&self, scopes: &str) -> String {
+        let key = BackendKey::new();
+        let app = self.plan.apps.register_backend("Back end", scopes, &key.jwks()).await.unwrap();
+        let assertion = key.assertion(&app.client_id, self.plan.clock.now().as_second(), &self.plan.chance.id());
+        let answer = self.post_form("/oauth/token", None, &backend_form(&assertion, scopes)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()["access_token"].as_str().unwrap().to_owned()
+    }
+
     /// Goes from registration to tokens at the level of rooms, with everything agreed to.
     pub async fn tokens(&self, member: &str, scopes: &str) -> TokenAnswer {
         let (app, _) = self.app(Kind::Browser, scopes).await;
@@ -275,4 +285,50 @@ fn load_demo(realm: &Realm, folder: &Path) {
     let summary = load::run(&request, &target, &realm.clock, &mut |_| {}).unwrap();
     let rejects = std::fs::read_to_string(folder.join("rejects.csv")).unwrap_or_default();
     assert_eq!(summary.rejected, 0, "the demo data must load whole: {rejects}");
+}
+
+/// The key of a back-end client.
+pub struct BackendKey(aws_lc_rs::signature::EcdsaKeyPair);
+
+impl BackendKey {
+    pub fn new() -> Self {
+        let signing = &aws_lc_rs::signature::ECDSA_P384_SHA384_FIXED_SIGNING;
+        Self(aws_lc_rs::signature::EcdsaKeyPair::generate(signing).unwrap())
+    }
+
+    pub fn jwks(&self) -> String {
+        use aws_lc_rs::signature::KeyPair;
+        let (x, y) = self.0.public_key().as_ref()[1..].split_at(48);
+        let key = serde_json::json!({"kty": "EC", "crv": "P-384", "kid": "k1", "alg": "ES384", "use": "sig",
+            "x": base64(x), "y": base64(y)});
+        serde_json::json!({ "keys": [key] }).to_string()
+    }
+
+    /// A good assertion.
+    pub fn assertion(&self, client_id: &str, now: i64, jti: &str) -> String {
+        let claims = serde_json::json!({"iss": client_id, "sub": client_id, "aud": format!("{ADDRESS}/oauth/token"),
+            "exp": now + 240, "jti": jti});
+        self.sign(&serde_json::json!({"alg": "ES384", "typ": "JWT", "kid": "k1"}), &claims)
+    }
+
+    pub fn sign(&self, header: &serde_json::Value, claims: &serde_json::Value) -> String {
+        let text = format!("{}.{}", base64(header.to_string().as_bytes()), base64(claims.to_string().as_bytes()));
+        let random = aws_lc_rs::rand::SystemRandom::new();
+        format!("{text}.{}", base64(self.0.sign(&random, text.as_bytes()).unwrap().as_ref()))
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use ::base64::Engine;
+    ::base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// What a back-end client sends for a token.
+pub fn backend_form<'f>(assertion: &'f str, scopes: &'f str) -> [(&'f str, &'f str); 4] {
+    [
+        ("grant_type", "client_credentials"),
+        ("scope", scopes),
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        ("client_assertion", assertion),
+    ]
 }

@@ -38,12 +38,17 @@ fn the_scope_decides_by_type_and_letter() {
 }
 
 #[test]
-fn writes_and_unserved_types_are_open_to_nobody() {
-    for (kind, operation) in
-        [("Condition", Operation::Create), ("Condition", Operation::Delete), ("Group", Operation::Read)]
-    {
-        assert_eq!(ask(access("patient/*.*"), kind, operation).unwrap_err(), Denied::NotServed);
+fn writes_and_unserved_types_are_open_to_no_members_app() {
+    for (kind, operation, why) in [
+        ("Condition", Operation::Create, Denied::Scope),
+        ("Condition", Operation::Delete, Denied::Scope),
+        ("Group", Operation::Read, Denied::NotServed),
+    ] {
+        assert_eq!(ask(access("patient/*.*"), kind, operation).unwrap_err(), why);
     }
+    let directory = |operation| decide(&Principal::Anyone, Base::Directory, Kind::named("Location"), operation, NOW);
+    assert!(directory(Operation::Read).is_ok());
+    assert_eq!(directory(Operation::Update).unwrap_err(), Denied::NotServed);
 }
 
 #[test]
@@ -83,4 +88,26 @@ fn what_an_app_took_from_its_token_stays_away_from_includes_too() {
     assert_eq!(view.permit(Kind::named("Coverage"), Operation::Read), Some(Permit::All));
     assert_eq!(view.permit(Kind::named("Organization"), Operation::Read), None);
     assert_eq!(view.permit(Kind::PATIENT, Operation::Read), None);
+}
+
+#[test]
+fn a_back_end_client_has_its_system_scopes_and_nothing_else() {
+    let system = |scopes: &str| AppAccess { member: None, patients: Vec::new(), ..access(scopes) };
+    for (scopes, kind, operation, allowed) in [
+        ("system/*.rs", "Condition", Operation::Read, true),
+        ("system/*.rs", "Condition", Operation::Create, false),
+        ("system/*.cruds", "Condition", Operation::Delete, true),
+        ("system/Condition.c", "Condition", Operation::Create, true),
+        ("system/Condition.c", "Condition", Operation::Update, false),
+        ("system/Condition.cruds", "Patient", Operation::Read, false),
+        // Types that no member's app sees.
+        ("system/*.rs", "ValueSet", Operation::Read, true),
+        ("patient/*.rs", "Condition", Operation::Read, false),
+        ("user/*.cruds", "Condition", Operation::Create, false),
+    ] {
+        assert_eq!(ask(system(scopes), kind, operation).is_ok(), allowed, "{scopes} {kind} {operation:?}");
+    }
+    assert_eq!(ask(system("system/*.rs"), "Condition", Operation::Read).unwrap().reach(), Reach::Everything);
+    // A member's app writes nothing, whatever its token says.
+    assert_eq!(ask(access("patient/*.cruds"), "Condition", Operation::Create).unwrap_err(), Denied::Scope);
 }

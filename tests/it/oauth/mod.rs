@@ -3,6 +3,8 @@
 use biscuit_auth::UnverifiedBiscuit;
 use biscuit_auth::builder::BlockBuilder;
 
+mod backend;
+
 use crate::pages::*;
 use crate::server::request;
 use ingle::apps::Kind;
