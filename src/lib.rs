@@ -43,3 +43,4 @@ pub mod realm;
 pub mod search;
 pub mod store;
 pub mod web;
+pub mod write;

@@ -17,6 +17,7 @@ use crate::oauth::{self, OAuth};
 use crate::outbound::{Chance, Clock, Mail, Sms};
 use crate::search::{self, Cursors};
 use crate::store::{self, Store};
+use crate::write::Turn;
 
 /// Which of the two services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +51,8 @@ pub struct Realm {
     pub store: Store,
     /// Search.
     pub index: Index,
+    /// Whose turn it is to write.
+    pub turn: Turn,
     /// Page links.
     pub cursors: Cursors,
     /// Who saw what.
@@ -218,7 +221,23 @@ impl Realm {
         )?;
         let cursors = Cursors::new(&chance);
         let config = Arc::clone(config);
-        Ok(Self { kind, address, store, index, cursors, audit, identity, apps, consent, oauth, clock, chance, config })
+        let turn = Turn::default();
+        Ok(Self {
+            kind,
+            address,
+            store,
+            index,
+            turn,
+            cursors,
+            audit,
+            identity,
+            apps,
+            consent,
+            oauth,
+            clock,
+            chance,
+            config,
+        })
     }
 
     /// The public address of a FHIR base.

@@ -104,3 +104,55 @@ pub struct Answer<'a> {
     /// Time, as an instant.
     pub modified: &'a str,
 }
+
+/// The answer to one entry of a batch or transaction.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered<'a> {
+    /// Status line, such as `201 Created`.
+    pub status: &'a str,
+    /// Where the resource is, with its version.
+    pub location: Option<&'a str>,
+    /// Its version as an entity tag.
+    pub etag: Option<&'a str>,
+    /// When it became so, as an instant.
+    pub modified: Option<&'a str>,
+    /// JSON of what was asked for.
+    pub resource: Option<&'a [u8]>,
+    /// JSON of an `OperationOutcome`.
+    pub outcome: Option<&'a [u8]>,
+}
+
+/// The Bundle of answers, `batch-response` or `transaction-response`, in the order of the requests.
+#[must_use]
+pub fn answers(kind: &str, answered: &[Answered<'_>]) -> Vec<u8> {
+    let size = answered.iter().map(|answer| answer.resource.map_or(0, <[u8]>::len) + 256).sum::<usize>();
+    let mut out = Vec::with_capacity(size + 64);
+    out.extend_from_slice(b"{\"resourceType\":\"Bundle\",\"type\":\"");
+    out.extend_from_slice(kind.as_bytes());
+    out.push(b'"');
+    for (at, answer) in answered.iter().enumerate() {
+        out.extend_from_slice(if at == 0 { b",\"entry\":[{" } else { b",{" });
+        if let Some(resource) = answer.resource {
+            out.extend_from_slice(b"\"resource\":");
+            out.extend_from_slice(resource);
+            out.push(b',');
+        }
+        out.extend_from_slice(b"\"response\":{\"status\":");
+        write_string(answer.status, &mut out);
+        for (name, value) in [("location", answer.location), ("etag", answer.etag), ("lastModified", answer.modified)] {
+            if let Some(value) = value {
+                out.push(b',');
+                write_string(name, &mut out);
+                out.push(b':');
+                write_string(value, &mut out);
+            }
+        }
+        if let Some(outcome) = answer.outcome {
+            out.extend_from_slice(b",\"outcome\":");
+            out.extend_from_slice(outcome);
+        }
+        out.extend_from_slice(b"}}");
+    }
+    out.extend_from_slice(if answered.is_empty() { b"}" } else { b"]}" });
+    out
+}

@@ -115,6 +115,39 @@ impl<'a> Node<'a> {
     }
 }
 
+impl Node<'_> {
+    /// Writes the value in lines, two spaces per level.
+    pub fn write_pretty(&self, out: &mut Vec<u8>, level: usize) {
+        let line = |out: &mut Vec<u8>, level: usize| {
+            out.push(b'\n');
+            out.resize(out.len() + 2 * level, b' ');
+        };
+        match self {
+            Self::Array(items) if !items.is_empty() => {
+                for (at, item) in items.iter().enumerate() {
+                    out.push(if at == 0 { b'[' } else { b',' });
+                    line(out, level + 1);
+                    item.write_pretty(out, level + 1);
+                }
+                line(out, level);
+                out.push(b']');
+            }
+            Self::Object(members) if !members.is_empty() => {
+                for (at, (name, value)) in members.iter().enumerate() {
+                    out.push(if at == 0 { b'{' } else { b',' });
+                    line(out, level + 1);
+                    write_string(name, out);
+                    out.extend_from_slice(b": ");
+                    value.write_pretty(out, level + 1);
+                }
+                line(out, level);
+                out.push(b'}');
+            }
+            other => other.write(out),
+        }
+    }
+}
+
 impl fmt::Display for Node<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut bytes = Vec::new();

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use error::Error;
-pub use read::{Found, Reader, Stored};
+pub use read::{Feed, Found, Reader, Stored};
 pub use resources::{Outcome, Written};
 pub use snapshot::Snapshot;
 pub use tables::{FORMAT, Row, Table};

@@ -8,12 +8,14 @@ use super::error::Error;
 use super::record::Header;
 use super::resources::{compartment_key, history_key};
 use super::snapshot::{Rows, Snapshot};
-use super::tables::{self, id_key, number, read_number, read_u64};
+use super::tables::{self, id_key, number, read_number, read_u64, split_number};
 use crate::access::{Base, Categories, Operation, Permit, Reach, View};
 use crate::fhir::{self, Kind};
 
 /// Records walked over for each one wanted; a look-up of its own costs as much as passing so many.
 const MAX_GAP: u64 = 4;
+/// Changes that one page of the feed looks at.
+const MAX_WALKED: usize = 20_000;
 /// Patients that [`Snapshot::patients_of`] names.
 const MAX_NAMED: usize = 1_000;
 
@@ -237,6 +239,54 @@ impl Snapshot {
     }
 }
 
+/// A page of the change feed.
+pub struct Feed {
+    /// Versions, newest change first.
+    pub versions: Vec<Stored>,
+    /// Where the next page begins; absent at the end.
+    pub next: Option<u64>,
+}
+
+impl Snapshot {
+    /// The versions that changes below `before` made, newest first, of one type or of all, not older than `since` in
+    /// microseconds. A page may be short and still have a next one: it looks at no more than so many changes.
+    pub fn feed(
+        &self,
+        view: &View,
+        kind: Option<Kind>,
+        before: u64,
+        since: Option<i64>,
+        count: usize,
+    ) -> Result<Feed, Error> {
+        let mut feed = Feed { versions: Vec::with_capacity(count.min(256)), next: None };
+        let Some(rows) = self.table(tables::CHANGES)? else { return Ok(feed) };
+        let reader = self.reader(view, Operation::Search)?;
+        let to = number(before);
+        for (walked, row) in rows.range::<&[u8]>((Bound::Unbounded, Bound::Excluded(&*to)))?.rev().enumerate() {
+            let (key, value) = row?;
+            let Some(seq) = read_number(key.value()) else { continue };
+            if feed.versions.len() >= count || walked >= MAX_WALKED {
+                feed.next = Some(seq.saturating_add(1));
+                break;
+            }
+            let parts = value.value().split_first().and_then(|(_, rest)| split_number(rest));
+            let Some((rid, Some(version))) = parts.map(|(rid, rest)| (rid, read_number(rest))) else { continue };
+            // Of types that are not asked for, the header of the current version is enough.
+            if let Some(kind) = kind
+                && reader.kind_of(rid)? != Some(kind)
+            {
+                continue;
+            }
+            let Some(stored) = reader.version(rid, version as u32)? else { continue };
+            if since.is_some_and(|since| stored.updated < since) {
+                break;
+            }
+            feed.versions.push(stored);
+        }
+        Ok(feed)
+    }
+}
+
 /// What stands after the patient in a key of `compartment`.
 fn kind_and_rid(rest: &[u8]) -> Option<(Kind, u64)> {
     let (kind, rid) = rest.split_first_chunk()?;
@@ -289,6 +339,20 @@ impl Reader<'_> {
     #[must_use]
     pub fn patients(&self) -> &[u64] {
         &self.patients
+    }
+
+    fn kind_of(&self, rid: u64) -> Result<Option<Kind>, Error> {
+        let record = self.current.get(&*number(rid))?;
+        record.map(|record| Ok(Header::read(record.value())?.0.kind)).transpose()
+    }
+
+    /// A version, if it and the current one are within the View.
+    fn version(&self, rid: u64, version: u32) -> Result<Option<Stored>, Error> {
+        match self.get(rid)? {
+            Some(current) if current.version == version => Ok(Some(current)),
+            Some(_) => self.past(rid, version),
+            None => Ok(None),
+        }
     }
 
     fn past(&self, rid: u64, version: u32) -> Result<Option<Stored>, Error> {

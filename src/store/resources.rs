@@ -110,7 +110,15 @@ impl Txn<'_> {
     }
 
     /// Leaves a tombstone. Returns its version, or nothing if there is nothing to delete.
-    pub fn delete_resource(&mut self, kind: Kind, id: &str, now: Timestamp) -> Result<Option<u32>, Error> {
+    ///
+    /// `expected` is the version the caller saw; [`Error::VersionConflict`] if another is current.
+    pub fn delete_resource(
+        &mut self,
+        kind: Kind,
+        id: &str,
+        now: Timestamp,
+        expected: Option<u32>,
+    ) -> Result<Option<u32>, Error> {
         let Some(rid) = self.get(tables::IDS, &id_key(kind, id))?.as_deref().and_then(read_number) else {
             return Ok(None);
         };
@@ -118,6 +126,9 @@ impl Txn<'_> {
         let (before, _) = Header::read(&old)?;
         if before.deleted {
             return Ok(None);
+        }
+        if expected.is_some_and(|expected| expected != before.version) {
+            return Err(Error::VersionConflict);
         }
         let header = Header {
             deleted: true,

@@ -86,7 +86,7 @@ fn versions_history_and_tombstones() {
     let second = put(&store, r#"{"resourceType":"Patient","id":"p","active":false}"#);
     assert_eq!((second.outcome, second.version), (Outcome::Updated, 2));
     let deleted =
-        store.transact_blocking(|txn| txn.delete_resource(Kind::PATIENT, "p", Timestamp::UNIX_EPOCH)).unwrap();
+        store.transact_blocking(|txn| txn.delete_resource(Kind::PATIENT, "p", Timestamp::UNIX_EPOCH, None)).unwrap();
     assert_eq!(deleted, Some(3));
     let snapshot = store.snapshot().unwrap();
     assert!(matches!(snapshot.read(&operator, Kind::PATIENT, "p").unwrap(), Found::Gone));

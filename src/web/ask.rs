@@ -18,6 +18,8 @@ use crate::store::Stored;
 
 /// Bytes of a form or a search body.
 pub(super) const MAX_FORM: usize = 1 << 20;
+/// Bytes of a resource, a Bundle or a patch.
+pub(super) const MAX_RESOURCE: usize = 16 << 20;
 
 /// One request.
 pub(crate) struct Ask {
@@ -31,6 +33,8 @@ pub(crate) struct Ask {
     pub id: String,
     /// The FHIR base of the route, if it is one.
     pub base: Base,
+    /// What the path names, where no router has read it: for entries of a Bundle.
+    pub(super) named: Vec<(String, String)>,
     pub(super) request: Request,
     pub(super) body: Body,
 }
@@ -38,12 +42,62 @@ pub(crate) struct Ask {
 impl Ask {
     /// A segment of the path by its name in the route, decoded; empty if it is not UTF-8.
     pub(super) fn segment(&self, name: &str) -> String {
-        let raw = self.request.raw_path_param(name).unwrap_or_default();
+        let named = self.named.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        let raw = named.or_else(|| self.request.raw_path_param(name)).unwrap_or_default();
         percent_decode_str(raw).decode_utf8().map(Into::into).unwrap_or_default()
     }
 
     pub(super) fn header(&self, name: HeaderName) -> Option<&str> {
         self.request.headers().get(name)?.to_str().ok()
+    }
+
+    /// A header that has no name in HTTP's own registry.
+    pub(super) fn text_header(&self, name: &str) -> Option<&str> {
+        self.request.headers().get(name)?.to_str().ok()
+    }
+
+    /// What `Prefer` says about something, such as `return` (RFC 7240).
+    pub(super) fn prefers(&self, about: &str) -> Option<String> {
+        let values = self.request.headers().get_all("prefer");
+        let parts = values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split([',', ';']));
+        parts.filter_map(|part| part.split_once('=')).find_map(|(name, value)| {
+            name.trim().eq_ignore_ascii_case(about).then(|| value.trim().trim_matches('"').to_owned())
+        })
+    }
+
+    /// A request inside this one, such as an entry of a Bundle: the same caller at the same base.
+    pub(super) fn inner(&self, request: Request, named: Vec<(String, String)>, body: Body) -> Self {
+        Self {
+            realm: Arc::clone(&self.realm),
+            sandbox: self.sandbox.clone(),
+            principal: self.principal.clone(),
+            id: self.id.clone(),
+            base: self.base,
+            named,
+            request,
+            body,
+        }
+    }
+
+    /// The media type of the body, without its parameters.
+    pub(super) fn media(&self) -> &str {
+        let content = self.request.content_type().unwrap_or_default();
+        content.split(';').next().map(str::trim).unwrap_or_default()
+    }
+
+    /// The body.
+    pub(super) async fn bytes(&mut self) -> Result<Vec<u8>, Problem> {
+        let body = std::mem::replace(&mut self.body, Body::empty());
+        let bytes = body.into_bytes_limit(MAX_RESOURCE).await.map_err(|_| Problem::TooLarge(MAX_RESOURCE))?;
+        Ok(bytes.into())
+    }
+
+    /// The body, which must be FHIR JSON.
+    pub(super) async fn resource(&mut self) -> Result<Vec<u8>, Problem> {
+        match self.media() {
+            "application/fhir+json" | "application/json" | "application/json+fhir" => self.bytes().await,
+            _ => Err(Problem::ResourceType),
+        }
     }
 
     pub(super) fn all_headers(&self) -> &HeaderMap {

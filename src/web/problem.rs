@@ -10,11 +10,11 @@ use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::pages;
 use crate::access::Operation;
-use crate::fhir::Kind;
 use crate::fhir::filter::Refusal;
 use crate::fhir::outcome::Problem as Outcome;
+use crate::fhir::{Kind, patch};
 use crate::realm::Realm;
-use crate::{audit, oauth, search, store};
+use crate::{audit, oauth, search, store, write};
 
 /// Why a request gets no good answer.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +56,20 @@ pub(crate) enum Problem {
         "the body must be of type 'application/x-www-form-urlencoded', or 'application/fhir+json' for an operation"
     )]
     MediaType,
+    /// A body that is not FHIR JSON.
+    #[error("the body must be of type 'application/fhir+json'")]
+    ResourceType,
+    /// A patch of a kind we do not take.
+    #[error("a patch must be of type 'application/json-patch+json'")]
+    PatchType,
+    /// What members' apps do not get.
+    #[error(
+        "this is for back-end clients with a 'system/' scope; ask for the history of one resource, or search by '_lastUpdated'"
+    )]
+    BackEndOnly,
+    /// A change was not made.
+    #[error(transparent)]
+    Write(write::Error),
     /// The body is too large.
     #[error("the body is larger than {0} bytes")]
     TooLarge(usize),
@@ -108,18 +122,53 @@ impl From<search::Error> for Problem {
     }
 }
 
+impl From<write::Error> for Problem {
+    fn from(error: write::Error) -> Self {
+        match error {
+            write::Error::Store(error) => Self::Store(error),
+            write::Error::Condition(error) => error.into(),
+            write::Error::Scope { kind, operation } => Self::Scope { kind, operation },
+            write::Error::NotFound => Self::NotFound,
+            write::Error::Gone => Self::Gone,
+            other => Self::Write(other),
+        }
+    }
+}
+
+/// Status and issue code of a change that was not made.
+fn of_write(error: &write::Error) -> (StatusCode, &'static str) {
+    use write::Error;
+    match error {
+        Error::Body(_) | Error::Bundle(_) | Error::Patch(patch::Error::Malformed(_)) => {
+            (StatusCode::BAD_REQUEST, "invalid")
+        }
+        Error::WrongType | Error::WrongId | Error::Twice | Error::Condition(_) => (StatusCode::BAD_REQUEST, "value"),
+        Error::Patch(patch::Error::Unfit { .. }) => (StatusCode::UNPROCESSABLE_ENTITY, "processing"),
+        Error::Several | Error::Reference => (StatusCode::PRECONDITION_FAILED, "multiple-matches"),
+        Error::NoCondition => (StatusCode::PRECONDITION_FAILED, "incomplete"),
+        Error::Version | Error::Exists => (StatusCode::PRECONDITION_FAILED, "conflict"),
+        Error::TooMany => (StatusCode::PAYLOAD_TOO_LARGE, "too-costly"),
+        Error::Entry { error, .. } => of_write(error),
+        Error::NotFound => (StatusCode::NOT_FOUND, "not-found"),
+        Error::Gone => (StatusCode::GONE, "deleted"),
+        Error::Scope { .. } => (StatusCode::FORBIDDEN, "forbidden"),
+        Error::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "transient"),
+    }
+}
+
 impl Problem {
-    pub(super) const fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::SignIn | Self::Token | Self::Refused(oauth::Refusal { code: oauth::Code::InvalidClient, .. }) => {
                 StatusCode::UNAUTHORIZED
             }
-            Self::Scope { .. } => StatusCode::FORBIDDEN,
+            Self::Scope { .. } | Self::BackEndOnly => StatusCode::FORBIDDEN,
+            Self::Write(error) => of_write(error).0,
             Self::UnknownType(_) | Self::NotFound | Self::NoRoute => StatusCode::NOT_FOUND,
             Self::Gone | Self::Search(search::Error::Cursor) => StatusCode::GONE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
-            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::MediaType | Self::ResourceType | Self::PatchType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Search(search::Error::Index(_)) | Self::Audit(_) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Search(_) | Self::Parameters(_) | Self::Header(_) | Self::Refused(_) => StatusCode::BAD_REQUEST,
@@ -128,12 +177,18 @@ impl Problem {
     }
 
     /// A code of FHIR's issue-type value set.
-    const fn issue(&self) -> &'static str {
+    fn issue(&self) -> &'static str {
         match self {
             Self::SignIn => "login",
             Self::Token => "expired",
-            Self::Scope { .. } => "forbidden",
-            Self::UnknownType(_) | Self::Method | Self::NotAcceptable | Self::MediaType => "not-supported",
+            Self::Scope { .. } | Self::BackEndOnly => "forbidden",
+            Self::Write(error) => of_write(error).1,
+            Self::UnknownType(_)
+            | Self::Method
+            | Self::NotAcceptable
+            | Self::MediaType
+            | Self::ResourceType
+            | Self::PatchType => "not-supported",
             Self::NotFound | Self::NoRoute => "not-found",
             Self::Gone => "deleted",
             Self::TooLarge(_) => "too-long",
@@ -155,6 +210,11 @@ impl Problem {
         match self {
             Self::Audit(error) => tracing::error!(request, %error, "nothing is disclosed: the audit failed"),
             Self::Store(error) => tracing::error!(request, %error, "the store failed"),
+            Self::Write(write::Error::Entry { error, .. }) => {
+                if let write::Error::Store(error) = &**error {
+                    tracing::error!(request, %error, "the store failed");
+                }
+            }
             Self::Search(search::Error::Index(error)) => tracing::error!(request, %error, "the index failed"),
             Self::Internal(error) => tracing::error!(request, error, "a request failed"),
             _ => {}
@@ -201,6 +261,7 @@ impl Problem {
         let text = self.to_string();
         let expression = match self {
             Self::Search(search::Error::Refused(refusal)) => Some(format!("http.{}", name_of(refusal))),
+            Self::Write(error) => of_body(error),
             _ => None,
         };
         let problem = Outcome { severity: "error", code: self.issue(), text: &text, expression: expression.as_deref() };
@@ -222,6 +283,19 @@ impl Problem {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response
+    }
+}
+
+/// The element at fault in what was sent.
+fn of_body(error: &write::Error) -> Option<String> {
+    match error {
+        write::Error::Body(issue) => issue.expression().map(str::to_owned),
+        write::Error::WrongId => Some("Resource.id".to_owned()),
+        write::Error::Entry { at, error } => match of_body(error) {
+            Some(inner) => Some(format!("Bundle.entry[{at}].resource.{inner}")),
+            None => Some(format!("Bundle.entry[{at}]")),
+        },
+        _ => None,
     }
 }
 

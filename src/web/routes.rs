@@ -115,7 +115,7 @@ fn fhir_base(base: Base) -> Vec<Route> {
     let open = Guard::Anyone;
     let data = Guard::Fhir(base);
     let at = |rest: &str| format!("/{}{rest}", base.path());
-    vec![
+    let mut routes = vec![
         get(at("/metadata"), open, fhir::capability::metadata),
         get(at("/:kind"), data, fhir::search::by_get),
         post(at("/:kind/_search"), data, fhir::search::by_post),
@@ -126,7 +126,56 @@ fn fhir_base(base: Base) -> Vec<Route> {
         get(at("/:kind/:id/_history/:version"), data, fhir::read::vread),
         get(at("/:kind/:id/$everything"), data, fhir::everything::by_get),
         post(at("/:kind/:id/$everything"), data, fhir::everything::by_post),
+        get(at("/:kind/:id/$meta"), data, fhir::meta::meta),
+    ];
+    if base == Base::Fhir {
+        routes.extend(fhir_writes(data));
+    }
+    routes
+}
+
+/// What only back-end clients with `system/` scopes get through, batches excepted.
+fn fhir_writes(data: Guard) -> Vec<Route> {
+    let at = |rest: &str| format!("/fhir{rest}");
+    vec![
+        post(at(""), data, fhir::bundle::bundle),
+        post(at("/"), data, fhir::bundle::bundle),
+        get(at("/_history"), data, fhir::feed::of_base),
+        get(at("/:kind/_history"), data, fhir::feed::of_type),
+        post(at("/:kind"), data, fhir::write::create),
+        route(Method::PUT, at("/:kind/:id"), data, fhir::write::update),
+        route(Method::PUT, at("/:kind"), data, fhir::write::update),
+        route(Method::PATCH, at("/:kind/:id"), data, fhir::write::patch),
+        route(Method::PATCH, at("/:kind"), data, fhir::write::patch),
+        route(Method::DELETE, at("/:kind/:id"), data, fhir::write::delete),
+        route(Method::DELETE, at("/:kind"), data, fhir::write::delete),
+        post(at("/:kind/:id/$meta-add"), data, fhir::write::add_meta),
+        post(at("/:kind/:id/$meta-delete"), data, fhir::write::delete_meta),
     ]
+}
+
+/// The route that an entry of a Bundle means, and what its path names. `path` is below the base, without a slash in front.
+pub(super) fn find(base: Base, method: &Method, path: &str) -> Option<(Route, Vec<(String, String)>)> {
+    let asked: Vec<&str> = path.split('/').collect();
+    let fitting = fhir_base(base).into_iter().filter(|route| route.method == *method).filter_map(|route| {
+        let below = route.path.strip_prefix('/')?.strip_prefix(base.path())?.strip_prefix('/')?.to_owned();
+        let parts: Vec<&str> = below.split('/').collect();
+        // A Bundle in a Bundle is not a thing.
+        if parts.len() != asked.len() || below.is_empty() {
+            return None;
+        }
+        let mut named = Vec::new();
+        for (part, asked) in parts.iter().zip(&asked) {
+            match part.strip_prefix(':') {
+                Some(name) => named.push((name.to_owned(), (*asked).to_owned())),
+                None if part == asked => {}
+                None => return None,
+            }
+        }
+        Some((route, named))
+    });
+    // The one that leaves least open.
+    fitting.min_by_key(|(_, named)| named.len())
 }
 
 pub(super) fn get<F, R>(path: impl Into<String>, guard: Guard, handler: F) -> Route

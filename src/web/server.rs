@@ -181,7 +181,9 @@ impl Endpoint for Shared {
 impl Door {
     async fn answer(&self, mut request: Request, id: &str) -> Result<Response, Problem> {
         let principal = self.route.guard.principal(&self.realm, &request)?;
-        let compress = accepts_gzip(&request) && matches!(self.route.guard, Guard::Fhir(_) | Guard::Anyone);
+        let is_fhir = matches!(self.route.guard, Guard::Fhir(_) | Guard::Anyone);
+        let compress = accepts_gzip(&request) && is_fhir;
+        let pretty = is_fhir && request.uri().query().is_some_and(|query| query.contains("_pretty=true"));
         let body = request.take_body();
         let ask = Ask {
             realm: Arc::clone(&self.realm),
@@ -189,6 +191,7 @@ impl Door {
             principal,
             id: id.to_owned(),
             base: self.route.base(),
+            named: Vec::new(),
             request,
             body,
         };
@@ -197,6 +200,7 @@ impl Door {
             .catch_unwind()
             .await
             .unwrap_or_else(|panic| Err(Problem::Internal(format!("a handler panicked: {}", words(panic.as_ref())))))?;
+        let response = if pretty { super::fhir::pretty(response).await } else { response };
         Ok(if compress { gzip(response).await } else { response })
     }
 
@@ -257,10 +261,10 @@ fn preflight() -> Response {
     Response::builder()
         .status(StatusCode::NO_CONTENT)
         .header(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")
-        .header(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, OPTIONS")
+        .header(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
         .header(
             header::ACCESS_CONTROL_ALLOW_HEADERS,
-            "Authorization, Content-Type, Accept, Prefer, If-None-Match, If-Modified-Since",
+            "Authorization, Content-Type, Accept, Prefer, If-Match, If-None-Match, If-Modified-Since, If-None-Exist",
         )
         .header(header::ACCESS_CONTROL_MAX_AGE, "600")
         .finish()

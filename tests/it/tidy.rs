@@ -9,7 +9,7 @@ const MAX_LINES: usize = 800;
 const MAX_TEST_LINES: usize = 1_500;
 
 /// Rooms by floor (ARCHITECTURE.md); `realm` stands below `web`.
-const FLOORS: [(&str, u8); 26] = [
+const FLOORS: [(&str, u8); 27] = [
     ("main", 90),
     ("cli", 80),
     ("web", 71),
@@ -22,6 +22,7 @@ const FLOORS: [(&str, u8); 26] = [
     ("directory", 50),
     ("subscriptions", 50),
     ("prior_auth", 50),
+    ("write", 50),
     ("identity", 40),
     ("apps", 40),
     ("search", 40),

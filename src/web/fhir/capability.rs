@@ -25,7 +25,8 @@ pub(in crate::web) async fn metadata(ask: Ask) -> Result<Response, Problem> {
 
 /// The `CapabilityStatement` of a base.
 fn statement(realm: &Realm, base: Base) -> Value {
-    let resources: Vec<Value> = Kind::all().filter(|kind| base.serves(*kind)).map(resource).collect();
+    let resources: Vec<Value> =
+        Kind::all().filter(|kind| base.serves(*kind)).map(|kind| resource(base, kind)).collect();
     let address = realm.base(base);
     let mut rest = json!({
         "mode": "server",
@@ -33,12 +34,15 @@ fn statement(realm: &Realm, base: Base) -> Value {
         "resource": resources,
         "searchParam": [{ "name": "_id", "type": "token" }, { "name": "_lastUpdated", "type": "date" }],
     });
-    if base != Base::Fhir
-        && let Some(rest) = rest.as_object_mut()
-    {
-        rest.remove("security");
+    if let Some(rest) = rest.as_object_mut() {
+        if base == Base::Fhir {
+            let system = ["batch", "transaction", "history-system"].map(|code| json!({ "code": code }));
+            rest.insert("interaction".into(), json!(system));
+        } else {
+            rest.remove("security");
+        }
     }
-    json!({
+    let mut statement = json!({
         "resourceType": "CapabilityStatement",
         "status": "active",
         "date": "2026-11-24",
@@ -48,9 +52,24 @@ fn statement(realm: &Realm, base: Base) -> Value {
         "implementation": { "description": description(base), "url": address },
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
+        "patchFormat": patch_formats(base),
         "instantiates": instantiates(base),
         "rest": [rest],
-    })
+    });
+    // Empty lists are not FHIR.
+    if patch_formats(base).is_empty()
+        && let Some(statement) = statement.as_object_mut()
+    {
+        statement.remove("patchFormat");
+    }
+    statement
+}
+
+const fn patch_formats(base: Base) -> &'static [&'static str] {
+    match base {
+        Base::Fhir => &["application/json-patch+json"],
+        Base::Directory | Base::Formulary => &[],
+    }
 }
 
 const fn description(base: Base) -> &'static str {
@@ -94,7 +113,7 @@ fn security(realm: &Realm, base: Base) -> Value {
     })
 }
 
-fn resource(kind: Kind) -> Value {
+fn resource(base: Base, kind: Kind) -> Value {
     let served: Vec<&Parameter> =
         kind.parameters().map(|(_, parameter)| parameter).filter(|p| is_searchable(p.form)).collect();
     let references: Vec<String> = served
@@ -124,11 +143,29 @@ fn resource(kind: Kind) -> Value {
     {
         out.insert("operation".into(), json!([{ "name": name, "definition": definition }]));
     }
+    if base == Base::Fhir
+        && let Some(out) = out.as_object_mut()
+    {
+        out.extend(writes());
+    }
     if !references.is_empty()
         && let Some(out) = out.as_object_mut()
     {
         out.insert("searchInclude".into(), json!(includes));
     }
+    out
+}
+
+/// What back-end clients may do beyond reading.
+fn writes() -> serde_json::Map<String, Value> {
+    let codes =
+        ["read", "vread", "history-instance", "search-type", "history-type", "create", "update", "patch", "delete"];
+    let mut out = serde_json::Map::new();
+    out.insert("interaction".into(), json!(codes.map(|code| json!({ "code": code }))));
+    out.insert("updateCreate".into(), json!(true));
+    out.insert("conditionalCreate".into(), json!(true));
+    out.insert("conditionalUpdate".into(), json!(true));
+    out.insert("conditionalDelete".into(), json!("single"));
     out
 }
 

@@ -19,15 +19,15 @@ use crate::web::problem::Problem;
 const MAX_VERSIONS: usize = 200;
 
 /// What is asked for.
-struct Asked {
-    count: usize,
+pub(super) struct Asked {
+    pub(super) count: usize,
     /// Microseconds since 1970.
-    since: Option<i64>,
+    pub(super) since: Option<i64>,
     /// Versions that were current at some moment of it.
-    at: Option<Span>,
-    cursor: Option<String>,
+    pub(super) at: Option<Span>,
+    pub(super) cursor: Option<String>,
     /// The parameters, for links, without the cursor.
-    used: Vec<(String, String)>,
+    pub(super) used: Vec<(String, String)>,
 }
 
 pub(in crate::web) async fn history(ask: Ask) -> Result<Response, Problem> {
@@ -62,19 +62,24 @@ pub(in crate::web) async fn history(ask: Ask) -> Result<Response, Problem> {
         let place = Place { keys: Vec::new(), rid: last.version.into() };
         link(&address, &asked.used, Some(&ask.realm.cursors.seal(&place, None, binding, now)))
     });
-    let mut links = vec![("self", own.as_str())];
-    links.extend(next.as_deref().map(|next| ("next", next)));
     let total = (asked.cursor.is_none() && next.is_none()).then_some(versions.len() as u64);
+    Ok(bundle(&base, &own, next.as_deref(), total, &versions))
+}
+
+/// The Bundle of a page of versions.
+pub(super) fn bundle(base: &str, own: &str, next: Option<&str>, total: Option<u64>, versions: &[Stored]) -> Response {
+    let mut links = vec![("self", own)];
+    links.extend(next.map(|next| ("next", next)));
     let size = versions.iter().map(|stored| stored.body.len() + 512).sum();
     let mut bundle = BundleWriter::new("history", total, &links, size);
-    for stored in &versions {
-        write(&mut bundle, &base, &path, stored);
+    for stored in versions {
+        write(&mut bundle, base, &format!("{}/{}", stored.kind, stored.id), stored);
     }
-    Ok(Response::builder().header(header::CONTENT_TYPE, respond::FHIR_JSON).body(bundle.finish()))
+    Response::builder().header(header::CONTENT_TYPE, respond::FHIR_JSON).body(bundle.finish())
 }
 
 /// Reads `_count`, `_since` and `_at`; anything else is refused.
-fn read(parameters: &[(String, String)]) -> Result<Asked, search::Error> {
+pub(super) fn read(parameters: &[(String, String)]) -> Result<Asked, search::Error> {
     let mut asked = Asked { count: MAX_VERSIONS, since: None, at: None, cursor: None, used: Vec::new() };
     let wrong = |name, expected: &str| search::Error::Result { name, expected: expected.to_owned() };
     let moment = "a time such as 2026-01-31T00:00:00Z";

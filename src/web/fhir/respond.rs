@@ -5,6 +5,7 @@ use jiff::fmt::rfc2822;
 use poem::Response;
 use poem::http::{HeaderValue, StatusCode, header};
 
+use crate::fhir::json;
 use crate::store::Stored;
 use crate::web::ask::Ask;
 use crate::web::problem::Problem;
@@ -18,6 +19,30 @@ pub(super) fn resource(stored: Stored) -> Response {
     response
 }
 
+/// `Parameters` with the `meta` of a stored resource: what the meta operations return.
+pub(super) fn parameters_with_meta(body: &[u8]) -> Response {
+    let meta = json::parse(body).ok().and_then(|node| node.get("meta").map(ToString::to_string)).unwrap_or_default();
+    let text = format!(r#"{{"resourceType":"Parameters","parameter":[{{"name":"return","valueMeta":{meta}}}]}}"#);
+    Response::builder()
+        .header(header::CONTENT_TYPE, FHIR_JSON)
+        .header(header::CACHE_CONTROL, "private, no-cache")
+        .body(text)
+}
+
+/// The answer in lines, for people (`_pretty=true`).
+pub(in crate::web) async fn pretty(mut response: Response) -> Response {
+    let Ok(bytes) = response.take_body().into_bytes().await else { return response };
+    match json::parse(&bytes) {
+        Ok(node) => {
+            let mut out = Vec::with_capacity(bytes.len() * 2);
+            node.write_pretty(&mut out, 0);
+            response.set_body(out);
+        }
+        Err(_) => response.set_body(bytes),
+    }
+    response
+}
+
 /// `304`, for a reader who has the version already.
 pub(super) fn not_modified(stored: &Stored) -> Response {
     let mut response = Response::builder().status(StatusCode::NOT_MODIFIED).finish();
@@ -25,7 +50,7 @@ pub(super) fn not_modified(stored: &Stored) -> Response {
     response
 }
 
-fn version_headers(response: &mut Response, version: u32, updated: i64) {
+pub(super) fn version_headers(response: &mut Response, version: u32, updated: i64) {
     let headers = response.headers_mut();
     if let Ok(etag) = HeaderValue::from_str(&format!("W/\"{version}\"")) {
         headers.insert(header::ETAG, etag);

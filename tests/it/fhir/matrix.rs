@@ -49,7 +49,7 @@ async fn every_route_keeps_its_lock() {
                         .replace(":id", owner)
                         .replace(":version", "1");
                     let answer = call(&server, &route.method, &path, caller).await;
-                    let expected = expected(&route.path, prefix, caller, owner);
+                    let expected = expected(&route.method, &route.path, prefix, caller, owner);
                     assert_eq!(answer.0, expected, "{} {path} as {}", route.method, caller.name);
                     assert!(!answer.1.contains("\"id\":\"foreign\""), "{path} as {} leaks", caller.name);
                     cells += 1;
@@ -70,15 +70,27 @@ async fn call(server: &TestServer, method: &Method, path: &str, caller: &Caller)
     (answer.status, answer.text())
 }
 
-fn expected(route: &str, prefix: &str, caller: &Caller, owner: &str) -> StatusCode {
+fn expected(method: &Method, route: &str, prefix: &str, caller: &Caller, owner: &str) -> StatusCode {
     // The public bases do not serve Patient to anybody.
     if !route.starts_with("/fhir") {
         return StatusCode::NOT_FOUND;
     }
+    let is_write = matches!(*method, Method::PUT | Method::PATCH | Method::DELETE)
+        || (*method == Method::POST && (route == "/fhir/:kind" || route.contains("$meta-")));
+    let is_bundle = matches!(route, "/fhir" | "/fhir/");
+    let is_feed = matches!(route, "/fhir/_history" | "/fhir/:kind/_history");
     let search = route == "/fhir/:kind" || route.ends_with("_search") || route.ends_with("$docref");
     let good = caller.token.is_some() && !caller.name.contains("token");
     if prefix == "/sandbox" || !good {
         return StatusCode::UNAUTHORIZED;
+    }
+    // Changes and everybody's changes are for back-end clients.
+    if is_write || is_feed {
+        return StatusCode::FORBIDDEN;
+    }
+    // A form is no Bundle.
+    if is_bundle {
+        return StatusCode::UNSUPPORTED_MEDIA_TYPE;
     }
     let allowed = if search { caller.may_search } else { caller.may_read };
     match (allowed, search, owner) {
@@ -96,7 +108,7 @@ fn expected(route: &str, prefix: &str, caller: &Caller, owner: &str) -> StatusCo
 fn guards_are_what_their_paths_suggest() {
     for route in table() {
         let bases = ["/fhir/", "/directory/", "/formulary/"];
-        let in_base = bases.iter().any(|base| route.path.starts_with(base));
+        let in_base = route.path == "/fhir" || bases.iter().any(|base| route.path.starts_with(base));
         let open = route.path.ends_with("/metadata") || route.path.contains("/.well-known/");
         assert_eq!(matches!(route.guard, Guard::Fhir(_)), in_base && !open, "{}", route.path);
         assert!(route.realms != Realms::Demo || route.path.starts_with("/outbox"), "{}", route.path);

@@ -1,5 +1,6 @@
 //! The FHIR bases.
 
+mod bundle;
 mod capability;
 mod docref;
 mod everything;
@@ -7,3 +8,4 @@ mod history;
 mod matrix;
 mod read;
 mod search;
+mod write;

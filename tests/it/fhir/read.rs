@@ -131,7 +131,7 @@ async fn deleted_is_gone_for_its_owner_and_nothing_for_others() {
     );
     let now = server.plan.clock.now();
     let kind = ingle::fhir::Kind::parse("Condition").unwrap();
-    server.plan.store.transact(move |txn| txn.delete_resource(kind, "c1", now)).await.unwrap();
+    server.plan.store.transact(move |txn| txn.delete_resource(kind, "c1", now, None)).await.unwrap();
     assert_eq!(server.get("/fhir/Condition/c1", Some(&ana)).await.status, 410);
     assert_eq!(server.get("/fhir/Condition/c1/_history/1", Some(&ana)).await.status, 200);
     assert_eq!(server.get("/fhir/Condition/c1/_history/2", Some(&ana)).await.status, 410);
@@ -148,7 +148,7 @@ async fn every_error_is_an_operation_outcome_that_says_what_to_do() {
         ("/fhir/Group/1", 404, "not-supported", "metadata"),
         ("/fhir/Condition/a%20b", 404, "not-found", "not yours"),
         ("/fhir/Condition/c1?_format=xml", 406, "not-supported", "application/fhir+json"),
-        ("/fhir", 404, "not-found", "nothing at this address"),
+        ("/fhir", 405, "not-supported", "method"),
         ("/nowhere", 404, "not-found", "nothing at this address"),
     ] {
         let answer = server.get(path, Some(&token)).await;
@@ -158,7 +158,7 @@ async fn every_error_is_an_operation_outcome_that_says_what_to_do() {
         assert!(text.contains(words), "{path}: {text}");
     }
     let delete = server.send(request(Method::DELETE, "/fhir/Condition/c1", Some(&token)).finish()).await;
-    assert_eq!(delete.status, 405);
+    assert_eq!(delete.status, 403);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,187 @@
+//! create, update, patch and delete, with and without conditions, and `$meta-add` and `$meta-delete` (FHIR R4, http,
+//! 3.1.0.4 to 3.1.0.8). For back-end clients with `system/` scopes.
+
+use poem::Response;
+use poem::http::{HeaderValue, StatusCode, header};
+
+use super::respond;
+use super::search::{caller, searched};
+use crate::access::{Operation, View};
+use crate::fhir::{Issue, Kind, outcome};
+use crate::store::{Outcome, Stored};
+use crate::web::ask::Ask;
+use crate::web::problem::Problem;
+use crate::write::{Change, Condition, Done, Error, Form, Target, Writing};
+
+pub(in crate::web) async fn create(mut ask: Ask) -> Result<Response, Problem> {
+    let kind = ask.kind()?;
+    let view = ask.decide(kind, Operation::Create)?;
+    respond::check_format(&ask)?;
+    let unless = ask.text_header("if-none-exist").map(read_condition);
+    let body = ask.resource().await?;
+    run(&ask, &view, kind, Change::Create { body, unless }).await
+}
+
+pub(in crate::web) async fn update(mut ask: Ask) -> Result<Response, Problem> {
+    let kind = ask.kind()?;
+    let view = ask.decide(kind, Operation::Update)?;
+    respond::check_format(&ask)?;
+    let (target, expected) = (target(&ask)?, expected(&ask)?);
+    let absent = match ask.header(header::IF_NONE_MATCH) {
+        None => false,
+        Some("*") => true,
+        Some(_) => return Err(Problem::Header("If-None-Match")),
+    };
+    let body = ask.resource().await?;
+    run(&ask, &view, kind, Change::Update { target, body, expected, absent }).await
+}
+
+pub(in crate::web) async fn patch(mut ask: Ask) -> Result<Response, Problem> {
+    let kind = ask.kind()?;
+    let view = ask.decide(kind, Operation::Update)?;
+    respond::check_format(&ask)?;
+    let (target, expected) = (target(&ask)?, expected(&ask)?);
+    if ask.media() != "application/json-patch+json" {
+        return Err(Problem::PatchType);
+    }
+    let body = ask.bytes().await?;
+    run(&ask, &view, kind, Change::Patch { target, body, form: Form::Json, expected }).await
+}
+
+pub(in crate::web) async fn delete(ask: Ask) -> Result<Response, Problem> {
+    let kind = ask.kind()?;
+    let view = ask.decide(kind, Operation::Delete)?;
+    let change = Change::Delete { target: target(&ask)?, expected: expected(&ask)? };
+    run(&ask, &view, kind, change).await
+}
+
+pub(in crate::web) async fn add_meta(ask: Ask) -> Result<Response, Problem> {
+    change_meta(ask, Form::MetaAdd).await
+}
+
+pub(in crate::web) async fn delete_meta(ask: Ask) -> Result<Response, Problem> {
+    change_meta(ask, Form::MetaDelete).await
+}
+
+async fn change_meta(mut ask: Ask, form: Form) -> Result<Response, Problem> {
+    let kind = ask.kind()?;
+    let view = ask.decide(kind, Operation::Update)?;
+    respond::check_format(&ask)?;
+    let target = target(&ask)?;
+    let body = ask.resource().await?;
+    let done = changed(&ask, &view, kind, Change::Patch { target, body, form, expected: None }).await?;
+    Ok(respond::parameters_with_meta(&done.body))
+}
+
+async fn run(ask: &Ask, view: &View, kind: Kind, change: Change) -> Result<Response, Problem> {
+    let is_update = matches!(change, Change::Update { .. } | Change::Patch { .. });
+    let done = changed(ask, view, kind, change).await?;
+    Ok(answer(ask, &done, status(&done), is_update))
+}
+
+async fn changed(ask: &Ask, view: &View, kind: Kind, change: Change) -> Result<Done, Problem> {
+    let (base, caller) = (ask.realm.base(ask.base), caller(ask));
+    let interaction = match change {
+        Change::Create { .. } => "create",
+        Change::Update { .. } => "update",
+        Change::Patch { .. } => "patch",
+        Change::Delete { .. } => "delete",
+    };
+    let done = writing(ask, &caller, &base).change(view, kind, change).await?;
+    note(ask, std::slice::from_ref(&done), interaction, status(&done).as_u16())?;
+    Ok(done)
+}
+
+pub(super) fn writing<'w>(ask: &'w Ask, caller: &'w str, base: &'w str) -> Writing<'w> {
+    let realm = &ask.realm;
+    Writing {
+        store: &realm.store,
+        searched: searched(ask, caller),
+        turn: &realm.turn,
+        chance: &realm.chance,
+        now: realm.clock.now(),
+        base,
+    }
+}
+
+/// The audit learns who changed what, as it does who read what.
+pub(super) fn note(ask: &Ask, done: &[Done], interaction: &str, status: u16) -> Result<(), Problem> {
+    let snapshot = ask.realm.store.snapshot()?;
+    let mut written = Vec::with_capacity(done.len());
+    for done in done.iter().filter(|done| done.version > 0) {
+        let Some(rid) = snapshot.rid(done.kind, &done.id)? else { continue };
+        let Done { kind, id, version, updated, deleted, body, .. } = done.clone();
+        written.push(Stored { rid, kind, id, version, updated, deleted, body });
+    }
+    drop(snapshot);
+    ask.disclose(interaction, written.iter(), status)
+}
+
+/// The status of a change (FHIR R4, http).
+pub(super) fn status(done: &Done) -> StatusCode {
+    match (done.deleted, done.outcome) {
+        (true, _) => StatusCode::NO_CONTENT,
+        (false, Some(Outcome::Created)) => StatusCode::CREATED,
+        (false, _) => StatusCode::OK,
+    }
+}
+
+/// `{base}/{type}/{id}/_history/{version}`
+pub(super) fn location(ask: &Ask, done: &Done) -> String {
+    format!("{}/{}/{}/_history/{}", ask.realm.base(ask.base), done.kind, done.id, done.version)
+}
+
+fn answer(ask: &Ask, done: &Done, status: StatusCode, is_update: bool) -> Response {
+    let wanted = ask.prefers("return");
+    let (status, body) = match (wanted.as_deref(), done.deleted) {
+        (Some("OperationOutcome"), deleted) => {
+            let text = if deleted { "deleted" } else { "kept" };
+            let problem = outcome::Problem { severity: "information", code: "informational", text, expression: None };
+            (if deleted { StatusCode::OK } else { status }, problem.to_json().into())
+        }
+        (Some("minimal"), _) | (_, true) => (status, bytes::Bytes::new()),
+        _ => (status, done.body.clone()),
+    };
+    let mut response = Response::builder().status(status);
+    if !body.is_empty() {
+        response = response.header(header::CONTENT_TYPE, respond::FHIR_JSON);
+    }
+    let mut response = response.body(body);
+    if done.version > 0 {
+        respond::version_headers(&mut response, done.version, done.updated);
+    }
+    // Where the resource is; after an update the caller knows, unless it was created by it.
+    if !done.deleted
+        && (!is_update || status == StatusCode::CREATED)
+        && let Ok(location) = HeaderValue::from_str(&location(ask, done))
+    {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+/// The resource that the address means: by id, or by the query.
+fn target(ask: &Ask) -> Result<Target, Problem> {
+    let id = ask.segment("id");
+    if !id.is_empty() {
+        let is_sound = crate::fhir::reference::is_id(&id);
+        return if is_sound { Ok(Target::Id(id)) } else { Err(Error::Body(Issue::Id).into()) };
+    }
+    let shapes_answer = |name: &str| matches!(name, "_format" | "_pretty");
+    Ok(Target::Matching(ask.query().into_iter().filter(|(name, _)| !shapes_answer(name)).collect()))
+}
+
+pub(super) fn read_condition(text: &str) -> Condition {
+    let query = text.split_once('?').map_or(text, |(_, query)| query);
+    form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+}
+
+/// The version that `If-Match` names.
+fn expected(ask: &Ask) -> Result<Option<u32>, Problem> {
+    ask.header(header::IF_MATCH).map(|tag| read_tag(tag).ok_or(Problem::Header("If-Match"))).transpose()
+}
+
+/// The version in `W/"3"`.
+pub(super) fn read_tag(tag: &str) -> Option<u32> {
+    tag.trim().trim_start_matches("W/").strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+}
