@@ -75,6 +75,8 @@ pub enum Permit {
 pub struct View {
     source: Source,
     now: Timestamp,
+    /// Only this patient's compartment, where a request says so; nobody's if it is empty.
+    compartment: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug)]
@@ -185,11 +187,11 @@ pub fn decide(
         if operation.is_write() || !base.serves(kind) {
             return Err(Denied::NotServed);
         }
-        return Ok(View { source: Source::Public(base), now });
+        return Ok(View { source: Source::Public(base), now, compartment: None });
     }
     let Principal::App(access) = principal else { return Err(Denied::SignIn) };
     if access.member.is_none() {
-        let view = View { source: Source::System(Arc::clone(access)), now };
+        let view = View { source: Source::System(Arc::clone(access)), now, compartment: None };
         return if view.permit(kind, operation).is_some() { Ok(view) } else { Err(Denied::Scope) };
     }
     if !base.serves(kind) {
@@ -202,7 +204,7 @@ pub fn decide(
         access.narrowing.as_ref().is_none_or(|narrowing| narrowing.allows(now, kind.name(), operation, Some(patient)))
     };
     let patients: Vec<String> = access.patients.iter().filter(reached).cloned().collect();
-    let view = View { source: Source::App(Arc::clone(access), patients), now };
+    let view = View { source: Source::App(Arc::clone(access), patients), now, compartment: None };
     match view.permit(kind, operation) {
         Some(_) => Ok(view),
         None => Err(Denied::Scope),
@@ -214,12 +216,27 @@ impl View {
     /// the tidy test keeps this call out of `web/`.
     #[must_use]
     pub const fn operator(now: Timestamp) -> Self {
-        Self { source: Source::Operator, now }
+        Self { source: Source::Operator, now, compartment: None }
+    }
+
+    /// The part of the View that is about one patient: nothing, if she is not within it.
+    #[must_use]
+    pub fn of_patient(self, patient: &str) -> Self {
+        let within = match self.reach() {
+            Reach::Patients(patients) => patients.iter().any(|own| own == patient),
+            Reach::Public(_) => false,
+            Reach::Everything => true,
+        };
+        let compartment = if within { vec![patient.to_owned()] } else { Vec::new() };
+        Self { compartment: Some(compartment), ..self }
     }
 
     /// Whose resources are within reach.
     #[must_use]
     pub fn reach(&self) -> Reach<'_> {
+        if let Some(patients) = &self.compartment {
+            return Reach::Patients(patients);
+        }
         match &self.source {
             Source::App(_, patients) => Reach::Patients(patients),
             Source::Public(base) => Reach::Public(*base),

@@ -92,6 +92,8 @@ impl TantivyCollector for Collector {
         for sort in &self.sort {
             let column = match sort.by {
                 SortBy::Updated => Keys::Time(columns.i64("updated")?),
+                // Whoever asks for this orders the candidates herself.
+                SortBy::Id => Keys::None,
                 SortBy::Parameter(number) => match (date_slot(self.kind, number), text_slot(self.kind, number)) {
                     (Some(slot), _) => {
                         let name = name_of_date(slot, if sort.descending { "hi" } else { "lo" });

@@ -35,6 +35,7 @@ pub(super) struct Feed {
 enum Message {
     Changes(Vec<Change>),
     Settle(SyncSender<()>),
+    Merge(SyncSender<()>),
 }
 
 struct Writer {
@@ -98,6 +99,14 @@ impl Feed {
         wait.recv().map_err(|_| Error::Stopped)
     }
 
+    /// Makes one segment of all.
+    pub(super) fn merge(&self) -> Result<(), Error> {
+        let (done, wait) = sync_channel(1);
+        let queue = self.queue.lock().clone().ok_or(Error::Stopped)?;
+        queue.send(Message::Merge(done)).map_err(|_| Error::Stopped)?;
+        wait.recv().map_err(|_| Error::Stopped)
+    }
+
     pub(super) fn has_stopped(&self) -> bool {
         self.stopped.load(Ordering::Acquire)
     }
@@ -132,10 +141,25 @@ impl Writer {
                     self.commit()?;
                     let _ = done.send(());
                 }
+                Ok(Message::Merge(done)) => {
+                    self.commit()?;
+                    self.merge()?;
+                    let _ = done.send(());
+                }
                 Err(RecvTimeoutError::Timeout) => self.commit()?,
                 Err(RecvTimeoutError::Disconnected) => return self.commit(),
             }
         }
+    }
+
+    fn merge(&mut self) -> Result<(), Error> {
+        let segments = self.documents.index().searchable_segment_ids()?;
+        if segments.len() > 1 {
+            self.documents.merge(&segments).wait()?;
+            self.documents.garbage_collect_files().wait()?;
+            self.reader.reload()?;
+        }
+        Ok(())
     }
 
     fn add(&mut self, changes: &[Change]) -> Result<(), Error> {

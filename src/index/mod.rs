@@ -101,7 +101,9 @@ pub struct Sort {
 pub enum SortBy {
     /// `_lastUpdated`.
     Updated,
-    /// A date or string parameter.
+    /// The logical id.
+    Id,
+    /// A parameter.
     Parameter(u16),
 }
 
@@ -148,6 +150,18 @@ pub struct Matches {
     pub total: u64,
     /// True if some may not satisfy the clauses: whoever reads them must ask the filter.
     pub inexact: bool,
+}
+
+/// True if the index can order by these itself.
+#[must_use]
+pub fn has_columns(kind: Kind, sort: &[Sort]) -> bool {
+    sort.iter().all(|sort| match sort.by {
+        SortBy::Updated => true,
+        SortBy::Id => false,
+        SortBy::Parameter(number) => {
+            schema::date_slot(kind, number).is_some() || schema::text_slot(kind, number).is_some()
+        }
+    })
 }
 
 /// A handle to one realm's index; clones share it.
@@ -223,6 +237,11 @@ impl Index {
     /// Waits until everything applied so far is in the index itself; for commands that end with it.
     pub fn settle(&self) -> Result<(), Error> {
         self.inner.feed.settle()
+    }
+
+    /// Makes one segment of all, for the end of a load: each segment costs every later search a little.
+    pub fn merge(&self) -> Result<(), Error> {
+        self.inner.feed.merge()
     }
 
     /// How many changes are applied and not yet in the index itself.

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::schema::{date_slot, text_slot};
 use super::{Change, Key, Matches, Place, Query, Sort, SortBy};
 use crate::access::{Base, Categories, Operation, Permit, Reach, View};
 use crate::fhir::{Extracted, Kind, Value};
@@ -103,14 +102,14 @@ fn shows(view: &View, permit: &Permit, resource: &Extracted) -> bool {
 pub(super) fn key(resource: &Extracted, sort: Sort) -> Key {
     match sort.by {
         SortBy::Updated => Key::Time(resource.updated - resource.updated.rem_euclid(1_000)),
+        SortBy::Id => Key::Text(resource.id.to_string()),
         SortBy::Parameter(number) => {
             let keys = resource.values_of(number).filter_map(|value| match value {
-                Value::Date(span) if date_slot(resource.kind, number).is_some() => {
-                    Some(Key::Time(if sort.descending { span.hi } else { span.lo }))
-                }
-                Value::String { folded, .. } if text_slot(resource.kind, number).is_some() => {
-                    Some(Key::Text(folded.to_string()))
-                }
+                Value::Date(span) => Some(Key::Time(if sort.descending { span.hi } else { span.lo })),
+                Value::String { folded, .. } => Some(Key::Text(folded.to_string())),
+                Value::Token { code: Some(code), .. } => Some(Key::Text(code.to_lowercase())),
+                Value::Uri(uri) => Some(Key::Text(uri.to_string())),
+                Value::Reference { base, kind, id } => Some(Key::Text(format!("{base}/{kind}/{id}"))),
                 _ => None,
             });
             let best = if sort.descending { keys.max() } else { keys.min() };

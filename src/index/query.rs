@@ -19,6 +19,10 @@ use crate::fhir::filter::{Clause, Field as Looked, Prefix, Test, Wanted};
 
 /// Distinct strings that a `:contains` may select; beyond, the filter does all the work.
 const MAX_CONTAINED: usize = 5_000;
+/// Alternatives up to which a query each is cheaper than one set of documents as large as the segment.
+const MANY: usize = 64;
+/// Alternatives from which it is worth while to look whether they are references only.
+const SEVERAL: usize = 8;
 
 pub(super) struct Plan {
     pub(super) query: Box<dyn TantivyQuery>,
@@ -78,10 +82,7 @@ impl Builder<'_> {
             Reach::Patients(ids) if self.kind.is_personal() => match ids {
                 [] => Box::new(EmptyQuery),
                 [id] => self.term(&terms::of_patient(self.kind, id)),
-                ids => {
-                    let terms = ids.iter().map(|id| self.value(&terms::of_patient(self.kind, id)));
-                    Box::new(TermSetQuery::new(terms))
-                }
+                ids => one_of(ids.iter().map(|id| self.value(&terms::of_patient(self.kind, id))).collect()),
             },
             Reach::Patients(_) | Reach::Everything => self.term(&terms::of_kind(self.kind)),
         }
@@ -116,6 +117,9 @@ impl Builder<'_> {
     }
 
     fn any(&self, field: Looked, wanted: &[Wanted]) -> Result<Narrowed, Error> {
+        if let Some(terms) = self.references(field, wanted) {
+            return Ok(exactly(one_of(terms)));
+        }
         let mut exact = true;
         let mut parts = Vec::with_capacity(wanted.len());
         for wanted in wanted {
@@ -128,6 +132,21 @@ impl Builder<'_> {
             1 => Narrowed { part: parts.pop().unwrap_or_else(|| Box::new(EmptyQuery)), exact },
             _ => Narrowed { part: Box::new(BooleanQuery::union(parts)), exact },
         })
+    }
+
+    /// The terms of many references, as a chain makes them; nothing for anything else.
+    fn references(&self, field: Looked, wanted: &[Wanted]) -> Option<Vec<Term>> {
+        let Looked::Parameter(number) = field else { return None };
+        if wanted.len() < SEVERAL {
+            return None;
+        }
+        let term = |wanted: &Wanted| match wanted {
+            Wanted::Reference { kind: Some(kind), id } => {
+                Some(self.value(&terms::of_reference(number, Some(*kind), id)))
+            }
+            _ => None,
+        };
+        wanted.iter().map(term).collect()
     }
 
     fn wanted(&self, field: Looked, wanted: &Wanted) -> Result<Narrowed, Error> {
@@ -143,8 +162,8 @@ impl Builder<'_> {
                 Some(term) => exactly(self.term(&term)),
                 None => anything(),
             },
-            Wanted::Text(text) => exactly(self.prefix(&terms::term(number, b'x', &[text.as_bytes()]))),
-            Wanted::Starts(text) => exactly(self.prefix(&terms::term(number, b't', &[text.as_bytes()]))),
+            Wanted::Text(text) => exactly(self.prefix(&terms::term(number, b'x', &[text.as_bytes()]))?),
+            Wanted::Starts(text) => exactly(self.prefix(&terms::term(number, b't', &[text.as_bytes()]))?),
             Wanted::Exact(text) => {
                 let folded = crate::fhir::fold(text);
                 Narrowed { part: self.term(&terms::term(number, b't', &[folded.as_bytes()])), exact: false }
@@ -166,17 +185,34 @@ impl Builder<'_> {
         Box::new(TermQuery::new(self.value(bytes), IndexRecordOption::Basic))
     }
 
-    fn prefix(&self, bytes: &[u8]) -> Part {
+    /// What begins with these bytes: a query per term where they are few, for a range marks its documents in a set as
+    /// large as the segment.
+    fn prefix(&self, bytes: &[u8]) -> Result<Part, Error> {
         let end = after_prefix(bytes);
-        Box::new(RangeQuery::new(Bound::Included(self.value(bytes)), Bound::Excluded(self.value(&end))))
+        let mut found = Vec::new();
+        for segment in self.searcher.segment_readers() {
+            let index = segment.inverted_index(self.fields.term)?;
+            let range = index.terms().range().ge(bytes).lt(&end);
+            let mut stream = range.into_stream().map_err(|error| Error::Failed(error.to_string()))?;
+            while stream.advance() {
+                let term = self.value(stream.key());
+                if !found.contains(&term) {
+                    found.push(term);
+                }
+                if found.len() > MANY {
+                    let (from, to) = (Bound::Included(self.value(bytes)), Bound::Excluded(self.value(&end)));
+                    return Ok(Box::new(RangeQuery::new(from, to)));
+                }
+            }
+        }
+        Ok(one_of(found))
     }
 
     fn reference(&self, number: u16, kind: Option<Kind>, id: &str) -> Part {
         let targets = parameter(number).map(|parameter| parameter.targets);
         match (kind, targets) {
             (None, Some(Targets::These(kinds))) => {
-                let terms = kinds.iter().map(|kind| self.value(&terms::of_reference(number, Some(*kind), id)));
-                Box::new(TermSetQuery::new(terms))
+                one_of(kinds.iter().map(|kind| self.value(&terms::of_reference(number, Some(*kind), id))).collect())
             }
             _ => self.term(&terms::of_reference(number, kind, id)),
         }
@@ -199,7 +235,7 @@ impl Builder<'_> {
                 }
             }
         }
-        Ok(exactly(Box::new(TermSetQuery::new(found))))
+        Ok(exactly(one_of(found)))
     }
 
     /// `_lastUpdated`: one value a resource, a millisecond wide.
@@ -292,6 +328,17 @@ fn either(left: Part, right: Part) -> Part {
 
 fn not(part: Part) -> Part {
     Box::new(BooleanQuery::new(vec![(Occur::Must, Box::new(AllQuery)), (Occur::MustNot, part)]))
+}
+
+/// Documents with any of these terms.
+fn one_of(mut terms: Vec<Term>) -> Part {
+    let term = |term| Box::new(TermQuery::new(term, IndexRecordOption::Basic)) as Part;
+    match terms.len() {
+        0 => Box::new(EmptyQuery),
+        1 => terms.pop().map_or_else(|| Box::new(EmptyQuery) as Part, term),
+        2..=MANY => Box::new(BooleanQuery::union(terms.into_iter().map(term).collect())),
+        _ => Box::new(TermSetQuery::new(terms)),
+    }
 }
 
 fn exactly(part: Part) -> Narrowed {

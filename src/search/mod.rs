@@ -9,12 +9,14 @@ mod cursor;
 mod everything;
 mod follow;
 mod include;
+mod links;
 mod page;
 mod query;
 
 pub use cursor::Cursors;
 pub use everything::Everything;
 pub use follow::{catch_up, follow};
+pub use links::Link;
 pub use page::{Page, Searched};
 pub use query::{Include, Query, Total};
 
@@ -32,6 +34,10 @@ pub const MAX_INCLUDED: usize = 1_000;
 pub const MAX_ITERATE: usize = 3;
 /// Candidates that the exact filter looks at for one page; a query that needs more is refused as too costly.
 pub const MAX_CHECKED: usize = 20_000;
+/// Links of a chain, one behind the other.
+pub const MAX_LINKS_DEEP: usize = 4;
+/// Resources that one link of a chain may find; a chain that finds more is refused as too costly.
+pub const MAX_LINKED: usize = 10_000;
 /// Parameters in one query.
 pub const MAX_PARAMETERS: usize = 64;
 

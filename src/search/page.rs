@@ -15,6 +15,9 @@ use crate::fhir::filter::{Field, Test, Wanted};
 use crate::index::{self, Index, Matches, Place};
 use crate::store::{self, Snapshot, Store, Stored};
 
+/// Resources that are read and asked one by one rather than looked up in the index.
+const FEW: usize = 4;
+
 /// The answer to a search.
 #[derive(Debug)]
 pub struct Page {
@@ -54,9 +57,9 @@ fn cut_down<'s>(subset: &Subset, resources: impl Iterator<Item = &'s mut Stored>
 }
 
 /// Places of one page, and what is known of the whole.
-struct Chosen {
-    places: Vec<Place>,
-    more: bool,
+pub(super) struct Chosen {
+    pub(super) places: Vec<Place>,
+    pub(super) more: bool,
     total: Option<u64>,
 }
 
@@ -72,7 +75,8 @@ impl Searched<'_> {
             }
             None => (None, None),
         };
-        let chosen = self.choose(view, query, after.as_ref())?;
+        let plain = self.resolved(view, query)?;
+        let chosen = self.choose(view, &plain, after.as_ref())?;
         // A total that was counted for the first page stays the total of the following ones.
         let total = known_total.unwrap_or(chosen.total).filter(|_| query.total != Total::None);
         let snapshot = self.store.snapshot()?;
@@ -106,12 +110,19 @@ impl Searched<'_> {
         include::gather(snapshot, self.index, view, query, matches, &mut seen)
     }
 
-    fn choose(&self, view: &View, query: &Query, after: Option<&Place>) -> Result<Chosen, Error> {
+    /// The places of a page. The query's links are resolved.
+    pub(super) fn choose(&self, view: &View, query: &Query, after: Option<&Place>) -> Result<Chosen, Error> {
         if let Some(chosen) = self.in_compartment(view, query, after)? {
             return Ok(chosen);
         }
         if let Some(chosen) = self.by_id(view, query, after)? {
             return Ok(chosen);
+        }
+        if let Some(chosen) = self.among_few(view, query, after)? {
+            return Ok(chosen);
+        }
+        if !index::has_columns(query.kind, &query.sort) {
+            return Ok(page_of(query, self.sorted(view, query)?, after));
         }
         let limit = query.count + 1;
         let find = |after, limit| {
@@ -161,6 +172,33 @@ impl Searched<'_> {
         Ok(Chosen { places, more, total: Some(total) })
     }
 
+    /// Where the View's patients have only a few resources of the type, those are asked one by one, whatever the size of the
+    /// plan.
+    fn among_few(&self, view: &View, query: &Query, after: Option<&Place>) -> Result<Option<Chosen>, Error> {
+        if !matches!(view.reach(), Reach::Patients(_)) || !query.kind.is_personal() {
+            return Ok(None);
+        }
+        let snapshot = self.store.snapshot()?;
+        let reader = snapshot.reader(view, Operation::Search)?;
+        let mut rids = Vec::new();
+        for patient in reader.patients() {
+            rids.extend(snapshot.compartment(*patient, query.kind, view.withheld(), 0, FEW + 1)?);
+            if rids.len() > FEW {
+                return Ok(None);
+            }
+        }
+        rids.sort_unstable();
+        rids.dedup();
+        let mut places = Vec::with_capacity(rids.len());
+        for stored in reader.get_all(&rids)?.iter().filter(|stored| !stored.deleted) {
+            let extracted = extract(stored)?;
+            if query.clauses.iter().all(|clause| clause.matches(&extracted)) {
+                places.push(Place::of(&extracted, stored.rid, &query.sort));
+            }
+        }
+        Ok(Some(page_of(query, places, after)))
+    }
+
     /// A search by `_id` asks the store for those ids and the filter for everything else.
     fn by_id(&self, view: &View, query: &Query, after: Option<&Place>) -> Result<Option<Chosen>, Error> {
         let named = query.clauses.iter().find_map(|clause| match (clause.field, &clause.test) {
@@ -180,13 +218,28 @@ impl Searched<'_> {
                 places.push(Place::of(&extracted, rid, &query.sort));
             }
         }
-        places.sort_by(|left, right| left.compare(right, &query.sort));
-        places.dedup();
-        let total = Some(places.len() as u64);
-        places.retain(|place| after.is_none_or(|after| after.compare(place, &query.sort).is_lt()));
-        let more = places.len() > query.count && query.count > 0;
-        places.truncate(query.count);
-        Ok(Some(Chosen { places, more, total }))
+        Ok(Some(page_of(query, places, after)))
+    }
+
+    /// Candidates that the index has no column to order by: they are few, or the search is refused.
+    fn sorted(&self, view: &View, query: &Query) -> Result<Vec<Place>, Error> {
+        let wanted =
+            index::Query { kind: query.kind, clauses: &query.clauses, sort: &[], after: None, limit: MAX_CHECKED };
+        let found = self.index.find(view, &wanted)?;
+        if found.total > MAX_CHECKED as u64 {
+            return Err(Error::TooCostly(query.kind));
+        }
+        let snapshot = self.store.snapshot()?;
+        let reader = snapshot.reader(view, Operation::Search)?;
+        let mut places = Vec::with_capacity(found.places.len());
+        for place in found.places {
+            let Some(stored) = reader.get(place.rid)?.filter(|stored| !stored.deleted) else { continue };
+            let extracted = extract(&stored)?;
+            if query.clauses.iter().all(|clause| clause.matches(&extracted)) {
+                places.push(Place::of(&extracted, place.rid, &query.sort));
+            }
+        }
+        Ok(places)
     }
 
     /// The commonest search of all, everything of one type that one patient has, is an ordered range of the store.
@@ -211,6 +264,17 @@ impl Searched<'_> {
         let places = rids.into_iter().take(query.count).map(|rid| Place { keys: Vec::new(), rid }).collect();
         Ok(Some(Chosen { places, more, total }))
     }
+}
+
+/// The page of an order that begins after a place.
+fn page_of(query: &Query, mut places: Vec<Place>, after: Option<&Place>) -> Chosen {
+    places.sort_by(|left, right| left.compare(right, &query.sort));
+    places.dedup();
+    let total = Some(places.len() as u64);
+    places.retain(|place| after.is_none_or(|after| after.compare(place, &query.sort).is_lt()));
+    let more = places.len() > query.count && query.count > 0;
+    places.truncate(query.count);
+    Chosen { places, more, total }
 }
 
 /// True for `patient=…` (or `_id` on Patient) that names exactly the one patient of the View.

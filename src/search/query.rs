@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::links::{Link, Reading};
 use super::{DEFAULT_COUNT, Error, MAX_COUNT, MAX_PARAMETERS};
 use crate::fhir::definitions::Targets;
 use crate::fhir::filter::{self, Clause, Refusal};
@@ -15,6 +16,8 @@ pub struct Query {
     pub kind: Kind,
     /// Conditions, joined by and.
     pub clauses: Vec<Clause>,
+    /// Conditions on other resources, joined to them.
+    pub links: Vec<Link>,
     /// Order.
     pub sort: Vec<Sort>,
     /// Matches per page; zero for a count only.
@@ -60,8 +63,7 @@ pub struct Include {
 }
 
 /// Result parameters of R4 that this server knows and does not do.
-const UNSUPPORTED: [&str; 8] =
-    ["_has", "_filter", "_query", "_list", "_content", "_text", "_contained", "_containedType"];
+const UNSUPPORTED: [&str; 7] = ["_filter", "_query", "_list", "_content", "_text", "_contained", "_containedType"];
 const MAX_SORT_KEYS: usize = 3;
 const MAX_INCLUDES: usize = 20;
 
@@ -77,9 +79,29 @@ impl Query {
         if parameters.len() > MAX_PARAMETERS {
             return Err(Error::TooMany);
         }
-        let mut query = Self {
+        let mut query = Self::empty(kind);
+        query.take_all(parameters, lenient, &Reading { now, base, depth: 0 })?;
+        Ok(query)
+    }
+
+    /// The inner search of a link.
+    pub(super) fn read_below(
+        kind: Kind,
+        parameters: &[(String, String)],
+        now: Timestamp,
+        base: &str,
+        depth: usize,
+    ) -> Result<Self, Error> {
+        let mut query = Self::empty(kind);
+        query.take_all(parameters, false, &Reading { now, base, depth })?;
+        Ok(query)
+    }
+
+    fn empty(kind: Kind) -> Self {
+        Self {
             kind,
             clauses: Vec::new(),
+            links: Vec::new(),
             sort: Vec::new(),
             count: DEFAULT_COUNT,
             total: Total::Free,
@@ -88,22 +110,25 @@ impl Query {
             cursor: None,
             used: Vec::new(),
             dropped: Vec::new(),
-        };
+        }
+    }
+
+    fn take_all(&mut self, parameters: &[(String, String)], lenient: bool, reading: &Reading<'_>) -> Result<(), Error> {
         for (key, value) in parameters {
-            match query.take(key, value, now, base) {
+            match self.take(key, value, reading) {
                 Ok(used) => {
                     if used {
-                        query.used.push((key.clone(), value.clone()));
+                        self.used.push((key.clone(), value.clone()));
                     }
                 }
-                Err(error) if lenient && is_unknown(&error) => query.dropped.push(error.to_string()),
+                Err(error) if lenient && is_unknown(&error) => self.dropped.push(error.to_string()),
                 Err(error) => return Err(error),
             }
         }
-        if query.subset == Some(Subset::Text) && !query.includes.is_empty() {
+        if self.subset == Some(Subset::Text) && !self.includes.is_empty() {
             return Err(result("_summary", "one that goes with '_include'; 'true' and 'data' do"));
         }
-        Ok(query)
+        Ok(())
     }
 
     /// Takes a wish for a part of each resource; there can be one.
@@ -116,7 +141,7 @@ impl Query {
     }
 
     /// True if the parameter belongs into the self link.
-    fn take(&mut self, key: &str, value: &str, now: Timestamp, base: &str) -> Result<bool, Error> {
+    fn take(&mut self, key: &str, value: &str, reading: &Reading<'_>) -> Result<bool, Error> {
         match key {
             "_count" => {
                 let count: usize = value.parse().map_err(|_| result("_count", "a whole number such as 50"))?;
@@ -141,12 +166,15 @@ impl Query {
                 return Ok(false);
             }
             "_format" | "_pretty" => {}
-            _ if UNSUPPORTED.contains(&key.split(':').next().unwrap_or(key)) || key.contains('.') => {
+            _ if key.starts_with("_has:") && !value.is_empty() => self.links.push(reading.has(self.kind, key, value)?),
+            _ if key.contains('.') && !value.is_empty() => self.links.push(reading.chain(self.kind, key, value)?),
+            _ if value.is_empty() && (key.starts_with("_has:") || key.contains('.')) => return Ok(false),
+            _ if UNSUPPORTED.contains(&key.split(':').next().unwrap_or(key)) => {
                 return Err(Error::Unsupported { name: key.chars().take(64).collect() });
             }
             _ if key == "_include" || key.starts_with("_include:") => self.include(key, value, false)?,
             _ if key == "_revinclude" || key.starts_with("_revinclude:") => self.include(key, value, true)?,
-            _ => match filter::clause(self.kind, key, value, now, base)? {
+            _ => match filter::clause(self.kind, key, value, reading.now, reading.base)? {
                 Some(clause) => self.clauses.push(clause),
                 None => return Ok(false),
             },
@@ -163,10 +191,11 @@ impl Query {
             let (name, descending) = name.strip_prefix('-').map_or((name, false), |name| (name, true));
             let by = match name {
                 "_lastUpdated" => Some(SortBy::Updated),
+                "_id" => Some(SortBy::Id),
                 _ => self
                     .kind
                     .parameter(name)
-                    .filter(|(_, parameter)| matches!(parameter.form, Form::Date | Form::String))
+                    .filter(|(_, parameter)| is_sortable(parameter.form))
                     .map(|(number, _)| SortBy::Parameter(number)),
             };
             let by = by.ok_or_else(|| result("_sort", &format!("one of {}", sortable(self.kind))))?;
@@ -226,6 +255,11 @@ impl Query {
     }
 }
 
+/// Forms whose values have an order of their own.
+const fn is_sortable(form: Form) -> bool {
+    matches!(form, Form::Date | Form::String | Form::Token | Form::Reference | Form::Uri)
+}
+
 fn is_unknown(error: &Error) -> bool {
     matches!(error, Error::Refused(Refusal::Unknown { .. } | Refusal::Form { .. }) | Error::Unsupported { .. })
 }
@@ -235,7 +269,7 @@ fn result(name: &'static str, expected: &str) -> Error {
 }
 
 fn sortable(kind: Kind) -> String {
-    let mut names = vec!["_lastUpdated"];
-    names.extend(kind.parameters().filter(|(_, p)| matches!(p.form, Form::Date | Form::String)).map(|(_, p)| p.code));
+    let mut names = vec!["_lastUpdated", "_id"];
+    names.extend(kind.parameters().filter(|(_, p)| is_sortable(p.form)).map(|(_, p)| p.code));
     names.join(", ")
 }

@@ -127,6 +127,9 @@ fn fhir_base(base: Base) -> Vec<Route> {
         get(at("/:kind/:id/$everything"), data, fhir::everything::by_get),
         post(at("/:kind/:id/$everything"), data, fhir::everything::by_post),
         get(at("/:kind/:id/$meta"), data, fhir::meta::meta),
+        get(at(""), data, fhir::everywhere::of_base),
+        get(at("/"), data, fhir::everywhere::of_base),
+        post(at("/_search"), data, fhir::everywhere::of_base_by_post),
     ];
     if base == Base::Fhir {
         routes.extend(fhir_writes(data));
@@ -138,6 +141,8 @@ fn fhir_base(base: Base) -> Vec<Route> {
 fn fhir_writes(data: Guard) -> Vec<Route> {
     let at = |rest: &str| format!("/fhir{rest}");
     vec![
+        get(at("/:kind/:id/:type"), data, fhir::everywhere::of_compartment),
+        post(at("/:kind/:id/:type/_search"), data, fhir::everywhere::of_compartment_by_post),
         post(at(""), data, fhir::bundle::bundle),
         post(at("/"), data, fhir::bundle::bundle),
         get(at("/_history"), data, fhir::feed::of_base),

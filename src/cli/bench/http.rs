@@ -15,9 +15,15 @@ use super::plan::{Plan, SIGNED_IN};
 use crate::access::{Base, Operation, Principal, View, decide};
 use crate::fhir::Kind;
 use crate::fhir::filter;
+use crate::search::{Query, Searched};
 use crate::{index, web};
 
 const CLIENTS: usize = 32;
+/// Clients of the searches whose 99th percentile is asked for.
+const FEW_CLIENTS: usize = 8;
+/// The far page.
+const PAGE: usize = 200;
+const PAGE_ROUNDS: u32 = 500;
 /// Turns of product and ceiling.
 const TURNS: usize = 5;
 const REQUESTS: usize = 512;
@@ -40,6 +46,7 @@ pub(super) fn measure(plan: &Plan, slice: Duration) -> anyhow::Result<()> {
         stop.notify_waiters();
         anyhow::Ok(())
     })?;
+    pages(plan)?;
     index_alone(plan)
 }
 
@@ -113,8 +120,39 @@ fn cases(plan: &Plan) -> anyhow::Result<Vec<Case>> {
     let name = make(&|_, dice| format!("/fhir/Patient?name={}", dice.pick(&["al", "bir", "del"])), true);
     let directory =
         make(&|_, dice| format!("/directory/Practitioner?family={}&_count=20", dice.pick(&["alder", "haddad"])), false);
+    let token =
+        make(&|member, _| format!("/fhir/ExplanationOfBenefit?patient=p{member}&type=professional&_count=20"), true);
+    let date = make(
+        &|member, dice| {
+            format!("/fhir/ExplanationOfBenefit?patient=p{member}&service-date=ge2025-0{}&_count=20", 1 + dice.roll(9))
+        },
+        true,
+    );
+    let sorted =
+        make(&|member, _| format!("/fhir/ExplanationOfBenefit?patient=p{member}&_sort=-created&_count=20"), true);
+    let chain = make(&|_, _| "/fhir/Observation?patient.family=a&status=final&_count=20".to_owned(), true);
+    let has = make(&|_, _| "/fhir/Patient?_has:ExplanationOfBenefit:patient:type=professional".to_owned(), true);
+    let include = make(
+        &|member, _| {
+            format!("/fhir/ExplanationOfBenefit?patient=p{member}&_include=ExplanationOfBenefit:patient&_count=20")
+        },
+        true,
+    );
+    let roles = make(
+        &|_, dice| {
+            format!("/directory/PractitionerRole?practitioner.family={}&_count=20", dice.pick(&["alder", "haddad"]))
+        },
+        false,
+    );
     let case = |measure, requests, connections| Case { measure, requests, connections };
     Ok(vec![
+        case("claims of a patient by type (token), 8 clients", token, FEW_CLIENTS),
+        case("claims of a patient by service-date, 8 clients", date, FEW_CLIENTS),
+        case("claims of a patient, newest first, 8 clients", sorted, FEW_CLIENTS),
+        case("Observation?patient.family= (chain), 8 clients", chain, FEW_CLIENTS),
+        case("Patient?_has:ExplanationOfBenefit (reverse chain), 8 clients", has, FEW_CLIENTS),
+        case("claims of a patient with _include, 8 clients", include, FEW_CLIENTS),
+        case("directory PractitionerRole?practitioner.family= (chain), 8 clients", roles, FEW_CLIENTS),
         case("read by id, member's token, audited, 32 clients", read, CLIENTS),
         case("read by id in the directory, 32 clients", open, CLIENTS),
         case("ExplanationOfBenefit?patient=…&_count=50, 32 clients", claims.clone(), CLIENTS),
@@ -124,6 +162,44 @@ fn cases(plan: &Plan) -> anyhow::Result<Vec<Case>> {
         case("Patient?name=, member's token, 32 clients", name, CLIENTS),
         case("directory Practitioner?family=&_count=20, 32 clients", directory, CLIENTS),
     ])
+}
+
+/// Page 200 of a large result beside page 1, inside the process.
+fn pages(plan: &Plan) -> anyhow::Result<()> {
+    let now = plan.clock.now();
+    let kind = Kind::named("PractitionerRole");
+    let view = decide(&Principal::Anyone, Base::Directory, kind, Operation::Search, now)?;
+    let realm = &plan.realm;
+    let searched = Searched { store: &realm.store, index: &realm.index, cursors: &realm.cursors, caller: "bench", now };
+    let read = |cursor: Option<String>| -> anyhow::Result<_> {
+        let mut query = Query::read(kind, &[("_count".to_owned(), "10".to_owned())], false, now, "")?;
+        query.cursor = cursor;
+        Ok(searched.page(&view, &query)?)
+    };
+    let time = |cursor: Option<String>| -> anyhow::Result<f64> {
+        let started = plan.clock.monotonic();
+        for _ in 0..PAGE_ROUNDS {
+            std::hint::black_box(read(cursor.clone())?);
+        }
+        Ok(plan.clock.monotonic().saturating_sub(started).as_secs_f64() * 1e6 / f64::from(PAGE_ROUNDS))
+    };
+    let mut cursor = None;
+    for _ in 1..PAGE {
+        cursor = read(cursor)?.next;
+        ensure!(cursor.is_some(), "the directory has fewer than {PAGE} pages");
+    }
+    let first = time(None)?;
+    Figure {
+        measure: "page 200 of the roles of the directory, 10 each",
+        value: time(cursor)?,
+        unit: "us",
+        ceiling: Some(first),
+        of: Some("page 1"),
+        members: plan.members,
+        ..Figure::default()
+    }
+    .print();
+    Ok(())
 }
 
 /// The index's own query beside a whole search inside the process.

@@ -6,6 +6,7 @@ pub(super) mod bundle;
 pub(super) mod capability;
 pub(super) mod docref;
 pub(super) mod everything;
+pub(super) mod everywhere;
 pub(super) mod feed;
 pub(super) mod history;
 pub(super) mod meta;

@@ -96,7 +96,7 @@ pub(super) fn link(address: &str, used: &[(String, String)], cursor: Option<&str
     format!("{address}{mark}{text}")
 }
 
-fn is_lenient(ask: &Ask) -> bool {
+pub(super) fn is_lenient(ask: &Ask) -> bool {
     let prefer = ask.request.headers().get_all("prefer");
     prefer
         .iter()

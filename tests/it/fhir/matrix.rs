@@ -47,7 +47,8 @@ async fn every_route_keeps_its_lock() {
                     let path = format!("{prefix}{}", route.path)
                         .replace(":kind", "Patient")
                         .replace(":id", owner)
-                        .replace(":version", "1");
+                        .replace(":version", "1")
+                        .replace(":type", "Condition");
                     let answer = call(&server, &route.method, &path, caller).await;
                     let expected = expected(&route.method, &route.path, prefix, caller, owner);
                     assert_eq!(answer.0, expected, "{} {path} as {}", route.method, caller.name);
@@ -71,18 +72,31 @@ async fn call(server: &TestServer, method: &Method, path: &str, caller: &Caller)
 }
 
 fn expected(method: &Method, route: &str, prefix: &str, caller: &Caller, owner: &str) -> StatusCode {
+    // A search of several types names them.
+    let of_base = (*method == Method::GET && is_base(route)) || is_base_search(route);
+    if of_base && !route.starts_with("/fhir") {
+        return StatusCode::BAD_REQUEST;
+    }
     // The public bases do not serve Patient to anybody.
     if !route.starts_with("/fhir") {
         return StatusCode::NOT_FOUND;
     }
     let is_write = matches!(*method, Method::PUT | Method::PATCH | Method::DELETE)
         || (*method == Method::POST && (route == "/fhir/:kind" || route.contains("$meta-")));
-    let is_bundle = matches!(route, "/fhir" | "/fhir/");
+    let is_bundle = *method == Method::POST && is_base(route);
     let is_feed = matches!(route, "/fhir/_history" | "/fhir/:kind/_history");
     let search = route == "/fhir/:kind" || route.ends_with("_search") || route.ends_with("$docref");
     let good = caller.token.is_some() && !caller.name.contains("token");
     if prefix == "/sandbox" || !good {
         return StatusCode::UNAUTHORIZED;
+    }
+    if of_base {
+        return StatusCode::BAD_REQUEST;
+    }
+    // Her compartment, or an empty one: nobody's else is there.
+    if route.contains(":type") {
+        let may = matches!(caller.name, "all" | "other type");
+        return if may { StatusCode::OK } else { StatusCode::FORBIDDEN };
     }
     // Changes and everybody's changes are for back-end clients.
     if is_write || is_feed {
@@ -102,13 +116,21 @@ fn expected(method: &Method, route: &str, prefix: &str, caller: &Caller, owner: 
     }
 }
 
+fn is_base(route: &str) -> bool {
+    ["/fhir", "/directory", "/formulary"].contains(&route.trim_end_matches('/'))
+}
+
+fn is_base_search(route: &str) -> bool {
+    route.strip_suffix("/_search").is_some_and(is_base)
+}
+
 /// A route that reads data must say so: everything that is not a FHIR base is listed here by hand, so that a new one is
 /// a decision.
 #[test]
 fn guards_are_what_their_paths_suggest() {
     for route in table() {
         let bases = ["/fhir/", "/directory/", "/formulary/"];
-        let in_base = route.path == "/fhir" || bases.iter().any(|base| route.path.starts_with(base));
+        let in_base = is_base(&route.path) || bases.iter().any(|base| route.path.starts_with(base));
         let open = route.path.ends_with("/metadata") || route.path.contains("/.well-known/");
         assert_eq!(matches!(route.guard, Guard::Fhir(_)), in_base && !open, "{}", route.path);
         assert!(route.realms != Realms::Demo || route.path.starts_with("/outbox"), "{}", route.path);

@@ -148,7 +148,7 @@ async fn every_error_is_an_operation_outcome_that_says_what_to_do() {
         ("/fhir/Group/1", 404, "not-supported", "metadata"),
         ("/fhir/Condition/a%20b", 404, "not-found", "not yours"),
         ("/fhir/Condition/c1?_format=xml", 406, "not-supported", "application/fhir+json"),
-        ("/fhir", 405, "not-supported", "method"),
+        ("/fhir", 400, "value", "_type"),
         ("/nowhere", 404, "not-found", "nothing at this address"),
     ] {
         let answer = server.get(path, Some(&token)).await;
