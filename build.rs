@@ -46,7 +46,11 @@ fn compile(types: &str, parameters: &str) -> String {
     writeln!(code, "pub const TABLES_HASH: u64 = 0x{a:04X}_{b:04X}_{c:04X}_{d:04X};").unwrap();
     writeln!(code, "pub(super) static PARAMETERS: [Parameter; {}] = [", parameters.len()).unwrap();
     for row in &parameters {
-        let [kind, name, form, paths, targets] = row[..] else { panic!("not five columns: {row:?}") };
+        let (kind, name, form, paths, targets, parts) = match row[..] {
+            [kind, name, form, paths, targets] => (kind, name, form, paths, targets, ""),
+            [kind, name, form, paths, targets, parts] => (kind, name, form, paths, targets, parts),
+            _ => panic!("not five or six columns: {row:?}"),
+        };
         let kind = if kind == "*" { "None".into() } else { format!("Some(Kind({}))", number(kind)) };
         let form = form[..1].to_uppercase() + &form[1..];
         write!(code, "Parameter {{ kind: {kind}, code: {name:?}, form: Form::{form}, paths: &[").unwrap();
@@ -61,7 +65,17 @@ fn compile(types: &str, parameters: &str) -> String {
                 format!("Targets::These(&[{}])", kinds.join(", "))
             }
         };
-        writeln!(code, "], targets: {targets} }},").unwrap();
+        write!(code, "], targets: {targets}, components: &[").unwrap();
+        for part in parts.split(" $ ").filter(|part| !part.is_empty()) {
+            let (form, paths) = part.split_once(':').unwrap_or_else(|| panic!("a part without a form: {part}"));
+            let form = form[..1].to_uppercase() + &form[1..];
+            write!(code, "Component {{ form: Form::{form}, paths: &[").unwrap();
+            for path in paths.split(" | ") {
+                code.push_str(&compile_path(path, &number));
+            }
+            code.push_str("] }, ");
+        }
+        code.push_str("] },\n");
     }
     code.push_str("];\n");
     let common = parameters.iter().take_while(|row| row[0] == "*").count();
@@ -97,7 +111,7 @@ fn compile_path(path: &str, number: &dyn Fn(&str) -> usize) -> String {
         None => (path, "None".into()),
     };
     let mut steps = String::new();
-    for step in split_steps(path) {
+    for step in split_steps(path).into_iter().filter(|_| path != ".") {
         let (step, set) = step.strip_suffix("!set").map_or((step, false), |step| (step, true));
         let (step, first) = step.strip_suffix("#0").map_or((step, false), |step| (step, true));
         let (step, filter) = match step.split_once('{') {

@@ -5,7 +5,8 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use super::dates::{self, Span};
-use super::definitions::{Form, Kind, Parameter, Path, Step, Targets};
+use super::decimal::{self, Scaled};
+use super::definitions::{Component, Form, Kind, Path, Step, Targets};
 use super::json::Node;
 use super::reference::{self, Reference};
 
@@ -13,6 +14,8 @@ use super::reference::{self, Reference};
 const MAX_VALUES: usize = 4_096;
 /// Characters of a string that are compared; longer ones are cut.
 const MAX_TEXT: usize = 256;
+/// A millionth, of scaled decimals.
+const MICRO: Scaled = 1_000_000_000_000;
 
 /// The search values of one version of one resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +82,46 @@ pub enum Value {
     },
     /// A span of time.
     Date(Span),
+    /// A number.
+    Number(Amount),
+    /// A number of something.
+    Quantity {
+        /// How much.
+        amount: Amount,
+        /// The system of the unit's code.
+        system: Option<Box<str>>,
+        /// The code of the unit.
+        code: Option<Box<str>>,
+        /// The unit in words.
+        unit: Option<Box<str>>,
+    },
+    /// An identifier with its type, for `:of-type`: beside the token of the same identifier.
+    Typed {
+        /// The system of the type's code.
+        system: Option<Box<str>>,
+        /// The type's code.
+        code: Box<str>,
+        /// The identifier's value.
+        value: Box<str>,
+    },
+    /// A place on the earth, in millionths of a degree.
+    Position {
+        /// North of the equator.
+        latitude: i64,
+        /// East of Greenwich.
+        longitude: i64,
+    },
+    /// What the parts of a composite find below one element.
+    Parts(Box<[Box<[Value]>]>),
+}
+
+/// A number, or the two ends of a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Amount {
+    /// The smallest.
+    pub lo: Scaled,
+    /// The largest.
+    pub hi: Scaled,
 }
 
 const PLAN_NET: &str = "http://hl7.org/fhir/us/davinci-pdex-plan-net/";
@@ -113,7 +156,9 @@ pub fn extract(kind: Kind, id: &str, resource: &Node<'_>) -> Extracted {
     for (number, parameter) in kind.parameters() {
         let before = values.len();
         for path in parameter.paths {
-            walk(resource, path.steps, path, parameter, number, &mut values);
+            let aim =
+                Aim { form: parameter.form, targets: parameter.targets, components: parameter.components, number };
+            walk(resource, path.steps, path, &aim, &mut values);
         }
         dedup_from(&mut values, before);
         if values.len() > MAX_VALUES {
@@ -172,59 +217,139 @@ fn dedup_from(values: &mut Vec<(u16, Value)>, start: usize) {
 
 type Out<'o> = &'o mut Vec<(u16, Value)>;
 
-fn walk(node: &Node<'_>, steps: &[Step], path: &Path, parameter: &Parameter, number: u16, out: Out<'_>) {
+/// What is looked for at the end of a path.
+struct Aim {
+    form: Form,
+    targets: Targets,
+    components: &'static [Component],
+    number: u16,
+}
+
+fn walk(node: &Node<'_>, steps: &[Step], path: &Path, aim: &Aim, out: Out<'_>) {
     if let Node::Array(items) = node {
         let first = matches!(steps.first(), Some(Step::First));
         let steps = if first { steps.get(1..).unwrap_or_default() } else { steps };
         for item in items.iter().take(if first { 1 } else { usize::MAX }) {
-            walk(item, steps, path, parameter, number, out);
+            walk(item, steps, path, aim, out);
         }
         return;
     }
     let Some((step, rest)) = steps.split_first() else {
-        return leaf(node, path.only, parameter, number, out);
+        return leaf(node, path.only, aim, out);
     };
     match step {
-        Step::First => walk(node, rest, path, parameter, number, out),
+        Step::First => walk(node, rest, path, aim, out),
         Step::Set => {
             let set = !matches!(node, Node::Bool(false));
-            out.push((number, Value::Token { system: None, code: Some(set.to_string().into()) }));
+            out.push((aim.number, Value::Token { system: None, code: Some(set.to_string().into()) }));
         }
         Step::Where(key, value) => {
             if node.text_of(key) == Some(*value) {
-                walk(node, rest, path, parameter, number, out);
+                walk(node, rest, path, aim, out);
             }
         }
         Step::Member(name) => {
             if let Some(child) = node.get(name) {
-                walk(child, rest, path, parameter, number, out);
+                walk(child, rest, path, aim, out);
             }
         }
         Step::Choice(prefix) => {
             for (name, child) in node.members() {
                 let is_choice = name.strip_prefix(prefix).and_then(|tail| tail.chars().next());
                 if is_choice.is_some_and(char::is_uppercase) {
-                    walk(child, rest, path, parameter, number, out);
+                    walk(child, rest, path, aim, out);
                 }
             }
         }
     }
 }
 
-fn leaf(node: &Node<'_>, only: Option<Kind>, parameter: &Parameter, number: u16, out: Out<'_>) {
-    match parameter.form {
+fn leaf(node: &Node<'_>, only: Option<Kind>, aim: &Aim, out: Out<'_>) {
+    let number = aim.number;
+    match aim.form {
         Form::Token => token(node, number, out),
         Form::String => string(node, number, out),
         Form::Date => dates::of_node(node, |span| out.push((number, Value::Date(span)))),
-        Form::Reference => refer(node, only, parameter.targets, number, out),
+        Form::Reference => refer(node, only, aim.targets, number, out),
         Form::Uri => {
             if let Some(text) = node.text() {
                 out.push((number, Value::Uri(text.into())));
             }
         }
-        // Refused by `search` until they are exact.
-        Form::Number | Form::Quantity | Form::Composite | Form::Special => {}
+        Form::Number => out.extend(amount(node).map(|amount| (number, Value::Number(amount)))),
+        Form::Quantity => out.extend(quantity(node).map(|quantity| (number, quantity))),
+        Form::Composite => out.extend(parts(node, aim.components).map(|parts| (number, parts))),
+        Form::Special => out.extend(position(node).map(|position| (number, position))),
     }
+}
+
+/// A number; or a range of numbers, with an open end where one is missing.
+fn amount(node: &Node<'_>) -> Option<Amount> {
+    if let Node::Number(text) = node {
+        let value = decimal::parse(text)?.value;
+        return Some(Amount { lo: value, hi: value });
+    }
+    let end = |name| match node.get(name)?.get("value")? {
+        Node::Number(text) => Some(decimal::parse(text)?.value),
+        _ => None,
+    };
+    let (low, high) = (end("low"), end("high"));
+    if low.is_none() && high.is_none() {
+        return None;
+    }
+    Some(Amount { lo: low.unwrap_or(Scaled::MIN), hi: high.unwrap_or(Scaled::MAX) })
+}
+
+/// Quantity and what is made of it, Money, and Range.
+fn quantity(node: &Node<'_>) -> Option<Value> {
+    let text = |node: &Node<'_>, name: &str| node.text_of(name).map(Into::into);
+    if let Some(Node::Number(value)) = node.get("value") {
+        let value = decimal::parse(value)?.value;
+        let amount = match node.text_of("comparator") {
+            Some("<" | "<=") => Amount { lo: Scaled::MIN, hi: value },
+            Some(">" | ">=") => Amount { lo: value, hi: Scaled::MAX },
+            _ => Amount { lo: value, hi: value },
+        };
+        if let Some(currency) = node.text_of("currency") {
+            let system = Some("urn:iso:std:iso:4217".into());
+            return Some(Value::Quantity { amount, system, code: Some(currency.into()), unit: None });
+        }
+        return Some(Value::Quantity {
+            amount,
+            system: text(node, "system"),
+            code: text(node, "code"),
+            unit: text(node, "unit"),
+        });
+    }
+    let amount = amount(node)?;
+    let end = node.get("low").or_else(|| node.get("high"))?;
+    Some(Value::Quantity { amount, system: text(end, "system"), code: text(end, "code"), unit: text(end, "unit") })
+}
+
+/// What each part of a composite finds below one element; nothing unless every part finds something.
+fn parts(node: &Node<'_>, components: &[Component]) -> Option<Value> {
+    let mut all = Vec::with_capacity(components.len());
+    for component in components {
+        let aim = Aim { form: component.form, targets: Targets::Any, components: &[], number: 0 };
+        let mut found = Vec::new();
+        for path in component.paths {
+            walk(node, path.steps, path, &aim, &mut found);
+        }
+        if found.is_empty() {
+            return None;
+        }
+        all.push(found.into_iter().map(|(_, value)| value).collect());
+    }
+    (!all.is_empty()).then(|| Value::Parts(all.into()))
+}
+
+/// `Location.position`.
+fn position(node: &Node<'_>) -> Option<Value> {
+    let degrees = |name| match node.get(name)? {
+        Node::Number(text) => i64::try_from(decimal::parse(text)?.value / MICRO).ok(),
+        _ => None,
+    };
+    Some(Value::Position { latitude: degrees("latitude")?, longitude: degrees("longitude")? })
 }
 
 /// Tokens by the shape of the element: `CodeableConcept`, Coding, Identifier, `ContactPoint` or a primitive.
@@ -251,11 +376,24 @@ fn token(node: &Node<'_>, number: u16, out: Out<'_>) {
             if code.is_some() || node.get("system").is_some() {
                 push(node.text_of("system"), code);
             }
+            typed(node, number, out);
             if let Some(display) = node.text_of("display") {
                 out.push((number, Value::Text(fold(display).into())));
             }
         }
         Node::Null | Node::Array(_) => {}
+    }
+}
+
+/// The types of an identifier, each with its value.
+fn typed(node: &Node<'_>, number: u16, out: Out<'_>) {
+    let Some(value) = node.text_of("value") else { return };
+    let codings = node.get("type").and_then(|kind| kind.get("coding")).map(Node::items).unwrap_or_default();
+    for coding in codings {
+        if let Some(code) = coding.text_of("code") {
+            let system = coding.text_of("system").map(Into::into);
+            out.push((number, Value::Typed { system, code: code.into(), value: value.into() }));
+        }
     }
 }
 

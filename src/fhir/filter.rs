@@ -3,11 +3,14 @@
 //!
 //! Deliberately absent: anything that needs a second resource (chains, `_has`, includes).
 
+pub mod amount;
+mod near;
 mod parse;
 
 use super::dates::Span;
 use super::definitions::{Form, Kind, Parameter, parameter};
 use super::extract::{Extracted, Value};
+use super::ucum;
 
 pub use parse::{Refusal, clause};
 
@@ -85,6 +88,41 @@ pub enum Wanted {
         /// The span of the query's text.
         span: Span,
     },
+    /// Addresses that begin so.
+    Below(Box<str>),
+    /// Addresses that this one begins with.
+    Above(Box<str>),
+    /// A number.
+    Number(amount::Searched),
+    /// A number of something.
+    Quantity {
+        /// How much.
+        searched: amount::Searched,
+        /// What is asked of the unit's system.
+        system: System,
+        /// The unit's code, or its text where no system is named; absent for any unit.
+        code: Option<Box<str>>,
+    },
+    /// An identifier of a type.
+    Typed {
+        /// What is asked of the system of the type.
+        system: System,
+        /// The type.
+        code: Box<str>,
+        /// The identifier's value.
+        value: Box<str>,
+    },
+    /// Places around one.
+    Near {
+        /// Millionths of a degree north.
+        latitude: i64,
+        /// Millionths of a degree east.
+        longitude: i64,
+        /// How far away at most.
+        metres: u32,
+    },
+    /// The parts of a composite, all below one element.
+    All(Box<[Wanted]>),
 }
 
 /// What a query asks of a token's system.
@@ -172,7 +210,12 @@ impl Wanted {
             (Self::Reference { kind, id }, Value::Reference { base, kind: has_kind, id: has_id }) => {
                 base.is_empty() && kind.is_none_or(|kind| kind == *has_kind) && id == has_id
             }
-            (Self::Uri(uri), Value::Uri(has)) => uri == has,
+            // A canonical address without a version means any.
+            (Self::Uri(uri), Value::Uri(has)) => {
+                uri == has || has.strip_prefix(&**uri).is_some_and(|rest| rest.starts_with('|'))
+            }
+            (Self::Below(uri), Value::Uri(has)) => is_below(has, uri),
+            (Self::Above(uri), Value::Uri(has)) => is_below(uri, has),
             (Self::Uri(uri), Value::Reference { base, kind, id }) => {
                 !base.is_empty() && **uri == format!("{base}/{kind}/{id}")
             }
@@ -180,6 +223,34 @@ impl Wanted {
                 system.matches(has_system.as_deref()) && value == has
             }
             (Self::Date { prefix, span }, Value::Date(has)) => prefix.holds(*span, *has),
+            (Self::Number(searched), Value::Number(has)) => searched.holds(has),
+            (
+                Self::Quantity { searched, system, code },
+                Value::Quantity { amount, system: has_system, code: has_code, unit },
+            ) => {
+                let Some(code) = code else { return searched.holds(amount) };
+                let (has_code, unit) = (has_code.as_deref(), unit.as_deref());
+                match system {
+                    System::Is(system) if Some(&**system) != has_system.as_deref() => false,
+                    System::Is(system) => {
+                        (amount::same_unit(code, has_code) && searched.holds(amount))
+                            || (&**system == amount::UCUM && converted(searched, code, amount, has_code))
+                    }
+                    System::Any | System::None => {
+                        (amount::same_unit(code, has_code) || amount::same_unit(code, unit)) && searched.holds(amount)
+                    }
+                }
+            }
+            (Self::Typed { system, code, value }, Value::Typed { system: has_system, code: has_code, value: has }) => {
+                system.matches(has_system.as_deref()) && same_code(code, has_code) && value == has
+            }
+            (Self::Near { latitude, longitude, metres }, Value::Position { latitude: lat, longitude: lon }) => {
+                near::distance((*latitude, *longitude), (*lat, *lon)) <= f64::from(*metres)
+            }
+            (Self::All(wanted), Value::Parts(parts)) => {
+                wanted.len() == parts.len()
+                    && wanted.iter().zip(parts).all(|(wanted, values)| values.iter().any(|value| wanted.matches(value)))
+            }
             _ => false,
         }
     }
@@ -192,6 +263,21 @@ impl System {
             Self::None => has.is_none(),
             Self::Is(system) => has == Some(system),
         }
+    }
+}
+
+/// True if an address is another or lies below it.
+fn is_below(address: &str, above: &str) -> bool {
+    address
+        .strip_prefix(above)
+        .is_some_and(|rest| rest.is_empty() || above.ends_with('/') || rest.starts_with(['/', '|', '#']))
+}
+
+/// Compares amounts in different units that measure the same.
+fn converted(searched: &amount::Searched, asked: &str, has: &super::extract::Amount, code: Option<&str>) -> bool {
+    match (ucum::parse(asked), code.and_then(ucum::parse)) {
+        (Some(own), Some(unit)) => searched.holds_in(own, has, unit),
+        _ => false,
     }
 }
 
@@ -220,10 +306,13 @@ impl Prefix {
     }
 }
 
-/// True if this server can search by a parameter of that form.
+/// True if this server can search by a parameter.
 #[must_use]
-pub const fn is_searchable(form: Form) -> bool {
-    matches!(form, Form::Token | Form::String | Form::Date | Form::Reference | Form::Uri)
+pub const fn is_searchable(parameter: &Parameter) -> bool {
+    match parameter.form {
+        Form::Composite => !parameter.components.is_empty(),
+        _ => true,
+    }
 }
 
 #[cfg(test)]

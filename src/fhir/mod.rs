@@ -3,6 +3,7 @@
 
 pub mod bundle;
 pub mod dates;
+pub mod decimal;
 pub mod definitions;
 mod extract;
 pub mod filter;
@@ -13,6 +14,7 @@ pub mod patch;
 mod prepare;
 pub mod reference;
 mod subset;
+pub mod ucum;
 
 pub use definitions::{Form, Kind};
 pub use extract::{Audience, Extracted, Value, extract, fold};

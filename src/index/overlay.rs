@@ -110,6 +110,12 @@ pub(super) fn key(resource: &Extracted, sort: Sort) -> Key {
                 Value::Token { code: Some(code), .. } => Some(Key::Text(code.to_lowercase())),
                 Value::Uri(uri) => Some(Key::Text(uri.to_string())),
                 Value::Reference { base, kind, id } => Some(Key::Text(format!("{base}/{kind}/{id}"))),
+                Value::Number(amount) | Value::Quantity { amount, .. } => {
+                    let end = if sort.descending { amount.hi } else { amount.lo };
+                    // Ordered to the millionth, which is what a cursor can hold.
+                    let micro = end / 1_000_000_000_000;
+                    Some(Key::Time(micro.clamp(i64::MIN.into(), i64::MAX.into()) as i64))
+                }
                 _ => None,
             });
             let best = if sort.descending { keys.max() } else { keys.min() };

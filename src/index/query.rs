@@ -15,7 +15,7 @@ use crate::access::{Operation, Permit, Reach, View};
 use crate::fhir::Kind;
 use crate::fhir::dates::Span;
 use crate::fhir::definitions::{Targets, parameter};
-use crate::fhir::filter::{Clause, Field as Looked, Prefix, Test, Wanted};
+use crate::fhir::filter::{Clause, Field as Looked, Prefix, System, Test, Wanted};
 
 /// Distinct strings that a `:contains` may select; beyond, the filter does all the work.
 const MAX_CONTAINED: usize = 5_000;
@@ -174,6 +174,15 @@ impl Builder<'_> {
             Wanted::Logical { system, value } => exactly(self.term(&terms::of_logical(number, system, value))),
             Wanted::Date { prefix, span } => self.date(number, *prefix, *span),
             Wanted::Id(_) => exactly(Box::new(EmptyQuery)),
+            // The identifier's own term narrows; its type, the filter sees.
+            Wanted::Typed { value, .. } => match terms::of_token(number, &System::Any, Some(value)) {
+                Some(term) => Narrowed { part: self.term(&term), exact: false },
+                None => anything(),
+            },
+            Wanted::Below(_) | Wanted::Above(_) | Wanted::Number(_) | Wanted::Quantity { .. } | Wanted::Near { .. } => {
+                Narrowed { part: self.term(&terms::of_presence(number)), exact: false }
+            }
+            Wanted::All(_) => Narrowed { part: self.term(&terms::of_presence(number)), exact: false },
         })
     }
 

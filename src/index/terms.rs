@@ -32,7 +32,7 @@ const PUBLIC: u16 = FIRST_SPECIAL + 2;
 const CATEGORY: u16 = FIRST_SPECIAL + 3;
 
 /// Counts the ways in which terms were laid out so far.
-pub(super) const LAYOUT: u64 = 2;
+pub(super) const LAYOUT: u64 = 3;
 
 /// Letters whose terms are only ever compared whole; of the others a query may give the beginning.
 const WHOLE: &[u8] = b"csnriulLN";
@@ -181,12 +181,24 @@ fn of_value(number: u16, value: &Value, put: &mut impl FnMut(Vec<u8>)) {
                 put(term(number, b'u', &[format!("{base}/{kind}/{id}").as_bytes()]));
             }
         }
-        Value::Uri(uri) => put(term(number, b'u', &[uri.as_bytes()])),
+        Value::Uri(uri) => {
+            put(term(number, b'u', &[uri.as_bytes()]));
+            // A canonical address is found without its version too.
+            if let Some((plain, _)) = uri.split_once('|') {
+                put(term(number, b'u', &[plain.as_bytes()]));
+            }
+        }
         Value::Logical { system, value } => {
             put(of_logical(number, &System::Any, value));
             let system = system.as_ref().map_or(System::None, |system| System::Is(system.clone()));
             put(of_logical(number, &system, value));
         }
-        Value::Date(_) => {}
+        // Found by the presence of the parameter, and by the filter.
+        Value::Date(_)
+        | Value::Number(_)
+        | Value::Quantity { .. }
+        | Value::Typed { .. }
+        | Value::Position { .. }
+        | Value::Parts(_) => {}
     }
 }

@@ -257,7 +257,7 @@ impl Query {
 
 /// Forms whose values have an order of their own.
 const fn is_sortable(form: Form) -> bool {
-    matches!(form, Form::Date | Form::String | Form::Token | Form::Reference | Form::Uri)
+    !matches!(form, Form::Composite | Form::Special)
 }
 
 fn is_unknown(error: &Error) -> bool {

@@ -24,6 +24,17 @@ pub struct Parameter {
     pub paths: &'static [Path],
     /// What references may point to.
     pub targets: Targets,
+    /// The parts of a composite; none for other forms, and for a composite that cannot be searched.
+    pub components: &'static [Component],
+}
+
+/// One part of a composite parameter, below the element that the parameter's path leads to.
+#[derive(Debug)]
+pub struct Component {
+    /// How values are compared.
+    pub form: Form,
+    /// Where the values are.
+    pub paths: &'static [Path],
 }
 
 /// The forms of search parameters (FHIR R4, search, section 3.1.1.4).

@@ -15,6 +15,8 @@ fn values(json: &str, code: &str) -> Vec<String> {
             Value::Uri(uri) => uri.to_string(),
             Value::Logical { value, .. } => format!("#{value}"),
             Value::Date(span) => format!("{}..{}", span.lo, span.hi),
+            Value::Typed { code, value, .. } => format!("{code}:{value}"),
+            other => format!("{other:?}"),
         })
         .collect()
 }

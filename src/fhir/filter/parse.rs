@@ -3,9 +3,11 @@
 
 use jiff::Timestamp;
 
-use super::{Clause, Field, Prefix, System, Test, Wanted, is_searchable};
+use super::amount::Searched;
+use super::{Clause, Field, Prefix, System, Test, Wanted, is_searchable, near};
 use crate::fhir::dates::{self, Span};
-use crate::fhir::definitions::{Form, Kind, Parameter, Targets};
+use crate::fhir::decimal;
+use crate::fhir::definitions::{Component, Form, Kind, Parameter, Targets};
 use crate::fhir::extract::fold;
 use crate::fhir::reference::{self, Reference};
 
@@ -73,18 +75,18 @@ pub fn clause(kind: Kind, key: &str, value: &str, now: Timestamp, base: &str) ->
     if value.is_empty() {
         return Ok(None);
     }
-    let (field, form, targets) = match name {
-        "_id" => (Field::Id, Form::Token, Targets::These(&[])),
-        "_lastUpdated" => (Field::Updated, Form::Date, Targets::These(&[])),
+    let (field, form, targets, components): (_, _, _, &[Component]) = match name {
+        "_id" => (Field::Id, Form::Token, Targets::These(&[]), &[]),
+        "_lastUpdated" => (Field::Updated, Form::Date, Targets::These(&[]), &[]),
         _ => {
             let (number, found) = kind.parameter(name).ok_or_else(|| unknown(kind, name))?;
-            (Field::Parameter(number), found.form, found.targets)
+            if !is_searchable(found) {
+                return Err(Refusal::Form { name: name.to_owned(), form: found.form });
+            }
+            (Field::Parameter(number), found.form, found.targets, found.components)
         }
     };
-    if !is_searchable(form) {
-        return Err(Refusal::Form { name: name.to_owned(), form });
-    }
-    let read = Reader { name, field, form, targets, modifier, now, base };
+    let read = Reader { name, field, form, targets, components, modifier, now, base };
     read.test(value).map(|test| Some(Clause { field, test }))
 }
 
@@ -103,6 +105,7 @@ struct Reader<'q> {
     field: Field,
     form: Form,
     targets: Targets,
+    components: &'static [Component],
     modifier: Option<&'q str>,
     now: Timestamp,
     base: &'q str,
@@ -147,7 +150,17 @@ impl Reader<'_> {
             (Form::String, None) => Ok(Wanted::Starts(fold(&unescape(part)).into())),
             (Form::String, Some("contains")) => Ok(Wanted::Contains(fold(&unescape(part)).into())),
             (Form::String, Some("exact")) => Ok(Wanted::Exact(unescape(part).into())),
+            (Form::Token, Some("of-type")) => self.typed(part),
             (Form::Uri, None) => Ok(Wanted::Uri(unescape(part).into())),
+            (Form::Uri, Some("below")) => Ok(Wanted::Below(unescape(part).into())),
+            (Form::Uri, Some("above")) => Ok(Wanted::Above(unescape(part).into())),
+            (Form::Number, None) => Ok(Wanted::Number(self.amount(part)?)),
+            (Form::Quantity, None) => self.quantity(part),
+            (Form::Special, None) => match near::parse(part) {
+                Some((latitude, longitude, metres)) => Ok(Wanted::Near { latitude, longitude, metres }),
+                None => Err(self.wrong("a place such as '42.36|-71.06|10|km' (latitude, longitude, distance, unit)")),
+            },
+            (Form::Composite, None) => self.composite(part),
             (Form::Date, None) => self.date(part),
             (Form::Reference, None) => self.reference(part, None),
             (Form::Reference, Some("identifier")) => match token(part) {
@@ -160,6 +173,51 @@ impl Reader<'_> {
             }
             _ => Err(self.no_modifier()),
         }
+    }
+
+    /// `type-system|type-code|value`
+    fn typed(&self, part: &str) -> Result<Wanted, Refusal> {
+        let parts = split(part, '|');
+        let [system, code, value] = parts.as_slice() else {
+            return Err(self
+                .wrong("an identifier with its type, such as 'http://terminology.hl7.org/CodeSystem/v2-0203|MR|123'"));
+        };
+        let system = if system.is_empty() { System::Any } else { System::Is(unescape(system).into()) };
+        Ok(Wanted::Typed { system, code: unescape(code).into(), value: unescape(value).into() })
+    }
+
+    fn amount(&self, text: &str) -> Result<Searched, Refusal> {
+        let (prefix, text) = split_prefix(text);
+        let expected = "a number such as '5.4', 'gt100' or '1e2' (prefixes: eq ne gt lt ge le sa eb ap)";
+        Ok(Searched { prefix, decimal: decimal::parse(text).ok_or_else(|| self.wrong(expected))? })
+    }
+
+    /// `number`, `number|system|code` or `number||unit`
+    fn quantity(&self, part: &str) -> Result<Wanted, Refusal> {
+        let parts = split(part, '|');
+        let (number, system, code) = match parts.as_slice() {
+            [number] => (number, "", ""),
+            [number, system, code] => (number, *system, *code),
+            _ => {
+                return Err(self.wrong("a quantity such as '5.4|http://unitsofmeasure.org|mg', '5.4||mg' or '5.4'"));
+            }
+        };
+        let system = if system.is_empty() { System::Any } else { System::Is(unescape(system).into()) };
+        let code = (!code.is_empty()).then(|| unescape(code).into());
+        Ok(Wanted::Quantity { searched: self.amount(number)?, system, code })
+    }
+
+    /// The parts, joined by `$`, each in the form of its own.
+    fn composite(&self, part: &str) -> Result<Wanted, Refusal> {
+        let parts = split(part, '$');
+        if parts.len() != self.components.len() {
+            return Err(self.wrong("one value for each of its parts, joined by '$', such as '8480-6$gt120'"));
+        }
+        let read = |(component, part): (&Component, &&str)| {
+            let form = component.form;
+            Reader { form, targets: Targets::Any, components: &[], modifier: None, ..*self }.wanted(part)
+        };
+        Ok(Wanted::All(self.components.iter().zip(&parts).map(read).collect::<Result<_, _>>()?))
     }
 
     fn may_point_to(&self, kind: Kind) -> bool {

@@ -111,3 +111,136 @@ proptest! {
         prop_assert!(!holds(Prefix::Eb) || holds(Prefix::Lt));
     }
 }
+
+fn measured(rest: &str) -> Extracted {
+    let json = format!(
+        r#"{{"resourceType":"Observation","id":"o","status":"final","code":{{"coding":[{{"code":"weight"}}]}},{rest}}}"#
+    );
+    crate::fhir::prepare(json.as_bytes()).unwrap().extracted
+}
+
+/// The rows of FHIR R4, search, 3.1.1.4.5: how precise the text of a number is, decides what equals it.
+#[test]
+fn number_prefixes_mean_what_the_standard_says() {
+    for (searched, value, matching) in [
+        ("100", "100", "eq ge le ap"),
+        ("100", "100.4", "eq gt ge sa ap"),
+        ("100", "99.5", "eq lt le eb ap"),
+        ("100", "100.5", "ne gt ge sa ap"),
+        ("100.00", "100.004", "eq gt ge sa ap"),
+        ("100.00", "100.01", "ne gt ge sa ap"),
+        ("1e2", "95", "eq lt le eb ap"),
+        ("1e2", "106", "ne gt ge sa ap"),
+        ("100", "80", "ne lt le eb"),
+        ("100", "120", "ne gt ge sa"),
+        ("-5", "-5.2", "eq lt le eb ap"),
+    ] {
+        let resource = measured(&format!(r#""valueQuantity":{{"value":{value},"unit":"kg"}}"#));
+        let found: Vec<&str> = ["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"]
+            .into_iter()
+            .filter(|prefix| says(&resource, "value-quantity", &format!("{prefix}{searched}")))
+            .collect();
+        assert_eq!(found.join(" "), matching, "{searched} against {value}");
+    }
+}
+
+#[test]
+fn quantities_compare_across_units_that_measure_the_same() {
+    let ucum = "http://unitsofmeasure.org";
+    let grams =
+        measured(r#""valueQuantity":{"value":5400,"unit":"grams","system":"http://unitsofmeasure.org","code":"g"}"#);
+    for (query, matches) in [
+        ("5400", true),
+        (&format!("5400|{ucum}|g"), true),
+        (&format!("5.4|{ucum}|kg"), true),
+        (&format!("5.400|{ucum}|kg"), true),
+        (&format!("5.5|{ucum}|kg"), false),
+        (&format!("gt5.3|{ucum}|kg"), true),
+        (&format!("ge5.4|{ucum}|kg"), true),
+        (&format!("gt5.4|{ucum}|kg"), false),
+        (&format!("lt12|{ucum}|[lb_av]"), true),
+        (&format!("5400|{ucum}|mL"), false),
+        (&format!("5400|{ucum}|apples"), false),
+        ("5400|http://other.example|g", false),
+        ("5400||g", true),
+        ("5400||grams", true),
+        ("5400||kg", false),
+        (&format!("5400|{ucum}|"), true),
+    ] {
+        assert_eq!(says(&grams, "value-quantity", query), matches, "{query}");
+    }
+    let below = measured(r#""valueQuantity":{"value":5,"comparator":"<","code":"g"}"#);
+    assert!(says(&below, "value-quantity", "lt3") && !says(&below, "value-quantity", "5"));
+    assert!(!says(&below, "value-quantity", "gt5"));
+    for wrong in ["", "heavy", "5|kg", "5|a|b|c", "xx5"] {
+        let now = Timestamp::UNIX_EPOCH;
+        let read = clause(crate::fhir::Kind::named("Observation"), "value-quantity", wrong, now, "");
+        assert!(read.is_err() || wrong.is_empty(), "{wrong}");
+    }
+}
+
+#[test]
+fn the_parts_of_a_composite_hold_below_one_element() {
+    let pressure = measured(
+        r#""component":[{"code":{"coding":[{"system":"http://loinc.org","code":"8480-6"}]},"valueQuantity":{"value":128}},
+        {"code":{"coding":[{"system":"http://loinc.org","code":"8462-4"}]},"valueQuantity":{"value":82}},
+        {"code":{"coding":[{"code":"note"}]}}]"#,
+    );
+    for (key, value, matches) in [
+        ("component-code-value-quantity", "8480-6$gt120", true),
+        ("component-code-value-quantity", "8462-4$gt120", false),
+        ("component-code-value-quantity", "http://loinc.org|8462-4$82", true),
+        ("component-code-value-quantity", "8462-4$gt120,8480-6$128", true),
+        ("component-code-value-quantity", "note$0", false),
+        ("combo-code-value-quantity", "8480-6$lt130", true),
+        ("code-value-quantity", "weight$gt0", false),
+        ("component-code-value-quantity:missing", "false", true),
+        ("code-value-quantity:missing", "true", true),
+    ] {
+        assert_eq!(says(&pressure, key, value), matches, "{key}={value}");
+    }
+    let weight = measured(r#""valueQuantity":{"value":71.5,"unit":"kg"}"#);
+    assert!(says(&weight, "code-value-quantity", "weight$71.5||kg"));
+    assert!(says(&weight, "combo-code-value-quantity", "weight$gt70"));
+    assert!(!says(&weight, "code-value-quantity", "height$71.5"));
+    let kind = weight.kind;
+    for wrong in ["weight", "weight$1$2", "weight$heavy"] {
+        assert!(clause(kind, "code-value-quantity", wrong, Timestamp::UNIX_EPOCH, "").is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn addresses_identifiers_and_places() {
+    let prepared = |json: &str| crate::fhir::prepare(json.as_bytes()).unwrap().extracted;
+    let profiled = prepared(
+        r#"{"resourceType":"Patient","id":"p","meta":{"profile":["http://x/fhir/patient|2.0.0"]},
+        "identifier":[{"type":{"coding":[{"system":"http://t","code":"MR"}]},"system":"http://s","value":"12"},
+        {"type":{"coding":[{"system":"http://t","code":"SS"}]},"value":"34"}]}"#,
+    );
+    for (key, value, matches) in [
+        ("_profile", "http://x/fhir/patient", true),
+        ("_profile", "http://x/fhir/patient|2.0.0", true),
+        ("_profile", "http://x/fhir/patient|1.0.0", false),
+        ("_profile", "http://x/fhir", false),
+        ("_profile:below", "http://x/fhir", true),
+        ("_profile:below", "http://x/fhir/pat", false),
+        ("_profile:above", "http://x/fhir/patient|2.0.0/more", true),
+        ("identifier:of-type", "http://t|MR|12", true),
+        ("identifier:of-type", "|MR|12", true),
+        ("identifier:of-type", "http://t|MR|34", false),
+        ("identifier:of-type", "http://t|SS|34", true),
+    ] {
+        assert_eq!(says(&profiled, key, value), matches, "{key}={value}");
+    }
+    let clinic =
+        prepared(r#"{"resourceType":"Location","id":"l","position":{"latitude":42.3601,"longitude":-71.0589}}"#);
+    for (value, matches) in [
+        ("42.36|-71.06", true),
+        ("42.36|-71.06|1|km", true),
+        ("42.36|-71.06|10|m", false),
+        ("40.7128|-74.0060|300", false),
+        ("40.7128|-74.0060|200|[mi_us]", true),
+    ] {
+        assert_eq!(says(&clinic, "near", value), matches, "{value}");
+    }
+}

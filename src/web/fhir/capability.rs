@@ -115,7 +115,7 @@ fn security(realm: &Realm, base: Base) -> Value {
 
 fn resource(base: Base, kind: Kind) -> Value {
     let served: Vec<&Parameter> =
-        kind.parameters().map(|(_, parameter)| parameter).filter(|p| is_searchable(p.form)).collect();
+        kind.parameters().map(|(_, parameter)| parameter).filter(|p| is_searchable(p)).collect();
     let references: Vec<String> = served
         .iter()
         .filter(|parameter| parameter.form == Form::Reference)

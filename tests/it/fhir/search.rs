@@ -178,6 +178,7 @@ async fn bad_queries_are_refused_in_words() {
         ("service-date=yesterday", "value", "a date such as"),
         ("service-date=xx2026", "value", "a date such as"),
         ("type:below=x", "not-supported", "':below' cannot be used with 'type'"),
+        ("type:in=http://x/codes", "not-supported", "':in' cannot be used with 'type'"),
         ("patient:Organization=x", "not-supported", "':Organization'"),
         ("_sort=nothing", "value", "_lastUpdated"),
         ("_count=many", "value", "whole number"),
