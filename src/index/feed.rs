@@ -39,7 +39,9 @@ enum Message {
 }
 
 struct Writer {
-    documents: IndexWriter,
+    /// Absent while a merge waits for those that run.
+    documents: Option<IndexWriter>,
+    index: tantivy::Index,
     reader: IndexReader,
     fields: Fields,
     overlay: Arc<RwLock<Overlay>>,
@@ -58,8 +60,7 @@ impl Feed {
         clock: Clock,
         empty_first: bool,
     ) -> Result<Self, Error> {
-        let options = IndexWriterOptions::builder().num_worker_threads(1).memory_budget_per_thread(HEAP_BYTES).build();
-        let mut writer: IndexWriter = index.writer_with_options(options)?;
+        let mut writer = open(index)?;
         if empty_first {
             writer.delete_all_documents()?;
             let mut commit = writer.prepare_commit()?;
@@ -70,8 +71,17 @@ impl Feed {
         let (queue, messages) = sync_channel(MAX_WAITING);
         let stopped = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stopped);
-        let mut own =
-            Writer { documents: writer, reader, fields, overlay, clock, waiting: 0, seq: 0, since: Duration::ZERO };
+        let mut own = Writer {
+            documents: Some(writer),
+            index: index.clone(),
+            reader,
+            fields,
+            overlay,
+            clock,
+            waiting: 0,
+            seq: 0,
+            since: Duration::ZERO,
+        };
         let thread = std::thread::Builder::new()
             .name("index-writer".into())
             .spawn(move || {
@@ -153,12 +163,18 @@ impl Writer {
     }
 
     fn merge(&mut self) -> Result<(), Error> {
-        let segments = self.documents.index().searchable_segment_ids()?;
+        // Merges that run in the background would take segments away from under this one.
+        if let Some(documents) = self.documents.take() {
+            documents.wait_merging_threads()?;
+        }
+        let mut documents = open(&self.index)?;
+        let segments = self.index.searchable_segment_ids()?;
         if segments.len() > 1 {
-            self.documents.merge(&segments).wait()?;
-            self.documents.garbage_collect_files().wait()?;
+            documents.merge(&segments).wait()?;
+            documents.garbage_collect_files().wait()?;
             self.reader.reload()?;
         }
+        self.documents = Some(documents);
         Ok(())
     }
 
@@ -166,12 +182,13 @@ impl Writer {
         if self.waiting == 0 {
             self.since = self.clock.monotonic();
         }
+        let documents = self.documents.as_mut().ok_or(Error::Stopped)?;
         for change in changes {
             if !change.fresh {
-                self.documents.delete_term(Term::from_field_u64(self.fields.rid, change.rid));
+                documents.delete_term(Term::from_field_u64(self.fields.rid, change.rid));
             }
             if let Some(extracted) = &change.extracted {
-                self.documents.add_document(document(self.fields, change.rid, extracted))?;
+                documents.add_document(document(self.fields, change.rid, extracted))?;
             }
             self.seq = change.seq;
             self.waiting += 1;
@@ -183,7 +200,7 @@ impl Writer {
         if self.waiting == 0 {
             return Ok(());
         }
-        let mut commit = self.documents.prepare_commit()?;
+        let mut commit = self.documents.as_mut().ok_or(Error::Stopped)?.prepare_commit()?;
         commit.set_payload(&payload(self.seq));
         commit.commit()?;
         self.reader.reload()?;
@@ -191,6 +208,11 @@ impl Writer {
         self.waiting = 0;
         Ok(())
     }
+}
+
+fn open(index: &tantivy::Index) -> Result<IndexWriter, Error> {
+    let options = IndexWriterOptions::builder().num_worker_threads(1).memory_budget_per_thread(HEAP_BYTES).build();
+    Ok(index.writer_with_options(options)?)
 }
 
 fn document(fields: Fields, rid: u64, resource: &Extracted) -> TantivyDocument {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::respond;
 use crate::access::Base;
-use crate::fhir::definitions::Parameter;
+use crate::fhir::definitions::{Parameter, Targets};
 use crate::fhir::filter::is_searchable;
 use crate::fhir::{Form, Kind};
 use crate::realm::Realm;
@@ -36,7 +36,8 @@ fn statement(realm: &Realm, base: Base) -> Value {
     });
     if let Some(rest) = rest.as_object_mut() {
         if base == Base::Fhir {
-            let system = ["batch", "transaction", "history-system"].map(|code| json!({ "code": code }));
+            let system =
+                ["batch", "transaction", "history-system", "search-system"].map(|code| json!({ "code": code }));
             rest.insert("interaction".into(), json!(system));
         } else {
             rest.remove("security");
@@ -148,10 +149,36 @@ fn resource(base: Base, kind: Kind) -> Value {
     {
         out.extend(writes());
     }
+    let pointing = pointing_to(base, kind);
+    if !pointing.is_empty()
+        && let Some(out) = out.as_object_mut()
+    {
+        out.insert("searchRevInclude".into(), json!(pointing));
+    }
     if !references.is_empty()
         && let Some(out) = out.as_object_mut()
     {
         out.insert("searchInclude".into(), json!(includes));
+    }
+    out
+}
+
+const PROVENANCE: Kind = Kind::named("Provenance");
+
+/// The reference parameters of the base's types that may point to this one.
+fn pointing_to(base: Base, kind: Kind) -> Vec<String> {
+    let mut out = Vec::new();
+    for source in Kind::all().filter(|source| base.serves(*source)) {
+        for (_, parameter) in source.parameters().filter(|(_, parameter)| parameter.form == Form::Reference) {
+            let points_here = match parameter.targets {
+                Targets::These(kinds) => kinds.contains(&kind),
+                // Of those that may point anywhere, the one that people follow.
+                Targets::Any => source == PROVENANCE,
+            };
+            if points_here {
+                out.push(format!("{source}:{}", parameter.code));
+            }
+        }
     }
     out
 }

@@ -5,6 +5,7 @@ mod capability;
 mod docref;
 mod everything;
 mod everywhere;
+mod guides;
 mod history;
 mod links;
 mod matrix;
