@@ -256,4 +256,9 @@ pub(super) enum App {
 pub(super) enum Dev {
     /// Print the shipped fhir.toml, written from the configuration's doc comments
     FhirToml,
+    /// Write the tables of structures and codes from a folder of FHIR packages
+    Definitions {
+        /// Folder with the guides' .tgz files
+        packages: PathBuf,
+    },
 }

@@ -3,9 +3,10 @@
 use super::args::Dev;
 use super::exit::Code;
 
-pub(super) fn run(command: &Dev) -> Code {
+pub(super) fn run(command: &Dev) -> anyhow::Result<Code> {
     match command {
         Dev::FhirToml => print!("{}", crate::config::sample()),
+        Dev::Definitions { packages } => super::definitions::run(packages)?,
     }
-    Code::Done
+    Ok(Code::Done)
 }

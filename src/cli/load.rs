@@ -17,9 +17,6 @@ use crate::outbound::Clock;
 use crate::realm::{Realm, RealmKind};
 use crate::search::{Query, Searched};
 
-/// Changed records from which a load ends with an index of one segment.
-const MERGE_FROM: u64 = 20_000;
-
 pub(super) fn run(global: &Global, args: &Load) -> anyhow::Result<Code> {
     let mapping = match &args.map {
         None => Mapping::default(),
@@ -41,12 +38,6 @@ pub(super) fn run(global: &Global, args: &Load) -> anyhow::Result<Code> {
         && let Err(error) = realm.store.compact()
     {
         tracing::warn!(%error, "the data file could not be made smaller; nothing is lost");
-    }
-    // And segments that every search would look into; a small load is not worth writing the index anew.
-    if outcome.as_ref().is_ok_and(|summary| summary.changed >= MERGE_FROM)
-        && let Err(error) = realm.index.merge()
-    {
-        tracing::warn!(%error, "the index could not be made one; it is complete all the same");
     }
     install::close(&realm);
     let summary = outcome?;

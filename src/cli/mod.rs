@@ -5,6 +5,7 @@
 mod app;
 mod args;
 mod bench;
+pub mod definitions;
 mod demo;
 mod dev;
 mod exit;
@@ -54,7 +55,7 @@ fn run(args: &Args) -> anyhow::Result<Code> {
         Command::App { command } => app::run(global, command),
         Command::Completions { shell } => Ok(paper::completions(*shell)),
         Command::Man { folder } => paper::man(folder.as_deref()),
-        Command::Dev { command } => Ok(dev::run(command)),
+        Command::Dev { command } => dev::run(command),
     }
 }
 

@@ -13,8 +13,10 @@ pub mod outcome;
 pub mod patch;
 mod prepare;
 pub mod reference;
+pub mod structures;
 mod subset;
 pub mod ucum;
+pub mod validate;
 
 pub use definitions::{Form, Kind};
 pub use extract::{Audience, Extracted, Value, extract, fold};

@@ -3,15 +3,19 @@
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashSet};
+use std::sync::Arc;
 
 use tantivy::collector::{Collector as TantivyCollector, SegmentCollector};
 use tantivy::columnar::{Column, StrColumn, TermOrdHit};
 use tantivy::{DocId, Score, SegmentOrdinal, SegmentReader};
 
+use super::columns::{Columns, End};
 use super::overlay::{Mine, compare};
-use super::schema::{date_slot, name_of_date, name_of_text, text_slot};
+use super::schema::{date_slot, text_slot};
 use super::{Key, Matches, Place, Query, Sort, SortBy};
 use crate::fhir::Kind;
+use crate::fhir::dates::Span;
+use crate::fhir::filter::Prefix;
 
 pub(super) struct Collector {
     kind: Kind,
@@ -19,11 +23,25 @@ pub(super) struct Collector {
     after: Option<Place>,
     limit: usize,
     skip: HashSet<u64>,
+    spans: Vec<Spans>,
+    columns: Arc<Columns>,
+}
+
+/// A condition on dates that each document is asked about: cheaper than a query of its own wherever others are
+/// selective, and exact where a document has one date.
+#[derive(Clone, Debug)]
+pub(super) struct Spans {
+    /// The column; `_lastUpdated` if absent.
+    pub(super) slot: Option<usize>,
+    /// One of these must hold.
+    pub(super) wanted: Vec<(Prefix, Span)>,
 }
 
 impl Collector {
-    pub(super) fn new(query: &Query<'_>, mine: &Mine<'_>) -> Self {
+    pub(super) fn new(query: &Query<'_>, spans: Vec<Spans>, mine: &Mine<'_>, columns: &Arc<Columns>) -> Self {
         Self {
+            spans,
+            columns: Arc::clone(columns),
             kind: query.kind,
             sort: query.sort.to_vec(),
             after: query.after.cloned(),
@@ -72,7 +90,17 @@ impl PartialOrd for Row {
     }
 }
 
+/// A condition with its columns in one segment.
+enum Test {
+    Updated(Column<i64>, Vec<(Prefix, Span)>),
+    Date(Column<i64>, Column<i64>, Vec<(Prefix, Span)>),
+    /// The segment has no such date at all.
+    Never,
+}
+
 pub(super) struct Segment {
+    tests: Vec<Test>,
+    uncertain: bool,
     rid: Column<u64>,
     keys: Vec<(Keys, bool)>,
     after: Option<Row>,
@@ -87,19 +115,19 @@ impl TantivyCollector for Collector {
     type Child = Segment;
 
     fn for_segment(&self, _: SegmentOrdinal, segment: &SegmentReader) -> tantivy::Result<Segment> {
-        let columns = segment.fast_fields();
+        let columns = self.columns.of(segment);
         let mut keys = Vec::with_capacity(self.sort.len());
         for sort in &self.sort {
             let column = match sort.by {
-                SortBy::Updated => Keys::Time(columns.i64("updated")?),
+                SortBy::Updated => Keys::Time(columns.updated(segment)?),
                 // Whoever asks for this orders the candidates herself.
                 SortBy::Id => Keys::None,
                 SortBy::Parameter(number) => match (date_slot(self.kind, number), text_slot(self.kind, number)) {
                     (Some(slot), _) => {
-                        let name = name_of_date(slot, if sort.descending { "hi" } else { "lo" });
-                        columns.column_opt(&name)?.map_or(Keys::None, Keys::Time)
+                        let end = if sort.descending { End::Hi } else { End::Lo };
+                        columns.date(segment, slot, end)?.map_or(Keys::None, Keys::Time)
                     }
-                    (None, Some(slot)) => columns.str(&name_of_text(slot))?.map_or(Keys::None, Keys::Text),
+                    (None, Some(slot)) => columns.text(segment, slot)?.map_or(Keys::None, Keys::Text),
                     (None, None) => Keys::None,
                 },
             };
@@ -109,9 +137,32 @@ impl TantivyCollector for Collector {
             Some(place) => Some(rank_of_place(place, &keys)?),
             None => None,
         };
-        let rid = columns.u64("rid")?;
+        let rid = columns.rid(segment)?;
         let skip = self.skip.clone();
-        Ok(Segment { rid, keys, after, limit: self.limit, skip, heap: BinaryHeap::new(), total: 0 })
+        let mut tests = Vec::with_capacity(self.spans.len());
+        for Spans { slot, wanted } in &self.spans {
+            tests.push(match slot {
+                None => Test::Updated(columns.updated(segment)?, wanted.clone()),
+                Some(slot) => {
+                    let ends = (columns.date(segment, *slot, End::Lo)?, columns.date(segment, *slot, End::Hi)?);
+                    match ends {
+                        (Some(lo), Some(hi)) => Test::Date(lo, hi, wanted.clone()),
+                        _ => Test::Never,
+                    }
+                }
+            });
+        }
+        Ok(Segment {
+            tests,
+            uncertain: false,
+            rid,
+            keys,
+            after,
+            limit: self.limit,
+            skip,
+            heap: BinaryHeap::new(),
+            total: 0,
+        })
     }
 
     fn requires_scoring(&self) -> bool {
@@ -122,6 +173,7 @@ impl TantivyCollector for Collector {
         let mut all = Matches::default();
         for fruit in fruits {
             all.total += fruit.total;
+            all.inexact |= fruit.inexact;
             all.places.extend(fruit.places);
         }
         all.places.sort_by(|left, right| compare(&self.sort, left, right));
@@ -137,6 +189,13 @@ impl SegmentCollector for Segment {
         let rid = self.rid.first(doc).unwrap_or(0);
         if !self.skip.is_empty() && self.skip.contains(&rid) {
             return;
+        }
+        for test in &self.tests {
+            match test.says(doc) {
+                Some(true) => {}
+                Some(false) => return,
+                None => self.uncertain = true,
+            }
         }
         self.total += 1;
         let row = Row { ranks: self.keys.iter().map(|(keys, down)| rank(keys, *down, doc)).collect(), rid };
@@ -161,7 +220,30 @@ impl SegmentCollector for Segment {
                 rid: row.rid,
             })
             .collect();
-        Matches { places, total: self.total, inexact: false }
+        Matches { places, total: self.total, inexact: self.uncertain }
+    }
+}
+
+impl Test {
+    /// Whether a document satisfies the condition; unknown where it has several dates, for their ends are not paired.
+    fn says(&self, doc: DocId) -> Option<bool> {
+        let holds = |wanted: &[(Prefix, Span)], has| Some(wanted.iter().any(|(prefix, span)| prefix.holds(*span, has)));
+        match self {
+            Self::Never => Some(false),
+            Self::Updated(column, wanted) => {
+                // Served, and so compared, as milliseconds.
+                let lo = column.first(doc)?;
+                holds(wanted, Span { lo, hi: lo + 1_000 })
+            }
+            Self::Date(los, his, wanted) => {
+                let (mut lo, mut hi) = (los.values_for_doc(doc), his.values_for_doc(doc));
+                match (lo.next(), hi.next(), lo.next()) {
+                    (Some(lo), Some(hi), None) => holds(wanted, Span { lo, hi }),
+                    (None, ..) => Some(false),
+                    _ => None,
+                }
+            }
+        }
     }
 }
 

@@ -35,13 +35,10 @@ pub(super) struct Feed {
 enum Message {
     Changes(Vec<Change>),
     Settle(SyncSender<()>),
-    Merge(SyncSender<()>),
 }
 
 struct Writer {
-    /// Absent while a merge waits for those that run.
-    documents: Option<IndexWriter>,
-    index: tantivy::Index,
+    documents: IndexWriter,
     reader: IndexReader,
     fields: Fields,
     overlay: Arc<RwLock<Overlay>>,
@@ -60,7 +57,8 @@ impl Feed {
         clock: Clock,
         empty_first: bool,
     ) -> Result<Self, Error> {
-        let mut writer = open(index)?;
+        let options = IndexWriterOptions::builder().num_worker_threads(1).memory_budget_per_thread(HEAP_BYTES).build();
+        let mut writer: IndexWriter = index.writer_with_options(options)?;
         if empty_first {
             writer.delete_all_documents()?;
             let mut commit = writer.prepare_commit()?;
@@ -71,17 +69,8 @@ impl Feed {
         let (queue, messages) = sync_channel(MAX_WAITING);
         let stopped = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stopped);
-        let mut own = Writer {
-            documents: Some(writer),
-            index: index.clone(),
-            reader,
-            fields,
-            overlay,
-            clock,
-            waiting: 0,
-            seq: 0,
-            since: Duration::ZERO,
-        };
+        let mut own =
+            Writer { documents: writer, reader, fields, overlay, clock, waiting: 0, seq: 0, since: Duration::ZERO };
         let thread = std::thread::Builder::new()
             .name("index-writer".into())
             .spawn(move || {
@@ -106,14 +95,6 @@ impl Feed {
         let (done, wait) = sync_channel(1);
         let queue = self.queue.lock().clone().ok_or(Error::Stopped)?;
         queue.send(Message::Settle(done)).map_err(|_| Error::Stopped)?;
-        wait.recv().map_err(|_| Error::Stopped)
-    }
-
-    /// Makes one segment of all.
-    pub(super) fn merge(&self) -> Result<(), Error> {
-        let (done, wait) = sync_channel(1);
-        let queue = self.queue.lock().clone().ok_or(Error::Stopped)?;
-        queue.send(Message::Merge(done)).map_err(|_| Error::Stopped)?;
         wait.recv().map_err(|_| Error::Stopped)
     }
 
@@ -151,44 +132,22 @@ impl Writer {
                     self.commit()?;
                     let _ = done.send(());
                 }
-                Ok(Message::Merge(done)) => {
-                    self.commit()?;
-                    self.merge()?;
-                    let _ = done.send(());
-                }
                 Err(RecvTimeoutError::Timeout) => self.commit()?,
                 Err(RecvTimeoutError::Disconnected) => return self.commit(),
             }
         }
     }
 
-    fn merge(&mut self) -> Result<(), Error> {
-        // Merges that run in the background would take segments away from under this one.
-        if let Some(documents) = self.documents.take() {
-            documents.wait_merging_threads()?;
-        }
-        let mut documents = open(&self.index)?;
-        let segments = self.index.searchable_segment_ids()?;
-        if segments.len() > 1 {
-            documents.merge(&segments).wait()?;
-            documents.garbage_collect_files().wait()?;
-            self.reader.reload()?;
-        }
-        self.documents = Some(documents);
-        Ok(())
-    }
-
     fn add(&mut self, changes: &[Change]) -> Result<(), Error> {
         if self.waiting == 0 {
             self.since = self.clock.monotonic();
         }
-        let documents = self.documents.as_mut().ok_or(Error::Stopped)?;
         for change in changes {
             if !change.fresh {
-                documents.delete_term(Term::from_field_u64(self.fields.rid, change.rid));
+                self.documents.delete_term(Term::from_field_u64(self.fields.rid, change.rid));
             }
             if let Some(extracted) = &change.extracted {
-                documents.add_document(document(self.fields, change.rid, extracted))?;
+                self.documents.add_document(document(self.fields, change.rid, extracted))?;
             }
             self.seq = change.seq;
             self.waiting += 1;
@@ -200,7 +159,7 @@ impl Writer {
         if self.waiting == 0 {
             return Ok(());
         }
-        let mut commit = self.documents.as_mut().ok_or(Error::Stopped)?.prepare_commit()?;
+        let mut commit = self.documents.prepare_commit()?;
         commit.set_payload(&payload(self.seq));
         commit.commit()?;
         self.reader.reload()?;
@@ -208,11 +167,6 @@ impl Writer {
         self.waiting = 0;
         Ok(())
     }
-}
-
-fn open(index: &tantivy::Index) -> Result<IndexWriter, Error> {
-    let options = IndexWriterOptions::builder().num_worker_threads(1).memory_budget_per_thread(HEAP_BYTES).build();
-    Ok(index.writer_with_options(options)?)
 }
 
 fn document(fields: Fields, rid: u64, resource: &Extracted) -> TantivyDocument {

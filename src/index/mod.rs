@@ -8,6 +8,7 @@
 //! Deliberately absent: resource bodies, and the text of queries (`search` reads those).
 
 mod collect;
+mod columns;
 mod feed;
 mod overlay;
 mod query;
@@ -27,6 +28,7 @@ use crate::fhir::filter::Clause;
 use crate::fhir::{Extracted, Kind};
 use crate::outbound::Clock;
 
+use columns::Columns;
 use feed::Feed;
 use overlay::Overlay;
 use schema::Fields;
@@ -174,6 +176,7 @@ struct Inner {
     reader: IndexReader,
     fields: Fields,
     overlay: Arc<RwLock<Overlay>>,
+    columns: Arc<Columns>,
     feed: Feed,
 }
 
@@ -207,7 +210,10 @@ impl Index {
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let overlay = Arc::new(RwLock::new(Overlay::default()));
         let feed = Feed::start(index, reader.clone(), fields, Arc::clone(&overlay), clock.clone(), known.is_none())?;
-        Ok((Self { inner: Arc::new(Inner { reader, fields, overlay, feed }) }, known.unwrap_or(0)))
+        Ok((
+            Self { inner: Arc::new(Inner { reader, fields, overlay, columns: Arc::default(), feed }) },
+            known.unwrap_or(0),
+        ))
     }
 
     /// Takes in changes, in the order of the feed. They are found by the next search; the call waits only if the
@@ -227,9 +233,9 @@ impl Index {
         let mine = overlay.of(query.kind);
         let searcher = self.inner.reader.searcher();
         let Some(plan) = query::plan(&searcher, self.inner.fields, view, query)? else { return Ok(Matches::default()) };
-        let collector = collect::Collector::new(query, &mine);
+        let collector = collect::Collector::new(query, plan.spans, &mine, &self.inner.columns);
         let mut matches = searcher.search(&plan.query, &collector)?;
-        matches.inexact = plan.inexact;
+        matches.inexact |= plan.inexact;
         overlay::merge(view, query, &mine, &mut matches);
         Ok(matches)
     }
@@ -237,11 +243,6 @@ impl Index {
     /// Waits until everything applied so far is in the index itself; for commands that end with it.
     pub fn settle(&self) -> Result<(), Error> {
         self.inner.feed.settle()
-    }
-
-    /// Makes one segment of all, for the end of a load: each segment costs every later search a little.
-    pub fn merge(&self) -> Result<(), Error> {
-        self.inner.feed.merge()
     }
 
     /// How many changes are applied and not yet in the index itself.

@@ -9,6 +9,7 @@ use tantivy::query::{
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{Searcher, Term};
 
+use super::collect::Spans;
 use super::schema::{Fields, date_slot};
 use super::{Error, Query, terms};
 use crate::access::{Operation, Permit, Reach, View};
@@ -28,6 +29,8 @@ pub(super) struct Plan {
     pub(super) query: Box<dyn TantivyQuery>,
     /// True if the filter must look at what is found.
     pub(super) inexact: bool,
+    /// What each document is asked about its dates.
+    pub(super) spans: Vec<Spans>,
 }
 
 type Part = Box<dyn TantivyQuery>;
@@ -56,16 +59,51 @@ pub(super) fn plan(searcher: &Searcher, fields: Fields, view: &View, query: &Que
         }
         parts.push((Occur::Must, Box::new(BooleanQuery::union(any))));
     }
+    // What one patient has is little, and so is what a term selects: there, asking each document about its dates costs
+    // less than a range query, which opens its columns anew every time.
+    let of_patient = query.kind.is_personal() && matches!(view.reach(), Reach::Patients(_));
+    let selective = of_patient || query.clauses.iter().any(is_selective);
+    let mut spans = Vec::new();
     for clause in query.clauses {
-        let narrowed = builder.clause(clause)?;
-        inexact |= !narrowed.exact;
-        parts.push((Occur::Must, narrowed.part));
+        let asked = spans_of(query.kind, clause);
+        if asked.is_none() || !selective {
+            let narrowed = builder.clause(clause)?;
+            inexact |= !narrowed.exact && asked.is_none();
+            parts.push((Occur::Must, narrowed.part));
+        }
+        spans.extend(asked);
     }
     let query: Part = match parts.len() {
         1 => parts.pop().map_or_else(|| Box::new(EmptyQuery) as Part, |(_, part)| part),
         _ => Box::new(BooleanQuery::new(parts)),
     };
-    Ok(Some(Plan { query, inexact }))
+    Ok(Some(Plan { query, inexact, spans }))
+}
+
+/// The spans of a clause about dates that have a column.
+fn spans_of(kind: Kind, clause: &Clause) -> Option<Spans> {
+    let Test::Any(wanted) = &clause.test else { return None };
+    let slot = match clause.field {
+        Looked::Updated => None,
+        Looked::Parameter(number) => Some(date_slot(kind, number)?),
+        Looked::Id => return None,
+    };
+    let span = |wanted: &Wanted| match wanted {
+        Wanted::Date { prefix, span } => Some((*prefix, *span)),
+        _ => None,
+    };
+    Some(Spans { slot, wanted: wanted.iter().map(span).collect::<Option<_>>()? })
+}
+
+/// True for a clause that terms select by.
+fn is_selective(clause: &Clause) -> bool {
+    let Test::Any(wanted) = &clause.test else { return false };
+    wanted.iter().all(|wanted| {
+        matches!(
+            wanted,
+            Wanted::Token { code: Some(_), .. } | Wanted::Reference { .. } | Wanted::Uri(_) | Wanted::Logical { .. }
+        )
+    })
 }
 
 struct Builder<'b> {

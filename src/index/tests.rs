@@ -349,27 +349,3 @@ fn an_index_made_with_other_tables_is_emptied() {
     assert_eq!(checkpoint, 7);
     assert_eq!(parse_payload("7 1"), None);
 }
-
-#[test]
-fn a_merged_index_finds_the_same_and_takes_more() {
-    let folder = tempfile::tempdir().unwrap();
-    let clock = Clock::system();
-    let (index, _) = Index::open(folder.path(), &clock).unwrap();
-    let mut world = World { index, live: Vec::new(), seq: 0 };
-    let kind = Kind::parse(KIND).unwrap();
-    let view = View::operator(Timestamp::UNIX_EPOCH);
-    let query = Query { kind, clauses: &[], sort: &[], after: None, limit: 100 };
-    for at in 0..30_u64 {
-        world.put(at % 20 + 1, Some(extracted(&claim(at as usize % 20, 0, 0, &[], false, 0), at as i64)));
-        world.index.settle().unwrap();
-    }
-    for round in 0..2 {
-        world.index.merge().unwrap();
-        assert_eq!(world.found(&view, &query), world.expected(&view, &query));
-        world.put(50 + round, Some(extracted(&claim(50 + round as usize, 0, 0, &[], false, 0), 0)));
-        assert_eq!(world.found(&view, &query), world.expected(&view, &query));
-    }
-    drop(world);
-    let (_, checkpoint) = Index::open(folder.path(), &clock).unwrap();
-    assert_eq!(checkpoint, 32);
-}

@@ -147,6 +147,8 @@ fn fhir_writes(data: Guard) -> Vec<Route> {
         post(at("/"), data, fhir::bundle::bundle),
         get(at("/_history"), data, fhir::feed::of_base),
         get(at("/:kind/_history"), data, fhir::feed::of_type),
+        post(at("/:kind/$validate"), data, fhir::validate::of_type),
+        post(at("/:kind/:id/$validate"), data, fhir::validate::of_instance),
         post(at("/:kind"), data, fhir::write::create),
         route(Method::PUT, at("/:kind/:id"), data, fhir::write::update),
         route(Method::PUT, at("/:kind"), data, fhir::write::update),

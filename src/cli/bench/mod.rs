@@ -75,6 +75,7 @@ fn measure(own: &Bench, folder: &std::path::Path, clock: &Clock) -> anyhow::Resu
     let slice = Duration::from_millis(own.millis);
     let plan = plan::Plan::load(folder, own.members, clock)?;
     rooms::tokens(&plan)?;
+    rooms::validation(&plan)?;
     rooms::storage(&plan)?;
     rooms::creates(&plan, slice)?;
     rooms::overlay(&plan)?;

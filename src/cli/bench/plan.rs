@@ -88,7 +88,6 @@ impl Plan {
         ensure!(summary.rejected == 0, "{} generated resources were rejected", summary.rejected);
         // Durable is not enough: the figure counts until everything is in the index itself.
         realm.index.settle()?;
-        realm.index.merge()?;
         let seconds = self.clock.monotonic().saturating_sub(started).as_secs_f64();
         let figure = |measure, value, unit| Figure { measure, value, unit, members: self.members, ..Figure::default() };
         figure("load, durable and searchable", self.resources as f64 / seconds, "resources/s").print();

@@ -16,6 +16,7 @@ use crate::store::{Found, Table, Txn};
 
 const COLD_TOKENS: usize = 200;
 const WARM_CHECKS: usize = 200_000;
+const VALIDATIONS: usize = 1_000;
 const GETS: usize = 50_000;
 const SEARCHES: usize = 1_000;
 /// One write every two milliseconds is 500 a second.
@@ -40,6 +41,22 @@ pub(super) fn tokens(plan: &Plan) -> anyhow::Result<()> {
     let figure = |measure, value| Figure { measure, value, unit: "us", members: plan.members, ..Figure::default() };
     figure("token check, seen before", warm).print();
     figure("token check, cold, median", median(&mut cold)).print();
+    Ok(())
+}
+
+/// `$validate` of a claim, inside the process.
+pub(super) fn validation(plan: &Plan) -> anyhow::Result<()> {
+    let mut times = Vec::with_capacity(VALIDATIONS);
+    for n in 0..VALIDATIONS {
+        let text = claim("p0", n, &mut Dice::new(n as u64));
+        let started = plan.clock.monotonic();
+        let node = fhir::json::parse(text.as_bytes())?;
+        std::hint::black_box(fhir::validate::validate(&node, &[]));
+        times.push(plan.clock.monotonic().saturating_sub(started).as_nanos() as f64 / 1_000.0);
+    }
+    let value = median(&mut times);
+    Figure { measure: "validation of a claim, median", value, unit: "us", members: plan.members, ..Figure::default() }
+        .print();
     Ok(())
 }
 

@@ -139,10 +139,17 @@ fn resource(base: Base, kind: Kind) -> Value {
         "referencePolicy": ["literal", "logical"],
         "searchParam": parameters,
     });
-    if let Some((name, definition)) = operation(kind)
+    let operations: Vec<Value> = operation(kind)
+        .into_iter()
+        .chain(
+            (base == Base::Fhir).then_some(("validate", "http://hl7.org/fhir/OperationDefinition/Resource-validate")),
+        )
+        .map(|(name, definition)| json!({ "name": name, "definition": definition }))
+        .collect();
+    if !operations.is_empty()
         && let Some(out) = out.as_object_mut()
     {
-        out.insert("operation".into(), json!([{ "name": name, "definition": definition }]));
+        out.insert("operation".into(), json!(operations));
     }
     if base == Base::Fhir
         && let Some(out) = out.as_object_mut()

@@ -14,6 +14,7 @@ pub(super) mod read;
 mod respond;
 
 pub(super) mod search;
+pub(super) mod validate;
 pub(super) mod write;
 
 pub(super) use respond::pretty;

@@ -83,6 +83,7 @@ fn expected(method: &Method, route: &str, prefix: &str, caller: &Caller, owner: 
     }
     let is_write = matches!(*method, Method::PUT | Method::PATCH | Method::DELETE)
         || (*method == Method::POST && (route == "/fhir/:kind" || route.contains("$meta-")));
+    let is_validation = route.ends_with("$validate");
     let is_bundle = *method == Method::POST && is_base(route);
     let is_feed = matches!(route, "/fhir/_history" | "/fhir/:kind/_history");
     let search = route == "/fhir/:kind" || route.ends_with("_search") || route.ends_with("$docref");
@@ -97,6 +98,16 @@ fn expected(method: &Method, route: &str, prefix: &str, caller: &Caller, owner: 
     if route.contains(":type") {
         let may = matches!(caller.name, "all" | "other type");
         return if may { StatusCode::OK } else { StatusCode::FORBIDDEN };
+    }
+    // Nothing was sent that could be validated; who may see the resource, is asked first.
+    if is_validation {
+        let of_type = route == "/fhir/:kind/$validate";
+        return match (of_type, caller.may_read, owner) {
+            _ if caller.name == "other type" => StatusCode::FORBIDDEN,
+            (false, false, _) => StatusCode::FORBIDDEN,
+            (false, true, "foreign" | "absent") => StatusCode::NOT_FOUND,
+            _ => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        };
     }
     // Changes and everybody's changes are for back-end clients.
     if is_write || is_feed {

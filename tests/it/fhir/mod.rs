@@ -11,4 +11,5 @@ mod links;
 mod matrix;
 mod read;
 mod search;
+mod validate;
 mod write;

@@ -1,0 +1,304 @@
+//! Structures of FHIR R4 and of the guides, and the codes that their bindings require, read from the tables that
+//! `ingle dev definitions` writes. They are read when they are first needed: a server that validates nothing pays nothing.
+//!
+//! A structure is a tree of elements. That of a profile is what it and the profiles it comes from say beyond R4.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::RwLock;
+
+use super::json::{self, Node};
+
+const STRUCTURES: &str = include_str!("definitions/structures.tsv");
+const CODES: &str = include_str!("definitions/codes.tsv");
+const CORE: &str = "http://hl7.org/fhir/StructureDefinition/";
+/// Profiles behind one another.
+const MAX_CHAIN: usize = 12;
+
+/// One structure.
+#[derive(Debug)]
+pub struct Structure {
+    /// Its address; the name alone for those of R4.
+    pub address: &'static str,
+    /// The type it is about.
+    pub kind: &'static str,
+    /// True for resources, false for data types.
+    pub is_resource: bool,
+    /// True for profiles and extensions, false for R4's own types.
+    pub is_profile: bool,
+    /// What it is derived from.
+    pub base: &'static str,
+    /// Its lines in the table.
+    rows: (usize, usize),
+}
+
+/// What a structure says of its elements.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    /// The root first.
+    pub nodes: Vec<Element>,
+}
+
+/// One element, or one slice of an element. What is absent, the structure says nothing about.
+#[derive(Clone, Debug, Default)]
+pub struct Element {
+    /// The name, as in `value[x]`.
+    pub name: &'static str,
+    /// The slice's name, where it is one.
+    pub slice: Option<&'static str>,
+    /// At least.
+    pub min: Option<u32>,
+    /// At most; the largest number for `*`.
+    pub max: Option<u32>,
+    /// Types.
+    pub types: Vec<Type>,
+    /// The value set that codes must come from.
+    pub required: Option<&'static str>,
+    /// What the value must be (true) or contain (false).
+    pub value: Option<(bool, Arc<Node<'static>>)>,
+    /// How its slices are told apart.
+    pub slicing: Option<Slicing>,
+    /// The element that has the same content, by its path.
+    pub content: Option<&'static str>,
+    /// Elements below, by their place in the tree.
+    pub children: Vec<usize>,
+    /// Slices, by their place in the tree.
+    pub slices: Vec<usize>,
+}
+
+/// A type that an element may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Type {
+    /// Name of the type.
+    pub code: &'static str,
+    /// Profiles of the type, one of which must hold.
+    pub profiles: Vec<&'static str>,
+    /// What a reference may point to.
+    pub targets: Vec<&'static str>,
+}
+
+/// How slices are told apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slicing {
+    /// True if there may be nothing but the slices.
+    pub is_closed: bool,
+    /// Kind and path of each discriminator.
+    pub by: Vec<(&'static str, &'static str)>,
+}
+
+/// Codes by system.
+pub type Codes = HashMap<&'static str, HashSet<&'static str>>;
+
+struct Tables {
+    structures: HashMap<&'static str, Structure>,
+    lines: Vec<&'static str>,
+    codes: HashMap<&'static str, Codes>,
+    trees: RwLock<HashMap<&'static str, Arc<Tree>>>,
+}
+
+fn tables() -> &'static Tables {
+    static TABLES: OnceLock<Tables> = OnceLock::new();
+    TABLES.get_or_init(|| {
+        let lines: Vec<&str> = STRUCTURES.lines().filter(|line| !line.starts_with('#')).collect();
+        let mut structures = HashMap::new();
+        let mut open: Option<Structure> = None;
+        for (at, line) in lines.iter().enumerate() {
+            let mut cells = line.split('\t');
+            if cells.next() != Some("S") {
+                continue;
+            }
+            let mut cell = || cells.next().unwrap_or_default();
+            let (address, kind, sort, derivation, base) = (cell(), cell(), cell(), cell(), cell());
+            let next = Structure {
+                address,
+                kind,
+                is_resource: sort == "resource",
+                is_profile: derivation == "constraint",
+                base,
+                rows: (at + 1, lines.len()),
+            };
+            if let Some(done) = open.replace(next) {
+                structures.insert(done.address, Structure { rows: (done.rows.0, at), ..done });
+            }
+        }
+        structures.extend(open.map(|done| (done.address, done)));
+        Tables { structures, lines, codes: codes(), trees: RwLock::default() }
+    })
+}
+
+fn codes() -> HashMap<&'static str, Codes> {
+    let mut sets: HashMap<&str, Codes> = HashMap::new();
+    let mut open = "";
+    for line in CODES.lines().filter(|line| !line.starts_with('#')) {
+        match line.split_once('\t') {
+            Some(("V", address)) => open = address,
+            Some((system, members)) => {
+                sets.entry(open).or_default().insert(system, members.split('\t').collect());
+            }
+            None => {}
+        }
+    }
+    sets
+}
+
+/// The structure with that address, with or without a version behind `|`.
+#[must_use]
+pub fn find(address: &str) -> Option<&'static Structure> {
+    let plain = address.split('|').next().unwrap_or(address);
+    tables().structures.get(plain.strip_prefix(CORE).unwrap_or(plain))
+}
+
+/// The codes of a value set; nothing if it is not carried.
+#[must_use]
+pub fn codes_of(value_set: &str) -> Option<&'static Codes> {
+    tables().codes.get(value_set.split('|').next().unwrap_or(value_set))
+}
+
+/// The tree of a structure: for a profile with everything that the profiles it comes from say.
+#[must_use]
+pub fn tree(structure: &'static Structure) -> Arc<Tree> {
+    if let Some(known) = tables().trees.read().get(structure.address) {
+        return Arc::clone(known);
+    }
+    let mut chain = vec![structure];
+    while let Some(last) = chain.last().filter(|last| last.is_profile && chain.len() < MAX_CHAIN) {
+        match find(last.base).filter(|base| base.is_profile) {
+            Some(base) => chain.push(base),
+            None => break,
+        }
+    }
+    let mut tree = Tree { nodes: vec![Element { name: structure.kind, ..Element::default() }] };
+    for structure in chain.into_iter().rev() {
+        let (from, to) = structure.rows;
+        for line in tables().lines.get(from..to).unwrap_or_default() {
+            tree.take(line);
+        }
+    }
+    let tree = Arc::new(tree);
+    tables().trees.write().insert(structure.address, Arc::clone(&tree));
+    tree
+}
+
+impl Tree {
+    /// The element at a place; the root if there is none.
+    #[must_use]
+    pub fn node(&self, at: usize) -> Option<&Element> {
+        self.nodes.get(at)
+    }
+
+    /// The place of an element by its path, such as `Questionnaire.item`.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<usize> {
+        path.split('.').skip(1).try_fold(0, |at, name| self.child(at, name))
+    }
+
+    fn child(&self, at: usize, name: &str) -> Option<usize> {
+        let children = &self.nodes.get(at)?.children;
+        children.iter().copied().find(|child| self.nodes.get(*child).is_some_and(|child| child.name == name))
+    }
+
+    /// Takes in one line of the table; one that says something again says it anew.
+    fn take(&mut self, line: &'static str) {
+        let mut cells = line.split('\t');
+        if cells.next() != Some("E") {
+            return;
+        }
+        let mut cell = || cells.next().unwrap_or_default();
+        let at = self.place(cell());
+        let (min, max, types, required, value, slicing, content) =
+            (cell(), cell(), cell(), cell(), cell(), cell(), cell());
+        let Some(element) = self.nodes.get_mut(at) else { return };
+        element.min = min.parse().ok().or(element.min);
+        element.max = if max == "*" { Some(u32::MAX) } else { max.parse().ok().or(element.max) };
+        if !types.is_empty() {
+            element.types = split_types(types);
+        }
+        if !required.is_empty() {
+            element.required = Some(required);
+        }
+        if let Some((mark, text)) = value.split_at_checked(1)
+            && let Ok(node) = json::parse(text.as_bytes())
+        {
+            element.value = Some((mark == "=", Arc::new(node)));
+        }
+        if let Some((rules, by)) = slicing.split_once(' ').or_else(|| (!slicing.is_empty()).then_some((slicing, ""))) {
+            let by = by.split(' ').filter_map(|by| by.split_once(':')).collect();
+            element.slicing = Some(Slicing { is_closed: rules == "closed", by });
+        }
+        if !content.is_empty() {
+            element.content = Some(content);
+        }
+    }
+
+    /// The place of an element by its id, such as `Patient.extension:race.value[x]`; it is made if it is not there.
+    fn place(&mut self, id: &'static str) -> usize {
+        let mut at = 0;
+        for part in id.split('.').skip(1) {
+            let (name, slice) = part.split_once(':').map_or((part, None), |(name, slice)| (name, Some(slice)));
+            at = self.child(at, name).unwrap_or_else(|| {
+                let made = self.push(Element { name, ..Element::default() });
+                if let Some(parent) = self.nodes.get_mut(at) {
+                    parent.children.push(made);
+                }
+                made
+            });
+            let Some(slice) = slice else { continue };
+            let slices = self.nodes.get(at).map(|element| element.slices.clone()).unwrap_or_default();
+            let known =
+                slices.into_iter().find(|at| self.nodes.get(*at).is_some_and(|known| known.slice == Some(slice)));
+            at = known.unwrap_or_else(|| {
+                let made = self.push(Element { name, slice: Some(slice), ..Element::default() });
+                if let Some(parent) = self.nodes.get_mut(at) {
+                    parent.slices.push(made);
+                }
+                made
+            });
+        }
+        at
+    }
+
+    fn push(&mut self, element: Element) -> usize {
+        self.nodes.push(element);
+        self.nodes.len() - 1
+    }
+}
+
+/// `Reference(Patient|Group),Extension<http://…>`
+fn split_types(text: &'static str) -> Vec<Type> {
+    text.split(',')
+        .map(|one| {
+            let (code, rest) = one.find(['<', '(']).and_then(|at| one.split_at_checked(at)).unwrap_or((one, ""));
+            let inner: Vec<&str> =
+                rest.trim_matches(['<', '>', '(', ')']).split('|').filter(|part| !part.is_empty()).collect();
+            if rest.starts_with('<') {
+                Type { code, profiles: inner, targets: Vec::new() }
+            } else {
+                Type { code, profiles: Vec::new(), targets: inner }
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trees_are_joined_from_profile_to_profile() {
+        let inpatient = "http://hl7.org/fhir/us/carin-bb/StructureDefinition/C4BB-ExplanationOfBenefit-Inpatient-Institutional|2.1.0";
+        let structure = find(inpatient).unwrap();
+        assert_eq!((structure.kind, structure.is_resource, structure.is_profile), ("ExplanationOfBenefit", true, true));
+        let tree = tree(structure);
+        // Said by the profile that all claims share.
+        let outcome = tree.nodes.get(tree.find("ExplanationOfBenefit.identifier").unwrap()).unwrap();
+        assert_eq!(outcome.min, Some(1));
+        let info = tree.nodes.get(tree.find("ExplanationOfBenefit.supportingInfo").unwrap()).unwrap();
+        assert!(info.slicing.is_some() && info.slices.len() > 3);
+        let patient = super::tree(find("http://hl7.org/fhir/StructureDefinition/Patient").unwrap());
+        let contact = patient.nodes.get(patient.find("Patient.contact.name").unwrap()).unwrap();
+        assert_eq!(contact.types, [Type { code: "HumanName", profiles: vec![], targets: vec![] }]);
+        assert!(codes_of("http://hl7.org/fhir/ValueSet/administrative-gender").unwrap()["http://hl7.org/fhir/administrative-gender"].contains("female"));
+        assert!(find("http://nowhere.example/profile").is_none());
+    }
+}

@@ -1,0 +1,114 @@
+use super::*;
+use crate::fhir::json::parse;
+
+fn issues(json: &str) -> Vec<String> {
+    let node = parse(json.as_bytes()).unwrap();
+    validate(&node, &[]).iter().map(|issue| format!("{} {}", issue.path, issue.code)).collect()
+}
+
+#[test]
+fn what_r4_says_is_checked_to_the_element() {
+    for (json, expected) in [
+        (r#"{"resourceType":"Patient","name":[{"family":"Alder","given":["Ana"]}],"birthDate":"1950-02-03"}"#, vec![]),
+        (r#"{"resourceType":"Patient","surname":"Alder"}"#, vec!["Patient.surname structure"]),
+        (r#"{"resourceType":"Patient","name":{"family":"Alder"}}"#, vec!["Patient.name structure"]),
+        (r#"{"resourceType":"Patient","birthDate":["1950-02-03"]}"#, vec!["Patient.birthDate structure"]),
+        (r#"{"resourceType":"Patient","birthDate":"03.02.1950"}"#, vec!["Patient.birthDate value"]),
+        (r#"{"resourceType":"Patient","gender":"woman"}"#, vec!["Patient.gender code-invalid"]),
+        (r#"{"resourceType":"Patient","active":"true"}"#, vec!["Patient.active value"]),
+        (r#"{"resourceType":"Patient","deceasedDateTime":"2026"}"#, vec![]),
+        (r#"{"resourceType":"Patient","deceasedString":"yes"}"#, vec!["Patient.deceasedString structure"]),
+        (r#"{"resourceType":"Patient","multipleBirthInteger":2.5}"#, vec!["Patient.multipleBirthInteger value"]),
+        (
+            r#"{"resourceType":"Patient","name":[{"family":"A"},{"famly":"B"}]}"#,
+            vec!["Patient.name[1].famly structure"],
+        ),
+        (
+            r#"{"resourceType":"Patient","contact":[{"name":{"use":"sometimes"}}]}"#,
+            vec!["Patient.contact[0].name.use code-invalid"],
+        ),
+        (
+            r#"{"resourceType":"Patient","link":[{"other":{"reference":"Patient/1"}}]}"#,
+            vec!["Patient.link[0].type required"],
+        ),
+        (
+            r#"{"resourceType":"Patient","generalPractitioner":[{"reference":"Location/1"}]}"#,
+            vec!["Patient.generalPractitioner[0] value"],
+        ),
+        (r#"{"resourceType":"Patient","_birthDate":{"extension":[{"url":"http://x","valueString":"y"}]}}"#, vec![]),
+        (r#"{"resourceType":"Patient","_name":{"id":"x"}}"#, vec!["Patient._name structure"]),
+        (r#"{"resourceType":"Patient","text":{"status":"generated","div":"<div>x</div>"}}"#, vec![]),
+        (r#"{"resourceType":"Observation"}"#, vec!["Observation.status required", "Observation.code required"]),
+        (
+            r#"{"resourceType":"Observation","status":"final","code":{"text":"x"},"valueQuantity":{"value":"5"}}"#,
+            vec!["Observation.valueQuantity.value value"],
+        ),
+        (
+            r#"{"resourceType":"Observation","status":"final","code":{"text":"x"},"component":[{"code":{"text":"y"},"referenceRange":[{"low":{"value":1}}]}]}"#,
+            vec![],
+        ),
+        (
+            r#"{"resourceType":"Questionnaire","status":"active","item":[{"linkId":"1","type":"group","item":[{"linkId":"2","type":"sometimes"}]}]}"#,
+            vec!["Questionnaire.item[0].item[0].type code-invalid"],
+        ),
+        (
+            r#"{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"Patient","x":1}}]}"#,
+            vec!["Bundle.entry[0].resource.x structure"],
+        ),
+        (
+            r#"{"resourceType":"Patient","contained":[{"resourceType":"Organization","name":5}]}"#,
+            vec!["Patient.contained[0].name value"],
+        ),
+        (r#"{"resourceType":"Cat"}"#, vec!["Cat structure"]),
+        (r#"{"name":"x"}"#, vec!["Resource structure"]),
+    ] {
+        assert_eq!(issues(json), expected, "{json}");
+    }
+}
+
+#[test]
+fn profiles_add_what_they_add() {
+    let core = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient";
+    let patient = |rest: &str| format!(r#"{{"resourceType":"Patient","meta":{{"profile":["{core}"]}}{rest}}}"#);
+    let whole = r#","identifier":[{"system":"http://x","value":"1"}],"name":[{"family":"A"}],"gender":"female""#;
+    assert_eq!(issues(&patient(whole)), Vec::<String>::new());
+    assert_eq!(
+        issues(&patient("")),
+        ["Patient.identifier required", "Patient.name required", "Patient.gender required"]
+    );
+    let lacking = whole.replace(r#""system":"http://x","#, "");
+    assert_eq!(issues(&patient(&lacking)), ["Patient.identifier[0].system required"]);
+    // An extension that the guide defines, whole and broken.
+    let race = |inner: &str| {
+        format!(
+            r#"{whole},"extension":[{{"url":"http://hl7.org/fhir/us/core/StructureDefinition/us-core-race","extension":[{inner}]}}]"#
+        )
+    };
+    assert_eq!(issues(&patient(&race(r#"{"url":"text","valueString":"x"}"#))), Vec::<String>::new());
+    assert!(
+        issues(&patient(&race(r#"{"url":"text","valueBoolean":true}"#)))
+            .iter()
+            .any(|issue| issue.starts_with("Patient.extension[0].extension[0]"))
+    );
+    assert!(
+        issues(&patient(&race(r#"{"url":"detailed","valueCoding":{"code":"x"}}"#)))
+            .iter()
+            .any(|issue| issue.contains("required"))
+    );
+    let unknown = issues(r#"{"resourceType":"Patient","meta":{"profile":["http://nowhere.example/p"]}}"#);
+    assert_eq!(unknown, ["Patient not-found"]);
+    assert_eq!(
+        issues(&patient(whole).replace("us-core-patient", "us-core-condition-problems-health-concerns")),
+        ["Patient structure"]
+    );
+}
+
+#[test]
+fn issues_are_bounded_and_hold_no_values() {
+    let names: Vec<String> = (0..500).map(|at| format!(r#"{{"wrong{at}":"secret"}}"#)).collect();
+    let json = format!(r#"{{"resourceType":"Patient","name":[{}]}}"#, names.join(","));
+    let node = parse(json.as_bytes()).unwrap();
+    let issues = validate(&node, &[]);
+    assert_eq!(issues.len(), MAX_ISSUES);
+    assert!(!format!("{issues:?}").contains("secret"));
+}

@@ -1,0 +1,157 @@
+//! `$validate`, and the guides' own examples against their own profiles.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+use ingle::fhir::json;
+use ingle::fhir::validate::{Severity, validate};
+use poem::http::Method;
+use serde_json::{Value, json as value};
+
+use crate::server::{Answer, TestServer, request};
+
+async fn post(server: &TestServer, path: &str, token: Option<&str>, body: &Value) -> Answer {
+    let request = request(Method::POST, path, token).content_type("application/fhir+json");
+    server.send(request.body(body.to_string())).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn says_what_is_wrong_and_where() {
+    let server =
+        TestServer::builder().member("M1", "ana", "ana@example.com").member("M2", "bob", "b@example.com").start().await;
+    let token = server.tokens("M1", "patient/Patient.rs").await.access_token;
+    let core = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient";
+    let good = value!({"resourceType": "Patient", "name": [{"family": "Alder"}]});
+    let answer = post(&server, "/fhir/Patient/$validate", Some(&token), &good).await;
+    assert_eq!((answer.status.as_u16(), answer.json()["issue"][0]["severity"].as_str()), (200, Some("information")));
+    let bad = value!({"resourceType": "Patient", "name": {"family": "Alder"}, "gender": "woman"});
+    let answer = post(&server, "/fhir/Patient/$validate", Some(&token), &bad).await;
+    let mut issues = answer.json()["issue"].as_array().unwrap().clone();
+    issues.sort_by_key(|issue| issue["expression"][0] != "Patient.name");
+    assert_eq!(answer.status, 200);
+    assert_eq!(
+        (issues[0]["expression"][0].as_str(), issues[0]["severity"].as_str()),
+        (Some("Patient.name"), Some("error"))
+    );
+    assert_eq!(issues[1]["code"], "code-invalid");
+    let called = value!({"resourceType": "Parameters", "parameter": [
+        {"name": "resource", "resource": good}, {"name": "profile", "valueUri": core}, {"name": "mode", "valueCode": "create"}]});
+    let answer = post(&server, "/fhir/Patient/$validate", Some(&token), &called).await;
+    assert_eq!(answer.json()["issue"][0]["expression"][0], "Patient.identifier");
+    let by_query = post(&server, &format!("/fhir/Patient/$validate?profile={core}"), Some(&token), &good).await;
+    assert_eq!(by_query.json(), answer.json());
+    let other = post(&server, "/fhir/Patient/$validate", Some(&token), &value!({"resourceType": "Group"})).await;
+    assert_eq!(other.json()["issue"][0]["code"], "invalid");
+
+    let own = server.send(request(Method::POST, "/fhir/Patient/ana/$validate", Some(&token)).finish()).await;
+    assert_eq!((own.status.as_u16(), own.json()["issue"][0]["code"].as_str()), (200, Some("informational")));
+    let foreign = server.send(request(Method::POST, "/fhir/Patient/bob/$validate", Some(&token)).finish()).await;
+    assert_eq!(foreign.status, 404);
+    for (path, token, body, status) in [
+        ("/fhir/Patient/$validate", None, good.clone(), 401),
+        ("/fhir/Condition/$validate", Some(&token), good.clone(), 403),
+        ("/fhir/Patient/$validate?profile=http://nowhere.example", Some(&token), good.clone(), 400),
+        ("/fhir/Patient/$validate", Some(&token), value!({"resourceType": "Parameters"}), 400),
+    ] {
+        assert_eq!(post(&server, path, token.map(String::as_str), &body).await.status, status, "{path}");
+    }
+}
+
+/// Examples that have errors, and what we make of them. All others must be valid.
+const FAILING: [(&str, &str); 12] = [
+    ("Observation-satO2-fiO2.json", "L/min is not in the value set that R4's vital signs require"),
+    (
+        "ExplanationOfBenefit-BB-EOBProfessionalTransportation1-nonfinancial.json",
+        "a reason that the profile requires; we may be wrong",
+    ),
+    ("ExplanationOfBenefit-EOBProfessionalTransportation1.json", "a reason that the profile requires; we may be wrong"),
+    ("Endpoint-diamond-mtls-endpoint1.json", "an inner extension without a value; we may be wrong"),
+    ("Endpoint-diamond-mtls-endpoint2.json", "an inner extension without a value; we may be wrong"),
+    ("ExplanationOfBenefit-PDexPriorAuth1.json", "claims another version of its profile"),
+    ("devicemetric-example.json", "refers to a type that R4 does not allow there"),
+    ("deviceusestatement-example.json", "refers to a type that R4 does not allow there"),
+    ("medicationrequest0301.json", "refers to a type that R4 does not allow there"),
+    ("observation-example-clinical-gender.json", "refers to a type that R4 does not allow there"),
+    ("observation-example-genetics-brcapat.json", "an extension of another shape than US Core's of that address"),
+    ("researchstudy-example.json", "a status of another value set"),
+];
+
+/// Packages whose examples are checked.
+const EXAMPLES: [&str; 6] = [
+    "hl7.fhir.us.core-6.1.0",
+    "hl7.fhir.us.carin-bb-2.1.0-compiled",
+    "hl7.fhir.us.davinci-pdex-2.1.0-compiled",
+    "hl7.fhir.us.davinci-pdex-plan-net-1.2.0-compiled",
+    "hl7.fhir.us.davinci-drug-formulary-2.1.0-compiled",
+    "hl7.fhir.r4.examples-4.0.1",
+];
+
+const CONFORMANCE: [&str; 10] = [
+    "StructureDefinition",
+    "ValueSet",
+    "CodeSystem",
+    "SearchParameter",
+    "CapabilityStatement",
+    "ImplementationGuide",
+    "OperationDefinition",
+    "ConceptMap",
+    "NamingSystem",
+    "CompartmentDefinition",
+];
+
+#[test]
+fn the_guides_own_examples_are_valid() {
+    let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/spec/packages");
+    if !packages.is_dir() {
+        eprintln!("the guides' packages are not here: their examples were not validated");
+        return;
+    }
+    let (mut checked, mut failed) = (0, BTreeMap::new());
+    for package in EXAMPLES {
+        let file = std::fs::File::open(packages.join(format!("{package}.tgz"))).unwrap();
+        let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(file));
+        for entry in archive.entries().unwrap() {
+            let mut entry = entry.unwrap();
+            let path = entry.path().unwrap().into_owned();
+            let folder = path.parent().map(|folder| folder.to_string_lossy().into_owned()).unwrap_or_default();
+            let is_json = path.extension().is_some_and(|ending| ending == "json");
+            if !is_json || folder.ends_with("openapi") || folder.ends_with("other") {
+                continue;
+            }
+            let mut text = Vec::new();
+            entry.read_to_end(&mut text).unwrap();
+            let Ok(node) = json::parse(&text) else { continue };
+            let kind = node.text_of("resourceType").unwrap_or_default().to_owned();
+            if kind.is_empty() || CONFORMANCE.contains(&kind.as_str()) {
+                continue;
+            }
+            checked += 1;
+            let issues = validate(&node, &[]);
+            let errors: Vec<_> = issues.into_iter().filter(|issue| issue.severity == Severity::Error).collect();
+            if !errors.is_empty() {
+                failed.insert(path.file_name().unwrap().to_string_lossy().into_owned(), errors);
+            }
+        }
+    }
+    for (name, _) in FAILING {
+        assert!(failed.remove(name).is_some(), "{name} is valid now: take it off the list");
+    }
+    assert!(failed.is_empty(), "{failed:#?}");
+    assert!(checked > 1_000, "{checked}");
+}
+
+/// The tables are what `ingle dev definitions` makes of the packages.
+#[test]
+fn the_tables_are_those_of_the_packages() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let packages = root.join("../shared/spec/packages");
+    if !packages.is_dir() {
+        eprintln!("the guides' packages are not here: the tables were not compared with them");
+        return;
+    }
+    let tables = ingle::cli::definitions::generate(&packages).unwrap();
+    let kept = |name: &str| std::fs::read_to_string(root.join("src/fhir/definitions").join(name)).unwrap();
+    assert!(tables.structures == kept("structures.tsv"), "run `ingle dev definitions ../shared/spec/packages`");
+    assert!(tables.codes == kept("codes.tsv"), "run `ingle dev definitions ../shared/spec/packages`");
+}
