@@ -29,7 +29,14 @@ pub(super) fn run(global: &Global, args: &Load) -> anyhow::Result<Code> {
     let outside = install::outside(&config)?;
     let realm = install::realm(RealmKind::Plan, &config, &outside)?;
     let report = args.report.clone().unwrap_or_else(|| report_path(&config.storage.path, &realm));
-    let request = Request { paths: args.paths.clone(), format: args.format, mapping, dry_run: args.dry_run, report };
+    let request = Request {
+        paths: args.paths.clone(),
+        format: args.format,
+        mapping,
+        dry_run: args.dry_run,
+        report,
+        validation: config.validation.loads,
+    };
     let mut talk = Talk::new(global, realm.clock.clone());
     let outcome = into_realm(&realm, &request, &mut |progress| talk.show(progress));
     talk.bar.finish_and_clear();

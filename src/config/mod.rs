@@ -13,6 +13,7 @@ mod server;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod validation;
 mod value;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ pub use read::{Finding, Setting, Source};
 pub use sample::{SECTIONS, sample, written};
 pub use server::{Limits, Server};
 pub use storage::Storage;
+pub use validation::{Policy, Validation};
 pub use value::{BaseUrl, Network, Secret, Span};
 
 use read::Reader;
@@ -46,6 +48,8 @@ pub struct Config {
     pub sms: Sms,
     /// Third-party apps.
     pub apps: Apps,
+    /// What becomes of resources that are not valid.
+    pub validation: Validation,
     /// The file that was read, if there was one.
     pub file: Option<PathBuf>,
     /// Every key with its value in force and where it came from; secrets masked.
@@ -104,9 +108,9 @@ impl Config {
     fn assemble(mut reader: Reader<'_>, base: &Path, path: Option<&Path>) -> Result<Self, Error> {
         let (plan, server, limits) = (Plan::read(&mut reader), Server::read(&mut reader), Limits::read(&mut reader));
         let (storage, mail, sms) = (Storage::read(&mut reader), Mail::read(&mut reader), Sms::read(&mut reader));
-        let apps = Apps::read(&mut reader);
-        let read = (|| Some((plan?, server?, limits?, storage?, mail?, sms?, apps?)))();
-        let Some((plan, server, limits, mut storage, mut mail, mut sms, apps)) = read else {
+        let (apps, validation) = (Apps::read(&mut reader), Validation::read(&mut reader));
+        let read = (|| Some((plan?, server?, limits?, storage?, mail?, sms?, apps?, validation?)))();
+        let Some((plan, server, limits, mut storage, mut mail, mut sms, apps, validation)) = read else {
             return Err(Error::Invalid(reader.findings));
         };
         let mut found = Vec::new();
@@ -126,7 +130,7 @@ impl Config {
         mail.transport = below(base, &mail.transport);
         sms.transport = sms.transport.as_ref().map(|transport| below(base, transport));
         let (file, settings) = (path.map(Path::to_owned), reader.settings);
-        Ok(Self { plan, server, limits, storage, mail, sms, apps, file, settings })
+        Ok(Self { plan, server, limits, storage, mail, sms, apps, validation, file, settings })
     }
 }
 

@@ -2,11 +2,19 @@
 
 use std::fmt::Write;
 
-use super::{Apps, Limits, Mail, Need, Plan, Section, Server, Sms, Storage};
+use super::{Apps, Limits, Mail, Need, Plan, Section, Server, Sms, Storage, Validation};
 
 /// Every section, in the order of the file.
-pub const SECTIONS: &[Section] =
-    &[Plan::SECTION, Server::SECTION, Limits::SECTION, Storage::SECTION, Mail::SECTION, Sms::SECTION, Apps::SECTION];
+pub const SECTIONS: &[Section] = &[
+    Plan::SECTION,
+    Server::SECTION,
+    Limits::SECTION,
+    Storage::SECTION,
+    Mail::SECTION,
+    Sms::SECTION,
+    Apps::SECTION,
+    Validation::SECTION,
+];
 
 const OPENING: &str = "\
 # Ingle reads this file from the folder it is started in, or from /etc/ingle, or from --config FILE.

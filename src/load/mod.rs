@@ -24,6 +24,7 @@ pub use members::Mapping;
 pub use report::{Finding, Reject, Rule, Summary};
 pub use run::{Progress, run};
 
+use crate::config::Policy;
 use crate::fhir::Kind;
 use crate::identity::ContactKey;
 use crate::store::{self, Store};
@@ -91,6 +92,8 @@ pub struct Request {
     pub dry_run: bool,
     /// Where refused records are written; made only if there is one.
     pub report: PathBuf,
+    /// What becomes of resources that are not as FHIR and their profiles say.
+    pub validation: Policy,
 }
 
 /// Why a load stopped. Refused records do not stop it.

@@ -30,6 +30,10 @@ pub enum Rule {
     Contact,
     /// Kept as a logical reference, because what it names was not found.
     Unresolved,
+    /// Not as FHIR R4 or a profile that it claims says.
+    Invalid,
+    /// Kept, though it is not as FHIR R4 or a profile that it claims says.
+    Doubtful,
     /// Not a refusal: the row itself says that a newer one replaces it.
     Superseded,
 }
@@ -48,6 +52,8 @@ impl Rule {
             Self::UnknownMember => "unknown-member",
             Self::Contact => "contact",
             Self::Unresolved => "unresolved-reference",
+            Self::Invalid => "invalid",
+            Self::Doubtful => "not-valid-but-kept",
             Self::Superseded => "superseded",
         }
     }
@@ -65,6 +71,12 @@ impl Rule {
             Self::UnknownMember => "load the members file first, or together with this one",
             Self::Contact => "correct the address; until then the member cannot get a code there",
             Self::Unresolved => "load the resources that are referred to, then these again",
+            Self::Invalid => {
+                "correct the named elements where the data comes from, or set [validation] loads to 'warn'"
+            }
+            Self::Doubtful => {
+                "ask for $validate of some of them; set [validation] loads to 'reject' to see each in the report"
+            }
             Self::Superseded => "nothing to do",
         }
     }
@@ -72,7 +84,7 @@ impl Rule {
     /// Whether a record under this rule was refused.
     #[must_use]
     pub const fn refuses(self) -> bool {
-        !matches!(self, Self::Contact | Self::Unresolved | Self::Superseded)
+        !matches!(self, Self::Contact | Self::Unresolved | Self::Doubtful | Self::Superseded)
     }
 }
 

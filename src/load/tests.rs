@@ -36,6 +36,7 @@ impl Bench {
             mapping: Mapping::default(),
             dry_run: false,
             report: self.folder.path().join("report.ndjson"),
+            validation: crate::config::Policy::Off,
         }
     }
 
@@ -305,6 +306,31 @@ proptest::proptest! {
             let mut rejects = Vec::new();
             let _ = members::people(&file, bytes, &Mapping::default(), today, &mut rejects);
             let _ = members::proxies(&file, bytes, &Mapping::default(), &mut rejects);
+        }
+    }
+}
+
+#[test]
+fn what_is_not_valid_is_kept_counted_or_left_out_as_the_plan_says() {
+    use crate::config::Policy;
+    for (validation, kept, rejected, finding) in [
+        (Policy::Off, 2, 0, None),
+        (Policy::Warn, 2, 0, Some(("not-valid-but-kept", 1))),
+        (Policy::Reject, 1, 1, Some(("invalid", 1))),
+    ] {
+        let bench = Bench::new();
+        bench.put(
+            "a.ndjson",
+            "{\"resourceType\":\"Patient\",\"id\":\"good\",\"gender\":\"female\"}\n\
+             {\"resourceType\":\"Patient\",\"id\":\"bad\",\"gender\":\"woman\",\"names\":\"x\"}\n",
+        );
+        let summary = bench.run(&Request { validation, ..bench.request() });
+        assert_eq!((summary.kept, summary.rejected), (kept, rejected), "{validation:?}");
+        let found = summary.findings.first().map(|finding| (finding.rule, finding.count));
+        assert_eq!(found, finding, "{validation:?}");
+        if validation == Policy::Reject {
+            let report = bench.report().join("");
+            assert!(report.contains("Patient.gender") && !report.contains("woman"), "{report}");
         }
     }
 }

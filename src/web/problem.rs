@@ -8,10 +8,10 @@
 use poem::Response;
 use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::pages;
+use super::{fhir, pages};
 use crate::access::Operation;
 use crate::fhir::filter::Refusal;
-use crate::fhir::outcome::Problem as Outcome;
+use crate::fhir::outcome::{self, Problem as Outcome};
 use crate::fhir::{Kind, patch};
 use crate::realm::Realm;
 use crate::{audit, oauth, search, store, write};
@@ -147,6 +147,7 @@ fn of_write(error: &write::Error) -> (StatusCode, &'static str) {
         Error::Several | Error::Reference => (StatusCode::PRECONDITION_FAILED, "multiple-matches"),
         Error::NoCondition => (StatusCode::PRECONDITION_FAILED, "incomplete"),
         Error::Version | Error::Exists => (StatusCode::PRECONDITION_FAILED, "conflict"),
+        Error::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
         Error::TooMany => (StatusCode::PAYLOAD_TOO_LARGE, "too-costly"),
         Error::Entry { error, .. } => of_write(error),
         Error::NotFound => (StatusCode::NOT_FOUND, "not-found"),
@@ -265,11 +266,17 @@ impl Problem {
             _ => None,
         };
         let problem = Outcome { severity: "error", code: self.issue(), text: &text, expression: expression.as_deref() };
+        let body = match self {
+            Self::Write(write::Error::Invalid(issues)) => {
+                outcome::all(&issues.iter().map(fhir::write::problem_of).collect::<Vec<_>>())
+            }
+            _ => problem.to_json(),
+        };
         let mut response = Response::builder()
             .status(self.status())
             .header(header::CONTENT_TYPE, "application/fhir+json; charset=utf-8")
             .header(header::CACHE_CONTROL, "no-store")
-            .body(problem.to_json());
+            .body(body);
         let challenge = match self {
             Self::SignIn => Some("Bearer"),
             Self::Token => Some("Bearer error=\"invalid_token\""),

@@ -19,6 +19,8 @@ pub use plan::Done;
 use plan::{Aim, is_restricted};
 
 use crate::access::{Operation, View};
+use crate::config::Policy;
+use crate::fhir::validate::Issue;
 use crate::fhir::{self, Kind, patch};
 use crate::outbound::Chance;
 use crate::search::{self, Searched};
@@ -42,6 +44,8 @@ pub struct Writing<'w> {
     pub now: Timestamp,
     /// Address of the FHIR base, without a slash at its end.
     pub base: &'w str,
+    /// What becomes of resources that are not valid.
+    pub validation: Policy,
 }
 
 /// Decoded search parameters that name a resource.
@@ -114,6 +118,9 @@ pub enum Error {
     /// The body is no resource.
     #[error(transparent)]
     Body(#[from] fhir::Issue),
+    /// The resource is not as FHIR R4 or a profile that it claims says.
+    #[error("the resource is not valid: {}", .0.first().map(|issue| issue.text.as_str()).unwrap_or_default())]
+    Invalid(Vec<Issue>),
     /// The body is of another type.
     #[error("the resource in the body is of another type than the address")]
     WrongType,

@@ -4,9 +4,11 @@ use bytes::Bytes;
 
 use super::{Change, Condition, Error, Form, Target, Writing};
 use crate::access::{Operation, Permit, View};
+use crate::config::Policy;
 use crate::fhir::json::{self, Node};
 use crate::fhir::links::{self, Place};
 use crate::fhir::reference::{self, Reference};
+use crate::fhir::validate::{Issue, Severity, validate};
 use crate::fhir::{self, Extracted, Kind, Prepared, patch};
 use crate::search::Query;
 use crate::store::{self, Found, Outcome, Stored, Txn};
@@ -28,11 +30,13 @@ pub struct Done {
     pub updated: i64,
     /// The resource as it is now; empty after a deletion.
     pub body: Bytes,
+    /// What is not as it should be, where that is only to be said.
+    pub issues: Vec<Issue>,
 }
 
 /// What to do, decided.
 pub(super) enum Step {
-    Put { prepared: Box<Prepared>, expected: Option<u32> },
+    Put { prepared: Box<Prepared>, expected: Option<u32>, issues: Vec<Issue> },
     Delete { kind: Kind, id: String, expected: Option<u32> },
     Keep(Done),
 }
@@ -60,7 +64,7 @@ impl From<store::Error> for Failed {
 impl From<Stored> for Done {
     fn from(stored: Stored) -> Self {
         let Stored { kind, id, version, updated, deleted, body, .. } = stored;
-        Self { kind, id, outcome: Some(Outcome::Unchanged), deleted, version, updated, body }
+        Self { kind, id, outcome: Some(Outcome::Unchanged), deleted, version, updated, body, issues: Vec::new() }
     }
 }
 
@@ -146,6 +150,7 @@ impl Writing<'_> {
         }
         links::rewrite(&mut node, &|place, text| self.relative(place, text));
         let prepared = fhir::prepare_node(&node, id)?;
+        let issues = self.checked(&node)?;
         let mut expected = expected;
         if let Permit::Only(only) = view.permit(kind, operation).ok_or(Error::Scope { kind, operation })? {
             let fits =
@@ -162,7 +167,18 @@ impl Writing<'_> {
                 None => {}
             }
         }
-        Ok(Step::Put { prepared: Box::new(prepared), expected })
+        Ok(Step::Put { prepared: Box::new(prepared), expected, issues })
+    }
+
+    /// The errors of a resource, as far as the plan wants to know.
+    fn checked(&self, node: &Node<'_>) -> Result<Vec<Issue>, Error> {
+        if self.validation == Policy::Off {
+            return Ok(Vec::new());
+        }
+        let mut issues = validate(node, &[]);
+        issues.retain(|issue| issue.severity == Severity::Error);
+        let refused = self.validation == Policy::Reject && !issues.is_empty();
+        if refused { Err(Error::Invalid(issues)) } else { Ok(issues) }
     }
 
     /// An address of this server as a relative reference: it stays right when the plan's address changes.
@@ -275,7 +291,7 @@ impl Writing<'_> {
 fn take(txn: &mut Txn<'_>, step: Step, now: jiff::Timestamp) -> Result<Done, store::Error> {
     match step {
         Step::Keep(done) => Ok(done),
-        Step::Put { prepared, expected } => {
+        Step::Put { prepared, expected, issues } => {
             let written = txn.put_resource(&prepared, now, expected)?;
             Ok(Done {
                 kind: prepared.kind,
@@ -285,19 +301,29 @@ fn take(txn: &mut Txn<'_>, step: Step, now: jiff::Timestamp) -> Result<Done, sto
                 deleted: false,
                 version: written.version,
                 updated: written.updated.as_microsecond(),
+                issues,
             })
         }
         Step::Delete { kind, id, expected } => {
             let version = txn.delete_resource(kind, &id, now, expected)?;
             let outcome = version.map(|_| Outcome::Updated);
             let (version, updated) = (version.unwrap_or(0), now.as_microsecond());
-            Ok(Done { kind, id, outcome, deleted: true, version, updated, body: Bytes::new() })
+            Ok(Done { kind, id, outcome, deleted: true, version, updated, body: Bytes::new(), issues: Vec::new() })
         }
     }
 }
 
 fn nothing(kind: Kind, id: &str) -> Done {
-    Done { kind, id: id.to_owned(), outcome: None, deleted: true, version: 0, updated: 0, body: Bytes::new() }
+    Done {
+        kind,
+        id: id.to_owned(),
+        outcome: None,
+        deleted: true,
+        version: 0,
+        updated: 0,
+        body: Bytes::new(),
+        issues: Vec::new(),
+    }
 }
 
 /// True if the View lets only some resources of the type through, so that each must be looked at.

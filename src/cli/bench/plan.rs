@@ -75,6 +75,7 @@ impl Plan {
             mapping: load::Mapping::default(),
             dry_run: false,
             report: self.folder.join("rejects.csv"),
+            validation: crate::config::Policy::Off,
         };
         let target = load::Target {
             store: &realm.store,

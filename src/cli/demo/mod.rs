@@ -109,6 +109,7 @@ pub(super) fn fill(realm: &Realm) -> anyhow::Result<()> {
         mapping: Mapping::default(),
         dry_run: false,
         report: folder.with_extension("rejected"),
+        validation: realm.config.validation.loads,
     };
     let outcome = into_realm(realm, &request, &mut |_| {});
     std::fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be removed", folder.display()))?;

@@ -11,7 +11,9 @@ mod links;
 use std::sync::Arc;
 
 use super::report::{Reject, Rule};
+use crate::config::Policy;
 use crate::fhir::json::{self, Node};
+use crate::fhir::validate::{Severity, validate};
 use crate::fhir::{Issue, Kind, Prepared, kind_of, prepare_node};
 
 pub(super) use links::{Known, NameKey, name_key};
@@ -50,6 +52,10 @@ pub(super) struct Batch {
     pub(super) rejects: Vec<(Rule, Reject)>,
     /// Identifiers that later references may use, with the id they lead to.
     pub(super) names: Vec<(NameKey, String)>,
+    /// What becomes of resources that are not valid.
+    pub(super) validation: Policy,
+    /// How many were kept all the same.
+    pub(super) doubtful: u64,
 }
 
 impl Batch {
@@ -111,6 +117,14 @@ impl Batch {
             Err(issue) => return self.refuse(&place, &issue),
         };
         let id = id::of(kind, &node, full_url);
+        if self.validation != Policy::Off
+            && let Some(reason) = first_error(&node)
+        {
+            if self.validation == Policy::Reject {
+                return self.rejects.push(place.reject(Rule::Invalid, reason));
+            }
+            self.doubtful += 1;
+        }
         labels::set(&mut node);
         self.name(kind, &node, &id);
         if links::wants_finding(&mut node) {
@@ -142,6 +156,16 @@ impl Batch {
             }
         }
     }
+}
+
+/// What is wrong with a resource first, and how much more there is.
+fn first_error(node: &Node<'_>) -> Option<String> {
+    let issues = validate(node, &[]);
+    let mut errors = issues.iter().filter(|issue| issue.severity == Severity::Error);
+    let first = errors.next()?;
+    let more = errors.count();
+    let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+    Some(format!("{}: {}{more}", first.path, first.text))
 }
 
 /// Finishes a deferred resource. Returns it with the number of references that stay logical.

@@ -106,6 +106,7 @@ impl Run<'_> {
     ) -> Result<Tables, Error> {
         let workers = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, WORKERS_MAX);
         let under_way = workers * BLOCKS_PER_WORKER + 2;
+        let validation = request.validation;
         std::thread::scope(|scope| {
             let (to_workers, jobs) = sync_channel::<(u64, Job)>(under_way);
             let (done, batches) = sync_channel::<(u64, Batch)>(under_way);
@@ -119,7 +120,7 @@ impl Run<'_> {
                 let (jobs, done) = (Arc::clone(&jobs), done.clone());
                 scope.spawn(move || {
                     while let Some((number, job)) = next_job(&jobs) {
-                        if done.send((number, job.work())).is_err() {
+                        if done.send((number, job.work(validation))).is_err() {
                             return;
                         }
                     }
@@ -162,6 +163,7 @@ impl Run<'_> {
         for (rule, reject) in &batch.rejects {
             self.ledger.reject(*rule, reject)?;
         }
+        self.ledger.notice(Rule::Doubtful, batch.doubtful);
         self.names.extend(batch.names);
         for prepared in batch.ready {
             self.keeper.add(prepared, &mut self.ledger)?;

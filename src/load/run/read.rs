@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, SyncSender};
 
+use crate::config::Policy;
 use crate::fhir::json;
 use crate::load::fhir::{Batch, Place};
 use crate::load::report::Rule;
@@ -23,8 +24,8 @@ pub(super) enum Job {
 }
 
 impl Job {
-    pub(super) fn work(self) -> Batch {
-        let mut batch = Batch::default();
+    pub(super) fn work(self, validation: Policy) -> Batch {
+        let mut batch = Batch { validation, ..Batch::default() };
         match self {
             Self::Lines(file, first, text) => batch.lines(&file, first, &text),
             Self::Document(file, text) => batch.file(&file, &text),

@@ -5,6 +5,7 @@ use poem::Response;
 use poem::http::header;
 
 use super::respond;
+use super::write::problem_of;
 use crate::access::Operation;
 use crate::fhir::json::{self, Node};
 use crate::fhir::validate::{Issue, Severity, validate};
@@ -90,14 +91,6 @@ fn written(issues: &[Issue]) -> Vec<u8> {
         let good = outcome::Problem { severity: "information", code: "informational", text, expression: None };
         return good.to_json();
     }
-    let problems: Vec<outcome::Problem<'_>> = issues
-        .iter()
-        .map(|issue| outcome::Problem {
-            severity: issue.severity.word(),
-            code: issue.code,
-            text: &issue.text,
-            expression: Some(&issue.path),
-        })
-        .collect();
+    let problems: Vec<outcome::Problem<'_>> = issues.iter().map(problem_of).collect();
     outcome::all(&problems)
 }

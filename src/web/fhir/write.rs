@@ -101,6 +101,7 @@ pub(super) fn writing<'w>(ask: &'w Ask, caller: &'w str, base: &'w str) -> Writi
         chance: &realm.chance,
         now: realm.clock.now(),
         base,
+        validation: realm.config.validation.writes,
     }
 }
 
@@ -136,8 +137,12 @@ fn answer(ask: &Ask, done: &Done, status: StatusCode, is_update: bool) -> Respon
     let (status, body) = match (wanted.as_deref(), done.deleted) {
         (Some("OperationOutcome"), deleted) => {
             let text = if deleted { "deleted" } else { "kept" };
-            let problem = outcome::Problem { severity: "information", code: "informational", text, expression: None };
-            (if deleted { StatusCode::OK } else { status }, problem.to_json().into())
+            let mut problems =
+                vec![outcome::Problem { severity: "information", code: "informational", text, expression: None }];
+            problems.extend(
+                done.issues.iter().map(problem_of).map(|problem| outcome::Problem { severity: "warning", ..problem }),
+            );
+            (if deleted { StatusCode::OK } else { status }, outcome::all(&problems).into())
         }
         (Some("minimal"), _) | (_, true) => (status, bytes::Bytes::new()),
         _ => (status, done.body.clone()),
@@ -158,6 +163,16 @@ fn answer(ask: &Ask, done: &Done, status: StatusCode, is_update: bool) -> Respon
         response.headers_mut().insert(header::LOCATION, location);
     }
     response
+}
+
+/// An issue as an `OperationOutcome` has it.
+pub(in crate::web) fn problem_of(issue: &crate::fhir::validate::Issue) -> outcome::Problem<'_> {
+    outcome::Problem {
+        severity: issue.severity.word(),
+        code: issue.code,
+        text: &issue.text,
+        expression: Some(&issue.path),
+    }
 }
 
 /// The resource that the address means: by id, or by the query.

@@ -324,3 +324,24 @@ async fn writes_are_in_the_audit_under_the_patient() {
     assert_eq!(made.json()["subject"]["reference"], "Patient/ana");
     assert_eq!(server.plan.audit.activity("ana").len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_valid_is_refused_where_the_plan_says_so() {
+    let bad = json!({"resourceType": "Patient", "gender": "woman", "name": {"family": "x"}});
+    for (policy, status) in [("off", 201), ("warn", 201), ("reject", 422)] {
+        let server = TestServer::builder().setting("validation.writes", policy).start().await;
+        let token = server.system("system/*.cruds").await;
+        let wanted = [("Prefer", "return=OperationOutcome")];
+        let answer = send(&server, &token, "POST", "/fhir/Patient", &wanted, &bad).await;
+        assert_eq!(answer.status, status, "{policy}: {}", answer.text());
+        let issues = answer.json()["issue"].as_array().unwrap().clone();
+        let places: Vec<&str> = issues.iter().filter_map(|issue| issue["expression"][0].as_str()).collect();
+        assert_eq!(places, if policy == "off" { vec![] } else { vec!["Patient.gender", "Patient.name"] }, "{policy}");
+        let good = json!({"resourceType": "Patient", "gender": "female"});
+        assert_eq!(send(&server, &token, "POST", "/fhir/Patient", &[], &good).await.status, 201);
+        let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": [
+            {"resource": bad, "request": {"method": "POST", "url": "Patient"}}]});
+        let whole = send(&server, &token, "POST", "/fhir", &[], &bundle).await;
+        assert_eq!(whole.status, if policy == "reject" { 422 } else { 200 }, "{policy}: {}", whole.text());
+    }
+}

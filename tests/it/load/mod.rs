@@ -9,7 +9,14 @@ use super::server::{TestServer, shared};
 fn load(server: &TestServer, paths: Vec<PathBuf>) -> Summary {
     let realm = &server.plan;
     let report = server.folder.path().join("report.ndjson");
-    let request = Request { paths, format: None, mapping: Mapping::default(), dry_run: false, report };
+    let request = Request {
+        paths,
+        format: None,
+        mapping: Mapping::default(),
+        dry_run: false,
+        report,
+        validation: ingle::config::Policy::Off,
+    };
     let target = Target {
         store: &realm.store,
         contacts: realm.identity.contact_key(),
