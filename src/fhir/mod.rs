@@ -6,6 +6,7 @@ pub mod dates;
 pub mod decimal;
 pub mod definitions;
 mod extract;
+pub mod fhirpath;
 pub mod filter;
 pub mod json;
 pub mod links;

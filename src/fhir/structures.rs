@@ -61,10 +61,23 @@ pub struct Element {
     pub slicing: Option<Slicing>,
     /// The element that has the same content, by its path.
     pub content: Option<&'static str>,
+    /// Invariants.
+    pub constraints: Vec<Constraint>,
     /// Elements below, by their place in the tree.
     pub children: Vec<usize>,
     /// Slices, by their place in the tree.
     pub slices: Vec<usize>,
+}
+
+/// An invariant of an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Constraint {
+    /// Its key, such as `obs-6`.
+    pub key: &'static str,
+    /// True for an error, false for a warning.
+    pub is_error: bool,
+    /// What must hold, as `FHIRPath`.
+    pub expression: &'static str,
 }
 
 /// A type that an element may have.
@@ -94,6 +107,8 @@ struct Tables {
     structures: HashMap<&'static str, Structure>,
     lines: Vec<&'static str>,
     codes: HashMap<&'static str, Codes>,
+    /// Names of choice elements without their `[x]`.
+    choices: HashSet<&'static str>,
     trees: RwLock<HashMap<&'static str, Arc<Tree>>>,
 }
 
@@ -123,7 +138,10 @@ fn tables() -> &'static Tables {
             }
         }
         structures.extend(open.map(|done| (done.address, done)));
-        Tables { structures, lines, codes: codes(), trees: RwLock::default() }
+        let choice =
+            |line: &&'static str| line.strip_prefix("E\t")?.split('\t').next()?.strip_suffix("[x]")?.rsplit('.').next();
+        let choices = lines.iter().filter_map(choice).collect();
+        Tables { structures, lines, codes: codes(), choices, trees: RwLock::default() }
     })
 }
 
@@ -149,6 +167,24 @@ pub fn find(address: &str) -> Option<&'static Structure> {
     tables().structures.get(plain.strip_prefix(CORE).unwrap_or(plain))
 }
 
+/// True for the name of a choice element without its `[x]`, such as `value`.
+#[must_use]
+pub fn is_choice(name: &str) -> bool {
+    tables().choices.contains(name)
+}
+
+/// Every invariant's expression, for tests.
+#[must_use]
+pub fn expressions() -> Vec<&'static str> {
+    tables().lines.iter().filter_map(|line| constraint(line)).map(|constraint| constraint.expression).collect()
+}
+
+fn constraint(line: &'static str) -> Option<Constraint> {
+    let mut cells = line.strip_prefix("C\t")?.splitn(3, '\t');
+    let (key, severity, expression) = (cells.next()?, cells.next()?, cells.next()?);
+    Some(Constraint { key, is_error: severity == "error", expression })
+}
+
 /// The codes of a value set; nothing if it is not carried.
 #[must_use]
 pub fn codes_of(value_set: &str) -> Option<&'static Codes> {
@@ -171,8 +207,9 @@ pub fn tree(structure: &'static Structure) -> Arc<Tree> {
     let mut tree = Tree { nodes: vec![Element { name: structure.kind, ..Element::default() }] };
     for structure in chain.into_iter().rev() {
         let (from, to) = structure.rows;
+        let mut at = 0;
         for line in tables().lines.get(from..to).unwrap_or_default() {
-            tree.take(line);
+            at = tree.take(line, at);
         }
     }
     let tree = Arc::new(tree);
@@ -198,17 +235,25 @@ impl Tree {
         children.iter().copied().find(|child| self.nodes.get(*child).is_some_and(|child| child.name == name))
     }
 
-    /// Takes in one line of the table; one that says something again says it anew.
-    fn take(&mut self, line: &'static str) {
+    /// Takes in one line of the table; one that says something again says it anew. `last` is the element that the line
+    /// before was about; returns the one that this line is about.
+    fn take(&mut self, line: &'static str, last: usize) -> usize {
+        if let Some(constraint) = constraint(line) {
+            if let Some(element) = self.nodes.get_mut(last) {
+                element.constraints.retain(|known| known.key != constraint.key);
+                element.constraints.push(constraint);
+            }
+            return last;
+        }
         let mut cells = line.split('\t');
         if cells.next() != Some("E") {
-            return;
+            return last;
         }
         let mut cell = || cells.next().unwrap_or_default();
         let at = self.place(cell());
         let (min, max, types, required, value, slicing, content) =
             (cell(), cell(), cell(), cell(), cell(), cell(), cell());
-        let Some(element) = self.nodes.get_mut(at) else { return };
+        let Some(element) = self.nodes.get_mut(at) else { return at };
         element.min = min.parse().ok().or(element.min);
         element.max = if max == "*" { Some(u32::MAX) } else { max.parse().ok().or(element.max) };
         if !types.is_empty() {
@@ -229,6 +274,7 @@ impl Tree {
         if !content.is_empty() {
             element.content = Some(content);
         }
+        at
     }
 
     /// The place of an element by its id, such as `Patient.extension:race.value[x]`; it is made if it is not there.

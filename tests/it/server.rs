@@ -273,7 +273,7 @@ fn load_demo(realm: &Realm, folder: &Path) {
         mapping: load::Mapping::default(),
         dry_run: false,
         report: folder.join("rejects.csv"),
-        validation: ingle::config::Policy::Off,
+        validation: ingle::config::Policy::Reject,
     };
     let target = load::Target {
         store: &realm.store,

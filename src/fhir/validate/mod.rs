@@ -1,10 +1,10 @@
 //! Validation of resources against FHIR R4 and the profiles of the guides: unknown elements, cardinality, types, forms of
-//! values, required codes, fixed and pattern values, slices, what references point to (FHIR R4, validation).
+//! values, required codes, fixed and pattern values, slices, invariants, what references point to (FHIR R4, validation).
 //!
 //! Invariant: an error is only said where the tables leave no doubt. What cannot be decided (a value set that is not
 //! carried, a slice told apart by another resource) is passed over.
 //!
-//! Deliberately absent: invariants (they need `FHIRPath`), displays of codes, and anything that needs a second resource.
+//! Deliberately absent: displays of codes, and anything that needs a second resource.
 
 mod primitive;
 mod profile;
@@ -12,12 +12,16 @@ mod profile;
 use std::fmt;
 use std::sync::Arc;
 
+use super::fhirpath;
 use super::json::Node;
 use super::reference::{self, Reference};
 use super::structures::{self, Element, Tree, Type};
 
 /// Issues of one resource; the rest is counted among the last.
 pub const MAX_ISSUES: usize = 100;
+/// Invariants that something else here says better, or that say what nobody keeps: no element is empty, contained resources
+/// are used, a narrative is recommended.
+const PASSED_OVER: [&str; 4] = ["ele-1", "ext-1", "dom-3", "dom-6"];
 /// Types behind one another, from a type to Element.
 const MAX_BASES: usize = 6;
 
@@ -62,7 +66,7 @@ impl Severity {
 pub fn validate(resource: &Node<'_>, profiles: &[&str]) -> Vec<Issue> {
     let mut check = Check { issues: Vec::new() };
     let name = resource.text_of("resourceType").unwrap_or("Resource");
-    check.resource(resource, profiles, &Way { before: None, name, at: None });
+    check.resource(resource, profiles, &Way { before: None, name, at: None, root: resource, top: resource });
     check.issues
 }
 
@@ -72,11 +76,15 @@ struct Way<'w> {
     before: Option<&'w Way<'w>>,
     name: &'w str,
     at: Option<usize>,
+    /// The resource that it is in.
+    root: &'w Node<'w>,
+    /// The resource that contains that one; itself if none does.
+    top: &'w Node<'w>,
 }
 
 impl<'w> Way<'w> {
     fn to(&'w self, name: &'w str, at: Option<usize>) -> Self {
-        Self { before: Some(self), name, at }
+        Self { before: Some(self), name, at, root: self.root, top: self.top }
     }
 }
 
@@ -170,6 +178,8 @@ impl Check {
         if !structures::find(name).is_some_and(|structure| structure.is_resource && !structure.is_profile) {
             return self.error("structure", way, "the 'resourceType' is not one of FHIR R4");
         }
+        let top = if way.name == "contained" { way.top } else { resource };
+        let way = &Way { root: resource, top, ..*way };
         self.object(&bases(name), resource, way, true);
         let claimed = resource.get("meta").and_then(|meta| meta.get("profile")).map(Node::items).unwrap_or_default();
         let mut seen: Vec<&str> = Vec::new();
@@ -212,9 +222,23 @@ impl Check {
                 ),
             }
         }
+        for element in places.iter().filter_map(Place::element) {
+            self.invariants(element, value, way);
+        }
         for (_, child) in places.iter().flat_map(Place::children) {
             if child.min.is_some_and(|min| min > 0) && !is_there(value, child.name) {
                 self.error("required", &way.to(child.name, None), "this element is required and is missing");
+            }
+        }
+    }
+
+    /// The invariants of an element. One that cannot be decided says nothing.
+    fn invariants(&mut self, element: &Element, value: &Node<'_>, way: &Way<'_>) {
+        for constraint in element.constraints.iter().filter(|constraint| !PASSED_OVER.contains(&constraint.key)) {
+            if fhirpath::holds(constraint.expression, value, way.root, way.top) == Ok(false) {
+                let severity = if constraint.is_error { Severity::Error } else { Severity::Warning };
+                let text = format!("the invariant {} does not hold: {}", constraint.key, constraint.expression);
+                self.say(severity, "invariant", way, text);
             }
         }
     }

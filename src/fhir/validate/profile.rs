@@ -10,6 +10,9 @@ type Value<'v, 'n> = (&'v str, Option<usize>, &'v Node<'n>);
 impl Check {
     /// Checks an object against the elements of a profile below a place.
     pub(super) fn profile(&mut self, place: &Place, value: &Node<'_>, way: &super::Way<'_>) {
+        if let Some(element) = place.element() {
+            self.invariants(element, value, way);
+        }
         for (at, element) in place.children() {
             let values = values_of(value, element.name);
             self.count(element, values.len(), element.name, way);

@@ -112,3 +112,25 @@ fn issues_are_bounded_and_hold_no_values() {
     assert_eq!(issues.len(), MAX_ISSUES);
     assert!(!format!("{issues:?}").contains("secret"));
 }
+
+#[test]
+fn invariants_are_kept() {
+    for (json, expected) in [
+        (
+            r#"{"resourceType":"Observation","status":"final","code":{"text":"x"},"valueString":"y","dataAbsentReason":{"text":"z"}}"#,
+            vec!["Observation invariant"],
+        ),
+        (r#"{"resourceType":"Patient","contact":[{"gender":"male"}]}"#, vec!["Patient.contact[0] invariant"]),
+        (
+            r##"{"resourceType":"Patient","managingOrganization":{"reference":"#nothing"}}"##,
+            vec!["Patient.managingOrganization invariant"],
+        ),
+        (r#"{"resourceType":"Patient","telecom":[{"value":"555"}]}"#, vec!["Patient.telecom[0] invariant"]),
+        (
+            r#"{"resourceType":"Coverage","status":"active","beneficiary":{"reference":"Patient/1"},"payor":[{"display":"x"}],"period":{"start":"2026-02-01","end":"2026-01-01"}}"#,
+            vec!["Coverage.period invariant"],
+        ),
+    ] {
+        assert_eq!(issues(json), expected, "{json}");
+    }
+}

@@ -1,0 +1,67 @@
+//! `FHIRPath`, as far as invariants of FHIR R4 and of the guides use it (version 2.0). Pure: no clock, no other resource.
+//!
+//! Invariant: what cannot be decided here (another resource, a value set that is not carried, today's date, a function that
+//! is not known) is [`Stop`], and never true or false.
+//!
+//! Deliberately absent: everything that no expression in the tables needs, such as quantities with units and arithmetic on
+//! dates.
+
+mod eval;
+mod parse;
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::RwLock;
+
+use super::json::Node;
+use parse::Expression;
+
+/// Steps that one evaluation may take.
+const MAX_STEPS: usize = 100_000;
+/// Expressions kept in parsed form.
+const MAX_KEPT: usize = 4_096;
+
+/// Expressions in parsed form, and those that cannot be parsed.
+type Kept = HashMap<&'static str, Result<Arc<Expression>, Stop>>;
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Stop {
+    /// The expression is not understood.
+    #[error("the expression cannot be read: {0}")]
+    Syntax(&'static str),
+    /// It asks for what is not known here.
+    #[error("the expression cannot be decided here: {0}")]
+    Unknown(&'static str),
+    /// It takes too long.
+    #[error("the expression takes more than {MAX_STEPS} steps")]
+    TooLong,
+}
+
+/// Whether an expression holds of an element of a resource: it does if it gives `true`, or nothing at all. `top` is the
+/// resource that contains the resource, or the resource itself.
+///
+/// # Errors
+/// [`Stop`] if that cannot be said.
+pub fn holds(expression: &'static str, element: &Node<'_>, resource: &Node<'_>, top: &Node<'_>) -> Result<bool, Stop> {
+    let parsed = parsed(expression)?;
+    eval::Evaluation::new(element, resource, top).holds(&parsed)
+}
+
+fn parsed(expression: &'static str) -> Result<Arc<Expression>, Stop> {
+    static KEPT: OnceLock<RwLock<Kept>> = OnceLock::new();
+    let kept = KEPT.get_or_init(RwLock::default);
+    if let Some(known) = kept.read().get(expression) {
+        return known.clone();
+    }
+    let fresh = parse::parse(expression).map(Arc::new);
+    let mut kept = kept.write();
+    if kept.len() < MAX_KEPT {
+        kept.insert(expression, fresh.clone());
+    }
+    fresh
+}
+
+#[cfg(test)]
+mod tests;
