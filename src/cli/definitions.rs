@@ -15,10 +15,10 @@ pub const PACKAGES: [&str; 8] = [
     "hl7.fhir.us.core-6.1.0",
     "hl7.fhir.us.davinci-hrex-1.0.0",
     "hl7.fhir.us.carin-bb-2.1.0-compiled",
+    "hl7.fhir.us.davinci-pdex-2.0.0",
     "hl7.fhir.us.davinci-pdex-2.1.0-compiled",
     "hl7.fhir.us.davinci-pdex-plan-net-1.2.0-compiled",
     "hl7.fhir.us.davinci-drug-formulary-2.1.0-compiled",
-    "hl7.fhir.us.davinci-pdex-2.0.0",
 ];
 /// Codes of a value set that is carried whole.
 const MAX_CODES: usize = 3_000;
