@@ -213,7 +213,7 @@ impl Snapshot {
 }
 
 impl Snapshot {
-    /// Ids of the patients in whose compartments these resources are, each once, at most [`MAX_NAMED`]: for the audit, which
+    /// Ids of the patients in whose compartments these resources are, each once, at most `MAX_NAMED`: for the audit, which
     /// must know whose records were given.
     pub fn patients_of(&self, rids: &[u64]) -> Result<Vec<String>, Error> {
         let current = self.current()?;
