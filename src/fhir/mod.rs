@@ -14,10 +14,12 @@ pub mod outcome;
 pub mod patch;
 mod prepare;
 pub mod reference;
+pub mod shape;
 pub mod structures;
 mod subset;
 pub mod ucum;
 pub mod validate;
+pub mod xml;
 
 pub use definitions::{Form, Kind};
 pub use extract::{Audience, Extracted, Value, extract, fold};

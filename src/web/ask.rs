@@ -13,6 +13,7 @@ use crate::audit::{Entry, Who};
 use crate::fhir::Kind;
 use crate::fhir::json::{self, Node};
 use crate::fhir::reference::is_id;
+use crate::fhir::xml;
 use crate::realm::Realm;
 use crate::store::Stored;
 
@@ -92,10 +93,13 @@ impl Ask {
         Ok(bytes.into())
     }
 
-    /// The body, which must be FHIR JSON.
+    /// The body, which must be a resource in JSON or XML; as JSON.
     pub(super) async fn resource(&mut self) -> Result<Vec<u8>, Problem> {
         match self.media() {
             "application/fhir+json" | "application/json" | "application/json+fhir" => self.bytes().await,
+            "application/fhir+xml" | "application/xml" | "text/xml" | "application/xml+fhir" => {
+                xml::read(&self.bytes().await?).map_err(Problem::Xml)
+            }
             _ => Err(Problem::ResourceType),
         }
     }
@@ -154,13 +158,15 @@ impl Ask {
         if mime == "application/x-www-form-urlencoded" {
             return self.form().await;
         }
-        let body = std::mem::replace(&mut self.body, Body::empty());
-        let bytes = body.into_bytes_limit(MAX_FORM).await.map_err(|_| Problem::TooLarge(MAX_FORM))?;
-        if bytes.is_empty() {
+        if mime.is_empty() && self.bytes().await?.is_empty() {
             return Ok(Vec::new());
         }
-        if !matches!(mime.as_str(), "application/fhir+json" | "application/json") {
-            return Err(Problem::MediaType);
+        let bytes = self.resource().await.map_err(|problem| match problem {
+            Problem::ResourceType => Problem::MediaType,
+            other => other,
+        })?;
+        if bytes.is_empty() {
+            return Ok(Vec::new());
         }
         let node = json::parse(&bytes).map_err(|error| Problem::Parameters(error.to_string()))?;
         if node.text_of("resourceType") != Some("Parameters") {

@@ -12,6 +12,7 @@ use super::{fhir, pages};
 use crate::access::Operation;
 use crate::fhir::filter::Refusal;
 use crate::fhir::outcome::{self, Problem as Outcome};
+use crate::fhir::xml::XmlError;
 use crate::fhir::{Kind, patch};
 use crate::realm::Realm;
 use crate::{audit, oauth, search, store, write};
@@ -49,7 +50,7 @@ pub(crate) enum Problem {
     #[error("this address does not take that method")]
     Method,
     /// `Accept` or `_format` asks for what we do not write.
-    #[error("this server answers in JSON: ask for 'application/fhir+json'")]
+    #[error("this server answers in JSON and XML: ask for 'application/fhir+json' or 'application/fhir+xml'")]
     NotAcceptable,
     /// The body is of another type.
     #[error(
@@ -57,10 +58,10 @@ pub(crate) enum Problem {
     )]
     MediaType,
     /// A body that is not FHIR JSON.
-    #[error("the body must be of type 'application/fhir+json'")]
+    #[error("the body must be of type 'application/fhir+json' or 'application/fhir+xml'")]
     ResourceType,
     /// A patch of a kind we do not take.
-    #[error("a patch must be of type 'application/json-patch+json'")]
+    #[error("a patch must be of type 'application/json-patch+json', or 'application/fhir+json' for a FHIRPath Patch")]
     PatchType,
     /// What members' apps do not get.
     #[error(
@@ -79,6 +80,9 @@ pub(crate) enum Problem {
     /// The body of an operation cannot be read.
     #[error("the body cannot be read: {0}")]
     Parameters(String),
+    /// A body that is not the XML of a resource.
+    #[error("not valid FHIR XML: {0}")]
+    Xml(XmlError),
     /// A header cannot be read.
     #[error("the header '{0}' cannot be read")]
     Header(&'static str),
@@ -172,7 +176,9 @@ impl Problem {
             Self::MediaType | Self::ResourceType | Self::PatchType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Search(search::Error::Index(_)) | Self::Audit(_) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Search(_) | Self::Parameters(_) | Self::Header(_) | Self::Refused(_) => StatusCode::BAD_REQUEST,
+            Self::Search(_) | Self::Parameters(_) | Self::Xml(_) | Self::Header(_) | Self::Refused(_) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -200,7 +206,7 @@ impl Problem {
                 search::Error::Index(_) => "transient",
                 _ => "not-supported",
             },
-            Self::Parameters(_) | Self::Header(_) | Self::Refused(_) => "invalid",
+            Self::Parameters(_) | Self::Xml(_) | Self::Header(_) | Self::Refused(_) => "invalid",
             Self::Audit(_) | Self::Store(_) => "transient",
             Self::Internal(_) => "exception",
         }

@@ -168,11 +168,13 @@ impl Endpoint for Shared {
         let door = &self.0;
         let id = door.ids.next();
         let reader = door.reader(&request);
+        let manner = door.manner(&request);
         let result = door.answer(request, &id).await;
-        let mut response = match result {
+        let response = match result {
             Ok(response) => response,
             Err(problem) => door.explain(&problem, &id, &reader),
         };
+        let mut response = manner.dress(response).await;
         stamp(&mut response, &id);
         Ok(response)
     }
@@ -181,9 +183,6 @@ impl Endpoint for Shared {
 impl Door {
     async fn answer(&self, mut request: Request, id: &str) -> Result<Response, Problem> {
         let principal = self.route.guard.principal(&self.realm, &request)?;
-        let is_fhir = matches!(self.route.guard, Guard::Fhir(_) | Guard::Anyone);
-        let compress = accepts_gzip(&request) && is_fhir;
-        let pretty = is_fhir && request.uri().query().is_some_and(|query| query.contains("_pretty=true"));
         let body = request.take_body();
         let ask = Ask {
             realm: Arc::clone(&self.realm),
@@ -196,12 +195,18 @@ impl Door {
             body,
         };
         // A defect in one handler must cost one request, not the process.
-        let response = AssertUnwindSafe((self.route.handler)(ask))
+        AssertUnwindSafe((self.route.handler)(ask))
             .catch_unwind()
             .await
-            .unwrap_or_else(|panic| Err(Problem::Internal(format!("a handler panicked: {}", words(panic.as_ref())))))?;
-        let response = if pretty { super::fhir::pretty(response).await } else { response };
-        Ok(if compress { gzip(response).await } else { response })
+            .unwrap_or_else(|panic| Err(Problem::Internal(format!("a handler panicked: {}", words(panic.as_ref())))))
+    }
+
+    fn manner(&self, request: &Request) -> Manner {
+        if !matches!(self.route.guard, Guard::Fhir(_) | Guard::Anyone) {
+            return Manner::default();
+        }
+        let pretty = request.uri().query().is_some_and(|query| query.contains("_pretty=true"));
+        Manner { xml: super::fhir::wants_xml(request), pretty, gzip: accepts_gzip(request) }
     }
 
     /// What a page about a failure needs to know of its reader; nothing elsewhere.
@@ -215,6 +220,25 @@ impl Door {
             Guard::Client => problem.to_error_object(id),
             Guard::Anyone | Guard::Fhir(_) => problem.to_outcome(id),
         }
+    }
+}
+
+/// In what form a request wants its answer; the same for good answers and for errors.
+#[derive(Clone, Copy, Default)]
+struct Manner {
+    xml: bool,
+    pretty: bool,
+    gzip: bool,
+}
+
+impl Manner {
+    async fn dress(self, response: Response) -> Response {
+        let response = if self.xml || self.pretty {
+            super::fhir::rewritten(response, self.xml, self.pretty).await
+        } else {
+            response
+        };
+        if self.gzip && response.status() == StatusCode::OK { gzip(response).await } else { response }
     }
 }
 

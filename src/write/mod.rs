@@ -65,6 +65,8 @@ pub enum Target {
 pub enum Form {
     /// RFC 6902.
     Json,
+    /// `FHIRPath` Patch.
+    FhirPath,
     /// The `Parameters` of `$meta-add`.
     MetaAdd,
     /// The `Parameters` of `$meta-delete`.

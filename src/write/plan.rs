@@ -212,6 +212,7 @@ impl Writing<'_> {
         let mut node = json::parse(&found.body).map_err(fhir::Issue::from)?;
         match form {
             Form::Json => patch::json_patch(&mut node, &asked)?,
+            Form::FhirPath => patch::fhirpath_patch(&mut node, &asked)?,
             Form::MetaAdd => patch::add_meta(&mut node, &asked)?,
             Form::MetaDelete => patch::delete_meta(&mut node, &asked)?,
         }

@@ -61,6 +61,16 @@ impl<'v> Evaluation<'v> {
         Ok(truth(&values).unwrap_or(true))
     }
 
+    /// The elements that an expression finds; a value that was made on the way stands for nothing in the resource.
+    pub(super) fn elements(&mut self, expression: &Expression) -> Result<Vec<&'v Node<'v>>, Stop> {
+        let scope = Scope { this: vec![plain(self.element)], index: 0 };
+        let node = |value: Value<'v>| match value {
+            Value::Element(element) => element.node,
+            _ => &NOTHING,
+        };
+        Ok(self.eval(expression, &scope)?.into_iter().map(node).collect())
+    }
+
     fn eval(&mut self, expression: &Expression, scope: &Scope<'v>) -> Result<Values<'v>, Stop> {
         self.steps += 1;
         if self.steps > MAX_STEPS {

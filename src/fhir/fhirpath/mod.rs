@@ -19,6 +19,8 @@ use parse::Expression;
 
 /// Steps that one evaluation may take.
 const MAX_STEPS: usize = 100_000;
+/// Bytes of an expression that a client sends.
+const MAX_EXPRESSION: usize = 4_096;
 /// Expressions kept in parsed form.
 const MAX_KEPT: usize = 4_096;
 
@@ -47,6 +49,18 @@ pub enum Stop {
 pub fn holds(expression: &'static str, element: &Node<'_>, resource: &Node<'_>, top: &Node<'_>) -> Result<bool, Stop> {
     let parsed = parsed(expression)?;
     eval::Evaluation::new(element, resource, top).holds(&parsed)
+}
+
+/// The elements of a resource that a client's expression finds, in their order.
+///
+/// # Errors
+/// [`Stop`] if it cannot be evaluated, or if it gives values that are no elements.
+pub fn select<'n>(expression: &str, resource: &'n Node<'n>) -> Result<Vec<&'n Node<'n>>, Stop> {
+    if expression.len() > MAX_EXPRESSION {
+        return Err(Stop::TooLong);
+    }
+    let parsed = parse::parse(expression)?;
+    eval::Evaluation::new(resource, resource, resource).elements(&parsed)
 }
 
 fn parsed(expression: &'static str) -> Result<Arc<Expression>, Stop> {

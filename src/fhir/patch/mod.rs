@@ -1,11 +1,13 @@
-//! Changing a part of a resource: JSON Patch (RFC 6902), and adding to or taking from `meta` (FHIR R4, resource-operations:
+//! Changing a part of a resource: JSON Patch (RFC 6902), `FHIRPath` Patch (FHIR R4, fhirpatch), and adding to or taking from `meta` (FHIR R4, resource-operations:
 //! meta-add, meta-delete). Our own, on our own tree, because numbers keep their text through a patch.
 //!
 //! Invariant: a patch is applied whole or not at all; the caller drops the tree on an error.
 
+mod fhirpath_patch;
 mod json_patch;
 mod meta;
 
+pub use fhirpath_patch::apply as fhirpath_patch;
 pub use json_patch::apply as json_patch;
 pub use meta::{add as add_meta, delete as delete_meta};
 

@@ -57,6 +57,9 @@ pub(in crate::web) async fn bundle(mut ask: Ask) -> Result<Response, Problem> {
     Ok(response.header(header::CACHE_CONTROL, "private, no-store").body(bundle))
 }
 
+const FHIR: &str = "application/fhir+json";
+const JSON_PATCH: &str = "application/json-patch+json";
+
 /// Reads the Bundle: `batch` or `transaction`, and its entries.
 fn read(body: &[u8], base: &str) -> Result<(&'static str, Vec<Item>), Error> {
     let node = json::parse(body).map_err(Issue::from)?;
@@ -92,8 +95,10 @@ fn item(entry: &Node<'_>, base: &str) -> Result<Item, &'static str> {
     let below = url.strip_prefix(base).unwrap_or(url).trim_start_matches('/');
     let (path, query) = below.split_once('?').unwrap_or((below, ""));
     let (body, media) = match entry.get("resource") {
-        Some(resource) if method == Method::PATCH => (patch_in(resource)?, "application/json-patch+json"),
-        Some(resource) => (resource.to_string().into_bytes(), "application/fhir+json"),
+        Some(resource) if method == Method::PATCH && resource.text_of("resourceType") == Some("Binary") => {
+            (patch_in(resource)?, JSON_PATCH)
+        }
+        Some(resource) => (resource.to_string().into_bytes(), FHIR),
         None => (Vec::new(), ""),
     };
     let text = |name: &str| request.text_of(name).map(str::to_owned);
@@ -111,12 +116,12 @@ fn item(entry: &Node<'_>, base: &str) -> Result<Item, &'static str> {
     })
 }
 
-/// A JSON Patch travels in a Binary (FHIR R4, http, 3.1.0.8).
+/// A JSON Patch travels in a Binary (FHIR R4, http, 3.1.0.8), a `FHIRPath` Patch as the Parameters it is.
 fn patch_in(resource: &Node<'_>) -> Result<Vec<u8>, &'static str> {
     use base64::Engine;
     let is_json_patch = resource.text_of("contentType") == Some("application/json-patch+json");
     let data = resource.text_of("data").filter(|_| is_json_patch);
-    let data = data.ok_or("a PATCH entry needs a Binary of type 'application/json-patch+json' as its resource")?;
+    let data = data.ok_or("a PATCH entry needs Parameters (a FHIRPath Patch) or a Binary of type 'application/json-patch+json' as its resource")?;
     let decoded = base64::engine::general_purpose::STANDARD.decode(data);
     decoded.map_err(|_| "the 'data' of the Binary is not base64")
 }
@@ -208,7 +213,10 @@ fn change(item: &Item) -> Result<Option<(Kind, Change)>, &'static str> {
     let change = match item.method {
         Method::POST => Change::Create { body, unless: item.if_none_exist.as_deref().map(read_condition) },
         Method::PUT => Change::Update { target, body, expected, absent: item.if_none_match.as_deref() == Some("*") },
-        Method::PATCH => Change::Patch { target, body, form: Form::Json, expected },
+        Method::PATCH => {
+            let form = if item.media == JSON_PATCH { Form::Json } else { Form::FhirPath };
+            Change::Patch { target, body, form, expected }
+        }
         _ => Change::Delete { target, expected },
     };
     Ok(Some((kind, change)))

@@ -52,7 +52,7 @@ fn statement(realm: &Realm, base: Base) -> Value {
         "software": { "name": "Ingle", "version": env!("CARGO_PKG_VERSION") },
         "implementation": { "description": description(base), "url": address },
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json", "json"],
+        "format": ["application/fhir+json", "json", "application/fhir+xml", "xml"],
         "patchFormat": patch_formats(base),
         "instantiates": instantiates(base),
         "rest": [rest],
@@ -68,7 +68,7 @@ fn statement(realm: &Realm, base: Base) -> Value {
 
 const fn patch_formats(base: Base) -> &'static [&'static str] {
     match base {
-        Base::Fhir => &["application/json-patch+json"],
+        Base::Fhir => &["application/json-patch+json", "application/fhir+json", "application/fhir+xml"],
         Base::Directory | Base::Formulary => &[],
     }
 }

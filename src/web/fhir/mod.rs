@@ -17,4 +17,4 @@ pub(super) mod search;
 pub(super) mod validate;
 pub(super) mod write;
 
-pub(super) use respond::pretty;
+pub(super) use respond::{rewritten, wants_xml};

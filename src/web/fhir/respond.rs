@@ -2,15 +2,16 @@
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use poem::Response;
 use poem::http::{HeaderValue, StatusCode, header};
+use poem::{Request, Response};
 
-use crate::fhir::json;
+use crate::fhir::{json, xml};
 use crate::store::Stored;
 use crate::web::ask::Ask;
 use crate::web::problem::Problem;
 
 pub(super) const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
+const FHIR_XML: &str = "application/fhir+xml; charset=utf-8";
 
 /// A resource with its version headers.
 pub(super) fn resource(stored: Stored) -> Response {
@@ -29,16 +30,23 @@ pub(super) fn parameters_with_meta(body: &[u8]) -> Response {
         .body(text)
 }
 
-/// The answer in lines, for people (`_pretty=true`).
-pub(in crate::web) async fn pretty(mut response: Response) -> Response {
+/// A resource as XML, or in lines for people (`_pretty=true`); anything else as it is.
+pub(in crate::web) async fn rewritten(mut response: Response, xml: bool, pretty: bool) -> Response {
+    if response.content_type() != Some(FHIR_JSON) {
+        return response;
+    }
     let Ok(bytes) = response.take_body().into_bytes().await else { return response };
-    match json::parse(&bytes) {
-        Ok(node) => {
-            let mut out = Vec::with_capacity(bytes.len() * 2);
-            node.write_pretty(&mut out, 0);
-            response.set_body(out);
-        }
-        Err(_) => response.set_body(bytes),
+    let Ok(node) = json::parse(&bytes) else {
+        response.set_body(bytes);
+        return response;
+    };
+    if xml {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(FHIR_XML));
+        response.set_body(xml::write(&node, pretty));
+    } else {
+        let mut out = Vec::with_capacity(bytes.len() * 2);
+        node.write_pretty(&mut out, 0);
+        response.set_body(out);
     }
     response
 }
@@ -78,25 +86,63 @@ pub(super) fn is_known(ask: &Ask, stored: &Stored) -> Result<bool, Problem> {
     Ok(stored.updated.div_euclid(1_000_000) <= since.as_second())
 }
 
-/// Refuses callers who want something other than JSON; `_format` overrides `Accept` (FHIR R4, http, 3.1.0.1.11).
+/// Refuses callers who want something other than JSON and XML; `_format` overrides `Accept` (FHIR R4, http, 3.1.0.1.11).
 pub(super) fn check_format(ask: &Ask) -> Result<(), Problem> {
-    let query = ask.uri().query().unwrap_or_default();
-    if query.contains("_format") {
-        let format = ask.query().into_iter().find(|(key, _)| key == "_format");
-        if let Some((_, format)) = format {
-            return if is_json(&format) { Ok(()) } else { Err(Problem::NotAcceptable) };
-        }
-    }
-    match ask.header(header::ACCEPT) {
-        None => Ok(()),
-        Some(accept) if accept.split(',').any(is_json) => Ok(()),
-        Some(_) => Err(Problem::NotAcceptable),
-    }
+    format_of(&ask.request).map(drop).ok_or(Problem::NotAcceptable)
 }
 
-fn is_json(range: &str) -> bool {
-    let mime = range.split(';').next().unwrap_or_default().trim();
-    let json = ["*/*", "application/*", "json", "application/json", "application/fhir+json", "application/json+fhir"];
-    // A plus sign in a query string arrives as a space.
-    mime.is_empty() || mime == "application/fhir json" || mime == "text/html" || json.contains(&mime)
+/// True if the answer is to be XML.
+pub(in crate::web) fn wants_xml(request: &Request) -> bool {
+    format_of(request) == Some(Format::Xml)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Json,
+    Xml,
+}
+
+fn format_of(request: &Request) -> Option<Format> {
+    let query = request.uri().query().unwrap_or_default();
+    if query.contains("_format")
+        && let Some((_, format)) = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "_format")
+    {
+        return format_named(&format);
+    }
+    let Some(accept) = request.header(header::ACCEPT) else { return Some(Format::Json) };
+    let mut best: Option<(f32, Format)> = None;
+    for range in accept.split(',') {
+        let Some(format) = format_named(range) else { continue };
+        let weight = range.split(';').skip(1).find_map(|part| part.trim().strip_prefix("q=")?.trim().parse().ok());
+        let weight: f32 = weight.unwrap_or(1.0);
+        // Of two that are as welcome, the first.
+        if weight > 0.0 && best.is_none_or(|(known, _)| weight > known) {
+            best = Some((weight, format));
+        }
+    }
+    best.map(|(_, format)| format)
+}
+
+fn format_named(range: &str) -> Option<Format> {
+    match range.split(';').next().unwrap_or_default().trim() {
+        // A plus sign in a query string arrives as a space. Browsers say what pages they read: they get JSON.
+        ""
+        | "*/*"
+        | "application/*"
+        | "json"
+        | "application/json"
+        | "application/fhir+json"
+        | "application/json+fhir"
+        | "application/fhir json"
+        | "text/json"
+        | "text/html"
+        | "html" => Some(Format::Json),
+        "xml"
+        | "application/xml"
+        | "application/fhir+xml"
+        | "application/xml+fhir"
+        | "application/fhir xml"
+        | "text/xml" => Some(Format::Xml),
+        _ => None,
+    }
 }

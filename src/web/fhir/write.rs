@@ -41,11 +41,16 @@ pub(in crate::web) async fn patch(mut ask: Ask) -> Result<Response, Problem> {
     let view = ask.decide(kind, Operation::Update)?;
     respond::check_format(&ask)?;
     let (target, expected) = (target(&ask)?, expected(&ask)?);
-    if ask.media() != "application/json-patch+json" {
-        return Err(Problem::PatchType);
-    }
-    let body = ask.bytes().await?;
-    run(&ask, &view, kind, Change::Patch { target, body, form: Form::Json, expected }).await
+    let (body, form) = match ask.media() {
+        "application/json-patch+json" => (ask.bytes().await?, Form::Json),
+        _ => (ask.resource().await.map_err(patch_type)?, Form::FhirPath),
+    };
+    run(&ask, &view, kind, Change::Patch { target, body, form, expected }).await
+}
+
+/// What is neither patch is told which patches there are.
+fn patch_type(problem: Problem) -> Problem {
+    if matches!(problem, Problem::ResourceType) { Problem::PatchType } else { problem }
 }
 
 pub(in crate::web) async fn delete(ask: Ask) -> Result<Response, Problem> {

@@ -147,7 +147,7 @@ async fn every_error_is_an_operation_outcome_that_says_what_to_do() {
         ("/fhir/Cat/1", 404, "not-supported", "metadata"),
         ("/fhir/Group/1", 404, "not-supported", "metadata"),
         ("/fhir/Condition/a%20b", 404, "not-found", "not yours"),
-        ("/fhir/Condition/c1?_format=xml", 406, "not-supported", "application/fhir+json"),
+        ("/fhir/Condition/c1?_format=ttl", 406, "not-supported", "application/fhir+json"),
         ("/fhir", 400, "value", "_type"),
         ("/nowhere", 404, "not-found", "nothing at this address"),
     ] {

@@ -1,7 +1,6 @@
 //! `$validate`, and the guides' own examples against their own profiles.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
 
 use ingle::fhir::json;
@@ -9,6 +8,7 @@ use ingle::fhir::validate::{Severity, validate};
 use poem::http::Method;
 use serde_json::{Value, json as value};
 
+use super::examples::examples;
 use crate::server::{Answer, TestServer, request};
 
 async fn post(server: &TestServer, path: &str, token: Option<&str>, body: &Value) -> Answer {
@@ -76,68 +76,22 @@ const FAILING: [(&str, &str); 11] = [
     ("researchstudy-example.json", "a status of another value set"),
 ];
 
-/// Packages whose examples are checked.
-const EXAMPLES: [&str; 6] = [
-    "hl7.fhir.us.core-6.1.0",
-    "hl7.fhir.us.carin-bb-2.1.0-compiled",
-    "hl7.fhir.us.davinci-pdex-2.1.0-compiled",
-    "hl7.fhir.us.davinci-pdex-plan-net-1.2.0-compiled",
-    "hl7.fhir.us.davinci-drug-formulary-2.1.0-compiled",
-    "hl7.fhir.r4.examples-4.0.1",
-];
-
-const CONFORMANCE: [&str; 10] = [
-    "StructureDefinition",
-    "ValueSet",
-    "CodeSystem",
-    "SearchParameter",
-    "CapabilityStatement",
-    "ImplementationGuide",
-    "OperationDefinition",
-    "ConceptMap",
-    "NamingSystem",
-    "CompartmentDefinition",
-];
-
 #[test]
 fn the_guides_own_examples_are_valid() {
-    let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/spec/packages");
-    if !packages.is_dir() {
-        eprintln!("the guides' packages are not here: their examples were not validated");
-        return;
-    }
-    let (mut checked, mut failed) = (0, BTreeMap::new());
-    for package in EXAMPLES {
-        let file = std::fs::File::open(packages.join(format!("{package}.tgz"))).unwrap();
-        let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(file));
-        for entry in archive.entries().unwrap() {
-            let mut entry = entry.unwrap();
-            let path = entry.path().unwrap().into_owned();
-            let folder = path.parent().map(|folder| folder.to_string_lossy().into_owned()).unwrap_or_default();
-            let is_json = path.extension().is_some_and(|ending| ending == "json");
-            if !is_json || folder.ends_with("openapi") || folder.ends_with("other") {
-                continue;
-            }
-            let mut text = Vec::new();
-            entry.read_to_end(&mut text).unwrap();
-            let Ok(node) = json::parse(&text) else { continue };
-            let kind = node.text_of("resourceType").unwrap_or_default().to_owned();
-            if kind.is_empty() || CONFORMANCE.contains(&kind.as_str()) {
-                continue;
-            }
-            checked += 1;
-            let issues = validate(&node, &[]);
-            let errors: Vec<_> = issues.into_iter().filter(|issue| issue.severity == Severity::Error).collect();
-            if !errors.is_empty() {
-                failed.insert(path.file_name().unwrap().to_string_lossy().into_owned(), errors);
-            }
+    let Some(examples) = examples() else { return };
+    let mut failed = BTreeMap::new();
+    for (name, text) in &examples {
+        let issues = validate(&json::parse(text).unwrap(), &[]);
+        let errors: Vec<_> = issues.into_iter().filter(|issue| issue.severity == Severity::Error).collect();
+        if !errors.is_empty() {
+            failed.insert(name.clone(), errors);
         }
     }
     for (name, _) in FAILING {
         assert!(failed.remove(name).is_some(), "{name} is valid now: take it off the list");
     }
     assert!(failed.is_empty(), "{failed:#?}");
-    assert!(checked > 1_000, "{checked}");
+    assert!(examples.len() > 1_000, "{}", examples.len());
 }
 
 /// The tables are what `ingle dev definitions` makes of the packages.

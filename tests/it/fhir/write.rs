@@ -166,7 +166,7 @@ async fn json_patch_changes_a_part() {
         let answer = patch(path, body.clone(), tag).await;
         assert_eq!(answer.status, status, "{path} {body}: {}", answer.text());
     }
-    let other = request(Method::PATCH, "/fhir/Patient/ana", Some(&token)).content_type("application/fhir+json");
+    let other = request(Method::PATCH, "/fhir/Patient/ana", Some(&token)).content_type("application/merge-patch+json");
     assert_eq!(server.send(other.body("{}")).await.status, 415);
 }
 
@@ -344,4 +344,45 @@ async fn what_is_not_valid_is_refused_where_the_plan_says_so() {
         let whole = send(&server, &token, "POST", "/fhir", &[], &bundle).await;
         assert_eq!(whole.status, if policy == "reject" { 422 } else { 200 }, "{policy}: {}", whole.text());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fhirpath_patch_changes_a_part() {
+    let (server, token) = server().await;
+    let created = send(&server, &token, "POST", "/fhir/Patient", &[], &patient("Birch")).await;
+    let address = format!("/fhir/Patient/{}", created.json()["id"].as_str().unwrap());
+    let patch = |kind: &str, at: &str, rest: Value| {
+        let mut parts = vec![json!({"name": "type", "valueCode": kind}), json!({"name": "path", "valueString": at})];
+        parts.extend(rest.as_array().unwrap().iter().cloned());
+        json!({"resourceType": "Parameters", "parameter": [{"name": "operation", "part": parts}]})
+    };
+    let added = patch(
+        "add",
+        "Patient",
+        json!([{"name": "name", "valueString": "birthDate"}, {"name": "value", "valueDate": "1950-02-03"}]),
+    );
+    let answer = send(&server, &token, "PATCH", &address, &[("If-Match", "W/\"1\"")], &added).await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["birthDate"]), (200, &json!("1950-02-03")), "{}", answer.text());
+    // Twice does not fit, and changes nothing.
+    let again = send(&server, &token, "PATCH", &address, &[], &added).await;
+    assert_eq!((again.status.as_u16(), again.issue().0.as_str()), (422, "processing"));
+    let unread = send(&server, &token, "PATCH", &address, &[], &patch("delete", "Patient.(", json!([]))).await;
+    assert_eq!((unread.status.as_u16(), unread.issue().0.as_str()), (400, "invalid"));
+    // The id is not a part that can be changed.
+    let id = patch("replace", "Patient.id", json!([{"name": "value", "valueId": "other"}]));
+    assert_eq!(send(&server, &token, "PATCH", &address, &[], &id).await.status, 400);
+    // In a Bundle, the Parameters stand as they are.
+    let entry = json!({"request": {"method": "PATCH", "url": address.trim_start_matches("/fhir/")},
+        "resource": patch("delete", "Patient.birthDate", json!([]))});
+    for kind in ["transaction", "batch"] {
+        let bundle = json!({"resourceType": "Bundle", "type": kind, "entry": [entry]});
+        let answer = send(&server, &token, "POST", "/fhir", &[], &bundle).await;
+        assert_eq!(
+            answer.json()["entry"][0]["response"]["status"].as_str().map(|status| &status[..3]),
+            Some("200"),
+            "{}",
+            answer.text()
+        );
+    }
+    assert!(server.get(&address, Some(&token)).await.json().get("birthDate").is_none());
 }
