@@ -32,6 +32,8 @@ pub struct Tables {
     pub structures: String,
     /// `codes.tsv`
     pub codes: String,
+    /// `displays.tsv`
+    pub displays: String,
 }
 
 /// Everything canonical in the packages.
@@ -40,6 +42,8 @@ struct Sources {
     structures: BTreeMap<String, Value>,
     value_sets: HashMap<String, Value>,
     code_systems: HashMap<String, Value>,
+    /// Value sets of the guides, which are carried whether a binding requires them or not.
+    of_guides: BTreeSet<String>,
 }
 
 pub(super) fn run(packages: &Path) -> anyhow::Result<()> {
@@ -48,6 +52,7 @@ pub(super) fn run(packages: &Path) -> anyhow::Result<()> {
     ensure!(folder.is_dir(), "run this in the project's own folder: there is no {}", folder.display());
     std::fs::write(folder.join("structures.tsv"), tables.structures)?;
     std::fs::write(folder.join("codes.tsv"), tables.codes)?;
+    std::fs::write(folder.join("displays.tsv"), tables.displays)?;
     Ok(())
 }
 
@@ -89,17 +94,31 @@ pub fn generate(packages: &Path) -> anyhow::Result<Tables> {
         write_structure(structure, &mut structures, &mut bound);
     }
     let mut codes = String::from(
-        "# Codes of the value sets that bindings require, written by `ingle dev definitions`: V and the address, then one line per\n\
-         # system. A value set without lines is not carried: it is too large, or its members are not enumerated.\n",
+        "# Codes of the value sets of the guides and of those that bindings require, written by `ingle dev definitions`: V and the\n\
+         # address, then one line per system. One without lines is not carried: it is too large, or not enumerated.\n",
     );
+    bound.extend(sources.of_guides.iter().cloned());
+    let mut systems = BTreeMap::<String, BTreeSet<String>>::new();
     for address in bound {
         writeln!(codes, "V\t{address}")?;
         for (system, members) in sources.expand(&address).unwrap_or_default() {
+            systems.entry(system.clone()).or_default().extend(members.iter().cloned());
             let members: Vec<String> = members.into_iter().collect();
             writeln!(codes, "{system}\t{}", members.join("\t"))?;
         }
     }
-    Ok(Tables { structures, codes })
+    let mut displays = String::from(
+        "# Names of the codes in `codes.tsv` whose systems are HL7's own, written by `ingle dev definitions`: S and the system, then\n\
+         # a line per code.\n",
+    );
+    for (system, members) in systems.iter().filter(|(system, _)| system.contains("hl7.org/")) {
+        let names = sources.names(system);
+        writeln!(displays, "S\t{system}")?;
+        for (code, name) in members.iter().filter_map(|code| Some((code, names.get(code)?))) {
+            writeln!(displays, "{code}\t{name}")?;
+        }
+    }
+    Ok(Tables { structures, codes, displays })
 }
 
 fn text<'v>(of: &'v Value, name: &str) -> &'v str {
@@ -124,7 +143,12 @@ impl Sources {
                     self.structures.insert(address, resource);
                 }
             }
-            "ValueSet" => drop(self.value_sets.insert(address, resource)),
+            "ValueSet" => {
+                if package != PACKAGES[0] {
+                    self.of_guides.insert(address.clone());
+                }
+                self.value_sets.insert(address, resource);
+            }
             "CodeSystem" => drop(self.code_systems.insert(address, resource)),
             _ => {}
         }
@@ -136,6 +160,15 @@ impl Sources {
         self.collect(address, &mut out, 0)?;
         let count: usize = out.values().map(BTreeSet::len).sum();
         (count > 0 && count <= MAX_CODES).then_some(out)
+    }
+
+    /// The names of a system's codes, as the system itself has them.
+    fn names(&self, system: &str) -> HashMap<String, String> {
+        let mut out = HashMap::new();
+        if let Some(all) = self.code_systems.get(system) {
+            names(list(all, "concept"), &mut out, 0);
+        }
+        out
     }
 
     fn collect(&self, address: &str, out: &mut BTreeMap<String, BTreeSet<String>>, depth: usize) -> Option<()> {
@@ -167,6 +200,16 @@ impl Sources {
             }
         }
         Some(())
+    }
+}
+
+fn names(concepts: &[Value], out: &mut HashMap<String, String>, depth: usize) {
+    for concept in concepts.iter().filter(|_| depth < 32) {
+        let name = text(concept, "display").split_whitespace().collect::<Vec<_>>().join(" ");
+        if !name.is_empty() {
+            out.entry(text(concept, "code").to_owned()).or_insert(name);
+        }
+        names(list(concept, "concept"), out, depth + 1);
     }
 }
 

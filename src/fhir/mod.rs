@@ -17,6 +17,7 @@ pub mod reference;
 pub mod shape;
 pub mod structures;
 mod subset;
+pub mod terminology;
 pub mod ucum;
 pub mod validate;
 pub mod xml;

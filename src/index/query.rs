@@ -155,7 +155,7 @@ impl Builder<'_> {
     }
 
     fn any(&self, field: Looked, wanted: &[Wanted]) -> Result<Narrowed, Error> {
-        if let Some(terms) = self.references(field, wanted) {
+        if let Some(terms) = self.exact_terms(field, wanted) {
             return Ok(exactly(one_of(terms)));
         }
         let mut exact = true;
@@ -172,8 +172,8 @@ impl Builder<'_> {
         })
     }
 
-    /// The terms of many references, as a chain makes them; nothing for anything else.
-    fn references(&self, field: Looked, wanted: &[Wanted]) -> Option<Vec<Term>> {
+    /// The terms of many references or tokens, as chains and value sets make them; nothing for anything else.
+    fn exact_terms(&self, field: Looked, wanted: &[Wanted]) -> Option<Vec<Term>> {
         let Looked::Parameter(number) = field else { return None };
         if wanted.len() < SEVERAL {
             return None;
@@ -182,6 +182,7 @@ impl Builder<'_> {
             Wanted::Reference { kind: Some(kind), id } => {
                 Some(self.value(&terms::of_reference(number, Some(*kind), id)))
             }
+            Wanted::Token { system, code } => Some(self.value(&terms::of_token(number, system, code.as_deref())?)),
             _ => None,
         };
         wanted.iter().map(term).collect()

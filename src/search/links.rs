@@ -13,7 +13,10 @@ use super::{Error, MAX_LINKED, MAX_LINKS_DEEP};
 use crate::access::{Operation, View};
 use crate::fhir::definitions::Targets;
 use crate::fhir::filter::{Clause, Field, Test, Wanted};
+use crate::fhir::json::{self, Node};
+use crate::fhir::reference::{self, Reference, is_id};
 use crate::fhir::{Form, Kind, Value};
+use crate::store::Found;
 
 /// A condition on another resource.
 #[derive(Clone, Debug)]
@@ -31,6 +34,11 @@ pub enum Link {
         source: Box<Query>,
         /// With which reference parameter of its type.
         number: u16,
+    },
+    /// It stands in this List (`_list`).
+    Listed {
+        /// The List.
+        id: String,
     },
 }
 
@@ -106,6 +114,12 @@ impl Reading<'_> {
         Ok(Link::From { source: Box::new(self.inner(source, tail, value)?), number })
     }
 
+    /// The List that `_list` names.
+    pub(super) fn list(value: &str) -> Result<String, Error> {
+        let id = value.strip_prefix("List/").unwrap_or(value);
+        if is_id(id) { Ok(id.to_owned()) } else { Err(wrong("_list", "the id of a List such as '42'")) }
+    }
+
     fn inner(&self, kind: Kind, key: &str, value: &str) -> Result<Query, Error> {
         if self.depth >= MAX_LINKS_DEEP {
             return Err(wrong("chain", "at most four links deep"));
@@ -142,6 +156,7 @@ impl Searched<'_> {
                     }
                     Clause { field: Field::Parameter(*number), test: Test::Any(wanted) }
                 }
+                Link::Listed { id } => Clause { field: Field::Id, test: Test::Any(self.listed(view, query.kind, id)?) },
                 Link::From { source, number } => {
                     let wanted = self.pointed_to(view, source, *number, query.kind)?;
                     Clause { field: Field::Id, test: Test::Any(wanted) }
@@ -159,6 +174,22 @@ impl Searched<'_> {
             Ok(())
         })?;
         Ok(ids)
+    }
+
+    /// Ids of the resources of `kind` that a List has, but for those marked as deleted from it.
+    fn listed(&self, view: &View, kind: Kind, id: &str) -> Result<Vec<Wanted>, Error> {
+        let list = Kind::named("List");
+        let snapshot = self.store.snapshot()?;
+        let Found::Here(stored) = snapshot.read(view, list, id)? else { return Ok(Vec::new()) };
+        let damaged = || crate::store::Error::Corrupted(format!("{list}/{}", stored.rid));
+        let node = json::parse(&stored.body).map_err(|_| damaged())?;
+        let entries = node.get("entry").map(Node::items).unwrap_or_default();
+        let kept = entries.iter().filter(|entry| entry.get("deleted") != Some(&Node::Bool(true)));
+        let target = |entry: &Node<'_>| match reference::parse(entry.get("item")?.text_of("reference")?) {
+            Reference::Resource { base: "", kind: to, id, .. } if to == kind => Some(Wanted::Id(id.into())),
+            _ => None,
+        };
+        Ok(kept.filter_map(target).take(MAX_LINKED).collect())
     }
 
     /// Ids of the resources of `kind` that what a query finds points to.
@@ -180,7 +211,7 @@ impl Searched<'_> {
         Ok(wanted)
     }
 
-    fn each(
+    pub(super) fn each(
         &self,
         view: &View,
         query: &Query,

@@ -9,13 +9,16 @@ mod cursor;
 mod everything;
 mod follow;
 mod include;
+mod lastn;
 mod links;
 mod page;
 mod query;
+mod words;
 
 pub use cursor::Cursors;
 pub use everything::Everything;
 pub use follow::{catch_up, follow};
+pub use lastn::MAX_EACH;
 pub use links::Link;
 pub use page::{Page, Searched};
 pub use query::{Include, Query, Total};

@@ -130,7 +130,7 @@ impl Searched<'_> {
             self.index.find(view, &wanted)
         };
         let found = find(after, limit)?;
-        if !found.inexact {
+        if !found.inexact && query.words.is_empty() {
             let Matches { mut places, total, .. } = found;
             let more = places.len() > query.count && query.count > 0;
             places.truncate(query.count);
@@ -159,7 +159,7 @@ impl Searched<'_> {
             }
             let Some(stored) = reader.get(place.rid)?.filter(|stored| !stored.deleted) else { continue };
             let extracted = extract(&stored)?;
-            if !query.clauses.iter().all(|clause| clause.matches(&extracted)) {
+            if !query.admits(&stored, &extracted)? {
                 continue;
             }
             total += 1;
@@ -192,7 +192,7 @@ impl Searched<'_> {
         let mut places = Vec::with_capacity(rids.len());
         for stored in reader.get_all(&rids)?.iter().filter(|stored| !stored.deleted) {
             let extracted = extract(stored)?;
-            if query.clauses.iter().all(|clause| clause.matches(&extracted)) {
+            if query.admits(stored, &extracted)? {
                 places.push(Place::of(&extracted, stored.rid, &query.sort));
             }
         }
@@ -214,7 +214,7 @@ impl Searched<'_> {
             let Some(rid) = snapshot.rid(query.kind, id)? else { continue };
             let Some(stored) = reader.get(rid)?.filter(|stored| !stored.deleted) else { continue };
             let extracted = extract(&stored)?;
-            if query.clauses.iter().all(|clause| clause.matches(&extracted)) {
+            if query.admits(&stored, &extracted)? {
                 places.push(Place::of(&extracted, rid, &query.sort));
             }
         }
@@ -235,7 +235,7 @@ impl Searched<'_> {
         for place in found.places {
             let Some(stored) = reader.get(place.rid)?.filter(|stored| !stored.deleted) else { continue };
             let extracted = extract(&stored)?;
-            if query.clauses.iter().all(|clause| clause.matches(&extracted)) {
+            if query.admits(&stored, &extracted)? {
                 places.push(Place::of(&extracted, place.rid, &query.sort));
             }
         }
@@ -245,7 +245,7 @@ impl Searched<'_> {
     /// The commonest search of all, everything of one type that one patient has, is an ordered range of the store.
     fn in_compartment(&self, view: &View, query: &Query, after: Option<&Place>) -> Result<Option<Chosen>, Error> {
         let Reach::Patients([patient]) = view.reach() else { return Ok(None) };
-        let plain = query.kind.is_personal() && query.sort.is_empty();
+        let plain = query.kind.is_personal() && query.sort.is_empty() && query.words.is_empty();
         if !plain || view.permit(query.kind, Operation::Search) != Some(Permit::All) {
             return Ok(None);
         }

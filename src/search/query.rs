@@ -3,11 +3,13 @@
 use jiff::Timestamp;
 
 use super::links::{Link, Reading};
+use super::words::Words;
 use super::{DEFAULT_COUNT, Error, MAX_COUNT, MAX_PARAMETERS};
 use crate::fhir::definitions::Targets;
 use crate::fhir::filter::{self, Clause, Refusal};
-use crate::fhir::{Form, Kind, Subset};
+use crate::fhir::{Extracted, Form, Kind, Subset};
 use crate::index::{Sort, SortBy};
+use crate::store::Stored;
 
 /// A search that was understood.
 #[derive(Clone, Debug)]
@@ -18,6 +20,8 @@ pub struct Query {
     pub clauses: Vec<Clause>,
     /// Conditions on other resources, joined to them.
     pub links: Vec<Link>,
+    /// Words that must be there.
+    pub words: Vec<Words>,
     /// Order.
     pub sort: Vec<Sort>,
     /// Matches per page; zero for a count only.
@@ -63,7 +67,7 @@ pub struct Include {
 }
 
 /// Result parameters of R4 that this server knows and does not do.
-const UNSUPPORTED: [&str; 7] = ["_filter", "_query", "_list", "_content", "_text", "_contained", "_containedType"];
+const UNSUPPORTED: [&str; 4] = ["_filter", "_query", "_contained", "_containedType"];
 const MAX_SORT_KEYS: usize = 3;
 const MAX_INCLUDES: usize = 20;
 
@@ -102,6 +106,7 @@ impl Query {
             kind,
             clauses: Vec::new(),
             links: Vec::new(),
+            words: Vec::new(),
             sort: Vec::new(),
             count: DEFAULT_COUNT,
             total: Total::Free,
@@ -169,6 +174,11 @@ impl Query {
             _ if key.starts_with("_has:") && !value.is_empty() => self.links.push(reading.has(self.kind, key, value)?),
             _ if key.contains('.') && !value.is_empty() => self.links.push(reading.chain(self.kind, key, value)?),
             _ if value.is_empty() && (key.starts_with("_has:") || key.contains('.')) => return Ok(false),
+            "_text" | "_content" if !value.is_empty() => self.words.push(Words::read(key == "_text", value)?),
+            "_list" if !value.is_empty() => self.links.push(Link::Listed { id: Reading::list(value)? }),
+            "_text" | "_content" | "_list" => return Ok(false),
+            // What is contained is found as a part of what contains it, which is what the standard does unless told otherwise.
+            "_contained" if value == "false" => {}
             _ if UNSUPPORTED.contains(&key.split(':').next().unwrap_or(key)) => {
                 return Err(Error::Unsupported { name: key.chars().take(64).collect() });
             }
@@ -178,6 +188,19 @@ impl Query {
                 Some(clause) => self.clauses.push(clause),
                 None => return Ok(false),
             },
+        }
+        Ok(true)
+    }
+
+    /// True if a resource satisfies every condition but the links.
+    pub(super) fn admits(&self, stored: &Stored, extracted: &Extracted) -> Result<bool, Error> {
+        if !self.clauses.iter().all(|clause| clause.matches(extracted)) {
+            return Ok(false);
+        }
+        for words in &self.words {
+            if !words.found_in(stored)? {
+                return Ok(false);
+            }
         }
         Ok(true)
     }

@@ -83,6 +83,9 @@ pub(crate) enum Problem {
     /// A body that is not the XML of a resource.
     #[error("not valid FHIR XML: {0}")]
     Xml(XmlError),
+    /// Terminology that is not carried.
+    #[error("this server does not carry that value set or code system; it carries what the guides enumerate")]
+    NotCarried,
     /// A header cannot be read.
     #[error("the header '{0}' cannot be read")]
     Header(&'static str),
@@ -169,7 +172,7 @@ impl Problem {
             }
             Self::Scope { .. } | Self::BackEndOnly => StatusCode::FORBIDDEN,
             Self::Write(error) => of_write(error).0,
-            Self::UnknownType(_) | Self::NotFound | Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::UnknownType(_) | Self::NotFound | Self::NotCarried | Self::NoRoute => StatusCode::NOT_FOUND,
             Self::Gone | Self::Search(search::Error::Cursor) => StatusCode::GONE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
@@ -196,7 +199,7 @@ impl Problem {
             | Self::MediaType
             | Self::ResourceType
             | Self::PatchType => "not-supported",
-            Self::NotFound | Self::NoRoute => "not-found",
+            Self::NotFound | Self::NotCarried | Self::NoRoute => "not-found",
             Self::Gone => "deleted",
             Self::TooLarge(_) => "too-long",
             Self::Search(error) => match error {

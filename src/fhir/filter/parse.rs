@@ -10,6 +10,7 @@ use crate::fhir::decimal;
 use crate::fhir::definitions::{Component, Form, Kind, Parameter, Targets};
 use crate::fhir::extract::fold;
 use crate::fhir::reference::{self, Reference};
+use crate::fhir::terminology;
 
 /// Alternatives in one parameter.
 const MAX_ALTERNATIVES: usize = 100;
@@ -120,6 +121,9 @@ impl Reader<'_> {
                 _ => Err(self.wrong("'true' or 'false'")),
             };
         }
+        if let (Form::Token, Some("in" | "not-in")) = (self.form, self.modifier) {
+            return self.of_set(value);
+        }
         let parts = split(value, ',');
         if parts.len() > MAX_ALTERNATIVES {
             return Err(self.too_long(MAX_ALTERNATIVES, "alternatives"));
@@ -132,6 +136,18 @@ impl Reader<'_> {
             wanted.push(self.wanted(part)?);
         }
         Ok(if self.modifier == Some("not") { Test::Not(wanted) } else { Test::Any(wanted) })
+    }
+
+    /// The codes of a value set (`:in`, `:not-in`).
+    fn of_set(&self, value: &str) -> Result<Test, Refusal> {
+        let members = terminology::members(&unescape(value));
+        let members = members.ok_or_else(|| self.wrong("the address of a value set that this server carries"))?;
+        let token = |concept: terminology::Concept| Wanted::Token {
+            system: System::Is(concept.system.into()),
+            code: Some(concept.code.into()),
+        };
+        let wanted = members.into_iter().map(token).collect();
+        Ok(if self.modifier == Some("not-in") { Test::Not(wanted) } else { Test::Any(wanted) })
     }
 
     fn wanted(&self, part: &str) -> Result<Wanted, Refusal> {

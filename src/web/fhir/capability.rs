@@ -25,8 +25,9 @@ pub(in crate::web) async fn metadata(ask: Ask) -> Result<Response, Problem> {
 
 /// The `CapabilityStatement` of a base.
 fn statement(realm: &Realm, base: Base) -> Value {
-    let resources: Vec<Value> =
+    let mut resources: Vec<Value> =
         Kind::all().filter(|kind| base.serves(*kind)).map(|kind| resource(base, kind)).collect();
+    resources.extend(terminology());
     let address = realm.base(base);
     let mut rest = json!({
         "mode": "server",
@@ -170,6 +171,22 @@ fn resource(base: Base, kind: Kind) -> Value {
     out
 }
 
+/// Types of which nothing is served but operations.
+fn terminology() -> impl Iterator<Item = Value> {
+    let of = |kind: &str, operations: &[(&str, &str)]| {
+        let operations: Vec<Value> = operations
+            .iter()
+            .map(|(name, definition)| json!({ "name": name, "definition": format!("http://hl7.org/fhir/OperationDefinition/{definition}") }))
+            .collect();
+        json!({ "type": kind, "operation": operations })
+    };
+    [
+        of("CodeSystem", &[("lookup", "CodeSystem-lookup"), ("validate-code", "CodeSystem-validate-code")]),
+        of("ValueSet", &[("expand", "ValueSet-expand"), ("validate-code", "ValueSet-validate-code")]),
+    ]
+    .into_iter()
+}
+
 const PROVENANCE: Kind = Kind::named("Provenance");
 
 /// The reference parameters of the base's types that may point to this one.
@@ -207,6 +224,7 @@ fn writes() -> serde_json::Map<String, Value> {
 fn operation(kind: Kind) -> Option<(&'static str, &'static str)> {
     match kind.name() {
         "Patient" => Some(("everything", "http://hl7.org/fhir/OperationDefinition/Patient-everything")),
+        "Observation" => Some(("lastn", "http://hl7.org/fhir/OperationDefinition/Observation-lastn")),
         "DocumentReference" => Some(("docref", "http://hl7.org/fhir/us/core/OperationDefinition/docref")),
         _ => None,
     }

@@ -9,11 +9,13 @@ pub(super) mod everything;
 pub(super) mod everywhere;
 pub(super) mod feed;
 pub(super) mod history;
+pub(super) mod lastn;
 pub(super) mod meta;
 pub(super) mod read;
 mod respond;
 
 pub(super) mod search;
+pub(super) mod terminology;
 pub(super) mod validate;
 pub(super) mod write;
 

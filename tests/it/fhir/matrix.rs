@@ -86,7 +86,8 @@ fn expected(method: &Method, route: &str, prefix: &str, caller: &Caller, owner: 
     let is_validation = route.ends_with("$validate");
     let is_bundle = *method == Method::POST && is_base(route);
     let is_feed = matches!(route, "/fhir/_history" | "/fhir/:kind/_history");
-    let search = route == "/fhir/:kind" || route.ends_with("_search") || route.ends_with("$docref");
+    let search =
+        route == "/fhir/:kind" || route.ends_with("_search") || route.ends_with("$docref") || route.ends_with("$lastn");
     let good = caller.token.is_some() && !caller.name.contains("token");
     if prefix == "/sandbox" || !good {
         return StatusCode::UNAUTHORIZED;
@@ -121,7 +122,7 @@ fn expected(method: &Method, route: &str, prefix: &str, caller: &Caller, owner: 
     match (allowed, search, owner) {
         (false, ..) => StatusCode::FORBIDDEN,
         // Patients have no documents of their own: the operation belongs to another type.
-        (true, true, _) if route.ends_with("$docref") => StatusCode::NOT_FOUND,
+        (true, true, _) if route.ends_with("$docref") || route.ends_with("$lastn") => StatusCode::NOT_FOUND,
         (true, true, _) | (true, false, "own") => StatusCode::OK,
         (true, false, _) => StatusCode::NOT_FOUND,
     }
@@ -142,7 +143,8 @@ fn guards_are_what_their_paths_suggest() {
     for route in table() {
         let bases = ["/fhir/", "/directory/", "/formulary/"];
         let in_base = is_base(&route.path) || bases.iter().any(|base| route.path.starts_with(base));
-        let open = route.path.ends_with("/metadata") || route.path.contains("/.well-known/");
+        let is_terminology = ["/ValueSet/$", "/CodeSystem/$"].iter().any(|part| route.path.contains(part));
+        let open = route.path.ends_with("/metadata") || route.path.contains("/.well-known/") || is_terminology;
         assert_eq!(matches!(route.guard, Guard::Fhir(_)), in_base && !open, "{}", route.path);
         assert!(route.realms != Realms::Demo || route.path.starts_with("/outbox"), "{}", route.path);
     }

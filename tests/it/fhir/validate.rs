@@ -106,5 +106,6 @@ fn the_tables_are_those_of_the_packages() {
     let tables = ingle::cli::definitions::generate(&packages).unwrap();
     let kept = |name: &str| std::fs::read_to_string(root.join("src/fhir/definitions").join(name)).unwrap();
     assert!(tables.structures == kept("structures.tsv"), "run `ingle dev definitions ../shared/spec/packages`");
+    assert!(tables.displays == kept("displays.tsv"), "run `ingle dev definitions ../shared/spec/packages`");
     assert!(tables.codes == kept("codes.tsv"), "run `ingle dev definitions ../shared/spec/packages`");
 }
