@@ -1,12 +1,14 @@
 //! What a resource says, for search: one pass over the tree gives the values of every search parameter of its type.
 //! The index, the overlay and the exact filter all work on this and never on the JSON again.
 
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use super::dates::{self, Span};
 use super::decimal::{self, Scaled};
-use super::definitions::{Component, Form, Kind, Path, Step, Targets};
+use super::definitions::{Component, Form, Kind, Parameter, Step, Targets};
 use super::json::Node;
 use super::reference::{self, Reference};
 
@@ -156,9 +158,14 @@ pub fn extract(kind: Kind, id: &str, resource: &Node<'_>) -> Extracted {
     for (number, parameter) in kind.parameters() {
         let before = values.len();
         for path in parameter.paths {
+            let start = values.len();
             let aim =
                 Aim { form: parameter.form, targets: parameter.targets, components: parameter.components, number };
-            walk(resource, path.steps, path, &aim, &mut values);
+            walk(resource, path.steps, &mut |found| aim.take(found, path.only, &mut values));
+            // What is not there is not set.
+            if path.steps.last() == Some(&Step::Set) && values.len() == start {
+                aim.take(Found::Set(false), None, &mut values);
+            }
         }
         dedup_from(&mut values, before);
         if values.len() > MAX_VALUES {
@@ -225,61 +232,98 @@ struct Aim {
     number: u16,
 }
 
-fn walk(node: &Node<'_>, steps: &[Step], path: &Path, aim: &Aim, out: Out<'_>) {
+/// What stands at the end of a path.
+#[derive(Clone, Copy)]
+enum Found<'n, 'a> {
+    Element(&'n Node<'a>),
+    /// Whether anything but `false` is there.
+    Set(bool),
+}
+
+/// The elements that a parameter's paths lead to, before they are read as values; a reference of another type than a path
+/// wants is not among them.
+#[must_use]
+pub fn elements<'n, 'a>(parameter: &Parameter, resource: &'n Node<'a>) -> Vec<Cow<'n, Node<'a>>> {
+    let mut out = Vec::new();
+    for path in parameter.paths {
+        let start = out.len();
+        walk(resource, path.steps, &mut |found| match (found, path.only) {
+            (Found::Set(set), _) => out.push(Cow::Owned(Node::Bool(set))),
+            (Found::Element(node), None) => out.push(Cow::Borrowed(node)),
+            (Found::Element(node), Some(only)) => {
+                let text = node.text().or_else(|| node.text_of("reference")).unwrap_or_default();
+                if matches!(reference::parse(text), Reference::Resource { kind, .. } if kind == only) {
+                    out.push(Cow::Borrowed(node));
+                }
+            }
+        });
+        if path.steps.last() == Some(&Step::Set) && out.len() == start {
+            out.push(Cow::Owned(Node::Bool(false)));
+        }
+    }
+    out
+}
+
+fn walk<'n, 'a>(node: &'n Node<'a>, steps: &[Step], visit: &mut dyn FnMut(Found<'n, 'a>)) {
     if let Node::Array(items) = node {
         let first = matches!(steps.first(), Some(Step::First));
         let steps = if first { steps.get(1..).unwrap_or_default() } else { steps };
         for item in items.iter().take(if first { 1 } else { usize::MAX }) {
-            walk(item, steps, path, aim, out);
+            walk(item, steps, visit);
         }
         return;
     }
     let Some((step, rest)) = steps.split_first() else {
-        return leaf(node, path.only, aim, out);
+        return visit(Found::Element(node));
     };
     match step {
-        Step::First => walk(node, rest, path, aim, out),
-        Step::Set => {
-            let set = !matches!(node, Node::Bool(false));
-            out.push((aim.number, Value::Token { system: None, code: Some(set.to_string().into()) }));
-        }
+        Step::First => walk(node, rest, visit),
+        Step::Set => visit(Found::Set(!matches!(node, Node::Bool(false)))),
         Step::Where(key, value) => {
             if node.text_of(key) == Some(*value) {
-                walk(node, rest, path, aim, out);
+                walk(node, rest, visit);
             }
         }
         Step::Member(name) => {
             if let Some(child) = node.get(name) {
-                walk(child, rest, path, aim, out);
+                walk(child, rest, visit);
             }
         }
         Step::Choice(prefix) => {
             for (name, child) in node.members() {
                 let is_choice = name.strip_prefix(prefix).and_then(|tail| tail.chars().next());
                 if is_choice.is_some_and(char::is_uppercase) {
-                    walk(child, rest, path, aim, out);
+                    walk(child, rest, visit);
                 }
             }
         }
     }
 }
 
-fn leaf(node: &Node<'_>, only: Option<Kind>, aim: &Aim, out: Out<'_>) {
-    let number = aim.number;
-    match aim.form {
-        Form::Token => token(node, number, out),
-        Form::String => string(node, number, out),
-        Form::Date => dates::of_node(node, |span| out.push((number, Value::Date(span)))),
-        Form::Reference => refer(node, only, aim.targets, number, out),
-        Form::Uri => {
-            if let Some(text) = node.text() {
-                out.push((number, Value::Uri(text.into())));
+impl Aim {
+    fn take(&self, found: Found<'_, '_>, only: Option<Kind>, out: Out<'_>) {
+        let node = match found {
+            Found::Element(node) => node,
+            Found::Set(set) => {
+                return out.push((self.number, Value::Token { system: None, code: Some(set.to_string().into()) }));
             }
+        };
+        let number = self.number;
+        match self.form {
+            Form::Token => token(node, number, out),
+            Form::String => string(node, number, out),
+            Form::Date => dates::of_node(node, |span| out.push((number, Value::Date(span)))),
+            Form::Reference => refer(node, only, self.targets, number, out),
+            Form::Uri => {
+                if let Some(text) = node.text() {
+                    out.push((number, Value::Uri(text.into())));
+                }
+            }
+            Form::Number => out.extend(amount(node).map(|amount| (number, Value::Number(amount)))),
+            Form::Quantity => out.extend(quantity(node).map(|quantity| (number, quantity))),
+            Form::Composite => out.extend(parts(node, self.components).map(|parts| (number, parts))),
+            Form::Special => out.extend(position(node).map(|position| (number, position))),
         }
-        Form::Number => out.extend(amount(node).map(|amount| (number, Value::Number(amount)))),
-        Form::Quantity => out.extend(quantity(node).map(|quantity| (number, quantity))),
-        Form::Composite => out.extend(parts(node, aim.components).map(|parts| (number, parts))),
-        Form::Special => out.extend(position(node).map(|position| (number, position))),
     }
 }
 
@@ -333,7 +377,7 @@ fn parts(node: &Node<'_>, components: &[Component]) -> Option<Value> {
         let aim = Aim { form: component.form, targets: Targets::Any, components: &[], number: 0 };
         let mut found = Vec::new();
         for path in component.paths {
-            walk(node, path.steps, path, &aim, &mut found);
+            walk(node, path.steps, &mut |at| aim.take(at, path.only, &mut found));
         }
         if found.is_empty() {
             return None;

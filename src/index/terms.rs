@@ -32,7 +32,7 @@ const PUBLIC: u16 = FIRST_SPECIAL + 2;
 const CATEGORY: u16 = FIRST_SPECIAL + 3;
 
 /// Counts the ways in which terms were laid out so far.
-pub(super) const LAYOUT: u64 = 3;
+pub(super) const LAYOUT: u64 = 4;
 
 /// Letters whose terms are only ever compared whole; of the others a query may give the beginning.
 const WHOLE: &[u8] = b"csnriulLN";

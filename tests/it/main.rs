@@ -11,6 +11,7 @@
 
 mod cli;
 mod fhir;
+mod fuzz;
 mod http;
 mod load;
 mod oauth;

@@ -86,3 +86,19 @@ fn folding() {
     assert_eq!(fold("straße"), "straße");
     assert!(fold(&"x".repeat(1_000)).len() <= MAX_TEXT);
 }
+
+#[test]
+fn who_is_not_said_to_be_dead_is_alive() {
+    let (number, _) = Kind::PATIENT.parameter("deceased").unwrap();
+    for (member, expected) in [
+        ("", "false"),
+        (r#","deceasedBoolean":false"#, "false"),
+        (r#","deceasedBoolean":true"#, "true"),
+        (r#","deceasedDateTime":"2020""#, "true"),
+    ] {
+        let text = format!(r#"{{"resourceType":"Patient","id":"p"{member}}}"#);
+        let extracted = extract(Kind::PATIENT, "p", &crate::fhir::json::parse(text.as_bytes()).unwrap());
+        let values: Vec<_> = extracted.values_of(number).cloned().collect();
+        assert_eq!(values, [Value::Token { system: None, code: Some(expected.into()) }], "{text}");
+    }
+}

@@ -24,7 +24,7 @@ pub const MAX_ISSUES: usize = 100;
 ///
 /// The last is a mistake of CARIN Blue Button 2.0 and 2.1, which 2.2 has corrected: its words ask for a practitioner and
 /// its expression for an organization.
-const PASSED_OVER: [&str; 5] = ["ele-1", "ext-1", "dom-3", "dom-6", "EOB-pharm-careTeam-practitioner"];
+const PASSED_OVER: [&str; 4] = ["ele-1", "dom-3", "dom-6", "EOB-pharm-careTeam-practitioner"];
 /// Types behind one another, from a type to Element.
 const MAX_BASES: usize = 6;
 
@@ -217,7 +217,7 @@ impl Check {
             let plain = name.strip_prefix('_').unwrap_or(name);
             match find(places, plain) {
                 Some(found) if plain.len() == name.len() => self.member(&found, child, &way.to(name, None)),
-                Some(found) => self.beside(&found, child, &way.to(name, None)),
+                Some(found) => self.beside(&found, child, &way.to(plain, None)),
                 None => self.error(
                     "structure",
                     &way.to(name, None),
@@ -251,6 +251,9 @@ impl Check {
         let Some(element) = found.place.element() else { return };
         let repeats = element.max.is_none_or(|max| max > 1);
         match value {
+            Node::Array(items) if items.is_empty() => {
+                self.error("structure", way, "a list must not be empty: leave the element out");
+            }
             Node::Array(items) if repeats => {
                 for (at, item) in items.iter().enumerate() {
                     let way = Way { at: Some(at), ..*way };

@@ -1,7 +1,7 @@
 //! The example resources of R4 and of the guides, where their packages are at hand.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ingle::fhir::json;
 
@@ -28,13 +28,19 @@ const CONFORMANCE: [&str; 10] = [
     "CompartmentDefinition",
 ];
 
-/// File name and text of each example; nothing, and a line that says so, without the packages.
-pub(super) fn examples() -> Option<Vec<(String, Vec<u8>)>> {
+/// The folder of the guides' packages; nothing, and a line that says so, where it is not at hand.
+pub(super) fn packages() -> Option<PathBuf> {
     let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/spec/packages");
     if !packages.is_dir() {
         eprintln!("the guides' packages are not here: this test did not run");
         return None;
     }
+    Some(packages)
+}
+
+/// File name and text of each example.
+pub(super) fn examples() -> Option<Vec<(String, Vec<u8>)>> {
+    let packages = packages()?;
     let mut out = Vec::new();
     for package in EXAMPLES {
         let file = std::fs::File::open(packages.join(format!("{package}.tgz"))).unwrap();

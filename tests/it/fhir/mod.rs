@@ -6,6 +6,7 @@ mod docref;
 mod everything;
 mod everywhere;
 mod examples;
+mod extraction;
 mod guides;
 mod history;
 mod lastn;

@@ -109,3 +109,27 @@ fn the_tables_are_those_of_the_packages() {
     assert!(tables.displays == kept("displays.tsv"), "run `ingle dev definitions ../shared/spec/packages`");
     assert!(tables.codes == kept("codes.tsv"), "run `ingle dev definitions ../shared/spec/packages`");
 }
+
+/// Our own broken resources: beside each stands what must be found, one issue a line.
+#[test]
+fn broken_resources_fail_where_they_are_broken() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/validate");
+    let mut paths: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|ending| ending == "json"));
+    paths.sort();
+    assert!(paths.len() > 15, "{}", paths.len());
+    for path in paths {
+        let text = std::fs::read(&path).unwrap();
+        let issues = validate(&json::parse(&text).unwrap(), &[]);
+        let line = |issue: &ingle::fhir::validate::Issue| {
+            format!("{} {} {}: {}\n", issue.severity.word(), issue.code, issue.path, issue.text)
+        };
+        let found = issues.iter().map(line).collect::<Vec<_>>().concat();
+        let kept = path.with_extension("issues");
+        if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+            std::fs::write(&kept, &found).unwrap();
+        }
+        assert_eq!(found, std::fs::read_to_string(&kept).unwrap_or_default(), "{}", path.display());
+        assert!(found.contains("error"), "{}", path.display());
+    }
+}
