@@ -36,7 +36,7 @@ fn what_r4_says_is_checked_to_the_element() {
             vec!["Patient.generalPractitioner[0] value"],
         ),
         (r#"{"resourceType":"Patient","_birthDate":{"extension":[{"url":"http://x","valueString":"y"}]}}"#, vec![]),
-        (r#"{"resourceType":"Patient","_name":{"id":"x"}}"#, vec!["Patient._name structure"]),
+        (r#"{"resourceType":"Patient","_name":{"id":"x"}}"#, vec!["Patient.name structure"]),
         (r#"{"resourceType":"Patient","text":{"status":"generated","div":"<div>x</div>"}}"#, vec![]),
         (r#"{"resourceType":"Observation"}"#, vec!["Observation.status required", "Observation.code required"]),
         (
