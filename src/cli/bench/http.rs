@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use bytes::Bytes;
 
 use super::Figure;
-use super::client::{Run, get, hammer, once};
+use super::client::{Run, get, hammer, once, post};
 use super::generate::{Dice, PRACTITIONERS};
 use super::plan::{Plan, SIGNED_IN};
 use crate::access::{Base, Operation, Principal, View, decide};
@@ -162,6 +162,33 @@ fn cases(plan: &Plan) -> anyhow::Result<Vec<Case>> {
         case("Patient?name=, member's token, 32 clients", name, CLIENTS),
         case("directory Practitioner?family=&_count=20, 32 clients", directory, CLIENTS),
     ])
+}
+
+/// Requests of every sort for a server process of its own: reads and searches, and creations.
+pub(super) struct Mixed {
+    pub(super) reads: Vec<Vec<u8>>,
+    pub(super) writes: Vec<Vec<u8>>,
+}
+
+pub(super) fn mixed(plan: &Plan) -> anyhow::Result<Mixed> {
+    let mut reads = Vec::new();
+    for case in cases(plan)? {
+        reads.extend(case.requests);
+    }
+    // Neighbours are of different sorts.
+    let mut dice = Dice::new(11);
+    for at in (1..reads.len()).rev() {
+        reads.swap(at, dice.roll(at + 1));
+    }
+    let token = super::writer::token(plan)?;
+    let write = |n: usize| {
+        let body = format!(
+            r#"{{"resourceType":"Observation","status":"final","code":{{"text":"mixed {n}"}},"subject":{{"reference":"Patient/p{}"}}}}"#,
+            n % plan.members
+        );
+        post("/fhir/Observation", &token, &body)
+    };
+    Ok(Mixed { reads, writes: (0..REQUESTS).map(write).collect() })
 }
 
 /// Page 200 of a large result beside page 1, inside the process.

@@ -10,6 +10,7 @@ mod http;
 mod plan;
 mod rooms;
 mod start;
+mod writer;
 
 use std::time::Duration;
 
@@ -80,6 +81,8 @@ fn measure(own: &Bench, folder: &std::path::Path, clock: &Clock) -> anyhow::Resu
     rooms::creates(&plan, slice)?;
     rooms::overlay(&plan)?;
     http::measure(&plan, slice)?;
+    let mixed = http::mixed(&plan)?;
     let about = plan.close()?;
-    start::measure(folder, &about, clock)
+    start::measure(folder, &about, clock)?;
+    start::under_load(folder, &about, mixed, clock)
 }
