@@ -15,7 +15,7 @@ use crate::identity::{self, ContactKey, Identity};
 use crate::index::{self, Index};
 use crate::oauth::{self, OAuth};
 use crate::outbound::{Chance, Clock, Mail, Sms};
-use crate::search::{self, Cursors};
+use crate::search::{self, Cursors, Definer};
 use crate::store::{self, Store};
 use crate::write::Turn;
 
@@ -51,6 +51,8 @@ pub struct Realm {
     pub store: Store,
     /// Search.
     pub index: Index,
+    /// Search parameters of the plan's own; the plan's realm has it.
+    pub definer: Option<Definer>,
     /// Whose turn it is to write.
     pub turn: Turn,
     /// Page links.
@@ -176,9 +178,13 @@ impl Realm {
         std::fs::create_dir_all(folder).map_err(|error| Error::Folder(folder.to_owned(), error))?;
         let Outside { clock, chance, mail, sms } = outside.clone();
         let store = Store::open(&folder.join("store.redb"))?;
+        if kind == RealmKind::Plan {
+            search::read_definitions(&store, clock.now())?;
+        }
         let (index, checkpoint) = Index::open(&folder.join("index"), &clock)?;
         search::follow(&store, &index);
         search::catch_up(&store, &index, checkpoint, clock.now())?;
+        let definer = (kind == RealmKind::Plan).then(|| Definer::start(&store, &index)).transpose()?;
         let signer = audit::Signer::from_seed(&keys.derive("audit")).ok_or(Error::Secret)?;
         let audit = Audit::open(&folder.join("audit"), signer, clock.clone())?;
         let address = format!("{}{}", config.plan.url.as_str(), kind.prefix());
@@ -227,6 +233,7 @@ impl Realm {
             address,
             store,
             index,
+            definer,
             turn,
             cursors,
             audit,

@@ -27,6 +27,11 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
         }
         realms.push(realm);
     }
+    if let [plan, sandbox] = realms.as_slice()
+        && let Some(definer) = &plan.definer
+    {
+        definer.also(&sandbox.store, &sandbox.index);
+    }
     runtime()?.block_on(async {
         let server = bind(&config).await?;
         listen(server, &config, &realms, false, stop_signal()).await

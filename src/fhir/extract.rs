@@ -155,7 +155,7 @@ pub fn fold(text: &str) -> String {
 #[must_use]
 pub fn extract(kind: Kind, id: &str, resource: &Node<'_>) -> Extracted {
     let mut values = Vec::new();
-    for (number, parameter) in kind.parameters() {
+    for (number, parameter) in kind.extracted() {
         let before = values.len();
         for path in parameter.paths {
             let start = values.len();

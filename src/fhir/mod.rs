@@ -14,6 +14,7 @@ pub mod outcome;
 pub mod patch;
 mod prepare;
 pub mod reference;
+pub mod search_parameter;
 pub mod shape;
 pub mod structures;
 mod subset;

@@ -13,7 +13,7 @@ use tantivy::{IndexReader, IndexWriter, TantivyDocument, Term};
 
 use super::overlay::Overlay;
 use super::schema::{Fields, date_slot, text_slot};
-use super::{Change, Error, payload, terms};
+use super::{Change, Error, made_with, payload, terms};
 use crate::fhir::{Extracted, Value};
 use crate::outbound::Clock;
 
@@ -45,6 +45,8 @@ struct Writer {
     clock: Clock,
     waiting: usize,
     seq: u64,
+    /// What the last commit says that the index was made with.
+    stamp: u64,
     since: Duration,
 }
 
@@ -55,11 +57,11 @@ impl Feed {
         fields: Fields,
         overlay: Arc<RwLock<Overlay>>,
         clock: Clock,
-        empty_first: bool,
+        known: Option<u64>,
     ) -> Result<Self, Error> {
         let options = IndexWriterOptions::builder().num_worker_threads(1).memory_budget_per_thread(HEAP_BYTES).build();
         let mut writer: IndexWriter = index.writer_with_options(options)?;
-        if empty_first {
+        if known.is_none() {
             writer.delete_all_documents()?;
             let mut commit = writer.prepare_commit()?;
             commit.set_payload(&payload(0));
@@ -69,8 +71,17 @@ impl Feed {
         let (queue, messages) = sync_channel(MAX_WAITING);
         let stopped = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stopped);
-        let mut own =
-            Writer { documents: writer, reader, fields, overlay, clock, waiting: 0, seq: 0, since: Duration::ZERO };
+        let mut own = Writer {
+            documents: writer,
+            reader,
+            fields,
+            overlay,
+            clock,
+            waiting: 0,
+            seq: known.unwrap_or(0),
+            stamp: made_with(),
+            since: Duration::ZERO,
+        };
         let thread = std::thread::Builder::new()
             .name("index-writer".into())
             .spawn(move || {
@@ -156,7 +167,8 @@ impl Writer {
     }
 
     fn commit(&mut self) -> Result<(), Error> {
-        if self.waiting == 0 {
+        let stamp = made_with();
+        if self.waiting == 0 && self.stamp == stamp {
             return Ok(());
         }
         let mut commit = self.documents.prepare_commit()?;
@@ -165,6 +177,7 @@ impl Writer {
         self.reader.reload()?;
         self.overlay.write().forget(self.seq);
         self.waiting = 0;
+        self.stamp = stamp;
         Ok(())
     }
 }

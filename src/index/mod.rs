@@ -23,7 +23,7 @@ use tantivy::directory::{MmapDirectory, RamDirectory};
 use tantivy::{IndexReader, ReloadPolicy};
 
 use crate::access::View;
-use crate::fhir::definitions::TABLES_HASH;
+use crate::fhir::definitions::{TABLES_HASH, custom};
 use crate::fhir::filter::Clause;
 use crate::fhir::{Extracted, Kind};
 use crate::outbound::Clock;
@@ -34,7 +34,9 @@ use overlay::Overlay;
 use schema::Fields;
 
 /// What an index was made with; one made otherwise is emptied and rebuilt.
-const MADE_WITH: u64 = TABLES_HASH ^ terms::LAYOUT;
+fn made_with() -> u64 {
+    TABLES_HASH ^ terms::LAYOUT ^ custom::hash()
+}
 
 /// Why the index could not do something.
 #[derive(Debug, thiserror::Error)]
@@ -209,7 +211,7 @@ impl Index {
         let known = index.load_metas()?.payload.as_deref().and_then(parse_payload);
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let overlay = Arc::new(RwLock::new(Overlay::default()));
-        let feed = Feed::start(index, reader.clone(), fields, Arc::clone(&overlay), clock.clone(), known.is_none())?;
+        let feed = Feed::start(index, reader.clone(), fields, Arc::clone(&overlay), clock.clone(), known)?;
         Ok((
             Self { inner: Arc::new(Inner { reader, fields, overlay, columns: Arc::default(), feed }) },
             known.unwrap_or(0),
@@ -254,12 +256,12 @@ impl Index {
 
 /// The payload of a commit: the last change it contains, and the tables it was made with.
 fn payload(seq: u64) -> String {
-    format!("{seq} {MADE_WITH}")
+    format!("{seq} {}", made_with())
 }
 
 fn parse_payload(text: &str) -> Option<u64> {
     let (seq, hash) = text.split_once(' ')?;
-    (hash.parse() == Ok(MADE_WITH)).then(|| seq.parse().ok())?
+    (hash.parse() == Ok(made_with())).then(|| seq.parse().ok())?
 }
 
 #[cfg(test)]

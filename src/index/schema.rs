@@ -50,7 +50,7 @@ pub(super) fn build() -> (Schema, Fields) {
 
 /// The slot of a parameter among those of its form; absent where there are more than slots.
 pub(super) fn slot(kind: Kind, number: u16, form: Form, slots: usize) -> Option<usize> {
-    kind.parameters().filter(|(_, p)| p.form == form).position(|(n, _)| n == number).filter(|slot| *slot < slots)
+    kind.standard().filter(|(_, p)| p.form == form).position(|(n, _)| n == number).filter(|slot| *slot < slots)
 }
 
 /// The column of a date parameter.

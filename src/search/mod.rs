@@ -6,6 +6,7 @@
 //! Deliberately absent: HTTP (that is `web/fhir/search`), and the meaning of parameters (`fhir/filter`).
 
 mod cursor;
+mod define;
 mod everything;
 mod follow;
 mod include;
@@ -16,6 +17,7 @@ mod query;
 mod words;
 
 pub use cursor::Cursors;
+pub use define::{Definer, read_definitions};
 pub use everything::Everything;
 pub use follow::{catch_up, follow};
 pub use lastn::MAX_EACH;

@@ -127,6 +127,14 @@ impl Snapshot {
         Ok(self.ids()?.get(id_key(kind, id).as_slice())?.and_then(|value| read_number(value.value())))
     }
 
+    /// Numbers of all resources of a type that were ever seen, at most `limit`, in the order of their ids.
+    ///
+    /// Numbers say nothing by themselves; to read them needs a View.
+    pub fn all_of(&self, kind: Kind, limit: usize) -> Result<Vec<u64>, Error> {
+        let rows = self.scan(tables::IDS, &kind.number().to_be_bytes(), limit)?;
+        Ok(rows.iter().filter_map(|(_, value)| read_number(value)).collect())
+    }
+
     /// Number of the newest change.
     pub fn last_seq(&self) -> Result<u64, Error> {
         Ok(self.get(tables::META, tables::META_SEQ)?.as_deref().and_then(read_u64).unwrap_or(0))

@@ -9,7 +9,7 @@ use crate::fhir::json::{self, Node};
 use crate::fhir::links::{self, Place};
 use crate::fhir::reference::{self, Reference};
 use crate::fhir::validate::{Issue, Severity, validate};
-use crate::fhir::{self, Extracted, Kind, Prepared, patch};
+use crate::fhir::{self, Extracted, Kind, Prepared, patch, search_parameter};
 use crate::search::Query;
 use crate::store::{self, Found, Outcome, Stored, Txn};
 
@@ -50,6 +50,18 @@ impl Step {
             Self::Keep(done) => (done.kind, &done.id),
         }
     }
+}
+
+/// A search parameter that this server could not search by is not kept as an active one.
+fn define(kind: Kind, node: &Node<'_>) -> Result<(), Error> {
+    if kind != Kind::named("SearchParameter") {
+        return Ok(());
+    }
+    let refused = |refused: search_parameter::Refused| {
+        let (path, text) = (refused.path.to_owned(), refused.text);
+        Error::Invalid(vec![Issue { severity: Severity::Error, code: "not-supported", path, text }])
+    };
+    search_parameter::read(node).map(drop).map_err(refused)
 }
 
 /// Which step failed, and how.
@@ -151,6 +163,7 @@ impl Writing<'_> {
         links::rewrite(&mut node, &|place, text| self.relative(place, text));
         let prepared = fhir::prepare_node(&node, id)?;
         let issues = self.checked(&node)?;
+        define(kind, &node)?;
         let mut expected = expected;
         if let Permit::Only(only) = view.permit(kind, operation).ok_or(Error::Scope { kind, operation })? {
             let fits =

@@ -188,6 +188,7 @@ impl Builder {
             Arc::new(Realm::open_with_keys(kind, &config, &path, &outside, keys).unwrap())
         };
         let (plan, sandbox) = (open(RealmKind::Plan), open(RealmKind::Sandbox));
+        plan.definer.as_ref().unwrap().also(&sandbox.store, &sandbox.index);
         put(&plan, self.resources.iter().map(String::as_str));
         for member in self.members {
             let realm = Arc::clone(&plan);

@@ -1,6 +1,8 @@
 //! FHIR R4 as data: resource types, search parameters and the patient compartment, compiled from the tables beside
 //! this file by `build.rs`. Extraction, search and the `CapabilityStatement` all read these and nothing else.
 
+pub mod custom;
+
 use std::fmt;
 
 include!(concat!(env!("OUT_DIR"), "/definitions.rs"));
@@ -143,10 +145,28 @@ impl Kind {
         (0..TYPES.len()).map(|at| Self(at as u16))
     }
 
-    /// The search parameters of this type with their numbers, those of every type first.
+    /// The search parameters of this type with their numbers: those of every type, its own, and the plan's own that can be
+    /// searched by.
     pub fn parameters(self) -> impl Iterator<Item = (u16, &'static Parameter)> {
+        let ready = custom::of(self).filter(|custom| custom.is_ready);
+        self.standard().chain(ready.map(|custom| (custom.number, custom.parameter)))
+    }
+
+    /// The search parameters whose values are extracted: the plan's own before they can be searched by, too.
+    pub fn extracted(self) -> impl Iterator<Item = (u16, &'static Parameter)> {
+        self.standard().chain(custom::of(self).map(|custom| (custom.number, custom.parameter)))
+    }
+
+    /// The search parameters of the tables.
+    pub fn standard(self) -> impl Iterator<Item = (u16, &'static Parameter)> {
         let (first, count) = self.row().map_or((0, 0), |row| (row.first, row.count));
         (0..COMMON).chain(first..first + count).filter_map(|at| Some((at as u16, PARAMETERS.get(at)?)))
+    }
+
+    /// True if the tables have a parameter of that name for this type.
+    #[must_use]
+    pub fn is_standard(self, code: &str) -> bool {
+        self.standard().any(|(_, parameter)| parameter.code == code)
     }
 
     /// The search parameter of that name.
@@ -202,7 +222,7 @@ impl fmt::Display for Kind {
 /// The parameter with that number.
 #[must_use]
 pub fn parameter(number: u16) -> Option<&'static Parameter> {
-    PARAMETERS.get(usize::from(number))
+    if number >= custom::FIRST { custom::by_number(number) } else { PARAMETERS.get(usize::from(number)) }
 }
 
 #[cfg(test)]

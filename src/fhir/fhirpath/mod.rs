@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::RwLock;
 
 use super::json::Node;
-use parse::Expression;
+pub(super) use parse::{Expression, Operator};
 
 /// Steps that one evaluation may take.
 const MAX_STEPS: usize = 100_000;
@@ -61,6 +61,11 @@ pub fn select<'n>(expression: &str, resource: &'n Node<'n>) -> Result<Vec<&'n No
     }
     let parsed = parse::parse(expression)?;
     eval::Evaluation::new(resource, resource, resource).elements(&parsed)
+}
+
+/// A client's expression in parsed form.
+pub(super) fn parsed_once(expression: &str) -> Result<Expression, Stop> {
+    if expression.len() > MAX_EXPRESSION { Err(Stop::TooLong) } else { parse::parse(expression) }
 }
 
 fn parsed(expression: &'static str) -> Result<Arc<Expression>, Stop> {

@@ -9,7 +9,7 @@ const MAX_LENGTH: usize = 8_192;
 
 /// An expression.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Expression {
+pub(in crate::fhir) enum Expression {
     Empty,
     Bool(bool),
     Number(f64),
@@ -34,7 +34,7 @@ pub(super) enum Expression {
 
 /// Operators of two sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operator {
+pub(in crate::fhir) enum Operator {
     Implies,
     Or,
     Xor,

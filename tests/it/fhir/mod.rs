@@ -14,6 +14,7 @@ mod links;
 mod matrix;
 mod read;
 mod search;
+mod search_parameter;
 mod terminology;
 mod validate;
 mod write;

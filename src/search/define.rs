@@ -1,0 +1,177 @@
+//! Search parameters of the plan's own: from the `SearchParameter` resources of the store to parameters that every index has.
+//!
+//! A definition that comes or changes is taken into extraction at once and into the indexes in the background; it is found
+//! by its name when they have it all. At start the indexes are compared with the definitions and rebuilt if they differ, so
+//! that a crash in the midst of it costs time and nothing else.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TrySendError, sync_channel};
+
+use jiff::Timestamp;
+use parking_lot::Mutex;
+
+use super::Error;
+use super::follow::extract;
+use crate::access::{Operation, View};
+use crate::fhir::definitions::custom::{self, Custom};
+use crate::fhir::{Kind, json, search_parameter};
+use crate::index::{self, Index};
+use crate::store::{self, Store, Txn};
+
+/// The type of the definitions.
+const DEFINITION: Kind = Kind::named("SearchParameter");
+/// Resources that are indexed anew between two commits of others.
+const STEP: usize = 500;
+/// Resources of one type.
+const ALL: usize = usize::MAX;
+
+/// Who keeps the definitions.
+#[derive(Clone)]
+pub struct Definer(Arc<Inner>);
+
+struct Inner {
+    targets: Mutex<Vec<(Store, Index)>>,
+}
+
+/// Reads the definitions of a store into the process, ready to be searched by: before an index is opened that must have
+/// them. A store that never had any changes nothing.
+pub fn read_definitions(store: &Store, now: Timestamp) -> Result<(), Error> {
+    if let Some(customs) = definitions(store, now)? {
+        custom::replace(customs.into_iter().map(|custom| Custom { is_ready: true, ..custom }).collect());
+    }
+    Ok(())
+}
+
+impl Definer {
+    /// Follows the definitions of a store.
+    pub fn start(store: &Store, index: &Index) -> Result<Self, Error> {
+        let (wake, woken) = sync_channel(1);
+        let inner = Arc::new(Inner { targets: Mutex::new(vec![(store.clone(), index.clone())]) });
+        store.follow(Box::new(move |changes| {
+            if changes.iter().any(|change| change.resource == DEFINITION) {
+                // One that is waiting sees this change too.
+                match wake.try_send(()) {
+                    Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(())) => {}
+                }
+            }
+        }));
+        let weak = Arc::downgrade(&inner);
+        std::thread::Builder::new()
+            .name("definer".into())
+            .spawn(move || run(&woken, &weak))
+            .map_err(|error| store::Error::Io(error.to_string()))?;
+        Ok(Self(inner))
+    }
+
+    /// Another store and index that follow the same definitions: the sandbox follows the plan's.
+    pub fn also(&self, store: &Store, index: &Index) {
+        self.0.targets.lock().push((store.clone(), index.clone()));
+    }
+}
+
+fn run(woken: &Receiver<()>, inner: &std::sync::Weak<Inner>) {
+    while woken.recv().is_ok() {
+        let Some(inner) = inner.upgrade() else { return };
+        let targets = inner.targets.lock().clone();
+        drop(inner);
+        if let Err(error) = refresh(&targets) {
+            tracing::error!(%error, "search parameters could not be taken into the index; a restart tries again");
+        }
+    }
+}
+
+fn refresh(targets: &[(Store, Index)]) -> Result<(), Error> {
+    let Some((own, _)) = targets.first() else { return Ok(()) };
+    let before: HashMap<(u16, Kind), Custom> = custom::all()
+        .into_iter()
+        .filter_map(|custom| Some(((custom.number, custom.parameter.kind?), custom)))
+        .collect();
+    let Some(fresh) = definitions(own, Timestamp::UNIX_EPOCH)? else { return Ok(()) };
+    let mut kinds: Vec<Kind> = Vec::new();
+    let fresh: Vec<Custom> = fresh
+        .into_iter()
+        .map(|custom| {
+            let kind = custom.parameter.kind;
+            let known = kind.and_then(|kind| before.get(&(custom.number, kind)));
+            let same = known.filter(|known| std::ptr::eq(known.parameter, custom.parameter));
+            let is_ready = same.is_some_and(|known| known.is_ready);
+            kinds.extend(kind.filter(|_| !is_ready));
+            Custom { is_ready, ..custom }
+        })
+        .collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    custom::replace(fresh.clone());
+    for (store, index) in targets {
+        for kind in &kinds {
+            again(store, index, *kind)?;
+        }
+        index.settle()?;
+    }
+    custom::replace(fresh.into_iter().map(|custom| Custom { is_ready: true, ..custom }).collect());
+    for (_, index) in targets {
+        // What the index was made with goes onto the disk with its next commit: now.
+        index.settle()?;
+    }
+    tracing::info!(types = kinds.len(), "search parameters were taken into the index");
+    Ok(())
+}
+
+/// Indexes every resource of a type anew, a few between the commits of others: what is read within a transaction is the
+/// newest that any index has been told of.
+fn again(store: &Store, index: &Index, kind: Kind) -> Result<(), Error> {
+    let rids = store.snapshot()?.all_of(kind, ALL)?;
+    for some in rids.chunks(STEP) {
+        let (within, index, some) = (store.clone(), index.clone(), some.to_vec());
+        store.transact_blocking(move |_: &mut Txn<'_>| -> Result<(), Error> {
+            let snapshot = within.snapshot()?;
+            let view = View::operator(Timestamp::UNIX_EPOCH);
+            let reader = snapshot.reader(&view, Operation::Read)?;
+            let seq = snapshot.last_seq()?;
+            let mut changes = Vec::with_capacity(some.len());
+            for stored in reader.get_all(&some)?.into_iter().filter(|stored| !stored.deleted) {
+                let extracted = Some(Arc::new(extract(&stored)?));
+                changes.push(index::Change { seq, rid: stored.rid, kind, fresh: false, extracted });
+            }
+            index.apply(changes);
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// The definitions of a store, each with the number that it keeps for ever: its place among all that there ever were.
+/// Nothing if there never was one.
+fn definitions(store: &Store, now: Timestamp) -> Result<Option<Vec<Custom>>, Error> {
+    let snapshot = store.snapshot()?;
+    let mut rids = snapshot.all_of(DEFINITION, custom::MAX_EVER)?;
+    if rids.is_empty() {
+        return Ok(None);
+    }
+    rids.sort_unstable();
+    let view = View::operator(now);
+    let reader = snapshot.reader(&view, Operation::Read)?;
+    let mut customs: Vec<Custom> = Vec::new();
+    for (place, rid) in rids.iter().enumerate() {
+        let Some(stored) = reader.get(*rid)?.filter(|stored| !stored.deleted) else { continue };
+        let damaged = |_| store::Error::Corrupted(format!("{DEFINITION}/{rid}"));
+        let node = json::parse(&stored.body).map_err(damaged)?;
+        match search_parameter::read(&node) {
+            Ok(parameters) => {
+                let number = custom::FIRST + place as u16;
+                for parameter in parameters {
+                    // Of two with one name, the older.
+                    let is_taken = |known: &Custom| {
+                        known.parameter.kind == parameter.kind && known.parameter.code == parameter.code
+                    };
+                    if !customs.iter().any(is_taken) {
+                        customs.push(Custom { number, parameter, is_ready: false });
+                    }
+                }
+            }
+            Err(refused) => tracing::warn!(id = stored.id, %refused, "a SearchParameter cannot be served"),
+        }
+    }
+    Ok(Some(customs))
+}
