@@ -27,6 +27,7 @@ pub(super) fn run(global: &Global, args: &Load) -> anyhow::Result<Code> {
     };
     let config = install::config(global)?;
     let outside = install::outside(&config)?;
+    super::definitions::supply(&config)?;
     let realm = install::realm(RealmKind::Plan, &config, &outside)?;
     let report = args.report.clone().unwrap_or_else(|| report_path(&config.storage.path, &realm));
     let request = Request {

@@ -18,6 +18,7 @@ const SWEEP_EVERY: Duration = Duration::from_mins(5);
 
 pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
     let config = install::config(global)?;
+    super::definitions::supply(&config)?;
     let outside = install::outside(&config)?;
     let mut realms = Vec::new();
     for kind in kinds(config.apps.sandbox) {

@@ -110,7 +110,7 @@ impl Config {
         let (storage, mail, sms) = (Storage::read(&mut reader), Mail::read(&mut reader), Sms::read(&mut reader));
         let (apps, validation) = (Apps::read(&mut reader), Validation::read(&mut reader));
         let read = (|| Some((plan?, server?, limits?, storage?, mail?, sms?, apps?, validation?)))();
-        let Some((plan, server, limits, mut storage, mut mail, mut sms, apps, validation)) = read else {
+        let Some((plan, server, limits, mut storage, mut mail, mut sms, apps, mut validation)) = read else {
             return Err(Error::Invalid(reader.findings));
         };
         let mut found = Vec::new();
@@ -127,6 +127,7 @@ impl Config {
             return Err(Error::Invalid(reader.findings));
         }
         storage.path = base.join(&storage.path);
+        validation.packages = validation.packages.map(|folder| base.join(folder));
         mail.transport = below(base, &mail.transport);
         sms.transport = sms.transport.as_ref().map(|transport| below(base, transport));
         let (file, settings) = (path.map(Path::to_owned), reader.settings);

@@ -1,5 +1,7 @@
 //! `[validation]`: what becomes of resources that are not as FHIR and their profiles say.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
 use super::key::section;
@@ -13,6 +15,9 @@ section! {
         /// Resources that back-end clients write. `warn` tells them with `Prefer: return=OperationOutcome`; `reject` refuses
         /// with 422.
         Default writes: Policy = r#""off""#;
+        /// A folder of FHIR packages (`.tgz`) whose profiles and value sets are checked too. Relative to the folder of this file.
+        /// A profile that Ingle has already is known under its version: `address|version`.
+        Optional packages: Option<PathBuf> = r#""packages""#;
     }
 }
 

@@ -11,6 +11,7 @@ pub mod filter;
 pub mod json;
 pub mod links;
 pub mod outcome;
+pub mod packages;
 pub mod patch;
 mod prepare;
 pub mod reference;

@@ -1,5 +1,5 @@
 //! Structures of FHIR R4 and of the guides, and the codes that their bindings require, read from the tables that
-//! `ingle dev definitions` writes. They are read when they are first needed: a server that validates nothing pays nothing.
+//! `ingle dev definitions` writes and from the plan's own packages. They are read when they are first needed: a server that validates nothing pays nothing.
 //!
 //! A structure is a tree of elements. That of a profile is what it and the profiles it comes from say beyond R4.
 
@@ -9,9 +9,11 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::RwLock;
 
 use super::json::{self, Node};
+use super::packages;
 
 const STRUCTURES: &str = include_str!("definitions/structures.tsv");
 const CODES: &str = include_str!("definitions/codes.tsv");
+const DISPLAYS: &str = include_str!("definitions/displays.tsv");
 const CORE: &str = "http://hl7.org/fhir/StructureDefinition/";
 /// Profiles behind one another.
 const MAX_CHAIN: usize = 12;
@@ -112,10 +114,28 @@ struct Tables {
     trees: RwLock<HashMap<&'static str, Arc<Tree>>>,
 }
 
+/// The tables of the plan's own packages, which come before the first use of any or not at all.
+static SUPPLIED: OnceLock<packages::Tables> = OnceLock::new();
+
+/// Adds the tables of a plan's own packages to those that are compiled in, once, before anything is validated. Returns how many
+/// structures they have.
+pub fn supply(tables: packages::Tables) -> usize {
+    let count = tables.structures.lines().filter(|line| line.starts_with("S\t")).count();
+    drop(SUPPLIED.set(tables));
+    count
+}
+
+/// The names of codes: of the tables, and of the plan's own packages.
+pub(super) fn displays() -> impl Iterator<Item = &'static str> {
+    DISPLAYS.lines().chain(SUPPLIED.get().into_iter().flat_map(|supplied| supplied.displays.lines()))
+}
+
 fn tables() -> &'static Tables {
     static TABLES: OnceLock<Tables> = OnceLock::new();
     TABLES.get_or_init(|| {
-        let lines: Vec<&str> = STRUCTURES.lines().filter(|line| !line.starts_with('#')).collect();
+        let supplied = SUPPLIED.get().map(|supplied| supplied.structures.as_str()).unwrap_or_default();
+        let lines: Vec<&str> =
+            STRUCTURES.lines().chain(supplied.lines()).filter(|line| !line.starts_with('#')).collect();
         let mut structures = HashMap::new();
         let mut open: Option<Structure> = None;
         for (at, line) in lines.iter().enumerate() {
@@ -141,14 +161,26 @@ fn tables() -> &'static Tables {
         let choice =
             |line: &&'static str| line.strip_prefix("E\t")?.split('\t').next()?.strip_suffix("[x]")?.rsplit('.').next();
         let choices = lines.iter().filter_map(choice).collect();
-        Tables { structures, lines, codes: codes(), choices, trees: RwLock::default() }
+        let supplied = SUPPLIED.get().map(|supplied| supplied.codes.as_str()).unwrap_or_default();
+        let codes = codes(CODES.lines().chain(supplied.lines()));
+        Tables { structures, lines, codes, choices, trees: RwLock::default() }
     })
 }
 
-fn codes() -> HashMap<&'static str, Codes> {
+/// True if a structure is among those that are compiled in, whatever a plan's packages add.
+pub(super) fn is_built_in(address: &str) -> bool {
+    STRUCTURES.contains(&format!("\nS\t{}\t", address.strip_prefix(CORE).unwrap_or(address)))
+}
+
+/// The codes of a value set that is compiled in.
+pub(super) fn built_in_codes(value_set: &str) -> Option<Codes> {
+    codes(CODES.lines()).remove(value_set)
+}
+
+fn codes(lines: impl Iterator<Item = &'static str>) -> HashMap<&'static str, Codes> {
     let mut sets: HashMap<&str, Codes> = HashMap::new();
     let mut open = "";
-    for line in CODES.lines().filter(|line| !line.starts_with('#')) {
+    for line in lines.filter(|line| !line.starts_with('#')) {
         match line.split_once('\t') {
             Some(("V", address)) => open = address,
             Some((system, members)) => {
@@ -163,8 +195,10 @@ fn codes() -> HashMap<&'static str, Codes> {
 /// The structure with that address, with or without a version behind `|`.
 #[must_use]
 pub fn find(address: &str) -> Option<&'static Structure> {
-    let plain = address.split('|').next().unwrap_or(address);
-    tables().structures.get(plain.strip_prefix(CORE).unwrap_or(plain))
+    let short = address.strip_prefix(CORE).unwrap_or(address);
+    let structures = &tables().structures;
+    // A version that is known for itself, else the one that is current.
+    structures.get(short).or_else(|| structures.get(short.split('|').next().unwrap_or(short)))
 }
 
 /// True for the name of a choice element without its `[x]`, such as `value`.

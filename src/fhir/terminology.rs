@@ -9,8 +9,6 @@ use std::sync::OnceLock;
 
 use super::structures;
 
-const DISPLAYS: &str = include_str!("definitions/displays.tsv");
-
 /// One code of a value set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Concept {
@@ -30,7 +28,7 @@ fn names() -> &'static Names {
         let mut out = Names::new();
         let mut open = "";
         for (key, value) in
-            DISPLAYS.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('\t'))
+            structures::displays().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('\t'))
         {
             if key == "S" && value.starts_with("http") {
                 open = value;

@@ -36,12 +36,20 @@ fn json_becomes_xml_and_xml_becomes_json() {
 #[test]
 fn elements_are_put_in_order_and_what_cannot_stand_in_xml_never_breaks_it() {
     let json = r#"{"birthDate":"2000-01-01","resourceType":"Patient","id":"p","colour":"red","a b":1,"gender":"f\u0001",
-        "text":{"status":"generated","div":"<div>&nbsp;<br>"}}"#;
+        "text":{"status":"generated","div":"<div>&nope;<br>"}}"#;
     let xml = String::from_utf8(write(&json::parse(json.as_bytes()).unwrap(), false)).unwrap();
     let expected = "<id value=\"p\"/><text><status value=\"generated\"/><div xmlns=\"http://www.w3.org/1999/xhtml\">\
-        &lt;div&gt;&amp;nbsp;&lt;br&gt;</div></text><gender value=\"f\u{fffd}\"/><birthDate value=\"2000-01-01\"/><colour value=\"red\"/>";
+        &lt;div&gt;&amp;nope;&lt;br&gt;</div></text><gender value=\"f\u{fffd}\"/><birthDate value=\"2000-01-01\"/><colour value=\"red\"/>";
     assert!(xml.contains(expected), "{xml}");
     assert!(roxmltree::Document::parse(&xml).is_ok());
+}
+
+#[test]
+fn entities_of_html_become_numbers() {
+    let div = r#"<div xmlns=\"http://www.w3.org/1999/xhtml\">a&nbsp;&reg; &amp; b</div>"#;
+    let json = format!(r#"{{"resourceType":"Patient","text":{{"status":"generated","div":"{div}"}}}}"#);
+    let xml = String::from_utf8(write(&json::parse(json.as_bytes()).unwrap(), false)).unwrap();
+    assert!(xml.contains(">a&#160;&#174; &amp; b</div>"), "{xml}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! From the tree of a resource to XML: elements in the order of the standard, values as attributes.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::read::is_deep;
@@ -184,6 +185,7 @@ impl Writer {
 
     /// The XHTML as it is if it is XML, and as plain words if it is not.
     fn narrative(&mut self, text: &str) {
+        let text = &*numbered(text);
         let is_div = |parsed: roxmltree::Document<'_>| parsed.root_element().has_tag_name((XHTML, "div"));
         let is_xml = !is_deep(text) && roxmltree::Document::parse(text).is_ok_and(is_div);
         if is_xml && !text.trim_start().starts_with("<?") {
@@ -197,6 +199,78 @@ impl Writer {
         self.text(&words.replace(|c: char| c < ' ' && !matches!(c, '\n' | '\t' | '\r'), "\u{fffd}"));
         self.close("div");
     }
+}
+
+/// Entities of HTML that narratives use and XML does not know, with their characters.
+const ENTITIES: [(&str, u32); 43] = [
+    ("aacute", 225),
+    ("acute", 180),
+    ("bull", 8226),
+    ("cent", 162),
+    ("copy", 169),
+    ("deg", 176),
+    ("divide", 247),
+    ("eacute", 233),
+    ("euro", 8364),
+    ("frac12", 189),
+    ("frac14", 188),
+    ("frac34", 190),
+    ("ge", 8805),
+    ("hellip", 8230),
+    ("iacute", 237),
+    ("iquest", 191),
+    ("laquo", 171),
+    ("ldquo", 8220),
+    ("le", 8804),
+    ("lsquo", 8216),
+    ("mdash", 8212),
+    ("micro", 181),
+    ("middot", 183),
+    ("nbsp", 160),
+    ("ndash", 8211),
+    ("ntilde", 241),
+    ("oacute", 243),
+    ("ouml", 246),
+    ("para", 182),
+    ("plusmn", 177),
+    ("pound", 163),
+    ("raquo", 187),
+    ("rarr", 8594),
+    ("rdquo", 8221),
+    ("reg", 174),
+    ("rsquo", 8217),
+    ("sect", 167),
+    ("sup2", 178),
+    ("sup3", 179),
+    ("times", 215),
+    ("trade", 8482),
+    ("uacute", 250),
+    ("uuml", 252),
+];
+
+/// A narrative with HTML's entities as numbers.
+fn numbered(text: &str) -> Cow<'_, str> {
+    let mut parts = text.split('&');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    let mut changed = false;
+    for part in parts {
+        out.push('&');
+        let known = part.split_once(';').and_then(|(name, rest)| {
+            let (_, code) = ENTITIES.iter().find(|(known, _)| *known == name)?;
+            Some((code, rest))
+        });
+        match known {
+            Some((code, rest)) => {
+                changed = true;
+                out.push('#');
+                out.push_str(&code.to_string());
+                out.push(';');
+                out.push_str(rest);
+            }
+            None => out.push_str(part),
+        }
+    }
+    if changed { Cow::Owned(out) } else { Cow::Borrowed(text) }
 }
 
 /// Names of elements; anything else cannot stand in XML.

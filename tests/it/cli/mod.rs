@@ -3,6 +3,7 @@
 mod demo;
 mod hardship;
 mod load;
+mod packages;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -5,10 +5,14 @@ use std::path::{Path, PathBuf};
 
 use ingle::fhir::json;
 
+/// An earlier version, whose examples have the names of the later one's.
+const OLDER: &str = "hl7.fhir.us.carin-bb-2.0.0";
+
 /// Packages whose examples are read.
-const EXAMPLES: [&str; 6] = [
+const EXAMPLES: [&str; 7] = [
     "hl7.fhir.us.core-6.1.0",
     "hl7.fhir.us.carin-bb-2.1.0-compiled",
+    OLDER,
     "hl7.fhir.us.davinci-pdex-2.1.0-compiled",
     "hl7.fhir.us.davinci-pdex-plan-net-1.2.0-compiled",
     "hl7.fhir.us.davinci-drug-formulary-2.1.0-compiled",
@@ -58,7 +62,9 @@ pub(super) fn examples() -> Option<Vec<(String, Vec<u8>)>> {
             let Ok(node) = json::parse(&text) else { continue };
             let kind = node.text_of("resourceType").unwrap_or_default().to_owned();
             if !kind.is_empty() && !CONFORMANCE.contains(&kind.as_str()) {
-                out.push((path.file_name().unwrap().to_string_lossy().into_owned(), text));
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                let older = if package == OLDER { "2.0.0/" } else { "" };
+                out.push((format!("{older}{name}"), text));
             }
         }
     }

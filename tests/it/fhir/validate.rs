@@ -82,7 +82,12 @@ fn the_guides_own_examples_are_valid() {
     let mut failed = BTreeMap::new();
     for (name, text) in &examples {
         let issues = validate(&json::parse(text).unwrap(), &[]);
-        let errors: Vec<_> = issues.into_iter().filter(|issue| issue.severity == Severity::Error).collect();
+        // CARIN 2.0 stands on US Core 3.1.1, which has no rule about the check digits of made-up NPIs; ours is 6.1.
+        let is_npi = |text: &str| {
+            name.starts_with("2.0.0/") && ["us-core-16", "us-core-17"].iter().any(|key| text.contains(key))
+        };
+        let is_error = |issue: &ingle::fhir::validate::Issue| issue.severity == Severity::Error && !is_npi(&issue.text);
+        let errors: Vec<_> = issues.into_iter().filter(is_error).collect();
         if !errors.is_empty() {
             failed.insert(name.clone(), errors);
         }

@@ -115,7 +115,7 @@ fn difference(left: &ingle::fhir::json::Node<'_>, right: &ingle::fhir::json::Nod
                 None => Some(format!("{name}: missing")),
                 // The words are kept; white space around them is not.
                 Some(Node::String(other)) if name == "div" => {
-                    (other.trim() != value.text()?.trim()).then(|| "div".into())
+                    (other.trim() != value.text()?.trim().replace("&reg;", "&#174;")).then(|| "div".into())
                 }
                 Some(other) => difference(value, other).map(|way| format!("{name}.{way}")),
             })
