@@ -201,6 +201,22 @@ pub fn find(address: &str) -> Option<&'static Structure> {
     structures.get(short).or_else(|| structures.get(short.split('|').next().unwrap_or(short)))
 }
 
+/// The profiles of a type that a guide has, by the guide's address, as they are now; in the order of their addresses.
+#[must_use]
+pub fn profiles(kind: &str, guide: &str) -> Vec<&'static str> {
+    let of_guide =
+        |address: &str| address.strip_prefix(guide).is_some_and(|rest| rest.starts_with("/StructureDefinition/"));
+    let mut out: Vec<&str> = tables()
+        .structures
+        .values()
+        .filter(|structure| structure.is_profile && structure.is_resource && structure.kind == kind)
+        .map(|structure| structure.address)
+        .filter(|address| of_guide(address) && !address.contains('|'))
+        .collect();
+    out.sort_unstable();
+    out
+}
+
 /// True for the name of a choice element without its `[x]`, such as `value`.
 #[must_use]
 pub fn is_choice(name: &str) -> bool {

@@ -9,7 +9,7 @@ use super::respond;
 use crate::access::Base;
 use crate::fhir::definitions::{Parameter, Targets};
 use crate::fhir::filter::is_searchable;
-use crate::fhir::{Form, Kind};
+use crate::fhir::{Form, Kind, structures};
 use crate::realm::Realm;
 use crate::web::ask::Ask;
 use crate::web::problem::Problem;
@@ -93,6 +93,20 @@ const fn instantiates(base: Base) -> &'static [&'static str] {
     }
 }
 
+/// The guides whose profiles are served and checked at a base.
+const fn guides(base: Base) -> &'static [&'static str] {
+    match base {
+        Base::Fhir => &[
+            "http://hl7.org/fhir/us/carin-bb",
+            "http://hl7.org/fhir/us/core",
+            "http://hl7.org/fhir/us/davinci-pdex",
+            "http://hl7.org/fhir/us/davinci-hrex",
+        ],
+        Base::Directory => &["http://hl7.org/fhir/us/davinci-pdex-plan-net"],
+        Base::Formulary => &["http://hl7.org/fhir/us/davinci-drug-formulary"],
+    }
+}
+
 fn security(realm: &Realm, base: Base) -> Value {
     if base != Base::Fhir {
         return Value::Null;
@@ -140,6 +154,12 @@ fn resource(base: Base, kind: Kind) -> Value {
         "referencePolicy": ["literal", "logical"],
         "searchParam": parameters,
     });
+    let profiles: Vec<&str> = guides(base).iter().flat_map(|guide| structures::profiles(kind.name(), guide)).collect();
+    if !profiles.is_empty()
+        && let Some(out) = out.as_object_mut()
+    {
+        out.insert("supportedProfile".into(), json!(profiles));
+    }
     let operations: Vec<Value> = operation(kind)
         .into_iter()
         .chain(

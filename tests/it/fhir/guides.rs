@@ -24,8 +24,13 @@ const GUIDES: [(&str, &str, &str); 10] = [
 ];
 
 /// What guides ask for and this server does not do, with the reason.
-const NOT_SERVED: [(&str, &str); 2] =
-    [("ValueSet", "no terminology is carried yet"), ("Group", "groups come with bulk data and attribution")];
+const NOT_SERVED: [(&str, &str); 2] = [
+    ("Group", "groups come with bulk data and attribution"),
+    (
+        "Questionnaire http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire",
+        "the package of that guide is not carried; a plan may supply it",
+    ),
+];
 
 const EXPECTATION: &str = "http://hl7.org/fhir/StructureDefinition/capabilitystatement-expectation";
 const COMBINATION: &str = "http://hl7.org/fhir/StructureDefinition/capabilitystatement-search-parameter-combination";
@@ -105,6 +110,14 @@ async fn what_the_guides_say_a_server_shall_do_is_done() {
                 let code = interaction["code"].as_str().unwrap();
                 if !interactions.contains(code) {
                     lacks(format!("{kind} {code}"));
+                }
+            }
+            for profile in shall_texts(resource, "supportedProfile") {
+                checked += 1;
+                let supported = mine["supportedProfile"].as_array().into_iter().flatten();
+                let current = |address: &str| address.split('|').next().unwrap_or_default().to_owned();
+                if !supported.filter_map(|own| own.as_str()).any(|own| own == current(&profile)) {
+                    lacks(format!("{kind} {profile}"));
                 }
             }
             let parameters = names(mine, "searchParam", "name");

@@ -100,6 +100,110 @@ async fn what_is_hidden_makes_no_difference() {
     assert!(server.get("/fhir/Condition?patient.family=alder", Some(&narrow)).await.ids("match").is_empty());
 }
 
+/// Numbers that look random and are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+
+    fn one_of<'a>(&mut self, list: &[&'a str]) -> &'a str {
+        list[usize::try_from(self.roll(list.len() as u64)).unwrap()]
+    }
+}
+
+/// A resource of one of the two members; references may lead to the other's.
+fn some_resource(dice: &mut Dice, whose: &str, at: u64) -> String {
+    let any = |dice: &mut Dice| format!("{}{}", dice.one_of(&["ana", "bob"]), dice.roll(6));
+    let subject = format!(r#""subject":{{"reference":"Patient/{whose}"}}"#);
+    let (to, code) = (any(dice), dice.one_of(&["E11.9", "I10", "J45"]));
+    let day = 1 + dice.roll(28);
+    match dice.roll(3) {
+        0 => format!(
+            r#"{{"resourceType":"Encounter","id":"{whose}{at}",{subject},"class":{{"code":"{}"}},"period":{{"start":"2026-03-{day:02}"}},"partOf":{{"reference":"Encounter/{to}"}}}}"#,
+            dice.one_of(&["AMB", "EMER"])
+        ),
+        1 => format!(
+            r#"{{"resourceType":"Condition","id":"{whose}{at}",{subject},"code":{{"coding":[{{"code":"{code}"}}]}},"recordedDate":"2026-03-{day:02}","encounter":{{"reference":"Encounter/{to}"}}}}"#
+        ),
+        _ => format!(
+            r#"{{"resourceType":"Observation","id":"{whose}{at}",{subject},"code":{{"coding":[{{"code":"{code}"}}]}},"valueQuantity":{{"value":{day}}},"encounter":{{"reference":"Encounter/{to}"}},"hasMember":[{{"reference":"Observation/{}"}}]}}"#,
+            any(dice)
+        ),
+    }
+}
+
+fn some_query(dice: &mut Dice) -> String {
+    let kind = dice.one_of(&["Encounter", "Condition", "Observation"]);
+    let condition = match kind {
+        "Encounter" => dice.one_of(&[
+            "class=AMB",
+            "part-of.class=EMER",
+            "_has:Condition:encounter:code=I10",
+            "_has:Observation:encounter:value-quantity=gt10",
+            "_has:Encounter:part-of:_has:Condition:encounter:code=J45",
+            "part-of:missing=false",
+        ]),
+        "Condition" => dice.one_of(&[
+            "code:not=I10",
+            "encounter.class=AMB",
+            "encounter.part-of.class=EMER",
+            "encounter.date=ge2026-03-10",
+        ]),
+        _ => dice.one_of(&[
+            "value-quantity=lt15",
+            "has-member.code=E11.9",
+            "encounter.class=EMER",
+            "_has:Observation:has-member:code=I10",
+        ]),
+    };
+    let rest =
+        dice.one_of(&["", "&_sort=-_id", "&_sort=date", "&_count=2", "&_summary=count", "&_total=accurate&_count=1"]);
+    let rest = if kind == "Condition" { rest.replace("=date", "=recorded-date") } else { rest.to_owned() };
+    let follow =
+        dice.one_of(&["", "&_include=*", "&_revinclude=Condition:encounter", "&_include:iterate=Encounter:part-of"]);
+    format!("{kind}?{condition}{rest}{follow}")
+}
+
+/// What an answer says apart from the addresses of its pages.
+fn said(answer: &crate::server::Answer) -> (Vec<String>, Vec<String>, serde_json::Value) {
+    (answer.ids("match"), answer.ids("include"), answer.json()["total"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_total_and_order_do_not_change_when_hidden_resources_do() {
+    let server = TestServer::builder()
+        .member("M1", "ana", "ana@example.com")
+        .member("M2", "bob", "bob@example.com")
+        .start()
+        .await;
+    let dice = &mut Dice(7);
+    // Both members' ids are of every type at some time, so that references do lead somewhere.
+    let own: Vec<String> = (0..6).map(|at| some_resource(dice, "ana", at)).collect();
+    server.put(&own.iter().map(String::as_str).collect::<Vec<_>>());
+    let token = server.tokens("M1", "patient/*.rs").await.access_token;
+    let (mut found, queries) = (0, (0..120).map(|_| some_query(dice)).collect::<Vec<_>>());
+    let mut before = Vec::new();
+    for query in &queries {
+        let answer = server.get(&format!("/fhir/{query}"), Some(&token)).await;
+        assert_eq!(answer.status, 200, "{query}: {}", answer.text());
+        found += answer.ids("match").len();
+        before.push(said(&answer));
+    }
+    assert!(found > 20, "the queries find too little to mean anything: {found}");
+    for _ in 0..4 {
+        let hidden: Vec<String> = (0..6).map(|at| some_resource(dice, "bob", at)).collect();
+        server.put(&hidden.iter().map(String::as_str).collect::<Vec<_>>());
+        for (query, expected) in queries.iter().zip(&before) {
+            let answer = server.get(&format!("/fhir/{query}"), Some(&token)).await;
+            assert_eq!(said(&answer), *expected, "{query}");
+            assert!(!answer.text().contains("\"id\":\"bob"), "{query}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn links_that_are_not_understood_are_refused() {
     let server = directory().await;
