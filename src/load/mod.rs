@@ -9,12 +9,16 @@
 
 mod fhir;
 mod members;
+#[allow(dead_code, reason = "walking: read into next")]
+mod record;
 mod report;
 mod run;
 mod sniff;
 mod source;
 #[cfg(test)]
 mod tests;
+#[allow(dead_code, reason = "walking: mapped next")]
+mod x12;
 
 use std::path::PathBuf;
 

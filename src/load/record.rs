@@ -1,0 +1,85 @@
+//! What every format but FHIR is read into: records that say whose they are, and become resources once that is known. Pure.
+//!
+//! A reader never looks anything up and a record never guesses whose it is: the run asks the roster in between, and a record
+//! about nobody on the roster is put aside with a reason (THREATS 19).
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::fhir::Place;
+use super::report::{Reject, Rule};
+
+/// The member that a record is about, as the file names her.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Whom {
+    /// Numbers that may be hers: member id, subscriber id, medical record number; the most telling first.
+    pub(super) numbers: Vec<String>,
+    pub(super) family: String,
+    pub(super) given: String,
+    /// `YYYY-MM-DD`, or empty where the file does not say.
+    pub(super) birth: String,
+    /// The day that decides which coverage is meant, `YYYY-MM-DD`; empty where no day matters.
+    pub(super) day: String,
+}
+
+/// Whose a record is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Whose {
+    /// Id of her Patient; empty for records about nobody.
+    pub(super) patient: String,
+    /// Id of her Coverage on the day that matters.
+    pub(super) coverage: Option<String>,
+}
+
+/// The plan that loads, and when.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct About<'a> {
+    /// The address under which the plan's own identifiers are named, without a slash at its end.
+    pub(super) ids: &'a str,
+    /// The plan's name.
+    pub(super) plan: &'a str,
+    /// When the run began. Nothing that a second run of the same file would say differently may depend on it.
+    pub(super) now: Timestamp,
+}
+
+/// One record: a message, a document, a row, a claim.
+pub(super) trait Record: Send {
+    /// Where it stands.
+    fn place(&self) -> &Place;
+    /// The member that it is about; absent for a provider, a network, a drug.
+    fn whom(&self) -> Option<Whom>;
+    /// What it says, as resources with ids that are the same in every run. Where profiles are served, they are named in
+    /// `meta.profile` with their version. References to the member are `Patient/{whose.patient}`.
+    ///
+    /// # Errors
+    /// The rule and a reason that quotes nothing of the record, if it cannot be kept.
+    fn resources(&self, whose: &Whose, about: About<'_>) -> Result<Vec<Value>, (Rule, String)>;
+}
+
+/// What a piece of a file gave.
+#[derive(Default)]
+pub(super) struct Read {
+    pub(super) records: Vec<Box<dyn Record>>,
+    /// What was refused or noticed.
+    pub(super) rejects: Vec<(Rule, Reject)>,
+}
+
+impl Read {
+    /// Puts a record aside, or notes something about one that is kept, as the rule says.
+    pub(super) fn reject(&mut self, place: &Place, rule: Rule, reason: impl Into<String>) {
+        self.rejects.push(place.reject(rule, reason));
+    }
+}
+
+/// The place of a record in a file, by line or segment from 1.
+pub(super) fn place(file: &Arc<str>, line: u64) -> Place {
+    Place { file: Arc::clone(file), line, entry: None }
+}
+
+/// An id made from texts; the texts cannot be read from it, and the same texts give the same id in every run.
+pub(super) fn made_id(parts: &[&str]) -> String {
+    format!("{:032x}", xxh3_128(parts.join("\u{1f}").as_bytes()))
+}

@@ -1,0 +1,343 @@
+//! An 837 part as a claim: professional, institutional or dental.
+
+use super::segment::{Seg, components, segments};
+
+/// What a claim is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::load) enum ClaimKind {
+    Professional,
+    Institutional,
+    Dental,
+}
+
+/// Somebody: a provider, a payer, a member.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::load) struct Party<'a> {
+    pub(in crate::load) is_person: bool,
+    pub(in crate::load) family: &'a str,
+    pub(in crate::load) given: &'a str,
+    pub(in crate::load) middle: &'a str,
+    /// Qualifier of the number: `XX` for an NPI, `MI` for a member's.
+    pub(in crate::load) qualifier: &'a str,
+    pub(in crate::load) number: &'a str,
+    pub(in crate::load) lines: Vec<&'a str>,
+    pub(in crate::load) city: &'a str,
+    pub(in crate::load) state: &'a str,
+    pub(in crate::load) zip: &'a str,
+    /// `CCYYMMDD`, as all days here.
+    pub(in crate::load) birth: &'a str,
+    pub(in crate::load) gender: &'a str,
+    pub(in crate::load) tax: &'a str,
+    pub(in crate::load) taxonomy: &'a str,
+}
+
+impl<'a> Party<'a> {
+    pub(super) fn named(seg: Seg<'a>) -> Self {
+        Self {
+            is_person: seg.at(2) == "1",
+            family: seg.at(3),
+            given: seg.at(4),
+            middle: seg.at(5),
+            qualifier: seg.at(8),
+            number: seg.at(9),
+            ..Self::default()
+        }
+    }
+
+    /// Takes a segment that says more about whoever was named last.
+    pub(super) fn more(&mut self, seg: Seg<'a>) {
+        match seg.name() {
+            "N3" => self.lines = seg.from(1).filter(|line| !line.is_empty()).collect(),
+            "N4" => (self.city, self.state, self.zip) = (seg.at(1), seg.at(2), seg.at(3)),
+            "DMG" => (self.birth, self.gender) = (seg.at(2), seg.at(3)),
+            "REF" if matches!(seg.at(1), "EI" | "TJ") => self.tax = seg.at(2),
+            "PRV" => self.taxonomy = seg.at(3),
+            _ => {}
+        }
+    }
+
+    /// The NPI, if the number is one.
+    pub(in crate::load) fn npi(&self) -> Option<&'a str> {
+        (self.qualifier == "XX" && self.number.len() == 10 && self.number.bytes().all(|byte| byte.is_ascii_digit()))
+            .then_some(self.number)
+    }
+}
+
+/// From a day to a day; both the same for one day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::load) struct Span<'a> {
+    pub(in crate::load) from: &'a str,
+    pub(in crate::load) to: &'a str,
+}
+
+impl<'a> Span<'a> {
+    /// Of a DTP segment.
+    pub(super) fn read(seg: Seg<'a>) -> Self {
+        let text = seg.at(3);
+        let (from, to) = text.split_once('-').unwrap_or((text, text));
+        let day = |text: &'a str| text.get(..8).unwrap_or(text);
+        Self { from: day(from), to: day(to) }
+    }
+}
+
+/// A coded thing with its qualifier, such as a diagnosis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::load) struct Coded<'a> {
+    pub(in crate::load) qualifier: &'a str,
+    pub(in crate::load) code: &'a str,
+    pub(in crate::load) day: &'a str,
+    pub(in crate::load) present_on_admission: &'a str,
+}
+
+/// A service line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::load) struct Line<'a> {
+    pub(in crate::load) number: &'a str,
+    /// `HC`, `AD`, `HP` and so on, then the code and its modifiers.
+    pub(in crate::load) qualifier: &'a str,
+    pub(in crate::load) code: &'a str,
+    pub(in crate::load) modifiers: Vec<&'a str>,
+    pub(in crate::load) revenue: &'a str,
+    pub(in crate::load) charge: &'a str,
+    pub(in crate::load) units: &'a str,
+    pub(in crate::load) place: &'a str,
+    pub(in crate::load) pointers: Vec<&'a str>,
+    pub(in crate::load) served: Option<Span<'a>>,
+    /// The line's own control number (REF*6R), by which payments name it.
+    pub(in crate::load) control: &'a str,
+    pub(in crate::load) drug: &'a str,
+    pub(in crate::load) teeth: Vec<(&'a str, Vec<&'a str>)>,
+    pub(in crate::load) rendering: Option<Party<'a>>,
+}
+
+/// A claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::load) struct Claim<'a> {
+    pub(in crate::load) kind: ClaimKind,
+    pub(in crate::load) created: &'a str,
+    pub(in crate::load) control: &'a str,
+    pub(in crate::load) charge: &'a str,
+    /// Place of service, or the first two digits of the type of bill.
+    pub(in crate::load) place: &'a str,
+    /// 1 original, 7 replacement, 8 void.
+    pub(in crate::load) frequency: &'a str,
+    pub(in crate::load) billing: Party<'a>,
+    pub(in crate::load) subscriber: Party<'a>,
+    pub(in crate::load) group: &'a str,
+    /// Absent where the subscriber is the patient.
+    pub(in crate::load) patient: Option<Party<'a>>,
+    pub(in crate::load) payer: Party<'a>,
+    pub(in crate::load) dates: Vec<(&'a str, Span<'a>)>,
+    /// REF segments of the claim: qualifier, text.
+    pub(in crate::load) references: Vec<(&'a str, &'a str)>,
+    /// CL1: type of admission, where from, discharge status.
+    pub(in crate::load) admission: [&'a str; 3],
+    pub(in crate::load) codes: Vec<Coded<'a>>,
+    /// Role and who.
+    pub(in crate::load) providers: Vec<(&'a str, Party<'a>)>,
+    pub(in crate::load) lines: Vec<Line<'a>>,
+    /// Paid by other payers, in cents as text: AMT*D of each.
+    pub(in crate::load) other_paid: Vec<&'a str>,
+}
+
+/// Where a segment belongs that says more about somebody.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whom {
+    Billing,
+    Subscriber,
+    Patient,
+    Payer,
+    Provider,
+    Line,
+    Nobody,
+}
+
+impl<'a> Claim<'a> {
+    /// Reads a part; absent if it has no CLM segment.
+    pub(in crate::load) fn read(part: &'a str) -> Option<Self> {
+        let clm = segments(part).find(|seg| seg.name() == "CLM")?;
+        let kind = kind(part, clm);
+        let mut claim = Self {
+            kind,
+            created: "",
+            control: clm.at(1),
+            charge: clm.at(2),
+            place: clm.part(5, 1),
+            frequency: clm.part(5, 3),
+            billing: Party::default(),
+            subscriber: Party::default(),
+            group: "",
+            patient: None,
+            payer: Party::default(),
+            dates: Vec::new(),
+            references: Vec::new(),
+            admission: [""; 3],
+            codes: Vec::new(),
+            providers: Vec::new(),
+            lines: Vec::new(),
+            other_paid: Vec::new(),
+        };
+        let (mut whom, mut in_claim, mut other) = (Whom::Nobody, false, false);
+        for seg in segments(part) {
+            match seg.name() {
+                "BHT" => claim.created = seg.at(4),
+                "CLM" => (in_claim, whom) = (true, Whom::Nobody),
+                // What follows is about another payer, up to the lines.
+                "SBR" if in_claim => other = true,
+                "SBR" => claim.group = seg.at(3),
+                "LX" => {
+                    (other, whom) = (false, Whom::Nobody);
+                    claim.lines.push(Line { number: seg.at(1), ..Line::default() });
+                }
+                "AMT" if other && seg.at(1) == "D" => claim.other_paid.push(seg.at(2)),
+                _ if other => {}
+                "NM1" => whom = claim.name(seg, in_claim),
+                _ if in_claim && !claim.lines.is_empty() => claim.line(seg, &mut whom),
+                "DTP" => claim.dates.push((seg.at(1), Span::read(seg))),
+                "CL1" => claim.admission = [seg.at(1), seg.at(2), seg.at(3)],
+                "HI" => claim.codes.extend(codes(seg)),
+                "REF" if in_claim && whom == Whom::Nobody => claim.references.push((seg.at(1), seg.at(2))),
+                "PRV" if !in_claim && whom == Whom::Nobody => claim.billing.taxonomy = seg.at(3),
+                _ => claim.more(seg, whom),
+            }
+        }
+        Some(claim)
+    }
+
+    fn name(&mut self, seg: Seg<'a>, in_claim: bool) -> Whom {
+        let party = Party::named(seg);
+        if let Some(line) = self.lines.last_mut() {
+            if seg.at(1) == "82" {
+                line.rendering = Some(party);
+                return Whom::Line;
+            }
+            return Whom::Nobody;
+        }
+        match seg.at(1) {
+            "85" => self.billing = Party { taxonomy: self.billing.taxonomy, ..party },
+            "IL" => self.subscriber = party,
+            "QC" => self.patient = Some(party),
+            "PR" => self.payer = party,
+            role if in_claim => self.providers.push((role, party)),
+            _ => return Whom::Nobody,
+        }
+        match seg.at(1) {
+            "85" => Whom::Billing,
+            "IL" => Whom::Subscriber,
+            "QC" => Whom::Patient,
+            "PR" => Whom::Payer,
+            _ => Whom::Provider,
+        }
+    }
+
+    fn more(&mut self, seg: Seg<'a>, whom: Whom) {
+        let party = match whom {
+            Whom::Billing => Some(&mut self.billing),
+            Whom::Subscriber => Some(&mut self.subscriber),
+            Whom::Patient => self.patient.as_mut(),
+            Whom::Payer => Some(&mut self.payer),
+            Whom::Provider => self.providers.last_mut().map(|(_, party)| party),
+            Whom::Line | Whom::Nobody => None,
+        };
+        if let Some(party) = party {
+            party.more(seg);
+        }
+    }
+
+    fn line(&mut self, seg: Seg<'a>, whom: &mut Whom) {
+        let is_dental = self.kind == ClaimKind::Dental;
+        let Some(line) = self.lines.last_mut() else { return };
+        match seg.name() {
+            "SV1" => {
+                line.procedure(seg.at(1));
+                (line.charge, line.units, line.place) = (seg.at(2), seg.at(4), seg.at(5));
+                line.pointers = components(seg.at(7)).filter(|text| !text.is_empty()).collect();
+            }
+            "SV2" => {
+                line.procedure(seg.at(2));
+                (line.revenue, line.charge, line.units) = (seg.at(1), seg.at(3), seg.at(5));
+            }
+            "SV3" => {
+                line.procedure(seg.at(1));
+                (line.charge, line.place, line.units) = (seg.at(2), seg.at(3), seg.at(6));
+                line.pointers = components(seg.at(11)).filter(|text| !text.is_empty()).collect();
+            }
+            "TOO" if is_dental => {
+                line.teeth.push((seg.at(2), components(seg.at(3)).filter(|text| !text.is_empty()).collect()));
+            }
+            "DTP" if seg.at(1) == "472" => line.served = Some(Span::read(seg)),
+            "REF" if seg.at(1) == "6R" => line.control = seg.at(2),
+            "LIN" if seg.at(2) == "N4" => line.drug = seg.at(3),
+            "PRV" if *whom == Whom::Line => {
+                if let Some(rendering) = &mut line.rendering {
+                    rendering.taxonomy = seg.at(3);
+                }
+            }
+            // Of other payers: what they paid for the line is in the payment.
+            "SVD" => *whom = Whom::Nobody,
+            _ => {}
+        }
+    }
+
+    /// The day or days of a date qualifier of the claim.
+    pub(in crate::load) fn date(&self, qualifier: &str) -> Option<Span<'a>> {
+        self.dates.iter().find(|(known, _)| *known == qualifier).map(|(_, span)| *span)
+    }
+
+    /// The claim's reference with a qualifier.
+    pub(in crate::load) fn reference(&self, qualifier: &str) -> Option<&'a str> {
+        self.references.iter().find(|(known, text)| *known == qualifier && !text.is_empty()).map(|(_, text)| *text)
+    }
+
+    /// Who is treated.
+    pub(in crate::load) fn treated(&self) -> &Party<'a> {
+        self.patient.as_ref().unwrap_or(&self.subscriber)
+    }
+}
+
+impl<'a> Line<'a> {
+    fn procedure(&mut self, element: &'a str) {
+        let mut parts = components(element);
+        self.qualifier = parts.next().unwrap_or_default();
+        self.code = parts.next().unwrap_or_default();
+        self.modifiers = parts.take(4).filter(|text| !text.is_empty()).collect();
+    }
+}
+
+/// By its lines, and where there are none by how its facility code is qualified.
+fn kind(part: &str, clm: Seg<'_>) -> ClaimKind {
+    match segments(part).map(Seg::name).find(|name| matches!(*name, "SV1" | "SV2" | "SV3")) {
+        Some("SV2") => ClaimKind::Institutional,
+        Some("SV3") => ClaimKind::Dental,
+        None if clm.part(5, 2) == "A" => ClaimKind::Institutional,
+        _ => ClaimKind::Professional,
+    }
+}
+
+/// The codes of an HI segment. Some systems part qualifier and code as elements.
+fn codes(seg: Seg<'_>) -> Vec<Coded<'_>> {
+    let mut out = Vec::new();
+    let mut loose = "";
+    for element in seg.from(1).filter(|text| !text.is_empty()) {
+        let mut parts = components(element);
+        let first = parts.next().unwrap_or_default();
+        let rest: Vec<&str> = parts.collect();
+        let at = |place: usize| rest.get(place).copied().unwrap_or_default();
+        if rest.is_empty() {
+            if loose.is_empty() {
+                loose = first;
+            } else {
+                out.push(Coded {
+                    qualifier: std::mem::take(&mut loose),
+                    code: first,
+                    day: "",
+                    present_on_admission: "",
+                });
+            }
+            continue;
+        }
+        out.push(Coded { qualifier: first, code: at(0), day: at(2), present_on_admission: at(7) });
+    }
+    out.retain(|coded| !coded.code.is_empty());
+    out
+}

@@ -1,0 +1,135 @@
+//! An 834 part as something that was said about a member on a day.
+
+use super::claim::Party;
+use super::segment::{Seg, segments};
+
+/// What an 834 asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::load) enum Upkeep {
+    /// Added, changed, reinstated, or said again.
+    Holds,
+    /// Cancelled or terminated.
+    Ends,
+}
+
+/// A product that somebody is covered by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::load) struct Product<'a> {
+    pub(in crate::load) ends: bool,
+    /// `HLT`, `DEN`, `VIS` and so on.
+    pub(in crate::load) line: &'a str,
+    pub(in crate::load) plan: &'a str,
+    pub(in crate::load) start: &'a str,
+    pub(in crate::load) end: &'a str,
+}
+
+/// One INS loop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::load) struct Event<'a> {
+    pub(in crate::load) is_subscriber: bool,
+    /// INS02.
+    pub(in crate::load) relationship: &'a str,
+    pub(in crate::load) upkeep: Upkeep,
+    pub(in crate::load) number: &'a str,
+    /// REF*23 or REF*17: a number of her own.
+    pub(in crate::load) own_number: &'a str,
+    /// The subscriber whom the file named before her.
+    pub(in crate::load) subscriber: &'a str,
+    pub(in crate::load) group: &'a str,
+    pub(in crate::load) sponsor: &'a str,
+    pub(in crate::load) who: Party<'a>,
+    pub(in crate::load) phones: Vec<&'a str>,
+    pub(in crate::load) emails: Vec<&'a str>,
+    pub(in crate::load) died: &'a str,
+    pub(in crate::load) start: &'a str,
+    pub(in crate::load) end: &'a str,
+    pub(in crate::load) products: Vec<Product<'a>>,
+}
+
+impl<'a> Event<'a> {
+    /// Reads a part; absent if it has no INS segment.
+    pub(in crate::load) fn read(part: &'a str) -> Option<Self> {
+        let ins = segments(part).find(|seg| seg.name() == "INS")?;
+        let mut event = Self {
+            is_subscriber: ins.at(1) == "Y",
+            relationship: ins.at(2),
+            upkeep: if ins.at(3) == "024" { Upkeep::Ends } else { Upkeep::Holds },
+            number: "",
+            own_number: "",
+            subscriber: "",
+            group: "",
+            sponsor: "",
+            who: Party::default(),
+            phones: Vec::new(),
+            emails: Vec::new(),
+            died: ins.at(12),
+            start: "",
+            end: "",
+            products: Vec::new(),
+        };
+        let (mut inside, mut named) = (false, "");
+        for seg in segments(part) {
+            match seg.name() {
+                "INS" => inside = true,
+                "SUB" => event.subscriber = seg.at(1),
+                "N1" if !inside && seg.at(1) == "P5" => event.sponsor = seg.at(2),
+                _ if !inside => {}
+                "NM1" => {
+                    named = seg.at(1);
+                    // 74 is the name as it now is, 70 as it was.
+                    if matches!(named, "IL" | "74") {
+                        event.who = Party::named(seg);
+                    }
+                }
+                "HD" => {
+                    named = "";
+                    event.products.push(Product {
+                        ends: seg.at(1) == "024" || seg.at(1) == "002",
+                        line: seg.at(3),
+                        plan: seg.at(4),
+                        ..Product::default()
+                    });
+                }
+                "LX" | "LS" | "COB" => named = "other",
+                _ => event.detail(seg, named),
+            }
+        }
+        Some(event)
+    }
+
+    fn detail(&mut self, seg: Seg<'a>, named: &str) {
+        let (name, first) = (seg.name(), seg.at(1));
+        match (name, self.products.last_mut()) {
+            ("REF", None) => match first {
+                "0F" => self.number = seg.at(2),
+                "23" | "17" => self.own_number = seg.at(2),
+                "1L" => self.group = seg.at(2),
+                _ => {}
+            },
+            ("REF", Some(_)) if first == "1L" && self.group.is_empty() => self.group = seg.at(2),
+            ("DTP", Some(product)) if first == "348" => product.start = seg.at(3),
+            ("DTP", Some(product)) if first == "349" => product.end = seg.at(3),
+            ("DTP", None) if matches!(first, "356" | "348" | "303") => {
+                if first != "303" || self.start.is_empty() {
+                    self.start = seg.at(3);
+                }
+            }
+            ("DTP", None) if matches!(first, "357" | "349") => self.end = seg.at(3),
+            _ if named != "IL" && named != "74" => {}
+            ("PER", _) => self.contacts(seg),
+            _ => self.who.more(seg),
+        }
+    }
+
+    fn contacts(&mut self, seg: Seg<'a>) {
+        for place in [3, 5, 7] {
+            let text = seg.at(place + 1);
+            match seg.at(place) {
+                _ if text.is_empty() => {}
+                "EM" => self.emails.push(text),
+                "TE" | "HP" | "WP" | "CP" | "AP" | "BN" => self.phones.push(text),
+                _ => {}
+            }
+        }
+    }
+}

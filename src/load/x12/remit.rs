@@ -1,0 +1,127 @@
+//! An 835 part as what a payer decided about a claim.
+
+use super::claim::Party;
+use super::segment::{Seg, components, segments};
+
+/// Why less than the charge was paid: group (`CO`, `PR`, `OA`, `PI`), reason code, amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::load) struct Adjustment<'a> {
+    pub(in crate::load) group: &'a str,
+    pub(in crate::load) reason: &'a str,
+    pub(in crate::load) amount: &'a str,
+}
+
+/// A service line as it was decided.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::load) struct PaidLine<'a> {
+    pub(in crate::load) code: &'a str,
+    pub(in crate::load) qualifier: &'a str,
+    pub(in crate::load) modifiers: Vec<&'a str>,
+    pub(in crate::load) revenue: &'a str,
+    pub(in crate::load) charge: &'a str,
+    pub(in crate::load) paid: &'a str,
+    pub(in crate::load) units: &'a str,
+    pub(in crate::load) day: &'a str,
+    pub(in crate::load) control: &'a str,
+    /// AMT*B6.
+    pub(in crate::load) allowed: &'a str,
+    pub(in crate::load) adjustments: Vec<Adjustment<'a>>,
+    pub(in crate::load) remarks: Vec<&'a str>,
+}
+
+/// A decision.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::load) struct Remit<'a> {
+    pub(in crate::load) control: &'a str,
+    /// CLP02: 1 primary, 2 secondary, 4 denied, 22 reversal and so on.
+    pub(in crate::load) status: &'a str,
+    pub(in crate::load) charge: &'a str,
+    pub(in crate::load) paid: &'a str,
+    pub(in crate::load) patient_owes: &'a str,
+    /// The payer's own number of the claim.
+    pub(in crate::load) payer_control: &'a str,
+    pub(in crate::load) drg: &'a str,
+    pub(in crate::load) day: &'a str,
+    pub(in crate::load) trace: &'a str,
+    pub(in crate::load) payee: Party<'a>,
+    pub(in crate::load) adjustments: Vec<Adjustment<'a>>,
+    pub(in crate::load) allowed: &'a str,
+    pub(in crate::load) remarks: Vec<&'a str>,
+    pub(in crate::load) lines: Vec<PaidLine<'a>>,
+}
+
+impl<'a> Remit<'a> {
+    /// Reads a part; absent if it has no CLP segment.
+    pub(in crate::load) fn read(part: &'a str) -> Option<Self> {
+        let mut remit = Self::default();
+        let mut found = false;
+        for seg in segments(part) {
+            match seg.name() {
+                "BPR" => remit.day = seg.at(16),
+                "TRN" => remit.trace = seg.at(2),
+                "N1" if seg.at(1) == "PE" => {
+                    let (qualifier, number) = (seg.at(3), seg.at(4));
+                    remit.payee = Party { family: seg.at(2), qualifier, number, ..Party::default() };
+                }
+                "CLP" => {
+                    found = true;
+                    (remit.control, remit.status) = (seg.at(1), seg.at(2));
+                    (remit.charge, remit.paid, remit.patient_owes) = (seg.at(3), seg.at(4), seg.at(5));
+                    (remit.payer_control, remit.drg) = (seg.at(7), seg.at(11));
+                }
+                "SVC" => remit.lines.push(PaidLine::read(seg)),
+                _ => remit.detail(seg),
+            }
+        }
+        found.then_some(remit)
+    }
+
+    fn detail(&mut self, seg: Seg<'a>) {
+        match (seg.name(), self.lines.last_mut()) {
+            ("CAS", Some(line)) => line.adjustments.extend(adjustments(seg)),
+            ("CAS", None) => self.adjustments.extend(adjustments(seg)),
+            ("DTM", Some(line)) if matches!(seg.at(1), "472" | "150") => line.day = seg.at(2),
+            ("REF", Some(line)) if seg.at(1) == "6R" => line.control = seg.at(2),
+            ("AMT", Some(line)) if seg.at(1) == "B6" => line.allowed = seg.at(2),
+            ("AMT", None) if seg.at(1) == "AU" => self.allowed = seg.at(2),
+            ("LQ", Some(line)) if seg.at(1) == "HE" => line.remarks.push(seg.at(2)),
+            ("MOA", None) => self.remarks.extend(seg.from(3).take(5).filter(|text| !text.is_empty())),
+            ("MIA", None) => {
+                let codes = [5, 20, 21, 22, 23].map(|place| seg.at(place));
+                self.remarks.extend(codes.into_iter().filter(|text| !text.is_empty()));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl<'a> PaidLine<'a> {
+    fn read(seg: Seg<'a>) -> Self {
+        let mut parts = components(seg.at(1));
+        let qualifier = parts.next().unwrap_or_default();
+        let code = parts.next().unwrap_or_default();
+        // A revenue code may stand where the procedure does.
+        let (code, revenue) = if qualifier == "NU" { ("", code) } else { (code, seg.at(4)) };
+        Self {
+            qualifier,
+            code,
+            modifiers: parts.take(4).filter(|text| !text.is_empty()).collect(),
+            revenue,
+            charge: seg.at(2),
+            paid: seg.at(3),
+            units: seg.at(5),
+            ..Self::default()
+        }
+    }
+}
+
+/// Up to six reasons in one segment: reason, amount, quantity, and again.
+fn adjustments(seg: Seg<'_>) -> Vec<Adjustment<'_>> {
+    let rest: Vec<&str> = seg.from(2).collect();
+    rest.chunks(3)
+        .filter_map(|three| match three {
+            [reason, amount, ..] if !reason.is_empty() => Some(Adjustment { group: seg.at(1), reason, amount }),
+            _ => None,
+        })
+        .collect()
+}

@@ -1,0 +1,116 @@
+//! A 278 part as a request for prior authorization, or the answer to one.
+
+use super::claim::{Party, Span};
+use super::segment::{Seg, components, segments};
+
+/// A service that is asked for or decided.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::load) struct Service<'a> {
+    /// UM: `SC` specialty care, `HS` health services, `AR` admission.
+    pub(in crate::load) category: &'a str,
+    pub(in crate::load) kind: &'a str,
+    pub(in crate::load) place: &'a str,
+    /// HCR: `A1` certified, `A3` not certified, `A4` pended, `A6` modified, `CT` contact payer.
+    pub(in crate::load) action: &'a str,
+    pub(in crate::load) number: &'a str,
+    pub(in crate::load) reason: &'a str,
+    pub(in crate::load) qualifier: &'a str,
+    pub(in crate::load) code: &'a str,
+    pub(in crate::load) units: &'a str,
+    pub(in crate::load) span: Option<Span<'a>>,
+}
+
+/// A review.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::load) struct Review<'a> {
+    /// BHT02: 13 request, 11 response.
+    pub(in crate::load) is_answer: bool,
+    pub(in crate::load) trace: &'a str,
+    pub(in crate::load) created: &'a str,
+    pub(in crate::load) requester: Party<'a>,
+    pub(in crate::load) subscriber: Party<'a>,
+    pub(in crate::load) patient: Option<Party<'a>>,
+    pub(in crate::load) diagnoses: Vec<(&'a str, &'a str)>,
+    /// The first is about the event as a whole.
+    pub(in crate::load) services: Vec<Service<'a>>,
+    pub(in crate::load) provider: Option<Party<'a>>,
+}
+
+impl<'a> Review<'a> {
+    /// Reads a part; absent if it names no patient event.
+    pub(in crate::load) fn read(part: &'a str) -> Option<Self> {
+        let mut review = Self::default();
+        let mut level = "";
+        for seg in segments(part) {
+            match seg.name() {
+                "BHT" => {
+                    review.is_answer = seg.at(2) == "11";
+                    (review.trace, review.created) = (seg.at(3), seg.at(4));
+                }
+                "HL" => {
+                    level = seg.at(3);
+                    if matches!(level, "EV" | "SS") {
+                        review.services.push(Service::default());
+                    }
+                }
+                "TRN" => review.trace = seg.at(2),
+                "NM1" => review.name(seg, level),
+                "N3" | "N4" | "DMG" => match level {
+                    "22" => review.subscriber.more(seg),
+                    "23" => {
+                        if let Some(patient) = &mut review.patient {
+                            patient.more(seg);
+                        }
+                    }
+                    _ => {}
+                },
+                "HI" => {
+                    let pair = |element: &'a str| {
+                        let mut parts = components(element);
+                        Some((parts.next()?, parts.next()?))
+                    };
+                    review.diagnoses.extend(seg.from(1).filter_map(pair));
+                }
+                _ => review.service(seg),
+            }
+        }
+        (!review.services.is_empty()).then_some(review)
+    }
+
+    fn name(&mut self, seg: Seg<'a>, level: &str) {
+        let party = Party::named(seg);
+        match (seg.at(1), level) {
+            ("1P" | "FA", "21") => self.requester = party,
+            ("IL", _) => self.subscriber = party,
+            ("QC", _) => self.patient = Some(party),
+            (_, "EV" | "SS") if self.provider.is_none() => self.provider = Some(party),
+            _ => {}
+        }
+    }
+
+    fn service(&mut self, seg: Seg<'a>) {
+        let Some(service) = self.services.last_mut() else { return };
+        match seg.name() {
+            "UM" => (service.category, service.kind, service.place) = (seg.at(1), seg.at(2), seg.part(4, 1)),
+            "HCR" => (service.action, service.number, service.reason) = (seg.at(1), seg.at(2), seg.at(3)),
+            "SV1" | "SV3" => service.procedure(seg.at(1), seg.at(4)),
+            "SV2" => service.procedure(seg.at(2), seg.at(5)),
+            "HSD" if service.units.is_empty() => service.units = seg.at(2),
+            "DTP" if matches!(seg.at(1), "472" | "435" | "AAH" | "007" | "036") && service.span.is_none() => {
+                service.span = Some(Span::read(seg));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl<'a> Service<'a> {
+    fn procedure(&mut self, element: &'a str, units: &'a str) {
+        let mut parts = components(element);
+        self.qualifier = parts.next().unwrap_or_default();
+        self.code = parts.next().unwrap_or_default();
+        if !units.is_empty() {
+            self.units = units;
+        }
+    }
+}

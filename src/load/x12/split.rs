@@ -1,0 +1,295 @@
+//! Segments to parts: one claim, payment, member or review each, with the levels of the file that it stands in.
+
+use super::cut::Segment;
+use super::segment::{Seg, add, segments};
+
+/// The longest part. A claim with 999 lines has some hundred thousand bytes.
+const PART_MAX: usize = 2 << 20;
+
+/// The kind of a transaction set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::load) enum Set {
+    /// 834.
+    Enrolment,
+    /// 837.
+    Claims,
+    /// 835.
+    Payments,
+    /// 278.
+    Reviews,
+}
+
+/// Something of a file that stands for itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::load) struct Part {
+    pub(in crate::load) set: Set,
+    /// What parts that belong together have in common: a claim's control number, a member's number, a review's trace.
+    pub(in crate::load) group: String,
+    /// Later files sort after earlier ones, whenever they are loaded.
+    pub(in crate::load) order: String,
+    /// The number of its first segment in the file.
+    pub(in crate::load) segment: u64,
+    pub(in crate::load) text: String,
+}
+
+/// What is wrong with a file; the number of the segment where it shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::load) enum Trouble {
+    /// Bytes that are no segments.
+    NotX12(u64),
+    /// A transaction set that is not loaded; its number.
+    OtherSet(u64, String),
+    /// A count or control number of the envelope disagrees with what is there.
+    Totals(u64, &'static str),
+    /// The file ends inside a transaction set; what was under way is left out.
+    Cut(u64),
+    /// A claim, payment, member or review that does not say what it is about.
+    Nameless(u64, &'static str),
+    /// A part with more text than any has.
+    TooLong(u64),
+}
+
+/// Follows the envelope and cuts parts.
+#[derive(Default)]
+pub(in crate::load) struct Splitter {
+    interchange: String,
+    group_time: String,
+    group_number: String,
+    set: Option<Open>,
+    last: u64,
+}
+
+/// A transaction set under way.
+struct Open {
+    /// Absent for sets that are not loaded.
+    set: Option<Set>,
+    number: String,
+    count: u64,
+    index: usize,
+    /// What every part of the set needs.
+    header: String,
+    /// Levels of an 837: billing provider, subscriber, patient.
+    levels: Vec<String>,
+    /// The number on the card of the last subscriber of an 834.
+    subscriber: String,
+    part: Option<(u64, String)>,
+    too_long: bool,
+}
+
+/// Takes what the splitter finds.
+pub(in crate::load) trait Taker {
+    fn part(&mut self, part: Part);
+    fn trouble(&mut self, trouble: Trouble);
+}
+
+impl Splitter {
+    /// Takes the next segment.
+    pub(in crate::load) fn take(&mut self, segment: Segment<'_>, out: &mut dyn Taker) {
+        if segment.number == 0 {
+            if segment.gap.iter().any(u8::is_ascii_alphanumeric) {
+                out.trouble(Trouble::NotX12(self.last));
+            }
+            return;
+        }
+        self.last = segment.number;
+        let mut text = String::with_capacity(segment.text.len() + 8);
+        add(&mut text, segment.text, segment.separators);
+        let Some(seg) = segments(&text).next() else { return };
+        if let Some(open) = &mut self.set {
+            open.count += 1;
+        }
+        match seg.name() {
+            "ISA" => {
+                self.end(false, out);
+                self.interchange = seg.at(13).to_owned();
+            }
+            "GS" => {
+                self.end(false, out);
+                let day = seg.at(4);
+                let century = if day.len() == 6 { "20" } else { "" };
+                self.group_time = format!("{century}{day}{}", seg.at(5));
+                seg.at(6).clone_into(&mut self.group_number);
+            }
+            "ST" => {
+                self.end(false, out);
+                self.begin(seg, out);
+            }
+            "SE" => self.close(seg, out),
+            "GE" | "IEA" => self.end(false, out),
+            _ => self.inside(seg, &text, out),
+        }
+    }
+
+    /// The file ends.
+    pub(in crate::load) fn finish(&mut self, out: &mut dyn Taker) {
+        self.end(true, out);
+    }
+
+    fn begin(&mut self, seg: Seg<'_>, out: &mut dyn Taker) {
+        let set = match seg.at(1) {
+            "834" => Some(Set::Enrolment),
+            "837" => Some(Set::Claims),
+            "835" => Some(Set::Payments),
+            "278" => Some(Set::Reviews),
+            other => {
+                out.trouble(Trouble::OtherSet(self.last, other.to_owned()));
+                None
+            }
+        };
+        self.set = Some(Open {
+            set,
+            number: seg.at(2).to_owned(),
+            count: 1,
+            index: 0,
+            header: String::new(),
+            levels: Vec::new(),
+            subscriber: String::new(),
+            part: (set == Some(Set::Reviews)).then(|| (self.last, String::new())),
+            too_long: false,
+        });
+    }
+
+    /// A transaction set ends as it should.
+    fn close(&mut self, seg: Seg<'_>, out: &mut dyn Taker) {
+        self.flush(out);
+        let Some(open) = self.set.take() else {
+            return out.trouble(Trouble::Totals(self.last, "SE stands without its ST"));
+        };
+        if seg.at(1).parse() != Ok(open.count) {
+            out.trouble(Trouble::Totals(self.last, "SE01 is not the number of segments in the set"));
+        }
+        if seg.at(2) != open.number {
+            out.trouble(Trouble::Totals(self.last, "SE02 is not the control number of its ST"));
+        }
+    }
+
+    /// A transaction set ends because the file does or another begins.
+    fn end(&mut self, at_end: bool, out: &mut dyn Taker) {
+        let Some(open) = &mut self.set else { return };
+        // The last part may lack segments; the same file in full brings it.
+        if open.set.is_some() {
+            if at_end {
+                open.part = None;
+                out.trouble(Trouble::Cut(self.last));
+            } else {
+                out.trouble(Trouble::Totals(self.last, "the set has no SE"));
+            }
+        }
+        self.flush(out);
+        self.set = None;
+    }
+
+    fn inside(&mut self, seg: Seg<'_>, text: &str, out: &mut dyn Taker) {
+        let Some(open) = &mut self.set else { return };
+        let Some(set) = open.set else { return };
+        let name = seg.name();
+        let (starts, ends) = match set {
+            Set::Claims => (name == "CLM", name == "HL"),
+            Set::Payments => (name == "CLP", matches!(name, "LX" | "TS3" | "TS2" | "PLB")),
+            Set::Enrolment => (name == "INS", false),
+            Set::Reviews => (false, false),
+        };
+        if starts || ends {
+            self.flush(out);
+        }
+        let Some(open) = &mut self.set else { return };
+        if starts {
+            open.index += 1;
+            open.part = Some((self.last, open.before(text)));
+            return;
+        }
+        match &mut open.part {
+            Some((_, part)) if part.len() + text.len() > PART_MAX => open.too_long = true,
+            Some((_, part)) => {
+                part.push_str(text);
+                if set == Set::Enrolment && seg.is("REF", "0F") && part.contains("INS\u{1d}Y") {
+                    seg.at(2).clone_into(&mut open.subscriber);
+                }
+            }
+            None => open.context(set, seg, text),
+        }
+    }
+
+    fn flush(&mut self, out: &mut dyn Taker) {
+        let Some(open) = &mut self.set else { return };
+        let (Some(set), Some((segment, text))) = (open.set, open.part.take()) else { return };
+        if std::mem::take(&mut open.too_long) {
+            return out.trouble(Trouble::TooLong(segment));
+        }
+        let Some(group) = group(set, &text) else {
+            let what = match set {
+                Set::Claims => "the claim has no control number (CLM01)",
+                Set::Payments => "the payment names no claim (CLP01)",
+                Set::Enrolment => "the member has no number (REF*0F, or NM109)",
+                Set::Reviews => "the review has no trace or control number (TRN02, BHT03)",
+            };
+            return out.trouble(Trouble::Nameless(segment, what));
+        };
+        let order = [
+            self.group_time.as_str(),
+            &self.interchange,
+            &self.group_number,
+            &open.number,
+            &format!("{:08}", open.index),
+        ]
+        .join("\u{1f}");
+        out.part(Part { set, group, order, segment, text });
+    }
+}
+
+impl Open {
+    /// The beginning of a part: what it needs of the set, and its own first segment.
+    fn before(&self, first: &str) -> String {
+        let mut text = self.header.clone();
+        if self.set == Some(Set::Enrolment) && !self.subscriber.is_empty() {
+            text.push_str(&["SUB\u{1d}", &self.subscriber, "\u{1e}"].concat());
+        }
+        text.extend(self.levels.iter().map(String::as_str));
+        text.push_str(first);
+        text
+    }
+
+    /// Segments that stand before the first part.
+    fn context(&mut self, set: Set, seg: Seg<'_>, text: &str) {
+        match (set, seg.name()) {
+            (Set::Claims, "HL") => {
+                let level = match seg.at(3) {
+                    "20" => 0,
+                    "22" => 1,
+                    _ => 2,
+                };
+                self.levels.truncate(level);
+                self.levels.resize(level, String::new());
+                self.levels.push(text.to_owned());
+            }
+            // Names of the sender and the receiver are not the claim's.
+            (Set::Claims, name) => match self.levels.last_mut() {
+                Some(level) if level.len() < PART_MAX => level.push_str(text),
+                None if name == "BHT" => self.header.push_str(text),
+                _ => {}
+            },
+            (Set::Payments, "LX" | "TS3" | "TS2" | "PLB") => {}
+            _ if self.header.len() < PART_MAX => self.header.push_str(text),
+            _ => {}
+        }
+    }
+}
+
+fn group(set: Set, part: &str) -> Option<String> {
+    let first = |name: &str, place: usize| {
+        segments(part)
+            .find(|seg| seg.name() == name)
+            .map(|seg| seg.at(place).to_owned())
+            .filter(|text| !text.is_empty())
+    };
+    match set {
+        Set::Claims => first("CLM", 1),
+        Set::Payments => first("CLP", 1),
+        Set::Enrolment => {
+            let number = segments(part).find(|seg| seg.is("REF", "0F")).map(|seg| seg.at(2).to_owned());
+            let named = || segments(part).find(|seg| seg.name() == "NM1").map(|seg| seg.at(9).to_owned());
+            number.or_else(named).filter(|text| !text.is_empty())
+        }
+        Set::Reviews => first("TRN", 2).or_else(|| first("BHT", 3)),
+    }
+}
