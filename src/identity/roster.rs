@@ -16,6 +16,9 @@ const CONTACTS: Table = Table::new("identity.contacts");
 /// Patient id -> member id.
 const PATIENTS: Table = Table::new("identity.patients");
 
+/// The tables that enrolling writes.
+pub const TABLES: [Table; 3] = [MEMBERS, CONTACTS, PATIENTS];
+
 /// One row of the plan's file, as `load` understood it.
 #[derive(Debug, Clone, Default)]
 pub struct Enrolment {

@@ -8,6 +8,8 @@
 //! recognised and refused by name.
 
 mod fhir;
+#[allow(dead_code, reason = "walking")]
+mod map;
 mod members;
 #[allow(dead_code, reason = "walking: read into next")]
 mod record;

@@ -34,6 +34,24 @@ pub enum Rule {
     Invalid,
     /// Kept, though it is not as FHIR R4 or a profile that it claims says.
     Doubtful,
+    /// A claim lacks what an `ExplanationOfBenefit` needs.
+    Claim,
+    /// A review lacks what a prior authorization needs.
+    Review,
+    /// Segments that stand where no format allows them, or that end in the middle.
+    Segment,
+    /// A transaction set or message that is not loaded.
+    OtherMessage,
+    /// Kept; counts or control numbers of the envelope disagree with what is there.
+    Totals,
+    /// Kept; a payment does not balance to the cent.
+    Unbalanced,
+    /// Kept; lines of a payment are not on the claim.
+    UnmatchedLines,
+    /// Kept aside; a payment whose claim has not come.
+    NoClaim,
+    /// Kept; nothing was decided about the claim yet.
+    Undecided,
     /// Not a refusal: the row itself says that a newer one replaces it.
     Superseded,
 }
@@ -54,6 +72,15 @@ impl Rule {
             Self::Unresolved => "unresolved-reference",
             Self::Invalid => "invalid",
             Self::Doubtful => "not-valid-but-kept",
+            Self::Claim => "claim",
+            Self::Review => "prior-authorization",
+            Self::Segment => "segment",
+            Self::OtherMessage => "other-message",
+            Self::Totals => "envelope-totals",
+            Self::Unbalanced => "totals-disagree",
+            Self::UnmatchedLines => "payment-lines-unmatched",
+            Self::NoClaim => "payment-without-claim",
+            Self::Undecided => "claim-without-payment",
             Self::Superseded => "superseded",
         }
     }
@@ -77,6 +104,15 @@ impl Rule {
             Self::Doubtful => {
                 "ask for $validate of some of them; set [validation] loads to 'reject' to see each in the report"
             }
+            Self::Claim => "correct the named segments where the claims come from, and send them again",
+            Self::Review => "correct the named segments where the reviews come from, and send them again",
+            Self::Segment => "ask the sender for the file again; what could be read of it was kept",
+            Self::OtherMessage => "nothing to do if these files are meant for another system; leave them out of this folder",
+            Self::Totals => "tell the sender; a transfer may have lost segments",
+            Self::Unbalanced => "compare these payments with the claims system: charge = paid + adjustments must hold",
+            Self::UnmatchedLines => "check that payments carry the line control numbers of their claims (REF*6R)",
+            Self::NoClaim => "load the 837 of these claims; the payments wait for them",
+            Self::Undecided => "load the 835 of these claims; until then they are shown as not decided",
             Self::Superseded => "nothing to do",
         }
     }
@@ -84,7 +120,19 @@ impl Rule {
     /// Whether a record under this rule was refused.
     #[must_use]
     pub const fn refuses(self) -> bool {
-        !matches!(self, Self::Contact | Self::Unresolved | Self::Doubtful | Self::Superseded)
+        !matches!(
+            self,
+            Self::Contact
+                | Self::Unresolved
+                | Self::Doubtful
+                | Self::Superseded
+                | Self::OtherMessage
+                | Self::Totals
+                | Self::Unbalanced
+                | Self::UnmatchedLines
+                | Self::NoClaim
+                | Self::Undecided
+        )
     }
 }
 

@@ -14,6 +14,8 @@ use super::Error;
 pub(super) const BLOCK_BYTES: usize = 1 << 20;
 /// The longest line, and so the largest resource in NDJSON.
 pub(super) const LINE_MAX: usize = 16 << 20;
+/// The longest record of a format that is not cut by lines: a message or an element of an array.
+pub(super) const RECORD_MAX: usize = 64 << 20;
 /// The largest JSON document that is not NDJSON.
 pub(super) const DOCUMENT_MAX: usize = 128 << 20;
 /// How much of a file is looked at to tell what it is.
@@ -135,6 +137,32 @@ impl Source {
         Some(Piece::TooLong(first))
     }
 
+    /// The next block of whole records, with the number of its first line; `cut` tells how much of a buffer that begins with
+    /// a record is whole records. At the end of the file the rest is a block, whole or not.
+    pub(super) fn next_by(&mut self, cut: fn(&[u8]) -> Option<usize>) -> Option<Piece> {
+        let mut want = BLOCK_BYTES;
+        loop {
+            self.fill(want);
+            let first = self.line;
+            let found = if self.ended { Some(self.buffer.len()) } else { cut(&self.buffer).filter(|at| *at > 0) };
+            match found {
+                Some(0) => return None,
+                Some(at) => {
+                    let rest = self.buffer.split_off(at);
+                    let block = std::mem::replace(&mut self.buffer, rest);
+                    self.line += memchr::memchr_iter(b'\n', &block).count() as u64;
+                    return Some(Piece::Lines(first, block));
+                }
+                None if want >= RECORD_MAX => {
+                    self.buffer.clear();
+                    self.ended = true;
+                    return Some(Piece::TooLong(first));
+                }
+                None => want = want.saturating_mul(2),
+            }
+        }
+    }
+
     /// The line on which reading stopped.
     pub(super) const fn line(&self) -> u64 {
         self.line
@@ -181,6 +209,21 @@ impl Source {
                 }
             }
         }
+    }
+}
+
+/// What is read and not yet handed out comes first.
+impl Read for Source {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.buffer.is_empty() && !self.ended {
+            self.fill(BLOCK_BYTES);
+        }
+        let count = out.len().min(self.buffer.len());
+        if let (Some(to), Some(from)) = (out.get_mut(..count), self.buffer.get(..count)) {
+            to.copy_from_slice(from);
+        }
+        self.buffer.drain(..count);
+        Ok(count)
     }
 }
 

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 
 use super::error::Error;
 use super::record::{Header, MAX_PATIENTS};
-use super::tables::{self, id_key, number, read_number};
+use super::tables::{self, id_key, number, read_number, split_number};
 use super::txn::{Change, ChangeKind, Txn};
 use crate::access::Categories;
-use crate::fhir::{Extracted, Kind, Prepared};
+use crate::fhir::{self, Extracted, Kind, Prepared};
 
 /// Versions that [`Txn::was_replaced`] looks at.
 const VERSIONS_COMPARED: usize = 100;
@@ -89,6 +89,64 @@ impl Txn<'_> {
         self.change(rid, &header, kind, Some(Arc::new(extracted)))?;
         let outcome = if created { Outcome::Created } else { Outcome::Updated };
         Ok(Written { outcome, version: header.version, updated: now })
+    }
+
+    /// Stores what is known of something from passing mention, such as a provider whom a claim names: not over what its own
+    /// source says and is public, and of several mentions always the same one, whatever their order.
+    pub fn put_mention(&mut self, prepared: &Prepared, now: Timestamp) -> Result<Outcome, Error> {
+        let key = id_key(prepared.kind, &prepared.id);
+        if let Some(rid) = self.get(tables::IDS, &key)?.as_deref().and_then(read_number)
+            && let Some(current) = self.get(tables::CURRENT, &number(rid))?
+        {
+            let header = Header::read(&current)?.0;
+            let is_public = header.audience.directory || header.audience.formulary;
+            if !header.deleted && (is_public || header.hash <= prepared.hash as u64) {
+                return Ok(Outcome::Unchanged);
+            }
+        }
+        Ok(self.put_resource(prepared, now, None)?.outcome)
+    }
+
+    /// Goes back over a part of the change feed, from its last change to its first: what each changed is as it was before,
+    /// as a new version. Resources that somebody changed later stay as they are. Returns how many went back and how many
+    /// stayed.
+    pub fn go_back(&mut self, after: u64, until: u64, now: Timestamp) -> Result<(u64, u64), Error> {
+        let (mut back, mut stayed) = (0, 0);
+        for seq in (after.saturating_add(1)..=until).rev() {
+            let Some(row) = self.get(tables::CHANGES, &number(seq))? else { continue };
+            let parts = row.split_first().and_then(|(_, rest)| split_number(rest));
+            let Some((rid, Some(version))) = parts.map(|(rid, rest)| (rid, read_number(rest))) else { continue };
+            let Some(current) = self.get(tables::CURRENT, &number(rid))? else { continue };
+            let (header, body) = Header::read(&current)?;
+            if u64::from(header.version) != version && header.updated != now.as_microsecond() {
+                stayed += 1;
+                continue;
+            }
+            let id = if header.deleted {
+                header.id.clone()
+            } else {
+                let body = self.codec.known.decompress(body)?;
+                fhir::stored_id(header.kind, &body).unwrap_or_default().to_owned()
+            };
+            let before = match version.checked_sub(1).filter(|before| *before > 0) {
+                Some(before) => self.get(tables::HISTORY, &history_key(rid, before as u32))?,
+                None => None,
+            };
+            let before = before.as_deref().map(Header::read).transpose()?.filter(|(header, _)| !header.deleted);
+            match before {
+                None => {
+                    self.delete_resource(header.kind, &id, now, None)?;
+                }
+                Some((_, packed)) => {
+                    let body = self.codec.known.decompress(packed)?;
+                    let prepared =
+                        fhir::prepare(&body).map_err(|_| Error::Corrupted("an earlier version of a resource".into()))?;
+                    self.put_resource(&prepared, now, None)?;
+                }
+            }
+            back += 1;
+        }
+        Ok((back, stayed))
     }
 
     /// True if this content was an earlier version of the resource and something else is current. A load asks, so that

@@ -38,6 +38,11 @@ impl Table {
         self.0
     }
 
+    /// Whether a room above named it, and it is not part of the record.
+    pub(super) fn is_of_a_room(self) -> bool {
+        self.0.contains('.')
+    }
+
     pub(super) const fn definition(self) -> redb::TableDefinition<'static, &'static [u8], &'static [u8]> {
         redb::TableDefinition::new(self.0)
     }

@@ -68,6 +68,8 @@ pub(super) struct GroupCodec {
 pub struct Txn<'a> {
     base: &'a mut dyn Base,
     pending: BTreeMap<Table, BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
+    /// Where the earlier values of ledger tables go, if somebody wants to be able to go back.
+    journal: Option<Table>,
     pub(super) seq: u64,
     pub(super) rid: u64,
     pub(super) changes: Vec<Change>,
@@ -130,6 +132,7 @@ impl<'t> Group<'t> {
         let mut txn = Txn {
             base: &mut base,
             pending: BTreeMap::new(),
+            journal: None,
             seq: self.state.seq,
             rid: self.state.rid,
             changes: Vec::new(),
@@ -185,13 +188,39 @@ impl Txn<'_> {
 
     /// Sets a key.
     pub fn put(&mut self, table: Table, key: &[u8], value: impl Into<Vec<u8>>) -> Result<(), Error> {
+        self.remember(table, key)?;
         self.pending.entry(table).or_default().insert(key.to_vec(), Some(value.into()));
         Ok(())
     }
 
     /// Removes a key; nothing happens if it is not there.
     pub fn delete(&mut self, table: Table, key: &[u8]) -> Result<(), Error> {
+        self.remember(table, key)?;
         self.pending.entry(table).or_default().insert(key.to_vec(), None);
+        Ok(())
+    }
+
+    /// From now on the values that keys of ledger tables had before go to `journal`, once for each key: table, 0, key -> 1
+    /// and the value, or nothing if there was none.
+    pub fn journal(&mut self, journal: Option<Table>) {
+        self.journal = journal;
+    }
+
+    /// The position in the change feed, this closure's own changes included.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.seq
+    }
+
+    fn remember(&mut self, table: Table, key: &[u8]) -> Result<(), Error> {
+        let Some(journal) = self.journal.filter(|journal| *journal != table && table.is_of_a_room()) else {
+            return Ok(());
+        };
+        let place = [table.name().as_bytes(), &[0], key].concat();
+        if self.get(journal, &place)?.is_none() {
+            let before = self.get(table, key)?.map(|value| [&[1], value.as_slice()].concat()).unwrap_or_default();
+            self.pending.entry(journal).or_default().insert(place, Some(before));
+        }
         Ok(())
     }
 

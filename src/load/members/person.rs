@@ -31,29 +31,40 @@ pub(in crate::load) struct Person {
     pub(in crate::load) represents: Vec<String>,
     /// How many rows told of her.
     pub(in crate::load) rows: u64,
-    pub(super) middle: Option<String>,
-    pub(super) gender: &'static str,
-    pub(super) address: Address,
-    pub(super) covers: Vec<Cover>,
+    pub(in crate::load) middle: Option<String>,
+    pub(in crate::load) gender: &'static str,
+    pub(in crate::load) address: Address,
+    pub(in crate::load) covers: Vec<Cover>,
+    pub(in crate::load) died: Option<Date>,
+    /// Who holds the policy, where that is somebody else and the file says who.
+    pub(in crate::load) subscriber: Option<Relative>,
+}
+
+/// Somebody of whom only name and number are known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::load) struct Relative {
+    pub(in crate::load) given: String,
+    pub(in crate::load) family: String,
+    pub(in crate::load) number: String,
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Address {
-    pub(super) lines: Vec<String>,
-    pub(super) city: Option<String>,
-    pub(super) state: Option<String>,
-    pub(super) zip: Option<String>,
+pub(in crate::load) struct Address {
+    pub(in crate::load) lines: Vec<String>,
+    pub(in crate::load) city: Option<String>,
+    pub(in crate::load) state: Option<String>,
+    pub(in crate::load) zip: Option<String>,
 }
 
 /// One span of coverage.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Cover {
-    pub(super) plan: Option<String>,
-    pub(super) group: Option<String>,
-    pub(super) subscriber: Option<String>,
-    pub(super) relationship: &'static str,
-    pub(super) start: Option<Date>,
-    pub(super) end: Option<Date>,
+pub(in crate::load) struct Cover {
+    pub(in crate::load) plan: Option<String>,
+    pub(in crate::load) group: Option<String>,
+    pub(in crate::load) subscriber: Option<String>,
+    pub(in crate::load) relationship: &'static str,
+    pub(in crate::load) start: Option<Date>,
+    pub(in crate::load) end: Option<Date>,
 }
 
 /// Reads a roster. `today` is the last day on which somebody can have been born.
@@ -150,6 +161,8 @@ fn person(row: Row, today: Date, rejects: &mut Vec<(Rule, Reject)>) -> Result<Pe
         gender: gender(row.get(Field::Gender)),
         address,
         covers: vec![cover],
+        died: None,
+        subscriber: None,
         place: row.place,
     })
 }

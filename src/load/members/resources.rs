@@ -2,9 +2,9 @@
 
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
-use xxhash_rust::xxh3::xxh3_128;
 
-use super::person::{Cover, Person};
+use super::person::{Cover, Person, Relative};
+use crate::load::record::made_id;
 
 const C4BB: &str = "http://hl7.org/fhir/us/carin-bb/StructureDefinition/C4BB-";
 const US_CORE_PATIENT: &str = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient";
@@ -15,10 +15,6 @@ pub(in crate::load) fn patient_id(member_id: &str) -> String {
     made_id(&["Patient", member_id])
 }
 
-fn made_id(parts: &[&str]) -> String {
-    format!("{:032x}", xxh3_128(parts.join("\u{1f}").as_bytes()))
-}
-
 /// The Patient, and a Coverage for every span that names a plan or a day. `ids` is the address under which the plan's
 /// identifiers are named, `plan` the plan's name.
 pub(in crate::load) fn resources(person: &Person, ids: &str, plan: &str, today: Date) -> Vec<Vec<u8>> {
@@ -26,7 +22,30 @@ pub(in crate::load) fn resources(person: &Person, ids: &str, plan: &str, today: 
     let mut out = vec![patient(person, &id, ids)];
     let worth = |cover: &&Cover| cover.plan.is_some() || cover.start.is_some();
     out.extend(person.covers.iter().filter(worth).map(|cover| coverage(person, &id, cover, (ids, plan), today)));
+    if let Some(subscriber) = &person.subscriber {
+        out.push(related(person, &id, subscriber));
+    }
     out.iter().map(|value| value.to_string().into_bytes()).collect()
+}
+
+/// The subscriber, as somebody who is related to this member.
+fn related(person: &Person, patient: &str, subscriber: &Relative) -> Value {
+    let code = match person.covers.first().map(|cover| cover.relationship) {
+        Some("spouse") => "SPS",
+        Some("common") => "DOMPART",
+        Some("child") => "PRN",
+        Some("parent") => "CHILD",
+        _ => "FAMMEMB",
+    };
+    json!({
+        "resourceType": "RelatedPerson",
+        "id": made_id(&["RelatedPerson", &person.member_id, &subscriber.number]),
+        "meta": {"profile": [format!("{C4BB}RelatedPerson|2.0.0")]},
+        "active": true,
+        "patient": {"reference": format!("Patient/{patient}")},
+        "relationship": [coded("v3-RoleCode", code)],
+        "name": [{"family": subscriber.family, "given": [subscriber.given]}],
+    })
 }
 
 fn coded(system: &str, code: &str) -> Value {
@@ -68,6 +87,9 @@ fn patient(person: &Person, id: &str, ids: &str) -> Value {
         }
     }
     if let Some(members) = out.as_object_mut() {
+        if let Some(died) = person.died {
+            members.insert("deceasedDateTime".to_owned(), json!(died.to_string()));
+        }
         if !telecom.is_empty() {
             members.insert("telecom".to_owned(), Value::Array(telecom));
         }

@@ -4,10 +4,12 @@
 //! nothing, a record that says what an earlier version said is held back: if a later record of the run is about the
 //! same resource, that one decides; if none is, the source has gone back to the earlier content, and so does the store.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
+use super::shelf::Shelf;
+use super::undo;
 use crate::fhir::{Kind, Prepared};
 use crate::load::report::Ledger;
 use crate::load::{Error, Format, Target};
@@ -17,50 +19,110 @@ use crate::store::{self, Outcome, Store, Txn};
 const GROUP: usize = 2_000;
 /// Records held back at most; more are written as they come.
 const HELD: usize = 5_000;
+/// Mentions that are remembered, so that the same one is not looked up again.
+const MENTIONS: usize = 200_000;
 
-/// Collects resources and commits them in groups.
+/// The resources of a record, kept together or not at all.
+pub(super) struct Entry {
+    pub(super) resources: Vec<Prepared>,
+    /// What is only mentioned: a provider whom a claim names.
+    pub(super) mentions: Vec<Prepared>,
+    /// What tells where the resources come from; kept only if one of them is new or different.
+    pub(super) provenance: Option<Prepared>,
+    /// How many records of which format the entry accounts for.
+    pub(super) counts: Vec<(Format, u64)>,
+    /// The shelf's row that is settled with this entry.
+    pub(super) done: Option<Vec<u8>>,
+}
+
+impl Entry {
+    /// One resource that is a record by itself.
+    pub(super) fn of(prepared: Prepared, format: Format) -> Self {
+        Self {
+            resources: vec![prepared],
+            mentions: Vec::new(),
+            provenance: None,
+            counts: vec![(format, 1)],
+            done: None,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.resources.len() + self.mentions.len() + 1
+    }
+}
+
+/// What became of an entry.
+enum Became {
+    Kept { changed: bool },
+    /// Its one resource is held back.
+    Held,
+}
+
+/// Collects entries and commits them in groups.
 pub(super) struct Keeper<'a> {
     target: &'a Target<'a>,
     dry_run: bool,
-    group: Vec<Prepared>,
-    held: HashMap<(Kind, String), Prepared>,
+    group: Vec<Entry>,
+    resources: usize,
+    held: HashMap<(Kind, String), (Prepared, Format)>,
+    mentioned: HashSet<u64>,
 }
 
 impl<'a> Keeper<'a> {
     pub(super) fn new(target: &'a Target<'a>, dry_run: bool) -> Self {
-        Self { target, dry_run, group: Vec::with_capacity(GROUP), held: HashMap::new() }
+        Self {
+            target,
+            dry_run,
+            group: Vec::with_capacity(GROUP),
+            resources: 0,
+            held: HashMap::new(),
+            mentioned: HashSet::new(),
+        }
     }
 
-    pub(super) fn add(&mut self, prepared: Prepared, ledger: &mut Ledger) -> Result<(), Error> {
-        self.group.push(prepared);
-        if self.group.len() >= GROUP { self.flush(ledger) } else { Ok(()) }
+    pub(super) fn add(&mut self, mut entry: Entry, ledger: &mut Ledger) -> Result<(), Error> {
+        if self.mentioned.len() > MENTIONS {
+            self.mentioned.clear();
+        }
+        // The hash is over the text, which has the id.
+        entry.mentions.retain(|prepared| self.mentioned.insert(prepared.hash as u64));
+        self.resources += entry.len();
+        self.group.push(entry);
+        if self.resources >= GROUP { self.flush(ledger) } else { Ok(()) }
     }
 
     pub(super) fn flush(&mut self, ledger: &mut Ledger) -> Result<(), Error> {
         if self.group.is_empty() {
             return Ok(());
         }
+        self.resources = 0;
         let group = std::mem::replace(&mut self.group, Vec::with_capacity(GROUP));
         let (now, may_hold) = (self.target.now, self.held.len() < HELD);
         let (group, outcomes) = write(self.target.store, self.dry_run, move |txn| {
             let mut outcomes = Vec::with_capacity(group.len());
-            for prepared in &group {
-                outcomes.push(if may_hold && txn.was_replaced(prepared)? {
-                    None
-                } else {
-                    Some(txn.put_resource(prepared, now, None)?.outcome)
-                });
+            for entry in &group {
+                outcomes.push(keep(txn, entry, now, may_hold)?);
             }
             Ok((group, outcomes))
         })?;
-        for (prepared, outcome) in group.into_iter().zip(outcomes) {
-            let key = (prepared.kind, prepared.id.clone());
-            let earlier = if outcome.is_some() { self.held.remove(&key) } else { self.held.insert(key, prepared) };
-            if earlier.is_some() {
-                ledger.kept(Format::Fhir, false);
+        for (mut entry, became) in group.into_iter().zip(outcomes) {
+            let Some(format) = entry.counts.first().map(|(format, _)| *format) else { continue };
+            let key = entry.resources.first().map(|prepared| (prepared.kind, prepared.id.clone()));
+            let earlier = match (&became, key) {
+                (Became::Held, Some(key)) => {
+                    entry.resources.pop().and_then(|prepared| self.held.insert(key, (prepared, format)))
+                }
+                (Became::Kept { .. }, Some(key)) => self.held.remove(&key),
+                (_, None) => None,
+            };
+            if let Some((_, format)) = earlier {
+                ledger.kept(format, false);
             }
-            if let Some(outcome) = outcome {
-                ledger.kept(Format::Fhir, outcome != Outcome::Unchanged);
+            if let Became::Kept { changed } = became {
+                for (format, count) in entry.counts {
+                    (0..count).for_each(|_| ledger.kept(format, changed));
+                }
             }
         }
         Ok(())
@@ -69,17 +131,45 @@ impl<'a> Keeper<'a> {
     /// Writes the rest, and what was held back to the end.
     pub(super) fn finish(&mut self, ledger: &mut Ledger) -> Result<(), Error> {
         self.flush(ledger)?;
-        let mut held: Vec<Prepared> = std::mem::take(&mut self.held).into_values().collect();
-        held.sort_by(|a, b| (a.kind, &a.id).cmp(&(b.kind, &b.id)));
+        let mut held: Vec<(Prepared, Format)> = std::mem::take(&mut self.held).into_values().collect();
+        held.sort_by(|(a, _), (b, _)| (a.kind, &a.id).cmp(&(b.kind, &b.id)));
         let now = self.target.now;
         while !held.is_empty() {
             let group = held.split_off(held.len().saturating_sub(GROUP));
-            for outcome in write(self.target.store, self.dry_run, move |txn| put_all(txn, &group, now))? {
-                ledger.kept(Format::Fhir, outcome != Outcome::Unchanged);
+            let (resources, formats): (Vec<Prepared>, Vec<Format>) = group.into_iter().unzip();
+            let outcomes = write(self.target.store, self.dry_run, move |txn| put_all(txn, &resources, now))?;
+            for (outcome, format) in outcomes.into_iter().zip(formats) {
+                ledger.kept(format, outcome != Outcome::Unchanged);
             }
         }
         Ok(())
     }
+}
+
+fn keep(txn: &mut Txn<'_>, entry: &Entry, now: Timestamp, may_hold: bool) -> Result<Became, store::Error> {
+    if let [only] = entry.resources.as_slice()
+        && entry.done.is_none()
+        && may_hold
+        && txn.was_replaced(only)?
+    {
+        return Ok(Became::Held);
+    }
+    let mut changed = false;
+    for prepared in &entry.resources {
+        // Of several resources none is held: a record that tells of an earlier state is one of a history that is told again.
+        let is_old = entry.done.is_none() && entry.resources.len() > 1 && txn.was_replaced(prepared)?;
+        changed |= !is_old && txn.put_resource(prepared, now, None)?.outcome != Outcome::Unchanged;
+    }
+    for prepared in &entry.mentions {
+        txn.put_mention(prepared, now)?;
+    }
+    if let Some(provenance) = entry.provenance.as_ref().filter(|_| changed) {
+        txn.put_resource(provenance, now, None)?;
+    }
+    if let Some(done) = &entry.done {
+        Shelf::done(txn, done)?;
+    }
+    Ok(Became::Kept { changed })
 }
 
 pub(super) fn put_all(txn: &mut Txn<'_>, group: &[Prepared], now: Timestamp) -> Result<Vec<Outcome>, store::Error> {
@@ -99,14 +189,16 @@ impl<T> From<store::Error> for End<T> {
     }
 }
 
-/// Runs `work` as one transaction; in a dry run its result is the same and its writes are dropped.
+/// Runs `work` as one transaction that can be undone; in a dry run its result is the same and its writes are dropped.
 pub(super) fn write<T, F>(store: &Store, dry_run: bool, work: F) -> Result<T, Error>
 where
     F: FnOnce(&mut Txn<'_>) -> Result<T, store::Error> + Send + 'static,
     T: Send + 'static,
 {
     let outcome = store.transact_blocking(move |txn| {
+        let before = undo::begin(txn);
         let result = work(txn)?;
+        undo::end(txn, before)?;
         if dry_run { Err(End::Dry(result)) } else { Ok(result) }
     });
     match outcome {

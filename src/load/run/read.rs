@@ -5,13 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, SyncSender};
 
+use super::work::{Worked, records};
 use crate::config::Policy;
 use crate::fhir::json;
 use crate::load::fhir::{Batch, Place};
 use crate::load::report::Rule;
 use crate::load::sniff::{Look, look};
 use crate::load::source::{DOCUMENT_MAX, Piece, Source};
-use crate::load::{Format, Request};
+use crate::load::table::{Columns, Table};
+use crate::load::{Error, Format, Request, Target, ccda, hl7v2, qhp};
+
+/// Rows of a table that one worker takes at a time.
+const ROWS: usize = 500;
 
 /// A piece of text for a worker.
 pub(super) enum Job {
@@ -21,34 +26,52 @@ pub(super) enum Job {
     Document(Arc<str>, Vec<u8>),
     /// The beginning of a JSON document.
     Cut(Arc<str>, Vec<u8>),
+    /// Whole records of another format, with the number of the first line.
+    Records(Format, Arc<str>, u64, Vec<u8>),
+    /// Rows of a table, each with the number of its line.
+    Rows(Arc<str>, Arc<Columns>, Vec<(u64, csv::StringRecord)>),
+}
+
+/// What a job gave.
+pub(super) enum Given {
+    Resources(Batch),
+    Records(Result<Worked, Error>),
 }
 
 impl Job {
-    pub(super) fn work(self, validation: Policy) -> Batch {
+    pub(super) fn work(self, target: &Target<'_>, validation: Policy) -> Given {
         let mut batch = Batch { validation, ..Batch::default() };
         match self {
             Self::Lines(file, first, text) => batch.lines(&file, first, &text),
             Self::Document(file, text) => batch.file(&file, &text),
             Self::Cut(file, text) => batch.cut_file(&file, &text),
+            Self::Records(format, file, first, text) => {
+                let read = match format {
+                    Format::Qhp => qhp::read(&file, first, &text),
+                    Format::Hl7v2 => hl7v2::read(&file, first, &text),
+                    _ => ccda::read(&file, &text),
+                };
+                return Given::Records(records(read, format, target, validation));
+            }
+            Self::Rows(file, columns, rows) => {
+                let read = columns.read(&file, &rows);
+                return Given::Records(records(read, columns.format(), target, validation));
+            }
         }
-        batch
+        Given::Resources(batch)
     }
 }
-
-/// Files that are tables; they are loaded after all resources.
-#[derive(Default)]
-pub(super) struct Tables(pub(super) Vec<(PathBuf, Format)>);
 
 /// Where the reader sends its work.
 pub(super) struct Out {
     pub(super) to_workers: SyncSender<(u64, Job)>,
-    pub(super) done: SyncSender<(u64, Batch)>,
+    pub(super) done: SyncSender<(u64, Given)>,
     pub(super) take_ticket: Receiver<()>,
     pub(super) next: u64,
 }
 
 /// The other side has stopped; why, it knows itself.
-struct Closed;
+pub(super) struct Closed;
 
 impl Out {
     fn ticket(&mut self) -> Result<u64, Closed> {
@@ -65,47 +88,124 @@ impl Out {
     fn reject(&mut self, place: &Place, rule: Rule, reason: String) -> Result<(), Closed> {
         let number = self.ticket()?;
         let batch = Batch { rejects: vec![place.reject(rule, reason)], ..Batch::default() };
-        self.done.send((number, batch)).map_err(|_| Closed)
+        self.done.send((number, Given::Resources(batch))).map_err(|_| Closed)
     }
 }
 
-/// Reads every file in order.
-pub(super) fn all(files: &[PathBuf], request: &Request, bytes: &Arc<AtomicU64>, out: &mut Out) -> Tables {
-    let mut tables = Tables::default();
+/// A file and what it is.
+pub(super) type Sorted = (PathBuf, Format);
+
+/// Looks what each file is. What is none that can be loaded is told of.
+pub(super) fn sort(files: &[PathBuf], request: &Request) -> (Vec<Sorted>, Vec<(Place, Rule, String)>) {
+    let (mut sorted, mut troubles) = (Vec::new(), Vec::new());
     for path in files {
-        let file: Arc<str> = path.display().to_string().into();
-        let whole = Place { file: Arc::clone(&file), line: 0, entry: None };
-        let mut source = match Source::open(path, bytes) {
+        let whole = whole(path);
+        let mut source = match Source::open(path, &Arc::new(AtomicU64::new(0))) {
+            Ok(source) => source,
+            Err(error) => {
+                troubles.push((whole, Rule::UnknownFile, error.to_string()));
+                continue;
+            }
+        };
+        match request.format.map_or_else(|| look(source.start(), &request.mapping), Look::Is) {
+            Look::Is(format) => sorted.push((path.clone(), format)),
+            Look::Other(words) => troubles.push((whole, Rule::UnknownFile, format!("this looks like {words}"))),
+            Look::Empty if source.broken.is_some() => {
+                let reason = "the packed file is cut off or damaged at its beginning".to_owned();
+                troubles.push((whole, Rule::Truncated, reason));
+            }
+            Look::Empty => {}
+        }
+    }
+    (sorted, troubles)
+}
+
+fn whole(path: &Path) -> Place {
+    Place { file: path.display().to_string().into(), line: 0, entry: None }
+}
+
+/// Reads files in order and sends them to the workers in pieces.
+pub(super) fn all(files: &[Sorted], request: &Request, bytes: &Arc<AtomicU64>, out: &mut Out) {
+    for (path, format) in files {
+        let whole = whole(path);
+        let source = match Source::open(path, bytes) {
             Ok(source) => source,
             Err(error) => {
                 if out.reject(&whole, Rule::UnknownFile, error.to_string()).is_err() {
-                    return tables;
+                    return;
                 }
                 continue;
             }
         };
-        let found = request.format.map_or_else(|| look(source.start(), &request.mapping), Look::Is);
-        let sent = match found {
-            Look::Empty => empty(&whole, &source, out),
-            Look::Other(words) => out.reject(&whole, Rule::UnknownFile, format!("this looks like {words}")),
-            Look::Is(Format::Fhir) => resources(path, &file, source, out),
-            Look::Is(format) => {
-                tables.0.push((path.clone(), format));
-                Ok(())
-            }
+        let file = Arc::clone(&whole.file);
+        let sent = match format {
+            Format::Fhir => resources(path, &file, source, out),
+            Format::Qhp => blocks(*format, &file, source, qhp::cut, out),
+            Format::Hl7v2 => blocks(*format, &file, source, hl7v2::cut, out),
+            Format::Ccda => document(*format, &file, source, out),
+            _ => rows(*format, &file, source, request, out),
         };
         if sent.is_err() {
-            break;
+            return;
         }
     }
-    tables
 }
 
-fn empty(whole: &Place, source: &Source, out: &mut Out) -> Result<(), Closed> {
-    if source.broken.is_some() {
-        return out.reject(whole, Rule::Truncated, "the packed file is cut off or damaged at its beginning".to_owned());
+fn blocks(
+    format: Format,
+    file: &Arc<str>,
+    mut source: Source,
+    cut: fn(&[u8]) -> Option<usize>,
+    out: &mut Out,
+) -> Result<(), Closed> {
+    while let Some(piece) = source.next_by(cut) {
+        match piece {
+            Piece::Lines(first, text) => out.job(Job::Records(format, Arc::clone(file), first, text))?,
+            Piece::TooLong(line) => {
+                let place = Place { file: Arc::clone(file), line, entry: None };
+                out.reject(&place, Rule::TooLong, "a record longer than 64 MiB; the rest of the file is left out".to_owned())?;
+            }
+        }
     }
-    Ok(())
+    broken(file, &source, out)
+}
+
+fn document(format: Format, file: &Arc<str>, mut source: Source, out: &mut Out) -> Result<(), Closed> {
+    match source.rest(ccda::DOCUMENT_MAX) {
+        Some(text) => out.job(Job::Records(format, Arc::clone(file), 1, text))?,
+        None => {
+            let place = Place { file: Arc::clone(file), line: 0, entry: None };
+            out.reject(&place, Rule::TooLong, "a document of more than 32 MiB".to_owned())?;
+        }
+    }
+    broken(file, &source, out)
+}
+
+fn rows(format: Format, file: &Arc<str>, source: Source, request: &Request, out: &mut Out) -> Result<(), Closed> {
+    let place = |line| Place { file: Arc::clone(file), line, entry: None };
+    let mut table = match Table::open(source, format, &request.mapping) {
+        Ok(table) => table,
+        Err(reason) => return out.reject(&place(1), Rule::UnknownFile, reason.to_owned()),
+    };
+    loop {
+        let (rows, troubles) = table.next(ROWS);
+        for line in troubles {
+            out.reject(&place(line), Rule::Truncated, "the table cannot be read here; what came before was kept".to_owned())?;
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        out.job(Job::Rows(Arc::clone(file), table.columns(), rows))?;
+    }
+}
+
+fn broken(file: &Arc<str>, source: &Source, out: &mut Out) -> Result<(), Closed> {
+    if source.broken.is_none() {
+        return Ok(());
+    }
+    let place = Place { file: Arc::clone(file), line: source.line(), entry: None };
+    let reason = "the packed file is cut off or damaged here; what came before was kept";
+    out.reject(&place, Rule::Truncated, reason.to_owned())
 }
 
 fn resources(path: &Path, file: &Arc<str>, mut source: Source, out: &mut Out) -> Result<(), Closed> {
@@ -127,11 +227,7 @@ fn resources(path: &Path, file: &Arc<str>, mut source: Source, out: &mut Out) ->
     } else {
         return out.reject(&place(0), Rule::TooLong, "a JSON document of more than 128 MiB; write NDJSON".to_owned());
     }
-    if source.broken.is_some() {
-        let reason = "the packed file is cut off or damaged here; what came before was kept";
-        return out.reject(&place(source.line()), Rule::Truncated, reason.to_owned());
-    }
-    Ok(())
+    broken(file, &source, out)
 }
 
 /// NDJSON says so by its name, or shows it: the first line is a whole JSON value.

@@ -19,9 +19,9 @@ mod split;
 #[cfg(test)]
 mod tests;
 
-pub(super) use claim::{Claim, ClaimKind, Line, Party, Span};
+pub(super) use claim::{Claim, ClaimKind, Party};
 pub(super) use cut::Cutter;
 pub(super) use enrolment::{Event, Upkeep};
 pub(super) use remit::{Adjustment, PaidLine, Remit};
 pub(super) use review::{Review, Service};
-pub(super) use split::{Part, Set, Splitter, Trouble};
+pub(super) use split::{Part, Set, Splitter, Taker, Trouble};

@@ -6,17 +6,40 @@ use super::segment::{Seg, add, segments};
 /// The longest part. A claim with 999 lines has some hundred thousand bytes.
 const PART_MAX: usize = 2 << 20;
 
-/// The kind of a transaction set.
+/// The kind of a transaction set, or of the rows of a table that say the same. The numbers are on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
 pub(in crate::load) enum Set {
     /// 834.
-    Enrolment,
+    Enrolment = 0,
     /// 837.
-    Claims,
+    Claims = 1,
     /// 835.
-    Payments,
+    Payments = 2,
     /// 278.
-    Reviews,
+    Reviews = 3,
+    /// Rows of a table of claims.
+    Rows = 4,
+    /// Rows of a table of prior authorizations.
+    ReviewRows = 5,
+}
+
+impl Set {
+    /// How many there are.
+    pub(in crate::load) const COUNT: usize = 6;
+
+    /// The set of that number.
+    pub(in crate::load) const fn from_number(number: u8) -> Option<Self> {
+        Some(match number {
+            0 => Self::Enrolment,
+            1 => Self::Claims,
+            2 => Self::Payments,
+            3 => Self::Reviews,
+            4 => Self::Rows,
+            5 => Self::ReviewRows,
+            _ => return None,
+        })
+    }
 }
 
 /// Something of a file that stands for itself.
@@ -30,6 +53,40 @@ pub(in crate::load) struct Part {
     /// The number of its first segment in the file.
     pub(in crate::load) segment: u64,
     pub(in crate::load) text: String,
+}
+
+impl Part {
+    /// The member's number, so that one member's parts come together; empty if the part does not say.
+    pub(in crate::load) fn member(&self) -> &str {
+        let mut found = "";
+        for seg in segments(&self.text).filter(|seg| seg.name() == "NM1" && matches!(seg.at(1), "IL" | "QC")) {
+            if found.is_empty() || seg.at(1) == "IL" {
+                found = seg.at(9);
+            }
+        }
+        found
+    }
+
+    /// Numbers of the payer's that the part is about. With the number of the part's own claim where it replaces the other.
+    pub(in crate::load) fn numbers(&self) -> Vec<(String, Option<String>)> {
+        let find = |name: &str, first: Option<&str>| {
+            segments(&self.text).find(|seg| seg.name() == name && first.is_none_or(|first| seg.at(1) == first))
+        };
+        let mut out = Vec::new();
+        match self.set {
+            Set::Payments => out.extend(find("CLP", None).map(|clp| (clp.at(7).to_owned(), None))),
+            Set::Claims => {
+                if let (Some(clm), Some(original)) = (find("CLM", None), find("REF", Some("F8")))
+                    && matches!(clm.part(5, 3), "7" | "8")
+                {
+                    out.push((original.at(2).to_owned(), Some(clm.at(1).to_owned())));
+                }
+            }
+            _ => {}
+        }
+        out.retain(|(number, _)| !number.is_empty());
+        out
+    }
 }
 
 /// What is wrong with a file; the number of the segment where it shows.
@@ -187,7 +244,7 @@ impl Splitter {
             Set::Claims => (name == "CLM", name == "HL"),
             Set::Payments => (name == "CLP", matches!(name, "LX" | "TS3" | "TS2" | "PLB")),
             Set::Enrolment => (name == "INS", false),
-            Set::Reviews => (false, false),
+            Set::Reviews | Set::Rows | Set::ReviewRows => (false, false),
         };
         if starts || ends {
             self.flush(out);
@@ -221,7 +278,7 @@ impl Splitter {
                 Set::Claims => "the claim has no control number (CLM01)",
                 Set::Payments => "the payment names no claim (CLP01)",
                 Set::Enrolment => "the member has no number (REF*0F, or NM109)",
-                Set::Reviews => "the review has no trace or control number (TRN02, BHT03)",
+                Set::Reviews | Set::Rows | Set::ReviewRows => "the review has no trace or control number (TRN02, BHT03)",
             };
             return out.trouble(Trouble::Nameless(segment, what));
         };
@@ -290,6 +347,6 @@ fn group(set: Set, part: &str) -> Option<String> {
             let named = || segments(part).find(|seg| seg.name() == "NM1").map(|seg| seg.at(9).to_owned());
             number.or_else(named).filter(|text| !text.is_empty())
         }
-        Set::Reviews => first("TRN", 2).or_else(|| first("BHT", 3)),
+        Set::Reviews | Set::Rows | Set::ReviewRows => first("TRN", 2).or_else(|| first("BHT", 3)),
     }
 }

@@ -1,0 +1,159 @@
+//! Amounts of a decision under CARIN's names.
+//!
+//! | name | of the 835 |
+//! |---|---|
+//! | submitted | charge (SVC02, CLP03) |
+//! | eligible | allowed amount (AMT*B6, AMT*AU), else paid + patient's share + paid by others + sequestration |
+//! | deductible, coinsurance, copay | CAS PR 1, 2, 3 |
+//! | discount | CAS CO 45 |
+//! | noncovered | CAS with a reason in [`NOT_COVERED`] |
+//! | priorpayerpaid | CAS OA 23 |
+//! | memberliability | every CAS PR |
+//! | benefit, paidtoprovider | paid (SVC03, CLP04) |
+
+use serde_json::{Value, json};
+
+use super::code::{c4bb, concept, hl7};
+use super::money::{Cents, cents, money};
+use crate::load::x12::Adjustment;
+
+/// Claim adjustment reason codes that say that a service is not covered.
+const NOT_COVERED: [&str; 8] = ["26", "27", "49", "50", "96", "119", "167", "204"];
+/// Reasons whose amount comes off what is paid, not off what is allowed.
+const SEQUESTRATION: &str = "253";
+
+/// What was decided about a line or a claim.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::load) struct Amounts {
+    pub(in crate::load) submitted: Cents,
+    pub(in crate::load) eligible: Cents,
+    pub(in crate::load) paid: Cents,
+    pub(in crate::load) deductible: Cents,
+    pub(in crate::load) coinsurance: Cents,
+    pub(in crate::load) copay: Cents,
+    pub(in crate::load) discount: Cents,
+    pub(in crate::load) not_covered: Cents,
+    pub(in crate::load) prior_payer: Cents,
+    pub(in crate::load) member: Cents,
+    /// Every reason's amount together.
+    pub(in crate::load) adjusted: Cents,
+}
+
+impl Amounts {
+    /// From the charge, what was paid, and why that is less.
+    pub(super) fn of(charge: &str, paid: &str, allowed: &str, adjustments: &[Adjustment<'_>]) -> Self {
+        let mut out = Self {
+            submitted: cents(charge).unwrap_or_default(),
+            paid: cents(paid).unwrap_or_default(),
+            ..Self::default()
+        };
+        let mut sequestered = 0;
+        for adjustment in adjustments {
+            let amount = cents(adjustment.amount).unwrap_or_default();
+            out.adjusted += amount;
+            if adjustment.group == "PR" {
+                out.member += amount;
+            }
+            match (adjustment.group, adjustment.reason) {
+                ("PR", "1") => out.deductible += amount,
+                ("PR", "2") => out.coinsurance += amount,
+                ("PR", "3") => out.copay += amount,
+                ("CO", "45") => out.discount += amount,
+                ("OA", "23") => out.prior_payer += amount,
+                (_, SEQUESTRATION) => sequestered += amount,
+                (_, reason) if NOT_COVERED.contains(&reason) => out.not_covered += amount,
+                _ => {}
+            }
+        }
+        let by_parts = out.paid + out.member - out.not_covered.min(out.member) + out.prior_payer + sequestered;
+        out.eligible = cents(allowed).unwrap_or(by_parts);
+        out
+    }
+
+    /// True if the charge is what was paid and why not the rest: to the cent.
+    pub(super) const fn balances(&self) -> bool {
+        self.submitted == self.paid + self.adjusted
+    }
+
+    /// True if nothing of it was paid and nothing is owed for it but what is not covered.
+    pub(super) const fn is_denied(&self) -> bool {
+        self.paid == 0 && self.not_covered != 0 && self.not_covered >= self.submitted
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.submitted += other.submitted;
+        self.eligible += other.eligible;
+        self.paid += other.paid;
+        self.deductible += other.deductible;
+        self.coinsurance += other.coinsurance;
+        self.copay += other.copay;
+        self.discount += other.discount;
+        self.not_covered += other.not_covered;
+        self.prior_payer += other.prior_payer;
+        self.member += other.member;
+        self.adjusted += other.adjusted;
+    }
+
+    /// Each as an element with category and amount. Those that are nothing are left out, but for the four that every reader
+    /// looks for.
+    pub(super) fn rows(&self) -> Vec<Value> {
+        let of_hl7 = [
+            ("submitted", self.submitted, true),
+            ("eligible", self.eligible, true),
+            ("deductible", self.deductible, false),
+            ("copay", self.copay, false),
+            ("benefit", self.paid, true),
+        ];
+        let of_c4bb = [
+            ("coinsurance", self.coinsurance, false),
+            ("noncovered", self.not_covered, false),
+            ("discount", self.discount, false),
+            ("priorpayerpaid", self.prior_payer, false),
+            ("paidtoprovider", self.paid, false),
+            ("memberliability", self.member, true),
+        ];
+        let row = |category: Value, amount: Cents| json!({"category": category, "amount": money(amount)});
+        let first = of_hl7.into_iter().filter(|(_, amount, always)| *always || *amount != 0);
+        let second = of_c4bb.into_iter().filter(|(_, amount, always)| *always || *amount != 0);
+        first
+            .map(|(code, amount, _)| row(hl7("adjudication", code), amount))
+            .chain(second.map(|(code, amount, _)| row(c4bb("C4BBAdjudication", code), amount)))
+            .collect()
+    }
+}
+
+/// Only what was charged: nothing is decided yet.
+pub(super) fn submitted(charge: &str) -> Value {
+    json!({"category": hl7("adjudication", "submitted"), "amount": money(cents(charge).unwrap_or_default())})
+}
+
+/// A status: `innetwork`, `outofnetwork`, or `other` where a claim does not tell.
+pub(super) fn status(category: &str, code: &str) -> Value {
+    json!({
+        "category": c4bb("C4BBAdjudicationDiscriminator", category),
+        "reason": c4bb("C4BBPayerAdjudicationStatus", code),
+    })
+}
+
+/// Why an amount was not paid, with the remarks of the line; the largest first.
+pub(super) fn reasons(adjustments: &[Adjustment<'_>], remarks: &[&str], most: usize) -> Vec<Value> {
+    let mut sorted: Vec<&Adjustment<'_>> = adjustments.iter().collect();
+    sorted.sort_by_key(|adjustment| std::cmp::Reverse(cents(adjustment.amount).unwrap_or_default().abs()));
+    let mut out = Vec::new();
+    for adjustment in sorted.into_iter().take(most) {
+        let mut reason = concept("https://x12.org/codes/claim-adjustment-reason-codes", adjustment.reason);
+        if out.is_empty()
+            && let Some(codings) = reason.get_mut("coding").and_then(Value::as_array_mut)
+        {
+            codings.extend(remarks.iter().map(|remark| {
+                json!({"system": "https://x12.org/codes/remittance-advice-remark-codes", "code": remark})
+            }));
+        }
+        out.push(json!({
+            "category": c4bb("C4BBAdjudicationDiscriminator", "adjustmentreason"),
+            "reason": reason,
+            "amount": money(cents(adjustment.amount).unwrap_or_default()),
+        }));
+    }
+    out
+}

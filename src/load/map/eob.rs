@@ -1,0 +1,406 @@
+//! A decided bill as CARIN's `ExplanationOfBenefit`, wherever it came from: X12 or a table.
+//!
+//! A profile is claimed only if what it demands is there: a diagnosis, a day and a place on each line, an admission. Where it
+//! is not, the resource claims the guide's parent profile, or none.
+
+use serde_json::{Map, Value, json};
+
+use super::adjudication::{Amounts, reasons, status, submitted};
+use super::code::{C4BB, c4bb, concept, hl7};
+use super::money::{cents, money};
+use super::party::Provider;
+use super::{PLAN_ID, quantity};
+use crate::load::record::{About, Whose};
+use crate::load::x12::Adjustment;
+
+const PROFILE: &str = "http://hl7.org/fhir/us/carin-bb/StructureDefinition/C4BB-ExplanationOfBenefit";
+const VERSION: &str = "2.0.0";
+/// Reasons on one line of a claim that is not institutional: CARIN 2.0 allows one.
+const REASONS_OF_LINE: usize = 1;
+/// Reasons of a line or the head of an institutional claim.
+const REASONS_OF_STAY: usize = 30;
+
+/// What kind of bill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::load) enum BillKind {
+    Professional,
+    Inpatient,
+    Outpatient,
+    Oral,
+    Vision,
+    Pharmacy,
+}
+
+/// Something that is said about a claim as a whole.
+#[derive(Clone, Debug)]
+pub(in crate::load) enum Info<'a> {
+    Coded(&'static str, &'static str, &'a str),
+    Text(&'static str, &'a str),
+    Day(&'static str, String),
+    Period(&'static str, String, String),
+    Count(&'static str, &'a str),
+}
+
+/// A service line.
+#[derive(Clone, Debug, Default)]
+pub(in crate::load) struct BillLine<'a> {
+    pub(in crate::load) service: Value,
+    pub(in crate::load) modifiers: Vec<Value>,
+    pub(in crate::load) revenue: &'a str,
+    pub(in crate::load) from: Option<String>,
+    pub(in crate::load) to: Option<String>,
+    pub(in crate::load) place: &'a str,
+    pub(in crate::load) units: &'a str,
+    pub(in crate::load) charge: &'a str,
+    pub(in crate::load) diagnoses: Vec<usize>,
+    pub(in crate::load) tooth: &'a str,
+    pub(in crate::load) surfaces: Vec<&'a str>,
+    pub(in crate::load) drug: &'a str,
+    pub(in crate::load) decided: Option<Decided<'a>>,
+}
+
+/// What was decided about a line, or about a claim that was decided as a whole.
+#[derive(Clone, Debug, Default)]
+pub(in crate::load) struct Decided<'a> {
+    pub(in crate::load) amounts: Amounts,
+    pub(in crate::load) adjustments: Vec<Adjustment<'a>>,
+    pub(in crate::load) remarks: Vec<&'a str>,
+}
+
+/// A bill.
+#[derive(Clone, Debug)]
+pub(in crate::load) struct Bill<'a> {
+    pub(in crate::load) id: String,
+    pub(in crate::load) kind: BillKind,
+    /// The payer's number of the claim, or the provider's where there is none yet.
+    pub(in crate::load) number: &'a str,
+    pub(in crate::load) cancelled: bool,
+    pub(in crate::load) from: String,
+    pub(in crate::load) to: String,
+    pub(in crate::load) created: String,
+    pub(in crate::load) provider: Provider,
+    /// Role, who, taxonomy.
+    pub(in crate::load) care: Vec<(&'static str, Provider, &'a str)>,
+    pub(in crate::load) infos: Vec<Info<'a>>,
+    /// Code, type, present on admission.
+    pub(in crate::load) diagnoses: Vec<(Value, Value, &'a str)>,
+    /// Code, day, whether it is the principal one.
+    pub(in crate::load) procedures: Vec<(Value, Option<String>, bool)>,
+    pub(in crate::load) lines: Vec<BillLine<'a>>,
+    /// Decided as a whole: all amounts are here, and none on the lines.
+    pub(in crate::load) decided: Option<Decided<'a>>,
+    /// Everything together; absent while nothing is decided.
+    pub(in crate::load) total: Option<Amounts>,
+    pub(in crate::load) paid_on: Option<String>,
+    pub(in crate::load) denied: bool,
+    /// `prior` or `replacedby`, and the number of the other claim.
+    pub(in crate::load) related: Vec<(&'static str, &'a str)>,
+    /// `innetwork` or `outofnetwork`, where that can be told.
+    pub(in crate::load) network: Option<&'static str>,
+}
+
+impl BillKind {
+    const fn profile(self) -> &'static str {
+        match self {
+            Self::Professional | Self::Vision => "-Professional-NonClinician",
+            Self::Inpatient => "-Inpatient-Institutional",
+            Self::Outpatient => "-Outpatient-Institutional",
+            Self::Oral => "-Oral",
+            Self::Pharmacy => "-Pharmacy",
+        }
+    }
+
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Professional => "professional",
+            Self::Vision => "vision",
+            Self::Inpatient | Self::Outpatient => "institutional",
+            Self::Oral => "oral",
+            Self::Pharmacy => "pharmacy",
+        }
+    }
+
+    pub(in crate::load) const fn is_institutional(self) -> bool {
+        matches!(self, Self::Inpatient | Self::Outpatient)
+    }
+}
+
+/// The resource.
+pub(in crate::load) fn eob(bill: &Bill<'_>, whose: &Whose, about: About<'_>) -> Value {
+    let mut out = Map::new();
+    let mut set = |name: &str, value: Value| drop(out.insert(name.to_owned(), value));
+    set("resourceType", json!("ExplanationOfBenefit"));
+    set("id", json!(bill.id));
+    set("meta", json!({"profile": [profile(bill)]}));
+    set(
+        "identifier",
+        json!([{"type": c4bb("C4BBIdentifierType", "uc"), "system": format!("{}/claim", about.ids), "value": bill.number}]),
+    );
+    set("status", json!(if bill.cancelled { "cancelled" } else { "active" }));
+    set("type", hl7("claim-type", bill.kind.code()));
+    match bill.kind {
+        BillKind::Inpatient => set("subType", c4bb("C4BBInstitutionalClaimSubType", "inpatient")),
+        BillKind::Outpatient => set("subType", c4bb("C4BBInstitutionalClaimSubType", "outpatient")),
+        _ => {}
+    }
+    set("use", json!("claim"));
+    set("patient", json!({"reference": format!("Patient/{}", whose.patient)}));
+    set("billablePeriod", json!({"start": bill.from, "end": bill.to}));
+    set("created", json!(bill.created));
+    set("insurer", json!({"reference": format!("Organization/{PLAN_ID}"), "display": about.plan}));
+    set("provider", bill.provider.reference.clone());
+    if !bill.related.is_empty() {
+        let row = |(how, number): &(&str, &str)| {
+            let relationship = match *how {
+                "prior" => hl7("ex-relatedclaimrelationship", "prior"),
+                other => c4bb("C4BBRelatedClaimRelationshipCodes", other),
+            };
+            json!({"relationship": relationship, "reference": {"system": format!("{}/claim", about.ids), "value": number}})
+        };
+        set("related", bill.related.iter().map(row).collect());
+    }
+    if bill.total.is_some() {
+        set("payee", json!({"type": hl7("payeetype", "provider"), "party": bill.provider.reference}));
+    }
+    set("outcome", json!(if bill.total.is_some() { "complete" } else { "queued" }));
+    list(&mut set, "careTeam", care_team(bill));
+    list(&mut set, "supportingInfo", infos(bill));
+    list(&mut set, "diagnosis", diagnoses(bill));
+    list(&mut set, "procedure", procedures(bill));
+    let coverage = match &whose.coverage {
+        Some(id) => json!({"reference": format!("Coverage/{id}")}),
+        None => json!({"display": about.plan}),
+    };
+    set("insurance", json!([{"focal": true, "coverage": coverage}]));
+    list(&mut set, "item", bill.lines.iter().enumerate().map(|(at, line)| item(bill, at, line)).collect());
+    list(&mut set, "adjudication", header(bill));
+    set("total", Value::Array(total(bill)));
+    if let Some(total) = &bill.total {
+        set("payment", payment(bill, total));
+    }
+    Value::Object(out)
+}
+
+fn list(set: &mut impl FnMut(&str, Value), name: &str, rows: Vec<Value>) {
+    if !rows.is_empty() {
+        set(name, Value::Array(rows));
+    }
+}
+
+/// The profile of its kind if all that it demands is known.
+fn profile(bill: &Bill<'_>) -> String {
+    let needs_diagnosis = !matches!(bill.kind, BillKind::Oral | BillKind::Pharmacy);
+    let is_whole = match bill.kind {
+        BillKind::Inpatient => {
+            let admitted = bill.infos.iter().any(|info| matches!(info, Info::Period("admissionperiod", ..)));
+            admitted && bill.lines.iter().all(|line| !line.revenue.is_empty())
+        }
+        BillKind::Outpatient => bill.lines.iter().all(|line| line.from.is_some()),
+        BillKind::Oral => {
+            bill.network.is_some()
+                && bill.provider.is_person
+                && bill.lines.iter().all(|line| line.from.is_some() && !line.place.is_empty())
+        }
+        BillKind::Professional | BillKind::Vision => {
+            bill.lines.iter().all(|line| line.from.is_some() && !line.place.is_empty())
+        }
+        BillKind::Pharmacy => {
+            let has = |wanted: &str| {
+                bill.infos.iter().any(|info| matches!(info, Info::Coded(name, ..) | Info::Count(name, _) if *name == wanted))
+            };
+            bill.lines.iter().all(|line| line.from.is_some())
+                && ["dayssupply", "dawcode", "refillnum", "refillsauthorized"].into_iter().all(has)
+        }
+    };
+    let provider_fits = !bill.kind.is_institutional() || !bill.provider.is_person;
+    let part = if is_whole && provider_fits && (!needs_diagnosis || !bill.diagnoses.is_empty()) {
+        bill.kind.profile()
+    } else {
+        ""
+    };
+    format!("{PROFILE}{part}|{VERSION}")
+}
+
+fn care_team(bill: &Bill<'_>) -> Vec<Value> {
+    let row = |(at, (role, who, taxonomy)): (usize, &(&str, Provider, &str))| {
+        let role = match *role {
+            "supervisor" | "primary" => hl7("claimcareteamrole", role),
+            role => c4bb("C4BBClaimCareTeamRole", role),
+        };
+        let mut out = json!({"sequence": at + 1, "provider": who.reference, "role": role});
+        if !taxonomy.is_empty()
+            && let Some(out) = out.as_object_mut()
+        {
+            out.insert("qualification".to_owned(), concept("http://nucc.org/provider-taxonomy", taxonomy));
+        }
+        out
+    };
+    bill.care.iter().enumerate().map(row).collect()
+}
+
+fn infos(bill: &Bill<'_>) -> Vec<Value> {
+    let category = |name: &str| c4bb("C4BBSupportingInfoType", name);
+    let row = |(at, info): (usize, &Info<'_>)| {
+        let sequence = at + 1;
+        match info {
+            Info::Coded(name, system, code) => {
+                json!({"sequence": sequence, "category": category(name), "code": concept(system, code)})
+            }
+            Info::Text(name, text) => {
+                json!({"sequence": sequence, "category": category(name), "valueString": text})
+            }
+            Info::Day(name, day) => json!({"sequence": sequence, "category": category(name), "timingDate": day}),
+            Info::Period(name, from, to) => {
+                json!({"sequence": sequence, "category": category(name), "timingPeriod": {"start": from, "end": to}})
+            }
+            Info::Count(name, count) => {
+                json!({"sequence": sequence, "category": category(name), "valueQuantity": {"value": quantity(count)}})
+            }
+        }
+    };
+    bill.infos.iter().enumerate().map(row).collect()
+}
+
+fn diagnoses(bill: &Bill<'_>) -> Vec<Value> {
+    let row = |(at, (code, kind, present)): (usize, &(Value, Value, &str))| {
+        let mut out = json!({"sequence": at + 1, "diagnosisCodeableConcept": code, "type": [kind]});
+        if !present.is_empty()
+            && bill.kind == BillKind::Inpatient
+            && let Some(out) = out.as_object_mut()
+        {
+            let system = "https://www.nubc.org/CodeSystem/PresentOnAdmissionIndicator";
+            out.insert("onAdmission".to_owned(), concept(system, present));
+        }
+        out
+    };
+    bill.diagnoses.iter().enumerate().map(row).collect()
+}
+
+fn procedures(bill: &Bill<'_>) -> Vec<Value> {
+    let row = |(at, (code, day, principal)): (usize, &(Value, Option<String>, bool))| {
+        let kind = c4bb("C4BBClaimProcedureType", if *principal { "principal" } else { "other" });
+        let mut out = json!({"sequence": at + 1, "type": [kind], "procedureCodeableConcept": code});
+        if let (Some(day), Some(out)) = (day, out.as_object_mut()) {
+            out.insert("date".to_owned(), json!(day));
+        }
+        out
+    };
+    bill.procedures.iter().enumerate().map(row).collect()
+}
+
+fn item(bill: &Bill<'_>, at: usize, line: &BillLine<'_>) -> Value {
+    let mut out = Map::new();
+    let mut set = |name: &str, value: Value| drop(out.insert(name.to_owned(), value));
+    set("sequence", json!(at + 1));
+    let known = |sequence: &usize| (1..=bill.diagnoses.len()).contains(sequence);
+    let pointers: Vec<usize> = line.diagnoses.iter().copied().filter(known).collect();
+    if !pointers.is_empty() {
+        set("diagnosisSequence", json!(pointers));
+    }
+    if !line.revenue.is_empty() {
+        set("revenue", super::code::nubc("RevenueCodes", line.revenue));
+    }
+    set("productOrService", line.service.clone());
+    if !line.modifiers.is_empty() {
+        set("modifier", json!(line.modifiers));
+    }
+    match (&line.from, &line.to) {
+        // Days of outpatient and pharmacy lines are single days to the profiles.
+        (Some(from), Some(to)) if from != to && !matches!(bill.kind, BillKind::Outpatient | BillKind::Pharmacy) => {
+            set("servicedPeriod", json!({"start": from, "end": to}));
+        }
+        (Some(from), _) => set("servicedDate", json!(from)),
+        _ => {}
+    }
+    if !line.place.is_empty() && !bill.kind.is_institutional() {
+        set("locationCodeableConcept", super::code::place(line.place));
+    }
+    if let Some(units) = quantity(line.units) {
+        set("quantity", json!({"value": units}));
+    }
+    if let Some(charge) = cents(line.charge) {
+        set("net", money(charge));
+    }
+    if !line.tooth.is_empty() {
+        set("bodySite", concept("http://terminology.hl7.org/CodeSystem/ADAUniversalToothDesignationSystem", line.tooth));
+        let surface = |code: &&str| concept(&format!("{C4BB}C4BBSurfaceCodes"), code);
+        if !line.surfaces.is_empty() {
+            set("subSite", line.surfaces.iter().map(surface).collect());
+        }
+    }
+    if !line.drug.is_empty() && bill.kind != BillKind::Pharmacy {
+        let drug = concept("http://hl7.org/fhir/sid/ndc", line.drug);
+        set("detail", json!([{"sequence": 1, "productOrService": drug}]));
+    }
+    let rows = line_adjudication(bill, line);
+    if !rows.is_empty() {
+        set("adjudication", Value::Array(rows));
+    }
+    Value::Object(out)
+}
+
+fn line_adjudication(bill: &Bill<'_>, line: &BillLine<'_>) -> Vec<Value> {
+    let institutional = bill.kind.is_institutional();
+    if institutional && bill.decided.is_some() {
+        return Vec::new();
+    }
+    let mut rows = Vec::new();
+    match &line.decided {
+        Some(decided) => {
+            rows.extend(decided.amounts.rows());
+            let most = if institutional { REASONS_OF_STAY } else { REASONS_OF_LINE };
+            if bill.kind != BillKind::Pharmacy {
+                rows.extend(reasons(&decided.adjustments, &decided.remarks, most));
+            }
+        }
+        None => rows.push(submitted(line.charge)),
+    }
+    if !institutional && bill.kind != BillKind::Pharmacy {
+        rows.push(status("benefitpaymentstatus", bill.network.unwrap_or("other")));
+    }
+    rows
+}
+
+fn header(bill: &Bill<'_>) -> Vec<Value> {
+    let mut rows = Vec::new();
+    if let Some(network) = bill.network {
+        rows.push(status("billingnetworkstatus", network));
+        if matches!(bill.kind, BillKind::Oral) {
+            rows.push(status("renderingnetworkstatus", network));
+        }
+    }
+    if bill.kind.is_institutional() || matches!(bill.kind, BillKind::Oral | BillKind::Pharmacy) {
+        rows.push(status("benefitpaymentstatus", bill.network.unwrap_or("other")));
+    }
+    if let Some(decided) = &bill.decided {
+        rows.extend(decided.amounts.rows());
+        rows.extend(reasons(&decided.adjustments, &decided.remarks, REASONS_OF_STAY));
+    }
+    rows
+}
+
+fn total(bill: &Bill<'_>) -> Vec<Value> {
+    match &bill.total {
+        Some(total) => total.rows(),
+        None => {
+            let sum = bill.lines.iter().filter_map(|line| cents(line.charge)).sum();
+            vec![json!({"category": hl7("adjudication", "submitted"), "amount": money(sum)})]
+        }
+    }
+}
+
+fn payment(bill: &Bill<'_>, total: &Amounts) -> Value {
+    let any_denied = bill.lines.iter().filter_map(|line| line.decided.as_ref()).any(|line| line.amounts.is_denied());
+    let code = if bill.denied {
+        "denied"
+    } else if any_denied {
+        "partiallypaid"
+    } else {
+        "paid"
+    };
+    let mut out = json!({"type": c4bb("C4BBPayerAdjudicationStatus", code), "amount": money(total.paid)});
+    if let (Some(day), Some(out)) = (&bill.paid_on, out.as_object_mut()) {
+        out.insert("date".to_owned(), json!(day));
+    }
+    out
+}

@@ -1,0 +1,266 @@
+//! Dirty groups of the shelf become resources: read, put together and mapped on every core, kept in order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+
+use parking_lot::Mutex;
+
+use super::Run;
+use super::commit::Entry;
+use super::shelf::{Class, GroupKey, Kept, Shelf, ShelfReader, format, group_of};
+use super::whose::Roster;
+use super::work::prepared;
+use crate::config::Policy;
+use crate::load::fhir::Place;
+use crate::load::map::{Reviewed, Said, fold, reviewed};
+use crate::load::record::{About, Whom, Whose};
+use crate::load::report::{Reject, Rule};
+use crate::load::x12::{Claim, Remit, Review, Set};
+use crate::load::{Error, Format, Target};
+
+/// Groups that one worker takes at a time.
+const CHUNK: usize = 200;
+/// Chunks under way, per worker.
+const UNDER_WAY: usize = 2;
+/// More workers than this wait for the store's one writer.
+const WORKERS_MAX: usize = 8;
+
+/// What a group gave.
+#[derive(Default)]
+struct Outcome {
+    entries: Vec<Entry>,
+    rejects: Vec<(Rule, Reject)>,
+}
+
+/// What every worker needs.
+#[derive(Clone, Copy)]
+struct Bench<'a> {
+    target: &'a Target<'a>,
+    validation: Policy,
+    class: Class,
+}
+
+/// A dirty row, its group, and how many parts of each set are new.
+type Job = (Vec<u8>, GroupKey, [u32; Set::COUNT]);
+
+/// Puts together what is dirty in a class.
+pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, validation: Policy) -> Result<(), Error> {
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, WORKERS_MAX);
+    let bench = Bench { target: run.target, validation, class };
+    let under_way = workers * UNDER_WAY;
+    std::thread::scope(|scope| {
+        let (to_workers, jobs) = sync_channel::<(u64, ShelfReader, Vec<Job>)>(under_way);
+        let (done, outcomes) = sync_channel::<(u64, Result<Outcome, Error>)>(under_way);
+        let jobs = Arc::new(Mutex::new(jobs));
+        for _ in 0..workers {
+            let (jobs, done) = (Arc::clone(&jobs), done.clone());
+            scope.spawn(move || {
+                loop {
+                    let Ok((number, reader, chunk)) = ({ jobs.lock().recv() }) else { return };
+                    if done.send((number, bench.work(&reader, &chunk))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop((jobs, done));
+        let (mut after, mut sent, mut taken) = (Vec::new(), 0, 0);
+        let mut early: BTreeMap<u64, Result<Outcome, Error>> = BTreeMap::new();
+        loop {
+            let dirty = if (sent - taken) < under_way as u64 { shelf.dirty(class, &after, CHUNK)? } else { Vec::new() };
+            if let Some(last) = dirty.last() {
+                after.clone_from(last);
+                after.push(0);
+                let jobs: Vec<Job> =
+                    dirty.into_iter().filter_map(|key| group_of(&key).map(|group| (key, group, shelf.fresh(&group)))).collect();
+                if to_workers.send((sent, shelf.reader()?, jobs)).is_err() {
+                    return Err(Error::Worker);
+                }
+                sent += 1;
+                continue;
+            }
+            if sent == taken {
+                return run.keeper.flush(&mut run.ledger);
+            }
+            while !early.contains_key(&taken) {
+                let Ok((number, outcome)) = outcomes.recv() else { return Err(Error::Worker) };
+                early.insert(number, outcome);
+            }
+            if let Some(outcome) = early.remove(&taken) {
+                taken += 1;
+                let outcome = outcome?;
+                for (rule, reject) in &outcome.rejects {
+                    run.ledger.reject(*rule, reject)?;
+                }
+                for entry in outcome.entries {
+                    run.keeper.add(entry, &mut run.ledger)?;
+                }
+            }
+        }
+    })
+}
+
+impl Bench<'_> {
+    fn work(&self, reader: &ShelfReader, chunk: &[Job]) -> Result<Outcome, Error> {
+        let roster = Roster::new(self.target)?;
+        let mut out = Outcome::default();
+        for (dirty, group, fresh) in chunk {
+            let parts = reader.parts(self.class, *group)?;
+            let mut at = Group { bench: self, reader, roster: &roster, group: *group, fresh: *fresh, out: &mut out, refused: 0 };
+            let outcome = match self.class {
+                Class::Claims => at.claims(&parts)?,
+                Class::Reviews => at.reviews(&parts)?,
+                Class::Enrolment => Vec::new(),
+            };
+            at.finish(outcome, dirty);
+        }
+        Ok(out)
+    }
+}
+
+/// One group on the bench.
+struct Group<'g, 't> {
+    bench: &'g Bench<'t>,
+    reader: &'g ShelfReader,
+    roster: &'g Roster<'t>,
+    group: GroupKey,
+    fresh: [u32; Set::COUNT],
+    out: &'g mut Outcome,
+    /// Cases that could not be kept.
+    refused: usize,
+}
+
+/// Resources of a case, and what is only mentioned.
+type Made = Vec<serde_json::Value>;
+
+impl Group<'_, '_> {
+    fn claims(&mut self, parts: &[Kept]) -> Result<Vec<Made>, Error> {
+        let said = parts.iter().filter_map(|kept| match kept.set {
+            Set::Claims => Claim::read(&kept.text).map(Said::Claim),
+            Set::Payments => Remit::read(&kept.text).map(Said::Decision),
+            _ => None,
+        });
+        let folded = fold(said);
+        let place = place_of(parts);
+        if folded.waiting > 0 {
+            self.note(&place, Rule::NoClaim, "");
+        }
+        let mut made = Vec::new();
+        for case in folded.cases {
+            let Some(whose) = self.whose(&case.whom(), &place, Format::Claims)? else { continue };
+            let mut replaced_by = Vec::new();
+            for number in &case.numbers {
+                replaced_by.extend(self.reader.replaced_by(number, self.group)?);
+            }
+            match case.resources(&replaced_by, &whose, self.about()) {
+                Ok(resources) => made.push(resources),
+                Err((rule, reason)) => {
+                    self.refused += 1;
+                    self.out.rejects.push(place.reject(rule, reason));
+                    continue;
+                }
+            }
+            if !case.balances() {
+                self.note(&place, Rule::Unbalanced, "");
+            }
+            if !case.lines_agree() {
+                self.note(&place, Rule::UnmatchedLines, "");
+            }
+            if !case.is_decided() {
+                self.note(&place, Rule::Undecided, "");
+            }
+        }
+        Ok(made)
+    }
+
+    fn reviews(&mut self, parts: &[Kept]) -> Result<Vec<Made>, Error> {
+        let place = place_of(parts);
+        let read: Vec<Review<'_>> =
+            parts.iter().filter(|kept| kept.set == Set::Reviews).filter_map(|kept| Review::read(&kept.text)).collect();
+        if read.is_empty() {
+            return Ok(Vec::new());
+        }
+        let review: Reviewed<'_> = match reviewed(&read) {
+            Ok(review) => review,
+            Err((rule, reason)) => {
+                self.refused += 1;
+                self.out.rejects.push(place.reject(rule, reason));
+                return Ok(Vec::new());
+            }
+        };
+        let Some(whose) = self.whose(&review.whom, &place, Format::Reviews)? else { return Ok(Vec::new()) };
+        Ok(vec![review.resources(&whose, self.about())])
+    }
+
+    fn about(&self) -> About<'_> {
+        let target = self.bench.target;
+        About { ids: target.ids, plan: target.plan, now: target.now }
+    }
+
+    fn whose(&mut self, whom: &Whom, place: &Place, _format: Format) -> Result<Option<Whose>, Error> {
+        let whose = self.roster.find(whom)?;
+        if whose.is_none() {
+            self.refused += 1;
+            let reason = "no member on the roster has this number together with this birth date or name";
+            // Said once, when the parts come; afterwards they wait.
+            if self.is_fresh() {
+                self.out.rejects.push(place.reject(Rule::UnknownMember, reason));
+            } else {
+                self.note(place, Rule::Waiting, "");
+            }
+        }
+        Ok(whose)
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.fresh.iter().any(|count| *count > 0)
+    }
+
+    fn note(&mut self, place: &Place, rule: Rule, reason: &str) {
+        self.out.rejects.push(place.reject(rule, reason));
+    }
+
+    /// Prepares what was made; a group with a case that was refused stays dirty.
+    fn finish(self, made: Vec<Made>, dirty: &[u8]) {
+        let Self { bench, fresh, out, refused, .. } = self;
+        let mut counts: Vec<(Format, u64)> = fresh
+            .iter()
+            .enumerate()
+            .filter_map(|(set, count)| Some((format(Set::from_number(set as u8)?), u64::from(*count))))
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        if refused > 0 {
+            // As many of the claims are refused as cases were; payments of them wait and are kept.
+            let mut left = refused as u64;
+            for (_, count) in counts.iter_mut().filter(|(format, _)| *format != Format::Payments) {
+                let less = left.min(*count);
+                *count -= less;
+                left -= less;
+            }
+        }
+        let mut entry = Entry {
+            resources: Vec::new(),
+            mentions: Vec::new(),
+            provenance: None,
+            counts,
+            done: (refused == 0).then(|| dirty.to_vec()),
+        };
+        for (at, value) in made.iter().flat_map(|made| made.iter().enumerate()) {
+            match prepared(value, bench.validation) {
+                Ok(one) if at == 0 => entry.resources.push(one),
+                Ok(one) => entry.mentions.push(one),
+                Err(reason) => {
+                    let place = Place { file: Arc::from(""), line: 0, entry: None };
+                    out.rejects.push(place.reject(Rule::Invalid, reason));
+                }
+            }
+        }
+        out.entries.push(entry);
+    }
+}
+
+fn place_of(parts: &[Kept]) -> Place {
+    let best = parts.iter().rev().find(|kept| kept.set != Set::Payments).or_else(|| parts.last());
+    best.map_or_else(|| Place { file: Arc::from(""), line: 0, entry: None }, |kept| kept.place.clone())
+}

@@ -1,0 +1,340 @@
+//! Parts of claims, payments, enrolments and reviews, kept until and after they are put together.
+//!
+//! | table | key | value |
+//! |---|---|---|
+//! | `load.parts` | class (u8), group (16 bytes), set (u8), order, hash of the text (8 bytes) | what `packed` makes of place and text |
+//! | `load.dirty` | class (u8), neighbourhood (8 bytes), group (16 bytes) | nothing |
+//! | `load.claim_numbers` | payer's number (16 bytes of digest), role (u8), group (16 bytes) | the number that replaces it |
+//!
+//! What is true follows from all parts of a group, so the order in which files are loaded does not matter and a file that is
+//! loaded twice changes nothing. A group is dirty from the commit that brings a part until the commit that keeps what came
+//! of it: a load that was killed goes on where it was. Groups that wait, for a member who is not on the roster yet, stay dirty.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+use super::commit::write;
+use crate::load::fhir::Place;
+use crate::load::report::{Ledger, Rule};
+use crate::load::x12::{Part, Set, Taker, Trouble};
+use crate::load::{Error, Format, Target};
+use crate::store::{self, Snapshot, Store, Table};
+
+const PARTS: Table = Table::new("load.parts");
+const DIRTY: Table = Table::new("load.dirty");
+const CLAIM_NUMBERS: Table = Table::new("load.claim_numbers");
+
+/// All of them.
+pub(super) const TABLES: [Table; 3] = [PARTS, DIRTY, CLAIM_NUMBERS];
+
+/// Parts in one transaction.
+const GROUP: usize = 2_000;
+/// Parts of one group; a claim has a handful, a member's enrolment some hundred over the years.
+const PARTS_MAX: usize = 2_000;
+/// The largest part, unpacked.
+const PART_BYTES: usize = 4 << 20;
+/// Claims that replace one and the same.
+const REPLACED_MAX: usize = 16;
+
+/// What is put together with what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Class {
+    Enrolment = 1,
+    Claims = 2,
+    Reviews = 3,
+}
+
+impl Class {
+    const fn of(set: Set) -> Self {
+        match set {
+            Set::Enrolment => Self::Enrolment,
+            Set::Claims | Set::Payments | Set::Rows => Self::Claims,
+            Set::Reviews | Set::ReviewRows => Self::Reviews,
+        }
+    }
+}
+
+/// The name of a group, as keys have it.
+pub(super) type GroupKey = [u8; 16];
+
+/// A part as it was kept.
+pub(super) struct Kept {
+    pub(super) set: Set,
+    pub(super) place: Place,
+    pub(super) text: String,
+}
+
+/// Takes parts, and gives them back by group.
+pub(super) struct Shelf<'a> {
+    target: &'a Target<'a>,
+    /// In a dry run the parts go here and not into the store.
+    scratch: Option<(Store, PathBuf)>,
+    waiting: Vec<(Part, Place)>,
+    /// New parts of this run, by group: how many of each set.
+    fresh: HashMap<GroupKey, [u32; Set::COUNT]>,
+    packer: zstd::bulk::Compressor<'static>,
+}
+
+impl<'a> Shelf<'a> {
+    /// `scratch` is where a dry run may keep parts.
+    pub(super) fn new(target: &'a Target<'a>, scratch: Option<PathBuf>) -> Result<Self, Error> {
+        let scratch = match scratch {
+            Some(path) => {
+                // A run that was killed may have left one.
+                let _ = std::fs::remove_file(&path);
+                Some((Store::open(&path)?, path))
+            }
+            None => None,
+        };
+        let packer = zstd::bulk::Compressor::new(1).map_err(|_| Error::Worker)?;
+        Ok(Self { target, scratch, waiting: Vec::new(), fresh: HashMap::new(), packer })
+    }
+
+    fn store(&self) -> &Store {
+        self.scratch.as_ref().map_or(self.target.store, |(store, _)| store)
+    }
+
+    /// Takes a part; it is on disk after the next [`Shelf::flush`].
+    pub(super) fn add(&mut self, part: Part, place: Place, ledger: &mut Ledger) -> Result<(), Error> {
+        self.waiting.push((part, place));
+        if self.waiting.len() >= GROUP { self.flush(ledger) } else { Ok(()) }
+    }
+
+    pub(super) fn flush(&mut self, ledger: &mut Ledger) -> Result<(), Error> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let mut rows = Vec::with_capacity(self.waiting.len());
+        for (part, place) in std::mem::take(&mut self.waiting) {
+            rows.push(self.row(&part, &place));
+        }
+        let wrote = write(self.store(), false, move |txn| {
+            let mut fresh = Vec::new();
+            for row in rows {
+                let is_new = txn.get(PARTS, &row.key)?.is_none();
+                if is_new {
+                    txn.put(PARTS, &row.key, row.value)?;
+                    txn.put(DIRTY, &dirty_key(row.class, row.near, row.group), Vec::new())?;
+                    for (key, value) in row.numbers {
+                        let number = key.get(..16).unwrap_or_default().to_vec();
+                        txn.put(CLAIM_NUMBERS, &key, value)?;
+                        // Whoever has to do with this number is seen anew.
+                        for (other, _) in txn.scan(CLAIM_NUMBERS, &number, REPLACED_MAX)? {
+                            if let Some(group) = other.get(17..).and_then(|group| group.try_into().ok()) {
+                                txn.put(DIRTY, &dirty_key(row.class, row.near, group), Vec::new())?;
+                            }
+                        }
+                    }
+                }
+                fresh.push((row.group, row.set, is_new));
+            }
+            Ok(fresh)
+        })?;
+        for (group, set, is_new) in wrote {
+            if is_new {
+                if let Some(count) = self.fresh.entry(group).or_default().get_mut(set as usize) {
+                    *count += 1;
+                }
+            } else {
+                ledger.kept(format(set), false);
+            }
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, part: &Part, place: &Place) -> Row {
+        let class = Class::of(part.set);
+        let group = xxh3_128(part.group.as_bytes()).to_be_bytes();
+        let mut key = vec![class as u8];
+        key.extend_from_slice(&group);
+        key.push(part.set as u8);
+        key.extend_from_slice(part.order.as_bytes());
+        key.extend_from_slice(&xxh3_64(part.text.as_bytes()).to_be_bytes());
+        let mut plain = Vec::with_capacity(part.text.len() + place.file.len() + 16);
+        plain.extend_from_slice(place.line.to_string().as_bytes());
+        plain.push(0);
+        plain.extend_from_slice(place.file.as_bytes());
+        plain.push(0);
+        plain.extend_from_slice(part.text.as_bytes());
+        let value = self.packer.compress(&plain).unwrap_or_default();
+        let numbers = part
+            .numbers()
+            .into_iter()
+            .map(|(number, replaces)| {
+                let mut key = xxh3_128(number.as_bytes()).to_be_bytes().to_vec();
+                key.push(u8::from(replaces.is_some()));
+                key.extend_from_slice(&group);
+                (key, replaces.unwrap_or_default().into_bytes())
+            })
+            .collect();
+        let near = xxh3_64(part.member().as_bytes()).to_be_bytes();
+        Row { class, set: part.set, group, near, key, value, numbers }
+    }
+
+    /// New parts of a group in this run, by set.
+    pub(super) fn fresh(&self, group: &GroupKey) -> [u32; Set::COUNT] {
+        self.fresh.get(group).copied().unwrap_or_default()
+    }
+
+    /// Where the parts are read from.
+    pub(super) fn reader(&self) -> Result<ShelfReader, Error> {
+        let snapshot = self.target.store.snapshot()?;
+        let scratch = self.scratch.as_ref().map(|(store, _)| store.snapshot()).transpose()?;
+        Ok(ShelfReader { snapshot, scratch })
+    }
+
+    /// Groups of a class that are to be put together, after a key, in the order of members.
+    pub(super) fn dirty(&self, class: Class, after: &[u8], most: usize) -> Result<Vec<Vec<u8>>, Error> {
+        let snapshot = self.store().snapshot()?;
+        let rows = snapshot.scan_from(DIRTY, &[class as u8], after, most)?;
+        Ok(rows.into_iter().map(|(key, _)| key).collect())
+    }
+
+    /// The key of a dirty row is no longer needed.
+    pub(super) fn done(txn: &mut store::Txn<'_>, key: &[u8]) -> Result<(), store::Error> {
+        txn.delete(DIRTY, key)
+    }
+
+    /// How many claims of a run came from members who are not on the roster: they stay dirty.
+    pub(super) fn end(self) {
+        if let Some((store, path)) = self.scratch {
+            store.close();
+            drop(store);
+            if let Err(error) = std::fs::remove_file(&path) {
+                tracing::warn!(%error, "the scratch file of a dry run could not be removed");
+            }
+        }
+    }
+}
+
+struct Row {
+    class: Class,
+    set: Set,
+    group: GroupKey,
+    near: [u8; 8],
+    key: Vec<u8>,
+    value: Vec<u8>,
+    numbers: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+fn dirty_key(class: Class, near: [u8; 8], group: GroupKey) -> Vec<u8> {
+    [&[class as u8], near.as_slice(), group.as_slice()].concat()
+}
+
+/// The group of a dirty row.
+pub(super) fn group_of(dirty: &[u8]) -> Option<GroupKey> {
+    dirty.get(9..)?.try_into().ok()
+}
+
+/// What a set is called on the command line.
+pub(super) const fn format(set: Set) -> Format {
+    match set {
+        Set::Enrolment => Format::Enrolment,
+        Set::Claims => Format::Claims,
+        Set::Payments => Format::Payments,
+        Set::Reviews => Format::Reviews,
+        Set::Rows | Set::ReviewRows => Format::ClaimRows,
+    }
+}
+
+/// Reads parts, from any thread.
+pub(super) struct ShelfReader {
+    snapshot: Snapshot,
+    scratch: Option<Snapshot>,
+}
+
+impl ShelfReader {
+    /// The parts of a group, the earliest first within each set.
+    pub(super) fn parts(&self, class: Class, group: GroupKey) -> Result<Vec<Kept>, Error> {
+        let prefix = [&[class as u8], group.as_slice()].concat();
+        let mut rows = self.snapshot.scan(PARTS, &prefix, PARTS_MAX)?;
+        if let Some(scratch) = &self.scratch {
+            rows.extend(scratch.scan(PARTS, &prefix, PARTS_MAX)?);
+            rows.sort();
+            rows.dedup();
+        }
+        let mut parts = Vec::with_capacity(rows.len());
+        for (key, value) in rows {
+            let set = key.get(17).and_then(|number| Set::from_number(*number));
+            let (Some(set), Some(kept)) = (set, unpacked(&value)) else {
+                return Err(store::Error::Corrupted("a part of a claim or an enrolment".into()).into());
+            };
+            // Between the group and the hash stands the order.
+            let order = key.get(18..key.len().saturating_sub(8)).unwrap_or_default().to_vec();
+            parts.push((order, Kept { set, ..kept }));
+        }
+        // Claims and payments of one day: the claim first.
+        parts.sort_by(|(one, a), (other, b)| one.cmp(other).then((a.set as u8).cmp(&(b.set as u8))));
+        Ok(parts.into_iter().map(|(_, kept)| kept).collect())
+    }
+
+    /// Numbers of claims that replace the one with this number and are not of this group.
+    pub(super) fn replaced_by(&self, number: &str, group: GroupKey) -> Result<Vec<String>, Error> {
+        let prefix = [xxh3_128(number.as_bytes()).to_be_bytes().as_slice(), &[1]].concat();
+        let mut rows = self.snapshot.scan(CLAIM_NUMBERS, &prefix, REPLACED_MAX)?;
+        if let Some(scratch) = &self.scratch {
+            rows.extend(scratch.scan(CLAIM_NUMBERS, &prefix, REPLACED_MAX)?);
+        }
+        let others = rows.into_iter().filter(|(key, _)| key.get(17..) != Some(group.as_slice()));
+        let numbers: HashSet<String> = others.filter_map(|(_, value)| String::from_utf8(value).ok()).collect();
+        let mut numbers: Vec<String> = numbers.into_iter().collect();
+        numbers.sort();
+        Ok(numbers)
+    }
+}
+
+fn unpacked(value: &[u8]) -> Option<Kept> {
+    let plain = zstd::bulk::decompress(value, PART_BYTES).ok()?;
+    let plain = String::from_utf8(plain).ok()?;
+    let mut pieces = plain.splitn(3, '\0');
+    let (line, file, text) = (pieces.next()?, pieces.next()?, pieces.next()?);
+    let place = Place { file: Arc::from(file), line: line.parse().ok()?, entry: None };
+    Some(Kept { set: Set::Claims, place, text: text.to_owned() })
+}
+
+/// Puts what a splitter finds on the shelf.
+pub(super) struct ToShelf<'s, 'a> {
+    pub(super) shelf: &'s mut Shelf<'a>,
+    pub(super) ledger: &'s mut Ledger,
+    pub(super) file: Arc<str>,
+    /// The first failure; nothing is taken after it.
+    pub(super) failed: Option<Error>,
+}
+
+impl Taker for ToShelf<'_, '_> {
+    fn part(&mut self, part: Part) {
+        if self.failed.is_none() {
+            let place = Place { file: Arc::clone(&self.file), line: part.segment, entry: None };
+            self.failed = self.shelf.add(part, place, self.ledger).err();
+        }
+    }
+
+    fn trouble(&mut self, trouble: Trouble) {
+        let (segment, rule, reason) = match trouble {
+            Trouble::NotX12(segment) => (segment, Rule::Segment, "bytes after this segment are no X12".to_owned()),
+            Trouble::OtherSet(segment, set) => {
+                (segment, Rule::OtherMessage, format!("a transaction set {} is not loaded", plain(&set)))
+            }
+            Trouble::Totals(segment, what) => (segment, Rule::Totals, what.to_owned()),
+            Trouble::Cut(segment) => {
+                (segment, Rule::Truncated, "the file ends inside a transaction set; what came before was kept".to_owned())
+            }
+            Trouble::Nameless(segment, what) => (segment, Rule::Segment, what.to_owned()),
+            Trouble::TooLong(segment) => (segment, Rule::TooLong, "longer than any claim or member is".to_owned()),
+        };
+        let place = Place { file: Arc::clone(&self.file), line: segment, entry: None };
+        let (rule, reject) = place.reject(rule, reason);
+        if self.failed.is_none() {
+            self.failed = self.ledger.reject(rule, &reject).err();
+        }
+    }
+}
+
+/// The number of a set, if it looks like one: reasons quote nothing else.
+fn plain(set: &str) -> &str {
+    if set.len() == 3 && set.bytes().all(|byte| byte.is_ascii_digit()) { set } else { "without a number" }
+}

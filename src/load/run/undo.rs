@@ -1,0 +1,138 @@
+//! Taking back the last load: what its transactions changed is as it was before, as new versions, until the next load begins.
+//!
+//! | table | key | value |
+//! |---|---|---|
+//! | `load.before` | table, 0, key | 1 and the value that the key had, or nothing for none |
+//! | `load.spans` | position in the change feed where a transaction ended (u64) | where it began (u64) |
+//! | `load.run` | `last` | [`Run`] as JSON |
+//!
+//! A load that was killed and started again is two loads; only what the second did can be taken back.
+
+use serde::{Deserialize, Serialize};
+
+use crate::load::{Error, Target};
+use crate::store::{self, Store, Table, Txn};
+
+const BEFORE: Table = Table::new("load.before");
+const SPANS: Table = Table::new("load.spans");
+const RUN: Table = Table::new("load.run");
+const LAST: &[u8] = b"last";
+/// Rows in one transaction.
+const STEP: usize = 5_000;
+
+/// The last load.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// When it began.
+    pub started: String,
+    /// How many files it read.
+    pub files: u64,
+    /// Whether it was taken back.
+    pub undone: bool,
+}
+
+/// What taking a load back did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Undone {
+    /// When the load began.
+    pub started: String,
+    /// Resources that are as they were before.
+    pub resources: u64,
+    /// Resources that somebody changed after the load; they stayed as they are.
+    pub stayed: u64,
+    /// Entries of the roster and other tables that are as they were before.
+    pub entries: u64,
+}
+
+/// From now on the closure can be taken back.
+pub(super) fn begin(txn: &mut Txn<'_>) -> u64 {
+    txn.journal(Some(BEFORE));
+    txn.position()
+}
+
+/// The closure has done its work.
+pub(super) fn end(txn: &mut Txn<'_>, began: u64) -> Result<(), store::Error> {
+    txn.journal(None);
+    let ended = txn.position();
+    if ended == began {
+        return Ok(());
+    }
+    txn.put(SPANS, &ended.to_be_bytes(), began.to_be_bytes().to_vec())
+}
+
+/// Forgets how to take back the load before; a new one begins.
+pub(super) fn start(target: &Target<'_>, files: u64) -> Result<(), Error> {
+    for table in [BEFORE, SPANS] {
+        while clear(target.store, table)? {}
+    }
+    let run = Run { started: target.now.to_string(), files, undone: false };
+    target.store.transact_blocking(move |txn| txn.put_json(RUN, LAST, &run)).map_err(Error::Store)
+}
+
+/// Removes some rows; false when there were none.
+fn clear(store: &Store, table: Table) -> Result<bool, Error> {
+    let cleared: Result<bool, store::Error> = store.transact_blocking(move |txn| {
+        let rows = txn.scan(table, b"", STEP)?;
+        for (key, _) in &rows {
+            txn.delete(table, key)?;
+        }
+        Ok(!rows.is_empty())
+    });
+    Ok(cleared?)
+}
+
+/// Takes the last load back. Nothing, if there is none or it was taken back already.
+///
+/// # Errors
+/// What the store says; what was taken back by then stays so, and calling again goes on.
+pub fn undo(target: &Target<'_>) -> Result<Option<Undone>, Error> {
+    let Some(mut run) = target.store.snapshot()?.get_json::<Run>(RUN, LAST)?.filter(|run| !run.undone) else {
+        return Ok(None);
+    };
+    let mut done = Undone { started: run.started.clone(), resources: 0, stayed: 0, entries: 0 };
+    let mut spans = target.store.snapshot()?.scan(SPANS, b"", usize::MAX)?;
+    spans.reverse();
+    for (ended, began) in spans {
+        let now = target.now;
+        let at = |bytes: &[u8]| bytes.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        let (from, to) = (at(&began), at(&ended));
+        let (back, stayed): (u64, u64) = target.store.transact_blocking(move |txn| {
+            let went = txn.go_back(from, to, now)?;
+            txn.delete(SPANS, &ended)?;
+            Ok::<_, store::Error>(went)
+        })?;
+        done.resources += back;
+        done.stayed += stayed;
+    }
+    loop {
+        let count: u64 = target.store.transact_blocking(|txn| {
+            let rows = txn.scan(BEFORE, b"", STEP)?;
+            for (place, before) in &rows {
+                restore(txn, place, before)?;
+                txn.delete(BEFORE, place)?;
+            }
+            Ok::<_, store::Error>(rows.len() as u64)
+        })?;
+        if count == 0 {
+            break;
+        }
+        done.entries += count;
+    }
+    run.undone = true;
+    target.store.transact_blocking(move |txn| txn.put_json(RUN, LAST, &run)).map_err(Error::Store)?;
+    Ok(Some(done))
+}
+
+/// Gives a key of a table the value that it had.
+fn restore(txn: &mut Txn<'_>, place: &[u8], before: &[u8]) -> Result<(), store::Error> {
+    let Some(end) = place.iter().position(|byte| *byte == 0) else { return Ok(()) };
+    let (name, key) = (place.get(..end).unwrap_or_default(), place.get(end + 1..).unwrap_or_default());
+    // Tables that a load writes; a name that is none of them was written by a later Ingle.
+    let tables = super::shelf::TABLES.into_iter().chain([super::whose::NUMBERS]);
+    let known = tables.chain(crate::identity::roster::TABLES).find(|table| table.name().as_bytes() == name);
+    let Some(table) = known else { return Err(store::Error::Corrupted("the journal of the last load".into())) };
+    match before.split_first() {
+        None => txn.delete(table, key),
+        Some((_, value)) => txn.put(table, key, value),
+    }
+}

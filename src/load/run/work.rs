@@ -1,0 +1,123 @@
+//! What workers do with a piece of a file: resources of FHIR files, records of all other formats.
+
+use serde_json::{Value, json};
+
+use super::commit::Entry;
+use super::whose::Roster;
+use crate::config::Policy;
+use crate::fhir::{Prepared, json as fhir_json, prepare_node};
+use crate::load::fhir::{Batch, first_error, label};
+use crate::load::record::{About, Read, Record, Whose, made_id};
+use crate::load::report::{Reject, Rule};
+use crate::load::{Error, Format, Target};
+
+/// What a piece of a file of records gave.
+#[derive(Default)]
+pub(super) struct Worked {
+    pub(super) entries: Vec<Entry>,
+    pub(super) rejects: Vec<(Rule, Reject)>,
+    pub(super) doubtful: u64,
+}
+
+/// A resource that a mapper made, ready to be stored.
+///
+/// # Errors
+/// What is wrong with it, in words, if it may not be kept.
+pub(super) fn prepared(value: &Value, validation: Policy) -> Result<Prepared, String> {
+    let text = value.to_string();
+    let mut node = fhir_json::parse(text.as_bytes()).map_err(|error| error.to_string())?;
+    if validation == Policy::Reject
+        && let Some(reason) = first_error(&node)
+    {
+        return Err(reason);
+    }
+    label(&mut node);
+    let id = node.text_of("id").unwrap_or_default().to_owned();
+    prepare_node(&node, &id).map_err(|issue| issue.to_string())
+}
+
+/// Finds whose each record is, maps it, prepares what it gave.
+pub(super) fn records(read: Read, format: Format, target: &Target<'_>, validation: Policy) -> Result<Worked, Error> {
+    let roster = Roster::new(target)?;
+    let about = About { ids: target.ids, plan: target.plan, now: target.now };
+    let mut out = Worked { rejects: read.rejects, ..Worked::default() };
+    for record in read.records {
+        let whose = match record.whom() {
+            None => Whose::default(),
+            Some(whom) => match roster.find(&whom)? {
+                Some(whose) => whose,
+                None => {
+                    let reason = "no member on the roster has this number together with this birth date or name";
+                    out.rejects.push(record.place().reject(Rule::UnknownMember, reason));
+                    continue;
+                }
+            },
+        };
+        match entry(record.as_ref(), format, &whose, about, validation) {
+            Ok(entry) => out.entries.push(entry),
+            Err((rule, reason)) => out.rejects.push(record.place().reject(rule, reason)),
+        }
+    }
+    Ok(out)
+}
+
+/// The resources of one record; none of them if one cannot be kept.
+fn entry(
+    record: &dyn Record,
+    format: Format,
+    whose: &Whose,
+    about: About<'_>,
+    validation: Policy,
+) -> Result<Entry, (Rule, String)> {
+    let values = record.resources(whose, about)?;
+    let mut entry =
+        Entry { resources: Vec::new(), mentions: Vec::new(), provenance: None, counts: vec![(format, 1)], done: None };
+    let is_clinical = matches!(format, Format::Hl7v2 | Format::Ccda);
+    let mut targets = Vec::new();
+    for value in &values {
+        let one = prepared(value, validation).map_err(|reason| (Rule::Invalid, reason))?;
+        if is_clinical && matches!(one.kind.name(), "Practitioner" | "Organization" | "Location" | "PractitionerRole") {
+            entry.mentions.push(one);
+            continue;
+        }
+        if is_clinical && one.kind.name() != "Provenance" {
+            targets.push(json!({"reference": format!("{}/{}", one.kind.name(), one.id)}));
+        }
+        entry.resources.push(one);
+    }
+    if !targets.is_empty() {
+        let value = provenance(record, format, &targets, whose, about);
+        entry.provenance = prepared(&value, validation).ok();
+    }
+    Ok(entry)
+}
+
+/// Where the resources of a record come from: which file, which line, which load.
+fn provenance(record: &dyn Record, format: Format, targets: &[Value], whose: &Whose, about: About<'_>) -> Value {
+    let place = record.place();
+    let file = place.file.rsplit('/').next().unwrap_or_default();
+    let source = if format == Format::Ccda { "hl7ccda" } else { "hl7v2other" };
+    let line = place.line.to_string();
+    let first = targets.first().map(Value::to_string).unwrap_or_default();
+    json!({
+        "resourceType": "Provenance",
+        "id": made_id(&["Provenance", &whose.patient, &first]),
+        "meta": {"profile": ["http://hl7.org/fhir/us/core/StructureDefinition/us-core-provenance"]},
+        "target": targets,
+        "recorded": about.now.to_string(),
+        "agent": [{
+            "type": {"coding": [{
+                "system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type",
+                "code": "assembler",
+            }]},
+            "who": {"display": about.plan},
+        }],
+        "entity": [{
+            "role": "source",
+            "what": {
+                "identifier": {"system": format!("{}/load", about.ids), "value": made_id(&[file, &line])},
+                "display": format!("{source}: file {file}, line {line}"),
+            },
+        }],
+    })
+}
