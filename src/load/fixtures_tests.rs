@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::members::Mapping;
+use super::plan_net::merge;
 use super::record::{About, Read, Whose};
 use crate::fhir::validate::{Severity, validate};
 
@@ -80,7 +81,10 @@ fn every_fixture_becomes_what_stands_beside_it() {
             }
             let found = read(kind, &name.into(), &fs::read(&path).unwrap());
             let resources = resources(&found);
-            resources.iter().for_each(assert_valid);
+            for resource in &resources {
+                assert_valid(resource);
+                assert_eq!(merge(resource, resource.clone()), *resource, "the second run changes something");
+            }
             let refusals = found.rejects.iter().map(|(_, reject)| json!({ "reject": reject }));
             let lines: String = resources.into_iter().chain(refusals).map(|value| format!("{value}\n")).collect();
             let expected = path.with_extension("expected.ndjson");

@@ -72,7 +72,8 @@ pub(in crate::load) fn add_benefit(resource: &mut Map<String, Value>, plan: &Dru
     if let Some(profiles) =
         resource.get_mut("meta").and_then(|meta| meta.get_mut("profile")).and_then(Value::as_array_mut)
     {
-        profiles.push(Value::String(profile("PayerInsurancePlan")));
+        // In the order that merging keeps.
+        profiles.insert(0, Value::String(profile("PayerInsurancePlan")));
     }
     let drug = json!({"coding": [{
         "system": "http://terminology.hl7.org/CodeSystem/insurance-plan-type", "code": "drug", "display": "Drug",

@@ -34,9 +34,9 @@ impl Address {
         self.lines.is_empty() && self.city.is_empty() && self.zip.is_empty()
     }
 
-    /// What distinguishes it: all of it in lower case, with five digits of the ZIP code.
+    /// What distinguishes it: all of it in lower case, with the five digits of a ZIP code that cities share.
     pub(in crate::load) fn key(&self) -> String {
-        let zip = self.zip.get(..5).unwrap_or(&self.zip);
+        let zip = self.zip.split('-').next().unwrap_or_default();
         let mut key = self.lines.join(" ").to_lowercase();
         key.retain(|c| !matches!(c, '.' | ',' | '#'));
         for part in [self.city.to_lowercase().as_str(), self.state.to_lowercase().as_str(), zip] {

@@ -46,7 +46,7 @@ impl Location {
         }
         put_all(&mut out, "telecom", self.phones.iter().map(Phone::value).collect());
         // Five digits: the other four differ between the tenants of one house.
-        let zip = self.address.zip.get(..5).unwrap_or(&self.address.zip).to_owned();
+        let zip = self.address.zip.split('-').next().unwrap_or_default().to_owned();
         put(&mut out, "address", Address { zip, ..self.address.clone() }.value());
         let point = geo::given(&self.point.0, &self.point.1).or_else(|| geo::middle(&self.address.zip));
         if let Some(point) = point {

@@ -69,8 +69,10 @@ impl Plan {
         put(&mut out, "name", if self.name.is_empty() { self.number.as_str() } else { self.name.as_str() });
         put(&mut out, "ownedBy", reference("Organization", &payer_id(about)));
         put(&mut out, "administeredBy", reference("Organization", &payer_id(about)));
-        let networks = self.networks.iter().map(|key| reference("Organization", &network_id(key)));
-        put_all(&mut out, "network", networks.collect());
+        // In the order that merging keeps.
+        let mut networks: Vec<String> = self.networks.iter().map(|key| network_id(key)).collect();
+        networks.sort_unstable();
+        put_all(&mut out, "network", networks.iter().map(|id| reference("Organization", id)).collect());
         Value::Object(out)
     }
 }

@@ -11,7 +11,7 @@ use crate::load::record::{About, made_id};
 pub(in crate::load) struct Organization {
     pub(in crate::load) id: String,
     pub(in crate::load) npi: String,
-    /// Tax number; it identifies a group to the plan and is kept out of the public record.
+    /// The plan's own number. Tax numbers are not taken: some are the numbers of persons.
     pub(in crate::load) number: String,
     pub(in crate::load) name: String,
     pub(in crate::load) alias: String,
