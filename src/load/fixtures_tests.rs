@@ -5,6 +5,7 @@
 //! before you commit it.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -40,6 +41,21 @@ pub(super) fn rows(text: &[u8]) -> (csv::StringRecord, Vec<(u64, csv::StringReco
     let header = reader.headers().unwrap().clone();
     let rows = reader.records().map(|row| row.unwrap());
     (header, rows.map(|row| (row.position().unwrap().line(), row)).collect())
+}
+
+/// A file of the public samples, unpacked; absent, and said to be, where they are not.
+pub(super) fn sample(name: &str) -> Option<Vec<u8>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(name);
+    let Ok(bytes) = fs::read(&path) else {
+        eprintln!("the test of {name} did not run: ../shared/data is not here");
+        return None;
+    };
+    let mut text = Vec::new();
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        flate2::read::GzDecoder::new(&*bytes).read_to_end(&mut text).unwrap();
+        return Some(text);
+    }
+    Some(bytes)
 }
 
 fn read(kind: &str, file: &Arc<str>, text: &[u8]) -> Read {
@@ -86,7 +102,8 @@ fn every_fixture_becomes_what_stands_beside_it() {
                 assert_eq!(merge(resource, resource.clone()), *resource, "the second run changes something");
             }
             let refusals = found.rejects.iter().map(|(_, reject)| json!({ "reject": reject }));
-            let lines: String = resources.into_iter().chain(refusals).map(|value| format!("{value}\n")).collect();
+            let values: Vec<String> = resources.into_iter().chain(refusals).map(|value| value.to_string()).collect();
+            let lines = values.join("\n") + "\n";
             let expected = path.with_extension("expected.ndjson");
             if std::env::var_os("UPDATE_EXPECTED").is_some() {
                 fs::write(&expected, &lines).unwrap();

@@ -79,7 +79,7 @@ impl Rule {
             Self::Resource => "correct the named elements where the data comes from",
             Self::TooLong => "split the resource, or leave out its attachments",
             Self::Truncated => "copy the file again; what came before the cut was kept",
-            Self::Member => "fill the named columns; if they have other names, use --map",
+            Self::Member | Self::Provider => "fill the named columns; if they have other names, use --map",
             Self::UnknownMember => "load the members file first, or together with this one",
             Self::Contact => "correct the address; until then the member cannot get a code there",
             Self::Unresolved => "load the resources that are referred to, then these again",
@@ -89,7 +89,6 @@ impl Rule {
             Self::Doubtful => {
                 "ask for $validate of some of them; set [validation] loads to 'reject' to see each in the report"
             }
-            Self::Provider => "fill the named columns; if they have other names, use --map",
             Self::CheckDigit => "look the provider up in the registry (NPPES); a digit was mistyped",
             Self::Specialty => "give the NUCC taxonomy code of the specialty, such as 207Q00000X",
             Self::Drug => "fill the named columns; a drug needs its RxNorm or NDC code, its plan and its tier",

@@ -12,7 +12,7 @@ const NDC: &str = "http://hl7.org/fhir/sid/ndc";
 /// A drug.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::load) struct Drug {
-    /// RxNorm number, or empty.
+    /// The number in `RxNorm`, or empty.
     pub(in crate::load) rxnorm: String,
     /// NDC, or empty; one of the two is there.
     pub(in crate::load) ndc: String,

@@ -4,7 +4,7 @@
 //! Invariants: the same facts give the same ids in every run; a drug is known by its code and its name, because sources use
 //! one code for two drugs, and then both must be seen.
 //!
-//! Absent: RxNorm itself. The guide wants the group of dose forms beside each clinical drug, and no source has it.
+//! Absent: the drug codes themselves. The guide wants the group of dose forms beside each clinical drug, and no source has it.
 
 mod drug;
 mod item;

@@ -141,7 +141,7 @@ fn limit(header: &Header, text: &impl Fn(Field) -> String) -> (Limit, Option<boo
     let words = match count {
         Some((amount, days)) => format!("{amount} per {days} days"),
         None if is_word => String::new(),
-        None => cell.clone(),
+        None => cell,
     };
     let has = header.has(Field::QuantityLimit) || header.has(Field::LimitAmount);
     let yes = count.is_some() || !words.is_empty() || flag(header, Field::QuantityLimit, text) == Some(true);

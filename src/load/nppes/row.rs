@@ -177,7 +177,7 @@ fn address(header: &Header, row: &csv::StringRecord, columns: [Column; 6]) -> Ad
 
 /// The registry hides some cells behind a mark.
 fn named(cell: &str) -> &str {
-    if cell.starts_with('<') || cell.starts_with("=") || cell.chars().all(|c| c == '-' || c == '.') { "" } else { cell }
+    if cell.starts_with('<') || cell.starts_with('=') || cell.chars().all(|c| c == '-' || c == '.') { "" } else { cell }
 }
 
 fn dedup(list: &mut Vec<String>) {

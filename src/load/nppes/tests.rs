@@ -1,11 +1,9 @@
 //! The registry's real files, and headers of several years.
 
-use std::io::Read as _;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
-use crate::load::fixtures_tests::{assert_valid, resources, rows};
+use crate::load::fixtures_tests::{assert_valid, resources, rows, sample};
 
 fn record(cells: &[&str]) -> csv::StringRecord {
     cells.iter().collect()
@@ -32,24 +30,13 @@ fn columns_are_found_by_name_wherever_they_stand() {
 
 #[test]
 fn the_public_samples_go_through() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/nppes/pdex-plan-net-sample-data");
-    if !folder.is_dir() {
-        eprintln!("the_public_samples_go_through did not run: ../shared/data is not here");
-        return;
-    }
     for (name, kept, made) in [
         ("sample-nppes-practitioner_20181204-data.csv.gz", 1000, 2710),
         ("sample-nppes-organization-data.csv", 20, 40),
         ("practitioner.csv", 1, 3),
         ("organization.csv", 1, 2),
     ] {
-        let bytes = std::fs::read(folder.join(name)).unwrap();
-        let mut text = Vec::new();
-        if name.ends_with(".gz") {
-            flate2::read::GzDecoder::new(&*bytes).read_to_end(&mut text).unwrap();
-        } else {
-            text = bytes;
-        }
+        let Some(text) = sample(&format!("nppes/pdex-plan-net-sample-data/{name}")) else { return };
         let (header, rows) = rows(&text);
         assert!(looks_like(&header.iter().collect::<Vec<_>>()), "{name}");
         let read = read(&Arc::from(name), &Header::new(&header), &rows);
@@ -58,4 +45,39 @@ fn the_public_samples_go_through() {
         assert_eq!((read.records.len(), out.len()), (kept, made), "{name}");
         assert!(read.rejects.is_empty(), "{name} {:?}", read.rejects);
     }
+}
+
+#[test]
+#[ignore = "a measurement: CARGO_PROFILE_DEV_OPT_LEVEL=3 cargo test --lib nppes::tests::rows_a_second -- --ignored --nocapture"]
+fn rows_a_second() {
+    let name = "nppes/pdex-plan-net-sample-data/sample-nppes-practitioner_20181204-data.csv.gz";
+    let Some(text) = sample(name) else { return };
+    let (header, rows) = rows(&text);
+    let header = Header::new(&header);
+    let (mut made, mut bytes, times) = (0, 0, 50);
+    resources(&read(&Arc::from(name), &header, &rows));
+    let clock = crate::outbound::Clock::system();
+    let mut spent = [0.0; 3];
+    let mut last = clock.monotonic();
+    let mut lap = |at: usize| {
+        let now = clock.monotonic();
+        spent[at] += now.saturating_sub(last).as_secs_f64();
+        last = now;
+        spent
+    };
+    for _ in 0..times {
+        lap(2);
+        let read = read(&Arc::from(name), &header, &rows);
+        lap(0);
+        let resources = resources(&read);
+        lap(1);
+        made += resources.len();
+        bytes += resources.iter().map(|resource| resource.to_string().len()).sum::<usize>();
+    }
+    let spent = lap(2);
+    let rows = f64::from(times) * rows.len() as f64;
+    let [reading, mapping, writing] = spent.map(|seconds| 1e6 * seconds / rows);
+    eprintln!(
+        "us a row: {reading:.1} reading, {mapping:.1} mapping, {writing:.1} as text; {made} resources, {bytes} bytes"
+    );
 }

@@ -45,8 +45,7 @@ pub(in crate::load) enum Accepting {
 impl Accepting {
     /// Reads a cell; absent if it says nothing that we know.
     pub(in crate::load) fn read(cell: &str) -> Option<Self> {
-        let plain: String =
-            cell.chars().filter(|c| c.is_ascii_alphanumeric()).map(|c| c.to_ascii_lowercase()).collect();
+        let plain: String = cell.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
         match plain.as_str() {
             "" | "unknown" | "na" => None,
             "n" | "no" | "false" | "0" | "closed" | "nopt" => Some(Self::No),

@@ -142,7 +142,7 @@ const WORDS: [(&str, &str); 72] = [
 
 /// The code that common words mean.
 pub(in crate::load) fn of_words(words: &str) -> Option<&'static str> {
-    let plain: String = words.chars().filter(|c| c.is_ascii_alphabetic()).map(|c| c.to_ascii_lowercase()).collect();
+    let plain: String = words.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_lowercase()).collect();
     WORDS.into_iter().find(|(names, _)| names.split(' ').any(|name| name == plain)).map(|(_, code)| code)
 }
 

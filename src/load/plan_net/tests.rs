@@ -95,7 +95,7 @@ fn all_kinds_are_valid() {
         group.resource(Source::Table, about),
         service.resource(Source::Table, about),
         role.resource(Source::Table, about),
-        Role { phones: Vec::new(), network: String::new(), ..role.clone() }.resource(Source::Table, about),
+        Role { phones: Vec::new(), network: String::new(), ..role }.resource(Source::Table, about),
         affiliation.resource(Source::Table, about),
         endpoint.resource(Source::Table, about),
         plan.resource(Source::Table, about),

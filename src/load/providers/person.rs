@@ -11,6 +11,9 @@ use crate::load::plan_net::{
 use crate::load::plan_net::{Npi, npi};
 use crate::load::report::Rule;
 
+/// Letters of a degree behind a name, such as `MD, PhD`; more are a first name in capitals.
+const DEGREE_MAX: usize = 5;
+
 /// Takes a row about a person; returns what was noticed.
 pub(super) fn take(
     row: &Row<'_>,
@@ -134,7 +137,8 @@ fn split_name(name: &str, credential: String) -> (String, Vec<String>, String) {
     let after = after.trim();
     let letters = after.chars().filter(char::is_ascii_alphabetic).count();
     let is_letters = letters > 0 && after.chars().all(|c| c.is_ascii_uppercase() || matches!(c, '.' | ',' | ' ' | '-'));
-    if !after.is_empty() && !(is_letters && letters <= 5 && before.contains(' ')) {
+    let is_degree = after.is_empty() || (is_letters && letters <= DEGREE_MAX && before.contains(' '));
+    if !is_degree {
         return (words(before).join(" "), words(after), credential);
     }
     let credential = if credential.is_empty() { after.to_owned() } else { credential };

@@ -193,11 +193,11 @@ impl Common {
 fn networks(row: &Row<'_>) -> Vec<Network> {
     let (names, numbers) = (row.list(Field::Network), row.list(Field::NetworkId));
     if !numbers.is_empty() {
-        let named = |(at, key): (usize, String)| {
+        let network = |(at, key): (usize, String)| {
             let name = names.get(at).filter(|_| names.len() == numbers.len()).cloned().unwrap_or_default();
             Network { key, name }
         };
-        return numbers.iter().cloned().enumerate().map(named).collect();
+        return numbers.iter().cloned().enumerate().map(network).collect();
     }
     let names = if names.is_empty() { row.list(Field::Plan) } else { names };
     names.into_iter().map(|key| Network { key, name: String::new() }).collect()

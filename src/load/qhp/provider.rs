@@ -193,7 +193,7 @@ fn add_person(person: Practitioner, common: &Common, listings: &mut Listings) {
     for (location, phones) in places {
         for network in networks {
             let (location, phones, network) = (location.clone(), phones.clone(), network.clone());
-            listings.add(Part::Role(Role { location, phones, network, ..base.clone() }), SOURCE);
+            listings.add(Part::Role(Role { location, network, phones, ..base.clone() }), SOURCE);
         }
     }
 }
