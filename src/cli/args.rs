@@ -159,7 +159,10 @@ pub(super) struct Load {
 }
 
 fn format(name: &str) -> Result<Format, String> {
-    Format::parse(name).ok_or_else(|| "this version can load fhir, members and representatives".to_owned())
+    Format::parse(name).ok_or_else(|| {
+        let names: Vec<&str> = Format::ALL.into_iter().map(Format::name).collect();
+        format!("the kinds are {}", names.join(", "))
+    })
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,19 +7,28 @@
 //! Absent: deletions (a load adds and updates), and the claim and clinical formats of later versions, which are
 //! recognised and refused by name.
 
+mod ccda;
+mod columns;
+mod drug_list;
 mod fhir;
-#[allow(dead_code, reason = "walking")]
+#[cfg(test)]
+mod fixtures_tests;
+mod formulary;
+mod hl7v2;
 mod map;
 mod members;
-#[allow(dead_code, reason = "walking: read into next")]
+mod nppes;
+mod plan_net;
+mod providers;
+mod qhp;
 mod record;
 mod report;
 mod run;
 mod sniff;
 mod source;
+mod table;
 #[cfg(test)]
 mod tests;
-#[allow(dead_code, reason = "walking: mapped next")]
 mod x12;
 
 use std::path::PathBuf;
@@ -28,7 +37,7 @@ use jiff::Timestamp;
 
 pub use members::Mapping;
 pub use report::{Finding, Reject, Rule, Summary};
-pub use run::{Progress, run};
+pub use run::{Progress, Undone, run, undo};
 
 use crate::config::Policy;
 use crate::fhir::Kind;
@@ -40,22 +49,70 @@ use crate::store::{self, Store};
 pub enum Format {
     /// FHIR R4 JSON: NDJSON, a Bundle, or one resource.
     Fhir,
-    /// Who acts for whom, as CSV.
-    Representatives,
+    /// The national registry of providers, as CSV.
+    Nppes,
+    /// The plan's own providers, as CSV.
+    Providers,
+    /// Providers, plans and drugs of an exchange plan, as JSON.
+    Qhp,
+    /// The plan's drug list, as CSV.
+    Formulary,
     /// The roster, as CSV.
     Members,
+    /// X12 834.
+    Enrolment,
+    /// X12 837, professional, institutional or dental.
+    Claims,
+    /// X12 835.
+    Payments,
+    /// X12 278.
+    Reviews,
+    /// Claims or prior authorizations as CSV or fixed columns.
+    ClaimRows,
+    /// HL7 version 2 messages.
+    Hl7v2,
+    /// C-CDA documents.
+    Ccda,
+    /// Who acts for whom, as CSV.
+    Representatives,
 }
 
 impl Format {
-    /// All of them, in the order they are loaded: members are matched to Patients, and representatives to members.
-    pub const ALL: [Self; 3] = [Self::Fhir, Self::Members, Self::Representatives];
+    /// All of them, in the order they are loaded: whom records are about must be known before the records.
+    pub const ALL: [Self; 14] = [
+        Self::Fhir,
+        Self::Nppes,
+        Self::Providers,
+        Self::Qhp,
+        Self::Formulary,
+        Self::Members,
+        Self::Enrolment,
+        Self::Claims,
+        Self::Payments,
+        Self::Reviews,
+        Self::ClaimRows,
+        Self::Hl7v2,
+        Self::Ccda,
+        Self::Representatives,
+    ];
 
     /// The name on the command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Fhir => "fhir",
+            Self::Nppes => "nppes",
+            Self::Providers => "providers",
+            Self::Qhp => "qhp",
+            Self::Formulary => "formulary",
             Self::Members => "members",
+            Self::Enrolment => "834",
+            Self::Claims => "837",
+            Self::Payments => "835",
+            Self::Reviews => "278",
+            Self::ClaimRows => "claims",
+            Self::Hl7v2 => "hl7v2",
+            Self::Ccda => "ccda",
             Self::Representatives => "representatives",
         }
     }

@@ -50,8 +50,18 @@ pub enum Rule {
     UnmatchedLines,
     /// Kept aside; a payment whose claim has not come.
     NoClaim,
+    /// Kept aside since an earlier load; the member is still not on the roster.
+    Waiting,
     /// Kept; nothing was decided about the claim yet.
     Undecided,
+    /// A provider, facility or network lacks what the directory needs.
+    Provider,
+    /// The last digit of an NPI does not fit the others.
+    CheckDigit,
+    /// Kept; a specialty is in words, or its code is none that a directory may use, so nobody finds the provider by it.
+    Specialty,
+    /// A drug or a plan of the formulary lacks what the drug list needs.
+    Drug,
     /// Not a refusal: the row itself says that a newer one replaces it.
     Superseded,
 }
@@ -80,7 +90,12 @@ impl Rule {
             Self::Unbalanced => "totals-disagree",
             Self::UnmatchedLines => "payment-lines-unmatched",
             Self::NoClaim => "payment-without-claim",
+            Self::Waiting => "waiting-for-member",
             Self::Undecided => "claim-without-payment",
+            Self::Provider => "provider",
+            Self::CheckDigit => "npi-check-digit",
+            Self::Specialty => "specialty",
+            Self::Drug => "drug",
             Self::Superseded => "superseded",
         }
     }
@@ -94,7 +109,7 @@ impl Rule {
             Self::Resource => "correct the named elements where the data comes from",
             Self::TooLong => "split the resource, or leave out its attachments",
             Self::Truncated => "copy the file again; what came before the cut was kept",
-            Self::Member => "fill the named columns; if they have other names, use --map",
+            Self::Member | Self::Provider => "fill the named columns; if they have other names, use --map",
             Self::UnknownMember => "load the members file first, or together with this one",
             Self::Contact => "correct the address; until then the member cannot get a code there",
             Self::Unresolved => "load the resources that are referred to, then these again",
@@ -112,7 +127,11 @@ impl Rule {
             Self::Unbalanced => "compare these payments with the claims system: charge = paid + adjustments must hold",
             Self::UnmatchedLines => "check that payments carry the line control numbers of their claims (REF*6R)",
             Self::NoClaim => "load the 837 of these claims; the payments wait for them",
+            Self::Waiting => "load the enrolment of these members; what is kept aside follows by itself",
             Self::Undecided => "load the 835 of these claims; until then they are shown as not decided",
+            Self::CheckDigit => "look the provider up in the registry (NPPES); a digit was mistyped",
+            Self::Specialty => "give the NUCC taxonomy code of the specialty, such as 207Q00000X",
+            Self::Drug => "fill the named columns; a drug needs its RxNorm or NDC code, its plan and its tier",
             Self::Superseded => "nothing to do",
         }
     }
@@ -132,6 +151,8 @@ impl Rule {
                 | Self::UnmatchedLines
                 | Self::NoClaim
                 | Self::Undecided
+                | Self::Specialty
+                | Self::Waiting
         )
     }
 }

@@ -1,7 +1,8 @@
 //! What a file is, judged by its first bytes and not by its name. Pure.
 
-use super::Format;
 use super::members::{Header, Mapping};
+use super::table::delimiter;
+use super::{Format, formulary, nppes, providers, qhp};
 
 /// What the beginning of a file looks like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,7 @@ pub(super) fn look(start: &[u8], mapping: &Mapping) -> Look {
     let is = |words: &str| Look::Other(words.to_owned());
     match text.chars().next() {
         None => return Look::Empty,
+        Some('{' | '[') if qhp::looks_like(start) => return Look::Is(Format::Qhp),
         Some('{' | '[') => return Look::Is(Format::Fhir),
         _ => {}
     }
@@ -29,19 +31,62 @@ pub(super) fn look(start: &[u8], mapping: &Mapping) -> Look {
         return is("a ZIP archive; unpack it first");
     }
     if text.starts_with("ISA") || text.starts_with("GS*") || text.starts_with("ST*") {
-        return is("an X12 file (834, 835, 837 or the like), which this version cannot load yet");
+        return x12(&text);
     }
     if text.starts_with("MSH|") || text.starts_with("FHS|") || text.starts_with("BHS|") {
-        return is("HL7 version 2 messages, which this version cannot load yet");
+        return Look::Is(Format::Hl7v2);
     }
     if text.starts_with('<') {
-        return is("an XML document (C-CDA or the like), which this version cannot load yet");
+        let is_ccda = text.contains("ClinicalDocument") || text.contains("urn:hl7-org:v3");
+        return if is_ccda { Look::Is(Format::Ccda) } else { is("an XML document that is no C-CDA") };
     }
     if start.contains(&0) {
         return is("a binary file");
     }
     let line = text.lines().next().unwrap_or_default();
+    let delimiter = char::from(delimiter(line.as_bytes()));
+    let cells: Vec<&str> = line.split(delimiter).map(|cell| cell.trim().trim_matches('"')).collect();
+    if nppes::looks_like(&cells) {
+        return Look::Is(Format::Nppes);
+    }
+    // Before the roster: a table of providers has names and may have birth dates.
+    if formulary::looks_like(&cells) {
+        return Look::Is(Format::Formulary);
+    }
+    if providers::looks_like(&cells) {
+        return Look::Is(Format::Providers);
+    }
     Header::read(line, mapping).look()
+}
+
+/// By the first transaction set that is loaded; a file may hold several kinds, and each part finds its way.
+fn x12(text: &str) -> Look {
+    let element = text.chars().nth(if text.starts_with("ISA") { 3 } else { 2 }).unwrap_or('*');
+    let mut sets = text.match_indices("ST").filter_map(|(at, _)| {
+        let rest = text.get(at + 2..)?.strip_prefix(element)?;
+        let number = rest.get(..3)?;
+        let starts = at == 0 || !text.get(..at)?.ends_with(|before: char| before.is_ascii_alphanumeric());
+        (starts && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(number)
+    });
+    let Some(first) = sets.next() else { return Look::Other("an X12 file without a transaction set (ST)".to_owned()) };
+    let known = |set: &str| match set {
+        "834" => Some(Format::Enrolment),
+        "837" => Some(Format::Claims),
+        "835" => Some(Format::Payments),
+        "278" => Some(Format::Reviews),
+        _ => None,
+    };
+    if let Some(format) = known(first).or_else(|| sets.find_map(known)) {
+        return Look::Is(format);
+    }
+    let what = match first {
+        "270" | "271" => "questions about eligibility (270, 271), which are for a clearing house",
+        "276" | "277" => "questions about claims (276, 277), which are for a clearing house",
+        "997" | "999" => "acknowledgements (997, 999), which hold no plan data",
+        "820" => "premium payments (820), which no rule asks for",
+        _ => "an X12 file of a kind that is not loaded",
+    };
+    Look::Other(what.to_owned())
 }
 
 #[cfg(test)]
@@ -60,7 +105,7 @@ mod tests {
         assert_eq!(of("representative_member_id,member_id\n"), Look::Is(Format::Representatives));
         for (text, words) in [
             ("ISA*00*", "X12"),
-            ("MSH|^~\\&|", "HL7"),
+            ("ISA*00*~GS*HS~ST*270*0001", "eligibility"),
             ("<?xml version", "XML"),
             ("PK\u{3}\u{4}rest", "ZIP"),
             ("Id,NAME,ADDRESS,CITY,PHONE\n", "no column for the first name"),

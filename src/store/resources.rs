@@ -91,6 +91,18 @@ impl Txn<'_> {
         Ok(Written { outcome, version: header.version, updated: now })
     }
 
+    /// The body of the current version of a resource, if there is one that says something else.
+    pub fn current_body(&mut self, prepared: &Prepared) -> Result<Option<Vec<u8>>, Error> {
+        let key = id_key(prepared.kind, &prepared.id);
+        let Some(rid) = self.get(tables::IDS, &key)?.as_deref().and_then(read_number) else { return Ok(None) };
+        let Some(current) = self.get(tables::CURRENT, &number(rid))? else { return Ok(None) };
+        let (header, packed) = Header::read(&current)?;
+        if header.deleted || header.hash == prepared.hash as u64 {
+            return Ok(None);
+        }
+        Ok(Some(self.codec.known.decompress(packed)?))
+    }
+
     /// Stores what is known of something from passing mention, such as a provider whom a claim names: not over what its own
     /// source says and is public, and of several mentions always the same one, whatever their order.
     pub fn put_mention(&mut self, prepared: &Prepared, now: Timestamp) -> Result<Outcome, Error> {

@@ -60,7 +60,7 @@ const CODES: [(&str, &str, &str); 42] = [
 ];
 
 /// Adds the labels that the resource's codes call for.
-pub(super) fn set(node: &mut Node<'_>) {
+pub(in crate::load) fn set(node: &mut Node<'_>) {
     let mut wanted = Vec::new();
     find(node, &mut wanted);
     for label in wanted {

@@ -16,6 +16,7 @@ use crate::fhir::json::{self, Node};
 use crate::fhir::validate::{Severity, validate};
 use crate::fhir::{Issue, Kind, Prepared, kind_of, prepare_node};
 
+pub(super) use labels::set as label;
 pub(super) use links::{Known, NameKey, name_key};
 
 /// How many lines of a broken document are tried, to see whether it is NDJSON.
@@ -159,7 +160,7 @@ impl Batch {
 }
 
 /// What is wrong with a resource first, and how much more there is.
-fn first_error(node: &Node<'_>) -> Option<String> {
+pub(super) fn first_error(node: &Node<'_>) -> Option<String> {
     let issues = validate(node, &[]);
     let mut errors = issues.iter().filter(|issue| issue.severity == Severity::Error);
     let first = errors.next()?;

@@ -18,7 +18,7 @@ mod tests;
 use serde_json::{Number, Value, json};
 
 use super::record::About;
-pub(super) use claim::{Case, Said, fold};
+pub(super) use claim::{Said, fold};
 pub(super) use person::people;
 pub(super) use review::{Reviewed, reviewed};
 

@@ -10,7 +10,7 @@ const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "au
 
 /// Reads `2026-11-24` (with or without a time after it), `11/24/2026`, `11-24-2026`, `20261124`, `24-Nov-2026`. Slashes
 /// and short forms are read the American way, month first.
-pub(super) fn parse(text: &str) -> Option<Date> {
+pub(in crate::load) fn parse(text: &str) -> Option<Date> {
     let day = text.trim().split(['T', ' ']).next()?;
     if day.len() == 8 && day.bytes().all(|b| b.is_ascii_digit()) {
         return date(day.get(..4)?, day.get(4..6)?, day.get(6..)?);

@@ -1,9 +1,8 @@
 //! Which column is what: by the names that payroll, enrollment and claims systems use, or by the plan's own mapping.
 
-use std::collections::BTreeMap;
-
-use crate::load::Format;
+use crate::load::columns::{Names, Own, normal};
 use crate::load::sniff::Look;
+use crate::load::{Format, formulary, providers};
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,7 +33,7 @@ pub(super) enum Field {
 }
 
 /// Field, its name in a mapping file, and the column names it is known by (letters and digits only, lower case).
-const SYNONYMS: [(Field, &str, &str); 22] = [
+const SYNONYMS: [Names<Field>; 22] = [
     (
         Field::MemberId,
         "member_id",
@@ -91,9 +90,14 @@ const SYNONYMS: [(Field, &str, &str); 22] = [
     (Field::Newest, "newest", "idrltsttransflg"),
 ];
 
-/// Column names of the plan's own, from a mapping file: `member_id = "MBR NO"`.
+/// Column names of the plan's own, from a mapping file: `member_id = "MBR NO"`. Tables of other kinds have sections of
+/// their own, such as `[providers]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Mapping(BTreeMap<String, Field>);
+pub struct Mapping {
+    members: Own<Field>,
+    pub(in crate::load) providers: Own<providers::Field>,
+    pub(in crate::load) formulary: Own<formulary::Field>,
+}
 
 impl Mapping {
     /// Reads a mapping file (TOML): our field name = the column's name, or a list of them.
@@ -101,20 +105,19 @@ impl Mapping {
     /// # Errors
     /// What is wrong, in words.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let table: toml::Table = toml::from_str(text).map_err(|error| error.message().to_owned())?;
-        let mut mapping = BTreeMap::new();
-        for (name, columns) in &table {
-            let field = SYNONYMS.iter().find(|(_, known, _)| known == name).map(|(field, ..)| *field);
-            let known = || SYNONYMS.iter().map(|(_, known, _)| *known).collect::<Vec<_>>().join(", ");
-            let field = field.ok_or_else(|| format!("{name} is not a field; the fields are {}", known()))?;
-            let columns = match columns {
-                toml::Value::String(column) => vec![column.clone()],
-                toml::Value::Array(list) => list.iter().filter_map(|c| c.as_str().map(str::to_owned)).collect(),
-                _ => return Err(format!("{name} must be a column name, or a list of them")),
-            };
-            mapping.extend(columns.iter().map(|column| (normal(column), field)));
-        }
-        Ok(Self(mapping))
+        let mut table: toml::Table = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        let mut section = |name: &str| match table.remove(name) {
+            None => Ok(toml::Table::new()),
+            Some(toml::Value::Table(section)) => Ok(section),
+            Some(_) => Err(format!("{name} is a section: write [{name}] and its columns below")),
+        };
+        let (providers, formulary) = (section("providers")?, section("formulary")?);
+        let within = |name: &str, why: String| format!("in [{name}]: {why}");
+        Ok(Self {
+            members: Own::parse(&table, &SYNONYMS)?,
+            providers: Own::parse(&providers, &providers::NAMES).map_err(|why| within("providers", why))?,
+            formulary: Own::parse(&formulary, &formulary::NAMES).map_err(|why| within("formulary", why))?,
+        })
     }
 }
 
@@ -133,7 +136,7 @@ impl Header {
         let delimiter = [b'\t', b';', b'|', b','].into_iter().max_by_key(count).unwrap_or(b',');
         let cells: Vec<String> =
             line.split(char::from(delimiter)).map(|cell| normal(cell.trim().trim_matches('"'))).collect();
-        let mut columns: Vec<Option<Field>> = cells.iter().map(|cell| field_of(cell, mapping)).collect();
+        let mut columns: Vec<Option<Field>> = cells.iter().map(|cell| mapping.members.find(cell, &SYNONYMS)).collect();
         if !columns.contains(&Some(Field::MemberId))
             && let Some(at) = cells.iter().position(|cell| cell == "id")
             && let Some(column) = columns.get_mut(at)
@@ -168,17 +171,6 @@ impl Header {
     }
 }
 
-fn field_of(cell: &str, mapping: &Mapping) -> Option<Field> {
-    mapping.0.get(cell).copied().or_else(|| {
-        SYNONYMS.iter().find(|(_, _, names)| names.split(' ').any(|name| name == cell)).map(|(field, ..)| *field)
-    })
-}
-
-/// Letters and digits, lower case: `Member ID`, `member_id` and `MEMBERID` are one name.
-fn normal(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,5 +195,8 @@ mod tests {
         assert_eq!(Header::read(line, &mapping).look(), Look::Is(Format::Members));
         assert!(Mapping::parse("colour = \"x\"").unwrap_err().contains("the fields are member_id"));
         assert!(Mapping::parse("member_id = 3").is_err());
+        assert!(Mapping::parse("[providers]\nnpi = \"NPI NBR\"\n[formulary]\ntier = \"Level\"").is_ok());
+        assert!(Mapping::parse("[providers]\ncolour = \"x\"").unwrap_err().starts_with("in [providers]: colour"));
+        assert!(Mapping::parse("providers = 3").unwrap_err().contains("section"));
     }
 }

@@ -1,6 +1,6 @@
 //! The roster and who acts for whom, from tables (CSV) with whatever column names the plan's systems give. Pure.
 
-mod date;
+pub(super) mod date;
 mod header;
 mod person;
 mod resources;

@@ -7,10 +7,12 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::shelf::Shelf;
 use super::undo;
-use crate::fhir::{Kind, Prepared};
+use crate::fhir::{Kind, Prepared, prepare};
+use crate::load::plan_net::merge;
 use crate::load::report::Ledger;
 use crate::load::{Error, Format, Target};
 use crate::store::{self, Outcome, Store, Txn};
@@ -23,12 +25,15 @@ const HELD: usize = 5_000;
 const MENTIONS: usize = 200_000;
 
 /// The resources of a record, kept together or not at all.
+#[derive(Default)]
 pub(super) struct Entry {
     pub(super) resources: Vec<Prepared>,
     /// What is only mentioned: a provider whom a claim names.
     pub(super) mentions: Vec<Prepared>,
     /// What tells where the resources come from; kept only if one of them is new or different.
     pub(super) provenance: Option<Prepared>,
+    /// Whether several sources speak of the same resources, and what each says is put together.
+    pub(super) merge: bool,
     /// How many records of which format the entry accounts for.
     pub(super) counts: Vec<(Format, u64)>,
     /// The shelf's row that is settled with this entry.
@@ -38,13 +43,7 @@ pub(super) struct Entry {
 impl Entry {
     /// One resource that is a record by itself.
     pub(super) fn of(prepared: Prepared, format: Format) -> Self {
-        Self {
-            resources: vec![prepared],
-            mentions: Vec::new(),
-            provenance: None,
-            counts: vec![(format, 1)],
-            done: None,
-        }
+        Self { resources: vec![prepared], counts: vec![(format, 1)], ..Self::default() }
     }
 
     fn len(&self) -> usize {
@@ -149,12 +148,21 @@ impl<'a> Keeper<'a> {
 fn keep(txn: &mut Txn<'_>, entry: &Entry, now: Timestamp, may_hold: bool) -> Result<Became, store::Error> {
     if let [only] = entry.resources.as_slice()
         && entry.done.is_none()
+        && !entry.merge
         && may_hold
         && txn.was_replaced(only)?
     {
         return Ok(Became::Held);
     }
     let mut changed = false;
+    if entry.merge {
+        for prepared in &entry.resources {
+            let merged = merged(txn, prepared, now)?;
+            let prepared = merged.as_ref().unwrap_or(prepared);
+            changed |= txn.put_resource(prepared, now, None)?.outcome != Outcome::Unchanged;
+        }
+        return Ok(Became::Kept { changed });
+    }
     for prepared in &entry.resources {
         // Of several resources none is held: a record that tells of an earlier state is one of a history that is told again.
         let is_old = entry.done.is_none() && entry.resources.len() > 1 && txn.was_replaced(prepared)?;
@@ -170,6 +178,15 @@ fn keep(txn: &mut Txn<'_>, entry: &Entry, now: Timestamp, may_hold: bool) -> Res
         Shelf::done(txn, done)?;
     }
     Ok(Became::Kept { changed })
+}
+
+/// A resource together with what another source has said of it; nothing if none has.
+fn merged(txn: &mut Txn<'_>, prepared: &Prepared, now: Timestamp) -> Result<Option<Prepared>, store::Error> {
+    let Some(known) = txn.current_body(prepared)? else { return Ok(None) };
+    let damaged = || store::Error::Corrupted("a stored resource".into());
+    let known: Value = serde_json::from_slice(&known).map_err(|_| damaged())?;
+    let new: Value = serde_json::from_slice(&prepared.render(1, now)).map_err(|_| damaged())?;
+    Ok(prepare(merge(&known, new).to_string().as_bytes()).ok())
 }
 
 pub(super) fn put_all(txn: &mut Txn<'_>, group: &[Prepared], now: Timestamp) -> Result<Vec<Outcome>, store::Error> {

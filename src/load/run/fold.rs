@@ -239,13 +239,7 @@ impl Group<'_, '_> {
                 left -= less;
             }
         }
-        let mut entry = Entry {
-            resources: Vec::new(),
-            mentions: Vec::new(),
-            provenance: None,
-            counts,
-            done: (refused == 0).then(|| dirty.to_vec()),
-        };
+        let mut entry = Entry { counts, done: (refused == 0).then(|| dirty.to_vec()), ..Entry::default() };
         for (at, value) in made.iter().flat_map(|made| made.iter().enumerate()) {
             match prepared(value, bench.validation) {
                 Ok(one) if at == 0 => entry.resources.push(one),

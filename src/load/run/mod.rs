@@ -7,24 +7,41 @@
 //! Order matters twice: the last of two versions wins in every run alike, and one member's records, which stand
 //! together in the files, stay neighbours on disk. A fixed number of tickets bounds what is under way, so memory does
 //! not grow with the files.
+//!
+//! Files are taken by what they hold, not by name: what is about nobody first, then who the members are, then what is about
+//! them, then who acts for them. X12 and tables of claims go to the shelf first (`shelf.rs`), since what a claim says may be
+//! spread over files and loads.
 
 mod commit;
+mod fold;
 mod read;
 mod roster;
+mod shelf;
+mod undo;
+mod whose;
+mod work;
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::Read as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use parking_lot::Mutex;
 
-use super::fhir::{Batch, Deferred, Known, NameKey, settle};
+use super::fhir::{Batch, Deferred, Known, NameKey, Place, settle};
+use super::record::About;
 use super::report::{Ledger, Rule, Summary};
-use super::{Error, Request, Target, source};
+use super::source::{BLOCK_BYTES, Source};
+use super::x12::{Cutter, Splitter};
+use super::{Error, Format, Request, Target, map, source};
+use crate::config::Policy;
 use crate::outbound::Clock;
-use commit::Keeper;
-use read::{Job, Tables};
+use commit::{Entry, Keeper};
+use read::{Given, Job, Sorted};
+use shelf::{Class, Shelf, ToShelf};
+pub use undo::{Undone, undo};
 
 /// Blocks under way at the same time, per worker.
 const BLOCKS_PER_WORKER: usize = 2;
@@ -63,6 +80,9 @@ pub fn run(
     }
     let total = files.iter().filter_map(|file| std::fs::metadata(file).ok()).map(|about| about.len()).sum();
     let bytes = Arc::new(AtomicU64::new(0));
+    if !request.dry_run {
+        undo::start(target, files.len() as u64)?;
+    }
     let mut run = Run {
         ledger: Ledger::new(&request.report),
         keeper: Keeper::new(target, request.dry_run),
@@ -70,19 +90,17 @@ pub fn run(
         deferred: Vec::new(),
         deferred_bytes: 0,
         target,
+        bytes,
+        total,
+        progress,
     };
     run.ledger.summary.files = files.len() as u64;
-    let mut tell = |ledger: &Ledger| {
-        let (kept, rejected) = (ledger.summary.kept, ledger.summary.rejected);
-        progress(&Progress { bytes: bytes.load(Ordering::Relaxed), total, kept, rejected });
-    };
-    let tables = run.resources(&files, request, &bytes, &mut tell)?;
-    run.settle_deferred()?;
-    run.keeper.finish(&mut run.ledger)?;
-    tell(&run.ledger);
-    let known = Known { names: &run.names, find: target.find };
-    roster::load(&tables, request, target, &known, &mut run.ledger)?;
-    tell(&run.ledger);
+    let (sorted, troubles) = read::sort(&files, request);
+    for (place, rule, reason) in troubles {
+        let (rule, reject) = place.reject(rule, reason);
+        run.ledger.reject(rule, &reject)?;
+    }
+    run.all(&sorted, request)?;
     run.ledger.finish(clock.monotonic().saturating_sub(started).as_secs_f64())
 }
 
@@ -93,23 +111,111 @@ struct Run<'a> {
     deferred: Vec<Deferred>,
     deferred_bytes: usize,
     target: &'a Target<'a>,
+    bytes: Arc<AtomicU64>,
+    total: u64,
+    progress: &'a mut dyn FnMut(&Progress),
 }
 
 impl Run<'_> {
-    /// Loads all FHIR files; returns the tables that were found among the files.
-    fn resources(
-        &mut self,
-        files: &[std::path::PathBuf],
-        request: &Request,
-        bytes: &Arc<AtomicU64>,
-        tell: &mut dyn FnMut(&Ledger),
-    ) -> Result<Tables, Error> {
+    fn all(&mut self, sorted: &[Sorted], request: &Request) -> Result<(), Error> {
+        let of = |formats: &[Format]| -> Vec<Sorted> {
+            sorted.iter().filter(|(_, format)| formats.contains(format)).cloned().collect()
+        };
+        self.pieces(&of(&[Format::Fhir]), request)?;
+        self.settle_deferred()?;
+        self.pieces(&of(&[Format::Nppes, Format::Providers, Format::Qhp, Format::Formulary]), request)?;
+        self.keeper.flush(&mut self.ledger)?;
+
+        let scratch = request.dry_run.then(|| request.report.with_extension("scratch"));
+        let mut shelf = Shelf::new(self.target, scratch)?;
+        for (path, format) in sorted {
+            match format {
+                Format::Enrolment | Format::Claims | Format::Payments | Format::Reviews => self.x12(path, &mut shelf)?,
+                _ => {}
+            }
+        }
+        shelf.flush(&mut self.ledger)?;
+        self.roster(&of(&[Format::Members]), &shelf, request)?;
+        self.claims(&shelf, request)?;
+        shelf.end();
+
+        self.pieces(&of(&[Format::Hl7v2, Format::Ccda]), request)?;
+        self.keeper.finish(&mut self.ledger)?;
+        self.roster(&of(&[Format::Representatives]), &Shelf::new(self.target, None)?, request)?;
+        self.tell();
+        Ok(())
+    }
+
+    fn tell(&mut self) {
+        let (kept, rejected) = (self.ledger.summary.kept, self.ledger.summary.rejected);
+        (self.progress)(&Progress { bytes: self.bytes.load(Ordering::Relaxed), total: self.total, kept, rejected });
+    }
+
+    fn roster(&mut self, tables: &[Sorted], shelf: &Shelf<'_>, request: &Request) -> Result<(), Error> {
+        let known = Known { names: &self.names, find: self.target.find };
+        roster::load(tables, shelf, request, self.target, &known, &mut self.ledger)
+    }
+
+    /// Claims and reviews that new parts, or new members, have changed.
+    fn claims(&mut self, shelf: &Shelf<'_>, request: &Request) -> Result<(), Error> {
+        let any = |class| Ok::<_, Error>(!shelf.dirty(class, &[], 1)?.is_empty());
+        if any(Class::Claims)? || any(Class::Reviews)? {
+            let about = About { ids: self.target.ids, plan: self.target.plan, now: self.target.now };
+            if let Ok(plan) = work::prepared(&map::plan(about), Policy::Off) {
+                let entry = Entry { counts: Vec::new(), ..Entry::of(plan, Format::Claims) };
+                self.keeper.add(entry, &mut self.ledger)?;
+            }
+        }
+        for class in [Class::Claims, Class::Reviews] {
+            fold::all(self, shelf, class, request.validation)?;
+        }
+        self.tell();
+        Ok(())
+    }
+
+    /// An X12 file onto the shelf.
+    fn x12(&mut self, path: &Path, shelf: &mut Shelf<'_>) -> Result<(), Error> {
+        let mut source = Source::open(path, &self.bytes)?;
+        let file: Arc<str> = path.display().to_string().into();
+        let (mut cutter, mut splitter) = (Cutter::default(), Splitter::default());
+        let mut block = vec![0; BLOCK_BYTES];
+        let mut to = ToShelf { shelf, ledger: &mut self.ledger, file: Arc::clone(&file), failed: None };
+        loop {
+            let count = source.read(&mut block).unwrap_or(0);
+            let text = block.get(..count).unwrap_or_default();
+            cutter.push(text, count == 0, &mut |segment| splitter.take(segment, &mut to));
+            if let Some(failed) = to.failed.take() {
+                return Err(failed);
+            }
+            if count == 0 {
+                break;
+            }
+        }
+        splitter.finish(&mut to);
+        if let Some(failed) = to.failed.take() {
+            return Err(failed);
+        }
+        if source.broken.is_some() {
+            let place = Place { file, line: source.line(), entry: None };
+            let reason = "the packed file is cut off or damaged; what came before was kept";
+            let (rule, reject) = place.reject(Rule::Truncated, reason);
+            self.ledger.reject(rule, &reject)?;
+        }
+        self.tell();
+        Ok(())
+    }
+
+    /// Reads files in pieces, works on the pieces on every core, and keeps what comes of them in order.
+    fn pieces(&mut self, files: &[Sorted], request: &Request) -> Result<(), Error> {
+        if files.is_empty() {
+            return Ok(());
+        }
         let workers = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, WORKERS_MAX);
         let under_way = workers * BLOCKS_PER_WORKER + 2;
-        let validation = request.validation;
+        let (validation, target, bytes) = (request.validation, self.target, Arc::clone(&self.bytes));
         std::thread::scope(|scope| {
             let (to_workers, jobs) = sync_channel::<(u64, Job)>(under_way);
-            let (done, batches) = sync_channel::<(u64, Batch)>(under_way);
+            let (done, batches) = sync_channel::<(u64, Given)>(under_way);
             let (tickets, take_ticket) = sync_channel::<()>(under_way);
             for _ in 0..under_way {
                 // There is room for exactly these.
@@ -120,7 +226,7 @@ impl Run<'_> {
                 let (jobs, done) = (Arc::clone(&jobs), done.clone());
                 scope.spawn(move || {
                     while let Some((number, job)) = next_job(&jobs) {
-                        if done.send((number, job.work(validation))).is_err() {
+                        if done.send((number, job.work(target, validation))).is_err() {
                             return;
                         }
                     }
@@ -129,34 +235,42 @@ impl Run<'_> {
             drop(jobs);
             let reader = scope.spawn(move || {
                 let mut out = read::Out { to_workers, done, take_ticket, next: 0 };
-                read::all(files, request, bytes, &mut out)
+                read::all(files, request, &bytes, &mut out);
             });
-            let outcome = self.take_in_order(&batches, &tickets, tell);
+            let outcome = self.take_in_order(&batches, &tickets);
             // Threads that wait to send or for a ticket see the other end closed, and leave.
             drop((batches, tickets));
-            let tables = reader.join().map_err(|_| Error::Worker)?;
-            outcome.map(|()| tables)
+            reader.join().map_err(|_| Error::Worker)?;
+            outcome
         })
     }
 
-    fn take_in_order(
-        &mut self,
-        batches: &Receiver<(u64, Batch)>,
-        tickets: &std::sync::mpsc::SyncSender<()>,
-        tell: &mut dyn FnMut(&Ledger),
-    ) -> Result<(), Error> {
-        let mut early: BTreeMap<u64, Batch> = BTreeMap::new();
+    fn take_in_order(&mut self, batches: &Receiver<(u64, Given)>, tickets: &SyncSender<()>) -> Result<(), Error> {
+        let mut early: BTreeMap<u64, Given> = BTreeMap::new();
         let mut expected = 0;
-        while let Ok((number, batch)) = batches.recv() {
-            early.insert(number, batch);
-            while let Some(batch) = early.remove(&expected) {
+        while let Ok((number, given)) = batches.recv() {
+            early.insert(number, given);
+            while let Some(given) = early.remove(&expected) {
                 expected += 1;
-                self.take(batch)?;
+                match given {
+                    Given::Resources(batch) => self.take(batch)?,
+                    Given::Records(worked) => self.take_records(worked?)?,
+                }
                 let _ = tickets.try_send(());
-                tell(&self.ledger);
+                self.tell();
             }
         }
         if early.is_empty() { Ok(()) } else { Err(Error::Worker) }
+    }
+
+    fn take_records(&mut self, worked: work::Worked) -> Result<(), Error> {
+        for (rule, reject) in &worked.rejects {
+            self.ledger.reject(*rule, reject)?;
+        }
+        for entry in worked.entries {
+            self.keeper.add(entry, &mut self.ledger)?;
+        }
+        Ok(())
     }
 
     fn take(&mut self, batch: Batch) -> Result<(), Error> {
@@ -166,7 +280,7 @@ impl Run<'_> {
         self.ledger.notice(Rule::Doubtful, batch.doubtful);
         self.names.extend(batch.names);
         for prepared in batch.ready {
-            self.keeper.add(prepared, &mut self.ledger)?;
+            self.keeper.add(Entry::of(prepared, Format::Fhir), &mut self.ledger)?;
         }
         self.deferred_bytes += batch.deferred.iter().map(|deferred| deferred.text.len()).sum::<usize>();
         self.deferred.extend(batch.deferred);
@@ -181,7 +295,7 @@ impl Run<'_> {
             match settle(&deferred, &known) {
                 Ok((prepared, unresolved)) => {
                     self.ledger.notice(Rule::Unresolved, unresolved);
-                    self.keeper.add(prepared, &mut self.ledger)?;
+                    self.keeper.add(Entry::of(prepared, Format::Fhir), &mut self.ledger)?;
                 }
                 Err(issue) => {
                     let (rule, reject) = deferred.place.reject(Rule::Resource, issue.to_string());

@@ -10,38 +10,45 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::commit::{put_all, write};
-use super::read::Tables;
+use super::read::Sorted;
+use super::shelf::{Class, Kept, Shelf, group_of};
+use super::whose;
 use crate::fhir::{Kind, Prepared, prepare};
 use crate::identity::ContactKey;
 use crate::identity::roster::{Enrolled, Enrolment, enrol, represent};
 use crate::load::fhir::{Known, Place};
 use crate::load::members::{Person, TABLE_MAX, patient_id, people, proxies, resources};
+use crate::load::map::people as families;
 use crate::load::report::{Ledger, Reject, Rule};
 use crate::load::source::Source;
+use crate::load::x12::Event;
 use crate::load::{Error, Format, Request, Target};
 use crate::store::{self, Outcome};
 
 /// Members in one transaction.
 const GROUP: usize = 500;
 
-/// Loads every table, members before representatives.
+/// Groups of enrolments that are put together at a time.
+const FAMILIES: usize = 500;
+
+/// Loads tables of members and of representatives, and what 834 files said.
 pub(super) fn load(
-    tables: &Tables,
+    tables: &[Sorted],
+    shelf: &Shelf<'_>,
     request: &Request,
     target: &Target<'_>,
     known: &Known<'_>,
     ledger: &mut Ledger,
 ) -> Result<(), Error> {
     let mut to = Roster { request, target, known, ledger, seen: HashSet::new() };
-    for wanted in [Format::Members, Format::Representatives] {
-        for (path, _) in tables.0.iter().filter(|(_, format)| *format == wanted) {
-            let file: Arc<str> = path.display().to_string().into();
-            let Some(bytes) = read(path, &file, to.ledger)? else { continue };
-            if wanted == Format::Members {
-                to.members(&file, &bytes)?;
-            } else {
-                to.representatives(&file, &bytes)?;
-            }
+    to.families(shelf)?;
+    for (path, format) in tables {
+        let file: Arc<str> = path.display().to_string().into();
+        let Some(bytes) = read(path, &file, to.ledger)? else { continue };
+        if *format == Format::Members {
+            to.members(&file, &bytes)?;
+        } else {
+            to.representatives(&file, &bytes)?;
         }
     }
     Ok(())
@@ -59,6 +66,7 @@ struct Roster<'a> {
 /// One member on her way into the store.
 struct Entry {
     enrolment: Enrolment,
+    person: Person,
     resources: Vec<Prepared>,
     rows: u64,
 }
@@ -69,27 +77,69 @@ impl Roster<'_> {
         let mut rejects = Vec::new();
         let people = people(file, bytes, &self.request.mapping, today, &mut rejects);
         self.reject(&rejects)?;
-        for group in people.chunks(GROUP) {
-            let mut entries = Vec::with_capacity(group.len());
-            for person in group {
-                match entry(person, self.target, self.known, today) {
-                    Ok(entry) => entries.push(entry),
-                    Err(reason) => self.reject(&[person.place.reject(Rule::Member, reason)])?,
-                }
-            }
-            if self.request.dry_run {
-                self.seen.extend(entries.iter().map(|entry| entry.enrolment.member_id.clone()));
-            }
-            let (contacts, now) = (self.target.contacts.clone(), self.target.now);
-            let outcomes =
-                write(self.target.store, self.request.dry_run, move |txn| put_members(txn, &contacts, &entries, now))?;
-            for (rows, changed) in outcomes {
+        let mut people = people.into_iter().peekable();
+        while people.peek().is_some() {
+            let entries = self.entries(people.by_ref().take(GROUP), today)?;
+            for (rows, changed) in self.put(entries, Vec::new())? {
                 self.ledger.kept(Format::Members, changed);
                 // Further rows of the same person said something about the one entry that was counted.
                 (1..rows).for_each(|_| self.ledger.kept(Format::Members, false));
             }
         }
         Ok(())
+    }
+
+    fn entries(&mut self, people: impl Iterator<Item = Person>, today: Date) -> Result<Vec<Entry>, Error> {
+        let mut entries = Vec::new();
+        for person in people {
+            let place = person.place.clone();
+            match entry(person, self.target, self.known, today) {
+                Ok(entry) => entries.push(entry),
+                Err(reason) => self.reject(&[place.reject(Rule::Member, reason)])?,
+            }
+        }
+        if self.request.dry_run {
+            self.seen.extend(entries.iter().map(|entry| entry.enrolment.member_id.clone()));
+        }
+        Ok(entries)
+    }
+
+    fn put(&mut self, entries: Vec<Entry>, done: Vec<Vec<u8>>) -> Result<Vec<(u64, bool)>, Error> {
+        let (contacts, now) = (self.target.contacts.clone(), self.target.now);
+        write(self.target.store, self.request.dry_run, move |txn| {
+            for key in &done {
+                Shelf::done(txn, key)?;
+            }
+            put_members(txn, &contacts, &entries, now)
+        })
+    }
+
+    /// What 834 files said of families, as far as something new was said.
+    fn families(&mut self, shelf: &Shelf<'_>) -> Result<(), Error> {
+        let today = self.target.now.to_zoned_datetime(TimeZone::UTC).date();
+        let mut after = Vec::new();
+        loop {
+            let dirty = shelf.dirty(Class::Enrolment, &after, FAMILIES)?;
+            let Some(last) = dirty.last() else { return Ok(()) };
+            after.clone_from(last);
+            after.push(0);
+            let reader = shelf.reader()?;
+            let (mut all, mut fresh, mut rejects) = (Vec::new(), 0, Vec::new());
+            for group in dirty.iter().filter_map(|key| group_of(key)) {
+                let parts = reader.parts(Class::Enrolment, group)?;
+                fresh += u64::from(shelf.fresh(&group).iter().sum::<u32>());
+                let events = parts.iter().filter_map(|kept: &Kept| Some((kept.place.clone(), Event::read(&kept.text)?)));
+                all.extend(families(events, &mut rejects));
+            }
+            self.reject(&rejects)?;
+            let refused = rejects.iter().filter(|(rule, _)| rule.refuses()).count() as u64;
+            let entries = self.entries(all.into_iter(), today)?;
+            let outcomes = self.put(entries, dirty)?;
+            // An event is one record: as many are counted as changed as members did.
+            let changed = outcomes.iter().filter(|(_, changed)| *changed).count() as u64;
+            let kept = fresh.saturating_sub(refused);
+            (0..kept).for_each(|at| self.ledger.kept(Format::Enrolment, at < changed));
+        }
     }
 
     fn representatives(&mut self, file: &Arc<str>, bytes: &[u8]) -> Result<(), Error> {
@@ -126,6 +176,7 @@ fn put_members(
     let mut outcomes = Vec::with_capacity(entries.len());
     for entry in entries {
         let enrolled = enrol(txn, contacts, &entry.enrolment)?;
+        whose::remember(txn, &entry.person, &entry.enrolment.patient)?;
         let put = put_all(txn, &entry.resources, now)?;
         let same = enrolled == Enrolled::Unchanged && put.iter().all(|outcome| *outcome == Outcome::Unchanged);
         outcomes.push((entry.rows, !same));
@@ -149,13 +200,13 @@ fn read(path: &Path, file: &Arc<str>, ledger: &mut Ledger) -> Result<Option<Vec<
     Ok(bytes)
 }
 
-fn entry(person: &Person, target: &Target<'_>, known: &Known<'_>, today: Date) -> Result<Entry, String> {
+fn entry(person: Person, target: &Target<'_>, known: &Known<'_>, today: Date) -> Result<Entry, String> {
     let made = patient_id(&person.member_id);
     let patient = person.patient.clone().or_else(|| known.id(Kind::PATIENT, "", &person.member_id));
     let mut prepared = Vec::new();
     // Where a FHIR feed brought the Patient, it knows more than the table, so nothing is made from the table.
     if patient.as_ref().is_none_or(|id| *id == made) {
-        for text in resources(person, target.ids, target.plan, today) {
+        for text in resources(&person, target.ids, target.plan, today) {
             prepared.push(prepare(&text).map_err(|issue| issue.to_string())?);
         }
     }
@@ -169,5 +220,5 @@ fn entry(person: &Person, target: &Target<'_>, known: &Known<'_>, today: Date) -
         phones: person.phones.clone(),
         represents: person.represents.clone(),
     };
-    Ok(Entry { enrolment, resources: prepared, rows: person.rows })
+    Ok(Entry { enrolment, resources: prepared, rows: person.rows, person })
 }

@@ -6,7 +6,7 @@ use super::commit::Entry;
 use super::whose::Roster;
 use crate::config::Policy;
 use crate::fhir::{Prepared, json as fhir_json, prepare_node};
-use crate::load::fhir::{Batch, first_error, label};
+use crate::load::fhir::{first_error, label};
 use crate::load::record::{About, Read, Record, Whose, made_id};
 use crate::load::report::{Reject, Rule};
 use crate::load::{Error, Format, Target};
@@ -16,7 +16,6 @@ use crate::load::{Error, Format, Target};
 pub(super) struct Worked {
     pub(super) entries: Vec<Entry>,
     pub(super) rejects: Vec<(Rule, Reject)>,
-    pub(super) doubtful: u64,
 }
 
 /// A resource that a mapper made, ready to be stored.
@@ -71,7 +70,7 @@ fn entry(
 ) -> Result<Entry, (Rule, String)> {
     let values = record.resources(whose, about)?;
     let mut entry =
-        Entry { resources: Vec::new(), mentions: Vec::new(), provenance: None, counts: vec![(format, 1)], done: None };
+        Entry { merge: record.whom().is_none(), counts: vec![(format, 1)], ..Entry::default() };
     let is_clinical = matches!(format, Format::Hl7v2 | Format::Ccda);
     let mut targets = Vec::new();
     for value in &values {

@@ -158,7 +158,7 @@ impl Splitter {
         match seg.name() {
             "ISA" => {
                 self.end(false, out);
-                self.interchange = seg.at(13).to_owned();
+                seg.at(13).clone_into(&mut self.interchange);
             }
             "GS" => {
                 self.end(false, out);

@@ -1,0 +1,100 @@
+//! A drug's place in a formulary: its tier, and what the plan asks before it pays.
+
+use serde_json::{Map, Value, json};
+
+use super::plan::{Formulary, tier};
+use super::{Drug, GUIDE, extension, profile, system};
+use crate::load::plan_net::{Source, adopted, coded, put, reference};
+use crate::load::record::{About, made_id};
+
+/// A limit of quantity, in words and as far as it is understood.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::load) struct Limit {
+    pub(in crate::load) words: String,
+    /// So many units in so many days.
+    pub(in crate::load) count: Option<(u32, u32)>,
+}
+
+/// A drug in a formulary. What the source does not say is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::load) struct Item {
+    /// The number of the plan whose formulary it is.
+    pub(in crate::load) formulary: String,
+    /// As the source calls it.
+    pub(in crate::load) tier: String,
+    pub(in crate::load) prior_authorization: Option<bool>,
+    pub(in crate::load) step_therapy: Option<bool>,
+    pub(in crate::load) quantity_limit: Option<bool>,
+    pub(in crate::load) limit: Limit,
+    pub(in crate::load) note: String,
+    /// Codes of where it can be had and for how long; empty if the source does not say.
+    pub(in crate::load) pharmacies: Vec<&'static str>,
+    /// `YYYY-MM-DD`, or empty.
+    pub(in crate::load) from: String,
+    pub(in crate::load) until: String,
+}
+
+impl Item {
+    pub(in crate::load) fn id(&self, drug: &Drug) -> String {
+        made_id(&["Basic", &self.formulary.to_lowercase(), &drug.id()])
+    }
+
+    pub(super) fn resource(&self, drug: &Drug, source: Source, about: About<'_>) -> Value {
+        let mut out = adopted("Basic", &self.id(drug), &[profile("FormularyItem")], source, about);
+        put(&mut out, "code", coded(&format!("{GUIDE}CodeSystem/usdf-InsuranceItemTypeCS"), "formulary-item"));
+        put(&mut out, "subject", reference("MedicationKnowledge", &drug.id()));
+        let formulary = reference("InsurancePlan", &Formulary::id_of(&self.formulary));
+        let mut extensions = vec![
+            json!({"url": extension("FormularyReference"), "valueReference": formulary}),
+            json!({"url": extension("AvailabilityStatus"), "valueCode": "active"}),
+        ];
+        if let Some(period) = period(&self.from, &self.until) {
+            extensions.push(json!({"url": extension("AvailabilityPeriod"), "valuePeriod": period}));
+        }
+        // A month's supply from a shop in the network is what every formulary means if it says nothing else.
+        let pharmacies = if self.pharmacies.is_empty() { &["1-month-in-retail"][..] } else { &self.pharmacies };
+        for code in pharmacies {
+            let code = coded(&system("PharmacyBenefitType"), code);
+            extensions.push(json!({"url": extension("PharmacyBenefitType"), "valueCodeableConcept": code}));
+        }
+        extensions.push(json!({"url": extension("DrugTierID"), "valueCodeableConcept": tier(&self.tier)}));
+        for (name, value) in [
+            ("PriorAuthorization", self.prior_authorization),
+            ("StepTherapyLimit", self.step_therapy),
+            ("QuantityLimit", self.quantity_limit),
+        ] {
+            extensions.extend(value.map(|value| json!({"url": extension(name), "valueBoolean": value})));
+        }
+        extensions.extend(self.limit.value());
+        if !self.note.is_empty() {
+            extensions.push(json!({"url": extension("AdditionalCoverageInformation"), "valueMarkdown": self.note}));
+        }
+        put(&mut out, "extension", Value::Array(extensions));
+        Value::Object(out)
+    }
+}
+
+impl Limit {
+    fn value(&self) -> Option<Value> {
+        let mut parts = Vec::with_capacity(2);
+        if !self.words.is_empty() {
+            parts.push(json!({"url": "Description", "valueString": self.words}));
+        }
+        if let Some((count, days)) = self.count {
+            let repeat = json!({"count": count, "period": days, "periodUnit": "d"});
+            parts.push(json!({"url": "Rolling", "valueTiming": {"repeat": repeat}}));
+        }
+        (!parts.is_empty()).then(|| json!({"url": extension("QuantityLimitDetail"), "extension": parts}))
+    }
+}
+
+/// A period, if one of its ends is known.
+pub(super) fn period(from: &str, until: &str) -> Option<Value> {
+    let mut out = Map::new();
+    for (name, day) in [("start", from), ("end", until)] {
+        if !day.is_empty() {
+            put(&mut out, name, day);
+        }
+    }
+    (!out.is_empty()).then_some(Value::Object(out))
+}

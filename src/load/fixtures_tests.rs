@@ -1,0 +1,120 @@
+//! Files of every kind with what must become of them: `fixtures/load/<kind>/<name>.<ending>` and beside it
+//! `<name>.expected.ndjson`, which holds the resources in order and then the refusals. A new case is a new pair of files.
+//!
+//! A new kind is a new arm in [`read`]. `UPDATE_EXPECTED=1 cargo test --lib load::fixtures` writes what is expected; read it
+//! before you commit it.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::members::Mapping;
+use super::plan_net::merge;
+use super::record::{About, Read, Whose};
+use crate::fhir::validate::{Severity, validate};
+
+/// The plan of every test.
+pub(super) fn about() -> About<'static> {
+    About { ids: "https://plan.example/ids", plan: "Plan", now: "2026-11-24T00:00:00Z".parse().unwrap() }
+}
+
+/// What the records of a file become.
+pub(super) fn resources(read: &Read) -> Vec<Value> {
+    let whose = Whose::default();
+    read.records.iter().flat_map(|record| record.resources(&whose, about()).unwrap()).collect()
+}
+
+pub(super) fn assert_valid(resource: &Value) {
+    let text = resource.to_string();
+    let node = crate::fhir::json::parse(text.as_bytes()).unwrap();
+    let errors: Vec<_> = validate(&node, &[]).into_iter().filter(|issue| issue.severity == Severity::Error).collect();
+    assert!(errors.is_empty(), "{text}\n{errors:#?}");
+    assert!(crate::fhir::prepare(text.as_bytes()).is_ok(), "{text}");
+}
+
+/// The rows of a table, with their lines. Good enough for tests: one delimiter, and the csv crate's own idea of lines.
+pub(super) fn rows(text: &[u8]) -> (csv::StringRecord, Vec<(u64, csv::StringRecord)>) {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text);
+    let header = reader.headers().unwrap().clone();
+    let rows = reader.records().map(|row| row.unwrap());
+    (header, rows.map(|row| (row.position().unwrap().line(), row)).collect())
+}
+
+/// A file of the public samples, unpacked; absent, and said to be, where they are not.
+pub(super) fn sample(name: &str) -> Option<Vec<u8>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(name);
+    let Ok(bytes) = fs::read(&path) else {
+        eprintln!("the test of {name} did not run: ../shared/data is not here");
+        return None;
+    };
+    let mut text = Vec::new();
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        flate2::read::GzDecoder::new(&*bytes).read_to_end(&mut text).unwrap();
+        return Some(text);
+    }
+    Some(bytes)
+}
+
+fn read(kind: &str, file: &Arc<str>, text: &[u8]) -> Read {
+    let mapping = Mapping::default();
+    match kind {
+        "nppes" => {
+            let (header, rows) = rows(text);
+            super::nppes::read(file, &super::nppes::Header::new(&header), &rows)
+        }
+        "providers" => {
+            let (header, rows) = rows(text);
+            super::providers::read(file, &super::providers::Header::new(&header, &mapping), &rows)
+        }
+        "formulary" => {
+            let (header, rows) = rows(text);
+            super::formulary::read(file, &super::formulary::Header::new(&header, &mapping), &rows)
+        }
+        "qhp" => super::qhp::read(file, 1, text),
+        other => panic!("no reader for {other}"),
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut out: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    out.sort();
+    out
+}
+
+#[test]
+fn every_fixture_becomes_what_stands_beside_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/load");
+    let mut count = 0;
+    for folder in files(&root).iter().filter(|path| path.is_dir()) {
+        let kind = folder.file_name().unwrap().to_str().unwrap();
+        for path in files(folder) {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if name.ends_with(".expected.ndjson") {
+                continue;
+            }
+            let found = read(kind, &name.into(), &fs::read(&path).unwrap());
+            let resources = resources(&found);
+            for resource in &resources {
+                assert_valid(resource);
+                assert_eq!(merge(resource, resource.clone()), *resource, "the second run changes something");
+            }
+            let refusals = found.rejects.iter().map(|(_, reject)| json!({ "reject": reject }));
+            let values: Vec<String> = resources.into_iter().chain(refusals).map(|value| value.to_string()).collect();
+            let lines = values.join("\n") + "\n";
+            let expected = path.with_extension("expected.ndjson");
+            if std::env::var_os("UPDATE_EXPECTED").is_some() {
+                fs::write(&expected, &lines).unwrap();
+            }
+            let wanted = fs::read_to_string(&expected).unwrap_or_default();
+            for (at, (line, want)) in lines.lines().zip(wanted.lines()).enumerate() {
+                assert_eq!(line, want, "{}:{}", expected.display(), at + 1);
+            }
+            assert_eq!(lines.lines().count(), wanted.lines().count(), "{}", expected.display());
+            count += 1;
+        }
+    }
+    assert!(count > 3, "{count} fixtures");
+}

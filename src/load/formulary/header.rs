@@ -1,0 +1,93 @@
+//! Which column is what: by the names that pharmacy benefit managers give, or by the plan's own mapping.
+
+use crate::load::columns::{Columns, Names, Own, normal};
+use crate::load::members::Mapping;
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::load) enum Field {
+    Rxnorm,
+    Ndc,
+    Name,
+    Strength,
+    DoseForm,
+    Tier,
+    PriorAuthorization,
+    StepTherapy,
+    QuantityLimit,
+    LimitAmount,
+    LimitDays,
+    Plan,
+    PlanName,
+    Pharmacy,
+    From,
+    Until,
+    Note,
+}
+
+/// Field, its name in a mapping file, and the column names it is known by.
+pub(in crate::load) const NAMES: [Names<Field>; 17] = [
+    (Field::Rxnorm, "rxnorm", "rxnorm rxnormid rxcui rxnormcode rxnormcui rxnormconceptid"),
+    (Field::Ndc, "ndc", "ndc ndccode ndc11 ndcnumber proxyndc nationaldrugcode"),
+    (Field::Name, "drug_name", "drugname drug name medication medicationname productname labelname drugdescription"),
+    (Field::Strength, "strength", "strength drugstrength"),
+    (Field::DoseForm, "dose_form", "doseform dosageform form drugform"),
+    (Field::Tier, "tier", "tier drugtier tierlevel tierlevelvalue formularytier tiername tierid"),
+    (
+        Field::PriorAuthorization,
+        "prior_authorization",
+        "priorauthorization priorauth pa priorauthorizationyn parequired priorauthrequired authorizationrequired",
+    ),
+    (Field::StepTherapy, "step_therapy", "steptherapy st steptherapyyn steptherapyrequired step"),
+    (
+        Field::QuantityLimit,
+        "quantity_limit",
+        "quantitylimit ql quantitylimits quantitylimityn qtylimit quantitylimitdescription",
+    ),
+    (Field::LimitAmount, "quantity_limit_amount", "quantitylimitamount qlamount qtylimitamount maxquantity"),
+    (Field::LimitDays, "quantity_limit_days", "quantitylimitdays qldays qtylimitdays perdays"),
+    (
+        Field::Plan,
+        "plan_id",
+        "planid plan plans planids plancode hiosplanid formularyid formulary formularynumber contractplan",
+    ),
+    (Field::PlanName, "plan_name", "planname formularyname marketingname"),
+    (Field::Pharmacy, "pharmacy_type", "pharmacytype pharmacybenefittype channel"),
+    (Field::From, "effective_date", "effectivedate effdate startdate from formularyeffectivedate begindate"),
+    (Field::Until, "end_date", "enddate terminationdate termdate expirationdate until"),
+    (Field::Note, "note", "note notes comment comments restrictions additionalinformation coveragenotes"),
+];
+
+/// Columns that say that a table is about something else: claims and prescriptions name drugs, too.
+const OTHERS: [&str; 9] =
+    ["memberid", "patientid", "claimid", "claimnumber", "filldate", "servicedate", "dayssupply", "patient", "npi"];
+
+/// The header row.
+#[derive(Clone, Debug)]
+pub(in crate::load) struct Header(Columns<Field>);
+
+impl Header {
+    pub(in crate::load) fn new(row: &csv::StringRecord, mapping: &Mapping) -> Self {
+        Self(Columns::new(row.iter(), &mapping.formulary, &NAMES))
+    }
+
+    pub(super) fn get<'r>(&self, row: &'r csv::StringRecord, field: Field) -> &'r str {
+        self.0.get(row, field)
+    }
+
+    pub(super) fn has(&self, field: Field) -> bool {
+        self.0.has(field)
+    }
+
+    pub(super) fn is_whole(&self, row: &csv::StringRecord) -> bool {
+        row.len() == self.0.len()
+    }
+}
+
+/// True for the header row of a drug list: a drug, by code or name, and its tier.
+pub(in crate::load) fn looks_like(header: &[&str]) -> bool {
+    let columns = Columns::new(header.iter().copied(), &Own::default(), &NAMES);
+    let is_other = header.iter().any(|cell| OTHERS.contains(&normal(cell).as_str()));
+    let has_drug = columns.has(Field::Rxnorm) || columns.has(Field::Ndc);
+    !is_other && has_drug && columns.has(Field::Tier)
+}

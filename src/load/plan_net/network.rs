@@ -1,0 +1,134 @@
+//! The payer, its networks and plans, and which organizations take part in them.
+
+use serde_json::{Value, json};
+
+use super::build::{CODES, NUCC, Source, coded, of_plan_net, put, put_all, reference, start, verified};
+use super::specialty;
+use crate::load::record::{About, made_id};
+
+/// The id of the organization that the plan itself is.
+pub(in crate::load) fn payer_id(about: About<'_>) -> String {
+    made_id(&["Organization", "payer", about.ids])
+}
+
+/// The organization that the plan itself is, as far as a load knows it: its name and its country.
+pub(in crate::load) fn payer(about: About<'_>) -> Value {
+    let mut out = start("Organization", &payer_id(about), "Organization", Source::Mentioned, about);
+    put(&mut out, "active", true);
+    put(&mut out, "name", about.plan);
+    put(&mut out, "type", json!([of_plan_net("OrgTypeCS", "payer")]));
+    put(&mut out, "address", json!([{"country": "US"}]));
+    Value::Object(out)
+}
+
+/// The id of a network, by its name or number.
+pub(in crate::load) fn network_id(key: &str) -> String {
+    made_id(&["Organization", "network", &key.to_lowercase()])
+}
+
+/// A network of providers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::load) struct Network {
+    /// Its number where it has one, else its name.
+    pub(in crate::load) key: String,
+    pub(in crate::load) name: String,
+}
+
+impl Network {
+    pub(in crate::load) fn resource(&self, source: Source, about: About<'_>) -> Value {
+        let mut out = start("Organization", &network_id(&self.key), "Network", source, about);
+        put(&mut out, "active", true);
+        put(&mut out, "identifier", json!([{"system": format!("{}/network", about.ids), "value": self.key}]));
+        put(&mut out, "type", json!([of_plan_net("OrgTypeCS", "ntwk")]));
+        put(&mut out, "name", if self.name.is_empty() { self.key.as_str() } else { self.name.as_str() });
+        put(&mut out, "partOf", reference("Organization", &payer_id(about)));
+        Value::Object(out)
+    }
+}
+
+/// The id of an insurance plan, by the number that the plan or the exchange gave it.
+pub(in crate::load) fn plan_id(number: &str) -> String {
+    made_id(&["InsurancePlan", &number.to_lowercase()])
+}
+
+/// An insurance plan as the directory shows it: its networks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::load) struct Plan {
+    pub(in crate::load) number: String,
+    pub(in crate::load) name: String,
+    /// Keys of its networks.
+    pub(in crate::load) networks: Vec<String>,
+}
+
+impl Plan {
+    pub(in crate::load) fn resource(&self, source: Source, about: About<'_>) -> Value {
+        let mut out = start("InsurancePlan", &plan_id(&self.number), "InsurancePlan", source, about);
+        put(&mut out, "status", "active");
+        put(&mut out, "identifier", json!([{"system": format!("{}/plan", about.ids), "value": self.number}]));
+        put(&mut out, "type", json!([product(&self.number)]));
+        put(&mut out, "name", if self.name.is_empty() { self.number.as_str() } else { self.name.as_str() });
+        put(&mut out, "ownedBy", reference("Organization", &payer_id(about)));
+        put(&mut out, "administeredBy", reference("Organization", &payer_id(about)));
+        // In the order that merging keeps.
+        let mut networks: Vec<String> = self.networks.iter().map(|key| network_id(key)).collect();
+        networks.sort_unstable();
+        put_all(&mut out, "network", networks.iter().map(|id| reference("Organization", id)).collect());
+        Value::Object(out)
+    }
+}
+
+/// A number of the exchange (five digits, a state, seven digits) says that it is a qualified health plan.
+fn product(number: &str) -> Value {
+    let shape = |(at, byte): (usize, u8)| {
+        if matches!(at, 5 | 6) { byte.is_ascii_alphabetic() } else { byte.is_ascii_digit() }
+    };
+    if number.len() >= 14 && number.bytes().take(14).enumerate().all(shape) {
+        coded(&format!("{CODES}InsuranceProductTypeCS"), "qhp")
+    } else {
+        json!({"text": "Health plan"})
+    }
+}
+
+/// An organization takes part in a network.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::load) struct Affiliation {
+    /// Id of the organization.
+    pub(in crate::load) organization: String,
+    /// Key of the network; empty if it is only known that the plan works with it.
+    pub(in crate::load) network: String,
+    /// Ids of the place and of the service, or empty.
+    pub(in crate::load) location: String,
+    pub(in crate::load) service: String,
+    /// A code of Plan-Net's affiliation roles.
+    pub(in crate::load) role: &'static str,
+    pub(in crate::load) specialties: Vec<String>,
+    pub(in crate::load) verified: String,
+}
+
+impl Affiliation {
+    pub(super) fn id(&self) -> String {
+        let network = self.network.to_lowercase();
+        made_id(&["OrganizationAffiliation", &self.organization, &network, &self.location])
+    }
+
+    pub(in crate::load) fn resource(&self, source: Source, about: About<'_>) -> Value {
+        let mut out = start("OrganizationAffiliation", &self.id(), "OrganizationAffiliation", source, about);
+        put(&mut out, "active", true);
+        put(&mut out, "organization", reference("Organization", &payer_id(about)));
+        put(&mut out, "participatingOrganization", reference("Organization", &self.organization));
+        if !self.network.is_empty() {
+            put(&mut out, "network", json!([reference("Organization", &network_id(&self.network))]));
+        }
+        put(&mut out, "code", json!([of_plan_net("OrganizationAffiliationRoleCS", self.role)]));
+        let codes = self.specialties.iter().filter(|code| specialty::is_any(code));
+        put_all(&mut out, "specialty", codes.map(|code| coded(NUCC, code)).collect());
+        if !self.location.is_empty() {
+            put(&mut out, "location", json!([reference("Location", &self.location)]));
+        }
+        if !self.service.is_empty() {
+            put(&mut out, "healthcareService", json!([reference("HealthcareService", &self.service)]));
+        }
+        put_all(&mut out, "extension", verified(&self.verified, about).into_iter().collect());
+        Value::Object(out)
+    }
+}

