@@ -142,9 +142,13 @@ pub(super) struct Init {
 #[derive(Debug, ClapArgs)]
 pub(super) struct Load {
     /// Files and folders
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "undo", value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
-    /// Take every file as this kind instead of looking: fhir, members or representatives
+    /// Take back what the last load changed, while no other load has begun
+    #[arg(long, conflicts_with_all = ["paths", "format", "map", "dry_run", "report"])]
+    pub(super) undo: bool,
+    /// Take every file as this kind instead of looking: fhir, members, 834, 837, 835, 278, claims, providers, nppes, qhp,
+    /// formulary, hl7v2, ccda or representatives
     #[arg(long = "as", value_name = "KIND", value_parser = format)]
     pub(super) format: Option<Format>,
     /// Column names of the plan's own (TOML: member_id = "MBR NO")

@@ -12,7 +12,7 @@ use super::exit::Code;
 use super::install;
 use crate::access::{Base, View};
 use crate::fhir::Kind;
-use crate::load::{Mapping, Progress, Request, Summary, Target, run as run_load};
+use crate::load::{Find, Mapping, Progress, Request, Summary, Target, Undone, run as run_load, undo as take_back};
 use crate::outbound::Clock;
 use crate::realm::{Realm, RealmKind};
 use crate::search::{Query, Searched};
@@ -29,6 +29,11 @@ pub(super) fn run(global: &Global, args: &Load) -> anyhow::Result<Code> {
     let outside = install::outside(&config)?;
     super::definitions::supply(&config)?;
     let realm = install::realm(RealmKind::Plan, &config, &outside)?;
+    if args.undo {
+        let outcome = undo(&realm);
+        install::close(&realm);
+        return tell_undone(global, outcome?.as_ref());
+    }
     let report = args.report.clone().unwrap_or_else(|| report_path(&config.storage.path, &realm));
     let request = Request {
         paths: args.paths.clone(),
@@ -65,15 +70,39 @@ pub(super) fn into_realm(
 ) -> Result<Summary, crate::load::Error> {
     let ids = format!("{}/ids", realm.config.plan.url.as_str());
     let find = |kind: Kind, system: &str, value: &str| find(realm, kind, system, value);
-    let target = Target {
+    run_load(request, &target(realm, &ids, &find), &realm.clock, progress)
+}
+
+fn target<'a>(realm: &'a Realm, ids: &'a str, find: Find<'a>) -> Target<'a> {
+    Target {
         store: &realm.store,
         contacts: realm.identity.contact_key(),
         now: realm.clock.now(),
-        find: &find,
-        ids: &ids,
+        find,
+        ids,
         plan: &realm.config.plan.name,
-    };
-    run_load(request, &target, &realm.clock, progress)
+    }
+}
+
+fn undo(realm: &Realm) -> Result<Option<Undone>, crate::load::Error> {
+    let ids = format!("{}/ids", realm.config.plan.url.as_str());
+    take_back(&target(realm, &ids, &|_, _, _| None))
+}
+
+fn tell_undone(global: &Global, undone: Option<&Undone>) -> anyhow::Result<Code> {
+    if global.json {
+        println!("{}", serde_json::to_string(&undone)?);
+    } else {
+        match undone {
+            None => println!("there is no load to take back"),
+            Some(undone) => println!(
+                "the load of {} is taken back: {} changes of resources, {} entries of the roster and the shelf; {} changes stay, \
+                 because somebody changed these resources since",
+                undone.started, undone.resources, undone.entries, undone.stayed
+            ),
+        }
+    }
+    Ok(Code::Done)
 }
 
 /// The one resource with this identifier; none if there are several, for a guess could file a claim on the wrong

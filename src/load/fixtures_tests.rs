@@ -27,6 +27,13 @@ pub(super) fn resources(read: &Read) -> Vec<Value> {
     read.records.iter().flat_map(|record| record.resources(&whose, about()).unwrap()).collect()
 }
 
+/// The same for a resource from the store, of which the server's own part was taken off.
+pub(super) fn assert_valid_when_stored(resource: &Value) {
+    let mut stamped = resource.clone();
+    stamped["meta"]["lastUpdated"] = json!("2026-11-24T00:00:00Z");
+    assert_valid(&stamped);
+}
+
 pub(super) fn assert_valid(resource: &Value) {
     let text = resource.to_string();
     let node = crate::fhir::json::parse(text.as_bytes()).unwrap();
@@ -88,7 +95,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn every_fixture_becomes_what_stands_beside_it() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/load");
     let mut count = 0;
-    for folder in files(&root).iter().filter(|path| path.is_dir()) {
+    // What X12 files come to is seen over whole runs only (tests/x12.rs).
+    for folder in files(&root).iter().filter(|path| path.is_dir() && !path.ends_with("x12")) {
         let kind = folder.file_name().unwrap().to_str().unwrap();
         for path in files(folder) {
             let name = path.file_name().unwrap().to_str().unwrap();

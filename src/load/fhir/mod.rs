@@ -161,12 +161,27 @@ impl Batch {
 
 /// What is wrong with a resource first, and how much more there is.
 pub(super) fn first_error(node: &Node<'_>) -> Option<String> {
-    let issues = validate(node, &[]);
+    let stamped = stamped(node);
+    let issues = validate(stamped.as_ref().unwrap_or(node), &[]);
     let mut errors = issues.iter().filter(|issue| issue.severity == Severity::Error);
     let first = errors.next()?;
     let more = errors.count();
     let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
     Some(format!("{}: {}{more}", first.path, first.text))
+}
+
+/// The resource as it will be: the server says when it was last updated, and profiles ask for that.
+fn stamped<'a>(node: &Node<'a>) -> Option<Node<'a>> {
+    let meta = node.get("meta")?;
+    if meta.get("lastUpdated").is_some() {
+        return None;
+    }
+    let mut members = node.members().to_vec();
+    let (_, meta) = members.iter_mut().find(|(name, _)| name == "meta")?;
+    if let Node::Object(meta) = meta {
+        meta.push(("lastUpdated".into(), Node::String("2000-01-01T00:00:00Z".into())));
+    }
+    Some(Node::Object(members))
 }
 
 /// Finishes a deferred resource. Returns it with the number of references that stay logical.

@@ -175,7 +175,8 @@ fn keep(txn: &mut Txn<'_>, entry: &Entry, now: Timestamp, may_hold: bool) -> Res
         txn.put_resource(provenance, now, None)?;
     }
     if let Some(done) = &entry.done {
-        Shelf::done(txn, done)?;
+        let made: Vec<&Prepared> = entry.resources.iter().collect();
+        Shelf::settle(txn, done, &made, now)?;
     }
     Ok(Became::Kept { changed })
 }

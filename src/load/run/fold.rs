@@ -73,7 +73,7 @@ pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, validation
                 after.clone_from(last);
                 after.push(0);
                 let jobs: Vec<Job> =
-                    dirty.into_iter().filter_map(|key| group_of(&key).map(|group| (key, group, shelf.fresh(&group)))).collect();
+                    dirty.into_iter().filter_map(|key| group_of(&key).map(|group| (key, group, shelf.take_fresh(&group)))).collect();
                 if to_workers.send((sent, shelf.reader()?, jobs)).is_err() {
                     return Err(Error::Worker);
                 }
@@ -107,7 +107,7 @@ impl Bench<'_> {
         let mut out = Outcome::default();
         for (dirty, group, fresh) in chunk {
             let parts = reader.parts(self.class, *group)?;
-            let mut at = Group { bench: self, reader, roster: &roster, group: *group, fresh: *fresh, out: &mut out, refused: 0 };
+            let mut at = Group { bench: self, reader, roster: &roster, group: *group, fresh: *fresh, out: &mut out, refused: 0, waits: false };
             let outcome = match self.class {
                 Class::Claims => at.claims(&parts)?,
                 Class::Reviews => at.reviews(&parts)?,
@@ -129,10 +129,12 @@ struct Group<'g, 't> {
     out: &'g mut Outcome,
     /// Cases that could not be kept.
     refused: usize,
+    /// Whether one of them waits for a member.
+    waits: bool,
 }
 
 /// Resources of a case, and what is only mentioned.
-type Made = Vec<serde_json::Value>;
+type Made = (Place, Vec<serde_json::Value>);
 
 impl Group<'_, '_> {
     fn claims(&mut self, parts: &[Kept]) -> Result<Vec<Made>, Error> {
@@ -148,13 +150,13 @@ impl Group<'_, '_> {
         }
         let mut made = Vec::new();
         for case in folded.cases {
-            let Some(whose) = self.whose(&case.whom(), &place, Format::Claims)? else { continue };
+            let Some(whose) = self.whose(&case.whom(), &place)? else { continue };
             let mut replaced_by = Vec::new();
             for number in &case.numbers {
                 replaced_by.extend(self.reader.replaced_by(number, self.group)?);
             }
             match case.resources(&replaced_by, &whose, self.about()) {
-                Ok(resources) => made.push(resources),
+                Ok(resources) => made.push((place.clone(), resources)),
                 Err((rule, reason)) => {
                     self.refused += 1;
                     self.out.rejects.push(place.reject(rule, reason));
@@ -189,8 +191,8 @@ impl Group<'_, '_> {
                 return Ok(Vec::new());
             }
         };
-        let Some(whose) = self.whose(&review.whom, &place, Format::Reviews)? else { return Ok(Vec::new()) };
-        Ok(vec![review.resources(&whose, self.about())])
+        let Some(whose) = self.whose(&review.whom, &place)? else { return Ok(Vec::new()) };
+        Ok(vec![(place, review.resources(&whose, self.about()))])
     }
 
     fn about(&self) -> About<'_> {
@@ -198,10 +200,11 @@ impl Group<'_, '_> {
         About { ids: target.ids, plan: target.plan, now: target.now }
     }
 
-    fn whose(&mut self, whom: &Whom, place: &Place, _format: Format) -> Result<Option<Whose>, Error> {
+    fn whose(&mut self, whom: &Whom, place: &Place) -> Result<Option<Whose>, Error> {
         let whose = self.roster.find(whom)?;
         if whose.is_none() {
             self.refused += 1;
+            self.waits = true;
             let reason = "no member on the roster has this number together with this birth date or name";
             // Said once, when the parts come; afterwards they wait.
             if self.is_fresh() {
@@ -221,9 +224,9 @@ impl Group<'_, '_> {
         self.out.rejects.push(place.reject(rule, reason));
     }
 
-    /// Prepares what was made; a group with a case that was refused stays dirty.
+    /// Prepares what was made; a group with a case that waits for a member stays dirty.
     fn finish(self, made: Vec<Made>, dirty: &[u8]) {
-        let Self { bench, fresh, out, refused, .. } = self;
+        let Self { bench, fresh, out, refused, waits, .. } = self;
         let mut counts: Vec<(Format, u64)> = fresh
             .iter()
             .enumerate()
@@ -239,14 +242,13 @@ impl Group<'_, '_> {
                 left -= less;
             }
         }
-        let mut entry = Entry { counts, done: (refused == 0).then(|| dirty.to_vec()), ..Entry::default() };
-        for (at, value) in made.iter().flat_map(|made| made.iter().enumerate()) {
-            match prepared(value, bench.validation) {
-                Ok(one) if at == 0 => entry.resources.push(one),
-                Ok(one) => entry.mentions.push(one),
-                Err(reason) => {
-                    let place = Place { file: Arc::from(""), line: 0, entry: None };
-                    out.rejects.push(place.reject(Rule::Invalid, reason));
+        let mut entry = Entry { counts, done: (!waits).then(|| dirty.to_vec()), ..Entry::default() };
+        for (place, values) in &made {
+            for (at, value) in values.iter().enumerate() {
+                match prepared(value, bench.validation) {
+                    Ok(one) if at == 0 => entry.resources.push(one),
+                    Ok(one) => entry.mentions.push(one),
+                    Err(reason) => out.rejects.push(place.reject(Rule::Invalid, reason)),
                 }
             }
         }

@@ -21,7 +21,7 @@ mod undo;
 mod whose;
 mod work;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -90,6 +90,7 @@ pub fn run(
         deferred: Vec::new(),
         deferred_bytes: 0,
         target,
+        seen: HashSet::new(),
         bytes,
         total,
         progress,
@@ -111,6 +112,8 @@ struct Run<'a> {
     deferred: Vec<Deferred>,
     deferred_bytes: usize,
     target: &'a Target<'a>,
+    /// Member ids of this run: in a dry run they are not in the store when the representatives ask for them.
+    seen: HashSet<String>,
     bytes: Arc<AtomicU64>,
     total: u64,
     progress: &'a mut dyn FnMut(&Progress),
@@ -153,7 +156,7 @@ impl Run<'_> {
 
     fn roster(&mut self, tables: &[Sorted], shelf: &Shelf<'_>, request: &Request) -> Result<(), Error> {
         let known = Known { names: &self.names, find: self.target.find };
-        roster::load(tables, shelf, request, self.target, &known, &mut self.ledger)
+        roster::load(tables, shelf, request, self.target, &known, &mut self.ledger, &mut self.seen)
     }
 
     /// Claims and reviews that new parts, or new members, have changed.

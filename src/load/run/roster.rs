@@ -39,8 +39,9 @@ pub(super) fn load(
     target: &Target<'_>,
     known: &Known<'_>,
     ledger: &mut Ledger,
+    seen: &mut HashSet<String>,
 ) -> Result<(), Error> {
-    let mut to = Roster { request, target, known, ledger, seen: HashSet::new() };
+    let mut to = Roster { request, target, known, ledger, seen };
     to.families(shelf)?;
     for (path, format) in tables {
         let file: Arc<str> = path.display().to_string().into();
@@ -60,7 +61,7 @@ struct Roster<'a> {
     known: &'a Known<'a>,
     ledger: &'a mut Ledger,
     /// Member ids of this run: in a dry run they are not in the store when the representatives ask for them.
-    seen: HashSet<String>,
+    seen: &'a mut HashSet<String>,
 }
 
 /// One member on her way into the store.
@@ -69,6 +70,12 @@ struct Entry {
     person: Person,
     resources: Vec<Prepared>,
     rows: u64,
+}
+
+/// A dirty group of enrolments and whom it told of.
+struct Family {
+    dirty: Vec<u8>,
+    members: Vec<String>,
 }
 
 impl Roster<'_> {
@@ -104,13 +111,16 @@ impl Roster<'_> {
         Ok(entries)
     }
 
-    fn put(&mut self, entries: Vec<Entry>, done: Vec<Vec<u8>>) -> Result<Vec<(u64, bool)>, Error> {
+    fn put(&mut self, entries: Vec<Entry>, families: Vec<Family>) -> Result<Vec<(u64, bool)>, Error> {
         let (contacts, now) = (self.target.contacts.clone(), self.target.now);
         write(self.target.store, self.request.dry_run, move |txn| {
-            for key in &done {
-                Shelf::done(txn, key)?;
+            let outcomes = put_members(txn, &contacts, &entries, now)?;
+            for family in &families {
+                let members = entries.iter().filter(|entry| family.members.contains(&entry.enrolment.member_id));
+                let made: Vec<&Prepared> = members.flat_map(|entry| &entry.resources).collect();
+                Shelf::settle(txn, &family.dirty, &made, now)?;
             }
-            put_members(txn, &contacts, &entries, now)
+            Ok(outcomes)
         })
     }
 
@@ -124,17 +134,20 @@ impl Roster<'_> {
             after.clone_from(last);
             after.push(0);
             let reader = shelf.reader()?;
-            let (mut all, mut fresh, mut rejects) = (Vec::new(), 0, Vec::new());
-            for group in dirty.iter().filter_map(|key| group_of(key)) {
+            let (mut all, mut fresh, mut rejects, mut put) = (Vec::new(), 0, Vec::new(), Vec::new());
+            for dirty in dirty {
+                let Some(group) = group_of(&dirty) else { continue };
                 let parts = reader.parts(Class::Enrolment, group)?;
-                fresh += u64::from(shelf.fresh(&group).iter().sum::<u32>());
+                fresh += u64::from(shelf.take_fresh(&group).iter().sum::<u32>());
                 let events = parts.iter().filter_map(|kept: &Kept| Some((kept.place.clone(), Event::read(&kept.text)?)));
-                all.extend(families(events, &mut rejects));
+                let people = families(events, &mut rejects);
+                put.push(Family { dirty, members: people.iter().map(|person| person.member_id.clone()).collect() });
+                all.extend(people);
             }
             self.reject(&rejects)?;
             let refused = rejects.iter().filter(|(rule, _)| rule.refuses()).count() as u64;
             let entries = self.entries(all.into_iter(), today)?;
-            let outcomes = self.put(entries, dirty)?;
+            let outcomes = self.put(entries, put)?;
             // An event is one record: as many are counted as changed as members did.
             let changed = outcomes.iter().filter(|(_, changed)| *changed).count() as u64;
             let kept = fresh.saturating_sub(refused);
@@ -178,6 +191,9 @@ fn put_members(
         let enrolled = enrol(txn, contacts, &entry.enrolment)?;
         whose::remember(txn, &entry.person, &entry.enrolment.patient)?;
         let put = put_all(txn, &entry.resources, now)?;
+        if put.iter().any(|outcome| *outcome != Outcome::Unchanged) {
+            Shelf::stir(txn, &entry.enrolment.patient)?;
+        }
         let same = enrolled == Enrolled::Unchanged && put.iter().all(|outcome| *outcome == Outcome::Unchanged);
         outcomes.push((entry.rows, !same));
     }

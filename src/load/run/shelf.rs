@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | `load.parts` | class (u8), group (16 bytes), set (u8), order, hash of the text (8 bytes) | what `packed` makes of place and text |
 //! | `load.dirty` | class (u8), neighbourhood (8 bytes), group (16 bytes) | nothing |
+//! | `load.made` | class (u8), group (16 bytes) | types and ids of what the group came to, as JSON |
+//! | `load.claims_of` | patient (16 bytes), key of `load.dirty` | nothing |
 //! | `load.claim_numbers` | payer's number (16 bytes of digest), role (u8), group (16 bytes) | the number that replaces it |
 //!
 //! What is true follows from all parts of a group, so the order in which files are loaded does not matter and a file that is
@@ -14,9 +16,12 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use parking_lot::Mutex;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::commit::write;
+use crate::fhir::{Kind, Prepared};
 use crate::load::fhir::Place;
 use crate::load::report::{Ledger, Rule};
 use crate::load::x12::{Part, Set, Taker, Trouble};
@@ -25,10 +30,12 @@ use crate::store::{self, Snapshot, Store, Table};
 
 const PARTS: Table = Table::new("load.parts");
 const DIRTY: Table = Table::new("load.dirty");
+const MADE: Table = Table::new("load.made");
+const CLAIMS_OF: Table = Table::new("load.claims_of");
 const CLAIM_NUMBERS: Table = Table::new("load.claim_numbers");
 
 /// All of them.
-pub(super) const TABLES: [Table; 3] = [PARTS, DIRTY, CLAIM_NUMBERS];
+pub(super) const TABLES: [Table; 5] = [PARTS, DIRTY, MADE, CLAIMS_OF, CLAIM_NUMBERS];
 
 /// Parts in one transaction.
 const GROUP: usize = 2_000;
@@ -36,6 +43,8 @@ const GROUP: usize = 2_000;
 const PARTS_MAX: usize = 2_000;
 /// The largest part, unpacked.
 const PART_BYTES: usize = 4 << 20;
+/// Claims of one member that are put together anew when her coverage changes.
+const CLAIMS_MAX: usize = 100_000;
 /// Claims that replace one and the same.
 const REPLACED_MAX: usize = 16;
 
@@ -75,7 +84,7 @@ pub(super) struct Shelf<'a> {
     scratch: Option<(Store, PathBuf)>,
     waiting: Vec<(Part, Place)>,
     /// New parts of this run, by group: how many of each set.
-    fresh: HashMap<GroupKey, [u32; Set::COUNT]>,
+    fresh: Mutex<HashMap<GroupKey, [u32; Set::COUNT]>>,
     packer: zstd::bulk::Compressor<'static>,
 }
 
@@ -91,7 +100,7 @@ impl<'a> Shelf<'a> {
             None => None,
         };
         let packer = zstd::bulk::Compressor::new(1).map_err(|_| Error::Worker)?;
-        Ok(Self { target, scratch, waiting: Vec::new(), fresh: HashMap::new(), packer })
+        Ok(Self { target, scratch, waiting: Vec::new(), fresh: Mutex::default(), packer })
     }
 
     fn store(&self) -> &Store {
@@ -136,7 +145,7 @@ impl<'a> Shelf<'a> {
         })?;
         for (group, set, is_new) in wrote {
             if is_new {
-                if let Some(count) = self.fresh.entry(group).or_default().get_mut(set as usize) {
+                if let Some(count) = self.fresh.get_mut().entry(group).or_default().get_mut(set as usize) {
                     *count += 1;
                 }
             } else {
@@ -171,13 +180,14 @@ impl<'a> Shelf<'a> {
                 (key, replaces.unwrap_or_default().into_bytes())
             })
             .collect();
-        let near = xxh3_64(part.member().as_bytes()).to_be_bytes();
+        let neighbour = if class == Class::Enrolment { part.group.as_str() } else { part.member() };
+        let near = xxh3_64(neighbour.as_bytes()).to_be_bytes();
         Row { class, set: part.set, group, near, key, value, numbers }
     }
 
-    /// New parts of a group in this run, by set.
-    pub(super) fn fresh(&self, group: &GroupKey) -> [u32; Set::COUNT] {
-        self.fresh.get(group).copied().unwrap_or_default()
+    /// New parts of a group in this run, by set, once: a group that is seen again is not counted again.
+    pub(super) fn take_fresh(&self, group: &GroupKey) -> [u32; Set::COUNT] {
+        self.fresh.lock().remove(group).unwrap_or_default()
     }
 
     /// Where the parts are read from.
@@ -194,12 +204,43 @@ impl<'a> Shelf<'a> {
         Ok(rows.into_iter().map(|(key, _)| key).collect())
     }
 
-    /// The key of a dirty row is no longer needed.
-    pub(super) fn done(txn: &mut store::Txn<'_>, key: &[u8]) -> Result<(), store::Error> {
-        txn.delete(DIRTY, key)
+    /// A dirty group came to these resources. What it came to before and does no longer is deleted.
+    pub(super) fn settle(
+        txn: &mut store::Txn<'_>,
+        dirty: &[u8],
+        made: &[&Prepared],
+        now: Timestamp,
+    ) -> Result<(), store::Error> {
+        txn.delete(DIRTY, dirty)?;
+        if dirty.first() != Some(&(Class::Enrolment as u8)) {
+            for patient in made.iter().flat_map(|one| &one.extracted.patients) {
+                txn.put(CLAIMS_OF, &[patient_key(patient).as_slice(), dirty].concat(), Vec::new())?;
+            }
+        }
+        let key: Vec<u8> = dirty.iter().take(1).chain(dirty.iter().skip(9)).copied().collect();
+        let before: Vec<(String, String)> = txn.get_json(MADE, &key)?.unwrap_or_default();
+        let made: Vec<(String, String)> = made.iter().map(|one| (one.kind.name().to_owned(), one.id.clone())).collect();
+        if before == made {
+            return Ok(());
+        }
+        for (kind, id) in before.iter().filter(|one| !made.contains(one)) {
+            if let Some(kind) = Kind::parse(kind) {
+                txn.delete_resource(kind, id, now, None)?;
+            }
+        }
+        txn.put_json(MADE, &key, &made)
     }
 
-    /// How many claims of a run came from members who are not on the roster: they stay dirty.
+    /// A member's coverage is another now: what names it is put together anew.
+    pub(super) fn stir(txn: &mut store::Txn<'_>, patient: &str) -> Result<(), store::Error> {
+        let prefix = patient_key(patient);
+        for (key, _) in txn.scan(CLAIMS_OF, &prefix, CLAIMS_MAX)? {
+            txn.put(DIRTY, key.get(prefix.len()..).unwrap_or_default(), Vec::new())?;
+        }
+        Ok(())
+    }
+
+    /// Removes what a dry run kept.
     pub(super) fn end(self) {
         if let Some((store, path)) = self.scratch {
             store.close();
@@ -219,6 +260,10 @@ struct Row {
     key: Vec<u8>,
     value: Vec<u8>,
     numbers: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+fn patient_key(patient: &str) -> [u8; 16] {
+    xxh3_128(patient.as_bytes()).to_be_bytes()
 }
 
 fn dirty_key(class: Class, near: [u8; 8], group: GroupKey) -> Vec<u8> {

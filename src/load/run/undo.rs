@@ -22,13 +22,13 @@ const STEP: usize = 5_000;
 
 /// The last load.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Run {
+pub(super) struct Run {
     /// When it began.
-    pub started: String,
+    started: String,
     /// How many files it read.
-    pub files: u64,
+    files: u64,
     /// Whether it was taken back.
-    pub undone: bool,
+    undone: bool,
 }
 
 /// What taking a load back did.

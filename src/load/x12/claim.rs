@@ -1,6 +1,7 @@
 //! An 837 part as a claim: professional, institutional or dental.
 
 use super::segment::{Seg, components, segments};
+use crate::load::plan_net::{Npi, npi};
 
 /// What a claim is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +57,14 @@ impl<'a> Party<'a> {
         }
     }
 
-    /// The NPI, if the number is one.
+    /// Whether somebody mistyped her NPI.
+    pub(in crate::load) fn is_mistyped(&self) -> bool {
+        self.qualifier == "XX" && npi(self.number) == Npi::Mistyped
+    }
+
+    /// The NPI, if the number is one and its check digit is right.
     pub(in crate::load) fn npi(&self) -> Option<&'a str> {
-        (self.qualifier == "XX" && self.number.len() == 10 && self.number.bytes().all(|byte| byte.is_ascii_digit()))
-            .then_some(self.number)
+        (self.qualifier == "XX" && npi(self.number) == Npi::Good).then_some(self.number)
     }
 }
 

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::claim::Span;
 use super::split::{Taker, Trouble};
 use super::*;
 

@@ -1,5 +1,7 @@
 //! Whole load runs into a store of their own.
 
+mod x12;
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;
