@@ -149,33 +149,40 @@ impl Dictionaries {
 
     /// The body that [`GroupCodec::compress`] packed.
     pub(super) fn decompress(&self, packed: &[u8]) -> Result<Vec<u8>, Error> {
-        let damaged = || Error::Corrupted("a record's body".into());
-        let (method, rest) = packed.split_first().ok_or_else(damaged)?;
-        let (dictionary, rest) = match *method {
-            WITH_DICTIONARY => {
-                let (id, rest) = tables::split_number(rest).ok_or_else(damaged)?;
-                let known = self.0.read();
-                let found = usize::try_from(id).ok().and_then(|id| known.by_id.get(id)).ok_or_else(damaged)?;
-                (Some(Arc::clone(found)), rest)
-            }
-            RAW | PLAIN => (None, rest),
-            _ => return Err(damaged()),
-        };
-        let (length, payload) = tables::split_number(rest).ok_or_else(damaged)?;
-        let length = usize::try_from(length).map_err(|_| damaged())?;
-        if *method == RAW {
-            return Ok(payload.to_vec());
-        }
-        if length > MAX_BODY {
-            return Err(damaged());
-        }
-        let mut body = Vec::with_capacity(length);
-        let written = DECOMPRESS.with_borrow_mut(|context| match &dictionary {
-            Some(dictionary) => context.decompress_using_ddict(&mut body, payload, dictionary.decoder.as_ddict()),
-            None => context.decompress(&mut body, payload),
-        });
-        if written == Ok(length) { Ok(body) } else { Err(damaged()) }
+        unpack(packed, |id| self.0.read().by_id.get(id).cloned())
     }
+}
+
+/// A packed body, with the dictionary of that number where one was used.
+fn unpack<D>(packed: &[u8], find: impl FnOnce(usize) -> Option<D>) -> Result<Vec<u8>, Error>
+where
+    D: std::ops::Deref<Target = Dictionary>,
+{
+    let damaged = || Error::Corrupted("a record's body".into());
+    let (method, rest) = packed.split_first().ok_or_else(damaged)?;
+    let (dictionary, rest) = match *method {
+        WITH_DICTIONARY => {
+            let (id, rest) = tables::split_number(rest).ok_or_else(damaged)?;
+            let found = usize::try_from(id).ok().and_then(find).ok_or_else(damaged)?;
+            (Some(found), rest)
+        }
+        RAW | PLAIN => (None, rest),
+        _ => return Err(damaged()),
+    };
+    let (length, payload) = tables::split_number(rest).ok_or_else(damaged)?;
+    let length = usize::try_from(length).map_err(|_| damaged())?;
+    if *method == RAW {
+        return Ok(payload.to_vec());
+    }
+    if length > MAX_BODY {
+        return Err(damaged());
+    }
+    let mut body = Vec::with_capacity(length);
+    let written = DECOMPRESS.with_borrow_mut(|context| match &dictionary {
+        Some(dictionary) => context.decompress_using_ddict(&mut body, payload, dictionary.decoder.as_ddict()),
+        None => context.decompress(&mut body, payload),
+    });
+    if written == Ok(length) { Ok(body) } else { Err(damaged()) }
 }
 
 impl Known {
@@ -240,6 +247,17 @@ impl GroupCodec {
         out.extend_from_slice(&length);
         out.extend_from_slice(body);
         trained
+    }
+
+    /// A body of this group's transaction or of an earlier one.
+    pub(super) fn decompress(&self, packed: &[u8]) -> Result<Vec<u8>, Error> {
+        let known = self.known.0.read().by_id.len();
+        match packed.split_first() {
+            Some((&WITH_DICTIONARY, rest)) if tables::read_number(rest).is_some_and(|id| id >= known as u64) => {
+                unpack(packed, |id| self.fresh.iter().find(|dictionary| usize::from(dictionary.id) == id))
+            }
+            _ => self.known.decompress(packed),
+        }
     }
 
     fn train(&mut self, kind: Kind, body: &[u8]) -> Option<(u16, Vec<u8>)> {
