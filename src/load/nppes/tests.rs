@@ -72,7 +72,7 @@ fn rows_a_second() {
         let resources = resources(&read);
         lap(1);
         made += resources.len();
-        bytes += resources.iter().map(|resource| resource.to_string().len()).sum::<usize>();
+        bytes += resources.iter().map(|resource| serde_json::to_vec(resource).unwrap().len()).sum::<usize>();
     }
     let spent = lap(2);
     let rows = f64::from(times) * rows.len() as f64;

@@ -23,6 +23,8 @@ pub(in crate::load) struct Organization {
     pub(in crate::load) address: Address,
     /// Id of the organization that it belongs to, or empty.
     pub(in crate::load) part_of: String,
+    /// Id of its endpoint, or empty.
+    pub(in crate::load) endpoint: String,
     pub(in crate::load) is_inactive: bool,
 }
 
@@ -60,6 +62,9 @@ impl Organization {
         put(&mut out, "address", json!([self.address.value()]));
         if !self.part_of.is_empty() {
             put(&mut out, "partOf", reference("Organization", &self.part_of));
+        }
+        if !self.endpoint.is_empty() {
+            put(&mut out, "endpoint", json!([reference("Endpoint", &self.endpoint)]));
         }
         Value::Object(out)
     }

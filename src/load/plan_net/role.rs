@@ -19,6 +19,7 @@ pub(in crate::load) struct Role {
     pub(in crate::load) organization: String,
     pub(in crate::load) location: String,
     pub(in crate::load) service: String,
+    pub(in crate::load) endpoint: String,
     /// Key of the network, or empty.
     pub(in crate::load) network: String,
     /// NUCC codes, the most important first.
@@ -92,9 +93,11 @@ impl Role {
         if !self.organization.is_empty() {
             put(&mut out, "organization", reference("Organization", &self.organization));
         }
-        for (name, kind, id) in
-            [("location", "Location", &self.location), ("healthcareService", "HealthcareService", &self.service)]
-        {
+        for (name, kind, id) in [
+            ("location", "Location", &self.location),
+            ("healthcareService", "HealthcareService", &self.service),
+            ("endpoint", "Endpoint", &self.endpoint),
+        ] {
             if !id.is_empty() {
                 put(&mut out, name, json!([reference(kind, id)]));
             }
@@ -205,9 +208,17 @@ fn span(part: &str) -> Option<Hours> {
 }
 
 fn day(name: &str) -> Option<usize> {
-    let name = name.trim();
-    let three = name.get(..3)?;
-    DAYS.iter().position(|day| *day == three)
+    let name = name.trim().trim_end_matches('.');
+    match name {
+        "m" => Some(0),
+        "t" | "tu" => Some(1),
+        "w" => Some(2),
+        "th" => Some(3),
+        "f" => Some(4),
+        "sa" => Some(5),
+        "su" => Some(6),
+        _ => DAYS.iter().position(|day| name.starts_with(day)),
+    }
 }
 
 fn minutes(text: &str, is_end: bool) -> Option<u32> {
@@ -239,6 +250,7 @@ mod tests {
         assert_eq!(read[0].of_role()["daysOfWeek"], json!(["mon", "tue", "wed", "thu", "fri"]));
         assert_eq!(read[1].of_location()["closingTime"], "12:00:00");
         assert_eq!(hours("Mon 9-5").unwrap()[0].of_role()["availableEndTime"], "17:00:00");
+        assert_eq!(hours("M-F: 9am - 5pm, Saturday 10-2").unwrap().len(), 2);
         assert_eq!(hours("24/7").unwrap()[0].of_role()["allDay"], true);
         for words in ["by appointment", "Mon-Fri 8:00", "Foo 8-9", "Mon 25-26", "8-17"] {
             assert_eq!(hours(words), None, "{words}");
