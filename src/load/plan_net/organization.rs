@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::address::{Address, Phone};
-use super::build::{CODES, NPI_SYSTEM, NUCC, Source, adopted, profile, put, put_all, reference};
+use super::build::{CODES, NPI_SYSTEM, NUCC, Source, adopted, profile, put, put_all, put_joined, reference};
 use crate::load::record::{About, made_id};
 
 /// An organization that provides care or supplies.
@@ -46,7 +46,7 @@ impl Organization {
         if !self.number.is_empty() {
             identifiers.push(json!({"system": format!("{}/organization", about.ids), "value": self.number}));
         }
-        put_all(&mut out, "identifier", identifiers);
+        put_joined(&mut out, "identifier", identifiers);
         if self.is_inactive && self.name.is_empty() {
             return Value::Object(out);
         }
