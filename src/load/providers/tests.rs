@@ -58,6 +58,18 @@ fn the_public_samples_go_through() {
     }
 }
 
+#[test]
+fn tables_of_networks_and_owners_are_left_to_others() {
+    for name in ["managing_orgs_data.csv", "network.csv", "plan.csv", "sample-nppes-network_20181204-data.csv"] {
+        let Some(text) = sample(&format!("nppes/pdex-plan-net-sample-data/{name}")) else { return };
+        let (header, rows) = rows(&text);
+        assert!(!looks_like(&header.iter().collect::<Vec<_>>(), &Mapping::default()), "{name}");
+        // Forced all the same, they are read or refused.
+        let read = read(&Arc::from(name), &Header::new(&header, &Mapping::default()), &rows);
+        resources(&read).iter().for_each(assert_valid);
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn no_cells_make_it_panic(cells in proptest::collection::vec("\\PC{0,12}", NAMES.len())) {
