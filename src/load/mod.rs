@@ -18,6 +18,7 @@ mod hl7v2;
 mod map;
 mod members;
 mod nppes;
+pub mod parse;
 mod plan_net;
 mod providers;
 mod qhp;

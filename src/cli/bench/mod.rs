@@ -7,6 +7,7 @@
 mod client;
 mod generate;
 mod http;
+mod loads;
 mod plan;
 mod rooms;
 mod start;
@@ -73,6 +74,9 @@ pub(super) fn run(_: &Global, own: &Bench) -> anyhow::Result<Code> {
 }
 
 fn measure(own: &Bench, folder: &std::path::Path, clock: &Clock) -> anyhow::Result<()> {
+    if let Some(claims) = own.claims {
+        return loads::measure(folder, claims, clock);
+    }
     let slice = Duration::from_millis(own.millis);
     let plan = plan::Plan::load(folder, own.members, clock)?;
     rooms::tokens(&plan)?;

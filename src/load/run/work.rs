@@ -23,8 +23,8 @@ pub(super) struct Worked {
 /// # Errors
 /// What is wrong with it, in words, if it may not be kept.
 pub(super) fn prepared(value: &Value, validation: Policy) -> Result<Prepared, String> {
-    let text = value.to_string();
-    let mut node = fhir_json::parse(text.as_bytes()).map_err(|error| error.to_string())?;
+    let text = serde_json::to_vec(value).map_err(|error| error.to_string())?;
+    let mut node = fhir_json::parse(&text).map_err(|error| error.to_string())?;
     if validation == Policy::Reject
         && let Some(reason) = first_error(&node)
     {
