@@ -9,6 +9,7 @@
 
 mod ccda;
 mod columns;
+mod doctor;
 mod drug_list;
 mod fhir;
 #[cfg(test)]
@@ -37,7 +38,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 pub use members::Mapping;
-pub use report::{Finding, Reject, Rule, Summary};
+pub use report::{Example, Finding, Reject, Rule, Summary};
 pub use run::{Progress, Undone, run, undo};
 
 use crate::config::Policy;
@@ -158,6 +159,8 @@ pub struct Request {
     pub report: PathBuf,
     /// What becomes of resources that are not as FHIR and their profiles say.
     pub validation: Policy,
+    /// Whether claims also become encounters, conditions and procedures.
+    pub claims_as_clinical: bool,
 }
 
 /// Why a load stopped. Refused records do not stop it.

@@ -76,6 +76,7 @@ impl Plan {
             dry_run: false,
             report: self.folder.join("rejects.csv"),
             validation: crate::config::Policy::Off,
+            claims_as_clinical: true,
         };
         let target = load::Target {
             store: &realm.store,

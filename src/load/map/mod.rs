@@ -8,10 +8,12 @@ mod adjudication;
 mod claim;
 mod code;
 mod eob;
+mod made;
 mod money;
 mod party;
 mod person;
 mod review;
+mod visit;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +21,7 @@ use serde_json::{Number, Value, json};
 
 use super::record::About;
 pub(super) use claim::{Said, fold};
+pub(super) use made::Made;
 pub(super) use person::people;
 pub(super) use review::{Reviewed, reviewed};
 

@@ -16,6 +16,7 @@ fn load(server: &TestServer, paths: Vec<PathBuf>) -> Summary {
         dry_run: false,
         report,
         validation: ingle::config::Policy::Off,
+        claims_as_clinical: true,
     };
     let target = Target {
         store: &realm.store,
