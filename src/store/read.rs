@@ -124,7 +124,8 @@ impl Snapshot {
 
     /// The number of a resource, if it was ever seen.
     pub fn rid(&self, kind: Kind, id: &str) -> Result<Option<u64>, Error> {
-        Ok(self.ids()?.get(id_key(kind, id).as_slice())?.and_then(|value| read_number(value.value())))
+        let key = id_key(kind, id);
+        self.recent().number(&key, || Ok(self.ids()?.get(key.as_slice())?.and_then(|value| read_number(value.value()))))
     }
 
     /// Numbers of all resources of a type that were ever seen, at most `limit`, in the order of their ids.
@@ -166,7 +167,7 @@ impl Snapshot {
         after: u64,
         limit: usize,
     ) -> Result<Vec<u64>, Error> {
-        let Some(rows) = self.table(tables::COMPARTMENT)? else { return Ok(Vec::new()) };
+        let rows = self.compartment_rows()?;
         let from = compartment_key(patient, kind, after.saturating_add(1));
         let to = compartment_key(patient, kind, u64::MAX);
         let mut rids = Vec::with_capacity(64);
@@ -197,7 +198,7 @@ impl Snapshot {
         wanted: &mut dyn FnMut(Kind) -> bool,
         limit: usize,
     ) -> Result<Vec<(Kind, u64)>, Error> {
-        let Some(rows) = self.table(tables::COMPARTMENT)? else { return Ok(Vec::new()) };
+        let rows = self.compartment_rows()?;
         let prefix = number(patient);
         let from = match after {
             Some((kind, rid)) => Bound::Excluded(compartment_key(patient, kind, rid)),
@@ -240,7 +241,7 @@ impl Snapshot {
                 ids.push(header.id);
                 continue;
             }
-            let body = self.bodies.get(rid, header.version, || self.dictionaries.decompress(packed))?;
+            let body = self.recent().body(rid, header.version, || self.dictionaries().decompress(packed))?;
             ids.extend(fhir::stored_id(header.kind, &body).map(str::to_owned));
         }
         Ok(ids)
@@ -376,8 +377,8 @@ impl Reader<'_> {
         let Some(only) = self.passes(&header) else { return Ok(None) };
         let mut body = Bytes::new();
         if !header.deleted {
-            let unpack = || self.snapshot.dictionaries.decompress(packed);
-            body = self.snapshot.bodies.get(rid, header.version, unpack)?;
+            let unpack = || self.snapshot.dictionaries().decompress(packed);
+            body = self.snapshot.recent().body(rid, header.version, unpack)?;
             if !only.is_empty() && !satisfies(&body, &only)? {
                 return Ok(None);
             }

@@ -36,7 +36,18 @@ struct Case {
 }
 
 pub(super) fn measure(plan: &Plan, slice: Duration) -> anyhow::Result<()> {
-    let cases = cases(plan)?;
+    compare_all(plan, cases(plan)?, slice)?;
+    pages(plan)?;
+    index_alone(plan)
+}
+
+/// Only the cases whose name contains `text`.
+pub(super) fn some(plan: &Plan, slice: Duration, text: &str) -> anyhow::Result<()> {
+    let cases = cases(plan)?.into_iter().filter(|case| case.measure.contains(text)).collect();
+    compare_all(plan, cases, slice)
+}
+
+fn compare_all(plan: &Plan, cases: Vec<Case>, slice: Duration) -> anyhow::Result<()> {
     plan.runtime.block_on(async {
         let stop = Arc::new(tokio::sync::Notify::new());
         let product = listen(web::app(std::slice::from_ref(&plan.realm), false), &stop).await?;
@@ -45,9 +56,7 @@ pub(super) fn measure(plan: &Plan, slice: Duration) -> anyhow::Result<()> {
         }
         stop.notify_waiters();
         anyhow::Ok(())
-    })?;
-    pages(plan)?;
-    index_alone(plan)
+    })
 }
 
 async fn listen(app: impl web::App, stop: &Arc<tokio::sync::Notify>) -> anyhow::Result<SocketAddr> {

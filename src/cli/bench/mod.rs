@@ -75,6 +75,9 @@ pub(super) fn run(_: &Global, own: &Bench) -> anyhow::Result<Code> {
 fn measure(own: &Bench, folder: &std::path::Path, clock: &Clock) -> anyhow::Result<()> {
     let slice = Duration::from_millis(own.millis);
     let plan = plan::Plan::load(folder, own.members, clock)?;
+    if let Some(only) = &own.only {
+        return http::some(&plan, slice, only);
+    }
     rooms::tokens(&plan)?;
     rooms::validation(&plan)?;
     rooms::storage(&plan)?;

@@ -1,0 +1,73 @@
+//! What was read lately and can never be out of date: bodies of versions, and numbers of logical ids. Who may see them is
+//! asked of the record's header at each read.
+
+use bytes::Bytes;
+
+use super::error::Error;
+
+/// Bytes of unpacked resources kept for the next reader.
+const BODY_BYTES: u64 = 32 << 20;
+/// A guess at how many resources that is.
+const BODIES: usize = 16_384;
+/// Numbers of logical ids kept: a few megabytes. Every request of a member's app asks for her own.
+const NUMBERS: usize = 32_768;
+
+/// Belongs to one opening of the file: after the next, a number may stand for something else.
+pub(super) struct Recent {
+    /// By resource number and version.
+    bodies: quick_cache::sync::Cache<(u64, u32), Bytes, Weight>,
+    /// By key in `ids`. A number is given once and for ever.
+    numbers: quick_cache::sync::Cache<Box<[u8]>, u64>,
+}
+
+#[derive(Clone)]
+struct Weight;
+
+impl quick_cache::Weighter<(u64, u32), Bytes> for Weight {
+    fn weight(&self, _: &(u64, u32), body: &Bytes) -> u64 {
+        // An entry costs about as much again as a pointer or six.
+        body.len() as u64 + 64
+    }
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self {
+            bodies: quick_cache::sync::Cache::with_weighter(BODIES, BODY_BYTES, Weight),
+            numbers: quick_cache::sync::Cache::new(NUMBERS),
+        }
+    }
+}
+
+impl Recent {
+    /// The body of a version, unpacked with `unpack` unless it is known.
+    pub(super) fn body(
+        &self,
+        rid: u64,
+        version: u32,
+        unpack: impl FnOnce() -> Result<Vec<u8>, Error>,
+    ) -> Result<Bytes, Error> {
+        if let Some(known) = self.bodies.get(&(rid, version)) {
+            return Ok(known);
+        }
+        let body = Bytes::from(unpack()?);
+        self.bodies.insert((rid, version), body.clone());
+        Ok(body)
+    }
+
+    /// The number under a key of `ids`, found with `find` unless it is known. That there is none is not remembered.
+    pub(super) fn number(
+        &self,
+        key: &[u8],
+        find: impl FnOnce() -> Result<Option<u64>, Error>,
+    ) -> Result<Option<u64>, Error> {
+        if let Some(known) = self.numbers.get(key) {
+            return Ok(Some(known));
+        }
+        let found = find()?;
+        if let Some(number) = found {
+            self.numbers.insert(key.into(), number);
+        }
+        Ok(found)
+    }
+}
