@@ -313,8 +313,20 @@ fn categories_of(value: &[u8]) -> Categories {
 impl Reader<'_> {
     /// The current version of a resource, tombstones included; nothing if the View does not show it.
     pub fn get(&self, rid: u64) -> Result<Option<Stored>, Error> {
+        if let Some((header, body)) = self.snapshot.recent().resource(self.snapshot.id(), rid) {
+            return match self.passes(&header) {
+                Some(only) => self.show(rid, &header, body, &only),
+                None => Ok(None),
+            };
+        }
         match self.current.get(&*number(rid))? {
-            Some(record) => self.admit(rid, record.value()),
+            Some(record) => {
+                let stored = self.admit(rid, record.value())?;
+                if stored.as_ref().is_some_and(|stored| !stored.deleted) {
+                    self.snapshot.recent().note(self.snapshot.id(), rid, Header::read(record.value())?.0);
+                }
+                Ok(stored)
+            }
             None => Ok(None),
         }
     }
@@ -379,16 +391,26 @@ impl Reader<'_> {
         if !header.deleted {
             let unpack = || self.snapshot.dictionaries().decompress(packed);
             body = self.snapshot.recent().body(rid, header.version, unpack)?;
-            if !only.is_empty() && !satisfies(&body, &only)? {
-                return Ok(None);
-            }
-        } else if !only.is_empty() {
-            // A tombstone has no content that could satisfy a condition.
+        }
+        self.show(rid, &header, body, &only)
+    }
+
+    /// A version whose header passed, if its content satisfies the conditions too.
+    fn show(
+        &self,
+        rid: u64,
+        header: &Header,
+        body: Bytes,
+        only: &[Vec<fhir::filter::Clause>],
+    ) -> Result<Option<Stored>, Error> {
+        // A tombstone has no content that could satisfy a condition.
+        if !only.is_empty() && (header.deleted || !satisfies(&body, only)?) {
             return Ok(None);
         }
-        let Header { kind, id, version, updated, deleted, .. } = header;
+        let (kind, version, updated, deleted) = (header.kind, header.version, header.updated, header.deleted);
         let damaged = || Error::Corrupted("a record's body".into());
-        let id = if deleted { id } else { fhir::stored_id(kind, &body).ok_or_else(damaged)?.to_owned() };
+        let id = if deleted { &header.id } else { fhir::stored_id(kind, &body).ok_or_else(damaged)? };
+        let id = id.to_owned();
         Ok(Some(Stored { rid, kind, id, version, updated, deleted, body }))
     }
 

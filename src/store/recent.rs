@@ -1,14 +1,19 @@
-//! What was read lately and can never be out of date: bodies of versions, and numbers of logical ids. Who may see them is
-//! asked of the record's header at each read.
+//! What was read lately and can never be out of date: bodies of versions, numbers of logical ids, and headers for the
+//! snapshot that read them. Who may see a resource is asked of its header at each read.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::error::Error;
+use super::record::Header;
 
 /// Bytes of unpacked resources kept for the next reader.
 const BODY_BYTES: u64 = 32 << 20;
 /// A guess at how many resources that is.
 const BODIES: usize = 16_384;
+/// Headers of records kept: a few megabytes.
+const HEADERS: usize = 16_384;
 /// Numbers of logical ids kept: a few megabytes. Every request of a member's app asks for her own.
 const NUMBERS: usize = 32_768;
 
@@ -16,6 +21,8 @@ const NUMBERS: usize = 32_768;
 pub(super) struct Recent {
     /// By resource number and version.
     bodies: quick_cache::sync::Cache<(u64, u32), Bytes, Weight>,
+    /// Headers of current records by resource number, each with the snapshot that read it and for nobody else.
+    headers: quick_cache::sync::Cache<u64, (u64, Arc<Header>)>,
     /// By key in `ids`. A number is given once and for ever.
     numbers: quick_cache::sync::Cache<Box<[u8]>, u64>,
 }
@@ -34,6 +41,7 @@ impl Default for Recent {
     fn default() -> Self {
         Self {
             bodies: quick_cache::sync::Cache::with_weighter(BODIES, BODY_BYTES, Weight),
+            headers: quick_cache::sync::Cache::new(HEADERS),
             numbers: quick_cache::sync::Cache::new(NUMBERS),
         }
     }
@@ -53,6 +61,18 @@ impl Recent {
         let body = Bytes::from(unpack()?);
         self.bodies.insert((rid, version), body.clone());
         Ok(body)
+    }
+
+    /// A resource as a snapshot has read it already, if both its header and its body are known.
+    pub(super) fn resource(&self, snapshot: u64, rid: u64) -> Option<(Arc<Header>, Bytes)> {
+        let (by, header) = self.headers.get(&rid)?;
+        let body = self.bodies.get(&(rid, header.version)).filter(|_| by == snapshot)?;
+        Some((header, body))
+    }
+
+    /// Remembers the header that a snapshot has read.
+    pub(super) fn note(&self, snapshot: u64, rid: u64, header: Header) {
+        self.headers.insert(rid, (snapshot, Arc::new(header)));
     }
 
     /// The number under a key of `ids`, found with `find` unless it is known. That there is none is not remembered.

@@ -1,6 +1,7 @@
 //! A consistent view of the committed file.
 
 use std::ops::Bound;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use redb::{ReadOnlyTable, ReadTransaction};
@@ -20,6 +21,8 @@ pub(super) type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
 pub struct Snapshot(Arc<Shared>);
 
 struct Shared {
+    /// No other snapshot of this process has the same.
+    id: u64,
     transaction: ReadTransaction,
     dictionaries: Dictionaries,
     recent: Arc<Recent>,
@@ -32,11 +35,17 @@ struct Shared {
 impl Snapshot {
     pub(super) fn new(transaction: ReadTransaction, dictionaries: Dictionaries, recent: Arc<Recent>) -> Self {
         let (ids, current, compartment) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        Self(Arc::new(Shared { transaction, dictionaries, recent, ids, current, compartment }))
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::new(Shared { id, transaction, dictionaries, recent, ids, current, compartment }))
     }
 
     pub(super) fn dictionaries(&self) -> &Dictionaries {
         &self.0.dictionaries
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.0.id
     }
 
     pub(super) fn recent(&self) -> &Recent {

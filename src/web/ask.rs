@@ -61,6 +61,9 @@ impl Ask {
     /// A segment of the path by its name in the route, decoded; empty if it is not UTF-8.
     pub(super) fn segment(&self, name: &str) -> String {
         let raw = router::segment(&self.pattern, self.uri().path(), name).unwrap_or_default();
+        if !raw.contains('%') {
+            return raw.to_owned();
+        }
         percent_decode_str(raw).decode_utf8().map(Into::into).unwrap_or_default()
     }
 
@@ -247,16 +250,20 @@ impl Ask {
             }
         }
         // A member's token says whose records it reads; for a back-end client the records say it.
+        let named;
         let patients = match (&access.member, personal.is_empty()) {
-            (_, true) => Vec::new(),
-            (Some(_), false) => access.patients.clone(),
-            (None, false) => self.realm.store.snapshot()?.patients_of(&personal)?,
+            (_, true) => &[],
+            (Some(_), false) => access.patients.as_slice(),
+            (None, false) => {
+                named = self.realm.store.snapshot()?.patients_of(&personal)?;
+                named.as_slice()
+            }
         };
         let entry = Entry {
             request: &self.id,
             who: Who::App(&access.client_id),
             grant: access.grant.as_deref(),
-            patients: &patients,
+            patients,
             interaction,
             types: &types,
             status,
