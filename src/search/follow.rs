@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::Error;
 use crate::access::{Operation, View};
+use crate::fhir::json::{self, Node};
 use crate::index::{self, Index};
 use crate::store::{ChangeKind, Store};
 use crate::{fhir, store};
@@ -58,11 +59,15 @@ pub fn follow(store: &Store, index: &Index) {
     }));
 }
 
-/// What a stored version says, with its time.
+/// What a stored version says, with its time. It was checked when it was written.
 pub(super) fn extract(stored: &store::Stored) -> Result<fhir::Extracted, Error> {
-    let prepared =
-        fhir::prepare(&stored.body).map_err(|_| store::Error::Corrupted(format!("{}/{}", stored.kind, stored.rid)))?;
-    let mut extracted = prepared.extracted;
+    let mut extracted = fhir::extract(stored.kind, &stored.id, &parsed(stored)?);
     extracted.updated = stored.updated;
     Ok(extracted)
+}
+
+/// The tree of a stored version, for whoever asks it about one parameter.
+pub(super) fn parsed(stored: &store::Stored) -> Result<Node<'_>, Error> {
+    let damaged = |_| store::Error::Corrupted(format!("{}/{}", stored.kind, stored.rid));
+    Ok(json::parse(&stored.body).map_err(damaged)?)
 }

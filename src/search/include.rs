@@ -3,12 +3,13 @@
 
 use std::collections::HashSet;
 
-use super::follow::extract;
+use super::follow::parsed;
 use super::query::{Include, Query};
 use super::{Error, MAX_INCLUDED, MAX_ITERATE};
 use crate::access::{Operation, View};
 use crate::fhir::filter::{Clause, Field, Test, Wanted};
-use crate::fhir::{Extracted, Form, Kind, Value};
+use crate::fhir::json::Node;
+use crate::fhir::{Form, Kind, Value, extract_one};
 use crate::index::{self, Index};
 use crate::store::{Reader, Snapshot, Stored};
 
@@ -51,13 +52,13 @@ struct Gathering<'g> {
 impl Gathering<'_> {
     fn round(&mut self, includes: &[Include], from: &[Stored]) -> Result<(), Error> {
         for stored in from {
-            let mut extracted = None;
+            let mut tree = None;
             for include in includes.iter().filter(|include| !include.reverse && include.source == stored.kind) {
-                let extracted = match &mut extracted {
-                    Some(extracted) => extracted,
-                    none => none.insert(extract(stored)?),
+                let tree = match &tree {
+                    Some(tree) => tree,
+                    None => tree.insert(parsed(stored)?),
                 };
-                self.forward(include, extracted)?;
+                self.forward(include, stored.kind, tree)?;
             }
         }
         for include in includes.iter().filter(|include| include.reverse) {
@@ -66,14 +67,15 @@ impl Gathering<'_> {
         Ok(())
     }
 
-    fn forward(&mut self, include: &Include, resource: &Extracted) -> Result<(), Error> {
-        for (number, value) in &resource.values {
+    fn forward(&mut self, include: &Include, from: Kind, tree: &Node<'_>) -> Result<(), Error> {
+        let references = || from.parameters().filter(|(_, parameter)| parameter.form == Form::Reference);
+        let values: Vec<Value> = match include.parameter {
+            Some(number) => extract_one(from, number, tree),
+            None => references().flat_map(|(number, _)| extract_one(from, number, tree)).collect(),
+        };
+        for value in &values {
             let Value::Reference { base, kind, id } = value else { continue };
-            let wanted = match include.parameter {
-                Some(parameter) => parameter == *number,
-                None => resource.kind.parameters().any(|(n, p)| n == *number && p.form == Form::Reference),
-            };
-            if wanted && base.is_empty() && include.target.is_none_or(|target| target == *kind) {
+            if base.is_empty() && include.target.is_none_or(|target| target == *kind) {
                 self.take(*kind, id)?;
             }
         }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::follow::extract;
+use super::follow::parsed;
 use super::page::Searched;
 use super::query::Query;
 use super::{Error, MAX_LINKED, MAX_LINKS_DEEP};
@@ -15,7 +15,7 @@ use crate::fhir::definitions::Targets;
 use crate::fhir::filter::{Clause, Field, Test, Wanted};
 use crate::fhir::json::{self, Node};
 use crate::fhir::reference::{self, Reference, is_id};
-use crate::fhir::{Form, Kind, Value};
+use crate::fhir::{Form, Kind, Value, extract_one};
 use crate::store::Found;
 
 /// A condition on another resource.
@@ -197,13 +197,13 @@ impl Searched<'_> {
         let mut wanted = Vec::new();
         let mut seen = std::collections::HashSet::new();
         self.each(view, query, &mut |stored| {
-            for value in extract(stored)?.values_of(number) {
+            for value in extract_one(stored.kind, number, &parsed(stored)?) {
                 if let Value::Reference { base, kind: to, id } = value
                     && base.is_empty()
-                    && *to == kind
+                    && to == kind
                     && seen.insert(id.clone())
                 {
-                    wanted.push(Wanted::Id(id.clone()));
+                    wanted.push(Wanted::Id(id));
                 }
             }
             Ok(())

@@ -12,11 +12,10 @@ use super::Figure;
 use super::client::{Run, get, hammer, once, post};
 use super::generate::{Dice, PRACTITIONERS};
 use super::plan::{Plan, SIGNED_IN};
-use crate::access::{Base, Operation, Principal, View, decide};
+use crate::access::{Base, Operation, Principal, decide};
 use crate::fhir::Kind;
-use crate::fhir::filter;
 use crate::search::{Query, Searched};
-use crate::{index, web};
+use crate::web;
 
 const CLIENTS: usize = 32;
 /// Clients of the searches whose 99th percentile is asked for.
@@ -37,8 +36,7 @@ struct Case {
 
 pub(super) fn measure(plan: &Plan, slice: Duration) -> anyhow::Result<()> {
     compare_all(plan, cases(plan)?, slice)?;
-    pages(plan)?;
-    index_alone(plan)
+    pages(plan)
 }
 
 /// Only the cases whose name contains `text`.
@@ -231,32 +229,6 @@ fn pages(plan: &Plan) -> anyhow::Result<()> {
         unit: "us",
         ceiling: Some(first),
         of: Some("page 1"),
-        members: plan.members,
-        ..Figure::default()
-    }
-    .print();
-    Ok(())
-}
-
-/// The index's own query beside a whole search inside the process.
-fn index_alone(plan: &Plan) -> anyhow::Result<()> {
-    let token = plan.tokens(1)?.pop().context("no token")?;
-    let access = Principal::App(plan.realm.oauth.verify(&token)?);
-    let kind = Kind::named("ExplanationOfBenefit");
-    let now = plan.clock.now();
-    let view: View = decide(&access, Base::Fhir, kind, Operation::Search, now)?;
-    let clause = filter::clause(kind, "type", "professional", now, "")?.context("no clause")?;
-    let query = index::Query { kind, clauses: &[clause], sort: &[], after: None, limit: 50 };
-    let rounds = 2_000;
-    let started = plan.clock.monotonic();
-    for _ in 0..rounds {
-        std::hint::black_box(plan.realm.index.find(&view, &query)?);
-    }
-    let each = plan.clock.monotonic().saturating_sub(started).as_secs_f64() * 1e6 / f64::from(rounds);
-    Figure {
-        measure: "index alone: claims of one patient by type, 50 in order and counted",
-        value: each,
-        unit: "us",
         members: plan.members,
         ..Figure::default()
     }

@@ -10,6 +10,7 @@ mod http;
 mod plan;
 mod rooms;
 mod start;
+mod within;
 mod writer;
 
 use std::time::Duration;
@@ -84,6 +85,7 @@ fn measure(own: &Bench, folder: &std::path::Path, clock: &Clock) -> anyhow::Resu
     rooms::creates(&plan, slice)?;
     rooms::overlay(&plan)?;
     http::measure(&plan, slice)?;
+    within::measure(&plan)?;
     let mixed = http::mixed(&plan)?;
     let about = plan.close()?;
     start::measure(folder, &about, clock)?;
