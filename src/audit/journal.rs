@@ -79,14 +79,7 @@ impl Journal {
             len = HEADER_LEN;
         }
         let now = clock.now();
-        let output = Output {
-            sink,
-            segment: number,
-            len,
-            spare: Vec::new(),
-            signed: now,
-            sealed: end.sealed,
-        };
+        let output = Output { sink, segment: number, len, spare: Vec::new(), signed: now, sealed: end.sealed };
         let journal = Self {
             queue: Mutex::new(Queue { bytes: Vec::new(), link: end.link, next: end.next }),
             file: Mutex::new(output),

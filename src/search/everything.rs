@@ -6,8 +6,8 @@
 
 use std::collections::HashSet;
 
-use bytes::Bytes;
 use memchr::memmem;
+use xxhash_rust::xxh3::Xxh3Builder;
 
 use super::cursor::Binding;
 use super::follow::extract;
@@ -38,9 +38,6 @@ const CARE: [&str; 9] = [
 ];
 /// Before the text of every reference that a stored resource holds.
 const REFERENCE: &[u8] = b"\"reference\":\"";
-
-/// Texts of references that one page remembers.
-const MAX_SEEN: usize = 100_000;
 
 /// An entry of the compartment: type and number.
 type Entry = (Kind, u64);
@@ -233,20 +230,18 @@ fn related(
         snapshot,
         asked,
         needle: memmem::Finder::new(REFERENCE),
-        seen: HashSet::new(),
-        followed: 0,
-        taken: HashSet::new(),
+        seen: HashSet::default(),
         found: Vec::new(),
     };
     for stored in matches {
-        trail.follow(&stored.body)?;
+        trail.follow(stored)?;
     }
     let mut from = 0;
     for _ in 0..MAX_ITERATE {
-        let fresh: Vec<Bytes> = trail.found.iter().skip(from).map(|stored| stored.body.clone()).collect();
+        let fresh: Vec<Stored> = trail.found.get(from..).unwrap_or_default().to_vec();
         from = trail.found.len();
-        for body in &fresh {
-            trail.follow(body)?;
+        for stored in &fresh {
+            trail.follow(stored)?;
         }
     }
     let mut found = trail.found;
@@ -261,35 +256,36 @@ struct Trail<'t> {
     snapshot: &'t Snapshot,
     asked: &'t Everything,
     needle: memmem::Finder<'static>,
-    /// Texts of references that were looked at: one claim names what the next one names.
-    seen: HashSet<Box<str>>,
-    followed: usize,
-    taken: HashSet<u64>,
+    /// What was looked at: one claim names what the next one names.
+    seen: HashSet<(Kind, Box<str>), Xxh3Builder>,
     found: Vec<Stored>,
 }
 
 impl Trail<'_> {
-    fn follow(&mut self, body: &[u8]) -> Result<(), Error> {
-        for target in references(&self.needle, body) {
-            if self.followed > MAX_INCLUDED || self.seen.len() > MAX_SEEN || self.seen.contains(target) {
+    fn follow(&mut self, from: &Stored) -> Result<(), Error> {
+        let named = self.snapshot.references(from, None, || Ok::<_, Error>(shared(&self.needle, &from.body)))?;
+        for target in named.iter() {
+            if self.seen.contains(target) || self.seen.len() > MAX_INCLUDED || !self.asked.wants(target.0) {
                 continue;
             }
-            self.seen.insert(target.into());
-            let Some((kind, id)) = local(target) else { continue };
-            if kind.is_personal() || !self.asked.wants(kind) {
-                continue;
-            }
-            self.followed += 1;
-            if let Some(rid) = self.snapshot.rid(kind, id)?
-                && let Some(stored) = self.reader.get(rid)?
-                && !stored.deleted
-                && self.taken.insert(rid)
-            {
-                self.found.push(stored);
+            self.seen.insert(target.clone());
+            if let Some(rid) = self.snapshot.rid(target.0, &target.1)? {
+                self.found.extend(self.reader.get(rid)?.filter(|stored| !stored.deleted));
             }
         }
         Ok(())
     }
+}
+
+/// What a stored resource refers to that belongs to nobody, each once.
+fn shared(needle: &memmem::Finder<'_>, text: &[u8]) -> Vec<(Kind, Box<str>)> {
+    let mut found: Vec<(Kind, Box<str>)> = Vec::new();
+    for (kind, id) in references(needle, text).filter_map(local).filter(|(kind, _)| !kind.is_personal()) {
+        if found.len() < MAX_INCLUDED && !found.iter().any(|(known, its)| *known == kind && **its == *id) {
+            found.push((kind, id.into()));
+        }
+    }
+    found
 }
 
 /// The texts of the references in a stored resource; stored text has no white space around colons.

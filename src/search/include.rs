@@ -3,13 +3,12 @@
 
 use std::collections::HashSet;
 
-use super::follow::parsed;
+use super::follow::references;
 use super::query::{Include, Query};
 use super::{Error, MAX_INCLUDED, MAX_ITERATE};
 use crate::access::{Operation, View};
 use crate::fhir::filter::{Clause, Field, Test, Wanted};
-use crate::fhir::json::Node;
-use crate::fhir::{Form, Kind, Value, extract_one};
+use crate::fhir::{Form, Kind};
 use crate::index::{self, Index};
 use crate::store::{Reader, Snapshot, Stored};
 
@@ -52,13 +51,8 @@ struct Gathering<'g> {
 impl Gathering<'_> {
     fn round(&mut self, includes: &[Include], from: &[Stored]) -> Result<(), Error> {
         for stored in from {
-            let mut tree = None;
             for include in includes.iter().filter(|include| !include.reverse && include.source == stored.kind) {
-                let tree = match &tree {
-                    Some(tree) => tree,
-                    None => tree.insert(parsed(stored)?),
-                };
-                self.forward(include, stored.kind, tree)?;
+                self.forward(include, stored)?;
             }
         }
         for include in includes.iter().filter(|include| include.reverse) {
@@ -67,16 +61,15 @@ impl Gathering<'_> {
         Ok(())
     }
 
-    fn forward(&mut self, include: &Include, from: Kind, tree: &Node<'_>) -> Result<(), Error> {
-        let references = || from.parameters().filter(|(_, parameter)| parameter.form == Form::Reference);
-        let values: Vec<Value> = match include.parameter {
-            Some(number) => extract_one(from, number, tree),
-            None => references().flat_map(|(number, _)| extract_one(from, number, tree)).collect(),
-        };
-        for value in &values {
-            let Value::Reference { base, kind, id } = value else { continue };
-            if base.is_empty() && include.target.is_none_or(|target| target == *kind) {
-                self.take(*kind, id)?;
+    fn forward(&mut self, include: &Include, from: &Stored) -> Result<(), Error> {
+        let refers = from.kind.parameters().filter(|(_, parameter)| parameter.form == Form::Reference);
+        let refers = refers.map(|(number, _)| number);
+        let numbers = refers.filter(|number| include.parameter.is_none_or(|parameter| parameter == *number));
+        for number in numbers {
+            for (kind, id) in references(self.snapshot, from, number)?.iter() {
+                if include.target.is_none_or(|target| target == *kind) {
+                    self.take(*kind, id)?;
+                }
             }
         }
         Ok(())

@@ -27,7 +27,7 @@ const MAX_BODY: usize = 64 << 20;
 /// ones when there is more to learn from.
 /// A size is a little below a power of two, for redb gives a large value a run of pages that is one.
 const TRAINING: [(usize, usize); 4] =
-    [(16, (4 << 10) - 256), (96, (16 << 10) - 256), (512, (32 << 10) - 256), (3_000, (64 << 10) - 256)];
+    [(16, (4 << 10) - 256), (200, (16 << 10) - 256), (2_000, (32 << 10) - 256), (10_000, (64 << 10) - 256)];
 /// Bytes of samples kept per type while waiting for the next training.
 const MAX_SAMPLE_BYTES: usize = 4 << 20;
 

@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 pub use error::Error;
 pub use read::{Feed, Found, Reader, Stored};
+pub use recent::References;
 pub use resources::{Outcome, Written};
 pub use snapshot::Snapshot;
 pub use tables::{FORMAT, Row, Table};

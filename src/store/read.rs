@@ -5,6 +5,7 @@ use std::ops::Bound;
 use bytes::Bytes;
 
 use super::error::Error;
+use super::recent::References;
 use super::record::Header;
 use super::resources::{compartment_key, history_key};
 use super::snapshot::{Rows, Snapshot};
@@ -126,6 +127,17 @@ impl Snapshot {
     pub fn rid(&self, kind: Kind, id: &str) -> Result<Option<u64>, Error> {
         let key = id_key(kind, id);
         self.recent().number(&key, || Ok(self.ids()?.get(key.as_slice())?.and_then(|value| read_number(value.value()))))
+    }
+
+    /// What a version refers to on this server by a parameter of the tables, or by any reference in it: worked out with
+    /// `find` unless it is remembered. Whether the caller may see any of it is asked when it is read.
+    pub fn references<E>(
+        &self,
+        of: &Stored,
+        by: Option<u16>,
+        find: impl FnOnce() -> Result<Vec<(Kind, Box<str>)>, E>,
+    ) -> Result<References, E> {
+        self.recent().references((of.rid, of.version, by), find)
     }
 
     /// Numbers of all resources of a type that were ever seen, at most `limit`, in the order of their ids.

@@ -7,9 +7,12 @@ use bytes::Bytes;
 
 use super::error::Error;
 use super::record::Header;
+use crate::fhir::Kind;
 
 /// Bytes of unpacked resources kept for the next reader.
 const BODY_BYTES: u64 = 32 << 20;
+/// Bytes of references kept.
+const REFERENCE_BYTES: u64 = 8 << 20;
 /// A guess at how many resources that is.
 const BODIES: usize = 16_384;
 /// Headers of records kept: a few megabytes.
@@ -17,12 +20,20 @@ const HEADERS: usize = 16_384;
 /// Numbers of logical ids kept: a few megabytes. Every request of a member's app asks for her own.
 const NUMBERS: usize = 32_768;
 
+/// Stands for every parameter; no parameter has it.
+const ANY: u16 = u16::MAX;
+
+/// Types and logical ids of this server that a resource refers to.
+pub type References = Arc<[(Kind, Box<str>)]>;
+
 /// Belongs to one opening of the file: after the next, a number may stand for something else.
 pub(super) struct Recent {
     /// By resource number and version.
     bodies: quick_cache::sync::Cache<(u64, u32), Bytes, Weight>,
     /// Headers of current records by resource number, each with the snapshot that read it and for nobody else.
     headers: quick_cache::sync::Cache<u64, (u64, Arc<Header>)>,
+    /// What a version refers to, by resource number, version and parameter ([`ANY`] for all).
+    references: quick_cache::sync::Cache<(u64, u32, u16), References, Weight>,
     /// By key in `ids`. A number is given once and for ever.
     numbers: quick_cache::sync::Cache<Box<[u8]>, u64>,
 }
@@ -37,10 +48,17 @@ impl quick_cache::Weighter<(u64, u32), Bytes> for Weight {
     }
 }
 
+impl quick_cache::Weighter<(u64, u32, u16), References> for Weight {
+    fn weight(&self, _: &(u64, u32, u16), references: &References) -> u64 {
+        references.iter().map(|(_, id)| id.len() as u64 + 24).sum::<u64>() + 64
+    }
+}
+
 impl Default for Recent {
     fn default() -> Self {
         Self {
             bodies: quick_cache::sync::Cache::with_weighter(BODIES, BODY_BYTES, Weight),
+            references: quick_cache::sync::Cache::with_weighter(BODIES, REFERENCE_BYTES, Weight),
             headers: quick_cache::sync::Cache::new(HEADERS),
             numbers: quick_cache::sync::Cache::new(NUMBERS),
         }
@@ -73,6 +91,21 @@ impl Recent {
     /// Remembers the header that a snapshot has read.
     pub(super) fn note(&self, snapshot: u64, rid: u64, header: Header) {
         self.headers.insert(rid, (snapshot, Arc::new(header)));
+    }
+
+    /// What a version refers to by a parameter, or by any; found with `find` unless it is known.
+    pub(super) fn references<E>(
+        &self,
+        (rid, version, by): (u64, u32, Option<u16>),
+        find: impl FnOnce() -> Result<Vec<(Kind, Box<str>)>, E>,
+    ) -> Result<References, E> {
+        let key = (rid, version, by.unwrap_or(ANY));
+        if let Some(known) = self.references.get(&key) {
+            return Ok(known);
+        }
+        let found: References = find()?.into();
+        self.references.insert(key, Arc::clone(&found));
+        Ok(found)
     }
 
     /// The number under a key of `ids`, found with `find` unless it is known. That there is none is not remembered.

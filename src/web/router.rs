@@ -101,7 +101,8 @@ mod tests {
     #[test]
     fn spelled_out_goes_before_open_and_nothing_is_lost_on_the_way() {
         let mut router = Router::default();
-        for path in ["/fhir", "/fhir/", "/fhir/:kind", "/fhir/:kind/:id", "/fhir/:kind/$lastn", "/fhir/ValueSet/$expand"]
+        for path in
+            ["/fhir", "/fhir/", "/fhir/:kind", "/fhir/:kind/:id", "/fhir/:kind/$lastn", "/fhir/ValueSet/$expand"]
         {
             router.put(Method::GET, path, path);
         }
