@@ -119,6 +119,9 @@ pub(super) struct Bench {
     /// Measure loads instead: so many claims with their payments, and as many rows of the provider registry
     #[arg(long, value_name = "CLAIMS")]
     pub(super) claims: Option<usize>,
+    /// Only the load and the measures over HTTP with this in their name
+    #[arg(long, value_name = "TEXT")]
+    pub(super) only: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]
