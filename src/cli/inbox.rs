@@ -46,7 +46,9 @@ pub(super) async fn watch(realm: Arc<Realm>, inbox: PathBuf, validation: Policy)
                 load.rejected = summary.rejected,
                 "files of the inbox were loaded"
             ),
-            Ok(Err(error)) => tracing::error!(%error, "files of the inbox could not be loaded; they stay and are tried again"),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "files of the inbox could not be loaded; they stay and are tried again")
+            }
             Err(error) => tracing::error!(%error, "loading the inbox ended early; its files stay and are tried again"),
         }
         before.clear();
@@ -91,6 +93,7 @@ fn load(realm: &Realm, inbox: &Path, files: &[PathBuf], validation: Policy) -> a
         report: report.clone(),
         validation,
         claims_as_clinical: realm.config.load.claims_as_clinical,
+        registry: realm.config.load.registry,
     };
     let summary = into_realm(realm, &request, &mut |_| {})?;
     std::fs::write(done.join(format!("{time}-summary.json")), serde_json::to_vec_pretty(&summary)?)?;

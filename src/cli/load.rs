@@ -43,6 +43,7 @@ pub(super) fn run(global: &Global, args: &Load) -> anyhow::Result<Code> {
         report,
         validation: config.validation.loads,
         claims_as_clinical: config.load.claims_as_clinical,
+        registry: config.load.registry,
     };
     let mut talk = Talk::new(global, realm.clock.clone());
     let outcome = into_realm(&realm, &request, &mut |progress| talk.show(progress));

@@ -36,7 +36,8 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
     runtime()?.block_on(async {
         let server = bind(&config).await?;
         let inbox = config.load.inbox.clone().zip(realms.first().cloned());
-        let watching = inbox.map(|(inbox, realm)| tokio::spawn(super::inbox::watch(realm, inbox, config.validation.loads)));
+        let watching =
+            inbox.map(|(inbox, realm)| tokio::spawn(super::inbox::watch(realm, inbox, config.validation.loads)));
         let served = listen(server, &config, &realms, false, stop_signal()).await;
         if let Some(watching) = watching {
             watching.abort();

@@ -21,13 +21,13 @@ use std::path::{Path, PathBuf};
 
 pub use apps::{Apps, Registration};
 pub use key::{Key, Need, Section};
+pub use load::{Load, Registry};
 pub use mail::{Mail, Sms};
 pub use plan::{Language, Plan};
 pub use read::{Finding, Setting, Source};
 pub use sample::{SECTIONS, sample, written};
 pub use server::{Limits, Server};
 pub use storage::Storage;
-pub use load::Load;
 pub use validation::{Policy, Validation};
 pub use value::{BaseUrl, Network, Secret, Span};
 

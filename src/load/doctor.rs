@@ -76,7 +76,9 @@ pub(super) fn examine(node: &Node<'_>) -> Signs {
                     .map(|id| Fact::InNetwork(id.to_owned())),
             );
         }
-        "Encounter" => treated(node, "subject", node.get("period").and_then(|period| period.text_of("start")), &mut signs),
+        "Encounter" => {
+            treated(node, "subject", node.get("period").and_then(|period| period.text_of("start")), &mut signs)
+        }
         "Observation" => treated(node, "subject", node.text_of("effectiveDateTime"), &mut signs),
         "Procedure" => treated(node, "subject", node.text_of("performedDateTime"), &mut signs),
         "Immunization" => treated(node, "patient", node.text_of("occurrenceDateTime"), &mut signs),
@@ -196,7 +198,9 @@ mod tests {
     #[test]
     fn what_people_stumble_over_is_found() {
         let amount = |value: &str| {
-            format!(r#"{{"category":{{"coding":[{{"code":"submitted"}}]}},"amount":{{"value":{value},"currency":"USD"}}}}"#)
+            format!(
+                r#"{{"category":{{"coding":[{{"code":"submitted"}}]}},"amount":{{"value":{value},"currency":"USD"}}}}"#
+            )
         };
         let eob = |total: &str, line: &str| {
             format!(
@@ -211,8 +215,9 @@ mod tests {
             rules(r#"{"resourceType":"ExplanationOfBenefit","use":"claim","item":[{"sequence":1}]}"#),
             [Rule::NoAdjudication]
         );
-        let doctor =
-            |npi: &str| format!(r#"{{"resourceType":"Practitioner","identifier":[{{"system":"{NPI}","value":"{npi}"}}]}}"#);
+        let doctor = |npi: &str| {
+            format!(r#"{{"resourceType":"Practitioner","identifier":[{{"system":"{NPI}","value":"{npi}"}}]}}"#)
+        };
         assert_eq!(rules(&doctor("1234567893")), []);
         assert_eq!(rules(&doctor("1234567890")), [Rule::DoubtfulNpi]);
         assert_eq!(rules(r#"{"resourceType":"Location","address":{"city":"A"}}"#), [Rule::NoStreet]);

@@ -41,7 +41,7 @@ pub use members::Mapping;
 pub use report::{Example, Finding, Reject, Rule, Summary};
 pub use run::{Progress, Undone, run, undo};
 
-use crate::config::Policy;
+use crate::config::{Policy, Registry};
 use crate::fhir::Kind;
 use crate::identity::ContactKey;
 use crate::store::{self, Store};
@@ -161,6 +161,8 @@ pub struct Request {
     pub validation: Policy,
     /// Whether claims also become encounters, conditions and procedures.
     pub claims_as_clinical: bool,
+    /// Whom files of the national registry tell about.
+    pub registry: Registry,
 }
 
 /// Why a load stopped. Refused records do not stop it.

@@ -45,6 +45,14 @@ pub fn x12_printed(text: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Reads a file of FHIR: one document or lines. Returns how many resources can be kept and how many cannot.
+#[must_use]
+pub fn fhir(text: &[u8]) -> (usize, usize) {
+    let mut batch = super::fhir::Batch { validation: crate::config::Policy::Warn, ..super::fhir::Batch::default() };
+    batch.file(&"fuzz".into(), text);
+    (batch.ready.len() + batch.deferred.len(), batch.rejects.len())
+}
+
 /// What a file looks like, by its first bytes: the name of a format, if it can be loaded.
 #[must_use]
 pub fn look(start: &[u8]) -> Option<Format> {

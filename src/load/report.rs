@@ -62,6 +62,8 @@ pub enum Rule {
     Specialty,
     /// A drug or a plan of the formulary lacks what the drug list needs.
     Drug,
+    /// Left out: a row of the registry about a provider who is not in the directory.
+    NotListed,
     /// Kept; a claim without any amounts.
     NoAdjudication,
     /// Kept; the last digit of an NPI does not fit the others.
@@ -108,6 +110,7 @@ impl Rule {
             Self::CheckDigit => "npi-check-digit",
             Self::Specialty => "specialty",
             Self::Drug => "drug",
+            Self::NotListed => "not-in-directory",
             Self::NoAdjudication => "claim-without-amounts",
             Self::DoubtfulNpi => "npi-doubtful",
             Self::EmptyNetwork => "network-without-providers",
@@ -140,7 +143,9 @@ impl Rule {
             Self::Claim => "correct the named segments where the claims come from, and send them again",
             Self::Review => "correct the named segments where the reviews come from, and send them again",
             Self::Segment => "ask the sender for the file again; what could be read of it was kept",
-            Self::OtherMessage => "nothing to do if these files are meant for another system; leave them out of this folder",
+            Self::OtherMessage => {
+                "nothing to do if these files are meant for another system; leave them out of this folder"
+            }
             Self::Totals => "tell the sender; a transfer may have lost segments",
             Self::Unbalanced => "compare these payments with the claims system: charge = paid + adjustments must hold",
             Self::UnmatchedLines => "check that payments carry the line control numbers of their claims (REF*6R)",
@@ -150,12 +155,21 @@ impl Rule {
             Self::CheckDigit => "look the provider up in the registry (NPPES); a digit was mistyped",
             Self::Specialty => "give the NUCC taxonomy code of the specialty, such as 207Q00000X",
             Self::Drug => "fill the named columns; a drug needs its RxNorm or NDC code, its plan and its tier",
-            Self::NoAdjudication => "load what was decided about these claims; members see them without amounts until then",
+            Self::NotListed => {
+                "nothing to do; with [load] registry = 'all' these providers would be in your directory too"
+            }
+            Self::NoAdjudication => {
+                "load what was decided about these claims; members see them without amounts until then"
+            }
             Self::DoubtfulNpi => "look these providers up in the registry (NPPES); a digit was mistyped",
             Self::EmptyNetwork => "load the providers of these networks together with them, or take the networks out",
             Self::NoStreet => "give these places a street; nobody finds a doctor by the town alone",
-            Self::NoContact => "put an e-mail address or a telephone number on file; until then these members cannot sign in",
-            Self::BeforeBirth => "compare birth dates and days of service; one of them is wrong, or a record is filed on the wrong member",
+            Self::NoContact => {
+                "put an e-mail address or a telephone number on file; until then these members cannot sign in"
+            }
+            Self::BeforeBirth => {
+                "compare birth dates and days of service; one of them is wrong, or a record is filed on the wrong member"
+            }
             Self::Superseded => "nothing to do",
         }
     }
@@ -175,6 +189,7 @@ impl Rule {
                 | Self::UnmatchedLines
                 | Self::NoClaim
                 | Self::Undecided
+                | Self::NotListed
                 | Self::NoAdjudication
                 | Self::DoubtfulNpi
                 | Self::EmptyNetwork

@@ -276,6 +276,7 @@ fn load_demo(realm: &Realm, folder: &Path) {
         report: folder.join("rejects.csv"),
         validation: ingle::config::Policy::Reject,
         claims_as_clinical: true,
+        registry: ingle::config::Registry::All,
     };
     let target = load::Target {
         store: &realm.store,

@@ -9,7 +9,7 @@ use anyhow::ensure;
 
 use super::Figure;
 use super::plan::{configure, forget_peak, own_memory};
-use crate::config::Policy;
+use crate::config::{Policy, Registry};
 use crate::load::{self, Mapping, Request, Summary, Target};
 use crate::outbound::{Chance, Clock, Mail, Sms};
 use crate::realm::{Outside, Realm, RealmKind};
@@ -47,7 +47,7 @@ pub(super) fn measure(folder: &Path, claims: usize, clock: &Clock) -> anyhow::Re
     drop(text);
 
     let realm = realm(&folder, clock)?;
-    let run = |paths: Vec<PathBuf>| -> anyhow::Result<(Summary, f64)> {
+    let run = |paths: Vec<PathBuf>, registry: Registry| -> anyhow::Result<(Summary, f64)> {
         let started = clock.monotonic();
         let request = Request {
             paths,
@@ -57,6 +57,7 @@ pub(super) fn measure(folder: &Path, claims: usize, clock: &Clock) -> anyhow::Re
             report: folder.join("rejects.ndjson"),
             validation: Policy::Off,
             claims_as_clinical: true,
+            registry,
         };
         let target = Target {
             store: &realm.store,
@@ -72,14 +73,16 @@ pub(super) fn measure(folder: &Path, claims: usize, clock: &Clock) -> anyhow::Re
         realm.index.settle()?;
         Ok((summary, clock.monotonic().saturating_sub(started).as_secs_f64()))
     };
-    let (_, seconds) = run(vec![enrolment])?;
+    let (_, seconds) = run(vec![enrolment], Registry::All)?;
     figure("members of an 834", members as f64 / seconds, "members/s").print();
     forget_peak();
-    let (_, seconds) = run(vec![sent, paid])?;
+    let (_, seconds) = run(vec![sent, paid], Registry::All)?;
     figure("claims of 837 and 835, stored and indexed", claims as f64 / seconds, "claims/s").print();
     figure("load of claims, peak memory", own_memory("VmHWM").unwrap_or(0.0), "MB").print();
     forget_peak();
-    let (_, seconds) = run(vec![registry])?;
+    let (_, seconds) = run(vec![registry.clone()], Registry::Listed)?;
+    figure("rows of NPPES about others' providers", claims as f64 / seconds, "rows/s").print();
+    let (_, seconds) = run(vec![registry], Registry::All)?;
     figure("rows of NPPES into the directory", claims as f64 / seconds, "rows/s").print();
     figure("load of NPPES, peak memory", own_memory("VmHWM").unwrap_or(0.0), "MB").print();
     super::super::install::close(&realm);
@@ -143,7 +146,8 @@ fn write_claims(sent: &Path, paid: &Path, claims: usize) -> anyhow::Result<()> {
                 paid,
                 "CLP*BC{n}*1*360*240*60*12*ICN{n:08}*11*1~\nNM1*QC*1*BENCH{member}*ANA****MI*M{member:07}~\n"
             )?;
-            for (at, (code, charge)) in [("99213", 150), ("83036", 60), ("80053", 90), ("36415", 60)].iter().enumerate() {
+            for (at, (code, charge)) in [("99213", 150), ("83036", 60), ("80053", 90), ("36415", 60)].iter().enumerate()
+            {
                 let line = at + 1;
                 let day = 1 + n % 27;
                 write!(

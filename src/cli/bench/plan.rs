@@ -77,6 +77,7 @@ impl Plan {
             report: self.folder.join("rejects.csv"),
             validation: crate::config::Policy::Off,
             claims_as_clinical: true,
+            registry: crate::config::Registry::All,
         };
         let target = load::Target {
             store: &realm.store,

@@ -120,11 +120,8 @@ impl<'a> Cluster<'a> {
 /// The claim that a decision is about: the only one, else the one with the same provider, else the same charge.
 fn choose<'c, 'a>(clusters: &'c mut [Cluster<'a>], remit: &Remit<'_>) -> Option<&'c mut Cluster<'a>> {
     let only = |mut found: Vec<usize>| if found.len() == 1 { found.pop() } else { None };
-    let all: Vec<(usize, &Claim<'_>)> = clusters
-        .iter()
-        .enumerate()
-        .filter_map(|(at, cluster)| Some((at, &cluster.claims.last()?.1)))
-        .collect();
+    let all: Vec<(usize, &Claim<'_>)> =
+        clusters.iter().enumerate().filter_map(|(at, cluster)| Some((at, &cluster.claims.last()?.1))).collect();
     let by = |test: &dyn Fn(&Claim<'_>) -> bool| {
         only(all.iter().filter(|(_, claim)| test(claim)).map(|(at, _)| *at).collect())
     };
@@ -234,7 +231,9 @@ impl Case<'_> {
             ClaimKind::Professional => BillKind::Professional,
             ClaimKind::Dental => BillKind::Oral,
             // The first digits of the type of bill: hospital, nursing or similar facility; inpatient.
-            ClaimKind::Institutional if matches!(self.claim.place, "11" | "12" | "18" | "21" | "22" | "28" | "41" | "65" | "66" | "86") => {
+            ClaimKind::Institutional
+                if matches!(self.claim.place, "11" | "12" | "18" | "21" | "22" | "28" | "41" | "65" | "66" | "86") =>
+            {
                 BillKind::Inpatient
             }
             ClaimKind::Institutional => BillKind::Outpatient,

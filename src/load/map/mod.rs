@@ -13,9 +13,9 @@ mod money;
 mod party;
 mod person;
 mod review;
-mod visit;
 #[cfg(test)]
 mod tests;
+mod visit;
 
 use serde_json::{Number, Value, json};
 

@@ -39,7 +39,8 @@ pub(super) fn visit(bill: &Bill<'_>, whose: &Whose) -> Vec<Value> {
             "recordedDate": bill.from,
         }));
     }
-    let of_lines = bill.lines.iter().filter(|line| is_coded(&line.service)).map(|line| (&line.service, line.from.as_ref()));
+    let of_lines =
+        bill.lines.iter().filter(|line| is_coded(&line.service)).map(|line| (&line.service, line.from.as_ref()));
     let of_stay = bill.procedures.iter().map(|(code, day, _)| (code, day.as_ref()));
     for (at, (code, day)) in of_stay.chain(of_lines).enumerate() {
         out.push(json!({

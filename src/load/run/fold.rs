@@ -77,8 +77,10 @@ pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, request: &
             if let Some(last) = dirty.last() {
                 after.clone_from(last);
                 after.push(0);
-                let jobs: Vec<Job> =
-                    dirty.into_iter().filter_map(|key| group_of(&key).map(|group| (key, group, shelf.take_fresh(&group)))).collect();
+                let jobs: Vec<Job> = dirty
+                    .into_iter()
+                    .filter_map(|key| group_of(&key).map(|group| (key, group, shelf.take_fresh(&group))))
+                    .collect();
                 if to_workers.send((sent, shelf.reader()?, jobs)).is_err() {
                     return Err(Error::Worker);
                 }
@@ -115,7 +117,16 @@ impl Bench<'_> {
         let mut out = Outcome::default();
         for (dirty, group, fresh) in chunk {
             let parts = reader.parts(self.class, *group)?;
-            let mut at = Group { bench: self, reader, roster: &roster, group: *group, fresh: *fresh, out: &mut out, refused: 0, waits: false };
+            let mut at = Group {
+                bench: self,
+                reader,
+                roster: &roster,
+                group: *group,
+                fresh: *fresh,
+                out: &mut out,
+                refused: 0,
+                waits: false,
+            };
             let outcome = match self.class {
                 Class::Claims => at.claims(&parts)?,
                 Class::Reviews => at.reviews(&parts)?,
@@ -262,7 +273,9 @@ impl Group<'_, '_> {
                 }
             }
             // Somebody else's word about them counts for more, so a mention that is not valid is no loss.
-            entry.mentions.extend(made.mentions.iter().filter_map(|value| Some(prepared(value, bench.validation).ok()?.0)));
+            entry
+                .mentions
+                .extend(made.mentions.iter().filter_map(|value| Some(prepared(value, bench.validation).ok()?.0)));
         }
         out.entries.push(entry);
     }

@@ -139,7 +139,9 @@ impl Run<'_> {
         let mut shelf = Shelf::new(self.target, scratch)?;
         for (path, format) in sorted {
             match format {
-                Format::Enrolment | Format::Claims | Format::Payments | Format::Reviews => self.x12(path, &mut shelf)?,
+                Format::Enrolment | Format::Claims | Format::Payments | Format::Reviews => {
+                    self.x12(path, &mut shelf)?
+                }
                 _ => {}
             }
         }
@@ -221,7 +223,8 @@ impl Run<'_> {
         }
         let workers = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, WORKERS_MAX);
         let under_way = workers * BLOCKS_PER_WORKER + 2;
-        let (validation, target, bytes) = (request.validation, self.target, Arc::clone(&self.bytes));
+        let (validation, registry) = (request.validation, request.registry);
+        let (target, bytes) = (self.target, Arc::clone(&self.bytes));
         std::thread::scope(|scope| {
             let (to_workers, jobs) = sync_channel::<(u64, Job)>(under_way);
             let (done, batches) = sync_channel::<(u64, Given)>(under_way);
@@ -235,7 +238,7 @@ impl Run<'_> {
                 let (jobs, done) = (Arc::clone(&jobs), done.clone());
                 scope.spawn(move || {
                     while let Some((number, job)) = next_job(&jobs) {
-                        if done.send((number, job.work(target, validation))).is_err() {
+                        if done.send((number, job.work(target, validation, registry))).is_err() {
                             return;
                         }
                     }
@@ -276,6 +279,7 @@ impl Run<'_> {
         for (rule, reject) in &worked.rejects {
             self.ledger.reject(*rule, reject)?;
         }
+        self.ledger.notice(Rule::NotListed, worked.skipped);
         for (place, signs) in worked.signs {
             self.signs(&place, signs)?;
         }

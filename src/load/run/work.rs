@@ -18,6 +18,8 @@ pub(super) struct Worked {
     pub(super) entries: Vec<Entry>,
     pub(super) rejects: Vec<(Rule, Reject)>,
     pub(super) signs: Vec<(Place, Signs)>,
+    /// Rows of the registry about providers who are not the plan's.
+    pub(super) skipped: u64,
 }
 
 /// A resource that a mapper made, ready to be stored.
@@ -42,7 +44,7 @@ pub(super) fn prepared(value: &Value, validation: Policy) -> Result<(Prepared, S
 pub(super) fn records(read: Read, format: Format, target: &Target<'_>, validation: Policy) -> Result<Worked, Error> {
     let roster = Roster::new(target)?;
     let about = About { ids: target.ids, plan: target.plan, now: target.now };
-    let mut out = Worked { rejects: read.rejects, ..Worked::default() };
+    let mut out = Worked { rejects: read.rejects, skipped: read.skipped, ..Worked::default() };
     for record in read.records {
         let whose = match record.whom() {
             None => Whose::default(),
@@ -76,8 +78,7 @@ fn entry(
 ) -> Result<(Entry, Vec<Signs>), (Rule, String)> {
     let mut all = Vec::new();
     let values = record.resources(whose, about)?;
-    let mut entry =
-        Entry { merge: record.whom().is_none(), counts: vec![(format, 1)], ..Entry::default() };
+    let mut entry = Entry { merge: record.whom().is_none(), counts: vec![(format, 1)], ..Entry::default() };
     let is_clinical = matches!(format, Format::Hl7v2 | Format::Ccda);
     let mut targets = Vec::new();
     for value in &values {

@@ -40,6 +40,7 @@ impl Bench {
             report: self.folder.path().join("report.ndjson"),
             validation: crate::config::Policy::Off,
             claims_as_clinical: true,
+            registry: crate::config::Registry::All,
         }
     }
 

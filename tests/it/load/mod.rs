@@ -17,6 +17,7 @@ fn load(server: &TestServer, paths: Vec<PathBuf>) -> Summary {
         report,
         validation: ingle::config::Policy::Off,
         claims_as_clinical: true,
+        registry: ingle::config::Registry::All,
     };
     let target = Target {
         store: &realm.store,
