@@ -13,14 +13,28 @@ section! {
         /// `done` or `failed` below it, with their report. Relative to the folder of this file. Names that begin with a dot or
         /// end in `.part`, `.tmp` or `.filepart` are files on their way and are left alone.
         Optional inbox: Option<PathBuf> = r#""inbox""#;
-        /// Whether claims also become clinical records: an encounter, the diagnoses and the procedures of each. Say no
-        /// where clinical feeds (HL7 v2, C-CDA) bring the same.
-        Default claims_as_clinical: bool = "true";
+        /// Which claims also become clinical records: an encounter with its diagnoses and procedures (US Core). `encounters`:
+        /// those that report care under a capitation (BHT06 is RP), which nobody bills. `all`: all of them, eight records or
+        /// so for each claim; for plans that no clinical feed reaches. `none`: none.
+        Default claims_as_clinical: ClaimsAsClinical = r#""encounters""#;
         /// Whom files of the national registry (NPPES) tell about. `all`: every row becomes a provider of the directory.
         /// `listed`: only rows of providers whom the plan's own files have named; with the registry in full, this is what you
         /// want.
         Default registry: Registry = r#""all""#;
     }
+}
+
+/// Which claims become clinical records too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClaimsAsClinical {
+    /// None.
+    None,
+    /// Those that report care and ask for no payment.
+    #[default]
+    Encounters,
+    /// All.
+    All,
 }
 
 /// Whom the national registry tells about.

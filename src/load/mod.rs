@@ -41,7 +41,7 @@ pub use members::Mapping;
 pub use report::{Example, Finding, Reject, Rule, Summary};
 pub use run::{Progress, Undone, run, undo};
 
-use crate::config::{Policy, Registry};
+use crate::config::{ClaimsAsClinical, Policy, Registry};
 use crate::fhir::Kind;
 use crate::identity::ContactKey;
 use crate::store::{self, Store};
@@ -159,8 +159,8 @@ pub struct Request {
     pub report: PathBuf,
     /// What becomes of resources that are not as FHIR and their profiles say.
     pub validation: Policy,
-    /// Whether claims also become encounters, conditions and procedures.
-    pub claims_as_clinical: bool,
+    /// Which claims also become encounters, conditions and procedures.
+    pub claims_as_clinical: ClaimsAsClinical,
     /// Whom files of the national registry tell about.
     pub registry: Registry,
 }

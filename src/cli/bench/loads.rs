@@ -56,7 +56,7 @@ pub(super) fn measure(folder: &Path, claims: usize, clock: &Clock) -> anyhow::Re
             dry_run: false,
             report: folder.join("rejects.ndjson"),
             validation: Policy::Off,
-            claims_as_clinical: true,
+            claims_as_clinical: crate::config::ClaimsAsClinical::Encounters,
             registry,
         };
         let target = Target {

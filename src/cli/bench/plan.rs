@@ -76,7 +76,7 @@ impl Plan {
             dry_run: false,
             report: self.folder.join("rejects.csv"),
             validation: crate::config::Policy::Off,
-            claims_as_clinical: true,
+            claims_as_clinical: crate::config::ClaimsAsClinical::Encounters,
             registry: crate::config::Registry::All,
         };
         let target = load::Target {

@@ -17,6 +17,7 @@ use super::money::cents;
 use super::party::{Provider, provider};
 use super::visit::visit;
 use super::{Made, day};
+use crate::config::ClaimsAsClinical;
 use crate::load::record::{About, Whom, Whose, made_id};
 use crate::load::report::Rule;
 use crate::load::x12::{Adjustment, Claim, ClaimKind, PaidLine, Party, Remit};
@@ -168,7 +169,7 @@ impl Case<'_> {
         replaced_by: &[String],
         whose: &Whose,
         about: About<'_>,
-        clinical: bool,
+        clinical: ClaimsAsClinical,
     ) -> Result<Made, (Rule, String)> {
         let refuse = |reason: &str| (Rule::Claim, reason.to_owned());
         let (from, to) = self.days();
@@ -215,7 +216,12 @@ impl Case<'_> {
         bill.related.extend(replaced_by.iter().map(|number| ("replacedby", number.as_str())));
         self.decide(&mut bill);
         let mut made = Made { own: vec![eob(&bill, whose, about)], mentions: vec![biller.resource] };
-        if clinical {
+        let is_wanted = match clinical {
+            ClaimsAsClinical::None => false,
+            ClaimsAsClinical::Encounters => self.claim.is_report,
+            ClaimsAsClinical::All => true,
+        };
+        if is_wanted {
             made.own.extend(visit(&bill, whose));
         }
         for (_, who, _) in bill.care {

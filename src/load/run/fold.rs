@@ -1,17 +1,18 @@
 //! Dirty groups of the shelf become resources: read, put together and mapped on every core, kept in order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use parking_lot::Mutex;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::Run;
 use super::commit::Entry;
 use super::shelf::{Class, GroupKey, Kept, Shelf, ShelfReader, format, group_of};
 use super::whose::Roster;
 use super::work::prepared;
-use crate::config::Policy;
+use crate::config::{ClaimsAsClinical, Policy};
 use crate::load::doctor::Signs;
 use crate::load::fhir::Place;
 use crate::load::map::{Made, Reviewed, Said, fold, reviewed};
@@ -40,8 +41,8 @@ struct Outcome {
 struct Bench<'a> {
     target: &'a Target<'a>,
     validation: Policy,
-    /// Whether claims become clinical records too.
-    clinical: bool,
+    /// Which claims become clinical records too.
+    clinical: ClaimsAsClinical,
     class: Class,
 }
 
@@ -115,6 +116,8 @@ impl Bench<'_> {
     fn work(&self, reader: &ShelfReader, chunk: &[Job]) -> Result<Outcome, Error> {
         let roster = Roster::new(self.target)?;
         let mut out = Outcome::default();
+        // Many claims name the same few providers.
+        let mut mentioned = HashSet::new();
         for (dirty, group, fresh) in chunk {
             let parts = reader.parts(self.class, *group)?;
             let mut at = Group {
@@ -132,7 +135,7 @@ impl Bench<'_> {
                 Class::Reviews => at.reviews(&parts)?,
                 Class::Enrolment => Vec::new(),
             };
-            at.finish(outcome, dirty);
+            at.finish(outcome, dirty, &mut mentioned);
         }
         Ok(out)
     }
@@ -244,7 +247,7 @@ impl Group<'_, '_> {
     }
 
     /// Prepares what was made; a group with a case that waits for a member stays dirty.
-    fn finish(self, made: Vec<Placed>, dirty: &[u8]) {
+    fn finish(self, made: Vec<Placed>, dirty: &[u8], mentioned: &mut HashSet<u64>) {
         let Self { bench, fresh, out, refused, waits, .. } = self;
         let mut counts: Vec<(Format, u64)> = fresh
             .iter()

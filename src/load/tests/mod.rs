@@ -39,7 +39,7 @@ impl Bench {
             dry_run: false,
             report: self.folder.path().join("report.ndjson"),
             validation: crate::config::Policy::Off,
-            claims_as_clinical: true,
+            claims_as_clinical: crate::config::ClaimsAsClinical::All,
             registry: crate::config::Registry::All,
         }
     }
