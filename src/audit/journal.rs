@@ -176,6 +176,8 @@ impl Journal {
             self.turn_over(file, Header { first: next, before: link })?;
         }
         if !self.unsynced.swap(true, Ordering::AcqRel) {
+            // Once through the keeper's lock: between its look at the flag and its sleep it would not be woken.
+            drop(self.wake.0.lock());
             self.wake.1.notify_one();
         }
         Ok(())

@@ -54,7 +54,7 @@ pub(super) fn run(global: &Global, args: &Load) -> anyhow::Result<Code> {
     {
         tracing::warn!(%error, "the data file could not be made smaller; nothing is lost");
     }
-    install::close(&realm);
+    install::close_after_much(&realm);
     let summary = outcome?;
     if global.json {
         println!("{}", serde_json::to_string(&summary)?);

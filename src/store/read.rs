@@ -327,7 +327,7 @@ impl Reader<'_> {
     pub fn get(&self, rid: u64) -> Result<Option<Stored>, Error> {
         if let Some((header, body)) = self.snapshot.recent().resource(self.snapshot.id(), rid) {
             return match self.passes(&header) {
-                Some(only) => self.show(rid, &header, body, &only),
+                Some(only) => show(rid, &header, body, &only),
                 None => Ok(None),
             };
         }
@@ -404,26 +404,7 @@ impl Reader<'_> {
             let unpack = || self.snapshot.dictionaries().decompress(packed);
             body = self.snapshot.recent().body(rid, header.version, unpack)?;
         }
-        self.show(rid, &header, body, &only)
-    }
-
-    /// A version whose header passed, if its content satisfies the conditions too.
-    fn show(
-        &self,
-        rid: u64,
-        header: &Header,
-        body: Bytes,
-        only: &[Vec<fhir::filter::Clause>],
-    ) -> Result<Option<Stored>, Error> {
-        // A tombstone has no content that could satisfy a condition.
-        if !only.is_empty() && (header.deleted || !satisfies(&body, only)?) {
-            return Ok(None);
-        }
-        let (kind, version, updated, deleted) = (header.kind, header.version, header.updated, header.deleted);
-        let damaged = || Error::Corrupted("a record's body".into());
-        let id = if deleted { &header.id } else { fhir::stored_id(kind, &body).ok_or_else(damaged)? };
-        let id = id.to_owned();
-        Ok(Some(Stored { rid, kind, id, version, updated, deleted, body }))
+        show(rid, &header, body, &only)
     }
 
     /// Whether the View shows a resource with that header; if so, the conditions its content must satisfy.
@@ -458,6 +439,19 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// A version whose header passed, if its content satisfies the conditions too.
+fn show(rid: u64, header: &Header, body: Bytes, only: &[Vec<fhir::filter::Clause>]) -> Result<Option<Stored>, Error> {
+    // A tombstone has no content that could satisfy a condition.
+    if !only.is_empty() && (header.deleted || !satisfies(&body, only)?) {
+        return Ok(None);
+    }
+    let (kind, version, updated, deleted) = (header.kind, header.version, header.updated, header.deleted);
+    let damaged = || Error::Corrupted("a record's body".into());
+    let id = if deleted { &header.id } else { fhir::stored_id(kind, &body).ok_or_else(damaged)? };
+    let id = id.to_owned();
+    Ok(Some(Stored { rid, kind, id, version, updated, deleted, body }))
 }
 
 fn satisfies(body: &[u8], only: &[Vec<fhir::filter::Clause>]) -> Result<bool, Error> {

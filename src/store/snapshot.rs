@@ -15,6 +15,9 @@ use super::txn::decode;
 
 pub(super) type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
+/// The id of the next snapshot of this process.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
 /// Reads at one point in time. The ledger half is open to the rooms above; resources need a View (`read.rs`). Clones share
 /// it.
 #[derive(Clone)]
@@ -35,7 +38,6 @@ struct Shared {
 impl Snapshot {
     pub(super) fn new(transaction: ReadTransaction, dictionaries: Dictionaries, recent: Arc<Recent>) -> Self {
         let (ids, current, compartment) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         Self(Arc::new(Shared { id, transaction, dictionaries, recent, ids, current, compartment }))
     }
