@@ -8,6 +8,7 @@
 //! recognised and refused by name.
 
 mod ccda;
+mod claims;
 mod columns;
 mod drug_list;
 mod fhir;

@@ -98,7 +98,8 @@ impl Amounts {
     /// looks for.
     pub(super) fn rows(&self) -> Vec<Value> {
         let of_hl7 = [
-            ("submitted", self.submitted, true),
+            // Nothing charged and something paid: the source does not tell the charge.
+            ("submitted", self.submitted, self.paid == 0),
             ("eligible", self.eligible, true),
             ("deductible", self.deductible, false),
             ("copay", self.copay, false),

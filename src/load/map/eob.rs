@@ -328,7 +328,7 @@ fn item(bill: &Bill<'_>, at: usize, line: &BillLine<'_>) -> Value {
             set("subSite", line.surfaces.iter().map(surface).collect());
         }
     }
-    if !line.drug.is_empty() && bill.kind != BillKind::Pharmacy {
+    if !line.drug.is_empty() {
         let drug = concept("http://hl7.org/fhir/sid/ndc", line.drug);
         set("detail", json!([{"sequence": 1, "productOrService": drug}]));
     }

@@ -12,6 +12,9 @@ mod money;
 mod party;
 mod person;
 mod review;
+mod review_rows;
+mod row_bill;
+mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +24,8 @@ use super::record::About;
 pub(super) use claim::{Said, fold};
 pub(super) use person::people;
 pub(super) use review::{Reviewed, reviewed};
+pub(super) use review_rows::review_rows;
+pub(super) use rows::RowCase;
 
 /// The id of the plan as an Organization.
 const PLAN_ID: &str = "plan";

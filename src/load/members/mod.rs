@@ -6,7 +6,7 @@ mod person;
 mod resources;
 mod table;
 
-pub(super) use header::Header;
+pub(super) use header::{Header, SYNONYMS};
 pub use header::Mapping;
 pub(super) use person::{Address, Cover, Person, Relative, people};
 pub(super) use resources::{patient_id, resources};

@@ -13,7 +13,8 @@ use super::whose::Roster;
 use super::work::prepared;
 use crate::config::Policy;
 use crate::load::fhir::Place;
-use crate::load::map::{Reviewed, Said, fold, reviewed};
+use crate::load::claims::Row;
+use crate::load::map::{Reviewed, RowCase, Said, fold, review_rows, reviewed};
 use crate::load::record::{About, Whom, Whose};
 use crate::load::report::{Reject, Rule};
 use crate::load::x12::{Claim, Remit, Review, Set};
@@ -137,7 +138,41 @@ struct Group<'g, 't> {
 type Made = (Place, Vec<serde_json::Value>);
 
 impl Group<'_, '_> {
+    /// What rows of tables say of a claim.
+    fn rows(&mut self, parts: &[Kept]) -> Result<Vec<Made>, Error> {
+        let place = place_of(parts);
+        let key: String = self.group.iter().map(|byte| format!("{byte:02x}")).collect();
+        let rows = parts.iter().filter_map(|kept| Row::read(&kept.text));
+        let Some(case) = RowCase::fold(key, rows) else { return Ok(Vec::new()) };
+        if let Some((rule, reason)) = case.refusal() {
+            self.refused += 1;
+            self.out.rejects.push(place.reject(rule, reason));
+            return Ok(Vec::new());
+        }
+        let Some(whose) = self.whose(&case.whom(), &place)? else { return Ok(Vec::new()) };
+        let replaced_by = self.reader.replaced_by(case.number(), self.group)?;
+        match case.resources(&replaced_by, &whose, self.about()) {
+            Ok(resources) => {
+                if !case.is_decided() {
+                    self.note(&place, Rule::Undecided, "");
+                }
+                if case.is_by_number_alone() && self.is_fresh() {
+                    self.note(&place, Rule::NumberAlone, "");
+                }
+                Ok(vec![(place, resources)])
+            }
+            Err((rule, reason)) => {
+                self.refused += 1;
+                self.out.rejects.push(place.reject(rule, reason));
+                Ok(Vec::new())
+            }
+        }
+    }
+
     fn claims(&mut self, parts: &[Kept]) -> Result<Vec<Made>, Error> {
+        if parts.iter().any(|kept| kept.set == Set::Rows) {
+            return self.rows(parts);
+        }
         let said = parts.iter().filter_map(|kept| match kept.set {
             Set::Claims => Claim::read(&kept.text).map(Said::Claim),
             Set::Payments => Remit::read(&kept.text).map(Said::Decision),
@@ -178,12 +213,20 @@ impl Group<'_, '_> {
 
     fn reviews(&mut self, parts: &[Kept]) -> Result<Vec<Made>, Error> {
         let place = place_of(parts);
+        let rows: Vec<Row> = parts
+            .iter()
+            .filter(|kept| kept.set == Set::ReviewRows)
+            .filter_map(|kept| Row::read(&kept.text))
+            .map(|(_, row)| row)
+            .collect();
+        let rows = latest(rows);
         let read: Vec<Review<'_>> =
             parts.iter().filter(|kept| kept.set == Set::Reviews).filter_map(|kept| Review::read(&kept.text)).collect();
-        if read.is_empty() {
+        if read.is_empty() && rows.is_empty() {
             return Ok(Vec::new());
         }
-        let review: Reviewed<'_> = match reviewed(&read) {
+        let review = if rows.is_empty() { reviewed(&read) } else { review_rows(&rows) };
+        let review: Reviewed<'_> = match review {
             Ok(review) => review,
             Err((rule, reason)) => {
                 self.refused += 1;
@@ -236,7 +279,11 @@ impl Group<'_, '_> {
         if refused > 0 {
             // As many of the claims are refused as cases were; payments of them wait and are kept.
             let mut left = refused as u64;
-            for (_, count) in counts.iter_mut().filter(|(format, _)| *format != Format::Payments) {
+            for (format, count) in counts.iter_mut().filter(|(format, _)| *format != Format::Payments) {
+                if *format == Format::ClaimRows {
+                    // All rows of the group are one claim.
+                    *count = 0;
+                }
                 let less = left.min(*count);
                 *count -= less;
                 left -= less;
@@ -254,6 +301,12 @@ impl Group<'_, '_> {
         }
         out.entries.push(entry);
     }
+}
+
+/// The last row of each line.
+fn latest(rows: Vec<Row>) -> Vec<Row> {
+    let by_line: BTreeMap<u32, Row> = rows.into_iter().map(|row| (row.line, row)).collect();
+    by_line.into_values().collect()
 }
 
 fn place_of(parts: &[Kept]) -> Place {

@@ -35,7 +35,7 @@ use super::record::About;
 use super::report::{Ledger, Rule, Summary};
 use super::source::{BLOCK_BYTES, Source};
 use super::x12::{Cutter, Splitter};
-use super::{Error, Format, Request, Target, map, source};
+use super::{Error, Format, Request, Target, claims, map, source};
 use crate::config::Policy;
 use crate::outbound::Clock;
 use commit::{Entry, Keeper};
@@ -134,6 +134,7 @@ impl Run<'_> {
         for (path, format) in sorted {
             match format {
                 Format::Enrolment | Format::Claims | Format::Payments | Format::Reviews => self.x12(path, &mut shelf)?,
+                Format::ClaimRows => self.rows(path, &mut shelf, request)?,
                 _ => {}
             }
         }
@@ -206,6 +207,17 @@ impl Run<'_> {
         }
         self.tell();
         Ok(())
+    }
+
+    /// A table of claims or prior authorizations onto the shelf.
+    fn rows(&mut self, path: &Path, shelf: &mut Shelf<'_>, request: &Request) -> Result<(), Error> {
+        let source = Source::open(path, &self.bytes)?;
+        let file: Arc<str> = path.display().to_string().into();
+        let mut to = ToShelf { shelf, ledger: &mut self.ledger, file, failed: None };
+        claims::read(source, &request.mapping, &mut |found| to.found(found));
+        let failed = to.failed.take();
+        self.tell();
+        failed.map_or(Ok(()), Err)
     }
 
     /// Reads files in pieces, works on the pieces on every core, and keeps what comes of them in order.

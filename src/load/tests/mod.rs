@@ -1,5 +1,6 @@
 //! Whole load runs into a store of their own.
 
+mod tables;
 mod x12;
 
 use std::fs;
