@@ -40,7 +40,12 @@ pub(in crate::load) fn amount(text: &str) -> Option<String> {
         }
     }
     let (whole, part) = digits.split_once('.').unwrap_or((&digits, ""));
-    if (whole.is_empty() && part.is_empty()) || whole.len() > 12 {
+    if whole.is_empty() && part.is_empty() {
+        return None;
+    }
+    // Fixed columns are filled with zeros.
+    let whole = whole.trim_start_matches('0');
+    if whole.len() > 12 {
         return None;
     }
     let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
@@ -104,7 +109,7 @@ mod tests {
             ("-0", "0.00"),
             ("USD 1", "1.00"),
             ("5.00 CR", "-5.00"),
-            ("000000012.30", "12.30"),
+            ("-0000000000000000012.30", "-12.30"),
         ] {
             assert_eq!(amount(text).as_deref(), Some(expected), "{text}");
         }

@@ -127,7 +127,7 @@ fields![
     (
         Diagnosis,
         "diagnosis",
-        "diagnosis diagnosiscode diagcode diag dx dxcode icd icdcode icddgnscd icd9dgnscd clmdgnscd icdcdiag diagnoses diagnosiscodes otherdiagnosis otherdiagnosiscode secondarydiagnosis"
+        "diagnosis diagnosiscode diagcode diag dx dxcode icd icdcode icddgnscd icd9dgnscd clmdgnscd icdcdiag diagnoses diagnosiscodes otherdiagnosis otherdiagnosiscode secondarydiagnosis clmdgns1cd clmdgns2cd clmdgns3cd clmdgns4cd clmdgns5cd clmdgns6cd clmdgns7cd clmdgns8cd clmdgns9cd clmdgns10cd clmdgns11cd clmdgns12cd"
     ),
     (DiagnosisVersion, "diagnosis_version", "diagnosisversion icdversion icddgnsvrsncd prncpaldgnsvrsncd dgnsprcdricdind dxversion diagnosiscodeset"),
     (DiagnosisKind, "diagnosis_kind", "clmprodtypecd"),

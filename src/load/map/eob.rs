@@ -175,7 +175,7 @@ pub(in crate::load) fn eob(bill: &Bill<'_>, whose: &Whose, about: About<'_>) -> 
     list(&mut set, "item", bill.lines.iter().enumerate().map(|(at, line)| item(bill, at, line)).collect());
     list(&mut set, "adjudication", header(bill));
     set("total", Value::Array(total(bill)));
-    if let Some(total) = &bill.total {
+    if let Some(total) = bill.total.as_ref().filter(|total| !total.is_partial) {
         set("payment", payment(bill, total));
     }
     Value::Object(out)

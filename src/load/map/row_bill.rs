@@ -72,7 +72,11 @@ struct Padded {
 impl Draft {
     pub(super) fn new(rows: impl Iterator<Item = Row>) -> Self {
         let rows: Vec<Row> = rows.collect();
-        let head = merged(rows.iter().filter(|row| row.facet != "diagnosis" && row.facet != "procedure"));
+        let is_code = |row: &&Row| matches!(row.facet.as_str(), "diagnosis" | "procedure");
+        let mut head = merged(rows.iter().filter(is_code));
+        // Rows of codes say only whose and which the claim is.
+        head.retain(|(field, _), _| matches!(field, Field::Member | Field::Claim | Field::BillingNumber));
+        head.extend(merged(rows.iter().filter(|row| !is_code(row))));
         let mut by_line: BTreeMap<u32, Facts> = BTreeMap::new();
         for row in rows.iter().filter(|row| matches!(row.facet.as_str(), "" | "asked" | "answered")) {
             by_line.entry(row.line).or_default().extend(row.facts.clone());
@@ -338,9 +342,10 @@ impl Draft {
         let mut eligible = 0;
         over(Field::ClaimAllowed, &mut eligible);
         out.member = out.member.max(out.deductible + out.coinsurance + out.copay);
+        out.is_partial &= first(&self.head, Field::ClaimPaid).is_empty();
         if eligible != 0 {
             out.eligible = eligible;
-        } else if out.eligible == 0 {
+        } else if out.eligible < out.paid || (self.is_decided_as_a_whole() && !out.is_partial) {
             out.eligible = out.paid + out.member + out.prior_payer;
         }
         (any || self.is_denied()).then_some(out)
@@ -571,9 +576,14 @@ fn decided(line: &Facts) -> Option<Decided<'_>> {
         not_covered: of(Field::NotCovered),
         prior_payer: of(Field::OtherPayer),
         member: if has(Field::Share) { of(Field::Share) } else { shares },
+        is_partial: !has(Field::Allowed) && !has(Field::Paid) && !is_denied(line),
         ..Amounts::default()
     };
-    amounts.eligible = if has(Field::Allowed) { of(Field::Allowed) } else { amounts.paid + amounts.member + amounts.prior_payer };
+    if has(Field::Allowed) {
+        amounts.eligible = of(Field::Allowed);
+    } else if has(Field::Paid) {
+        amounts.eligible = amounts.paid + amounts.member + amounts.prior_payer;
+    }
     if is_denied(line) && amounts.not_covered == 0 {
         amounts.not_covered = amounts.submitted - amounts.paid;
     }

@@ -23,7 +23,7 @@ pub(in crate::load) struct RowCase {
     cancelled: bool,
     source: String,
     is_cms: bool,
-    is_asked: bool,
+    has_head: bool,
 }
 
 /// One number of the claim.
@@ -58,7 +58,7 @@ impl RowCase {
             }
         }
         // Not every row of a version tells its day.
-        versions.sort_by(|one, other| (&one.day, one.turn).cmp(&(&other.day, other.turn)));
+        versions.sort_by(|one, other| (&one.day, one.rank(), &one.number).cmp(&(&other.day, other.rank(), &other.number)));
         let is_cms = matches!(source.as_str(), "rif" | "cclf" | "synpuf");
         let is_several = versions.len() > 1;
         let (mut standing, mut last): (Vec<Version>, Option<Version>) = (Vec::new(), None);
@@ -72,9 +72,9 @@ impl RowCase {
         let taken_back = standing.is_empty();
         let version = standing.pop().or(last)?;
         let cancelled = taken_back || version.lines.values().all(|line| line.is_void);
-        let is_asked = version.lines.keys().any(|(facet, _)| facet == "asked");
+        let has_head = version.lines.keys().any(|(facet, _)| matches!(facet.as_str(), "asked" | "head"));
         let rows = version.lines.into_values().filter(|line| cancelled || !line.is_void).map(|line| line.row);
-        Some(Self { key, draft: Draft::new(rows), cancelled, source, is_cms, is_asked })
+        Some(Self { key, draft: Draft::new(rows), cancelled, source, is_cms, has_head })
     }
 
     /// The member, as the rows name her.
@@ -91,12 +91,10 @@ impl RowCase {
         !self.is_cms && self.whom().alone
     }
 
-    /// Why it can be no bill whoever it is about: said before anybody is asked whose it is.
-    pub(in crate::load) fn refusal(&self) -> Option<(Rule, String)> {
-        let is_unasked = self.source == "ncpdp" && !self.is_asked;
-        is_unasked.then(|| {
-            (Rule::NoClaim, "the answer waits for its question".to_owned())
-        })
+    /// Whether the part of the claim that says what it is has not come: the question to an answer, the header to lines.
+    pub(in crate::load) fn waits(&self) -> bool {
+        let is_headed = self.source == "cclf" && !first(&self.draft.head, Field::BillingNumber).is_empty();
+        !self.has_head && (self.source == "ncpdp" || is_headed)
     }
 
     /// Numbers under which others may say that they replace it.
@@ -177,6 +175,15 @@ impl RowCase {
 }
 
 impl Version {
+    /// Of one day: what is taken back goes before what replaces it.
+    const fn rank(&self) -> u8 {
+        match self.turn {
+            Some(Turn::Void) => 1,
+            Some(Turn::Changed) => 2,
+            _ => 0,
+        }
+    }
+
     fn take(&mut self, row: Row) {
         let turn = row.turn();
         if row.day() > self.day.as_str() {

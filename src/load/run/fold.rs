@@ -144,9 +144,8 @@ impl Group<'_, '_> {
         let key: String = self.group.iter().map(|byte| format!("{byte:02x}")).collect();
         let rows = parts.iter().filter_map(|kept| Row::read(&kept.text));
         let Some(case) = RowCase::fold(key, rows) else { return Ok(Vec::new()) };
-        if let Some((rule, reason)) = case.refusal() {
-            self.refused += 1;
-            self.out.rejects.push(place.reject(rule, reason));
+        if case.waits() {
+            self.note(&place, Rule::NoClaim, "");
             return Ok(Vec::new());
         }
         let Some(whose) = self.whose(&case.whom(), &place)? else { return Ok(Vec::new()) };
@@ -213,12 +212,8 @@ impl Group<'_, '_> {
 
     fn reviews(&mut self, parts: &[Kept]) -> Result<Vec<Made>, Error> {
         let place = place_of(parts);
-        let rows: Vec<Row> = parts
-            .iter()
-            .filter(|kept| kept.set == Set::ReviewRows)
-            .filter_map(|kept| Row::read(&kept.text))
-            .map(|(_, row)| row)
-            .collect();
+        let read = parts.iter().filter(|kept| kept.set == Set::ReviewRows).filter_map(|kept| Row::read(&kept.text));
+        let (sources, rows): (Vec<&str>, Vec<Row>) = read.unzip();
         let rows = latest(rows);
         let read: Vec<Review<'_>> =
             parts.iter().filter(|kept| kept.set == Set::Reviews).filter_map(|kept| Review::read(&kept.text)).collect();
@@ -235,6 +230,9 @@ impl Group<'_, '_> {
             }
         };
         let Some(whose) = self.whose(&review.whom, &place)? else { return Ok(Vec::new()) };
+        if review.whom.alone && self.is_fresh() && !sources.contains(&"cms-reviews") {
+            self.note(&place, Rule::NumberAlone, "");
+        }
         Ok(vec![(place, review.resources(&whose, self.about()))])
     }
 
