@@ -7,6 +7,7 @@
 //! Absent: deletions (a load adds and updates), and the claim and clinical formats of later versions, which are
 //! recognised and refused by name.
 
+mod archive;
 mod ccda;
 mod claims;
 mod columns;

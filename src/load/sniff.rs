@@ -28,7 +28,9 @@ pub(super) fn look(start: &[u8], mapping: &Mapping) -> Look {
         _ => {}
     }
     if start.starts_with(b"PK\x03\x04") {
-        return is("a ZIP archive; unpack it first");
+        // Archives that can be read were opened when the files were found.
+        let is_office = text.contains("[Content_Types].xml") || text.contains("xl/");
+        return is(if is_office { "a spreadsheet; save it as CSV" } else { "a ZIP archive within another, or a damaged one" });
     }
     if text.starts_with("ISA") || text.starts_with("GS*") || text.starts_with("ST*") {
         return x12(&text);

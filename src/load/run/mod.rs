@@ -78,7 +78,7 @@ pub fn run(
     if files.is_empty() {
         return Err(Error::Nothing);
     }
-    let total = files.iter().filter_map(|file| std::fs::metadata(file).ok()).map(|about| about.len()).sum();
+    let total = files.iter().map(|file| source::size(file)).sum();
     let bytes = Arc::new(AtomicU64::new(0));
     if !request.dry_run {
         undo::start(target, files.len() as u64)?;
