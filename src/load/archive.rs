@@ -66,7 +66,8 @@ fn list(path: &Path) -> io::Result<(ZipArchive<File>, Vec<Entry>)> {
         if whole == OFFICE {
             return Err(refuse("it is an office document"));
         }
-        let name: String = whole.rsplit(['/', '\\']).next().unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
+        let name: String =
+            whole.rsplit(['/', '\\']).next().unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
         if file.is_dir() || name.is_empty() || name.starts_with('.') || whole.starts_with("__MACOSX") {
             continue;
         }
@@ -82,7 +83,8 @@ fn list(path: &Path) -> io::Result<(ZipArchive<File>, Vec<Entry>)> {
 fn unpack(archive: &Path, path: &Path) -> io::Result<Unpacked> {
     let refuse = |words: &str| io::Error::new(io::ErrorKind::InvalidData, words.to_owned());
     let (mut opened, entries) = list(archive)?;
-    let entry = entries.into_iter().find(|entry| entry.path == path).ok_or_else(|| refuse("the archive has no such file"))?;
+    let entry =
+        entries.into_iter().find(|entry| entry.path == path).ok_or_else(|| refuse("the archive has no such file"))?;
     let file = opened.by_index_raw(entry.index).map_err(|_| refuse("the archive is damaged"))?;
     if file.encrypted() {
         return Err(refuse("it is encrypted in its archive; unpack it first"));

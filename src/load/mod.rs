@@ -21,6 +21,7 @@ mod map;
 mod members;
 mod nppes;
 mod plan_net;
+pub mod probe;
 mod providers;
 mod qhp;
 mod record;
@@ -28,6 +29,7 @@ mod report;
 mod run;
 mod sniff;
 mod source;
+mod suggest;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -40,6 +42,7 @@ use jiff::Timestamp;
 pub use members::Mapping;
 pub use report::{Finding, Reject, Rule, Summary};
 pub use run::{Progress, Undone, run, undo};
+pub use suggest::suggest;
 
 use crate::config::Policy;
 use crate::fhir::Kind;

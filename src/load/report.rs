@@ -126,11 +126,17 @@ impl Rule {
                 "ask for $validate of some of them; set [validation] loads to 'reject' to see each in the report"
             }
             Self::Claim => "correct the named segments where the claims come from, and send them again",
-            Self::ClaimRow => "correct the named cells where the table comes from; if its columns have other names, use --map",
-            Self::NumberAlone => "add the birth date or the name of the patient to the export; a mistyped number would show a claim to somebody else",
+            Self::ClaimRow => {
+                "correct the named cells where the table comes from; if its columns have other names, use --map"
+            }
+            Self::NumberAlone => {
+                "add the birth date or the name of the patient to the export; a mistyped number would show a claim to somebody else"
+            }
             Self::Review => "correct the named segments where the reviews come from, and send them again",
             Self::Segment => "ask the sender for the file again; what could be read of it was kept",
-            Self::OtherMessage => "nothing to do if these files are meant for another system; leave them out of this folder",
+            Self::OtherMessage => {
+                "nothing to do if these files are meant for another system; leave them out of this folder"
+            }
             Self::Totals => "tell the sender; a transfer may have lost segments",
             Self::Unbalanced => "compare these payments with the claims system: charge = paid + adjustments must hold",
             Self::UnmatchedLines => "check that payments carry the line control numbers of their claims (REF*6R)",

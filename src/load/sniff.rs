@@ -30,7 +30,11 @@ pub(super) fn look(start: &[u8], mapping: &Mapping) -> Look {
     if start.starts_with(b"PK\x03\x04") {
         // Archives that can be read were opened when the files were found.
         let is_office = text.contains("[Content_Types].xml") || text.contains("xl/");
-        return is(if is_office { "a spreadsheet; save it as CSV" } else { "a ZIP archive within another, or a damaged one" });
+        return is(if is_office {
+            "a spreadsheet; save it as CSV"
+        } else {
+            "a ZIP archive within another, or a damaged one"
+        });
     }
     if text.starts_with("ISA") || text.starts_with("GS*") || text.starts_with("ST*") {
         return x12(&text);
@@ -56,7 +60,9 @@ pub(super) fn look(start: &[u8], mapping: &Mapping) -> Look {
         Some(claims::Feed::Claims(_)) => return Look::Is(Format::ClaimRows),
         Some(claims::Feed::Beneficiaries) => return Look::Is(Format::Members),
         Some(claims::Feed::FormerNumbers) => {
-            return is("former numbers of beneficiaries (CCLF9), which are not loaded: their claims carry the present ones");
+            return is(
+                "former numbers of beneficiaries (CCLF9), which are not loaded: their claims carry the present ones",
+            );
         }
         None => {}
     }
@@ -72,9 +78,13 @@ pub(super) fn look(start: &[u8], mapping: &Mapping) -> Look {
     match claims::looks_like(&cells, &mapping.claims) {
         claims::Looks::Claims => return Look::Is(Format::ClaimRows),
         claims::Looks::Fragment => {
-            return is("a table of CMS's own data store, whose rows say nothing without those of others; ask for RIF or CCLF");
+            return is(
+                "a table of CMS's own data store, whose rows say nothing without those of others; ask for RIF or CCLF",
+            );
         }
-        claims::Looks::No if claims::looks_like_reviews(&cells, &mapping.reviews) => return Look::Is(Format::ClaimRows),
+        claims::Looks::No if claims::looks_like_reviews(&cells, &mapping.reviews) => {
+            return Look::Is(Format::ClaimRows);
+        }
         claims::Looks::No => {}
     }
     // Before the roster: a table of providers has names and may have birth dates.

@@ -87,13 +87,18 @@ impl Source {
         let failed = |cause| Error::Unreadable { path: path.to_owned(), cause };
         if let Some(inside) = archive::open(path) {
             let reader = Counted { file: inside.map_err(failed)?, read: Arc::clone(read) };
-            return Ok(Self { reader: Box::new(reader), buffer: Vec::new(), broken: None, ended: false, line: 1 });
+            return Ok(Self::over(reader));
         }
         let file = Counted { file: File::open(path).map_err(failed)?, read: Arc::clone(read) };
         let mut buffered = BufReader::with_capacity(256 << 10, file);
         let packed = io::BufRead::fill_buf(&mut buffered).map_err(failed)?.starts_with(&[0x1f, 0x8b]);
         let reader: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(buffered)) } else { Box::new(buffered) };
         Ok(Self { reader, buffer: Vec::new(), broken: None, ended: false, line: 1 })
+    }
+
+    /// Text that is not on disk.
+    pub(super) fn over(reader: impl Read + 'static) -> Self {
+        Self { reader: Box::new(reader), buffer: Vec::new(), broken: None, ended: false, line: 1 }
     }
 
     /// The beginning of the file; nothing is consumed.

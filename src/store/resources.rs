@@ -151,8 +151,8 @@ impl Txn<'_> {
                 }
                 Some((_, packed)) => {
                     let body = self.codec.known.decompress(packed)?;
-                    let prepared =
-                        fhir::prepare(&body).map_err(|_| Error::Corrupted("an earlier version of a resource".into()))?;
+                    let prepared = fhir::prepare(&body)
+                        .map_err(|_| Error::Corrupted("an earlier version of a resource".into()))?;
                     self.put_resource(&prepared, now, None)?;
                 }
             }

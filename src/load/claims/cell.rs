@@ -125,7 +125,9 @@ mod tests {
         }
         assert_eq!(day("9999-12-31"), None);
         assert!(is_no_day("9999-12-31") && is_no_day("00000000") && !is_no_day("soon"));
-        for (text, expected) in [("0030", "30"), ("1.500", "1.5"), ("000", "0"), ("+4", "4"), (".5", "0.5"), ("-2", "-2")] {
+        for (text, expected) in
+            [("0030", "30"), ("1.500", "1.5"), ("000", "0"), ("+4", "4"), (".5", "0.5"), ("-2", "-2")]
+        {
             assert_eq!(number(text).as_deref(), Some(expected), "{text}");
         }
         assert_eq!((number("x"), number("1.2.3"), number("")), (None, None, None));

@@ -115,7 +115,10 @@ impl Header {
 
     /// Cells of a row with what they are.
     pub(super) fn cells<'r>(&'r self, row: &'r csv::StringRecord) -> impl Iterator<Item = (Field, u16, &'r str)> {
-        self.columns.iter().zip(row).filter_map(|(column, cell)| column.map(|(field, index)| (field, index, cell.trim())))
+        self.columns
+            .iter()
+            .zip(row)
+            .filter_map(|(column, cell)| column.map(|(field, index)| (field, index, cell.trim())))
     }
 
     pub(super) fn is_drugs(&self) -> bool {

@@ -25,6 +25,7 @@ mod row;
 mod tests;
 
 pub(super) use cclf::{Feed, beneficiaries, feed};
+pub(super) use cell::{amount, day};
 pub(super) use file::{Found, read};
 pub(super) use header::{Looks, looks_like};
 pub(super) use names::{Field, NAMES, Shape};

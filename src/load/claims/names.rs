@@ -26,8 +26,16 @@ fields![
         "original_claim_number",
         "originalclaimnumber originalclaimid originalclaim origclaimid origclaimnumber replacedclaimnumber adjustedclaimnumber adjustedfromclaim priorclaimnumber previousclaimnumber reversedclaimnumber"
     ),
-    (Line, "line_number", "linenumber lineno linenbr line claimline claimlinenumber claimlineid serviceline servicelinenumber lineseq linenum clmlinenum clmvalsqncnum"),
-    (Kind, "claim_type", "claimtype clmtype claimformtype formtype claimcategory typeofclaim nchclmtypecd clmtypecd claimformat"),
+    (
+        Line,
+        "line_number",
+        "linenumber lineno linenbr line claimline claimlinenumber claimlineid serviceline servicelinenumber lineseq linenum clmlinenum clmvalsqncnum"
+    ),
+    (
+        Kind,
+        "claim_type",
+        "claimtype clmtype claimformtype formtype claimcategory typeofclaim nchclmtypecd clmtypecd claimformat"
+    ),
     (TypeOfBill, "type_of_bill", "typeofbill billtype tob billtypecode"),
     (Facility, "facility_type", "clmfactypecd clmbillfactypecd"),
     (Class, "bill_class", "clmsrvcclsfctntypecd clmbillclsfctncd"),
@@ -45,7 +53,11 @@ fields![
     (CmsAdjustment, "cms_adjustment", "clmadjsmttypecd clmadjstmttypecd adjstmtdltncd"),
     (Category, "service_type", "servicetype servicetypecode"),
     (Urgent, "urgent", "urgent urgency expedited expeditedrequest isurgent"),
-    (Void, "void", "void voided voidflag voidindicator reversal reversalflag reversalindicator reversed isvoid cancelled canceled"),
+    (
+        Void,
+        "void",
+        "void voided voidflag voidindicator reversal reversalflag reversalindicator reversed isvoid cancelled canceled"
+    ),
     (Change, "change", "dmlind"),
     (Control, "control_number", "clmcntlnum"),
     (Account, "account_number", "accountnumber patientaccountnumber patientaccount patientcontrolnumber pcn"),
@@ -57,7 +69,11 @@ fields![
     ),
     (Given, "first_name", "firstname patientfirstname memberfirstname mbrfirstname fname patientfname"),
     (Family, "last_name", "lastname patientlastname memberlastname mbrlastname lname patientlname"),
-    (Birth, "birth_date", "birthdate dob dateofbirth patientdob memberdob mbrdob birthdt patientbirthdate memberbirthdate"),
+    (
+        Birth,
+        "birth_date",
+        "birthdate dob dateofbirth patientdob memberdob mbrdob birthdt patientbirthdate memberbirthdate"
+    ),
     // When.
     (
         From,
@@ -69,7 +85,11 @@ fields![
         "service_to",
         "serviceto servicetodate todate todos dosto serviceenddate throughdate thrudate statementto statementthrough statementthroughdate enddate clmthrudt"
     ),
-    (LineFrom, "line_from", "linefrom linefromdate linedos lineservicedate line1stexpnsdt clmlinefromdt revcntrdt clmlineinstnlrevctrdt"),
+    (
+        LineFrom,
+        "line_from",
+        "linefrom linefromdate linedos lineservicedate line1stexpnsdt clmlinefromdt revcntrdt clmlineinstnlrevctrdt"
+    ),
     (LineTo, "line_to", "lineto linetodate linelastexpnsdt clmlinethrudt"),
     (Received, "received_date", "receiveddate datereceived claimreceiveddate receivedt receiptdate recvddate"),
     (PaidOn, "paid_date", "paiddate datepaid paymentdate checkdate remitdate pddt claimpaiddate paiddt"),
@@ -91,7 +111,11 @@ fields![
         "billing_name",
         "billingname billingprovidername billingprovider payeename payee providername provider facilityname facility groupname vendorname"
     ),
-    (BillingTax, "billing_tax_id", "billingtaxid taxid tin providertaxid billingtin billingprovidertaxid vendortin ein"),
+    (
+        BillingTax,
+        "billing_tax_id",
+        "billingtaxid taxid tin providertaxid billingtin billingprovidertaxid vendortin ein"
+    ),
     (BillingNumber, "billing_number", "billingnumber billingproviderid providerid vendorid prvdrnum prvdroscarnum ccn"),
     (
         RenderingNpi,
@@ -103,22 +127,34 @@ fields![
         "rendering_name",
         "renderingname renderingprovidername renderingprovider servicingprovidername servicingprovider performingprovider"
     ),
-    (ReferringNpi, "referring_npi", "referringnpi referringprovidernpi rfrphysnnpi orderingnpi ordrgprvdrnpinum clmrfrgprvdrnpinum"),
+    (
+        ReferringNpi,
+        "referring_npi",
+        "referringnpi referringprovidernpi rfrphysnnpi orderingnpi ordrgprvdrnpinum clmrfrgprvdrnpinum"
+    ),
     (ReferringName, "referring_name", "referringname referringprovidername referringprovider"),
-    (AttendingNpi, "attending_npi", "attendingnpi attendingprovidernpi atphysnnpi atndgprvdrnpinum attendingphysiciannpi"),
+    (
+        AttendingNpi,
+        "attending_npi",
+        "attendingnpi attendingprovidernpi atphysnnpi atndgprvdrnpinum attendingphysiciannpi"
+    ),
     (AttendingName, "attending_name", "attendingname attendingprovidername attendingphysician attendingprovider"),
     (OperatingNpi, "operating_npi", "operatingnpi operatingprovidernpi opphysnnpi oprtgprvdrnpinum"),
     (OtherNpi, "other_operating_npi", "otheroperatingnpi otphysnnpi othrprvdrnpinum"),
-    (PrescriberNpi, "prescriber_npi", "prescribernpi prescriberid prscrbrid clmprsbngprvdrgnrcidnum prescribingnpi prescriber"),
+    (
+        PrescriberNpi,
+        "prescriber_npi",
+        "prescribernpi prescriberid prscrbrid clmprsbngprvdrgnrcidnum prescribingnpi prescriber"
+    ),
     (PrescriberName, "prescriber_name", "prescribername prescriberfullname prescribingprovider"),
-    (PharmacyNpi, "pharmacy_npi", "pharmacynpi pharmacyid serviceproviderid srvcprvdrid clmsrvcprvdrgnrcidnum nabp ncpdpid pharmacynumber"),
+    (
+        PharmacyNpi,
+        "pharmacy_npi",
+        "pharmacynpi pharmacyid serviceproviderid srvcprvdrid clmsrvcprvdrgnrcidnum nabp ncpdpid pharmacynumber"
+    ),
     (PharmacyName, "pharmacy_name", "pharmacyname pharmacy dispensingpharmacy"),
     // What for.
-    (
-        Place,
-        "place_of_service",
-        "placeofservice pos placeofservicecode poscode lineplaceofsrvccd clmposcd"
-    ),
+    (Place, "place_of_service", "placeofservice pos placeofservicecode poscode lineplaceofsrvccd clmposcd"),
     (
         Principal,
         "principal_diagnosis",
@@ -129,10 +165,18 @@ fields![
         "diagnosis",
         "diagnosis diagnosiscode diagcode diag dx dxcode icd icdcode icddgnscd icd9dgnscd clmdgnscd icdcdiag diagnoses diagnosiscodes otherdiagnosis otherdiagnosiscode secondarydiagnosis clmdgns1cd clmdgns2cd clmdgns3cd clmdgns4cd clmdgns5cd clmdgns6cd clmdgns7cd clmdgns8cd clmdgns9cd clmdgns10cd clmdgns11cd clmdgns12cd"
     ),
-    (DiagnosisVersion, "diagnosis_version", "diagnosisversion icdversion icddgnsvrsncd prncpaldgnsvrsncd dgnsprcdricdind dxversion diagnosiscodeset"),
+    (
+        DiagnosisVersion,
+        "diagnosis_version",
+        "diagnosisversion icdversion icddgnsvrsncd prncpaldgnsvrsncd dgnsprcdricdind dxversion diagnosiscodeset"
+    ),
     (DiagnosisKind, "diagnosis_kind", "clmprodtypecd"),
     (Present, "present_on_admission", "presentonadmission poa poaindicator clmpoaindsw clmpoaind poaflag"),
-    (Admitting, "admitting_diagnosis", "admittingdiagnosis admittingdx admitdiagnosis admitdx admtgdgnscd admtngicd9dgnscd"),
+    (
+        Admitting,
+        "admitting_diagnosis",
+        "admittingdiagnosis admittingdx admitdiagnosis admitdx admtgdgnscd admtngicd9dgnscd"
+    ),
     (ReasonForVisit, "reason_for_visit", "reasonforvisit patientreason patientreasonforvisit rsnvisitcd"),
     (External, "external_cause", "externalcause externalcausecode ecode icddgnsecd"),
     (
@@ -140,7 +184,11 @@ fields![
         "diagnosis_pointers",
         "diagnosispointers diagnosispointer dxpointer diagpointer dxptr lineicddgnscd lineicd9dgnscd clmlinedgnscd"
     ),
-    (Procedure, "procedure", "icdprocedure icdprocedurecode principalprocedure surgicalprocedure icdprcdrcd icd9prcdrcd clmprcdrcd icdproc"),
+    (
+        Procedure,
+        "procedure",
+        "icdprocedure icdprocedurecode principalprocedure surgicalprocedure icdprcdrcd icd9prcdrcd clmprcdrcd icdproc"
+    ),
     (ProcedureDay, "procedure_date", "icdproceduredate surgicalproceduredate prcdrdt clmprcdrprfrmdt"),
     (Revenue, "revenue_code", "revenuecode revcode revenue revcd revcntr clmlineprodrevctrcd revenuecenter"),
     (
@@ -154,40 +202,104 @@ fields![
         "modifier mod modifiercode modifiers proceduremodifier hcpcs1stmdfrcd hcpcs2ndmdfrcd hcpcs3rdmdfrcd hcpcs4thmdfrcd hcpcs1mdfrcd hcpcs2mdfrcd hcpcs3mdfrcd hcpcs4mdfrcd hcpcs5mdfrcd"
     ),
     (Ndc, "ndc", "ndc ndccode ndc11 ndcnumber nationaldrugcode prodsrvcid linendccd clmlinendccd productid drugcode"),
-    (Units, "units", "units unit quantity qty servicecount unitsofservice unitcount linesrvccnt revcntrunitcnt clmlinesrvcunitqty qtydspnsdnum quantitydispensed qtydispensed metricquantity"),
+    (
+        Units,
+        "units",
+        "units unit quantity qty servicecount unitsofservice unitcount linesrvccnt revcntrunitcnt clmlinesrvcunitqty qtydspnsdnum quantitydispensed qtydispensed metricquantity"
+    ),
     (Tooth, "tooth", "tooth toothnumber toothcode toothnum"),
     (Surface, "tooth_surface", "toothsurface surface surfaces toothsurfaces"),
     (Drg, "drg", "drg drgcode msdrg clmdrgcd dgnsdrgcd"),
     (AdmissionType, "admission_type", "admissiontype admittype typeofadmission clmipadmsntypecd clmadmsntypecd"),
     (AdmissionSource, "admission_source", "admissionsource admitsource pointoforigin clmsrcipadmsncd clmadmsnsrccd"),
-    (DischargeStatus, "discharge_status", "dischargestatus patientstatus patientdischargestatus dischargestatuscode ptntdschrgstuscd beneptntstuscd"),
+    (
+        DischargeStatus,
+        "discharge_status",
+        "dischargestatus patientstatus patientdischargestatus dischargestatuscode ptntdschrgstuscd beneptntstuscd"
+    ),
     (Network, "network", "network networkstatus innetwork networkindicator par parstatus innetworkflag"),
     // How much, of a line.
-    (Charge, "charge", "charge charges billed billedamount billedamt chargeamount chargeamt chargedamount linecharge linechargeamount submittedcharge submittedamount submittedcharges linesbmtdchrgamt revcntrtotchrgamt totrxcstamt grossamountdue grosscost ingredientcostsubmitted usualandcustomary"),
-    (Allowed, "allowed", "allowed allowedamount allowedamt allowedcharge eligibleamount contractedamount linealowdchrgamt clmlinealowdchrgamt lineallowed"),
-    (Paid, "paid", "paid paidamount paidamt planpaid planpaidamount netpaid netpaidamount amountpaid linepaid linepaidamount benefitpaid linenchpmtamt revcntrpmtamtamt clmlinecvrdpdamt cvrddplanpdamt payeramount"),
+    (
+        Charge,
+        "charge",
+        "charge charges billed billedamount billedamt chargeamount chargeamt chargedamount linecharge linechargeamount submittedcharge submittedamount submittedcharges linesbmtdchrgamt revcntrtotchrgamt totrxcstamt grossamountdue grosscost ingredientcostsubmitted usualandcustomary"
+    ),
+    (
+        Allowed,
+        "allowed",
+        "allowed allowedamount allowedamt allowedcharge eligibleamount contractedamount linealowdchrgamt clmlinealowdchrgamt lineallowed"
+    ),
+    (
+        Paid,
+        "paid",
+        "paid paidamount paidamt planpaid planpaidamount netpaid netpaidamount amountpaid linepaid linepaidamount benefitpaid linenchpmtamt revcntrpmtamtamt clmlinecvrdpdamt cvrddplanpdamt payeramount"
+    ),
     (PaidBesides, "paid_besides", "ncvrdplanpdamt"),
-    (Deductible, "deductible", "deductible deductibleamount deductibleamt ded dedamt linebeneptbddctblamt revcntrcashddctblamt"),
-    (Coinsurance, "coinsurance", "coinsurance coinsuranceamount coinsuranceamt coins coinsamt linecoinsrncamt revcntrcoinsrncwgeadjstdc"),
+    (
+        Deductible,
+        "deductible",
+        "deductible deductibleamount deductibleamt ded dedamt linebeneptbddctblamt revcntrcashddctblamt"
+    ),
+    (
+        Coinsurance,
+        "coinsurance",
+        "coinsurance coinsuranceamount coinsuranceamt coins coinsamt linecoinsrncamt revcntrcoinsrncwgeadjstdc"
+    ),
     (Copay, "copay", "copay copayment copayamount copayamt copaymentamount"),
-    (OtherPayer, "other_payer_paid", "otherpayerpaid otherpayer cob cobamount cobpaid otherinsurancepaid primarypayerpaid linebeneprmrypyrpdamt plroamt othrtroopamt licsamt"),
-    (NotCovered, "not_covered", "notcovered noncovered notcoveredamount noncoveredamount ineligibleamount revcntrncvrdchrgamt"),
-    (Share, "member_pays", "memberpays patientpays patientpay patientpayamount patientresponsibility memberresponsibility memberliability patientpaid memberpaid ptntpayamt clmlinebenepmtamt outofpocket"),
+    (
+        OtherPayer,
+        "other_payer_paid",
+        "otherpayerpaid otherpayer cob cobamount cobpaid otherinsurancepaid primarypayerpaid linebeneprmrypyrpdamt plroamt othrtroopamt licsamt"
+    ),
+    (
+        NotCovered,
+        "not_covered",
+        "notcovered noncovered notcoveredamount noncoveredamount ineligibleamount revcntrncvrdchrgamt"
+    ),
+    (
+        Share,
+        "member_pays",
+        "memberpays patientpays patientpay patientpayamount patientresponsibility memberresponsibility memberliability patientpaid memberpaid ptntpayamt clmlinebenepmtamt outofpocket"
+    ),
     // How much, of the claim.
-    (ClaimCharge, "claim_charge", "claimcharge totalcharge totalcharges totalbilled totalbilledamount claimbilledamount totalchargeamount claimcharges nchcarrclmsbmtdchrgamt clmtotchrgamt clmmdcrinstnltotchrgamt"),
-    (ClaimAllowed, "claim_allowed", "claimallowed totalallowed totalallowedamount claimallowedamount nchcarrclmalowdamt"),
+    (
+        ClaimCharge,
+        "claim_charge",
+        "claimcharge totalcharge totalcharges totalbilled totalbilledamount claimbilledamount totalchargeamount claimcharges nchcarrclmsbmtdchrgamt clmtotchrgamt clmmdcrinstnltotchrgamt"
+    ),
+    (
+        ClaimAllowed,
+        "claim_allowed",
+        "claimallowed totalallowed totalallowedamount claimallowedamount nchcarrclmalowdamt"
+    ),
     (ClaimPaid, "claim_paid", "claimpaid totalpaid totalpaidamount claimpaidamount claimpaidtotal clmpmtamt"),
-    (ClaimDeductible, "claim_deductible", "claimdeductible totaldeductible carrclmcashddctblapldamt nchbeneipddctblamt nchbeneptbddctblamt"),
-    (ClaimCoinsurance, "claim_coinsurance", "claimcoinsurance totalcoinsurance nchbeneptacoinsrnclbltyam nchbeneptbcoinsrncamt"),
+    (
+        ClaimDeductible,
+        "claim_deductible",
+        "claimdeductible totaldeductible carrclmcashddctblapldamt nchbeneipddctblamt nchbeneptbddctblamt"
+    ),
+    (
+        ClaimCoinsurance,
+        "claim_coinsurance",
+        "claimcoinsurance totalcoinsurance nchbeneptacoinsrnclbltyam nchbeneptbcoinsrncamt"
+    ),
     (ClaimCopay, "claim_copay", "claimcopay totalcopay"),
     (ClaimOtherPayer, "claim_other_payer_paid", "claimcob totalcob carrclmprmrypyrpdamt nchprmrypyrclmpdamt"),
     (ClaimNotCovered, "claim_not_covered", "claimnotcovered totalnotcovered nchipncvrdchrgamt"),
-    (Reason, "adjustment_reason", "adjustmentreason adjustmentreasoncode carc reasoncode denialreason denialcode carccode revcntr1stansicd"),
+    (
+        Reason,
+        "adjustment_reason",
+        "adjustmentreason adjustmentreasoncode carc reasoncode denialreason denialcode carccode revcntr1stansicd"
+    ),
     (ReasonAmount, "adjustment_amount", "adjustmentamount adjustmentreasonamount carcamount reasonamount"),
     (Remark, "remark", "remark remarkcode rarc rarccode remarkcodes"),
     (Denial, "payment_denial", "carrclmpmtdnlcd clmcarrpmtdnlcd"),
     // Pharmacy.
-    (Prescription, "prescription_number", "prescriptionnumber rxnumber rxnbr rxno prescription prescriptionid rxsrvcrfrncnum clmlinerxsrvcrfrncnum scriptnumber"),
+    (
+        Prescription,
+        "prescription_number",
+        "prescriptionnumber rxnumber rxnbr rxno prescription prescriptionid rxsrvcrfrncnum clmlinerxsrvcrfrncnum scriptnumber"
+    ),
     (Fill, "fill_number", "fillnumber fillno fillnum refillnumber refill refillno refillcode clmlinerxfillnum"),
     (Refills, "refills_authorized", "refillsauthorized authorizedrefills refillsallowed numberofrefills refillsauth"),
     (Days, "days_supply", "dayssupply daysupply dayssupplied dayssuplynum clmlinedayssuplyqty dayssup"),

@@ -135,7 +135,8 @@ fn plain(field: Field, text: &str) -> Result<Option<String>, String> {
         Shape::Amount => cell::amount(text).map_or_else(|| wrong("amount"), |amount| Ok(Some(amount))),
         Shape::Number => cell::number(text).map_or_else(|| wrong("number"), |number| Ok(Some(number))),
         Shape::Npi | Shape::Text => {
-            let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+            let words: Vec<&str> =
+                text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
             Ok(Some(words.join(" ")).filter(|text| !text.is_empty()))
         }
     }

@@ -85,7 +85,11 @@ pub(in crate::load) fn looks_like(cells: &[&str], own: &Own<Field>) -> bool {
     let header = Header::new(cells.iter().copied(), own, &REVIEW_NAMES);
     let has = |field: Field| header.has(field);
     let about = has(Field::Service) || has(Field::Category) || has(Field::Diagnosis);
-    has(Field::Claim) && has(Field::Member) && about && has(Field::Status) && (has(Field::Received) || has(Field::Processed))
+    has(Field::Claim)
+        && has(Field::Member)
+        && about
+        && has(Field::Status)
+        && (has(Field::Received) || has(Field::Processed))
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::names::Field;
 use super::header::Source;
+use super::names::Field;
 use crate::load::x12::{Part, Set};
 
 /// What a row says: by field, and by number where a field stands several times.
@@ -90,7 +90,8 @@ impl Row {
             json.insert(name, text.clone().into());
         }
         let (member, claim) = (self.get(Field::Member), self.get(Field::Claim));
-        let text = format!("{member}\n{claim}\n{}\n{}\n{}", self.get(Field::Original), source.name(), Value::Object(json));
+        let text =
+            format!("{member}\n{claim}\n{}\n{}\n{}", self.get(Field::Original), source.name(), Value::Object(json));
         let set = if matches!(source, Source::Reviews | Source::CmsReviews) { Set::ReviewRows } else { Set::Rows };
         Part { set, group: ["rows", source.name(), key].join("\u{1f}"), order, segment, text }
     }

@@ -10,13 +10,13 @@ use serde_json::Value;
 
 use super::adjudication::Amounts;
 use super::code::{
-    ADMISSION_TYPE, DISCHARGE_STATUS, MS_DRG, POINT_OF_ORIGIN, TYPE_OF_BILL, c4bb, diagnosis, hl7, is_stay, modifier, procedure,
-    service,
+    ADMISSION_TYPE, DISCHARGE_STATUS, MS_DRG, POINT_OF_ORIGIN, TYPE_OF_BILL, c4bb, diagnosis, hl7, is_stay, modifier,
+    procedure, service,
 };
+use super::day;
 use super::eob::{Bill, BillKind, BillLine, Decided, Info, eob};
 use super::money::cents;
 use super::party::{Provider, provider};
-use super::day;
 use crate::load::record::{About, Whom, Whose, made_id};
 use crate::load::report::Rule;
 use crate::load::x12::{Adjustment, Claim, ClaimKind, PaidLine, Party, Remit};
@@ -120,11 +120,8 @@ impl<'a> Cluster<'a> {
 /// The claim that a decision is about: the only one, else the one with the same provider, else the same charge.
 fn choose<'c, 'a>(clusters: &'c mut [Cluster<'a>], remit: &Remit<'_>) -> Option<&'c mut Cluster<'a>> {
     let only = |mut found: Vec<usize>| if found.len() == 1 { found.pop() } else { None };
-    let all: Vec<(usize, &Claim<'_>)> = clusters
-        .iter()
-        .enumerate()
-        .filter_map(|(at, cluster)| Some((at, &cluster.claims.last()?.1)))
-        .collect();
+    let all: Vec<(usize, &Claim<'_>)> =
+        clusters.iter().enumerate().filter_map(|(at, cluster)| Some((at, &cluster.claims.last()?.1))).collect();
     let by = |test: &dyn Fn(&Claim<'_>) -> bool| {
         only(all.iter().filter(|(_, claim)| test(claim)).map(|(at, _)| *at).collect())
     };

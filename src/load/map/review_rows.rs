@@ -26,7 +26,12 @@ pub(in crate::load) fn review_rows(rows: &[Row]) -> Result<Reviewed<'_>, (Rule, 
     let created = day(Field::Received)
         .or_else(|| day(Field::Processed))
         .ok_or_else(|| refuse("the authorization has no day on which it was asked for or decided"))?;
-    let requester = Party { family: text(Field::BillingName), qualifier: "XX", number: text(Field::BillingNpi), ..Party::default() };
+    let requester = Party {
+        family: text(Field::BillingName),
+        qualifier: "XX",
+        number: text(Field::BillingNpi),
+        ..Party::default()
+    };
     let requester = provider(&requester, true)
         .or_else(|| {
             let npi = text(Field::RenderingNpi);
@@ -35,7 +40,10 @@ pub(in crate::load) fn review_rows(rows: &[Row]) -> Result<Reviewed<'_>, (Rule, 
         .ok_or_else(|| refuse("the authorization names no provider who asks"))?;
     let (family, given, birth) = (text(Field::Family), text(Field::Given), text(Field::Birth));
     let services = rows.iter().map(|row| asked(row, first.get(Field::Claim))).collect();
-    let urgent = matches!(text(Field::Urgent).to_ascii_lowercase().as_str(), "y" | "yes" | "true" | "1" | "u" | "urgent" | "expedited" | "stat" | "high");
+    let urgent = matches!(
+        text(Field::Urgent).to_ascii_lowercase().as_str(),
+        "y" | "yes" | "true" | "1" | "u" | "urgent" | "expedited" | "stat" | "high"
+    );
     Ok(Reviewed {
         trace: first.get(Field::Claim),
         number: first.get(Field::Claim),
@@ -47,7 +55,12 @@ pub(in crate::load) fn review_rows(rows: &[Row]) -> Result<Reviewed<'_>, (Rule, 
             day: created.clone(),
             alone: [family, given, birth].iter().all(|text| text.is_empty()),
         },
-        decided_on: rows.iter().map(|row| row.get(Field::Processed)).max().filter(|day| !day.is_empty()).map(str::to_owned),
+        decided_on: rows
+            .iter()
+            .map(|row| row.get(Field::Processed))
+            .max()
+            .filter(|day| !day.is_empty())
+            .map(str::to_owned),
         requester,
         urgent,
         diagnoses: diagnoses(rows, &created),
@@ -63,7 +76,8 @@ fn asked<'a>(row: &'a Row, number: &'a str) -> Asked<'a> {
     let action = action(row.get(Field::Status));
     let approved = row.get(Field::Days);
     let category = row.get(Field::Category);
-    let is_service_type = (1..=2).contains(&category.len()) && category.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_service_type =
+        (1..=2).contains(&category.len()) && category.bytes().all(|byte| byte.is_ascii_alphanumeric());
     Asked {
         category: if is_service_type { category } else { "" },
         qualifier: "HC",
@@ -91,7 +105,19 @@ fn action(text: &str) -> &'static str {
         _ if begins(&["partial", "partly", "approved in part", "approved-part", "approved part"]) => "A2",
         _ if begins(&["approved with", "modif", "changed"]) => "A6",
         _ if begins(&["approv", "affirm", "authoriz", "certif", "grant", "overturn"]) => "A1",
-        _ if begins(&["den", "non-affirm", "non affirm", "nonaffirm", "not certif", "not approv", "reject", "adverse"]) => "A3",
+        _ if begins(&[
+            "den",
+            "non-affirm",
+            "non affirm",
+            "nonaffirm",
+            "not certif",
+            "not approv",
+            "reject",
+            "adverse",
+        ]) =>
+        {
+            "A3"
+        }
         _ if begins(&["cancel", "void", "withdr"]) => "C",
         _ => "A4",
     }

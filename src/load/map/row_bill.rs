@@ -87,10 +87,13 @@ impl Draft {
         }
         let bill_type = bill_type(&head);
         let kind = kind(&head, &lines, &bill_type);
-        let days = |fields: [Field; 2]| rows.iter().flat_map(move |row| fields.map(|field| row.get(field).to_owned())).filter(|day| !day.is_empty());
+        let days = |fields: [Field; 2]| {
+            rows.iter().flat_map(move |row| fields.map(|field| row.get(field).to_owned())).filter(|day| !day.is_empty())
+        };
         let from = days([Field::From, Field::LineFrom]).min().unwrap_or_default();
         let to = days([Field::To, Field::LineTo]).max().filter(|to| *to >= from).unwrap_or_else(|| from.clone());
-        let padded_of = |field: Field, width: usize| lines.iter().map(|line| padded(first(line, field), width)).collect();
+        let padded_of =
+            |field: Field, width: usize| lines.iter().map(|line| padded(first(line, field), width)).collect();
         let texts = Padded {
             discharge: padded(first(&head, Field::DischargeStatus), 2),
             drg: padded(first(&head, Field::Drg), 3),
@@ -115,7 +118,8 @@ impl Draft {
             return provider(&pharmacy, true)
                 .or_else(|| provider(&party(text(Field::BillingNpi), text(Field::BillingName), false), true));
         }
-        let number = if text(Field::BillingNpi).is_empty() { text(Field::BillingNumber) } else { text(Field::BillingNpi) };
+        let number =
+            if text(Field::BillingNpi).is_empty() { text(Field::BillingNumber) } else { text(Field::BillingNpi) };
         let mut biller = party(number, text(Field::BillingName), false);
         biller.tax = text(Field::BillingTax);
         if !self.kind.is_institutional() && number == text(Field::RenderingNpi) && !number.is_empty() {
@@ -149,7 +153,9 @@ impl Draft {
             for facts in std::iter::once(&self.head).chain(&self.lines) {
                 let name = name.map_or("", |name| first(facts, name));
                 let Some(who) = provider(&party(first(facts, *number), name, true), false) else { continue };
-                let known = out.iter().any(|(one, other, _)| one == role && other.reference["reference"] == who.reference["reference"]);
+                let known = out
+                    .iter()
+                    .any(|(one, other, _)| one == role && other.reference["reference"] == who.reference["reference"]);
                 if !known && out.len() < CODES_MAX {
                     out.push((role, who, ""));
                 }
@@ -181,9 +187,21 @@ impl Draft {
         } else if self.kind == BillKind::Pharmacy {
             let line = self.lines.first().unwrap_or(&self.head);
             let on_line = |field: Field| first(line, field);
-            coded("dawcode", "http://terminology.hl7.org/CodeSystem/NCPDPDispensedAsWrittenOrProductSelectionCode", on_line(Field::Daw));
-            coded("brandgenericindicator", "http://terminology.hl7.org/CodeSystem/NCPDPBrandGenericIndicator", on_line(Field::Brand));
-            coded("rxorigincode", "http://terminology.hl7.org/CodeSystem/NCPDPPrescriptionOriginCode", on_line(Field::Origin));
+            coded(
+                "dawcode",
+                "http://terminology.hl7.org/CodeSystem/NCPDPDispensedAsWrittenOrProductSelectionCode",
+                on_line(Field::Daw),
+            );
+            coded(
+                "brandgenericindicator",
+                "http://terminology.hl7.org/CodeSystem/NCPDPBrandGenericIndicator",
+                on_line(Field::Brand),
+            );
+            coded(
+                "rxorigincode",
+                "http://terminology.hl7.org/CodeSystem/NCPDPPrescriptionOriginCode",
+                on_line(Field::Origin),
+            );
             let compound = if is_yes_or_no(on_line(Field::Compound)) { "" } else { on_line(Field::Compound) };
             coded("compoundcode", "http://terminology.hl7.org/CodeSystem/NCPDPCompoundCode", compound);
             for (name, field) in
@@ -302,7 +320,8 @@ impl Draft {
     /// Whether a hospital's claim was decided as one sum: CARIN has amounts on the head or on the lines, never on both.
     fn is_decided_as_a_whole(&self) -> bool {
         let is_something = |text: &str| cents(text).is_some_and(|amount| amount != 0);
-        let on_line = |line: &Facts| is_something(first(line, Field::Paid)) || is_something(first(line, Field::Allowed));
+        let on_line =
+            |line: &Facts| is_something(first(line, Field::Paid)) || is_something(first(line, Field::Allowed));
         self.kind.is_institutional()
             && !first(&self.head, Field::ClaimPaid).is_empty()
             && (!self.lines.iter().any(on_line) || self.lines.len() == 1)
@@ -310,7 +329,8 @@ impl Draft {
 
     /// What was decided of the claim as a whole, if that is how it was decided.
     pub(super) fn decided(&self) -> Option<Decided<'_>> {
-        self.is_decided_as_a_whole().then(|| Decided { amounts: self.total().unwrap_or_default(), ..Decided::default() })
+        self.is_decided_as_a_whole()
+            .then(|| Decided { amounts: self.total().unwrap_or_default(), ..Decided::default() })
     }
 
     pub(super) fn total(&self) -> Option<Amounts> {
@@ -353,15 +373,20 @@ impl Draft {
 
     pub(super) fn is_denied(&self) -> bool {
         let has = |facts: &Facts| is_denied(facts);
-        if self.lines.is_empty() { has(&self.head) } else { self.lines.iter().all(has) || first(&self.head, Field::Denial) == "0" }
+        if self.lines.is_empty() {
+            has(&self.head)
+        } else {
+            self.lines.iter().all(has) || first(&self.head, Field::Denial) == "0"
+        }
     }
 
     pub(super) fn network(&self) -> Option<&'static str> {
         match first(&self.head, Field::Network).to_ascii_lowercase().as_str() {
-            "in" | "inn" | "y" | "yes" | "par" | "i" | "in network" | "in-network" | "innetwork" | "participating" => Some("innetwork"),
-            "out" | "oon" | "n" | "no" | "nonpar" | "non-par" | "o" | "out of network" | "out-of-network" | "outofnetwork" => {
-                Some("outofnetwork")
+            "in" | "inn" | "y" | "yes" | "par" | "i" | "in network" | "in-network" | "innetwork" | "participating" => {
+                Some("innetwork")
             }
+            "out" | "oon" | "n" | "no" | "nonpar" | "non-par" | "o" | "out of network" | "out-of-network"
+            | "outofnetwork" => Some("outofnetwork"),
             _ => None,
         }
     }
@@ -369,7 +394,8 @@ impl Draft {
 
 fn has_service(line: &Facts) -> bool {
     let any = |fields: &[Field]| fields.iter().any(|field| !first(line, *field).is_empty());
-    any(&[Field::Service, Field::Revenue, Field::Ndc]) || any(&[Field::Charge, Field::Allowed, Field::Paid, Field::ClaimPaid, Field::ClaimCharge])
+    any(&[Field::Service, Field::Revenue, Field::Ndc])
+        || any(&[Field::Charge, Field::Allowed, Field::Paid, Field::ClaimPaid, Field::ClaimCharge])
 }
 
 /// Facility, class and frequency: three characters; a zero before them is left out.
@@ -388,7 +414,11 @@ fn kind(head: &Facts, lines: &[Facts], bill_type: &str) -> BillKind {
     let said = first(head, Field::Kind).to_ascii_lowercase();
     let any = |field: Field| lines.iter().chain([head]).any(|facts| !first(facts, field).is_empty());
     let stay = || {
-        if bill_type.is_empty() { any(Field::Admitted) || any(Field::Drg) } else { is_stay(bill_type.get(..2).unwrap_or_default()) }
+        if bill_type.is_empty() {
+            any(Field::Admitted) || any(Field::Drg)
+        } else {
+            is_stay(bill_type.get(..2).unwrap_or_default())
+        }
     };
     let hospital = || if stay() { BillKind::Inpatient } else { BillKind::Outpatient };
     let starts = |words: &[&str]| words.iter().any(|word| said.starts_with(word));
@@ -411,7 +441,9 @@ fn kind(head: &Facts, lines: &[Facts], bill_type: &str) -> BillKind {
         _ if starts(&["pharm", "rx", "drug", "presc"]) => BillKind::Pharmacy,
         _ if starts(&["vis"]) => BillKind::Vision,
         _ if any(Field::Ndc) && !any(Field::Service) && !any(Field::Revenue) => BillKind::Pharmacy,
-        _ if !bill_type.is_empty() || any(Field::Revenue) || any(Field::Admitted) || any(Field::AttendingNpi) => hospital(),
+        _ if !bill_type.is_empty() || any(Field::Revenue) || any(Field::Admitted) || any(Field::AttendingNpi) => {
+            hospital()
+        }
         _ if any(Field::Tooth) || lines.iter().any(|line| is_dental(first(line, Field::Service))) => BillKind::Oral,
         _ => BillKind::Professional,
     }
@@ -448,7 +480,8 @@ fn coded(rows: &[Row], from: &str) -> Vec<Coded> {
             for (index, cell) in all(&row.facts, field) {
                 let present = row.facts.get(&(Field::Present, index)).map_or("", String::as_str);
                 for code in cell.split([',', ';', '|', ' ', '^']).map(plain_code).filter(|code| is_code(code)) {
-                    let is_first = if is_list { row.line == 1 } else { !out.iter().any(|one| one.role == Role::Principal) };
+                    let is_first =
+                        if is_list { row.line == 1 } else { !out.iter().any(|one| one.role == Role::Principal) };
                     let role = if role == Role::Other && is_first { Role::Principal } else { role };
                     let is_tenth = is_tenth(row, index, from);
                     add(&mut out, Coded { code, is_tenth, role, present: present.to_owned() });
@@ -503,7 +536,8 @@ fn procedures(rows: &[Row]) -> Vec<(String, bool, String)> {
         for (index, code) in all(&row.facts, Field::Procedure) {
             let code = plain_code(code);
             let day = row.facts.get(&(Field::ProcedureDay, index)).cloned().unwrap_or_default();
-            if is_code(&code) && out.len() < CODES_MAX && !out.iter().any(|(known, _, on)| *known == code && *on == day) {
+            if is_code(&code) && out.len() < CODES_MAX && !out.iter().any(|(known, _, on)| *known == code && *on == day)
+            {
                 let is_tenth = code.len() == 7;
                 out.push((code, is_tenth, day));
             }
@@ -536,7 +570,8 @@ fn eleven(text: &str) -> String {
 }
 
 fn letters(text: &str) -> Vec<&str> {
-    let is_surface = |piece: &&str| matches!(*piece, "M" | "O" | "D" | "B" | "L" | "I" | "F" | "V" | "MO" | "DO" | "DI" | "MOD");
+    let is_surface =
+        |piece: &&str| matches!(*piece, "M" | "O" | "D" | "B" | "L" | "I" | "F" | "V" | "MO" | "DO" | "DI" | "MOD");
     if is_surface(&text) { vec![text] } else { text.split("").filter(is_surface).collect() }
 }
 
@@ -551,7 +586,10 @@ fn is_pending(facts: &Facts) -> bool {
 
 fn is_denied(facts: &Facts) -> bool {
     let status = first(facts, Field::Status).to_ascii_lowercase();
-    status.starts_with("den") || status.starts_with("rej") || matches!(status.as_str(), "d" | "r" | "4") || first(facts, Field::Denial) == "0"
+    status.starts_with("den")
+        || status.starts_with("rej")
+        || matches!(status.as_str(), "d" | "r" | "4")
+        || first(facts, Field::Denial) == "0"
 }
 
 fn sum(facts: &Facts, field: Field) -> Cents {
@@ -593,7 +631,11 @@ fn decided(line: &Facts) -> Option<Decided<'_>> {
             let amount = line.get(&(Field::ReasonAmount, index)).map_or("", String::as_str);
             Adjustment { group, reason: reason.trim(), amount }
         })
-        .filter(|one| !one.reason.is_empty() && one.reason.len() <= 5 && one.reason.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        .filter(|one| {
+            !one.reason.is_empty()
+                && one.reason.len() <= 5
+                && one.reason.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        })
         .collect();
     let remarks = all(line, Field::Remark)
         .flat_map(|(_, cell)| cell.split([',', ';', ' ']))

@@ -58,7 +58,8 @@ impl RowCase {
             }
         }
         // Not every row of a version tells its day.
-        versions.sort_by(|one, other| (&one.day, one.rank(), &one.number).cmp(&(&other.day, other.rank(), &other.number)));
+        versions
+            .sort_by(|one, other| (&one.day, one.rank(), &one.number).cmp(&(&other.day, other.rank(), &other.number)));
         let is_cms = matches!(source.as_str(), "rif" | "cclf" | "synpuf");
         let is_several = versions.len() > 1;
         let (mut standing, mut last): (Vec<Version>, Option<Version>) = (Vec::new(), None);
@@ -124,7 +125,11 @@ impl RowCase {
         }
         let kind = draft.kind;
         let biller = draft.biller().ok_or_else(|| {
-            refuse(if kind == BillKind::Pharmacy { "the claim names no pharmacy" } else { "the claim names no billing provider" })
+            refuse(if kind == BillKind::Pharmacy {
+                "the claim names no pharmacy"
+            } else {
+                "the claim names no billing provider"
+            })
         })?;
         let lines = draft.bill_lines();
         if lines.is_empty() {

@@ -35,7 +35,7 @@ pub(super) enum Field {
 }
 
 /// Field, its name in a mapping file, and the column names it is known by (letters and digits only, lower case).
-pub(in crate::load) const SYNONYMS: [Names<Field>; 23] = [
+const SYNONYMS: [Names<Field>; 23] = [
     (
         Field::MemberId,
         "member_id",
@@ -53,7 +53,11 @@ pub(in crate::load) const SYNONYMS: [Names<Field>; 23] = [
         "last_name",
         "lastname lname surname family familyname last memberlastname mbrlastname patientlastname benelastname benesrnmname",
     ),
-    (Field::Birth, "birth_date", "birthdate dob dateofbirth birthday memberdob mbrdob birthdt benebrthdt benebirthdt benedob"),
+    (
+        Field::Birth,
+        "birth_date",
+        "birthdate dob dateofbirth birthday memberdob mbrdob birthdt benebrthdt benebirthdt benedob",
+    ),
     (Field::Gender, "gender", "gender sex membergender mbrsex gendercode benesexcd benesexidentcd"),
     (Field::Email, "email", "email emailaddress mail email1 email2 personalemail workemail memberemail"),
     (
@@ -124,10 +128,14 @@ impl Mapping {
             providers: Own::parse(&providers, &providers::NAMES).map_err(|why| within("providers", why))?,
             formulary: Own::parse(&formulary, &formulary::NAMES).map_err(|why| within("formulary", why))?,
             claims: Own::parse(&claims, &claims::NAMES).map_err(|why| within("claims", why))?,
-            reviews: Own::parse(&reviews, &claims::REVIEW_NAMES)
-                .map_err(|why| within("prior_authorizations", why))?,
+            reviews: Own::parse(&reviews, &claims::REVIEW_NAMES).map_err(|why| within("prior_authorizations", why))?,
         })
     }
+}
+
+/// The names of fields in a mapping file, with the column names they are known by.
+pub(in crate::load) fn field_names() -> Vec<(&'static str, &'static str)> {
+    SYNONYMS.iter().map(|(_, name, columns)| (*name, *columns)).collect()
 }
 
 /// The first line of a table.

@@ -152,7 +152,10 @@ fn person(row: Row, today: Date, rejects: &mut Vec<(Rule, Reject)>) -> Result<Pe
         lines: row.all(Field::Line).map(str::to_owned).collect(),
         city: row.get(Field::City).map(str::to_owned),
         // CMS's numbers of states are no postal codes.
-        state: row.get(Field::State).filter(|state| !state.bytes().all(|byte| byte.is_ascii_digit())).map(str::to_owned),
+        state: row
+            .get(Field::State)
+            .filter(|state| !state.bytes().all(|byte| byte.is_ascii_digit()))
+            .map(str::to_owned),
         zip: row.get(Field::Zip).map(str::to_owned),
     };
     Ok(Person {

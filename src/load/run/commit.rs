@@ -53,7 +53,9 @@ impl Entry {
 
 /// What became of an entry.
 enum Became {
-    Kept { changed: bool },
+    Kept {
+        changed: bool,
+    },
     /// Its one resource is held back.
     Held,
 }

@@ -12,8 +12,8 @@ use super::shelf::{Class, GroupKey, Kept, Shelf, ShelfReader, format, group_of};
 use super::whose::Roster;
 use super::work::prepared;
 use crate::config::Policy;
-use crate::load::fhir::Place;
 use crate::load::claims::Row;
+use crate::load::fhir::Place;
 use crate::load::map::{Reviewed, RowCase, Said, fold, review_rows, reviewed};
 use crate::load::record::{About, Whom, Whose};
 use crate::load::report::{Reject, Rule};
@@ -73,8 +73,10 @@ pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, validation
             if let Some(last) = dirty.last() {
                 after.clone_from(last);
                 after.push(0);
-                let jobs: Vec<Job> =
-                    dirty.into_iter().filter_map(|key| group_of(&key).map(|group| (key, group, shelf.take_fresh(&group)))).collect();
+                let jobs: Vec<Job> = dirty
+                    .into_iter()
+                    .filter_map(|key| group_of(&key).map(|group| (key, group, shelf.take_fresh(&group))))
+                    .collect();
                 if to_workers.send((sent, shelf.reader()?, jobs)).is_err() {
                     return Err(Error::Worker);
                 }
@@ -108,7 +110,16 @@ impl Bench<'_> {
         let mut out = Outcome::default();
         for (dirty, group, fresh) in chunk {
             let parts = reader.parts(self.class, *group)?;
-            let mut at = Group { bench: self, reader, roster: &roster, group: *group, fresh: *fresh, out: &mut out, refused: 0, waits: false };
+            let mut at = Group {
+                bench: self,
+                reader,
+                roster: &roster,
+                group: *group,
+                fresh: *fresh,
+                out: &mut out,
+                refused: 0,
+                waits: false,
+            };
             let outcome = match self.class {
                 Class::Claims => at.claims(&parts)?,
                 Class::Reviews => at.reviews(&parts)?,

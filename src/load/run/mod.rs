@@ -133,7 +133,9 @@ impl Run<'_> {
         let mut shelf = Shelf::new(self.target, scratch)?;
         for (path, format) in sorted {
             match format {
-                Format::Enrolment | Format::Claims | Format::Payments | Format::Reviews => self.x12(path, &mut shelf)?,
+                Format::Enrolment | Format::Claims | Format::Payments | Format::Reviews => {
+                    self.x12(path, &mut shelf)?
+                }
                 Format::ClaimRows => self.rows(path, &mut shelf, request)?,
                 _ => {}
             }

@@ -163,7 +163,11 @@ fn blocks(
             Piece::Lines(first, text) => out.job(Job::Records(format, Arc::clone(file), first, text))?,
             Piece::TooLong(line) => {
                 let place = Place { file: Arc::clone(file), line, entry: None };
-                out.reject(&place, Rule::TooLong, "a record longer than 64 MiB; the rest of the file is left out".to_owned())?;
+                out.reject(
+                    &place,
+                    Rule::TooLong,
+                    "a record longer than 64 MiB; the rest of the file is left out".to_owned(),
+                )?;
             }
         }
     }
@@ -190,7 +194,11 @@ fn rows(format: Format, file: &Arc<str>, source: Source, request: &Request, out:
     loop {
         let (rows, troubles) = table.next(ROWS);
         for line in troubles {
-            out.reject(&place(line), Rule::Truncated, "the table cannot be read here; what came before was kept".to_owned())?;
+            out.reject(
+                &place(line),
+                Rule::Truncated,
+                "the table cannot be read here; what came before was kept".to_owned(),
+            )?;
         }
         if rows.is_empty() {
             return Ok(());

@@ -17,8 +17,8 @@ use crate::fhir::{Kind, Prepared, prepare};
 use crate::identity::ContactKey;
 use crate::identity::roster::{Enrolled, Enrolment, enrol, represent};
 use crate::load::fhir::{Known, Place};
-use crate::load::members::{Person, TABLE_MAX, patient_id, people, proxies, resources};
 use crate::load::map::people as families;
+use crate::load::members::{Person, TABLE_MAX, patient_id, people, proxies, resources};
 use crate::load::report::{Ledger, Reject, Rule};
 use crate::load::source::Source;
 use crate::load::x12::Event;
@@ -139,7 +139,8 @@ impl Roster<'_> {
                 let Some(group) = group_of(&dirty) else { continue };
                 let parts = reader.parts(Class::Enrolment, group)?;
                 fresh += u64::from(shelf.take_fresh(&group).iter().sum::<u32>());
-                let events = parts.iter().filter_map(|kept: &Kept| Some((kept.place.clone(), Event::read(&kept.text)?)));
+                let events =
+                    parts.iter().filter_map(|kept: &Kept| Some((kept.place.clone(), Event::read(&kept.text)?)));
                 let people = families(events, &mut rejects);
                 put.push(Family { dirty, members: people.iter().map(|person| person.member_id.clone()).collect() });
                 all.extend(people);

@@ -381,9 +381,11 @@ impl Taker for ToShelf<'_, '_> {
                 (segment, Rule::OtherMessage, format!("a transaction set {} is not loaded", plain(&set)))
             }
             Trouble::Totals(segment, what) => (segment, Rule::Totals, what.to_owned()),
-            Trouble::Cut(segment) => {
-                (segment, Rule::Truncated, "the file ends inside a transaction set; what came before was kept".to_owned())
-            }
+            Trouble::Cut(segment) => (
+                segment,
+                Rule::Truncated,
+                "the file ends inside a transaction set; what came before was kept".to_owned(),
+            ),
             Trouble::Nameless(segment, what) => (segment, Rule::Segment, what.to_owned()),
             Trouble::TooLong(segment) => (segment, Rule::TooLong, "longer than any claim or member is".to_owned()),
         };

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::access::{Categories, Operation, View};
 use crate::fhir::{Kind, json};
 use crate::load::members::Person;
-use crate::load::{Error, Target};
 use crate::load::record::{Whom, Whose};
+use crate::load::{Error, Target};
 use crate::store::{self, Found, Snapshot, Table, Txn};
 
 pub(super) const NUMBERS: Table = Table::new("load.numbers");
@@ -141,9 +141,8 @@ fn choose(people: &[Numbered], whom: &Whom) -> Option<String> {
     };
     let born = |person: &&Numbered| !whom.birth.is_empty() && person.birth == whom.birth;
     let named = |person: &&Numbered| same(&whom.given, &person.given) && same(&whom.family, &person.family);
-    let contradicts = |person: &&Numbered| {
-        !whom.birth.is_empty() && !person.birth.is_empty() && person.birth != whom.birth
-    };
+    let contradicts =
+        |person: &&Numbered| !whom.birth.is_empty() && !person.birth.is_empty() && person.birth != whom.birth;
     let only = |mut found: Vec<&Numbered>| {
         found.dedup_by(|a, b| a.patient == b.patient);
         match found.as_slice() {
@@ -172,7 +171,8 @@ mod tests {
 
     #[test]
     fn a_number_and_a_second_fact_decide() {
-        let family = [person("a", "1960-01-02", "Ana"), person("b", "2010-05-06", "Ben"), person("c", "2010-05-06", "Cy")];
+        let family =
+            [person("a", "1960-01-02", "Ana"), person("b", "2010-05-06", "Ben"), person("c", "2010-05-06", "Cy")];
         for (wanted, expected) in [
             (whom("1960-01-02", "", ""), Some("a")),
             (whom("2010-05-06", "BEN", ""), Some("b")),

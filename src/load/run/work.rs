@@ -69,8 +69,7 @@ fn entry(
     validation: Policy,
 ) -> Result<Entry, (Rule, String)> {
     let values = record.resources(whose, about)?;
-    let mut entry =
-        Entry { merge: record.whom().is_none(), counts: vec![(format, 1)], ..Entry::default() };
+    let mut entry = Entry { merge: record.whom().is_none(), counts: vec![(format, 1)], ..Entry::default() };
     let is_clinical = matches!(format, Format::Hl7v2 | Format::Ccda);
     let mut targets = Vec::new();
     for value in &values {

@@ -190,7 +190,12 @@ fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
 fn files_in_an_archive_are_files_of_the_load() {
     let bench = Bench::new();
     let members: &[u8] = b"member_id,first_name,last_name,dob\n1,A,B,1980-01-01\n";
-    let files = [("deep/m.csv", members), ("../../p.ndjson", &patients(0..3).into_bytes()), ("x/m.csv", b"hello"), (".hidden", b"x")];
+    let files = [
+        ("deep/m.csv", members),
+        ("../../p.ndjson", &patients(0..3).into_bytes()),
+        ("x/m.csv", b"hello"),
+        (".hidden", b"x"),
+    ];
     // By its content and not by its name.
     bench.put("T.BCD.A0001.ZCY18", zipped(&files));
     let summary = bench.load();

@@ -46,7 +46,11 @@ fn the_fixtures_come_to_what_stands_beside_them() {
     if std::env::var_os("UPDATE_EXPECTED").is_some() {
         fs::write(&beside, &found).unwrap();
     }
-    assert_eq!(found, fs::read_to_string(&beside).unwrap_or_default(), "run with UPDATE_EXPECTED=1 and read what changed");
+    assert_eq!(
+        found,
+        fs::read_to_string(&beside).unwrap_or_default(),
+        "run with UPDATE_EXPECTED=1 and read what changed"
+    );
     assert_eq!(summary.rejected, bench.report().len() as u64);
     for resource in state(&bench).values() {
         super::super::fixtures_tests::assert_valid_when_stored(resource);
@@ -97,7 +101,13 @@ fn a_profile_is_claimed_where_its_demands_are_met() {
     for (number, eob) in eobs(&bench) {
         by_profile.entry(short(&eob)).or_default().push(number);
     }
-    insta::assert_snapshot!(by_profile.iter().map(|(profile, numbers)| format!("{profile}: {}", numbers.join(" "))).collect::<Vec<_>>().join("\n"));
+    insta::assert_snapshot!(
+        by_profile
+            .iter()
+            .map(|(profile, numbers)| format!("{profile}: {}", numbers.join(" ")))
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
 }
 
 #[test]
@@ -246,7 +256,12 @@ fn the_public_samples_go_through() {
         let mut findings: Vec<String> =
             summary.findings.iter().map(|finding| format!("  {} {}\n", finding.count, finding.rule)).collect();
         findings.sort();
-        out.push_str(&format!("{folder}: {} rejected; kept {}\n{}", summary.rejected, kinds.join(", "), findings.concat()));
+        out.push_str(&format!(
+            "{folder}: {} rejected; kept {}\n{}",
+            summary.rejected,
+            kinds.join(", "),
+            findings.concat()
+        ));
         for resource in state(&bench).values().filter(|body| body["resourceType"] == "ExplanationOfBenefit") {
             super::super::fixtures_tests::assert_valid_when_stored(resource);
         }

@@ -290,7 +290,9 @@ impl Splitter {
                 Set::Claims => "the claim has no control number (CLM01)",
                 Set::Payments => "the payment names no claim (CLP01)",
                 Set::Enrolment => "the member has no number (REF*0F, or NM109)",
-                Set::Reviews | Set::Rows | Set::ReviewRows => "the review has no trace or control number (TRN02, BHT03)",
+                Set::Reviews | Set::Rows | Set::ReviewRows => {
+                    "the review has no trace or control number (TRN02, BHT03)"
+                }
             };
             return out.trouble(Trouble::Nameless(segment, what));
         };

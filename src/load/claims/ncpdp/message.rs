@@ -121,7 +121,14 @@ mod tests {
 
     #[test]
     fn amounts_carry_their_sign_in_the_last_letter() {
-        for (text, expected) in [("1234E", "123.45"), ("55{", "5.50"), ("100}", "-10.00"), ("12N", "-1.25"), ("1250", "12.50"), ("7", "0.07")] {
+        for (text, expected) in [
+            ("1234E", "123.45"),
+            ("55{", "5.50"),
+            ("100}", "-10.00"),
+            ("12N", "-1.25"),
+            ("1250", "12.50"),
+            ("7", "0.07"),
+        ] {
             assert_eq!(amount(text).as_deref(), Some(expected), "{text}");
         }
         assert_eq!((amount(""), amount("x"), amount("é{")), (None, None, None));

@@ -76,8 +76,11 @@ fn row(message: &Message<'_>, kind: &str, fields: &[(String, &str)]) -> Result<(
     };
     let text = |name: &str| Some(get(name).split_whitespace().collect::<Vec<_>>().join(" "));
     let amount = |name: &str| message::amount(get(name));
-    let (pharmacy, date) =
-        if message.is_question { (message.header(23, 38), message.header(38, 46)) } else { (message.header(8, 23), message.header(23, 31)) };
+    let (pharmacy, date) = if message.is_question {
+        (message.header(23, 38), message.header(38, 46))
+    } else {
+        (message.header(8, 23), message.header(23, 31))
+    };
     let day = cell::day(date).ok_or("the header has no day of service")?;
     let prescription = if message.is_question { get("07D2") } else { get("22D2") }.trim_start_matches('0');
     if prescription.is_empty() {
@@ -97,7 +100,17 @@ fn row(message: &Message<'_>, kind: &str, fields: &[(String, &str)]) -> Result<(
     }
     if message.is_question {
         set(Field::Kind, Some("pharmacy".to_owned()));
-        for (field, name) in [(Field::Member, "04C2"), (Field::Given, "01CA"), (Field::Family, "01CB"), (Field::PrescriberNpi, "03DB"), (Field::PrescriberName, "03DR"), (Field::Ndc, "07D7"), (Field::Daw, "07D8"), (Field::Origin, "07DJ"), (Field::Compound, "07D6")] {
+        for (field, name) in [
+            (Field::Member, "04C2"),
+            (Field::Given, "01CA"),
+            (Field::Family, "01CB"),
+            (Field::PrescriberNpi, "03DB"),
+            (Field::PrescriberName, "03DR"),
+            (Field::Ndc, "07D7"),
+            (Field::Daw, "07D8"),
+            (Field::Origin, "07DJ"),
+            (Field::Compound, "07D6"),
+        ] {
             set(field, text(name));
         }
         for (field, name) in [(Field::Fill, "07D3"), (Field::Refills, "07DF"), (Field::Days, "07D5")] {
@@ -121,7 +134,9 @@ fn row(message: &Message<'_>, kind: &str, fields: &[(String, &str)]) -> Result<(
         } else if status == "denied" {
             return Err("the reversal was refused; the claim stands");
         }
-        for (field, name) in [(Field::Paid, "23F9"), (Field::Share, "23F5"), (Field::Copay, "23FI"), (Field::Deductible, "23FH")] {
+        for (field, name) in
+            [(Field::Paid, "23F9"), (Field::Share, "23F5"), (Field::Copay, "23FI"), (Field::Deductible, "23FH")]
+        {
             set(field, amount(name));
         }
     }
