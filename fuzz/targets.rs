@@ -11,7 +11,7 @@ use ingle::search::{Cursors, Query};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 13] = [
     ("fhir_json", fhir_json),
     ("fhir_xml", fhir_xml),
     ("query", query),
@@ -23,6 +23,8 @@ pub const TARGETS: [Target; 11] = [
     ("patch", patch),
     ("x12", x12),
     ("ndjson", ndjson),
+    ("csv_claims", csv_claims),
+    ("ncpdp", ncpdp),
 ];
 
 fn resource() -> Node<'static> {
@@ -134,4 +136,20 @@ pub fn x12(data: &[u8]) {
 pub fn ndjson(data: &[u8]) {
     let _ = ingle::load::parse::look(data);
     let _ = ingle::load::parse::fhir(data);
+}
+
+/// A file of rows of claims: every row that is read can be read again, and a bill or a refusal comes of it.
+pub fn csv_claims(data: &[u8]) {
+    let (_, lost) = ingle::load::probe::rows(data);
+    assert_eq!(lost, 0, "a row is read as it was written");
+}
+
+/// A pharmacy's message is printed as it was read, and makes rows or refusals.
+pub fn ncpdp(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data)
+        && let Some(printed) = ingle::load::probe::ncpdp(text)
+    {
+        assert_eq!(printed, text);
+    }
+    csv_claims(data);
 }

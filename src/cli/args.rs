@@ -148,7 +148,7 @@ pub(super) struct Init {
 #[derive(Debug, ClapArgs)]
 pub(super) struct Load {
     /// Files and folders
-    #[arg(required_unless_present = "undo", value_name = "PATH")]
+    #[arg(required_unless_present_any = ["undo", "suggest_map"], value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
     /// Take back what the last load changed, while no other load has begun
     #[arg(long, conflicts_with_all = ["paths", "format", "map", "dry_run", "report"])]
@@ -160,6 +160,9 @@ pub(super) struct Load {
     /// Column names of the plan's own (TOML: member_id = "MBR NO")
     #[arg(long, value_name = "FILE")]
     pub(super) map: Option<PathBuf>,
+    /// Propose a mapping for the table in this file, print it, and load nothing
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "undo", "format", "map", "dry_run", "report"])]
+    pub(super) suggest_map: Option<PathBuf>,
     /// Read, check and count everything, and keep nothing
     #[arg(long)]
     pub(super) dry_run: bool,

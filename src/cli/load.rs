@@ -12,12 +12,19 @@ use super::exit::Code;
 use super::install;
 use crate::access::{Base, View};
 use crate::fhir::Kind;
-use crate::load::{Find, Mapping, Progress, Request, Summary, Target, Undone, run as run_load, undo as take_back};
+use crate::load::{
+    Find, Mapping, Progress, Request, Summary, Target, Undone, run as run_load, suggest, undo as take_back,
+};
 use crate::outbound::Clock;
 use crate::realm::{Realm, RealmKind};
 use crate::search::{Query, Searched};
 
 pub(super) fn run(global: &Global, args: &Load) -> anyhow::Result<Code> {
+    if let Some(path) = &args.suggest_map {
+        let proposed = suggest(path).map_err(|wrong| anyhow::anyhow!("{}: {wrong}", path.display()))?;
+        print!("{proposed}");
+        return Ok(Code::Done);
+    }
     let mapping = match &args.map {
         None => Mapping::default(),
         Some(path) => {

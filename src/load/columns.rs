@@ -72,7 +72,7 @@ impl<F: Copy + PartialEq> Columns<F> {
 }
 
 /// Marks that systems write where they have nothing.
-fn is_blank(cell: &str) -> bool {
+pub(super) fn is_blank(cell: &str) -> bool {
     cell.is_empty() || matches!(cell, "~" | "-" | "." | "NULL" | "null" | "N/A" | "n/a" | "NaN")
 }
 

@@ -95,8 +95,9 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn every_fixture_becomes_what_stands_beside_it() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/load");
     let mut count = 0;
-    // What X12 files come to is seen over whole runs only (tests/x12.rs).
-    for folder in files(&root).iter().filter(|path| path.is_dir() && !path.ends_with("x12")) {
+    // What X12 files and tables of claims come to is seen over whole runs only (tests/x12.rs, tests/tables.rs).
+    let is_run = |path: &Path| path.ends_with("x12") || path.ends_with("tables");
+    for folder in files(&root).iter().filter(|path| path.is_dir() && !is_run(path)) {
         let kind = folder.file_name().unwrap().to_str().unwrap();
         for path in files(folder) {
             let name = path.file_name().unwrap().to_str().unwrap();

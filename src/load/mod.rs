@@ -7,7 +7,9 @@
 //! Absent: deletions (a load adds and updates), and the claim and clinical formats of later versions, which are
 //! recognised and refused by name.
 
+mod archive;
 mod ccda;
+mod claims;
 mod columns;
 mod doctor;
 mod drug_list;
@@ -21,6 +23,7 @@ mod members;
 mod nppes;
 pub mod parse;
 mod plan_net;
+pub mod probe;
 mod providers;
 mod qhp;
 mod record;
@@ -28,6 +31,7 @@ mod report;
 mod run;
 mod sniff;
 mod source;
+mod suggest;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -40,6 +44,7 @@ use jiff::Timestamp;
 pub use members::Mapping;
 pub use report::{Example, Finding, Reject, Rule, Summary};
 pub use run::{Progress, Undone, run, undo};
+pub use suggest::suggest;
 
 use crate::config::{ClaimsAsClinical, Policy, Registry};
 use crate::fhir::Kind;

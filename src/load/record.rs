@@ -23,6 +23,8 @@ pub(super) struct Whom {
     pub(super) birth: String,
     /// The day that decides which coverage is meant, `YYYY-MM-DD`; empty where no day matters.
     pub(super) day: String,
+    /// The file names nothing but the number: then it decides if it is hers and nobody shares it.
+    pub(super) alone: bool,
 }
 
 /// Whose a record is.

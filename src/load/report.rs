@@ -36,6 +36,10 @@ pub enum Rule {
     Doubtful,
     /// A claim lacks what an `ExplanationOfBenefit` needs.
     Claim,
+    /// A row of a table of claims lacks what an `ExplanationOfBenefit` needs.
+    ClaimRow,
+    /// Kept; a row names the member by her number and by nothing else.
+    NumberAlone,
     /// A review lacks what a prior authorization needs.
     Review,
     /// Segments that stand where no format allows them, or that end in the middle.
@@ -97,6 +101,8 @@ impl Rule {
             Self::Invalid => "invalid",
             Self::Doubtful => "not-valid-but-kept",
             Self::Claim => "claim",
+            Self::ClaimRow => "claim-row",
+            Self::NumberAlone => "member-by-number-alone",
             Self::Review => "prior-authorization",
             Self::Segment => "segment",
             Self::OtherMessage => "other-message",
@@ -141,6 +147,12 @@ impl Rule {
                 "ask for $validate of some of them; set [validation] loads to 'reject' to see each in the report"
             }
             Self::Claim => "correct the named segments where the claims come from, and send them again",
+            Self::ClaimRow => {
+                "correct the named cells where the table comes from; if its columns have other names, use --map"
+            }
+            Self::NumberAlone => {
+                "add the birth date or the name of the patient to the export; a mistyped number would show a claim to somebody else"
+            }
             Self::Review => "correct the named segments where the reviews come from, and send them again",
             Self::Segment => "ask the sender for the file again; what could be read of it was kept",
             Self::OtherMessage => {
@@ -196,6 +208,7 @@ impl Rule {
                 | Self::NoStreet
                 | Self::NoContact
                 | Self::BeforeBirth
+                | Self::NumberAlone
                 | Self::Specialty
                 | Self::Waiting
         )

@@ -2,7 +2,7 @@
 
 use super::members::{Header, Mapping};
 use super::table::delimiter;
-use super::{Format, formulary, nppes, providers, qhp};
+use super::{Format, claims, formulary, nppes, providers, qhp};
 
 /// What the beginning of a file looks like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,13 @@ pub(super) fn look(start: &[u8], mapping: &Mapping) -> Look {
         _ => {}
     }
     if start.starts_with(b"PK\x03\x04") {
-        return is("a ZIP archive; unpack it first");
+        // Archives that can be read were opened when the files were found.
+        let is_office = text.contains("[Content_Types].xml") || text.contains("xl/");
+        return is(if is_office {
+            "a spreadsheet; save it as CSV"
+        } else {
+            "a ZIP archive within another, or a damaged one"
+        });
     }
     if text.starts_with("ISA") || text.starts_with("GS*") || text.starts_with("ST*") {
         return x12(&text);
@@ -38,16 +44,48 @@ pub(super) fn look(start: &[u8], mapping: &Mapping) -> Look {
     }
     if text.starts_with('<') {
         let is_ccda = text.contains("ClinicalDocument") || text.contains("urn:hl7-org:v3");
+        if text.contains("ncpdp.org") || text.contains("<NewRx") || text.contains("<CancelRx") {
+            return is("a prescription (NCPDP SCRIPT), which is no claim: nothing was dispensed or paid yet");
+        }
         return if is_ccda { Look::Is(Format::Ccda) } else { is("an XML document that is no C-CDA") };
     }
     if start.contains(&0) {
         return is("a binary file");
     }
+    if claims::is_ncpdp(start) {
+        return Look::Is(Format::ClaimRows);
+    }
     let line = text.lines().next().unwrap_or_default();
+    match claims::feed(start.split(|byte| *byte == b'\n').next().unwrap_or_default()) {
+        Some(claims::Feed::Claims(_)) => return Look::Is(Format::ClaimRows),
+        Some(claims::Feed::Beneficiaries) => return Look::Is(Format::Members),
+        Some(claims::Feed::FormerNumbers) => {
+            return is(
+                "former numbers of beneficiaries (CCLF9), which are not loaded: their claims carry the present ones",
+            );
+        }
+        None => {}
+    }
+    if line.starts_with("File Number") && line.contains("Record Length") {
+        // CCLF0 counts the records of the files that it comes with.
+        return Look::Empty;
+    }
     let delimiter = char::from(delimiter(line.as_bytes()));
     let cells: Vec<&str> = line.split(delimiter).map(|cell| cell.trim().trim_matches('"')).collect();
     if nppes::looks_like(&cells) {
         return Look::Is(Format::Nppes);
+    }
+    match claims::looks_like(&cells, &mapping.claims) {
+        claims::Looks::Claims => return Look::Is(Format::ClaimRows),
+        claims::Looks::Fragment => {
+            return is(
+                "a table of CMS's own data store, whose rows say nothing without those of others; ask for RIF or CCLF",
+            );
+        }
+        claims::Looks::No if claims::looks_like_reviews(&cells, &mapping.reviews) => {
+            return Look::Is(Format::ClaimRows);
+        }
+        claims::Looks::No => {}
     }
     // Before the roster: a table of providers has names and may have birth dates.
     if formulary::looks_like(&cells, mapping) {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::read::MultiGzDecoder;
 
-use super::Error;
+use super::{Error, archive};
 
 /// Bytes of lines that one worker takes at a time.
 pub(super) const BLOCK_BYTES: usize = 1 << 20;
@@ -21,7 +21,8 @@ pub(super) const DOCUMENT_MAX: usize = 128 << 20;
 /// How much of a file is looked at to tell what it is.
 pub(super) const LOOK_BYTES: usize = 8 << 10;
 
-/// Every file under the paths, in the order of their names, so that runs are repeatable. Hidden files are left out.
+/// Every file under the paths, in the order of their names, so that runs are repeatable. Hidden files are left out; what is in
+/// a ZIP archive stands for the archive.
 pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     let mut out = Vec::new();
     for path in paths {
@@ -32,7 +33,8 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
             out.push(path.clone());
         }
     }
-    Ok(out)
+    let inside = |path: PathBuf| archive::files(&path).unwrap_or_else(|| vec![path]);
+    Ok(out.into_iter().flat_map(inside).collect())
 }
 
 fn walk(folder: &Path, out: &mut Vec<PathBuf>) -> Result<(), Error> {
@@ -53,6 +55,11 @@ fn walk(folder: &Path, out: &mut Vec<PathBuf>) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// The bytes that a file takes on disk.
+pub(super) fn size(path: &Path) -> u64 {
+    std::fs::metadata(path).map(|about| about.len()).ok().or_else(|| archive::packed_size(path)).unwrap_or(0)
 }
 
 /// An open file, unpacked as it is read.
@@ -78,11 +85,20 @@ impl Source {
     /// Opens a file; `read` counts the bytes taken from the disk.
     pub(super) fn open(path: &Path, read: &Arc<AtomicU64>) -> Result<Self, Error> {
         let failed = |cause| Error::Unreadable { path: path.to_owned(), cause };
+        if let Some(inside) = archive::open(path) {
+            let reader = Counted { file: inside.map_err(failed)?, read: Arc::clone(read) };
+            return Ok(Self::over(reader));
+        }
         let file = Counted { file: File::open(path).map_err(failed)?, read: Arc::clone(read) };
         let mut buffered = BufReader::with_capacity(256 << 10, file);
         let packed = io::BufRead::fill_buf(&mut buffered).map_err(failed)?.starts_with(&[0x1f, 0x8b]);
         let reader: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(buffered)) } else { Box::new(buffered) };
         Ok(Self { reader, buffer: Vec::new(), broken: None, ended: false, line: 1 })
+    }
+
+    /// Text that is not on disk.
+    pub(super) fn over(reader: impl Read + 'static) -> Self {
+        Self { reader: Box::new(reader), buffer: Vec::new(), broken: None, ended: false, line: 1 }
     }
 
     /// The beginning of the file; nothing is consumed.
@@ -227,12 +243,12 @@ impl Read for Source {
     }
 }
 
-struct Counted {
-    file: File,
+struct Counted<R> {
+    file: R,
     read: Arc<AtomicU64>,
 }
 
-impl Read for Counted {
+impl<R: Read> Read for Counted<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(out)?;
         self.read.fetch_add(count as u64, Ordering::Relaxed);

@@ -35,6 +35,8 @@ pub(in crate::load) struct Amounts {
     pub(in crate::load) not_covered: Cents,
     pub(in crate::load) prior_payer: Cents,
     pub(in crate::load) member: Cents,
+    /// The source tells what the member pays, and not what was allowed or paid.
+    pub(in crate::load) is_partial: bool,
     /// Every reason's amount together.
     pub(in crate::load) adjusted: Cents,
 }
@@ -92,17 +94,19 @@ impl Amounts {
         self.prior_payer += other.prior_payer;
         self.member += other.member;
         self.adjusted += other.adjusted;
+        self.is_partial |= other.is_partial;
     }
 
     /// Each as an element with category and amount. Those that are nothing are left out, but for the four that every reader
     /// looks for.
     pub(super) fn rows(&self) -> Vec<Value> {
         let of_hl7 = [
-            ("submitted", self.submitted, true),
-            ("eligible", self.eligible, true),
+            // Nothing charged and something paid: the source does not tell the charge.
+            ("submitted", self.submitted, self.paid == 0 && !self.is_partial),
+            ("eligible", self.eligible, !self.is_partial),
             ("deductible", self.deductible, false),
             ("copay", self.copay, false),
-            ("benefit", self.paid, true),
+            ("benefit", self.paid, !self.is_partial),
         ];
         let of_c4bb = [
             ("coinsurance", self.coinsurance, false),

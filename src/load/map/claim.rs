@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::adjudication::Amounts;
 use super::code::{
-    ADMISSION_TYPE, DISCHARGE_STATUS, POINT_OF_ORIGIN, TYPE_OF_BILL, c4bb, diagnosis, hl7, modifier, procedure, service,
+    ADMISSION_TYPE, DISCHARGE_STATUS, MS_DRG, POINT_OF_ORIGIN, TYPE_OF_BILL, c4bb, diagnosis, hl7, is_stay, modifier,
+    procedure, service,
 };
 use super::eob::{Bill, BillKind, BillLine, Decided, Info, eob};
 use super::money::cents;
@@ -147,6 +148,7 @@ impl Case<'_> {
             given: treated.given.to_owned(),
             birth: day(treated.birth).unwrap_or_default(),
             day: self.days().0.unwrap_or_default(),
+            alone: false,
         }
     }
 
@@ -236,12 +238,7 @@ impl Case<'_> {
         match self.claim.kind {
             ClaimKind::Professional => BillKind::Professional,
             ClaimKind::Dental => BillKind::Oral,
-            // The first digits of the type of bill: hospital, nursing or similar facility; inpatient.
-            ClaimKind::Institutional
-                if matches!(self.claim.place, "11" | "12" | "18" | "21" | "22" | "28" | "41" | "65" | "66" | "86") =>
-            {
-                BillKind::Inpatient
-            }
+            ClaimKind::Institutional if is_stay(self.claim.place) => BillKind::Inpatient,
             ClaimKind::Institutional => BillKind::Outpatient,
         }
     }
@@ -295,8 +292,7 @@ impl Case<'_> {
             let drg = self.claim.codes.iter().find(|code| code.qualifier == "DR").map(|code| code.code);
             let drg = drg.or_else(|| self.decision.as_ref().map(|remit| remit.drg).filter(|drg| !drg.is_empty()));
             if let Some(drg) = drg.filter(|_| kind == BillKind::Inpatient) {
-                let system = "https://www.cms.gov/Medicare/Medicare-Fee-for-Service-Payment/AcuteInpatientPPS/MS-DRG-Classifications-and-Software";
-                out.push(Info::Coded("drg", system, drg));
+                out.push(Info::Coded("drg", MS_DRG, drg));
             }
         }
         if let Some(number) = self.claim.reference("EA") {

@@ -11,6 +11,7 @@ const NUBC: &str = "https://www.nubc.org/CodeSystem/";
 pub(super) const TYPE_OF_BILL: &str = "https://www.nubc.org/CodeSystem/TypeOfBill";
 pub(super) const POINT_OF_ORIGIN: &str = "https://www.nubc.org/CodeSystem/PointOfOrigin";
 pub(super) const ADMISSION_TYPE: &str = "https://www.nubc.org/CodeSystem/PriorityTypeOfAdmitOrVisit";
+pub(super) const MS_DRG: &str = "https://www.cms.gov/Medicare/Medicare-Fee-for-Service-Payment/AcuteInpatientPPS/MS-DRG-Classifications-and-Software";
 pub(super) const DISCHARGE_STATUS: &str = "https://www.nubc.org/CodeSystem/PatDischargeStatus";
 
 /// A `CodeableConcept` of one code.
@@ -84,4 +85,9 @@ pub(super) fn modifier(code: &str) -> Value {
 /// A place of service.
 pub(super) fn place(code: &str) -> Value {
     concept("https://www.cms.gov/Medicare/Coding/place-of-service-codes/Place_of_Service_Code_Set", code)
+}
+
+/// Whether the first two digits of a type of bill say that the patient stayed: in a hospital, a nursing or a similar facility.
+pub(super) fn is_stay(place: &str) -> bool {
+    matches!(place, "11" | "12" | "18" | "21" | "22" | "28" | "41" | "65" | "66" | "86")
 }

@@ -187,7 +187,7 @@ pub(in crate::load) fn eob(bill: &Bill<'_>, whose: &Whose, about: About<'_>) -> 
     list(&mut set, "item", bill.lines.iter().enumerate().map(|(at, line)| item(bill, at, line)).collect());
     list(&mut set, "adjudication", header(bill));
     set("total", Value::Array(total(bill)));
-    if let Some(total) = &bill.total {
+    if let Some(total) = bill.total.as_ref().filter(|total| !total.is_partial) {
         set("payment", payment(bill, total));
     }
     Value::Object(out)
@@ -345,7 +345,7 @@ fn item(bill: &Bill<'_>, at: usize, line: &BillLine<'_>) -> Value {
             set("subSite", line.surfaces.iter().map(surface).collect());
         }
     }
-    if !line.drug.is_empty() && bill.kind != BillKind::Pharmacy {
+    if !line.drug.is_empty() {
         let drug = concept("http://hl7.org/fhir/sid/ndc", line.drug);
         set("detail", json!([{"sequence": 1, "productOrService": drug}]));
     }

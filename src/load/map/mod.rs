@@ -13,6 +13,9 @@ mod money;
 mod party;
 mod person;
 mod review;
+mod review_rows;
+mod row_bill;
+mod rows;
 #[cfg(test)]
 mod tests;
 mod visit;
@@ -24,6 +27,8 @@ pub(super) use claim::{Said, fold};
 pub(super) use made::Made;
 pub(super) use person::people;
 pub(super) use review::{Reviewed, reviewed};
+pub(super) use review_rows::review_rows;
+pub(super) use rows::RowCase;
 
 /// The id of the plan as an Organization.
 const PLAN_ID: &str = "plan";

@@ -15,7 +15,7 @@ pub(in crate::load) struct Provider {
 
 /// The provider that somebody is; absent if there is neither a number nor a name.
 pub(super) fn provider(party: &Party<'_>, as_organization: bool) -> Option<Provider> {
-    if party.family.is_empty() && party.npi().is_none() {
+    if party.family.is_empty() && party.number.is_empty() {
         return None;
     }
     let is_person = party.is_person && !as_organization;

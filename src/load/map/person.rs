@@ -186,6 +186,7 @@ impl<'a> State<'a> {
         let [city, state, zip] = self.city_state_zip;
         let owned = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         Some(Person {
+            numbers: Vec::new(),
             place,
             member_id,
             patient: None,

@@ -112,6 +112,7 @@ pub(in crate::load) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'
             given: treated.given.to_owned(),
             birth,
             day: created.clone(),
+            alone: false,
         },
         created,
         requester,
@@ -212,7 +213,7 @@ impl Reviewed<'_> {
         if !one.reason.is_empty() {
             said.push(json!({
                 "url": "reasonCode",
-                "valueCodeableConcept": concept("https://codesystem.x12.org/external/886", one.reason),
+                "valueCodeableConcept": reason(one.reason),
             }));
         }
         said.push(json!({
@@ -236,4 +237,10 @@ impl Reviewed<'_> {
         set("adjudication", Value::Array(rows));
         Value::Object(out)
     }
+}
+
+/// Why it was not approved: a code of X12's list, or the plan's own words.
+fn reason(text: &str) -> Value {
+    let is_code = text.len() <= 3 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_code { concept("https://codesystem.x12.org/external/886", text) } else { json!({"text": text}) }
 }

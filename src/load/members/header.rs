@@ -2,7 +2,7 @@
 
 use crate::load::columns::{Names, Own, normal};
 use crate::load::sniff::Look;
-use crate::load::{Format, formulary, providers};
+use crate::load::{Format, claims, formulary, providers};
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,29 +30,35 @@ pub(super) enum Field {
     Representative,
     /// `N` marks a row that a newer one replaces.
     Newest,
+    /// A number of hers that is not on her card, by which claims may name her.
+    OtherNumber,
 }
 
 /// Field, its name in a mapping file, and the column names it is known by (letters and digits only, lower case).
-const SYNONYMS: [Names<Field>; 22] = [
+const SYNONYMS: [Names<Field>; 23] = [
     (
         Field::MemberId,
         "member_id",
-        "memberid membernumber memberno mbrid mbrno mbrnbr cardid cardnumber healthplanid benembiid mbi medicareid medicaidid employeeid",
+        "memberid membernumber memberno mbrid mbrno mbrnbr cardid cardnumber healthplanid benembiid mbi medicareid medicaidid employeeid mbinum",
     ),
     (Field::Patient, "fhir_patient_id", "fhirpatientid fhirpatient patientresourceid"),
     (
         Field::Given,
         "first_name",
-        "firstname fname given givenname first memberfirstname mbrfirstname patientfirstname bene1stname",
+        "firstname fname given givenname first memberfirstname mbrfirstname patientfirstname bene1stname benegvnname",
     ),
-    (Field::Middle, "middle_name", "middlename middle mi middleinitial membermiddlename benemidlname"),
+    (Field::Middle, "middle_name", "middlename middle mi middleinitial membermiddlename benemidlname benemdlname"),
     (
         Field::Family,
         "last_name",
-        "lastname lname surname family familyname last memberlastname mbrlastname patientlastname benelastname",
+        "lastname lname surname family familyname last memberlastname mbrlastname patientlastname benelastname benesrnmname",
     ),
-    (Field::Birth, "birth_date", "birthdate dob dateofbirth birthday memberdob mbrdob birthdt benebrthdt"),
-    (Field::Gender, "gender", "gender sex membergender mbrsex gendercode benesexcd"),
+    (
+        Field::Birth,
+        "birth_date",
+        "birthdate dob dateofbirth birthday memberdob mbrdob birthdt benebrthdt benebirthdt benedob",
+    ),
+    (Field::Gender, "gender", "gender sex membergender mbrsex gendercode benesexcd benesexidentcd"),
     (Field::Email, "email", "email emailaddress mail email1 email2 personalemail workemail memberemail"),
     (
         Field::Phone,
@@ -62,11 +68,11 @@ const SYNONYMS: [Names<Field>; 22] = [
     (
         Field::Line,
         "address",
-        "address address1 address2 addressline1 addressline2 street streetaddress line1 line2 beneline1adr beneline2adr",
+        "address address1 address2 addressline1 addressline2 street streetaddress line1 line2 beneline1adr beneline2adr drvdline1adr drvdline2adr",
     ),
-    (Field::City, "city", "city town geozipplcname"),
-    (Field::State, "state", "state statecode geouspsstatecd"),
-    (Field::Zip, "zip", "zip zipcode postalcode postcode zip5 geozip5cd"),
+    (Field::City, "city", "city town geozipplcname cityname"),
+    (Field::State, "state", "state statecode geouspsstatecd statecd"),
+    (Field::Zip, "zip", "zip zipcode postalcode postcode zip5 geozip5cd benezipcd statecntyzipcd"),
     (Field::Plan, "plan", "plan planname plancode planid product productname benefitplan"),
     (Field::Group, "group", "group groupid groupnumber groupno groupname"),
     (Field::Subscriber, "subscriber_id", "subscriberid subscribermemberid subscribernumber policyid policynumber"),
@@ -74,7 +80,7 @@ const SYNONYMS: [Names<Field>; 22] = [
     (
         Field::Start,
         "coverage_start",
-        "coveragestart coveragestartdate effectivedate effdate startdate coverageeffectivedate eligibilitystart enrollmentdate enrollmentstart",
+        "coveragestart coveragestartdate effectivedate effdate startdate coverageeffectivedate eligibilitystart enrollmentdate enrollmentstart covstart ptacvrgstrtdt benepartaenrlmtbgndt",
     ),
     (
         Field::End,
@@ -88,6 +94,7 @@ const SYNONYMS: [Names<Field>; 22] = [
         "representativememberid representativeid representative actingmemberid personalrepresentativeid",
     ),
     (Field::Newest, "newest", "idrltsttransflg"),
+    (Field::OtherNumber, "other_number", "othernumber beneid benesk"),
 ];
 
 /// Column names of the plan's own, from a mapping file: `member_id = "MBR NO"`. Tables of other kinds have sections of
@@ -97,6 +104,8 @@ pub struct Mapping {
     members: Own<Field>,
     pub(in crate::load) providers: Own<providers::Field>,
     pub(in crate::load) formulary: Own<formulary::Field>,
+    pub(in crate::load) claims: Own<claims::Field>,
+    pub(in crate::load) reviews: Own<claims::Field>,
 }
 
 impl Mapping {
@@ -112,13 +121,21 @@ impl Mapping {
             Some(_) => Err(format!("{name} is a section: write [{name}] and its columns below")),
         };
         let (providers, formulary) = (section("providers")?, section("formulary")?);
+        let (claims, reviews) = (section("claims")?, section("prior_authorizations")?);
         let within = |name: &str, why: String| format!("in [{name}]: {why}");
         Ok(Self {
             members: Own::parse(&table, &SYNONYMS)?,
             providers: Own::parse(&providers, &providers::NAMES).map_err(|why| within("providers", why))?,
             formulary: Own::parse(&formulary, &formulary::NAMES).map_err(|why| within("formulary", why))?,
+            claims: Own::parse(&claims, &claims::NAMES).map_err(|why| within("claims", why))?,
+            reviews: Own::parse(&reviews, &claims::REVIEW_NAMES).map_err(|why| within("prior_authorizations", why))?,
         })
     }
+}
+
+/// The names of fields in a mapping file, with the column names they are known by.
+pub(in crate::load) fn field_names() -> Vec<(&'static str, &'static str)> {
+    SYNONYMS.iter().map(|(_, name, columns)| (*name, *columns)).collect()
 }
 
 /// The first line of a table.
@@ -161,7 +178,7 @@ impl Header {
             (Field::Birth, "the birth date"),
         ]
         .into_iter()
-        .filter(|(field, _)| !has(*field))
+        .filter(|(field, _)| !has(*field) && (*field != Field::MemberId || !has(Field::OtherNumber)))
         .map(|(_, words)| words)
         .collect();
         if missing.is_empty() {

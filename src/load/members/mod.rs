@@ -6,8 +6,8 @@ mod person;
 mod resources;
 mod table;
 
-pub(super) use header::Header;
 pub use header::Mapping;
+pub(super) use header::{Header, field_names};
 pub(super) use person::{Address, Cover, Person, Relative, people};
 pub(super) use resources::{patient_id, resources};
 pub(super) use table::proxies;

@@ -10,6 +10,7 @@ use super::date;
 use super::header::{Field, Mapping};
 use super::table::{Row, rows};
 use crate::identity::Contact;
+use crate::load::claims::beneficiaries;
 use crate::load::fhir::Place;
 use crate::load::report::{Reject, Rule};
 
@@ -21,6 +22,8 @@ const MEMBER_ID_MAX: usize = 64;
 pub(in crate::load) struct Person {
     pub(in crate::load) place: Place,
     pub(in crate::load) member_id: String,
+    /// Other numbers of hers, which nobody shares.
+    pub(in crate::load) numbers: Vec<String>,
     /// Id of the FHIR Patient, where the table names it.
     pub(in crate::load) patient: Option<String>,
     pub(in crate::load) given: String,
@@ -77,7 +80,8 @@ pub(in crate::load) fn people(
 ) -> Vec<Person> {
     let mut people: Vec<Person> = Vec::new();
     let mut by_id: HashMap<String, usize> = HashMap::new();
-    for row in rows(file, bytes, mapping, rejects) {
+    let table = beneficiaries(bytes);
+    for row in rows(file, table.as_deref().unwrap_or(bytes), mapping, rejects) {
         if row.get(Field::Newest) == Some("N") {
             rejects.push(row.place.reject(Rule::Superseded, ""));
             continue;
@@ -108,7 +112,10 @@ fn person(row: Row, today: Date, rejects: &mut Vec<(Rule, Reject)>) -> Result<Pe
     let refuse = |reason: &str| row.place.reject(Rule::Member, reason);
     let need =
         |field, words: &str| row.get(field).map(str::to_owned).ok_or_else(|| refuse(&format!("{words} is empty")));
-    let member_id = need(Field::MemberId, "the member id")?;
+    let member_id = match row.get(Field::MemberId).or_else(|| row.get(Field::OtherNumber)) {
+        Some(number) => number.to_owned(),
+        None => need(Field::MemberId, "the member id")?,
+    };
     if member_id.len() > MEMBER_ID_MAX || member_id.chars().any(char::is_control) {
         return Err(refuse("the member id is not one: it is too long or has control characters"));
     }
@@ -144,10 +151,15 @@ fn person(row: Row, today: Date, rejects: &mut Vec<(Rule, Reject)>) -> Result<Pe
     let address = Address {
         lines: row.all(Field::Line).map(str::to_owned).collect(),
         city: row.get(Field::City).map(str::to_owned),
-        state: row.get(Field::State).map(str::to_owned),
+        // CMS's numbers of states are no postal codes.
+        state: row
+            .get(Field::State)
+            .filter(|state| !state.bytes().all(|byte| byte.is_ascii_digit()))
+            .map(str::to_owned),
         zip: row.get(Field::Zip).map(str::to_owned),
     };
     Ok(Person {
+        numbers: row.all(Field::OtherNumber).filter(|number| **number != member_id).map(str::to_owned).collect(),
         member_id,
         patient,
         given,
@@ -197,6 +209,7 @@ fn merge(known: &mut Person, later: Person) {
         (&mut known.emails, later.emails),
         (&mut known.phones, later.phones),
         (&mut known.represents, later.represents),
+        (&mut known.numbers, later.numbers),
     ] {
         for text in from {
             if !into.contains(&text) {

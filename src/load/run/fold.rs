@@ -13,9 +13,10 @@ use super::shelf::{Class, GroupKey, Kept, Shelf, ShelfReader, format, group_of};
 use super::whose::Roster;
 use super::work::prepared;
 use crate::config::{ClaimsAsClinical, Policy};
+use crate::load::claims::Row;
 use crate::load::doctor::Signs;
 use crate::load::fhir::Place;
-use crate::load::map::{Made, Reviewed, Said, fold, reviewed};
+use crate::load::map::{Made, Reviewed, RowCase, Said, fold, review_rows, reviewed};
 use crate::load::record::{About, Whom, Whose};
 use crate::load::report::{Reject, Rule};
 use crate::load::x12::{Claim, Remit, Review, Set};
@@ -159,7 +160,40 @@ struct Group<'g, 't> {
 type Placed = (Place, Made);
 
 impl Group<'_, '_> {
+    /// What rows of tables say of a claim.
+    fn rows(&mut self, parts: &[Kept]) -> Result<Vec<Placed>, Error> {
+        let place = place_of(parts);
+        let key: String = self.group.iter().map(|byte| format!("{byte:02x}")).collect();
+        let rows = parts.iter().filter_map(|kept| Row::read(&kept.text));
+        let Some(case) = RowCase::fold(key, rows) else { return Ok(Vec::new()) };
+        if case.waits() {
+            self.note(&place, Rule::NoClaim, "");
+            return Ok(Vec::new());
+        }
+        let Some(whose) = self.whose(&case.whom(), &place)? else { return Ok(Vec::new()) };
+        let replaced_by = self.reader.replaced_by(case.number(), self.group)?;
+        match case.resources(&replaced_by, &whose, self.about(), self.bench.clinical) {
+            Ok(resources) => {
+                if !case.is_decided() {
+                    self.note(&place, Rule::Undecided, "");
+                }
+                if case.is_by_number_alone() && self.is_fresh() {
+                    self.note(&place, Rule::NumberAlone, "");
+                }
+                Ok(vec![(place, resources)])
+            }
+            Err((rule, reason)) => {
+                self.refused += 1;
+                self.out.rejects.push(place.reject(rule, reason));
+                Ok(Vec::new())
+            }
+        }
+    }
+
     fn claims(&mut self, parts: &[Kept]) -> Result<Vec<Placed>, Error> {
+        if parts.iter().any(|kept| kept.set == Set::Rows) {
+            return self.rows(parts);
+        }
         let said = parts.iter().filter_map(|kept| match kept.set {
             Set::Claims => Claim::read(&kept.text).map(Said::Claim),
             Set::Payments => Remit::read(&kept.text).map(Said::Decision),
@@ -200,12 +234,16 @@ impl Group<'_, '_> {
 
     fn reviews(&mut self, parts: &[Kept]) -> Result<Vec<Placed>, Error> {
         let place = place_of(parts);
+        let read = parts.iter().filter(|kept| kept.set == Set::ReviewRows).filter_map(|kept| Row::read(&kept.text));
+        let (sources, rows): (Vec<&str>, Vec<Row>) = read.unzip();
+        let rows = latest(rows);
         let read: Vec<Review<'_>> =
             parts.iter().filter(|kept| kept.set == Set::Reviews).filter_map(|kept| Review::read(&kept.text)).collect();
-        if read.is_empty() {
+        if read.is_empty() && rows.is_empty() {
             return Ok(Vec::new());
         }
-        let review: Reviewed<'_> = match reviewed(&read) {
+        let review = if rows.is_empty() { reviewed(&read) } else { review_rows(&rows) };
+        let review: Reviewed<'_> = match review {
             Ok(review) => review,
             Err((rule, reason)) => {
                 self.refused += 1;
@@ -214,6 +252,9 @@ impl Group<'_, '_> {
             }
         };
         let Some(whose) = self.whose(&review.whom, &place)? else { return Ok(Vec::new()) };
+        if review.whom.alone && self.is_fresh() && !sources.contains(&"cms-reviews") {
+            self.note(&place, Rule::NumberAlone, "");
+        }
         Ok(vec![(place, review.resources(&whose, self.about()))])
     }
 
@@ -258,7 +299,11 @@ impl Group<'_, '_> {
         if refused > 0 {
             // As many of the claims are refused as cases were; payments of them wait and are kept.
             let mut left = refused as u64;
-            for (_, count) in counts.iter_mut().filter(|(format, _)| *format != Format::Payments) {
+            for (format, count) in counts.iter_mut().filter(|(format, _)| *format != Format::Payments) {
+                if *format == Format::ClaimRows {
+                    // All rows of the group are one claim.
+                    *count = 0;
+                }
                 let less = left.min(*count);
                 *count -= less;
                 left -= less;
@@ -276,12 +321,20 @@ impl Group<'_, '_> {
                 }
             }
             // Somebody else's word about them counts for more, so a mention that is not valid is no loss.
-            entry
-                .mentions
-                .extend(made.mentions.iter().filter_map(|value| Some(prepared(value, bench.validation).ok()?.0)));
+            let new = made.mentions.iter().filter(|value| {
+                let text = serde_json::to_vec(value).unwrap_or_default();
+                mentioned.insert(xxh3_64(&text))
+            });
+            entry.mentions.extend(new.filter_map(|value| Some(prepared(value, bench.validation).ok()?.0)));
         }
         out.entries.push(entry);
     }
+}
+
+/// The last row of each line.
+fn latest(rows: Vec<Row>) -> Vec<Row> {
+    let by_line: BTreeMap<u32, Row> = rows.into_iter().map(|row| (row.line, row)).collect();
+    by_line.into_values().collect()
 }
 
 fn place_of(parts: &[Kept]) -> Place {

@@ -36,7 +36,7 @@ use super::record::About;
 use super::report::{Ledger, Rule, Summary};
 use super::source::{BLOCK_BYTES, Source};
 use super::x12::{Cutter, Splitter};
-use super::{Error, Format, Request, Target, map, source};
+use super::{Error, Format, Request, Target, claims, map, source};
 use crate::config::Policy;
 use crate::outbound::Clock;
 use commit::{Entry, Keeper};
@@ -79,7 +79,7 @@ pub fn run(
     if files.is_empty() {
         return Err(Error::Nothing);
     }
-    let total = files.iter().filter_map(|file| std::fs::metadata(file).ok()).map(|about| about.len()).sum();
+    let total = files.iter().map(|file| source::size(file)).sum();
     let bytes = Arc::new(AtomicU64::new(0));
     if !request.dry_run {
         undo::start(target, files.len() as u64)?;
@@ -142,6 +142,7 @@ impl Run<'_> {
                 Format::Enrolment | Format::Claims | Format::Payments | Format::Reviews => {
                     self.x12(path, &mut shelf)?
                 }
+                Format::ClaimRows => self.rows(path, &mut shelf, request)?,
                 _ => {}
             }
         }
@@ -214,6 +215,17 @@ impl Run<'_> {
         }
         self.tell();
         Ok(())
+    }
+
+    /// A table of claims or prior authorizations onto the shelf.
+    fn rows(&mut self, path: &Path, shelf: &mut Shelf<'_>, request: &Request) -> Result<(), Error> {
+        let source = Source::open(path, &self.bytes)?;
+        let file: Arc<str> = path.display().to_string().into();
+        let mut to = ToShelf { shelf, ledger: &mut self.ledger, file, failed: None };
+        claims::read(source, &request.mapping, &mut |found| to.found(found));
+        let failed = to.failed.take();
+        self.tell();
+        failed.map_or(Ok(()), Err)
     }
 
     /// Reads files in pieces, works on the pieces on every core, and keeps what comes of them in order.

@@ -24,6 +24,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::commit::write;
 use crate::fhir::{Kind, Prepared};
+use crate::load::claims::Found;
 use crate::load::fhir::Place;
 use crate::load::report::{Ledger, Rule};
 use crate::load::x12::{Part, Set, Taker, Trouble};
@@ -380,6 +381,21 @@ pub(super) struct ToShelf<'s, 'a> {
     pub(super) file: Arc<str>,
     /// The first failure; nothing is taken after it.
     pub(super) failed: Option<Error>,
+}
+
+impl ToShelf<'_, '_> {
+    /// Takes what a file of rows gives; false after a failure.
+    pub(super) fn found(&mut self, found: Found) -> bool {
+        match found {
+            Found::Part(part) => self.part(part),
+            Found::Refused(line, rule, reason) => {
+                let place = Place { file: Arc::clone(&self.file), line, entry: None };
+                let (rule, reject) = place.reject(rule, reason);
+                self.failed = self.ledger.reject(rule, &reject).err();
+            }
+        }
+        self.failed.is_none()
+    }
 }
 
 impl Taker for ToShelf<'_, '_> {

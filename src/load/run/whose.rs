@@ -31,22 +31,29 @@ struct Numbered {
     birth: String,
     given: String,
     family: String,
+    /// Whether the number is hers and not her subscriber's.
+    #[serde(default)]
+    own: bool,
 }
 
 /// Remembers the numbers of a member who is being enrolled.
 pub(super) fn remember(txn: &mut Txn<'_>, person: &Person, patient: &str) -> Result<(), store::Error> {
-    let entry = Numbered {
+    let is_own = |number: &str| number == person.member_id || person.numbers.iter().any(|own| own == number);
+    let entry = |number: &str| Numbered {
+        own: is_own(number),
         patient: patient.to_owned(),
         birth: person.birth.to_string(),
         given: person.given.clone(),
         family: person.family.clone(),
     };
     let shared = person.covers.iter().filter_map(|cover| cover.subscriber.as_deref());
-    let mut numbers: Vec<&str> = shared.chain([person.member_id.as_str()]).collect();
+    let own = person.numbers.iter().map(String::as_str).chain([person.member_id.as_str()]);
+    let mut numbers: Vec<&str> = shared.chain(own).collect();
     numbers.sort_unstable();
     numbers.dedup();
     for number in numbers {
         let key = [number, "\u{1f}", &person.member_id].concat();
+        let entry = entry(number);
         if txn.get_json::<Numbered>(NUMBERS, key.as_bytes())?.as_ref() != Some(&entry) {
             txn.put_json(NUMBERS, key.as_bytes(), &entry)?;
         }
@@ -107,6 +114,7 @@ impl<'t> Roster<'t> {
             birth: text(&node, "birthDate"),
             given: given.unwrap_or_default(),
             family: name.map(|name| text(&name, "family")).unwrap_or_default(),
+            own: true,
         }))
     }
 
@@ -137,8 +145,14 @@ impl<'t> Roster<'t> {
     }
 }
 
-/// The one person whom a second fact confirms.
+/// The one person whom a second fact confirms. Where the file has no second fact, the number must be her own, and nobody else's.
 fn choose(people: &[Numbered], whom: &Whom) -> Option<String> {
+    if whom.alone {
+        return match people {
+            [only] if only.own => Some(only.patient.clone()),
+            _ => None,
+        };
+    }
     let same = |one: &str, other: &str| {
         let first = |text: &str| text.split_whitespace().next().unwrap_or_default().to_lowercase();
         !one.is_empty() && first(one) == first(other)
@@ -166,7 +180,7 @@ mod tests {
     use super::*;
 
     fn person(patient: &str, birth: &str, given: &str) -> Numbered {
-        Numbered { patient: patient.into(), birth: birth.into(), given: given.into(), family: "Doe".into() }
+        Numbered { patient: patient.into(), birth: birth.into(), given: given.into(), family: "Doe".into(), own: true }
     }
 
     fn whom(birth: &str, given: &str, family: &str) -> Whom {
@@ -188,5 +202,10 @@ mod tests {
         ] {
             assert_eq!(choose(&family, &wanted).as_deref(), expected, "{wanted:?}");
         }
+        // Nothing but a number: it must be her own and nobody else's.
+        let alone = Whom { alone: true, ..Whom::default() };
+        assert_eq!(choose(&family[..1], &alone).as_deref(), Some("a"));
+        assert_eq!(choose(&family, &alone), None);
+        assert_eq!(choose(&[Numbered { own: false, ..person("a", "", "") }], &alone), None);
     }
 }

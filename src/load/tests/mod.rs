@@ -1,5 +1,6 @@
 //! Whole load runs into a store of their own.
 
+mod tables;
 mod x12;
 
 use std::fs;
@@ -148,6 +149,91 @@ fn packed_files_are_unpacked_and_cut_ones_give_what_they_have() {
     assert_eq!(summary.rejected, 1);
     let report = bench.report();
     assert!(report[0].starts_with("cut:") && report[0].contains("truncated"), "{report:?}");
+}
+
+/// A ZIP archive of files, deflated.
+fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let (mut out, mut toc) = (Vec::new(), Vec::new());
+    for (name, text) in files {
+        let mut packer = flate2::write::DeflateEncoder::new(Vec::new(), Compression::default());
+        packer.write_all(text).unwrap();
+        let packed = packer.finish().unwrap();
+        let mut crc = flate2::Crc::new();
+        crc.update(text);
+        let at = out.len() as u32;
+        let mut about = vec![20, 0, 0, 0, 8, 0, 0, 0, 0x21, 0x5b];
+        about.extend(crc.sum().to_le_bytes());
+        about.extend((packed.len() as u32).to_le_bytes());
+        about.extend((text.len() as u32).to_le_bytes());
+        about.extend((name.len() as u16).to_le_bytes());
+        about.extend([0, 0]);
+        out.extend(b"PK\x03\x04");
+        out.extend(&about);
+        out.extend(name.as_bytes());
+        out.extend(packed);
+        toc.extend(b"PK\x01\x02\x14\x00");
+        toc.extend(&about);
+        toc.extend([0; 10]);
+        toc.extend(at.to_le_bytes());
+        toc.extend(name.as_bytes());
+    }
+    let at = out.len() as u32;
+    out.extend(&toc);
+    out.extend(b"PK\x05\x06\0\0\0\0");
+    let count = (files.len() as u16).to_le_bytes();
+    out.extend([count, count].concat());
+    out.extend((toc.len() as u32).to_le_bytes());
+    out.extend(at.to_le_bytes());
+    out.extend([0, 0]);
+    out
+}
+
+#[test]
+fn files_in_an_archive_are_files_of_the_load() {
+    let bench = Bench::new();
+    let members: &[u8] = b"member_id,first_name,last_name,dob\n1,A,B,1980-01-01\n";
+    let files = [
+        ("deep/m.csv", members),
+        ("../../p.ndjson", &patients(0..3).into_bytes()),
+        ("x/m.csv", b"hello"),
+        (".hidden", b"x"),
+    ];
+    // By its content and not by its name.
+    bench.put("T.BCD.A0001.ZCY18", zipped(&files));
+    let summary = bench.load();
+    assert_eq!((summary.files, counts(&summary)), (3, (4, 4, 0, 1)));
+    let report = bench.report();
+    assert!(report[0].starts_with("m.csv~2:0 unknown-file"), "{report:?}");
+    assert_eq!(bench.load().changed, 0);
+}
+
+#[test]
+fn bad_archives_are_refused_in_words() {
+    let bench = Bench::new();
+    let bomb = zipped(&[("zeros.csv", &vec![b'0'; 8 << 20])]);
+    bench.put("bomb.zip", &bomb);
+    let whole = zipped(&[("a.ndjson", patients(0..1000).as_bytes())]);
+    bench.put("cut.zip", &whole[..whole.len() / 2]);
+    bench.put("sheet.xlsx", zipped(&[("[Content_Types].xml", b"<x/>"), ("xl/workbook.xml", b"<x/>")]));
+    bench.put("inner.zip", zipped(&[("again.zip", &whole)]));
+    // The sizes lie: the file has more than its archive says.
+    let mut lies = zipped(&[("b.ndjson", patients(0..1000).as_bytes())]);
+    let size = (patients(0..1000).len() as u32).to_le_bytes();
+    while let Some(at) = lies.windows(4).position(|window| window == size) {
+        lies[at..at + 4].copy_from_slice(&200_u32.to_le_bytes());
+    }
+    bench.put("lies.zip", lies);
+    let summary = bench.load();
+    let report = bench.report();
+    assert!(summary.kept < 10, "{summary:?}");
+    for (file, words) in [
+        ("zeros.csv", "larger unpacked"),
+        ("cut.zip", "ZIP"),
+        ("sheet.xlsx", "save it as CSV"),
+        ("again.zip", "ZIP archive within another"),
+    ] {
+        assert!(report.iter().any(|line| line.starts_with(file) && line.contains(words)), "{file}: {report:?}");
+    }
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn request(bench: &Bench, paths: Vec<PathBuf>) -> Request {
 }
 
 /// Every current resource without what says when it was written.
-fn state(bench: &Bench) -> BTreeMap<String, Value> {
+pub(super) fn state(bench: &Bench) -> BTreeMap<String, Value> {
     let snapshot = bench.store.snapshot().unwrap();
     let view = View::operator(NOW.parse().unwrap());
     let mut out = BTreeMap::new();

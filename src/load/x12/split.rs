@@ -58,6 +58,9 @@ pub(in crate::load) struct Part {
 impl Part {
     /// The member's number, so that one member's parts come together; empty if the part does not say.
     pub(in crate::load) fn member(&self) -> &str {
+        if matches!(self.set, Set::Rows | Set::ReviewRows) {
+            return self.text.lines().next().unwrap_or_default();
+        }
         let mut found = "";
         for seg in segments(&self.text).filter(|seg| seg.name() == "NM1" && matches!(seg.at(1), "IL" | "QC")) {
             if found.is_empty() || seg.at(1) == "IL" {
@@ -81,6 +84,15 @@ impl Part {
                 {
                     out.push((original.at(2).to_owned(), Some(clm.at(1).to_owned())));
                 }
+            }
+            // The second and third line of a row (`claims/row.rs`).
+            Set::Rows => {
+                let mut lines = self.text.lines().skip(1).map(str::to_owned);
+                let (own, original) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+                if original != own {
+                    out.push((original, Some(own.clone())));
+                }
+                out.push((own, None));
             }
             _ => {}
         }

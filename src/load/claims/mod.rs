@@ -1,0 +1,34 @@
+//! Claims and prior authorizations from flat files: tables of the plan's, of its pharmacy benefit manager and of CMS (RIF, public
+//! use files, CCLF), and NCPDP messages. Pure.
+//!
+//! ```text
+//! bytes -> rows of cells -> Row (facts by field, in one form each) -> Part (on the shelf) … -> map::RowCase -> bill
+//! ```
+//! Every source is read by the names of its columns, CMS's among them; fixed columns get the names of their layout. So there is
+//! one table of names (`names.rs`), and one path from a row to a bill.
+//!
+//! Invariants: a row that is refused quotes nothing; days, amounts and counts have one form each once they are read; what a
+//! row means for rows before it follows from the row and its days alone.
+//!
+//! Absent: CMS's normalised tables (IDR claims), CCLFA and CCLFB, and former beneficiary numbers (CCLF9), which are recognised.
+
+mod cclf;
+mod cell;
+mod file;
+mod header;
+mod names;
+mod ncpdp;
+mod read;
+mod reviews;
+mod row;
+#[cfg(test)]
+mod tests;
+
+pub(super) use cclf::{Feed, beneficiaries, feed};
+pub(super) use cell::{amount, day};
+pub(super) use file::{Found, read};
+pub(super) use header::{Looks, looks_like};
+pub(super) use names::{Field, NAMES, Shape};
+pub(super) use ncpdp::{Message, looks_like as is_ncpdp};
+pub(super) use reviews::{REVIEW_NAMES, looks_like as looks_like_reviews};
+pub(super) use row::{Facts, Row, Turn, all, first};

@@ -1,0 +1,171 @@
+//! One row of a table of claims, and how it lies on the shelf.
+//!
+//! A part's text is four lines and then JSON: the member's number, the claim's number, the number of the claim that it
+//! replaces, the source; so that whoever sorts parts need not read the JSON.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::header::Source;
+use super::names::Field;
+use crate::load::x12::{Part, Set};
+
+/// What a row says: by field, and by number where a field stands several times.
+pub(in crate::load) type Facts = BTreeMap<(Field, u16), String>;
+
+/// A row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::load) struct Row {
+    /// What of the claim it holds; empty for everything.
+    pub(in crate::load) facet: String,
+    /// The line of the claim.
+    pub(in crate::load) line: u32,
+    pub(in crate::load) facts: Facts,
+}
+
+/// Whether a row takes back, changes, or tells for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::load) enum Turn {
+    First = 0,
+    Again = 1,
+    Changed = 2,
+    Void = 3,
+}
+
+impl Row {
+    /// The first text of the field; empty if there is none.
+    pub(in crate::load) fn get(&self, field: Field) -> &str {
+        first(&self.facts, field)
+    }
+
+    /// The day on which what it says was decided; empty if it does not tell.
+    pub(in crate::load) fn day(&self) -> &str {
+        let days = [Field::Processed, Field::PaidOn, Field::Received].map(|field| self.get(field));
+        days.into_iter().find(|day| !day.is_empty()).unwrap_or_default()
+    }
+
+    /// Whether it takes the claim back, or changes it.
+    pub(in crate::load) fn turn(&self) -> Turn {
+        let begins = |field: Field, words: &[&str]| {
+            let text = self.get(field).to_ascii_lowercase();
+            words.iter().any(|word| text.starts_with(word))
+        };
+        let is = |field: Field, words: &[&str]| words.contains(&self.get(field).to_ascii_lowercase().as_str());
+        let taken_back = ["void", "revers", "cancel", "delet", "backout", "back out"];
+        // A takeback without a word for it: the charge comes with a minus.
+        let negative = self.get(Field::Charge).starts_with('-') || self.get(Field::ClaimCharge).starts_with('-');
+        if begins(Field::Status, &taken_back)
+            || begins(Field::Adjustment, &taken_back)
+            || is(Field::Status, &["v", "x", "b2", "reversal"])
+            || is(Field::Adjustment, &["v", "b2"])
+            || is(Field::CmsAdjustment, &["1", "d"])
+            || is(Field::Frequency, &["8"])
+            || is(Field::Void, &["y", "yes", "true", "t", "1", "x", "v", "r", "void", "reversed", "cancelled"])
+            || negative
+        {
+            return Turn::Void;
+        }
+        if is(Field::CmsAdjustment, &["2", "a"])
+            || begins(Field::Adjustment, &["adj", "repl", "corr"])
+            || is(Field::Frequency, &["7"])
+        {
+            return Turn::Changed;
+        }
+        if is(Field::Change, &["update"]) { Turn::Again } else { Turn::First }
+    }
+
+    /// As a part, of a group.
+    pub(super) fn part(&self, source: Source, key: &str, segment: u64) -> Part {
+        let turn = self.turn();
+        // What is taken back without a day is taken back whenever that was.
+        let none = if turn == Turn::Void { "9999-12-31" } else { "0000-00-00" };
+        let day = if self.day().is_empty() { none } else { self.day() };
+        let order = format!("{day}\u{1f}{}\u{1f}{:06}", turn as u8, self.line);
+        let mut json = Map::new();
+        json.insert("facet".to_owned(), self.facet.clone().into());
+        json.insert("line".to_owned(), self.line.into());
+        for ((field, index), text) in &self.facts {
+            let name = if *index == 0 { field.name().to_owned() } else { format!("{}.{index}", field.name()) };
+            json.insert(name, text.clone().into());
+        }
+        let (member, claim) = (self.get(Field::Member), self.get(Field::Claim));
+        let text =
+            format!("{member}\n{claim}\n{}\n{}\n{}", self.get(Field::Original), source.name(), Value::Object(json));
+        let set = if matches!(source, Source::Reviews | Source::CmsReviews) { Set::ReviewRows } else { Set::Rows };
+        Part { set, group: ["rows", source.name(), key].join("\u{1f}"), order, segment, text }
+    }
+
+    /// Reads the text of a part: the name of its source, and the row.
+    pub(in crate::load) fn read(text: &str) -> Option<(&str, Self)> {
+        let mut lines = text.splitn(5, '\n').skip(3);
+        let (source, json) = (lines.next()?, lines.next()?);
+        let Ok(Value::Object(json)) = serde_json::from_str(json) else { return None };
+        let mut row = Self::default();
+        for (name, value) in json {
+            match (name.as_str(), value) {
+                ("facet", Value::String(text)) => row.facet = text,
+                ("line", Value::Number(number)) => row.line = number.as_u64()?.try_into().ok()?,
+                (_, Value::String(text)) => {
+                    let (name, index) = name.split_once('.').unwrap_or((&name, "0"));
+                    row.facts.insert((Field::parse(name)?, index.parse().ok()?), text);
+                }
+                _ => return None,
+            }
+        }
+        Some((source, row))
+    }
+}
+
+/// The first text of a field; empty if there is none.
+pub(in crate::load) fn first(facts: &Facts, field: Field) -> &str {
+    all(facts, field).next().map_or("", |(_, text)| text)
+}
+
+/// Every text of a field with its number.
+pub(in crate::load) fn all(facts: &Facts, field: Field) -> impl Iterator<Item = (u16, &str)> {
+    facts.range((field, 0)..=(field, u16::MAX)).map(|((_, index), text)| (*index, text.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(facts: &[(Field, u16, &str)]) -> Row {
+        let facts = facts.iter().map(|(field, index, text)| ((*field, *index), (*text).to_owned())).collect();
+        Row { facet: String::new(), line: 3, facts }
+    }
+
+    #[test]
+    fn a_part_is_read_as_it_was_written() {
+        let row = row(&[
+            (Field::Claim, 0, "C 1"),
+            (Field::Member, 0, "M\"1"),
+            (Field::Diagnosis, 12, "E11.9"),
+            (Field::Processed, 0, "2026-02-03"),
+        ]);
+        let part = row.part(Source::Rif, "C 1", 7);
+        assert_eq!((part.member(), part.order.as_str()), ("M\"1", "2026-02-03\u{1f}0\u{1f}000003"));
+        assert_eq!(part.numbers(), [("C 1".to_owned(), None)]);
+        assert_eq!(Row::read(&part.text), Some(("rif", row)));
+        assert_eq!(Row::read("a\nb\nc\nd\n{\"colour\":\"x\"}"), None);
+        assert_eq!(Row::read(""), None);
+    }
+
+    #[test]
+    fn words_for_taking_back() {
+        for (field, text, turn) in [
+            (Field::Status, "Reversed", Turn::Void),
+            (Field::Status, "paid", Turn::First),
+            (Field::CmsAdjustment, "1", Turn::Void),
+            (Field::CmsAdjustment, "2", Turn::Changed),
+            (Field::Adjustment, "Replacement", Turn::Changed),
+            (Field::Frequency, "8", Turn::Void),
+            (Field::Charge, "-1.00", Turn::Void),
+            (Field::Change, "UPDATE", Turn::Again),
+            (Field::Void, "N", Turn::First),
+        ] {
+            assert_eq!(row(&[(field, 0, text)]).turn(), turn, "{text}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What fuzz targets ask of the readers: whatever bytes come, a row that is read is a part that can be read again, and a bill or a
+//! refusal comes of it.
+
+use std::io::Cursor;
+
+use jiff::Timestamp;
+
+use super::claims::{self, Found, Message, Row};
+use super::map::{RowCase, review_rows};
+use super::members::Mapping;
+use super::record::{About, Whose};
+use super::source::Source;
+use crate::config::ClaimsAsClinical;
+
+/// Reads a file of rows. How many rows came of it, and how many of them did not read as they were written, which is none.
+#[must_use]
+pub fn rows(bytes: &[u8]) -> (usize, usize) {
+    let about = About { ids: "https://plan.example/ids", plan: "Plan", now: Timestamp::UNIX_EPOCH };
+    let (mut count, mut lost) = (0, 0);
+    let source = Source::over(Cursor::new(bytes.to_vec()));
+    claims::read(source, &Mapping::default(), &mut |found| {
+        if let Found::Part(part) = found {
+            count += 1;
+            match Row::read(&part.text) {
+                Some((source, row)) => {
+                    if let Some(case) = RowCase::fold(part.group.clone(), [(source, row.clone())]) {
+                        let _ = (case.whom(), case.resources(&[], &Whose::default(), about, ClaimsAsClinical::All));
+                    }
+                    if let Ok(review) = review_rows(&[row]) {
+                        let _ = review.resources(&Whose::default(), about);
+                    }
+                }
+                None => lost += 1,
+            }
+        }
+        true
+    });
+    (count, lost)
+}
+
+/// An NCPDP message read and printed; absent if it is none.
+#[must_use]
+pub fn ncpdp(text: &str) -> Option<String> {
+    Message::parse(text).map(|message| message.print())
+}

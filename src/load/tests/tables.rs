@@ -1,0 +1,274 @@
+//! Tables of claims and prior authorizations over whole runs: what they come to, in any order, twice, changed and taken back.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::x12::state;
+use super::*;
+use crate::config::Policy;
+
+fn fixtures() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/load/tables");
+    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_none_or(|ending| ending != "ndjson"));
+    files.sort();
+    files
+}
+
+fn request(bench: &Bench, paths: Vec<PathBuf>) -> Request {
+    Request { paths, validation: Policy::Reject, ..bench.request() }
+}
+
+fn load(bench: &Bench, paths: Vec<PathBuf>) -> Summary {
+    bench.run(&request(bench, paths))
+}
+
+fn eobs(bench: &Bench) -> BTreeMap<String, Value> {
+    let all = state(bench).into_values().filter(|body| body["resourceType"] == "ExplanationOfBenefit");
+    all.map(|body| (body["identifier"][0]["value"].as_str().unwrap().to_owned(), body)).collect()
+}
+
+fn total(eob: &Value, code: &str) -> Option<f64> {
+    let rows = eob["total"].as_array().unwrap();
+    let row = rows.iter().find(|row| row["category"]["coding"][0]["code"] == code);
+    row.map(|row| row["amount"]["value"].as_f64().unwrap())
+}
+
+#[test]
+fn the_fixtures_come_to_what_stands_beside_them() {
+    let bench = Bench::new();
+    let summary = load(&bench, fixtures());
+    let lines: Vec<String> = state(&bench).values().map(Value::to_string).collect();
+    let found = format!("{}\n{}\n", lines.join("\n"), bench.report().join("\n"));
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/load/tables/all.expected.ndjson");
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        fs::write(&beside, &found).unwrap();
+    }
+    assert_eq!(
+        found,
+        fs::read_to_string(&beside).unwrap_or_default(),
+        "run with UPDATE_EXPECTED=1 and read what changed"
+    );
+    assert_eq!(summary.rejected, bench.report().len() as u64);
+    for resource in state(&bench).values() {
+        super::super::fixtures_tests::assert_valid_when_stored(resource);
+    }
+}
+
+#[test]
+fn amounts_are_those_of_the_rows() {
+    let bench = Bench::new();
+    load(&bench, fixtures());
+    let eobs = eobs(&bench);
+    let sums = |number: &str| {
+        let eob = &eobs[number];
+        ["submitted", "eligible", "benefit", "memberliability"].map(|code| total(eob, code))
+    };
+    // The second line was paid anew by the later file.
+    assert_eq!(sums("C-1001"), [Some(1259.5), Some(912.0), Some(812.0), Some(100.0)]);
+    assert_eq!(sums("C-1002"), [Some(13000.0), Some(8500.0), Some(7900.0), Some(600.0)]);
+    // CMS: an update replaces an insert of the same day; a stay is decided as a whole.
+    assert_eq!(sums("-9001"), [Some(120.0), Some(95.0), Some(76.0), Some(19.0)]);
+    assert_eq!(sums("-9100"), [Some(12000.0), Some(9316.0), Some(8000.0), Some(1316.0)]);
+    assert!(eobs["-9100"]["item"].as_array().unwrap().iter().all(|item| item["adjudication"].is_null()));
+    assert_eq!(sums("-9200"), [Some(100.0), Some(100.0), Some(84.0), Some(10.0)]);
+    // The third version of a stay under its third number, and no other.
+    assert_eq!(sums("5003"), [Some(20000.0), Some(10500.0), Some(10500.0), Some(0.0)]);
+    assert!(!eobs.contains_key("5001") && !eobs.contains_key("5002"));
+    // What CCLF7 does not tell is not told.
+    assert_eq!(sums("7001"), [None, None, None, Some(10.0)]);
+    // Question and answer.
+    assert_eq!(sums("7700001-2026-03-01"), [Some(47.0), Some(47.0), Some(37.0), Some(10.0)]);
+    let denied: Vec<&str> = eobs
+        .iter()
+        .filter(|(_, eob)| eob["payment"]["type"]["coding"][0]["code"] == "denied")
+        .map(|(number, _)| number.as_str())
+        .collect();
+    assert_eq!(denied, ["-9002", "7700002-2026-03-02", "C-1005"]);
+}
+
+#[test]
+fn a_profile_is_claimed_where_its_demands_are_met() {
+    let bench = Bench::new();
+    load(&bench, fixtures());
+    let short = |eob: &Value| {
+        let url = eob["meta"]["profile"][0].as_str().unwrap();
+        url.rsplit('/').next().unwrap().replace("C4BB-ExplanationOfBenefit", "").replace("|2.0.0", "")
+    };
+    let mut by_profile: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (number, eob) in eobs(&bench) {
+        by_profile.entry(short(&eob)).or_default().push(number);
+    }
+    insta::assert_snapshot!(
+        by_profile
+            .iter()
+            .map(|(profile, numbers)| format!("{profile}: {}", numbers.join(" ")))
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
+}
+
+#[test]
+fn what_is_taken_back_is_cancelled_and_what_is_replaced_says_by_what() {
+    let bench = Bench::new();
+    load(&bench, fixtures());
+    let eobs = eobs(&bench);
+    let cancelled: Vec<&str> =
+        eobs.iter().filter(|(_, eob)| eob["status"] == "cancelled").map(|(number, _)| number.as_str()).collect();
+    assert_eq!(cancelled, ["-9201", "7700003-2026-03-03", "C-1009", "C-1010", "RX-2"]);
+    // What it was can still be read.
+    assert_eq!(total(&eobs["C-1009"], "benefit"), Some(75.0));
+    let related = |number: &str| {
+        let row = &eobs[number]["related"][0];
+        (row["relationship"]["coding"][0]["code"].clone(), row["reference"]["value"].clone())
+    };
+    assert_eq!(related("C-1010"), ("replacedby".into(), "C-1011".into()));
+    assert_eq!(related("C-1011"), ("prior".into(), "C-1010".into()));
+}
+
+#[test]
+fn the_order_of_the_files_does_not_matter() {
+    let files = fixtures();
+    let whole = Bench::new();
+    load(&whole, files.clone());
+    let expected = state(&whole);
+    let (members, others): (Vec<PathBuf>, Vec<PathBuf>) = files.iter().cloned().partition(|file| {
+        let name = file.to_str().unwrap();
+        name.ends_with("members.csv") || name.ends_with("beneficiary.csv") || name.ends_with("ZC8Y26")
+    });
+    for turn in 0..4 {
+        let mut order = others.clone();
+        if turn % 2 == 1 {
+            order.reverse();
+        }
+        order.rotate_left(turn * 4);
+        // Members come first or last: claims wait for them.
+        let at = if turn < 2 { 0 } else { order.len() };
+        order.splice(at..at, members.clone());
+        let bench = Bench::new();
+        for file in &order {
+            load(&bench, vec![file.clone()]);
+        }
+        let found = state(&bench);
+        assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "turn {turn}");
+        for (key, body) in &expected {
+            assert_eq!(&found[key], body, "turn {turn}, {key}");
+        }
+        // And again: nothing changes.
+        let changes = bench.changes();
+        load(&bench, files.clone());
+        assert_eq!(bench.changes(), changes);
+    }
+}
+
+#[test]
+fn a_dry_run_counts_the_same_and_keeps_nothing() {
+    let bench = Bench::new();
+    let members = fixtures().into_iter().filter(|file| {
+        let name = file.to_str().unwrap();
+        name.ends_with("members.csv") || name.ends_with("beneficiary.csv") || name.ends_with("ZC8Y26")
+    });
+    load(&bench, members.collect());
+    let before = bench.changes();
+    let dry = bench.run(&Request { dry_run: true, ..request(&bench, fixtures()) });
+    assert_eq!(bench.changes(), before);
+    let wet = load(&bench, fixtures());
+    assert_eq!((dry.kept, dry.rejected, dry.by_kind), (wet.kept, wet.rejected, wet.by_kind));
+}
+
+#[test]
+fn a_mapping_names_columns_of_the_plans_own() {
+    let bench = Bench::new();
+    bench.put("m.csv", "member_id,last_name,first_name,dob\nM1,Doe,Ana,1980-01-02\n");
+    bench.put(
+        "c.csv",
+        "Vorgang,Karte,Tag,Leistung,Betrag,Bezahlt,Arzt,Dx\nA1,M1,2026-01-02,99213,100,80,1234567893,E11.9\n",
+    );
+    bench.put("p.csv", "Vorgang,Karte,Tag,Was,Entscheid,Wer\nG1,M1,2026-01-02,70551,approved,1234567893\n");
+    let plain = bench.load();
+    assert_eq!((plain.kept, plain.rejected), (1, 2));
+    let mapping = "[claims]\nclaim_number = \"Vorgang\"\nmember_id = \"Karte\"\nservice_from = \"Tag\"\n\
+        procedure_code = \"Leistung\"\ncharge = \"Betrag\"\npaid = \"Bezahlt\"\nbilling_npi = \"Arzt\"\n\
+        [prior_authorizations]\nauthorization_number = \"Vorgang\"\nmember_id = \"Karte\"\nrequested_date = \"Tag\"\n\
+        procedure_code = \"Was\"\ndecision = \"Entscheid\"\nrequesting_npi = \"Wer\"\n";
+    let request = Request { mapping: Mapping::parse(mapping).unwrap(), ..request(&bench, bench.request().paths) };
+    let summary = bench.run(&request);
+    assert_eq!((summary.kept, summary.rejected), (3, 0), "{:?}", bench.report());
+    // Neither table has a second fact about the member, which is said.
+    assert!(summary.findings.iter().any(|finding| finding.rule == "member-by-number-alone"), "{summary:?}");
+    let eobs = eobs(&bench);
+    assert_eq!((total(&eobs["A1"], "benefit"), &eobs["G1"]["use"]), (Some(80.0), &"preauthorization".into()));
+}
+
+#[test]
+fn a_wrong_birth_date_keeps_a_claim_from_somebody_else() {
+    let bench = Bench::new();
+    bench.put("m.csv", "member_id,last_name,first_name,dob\nM1,Doe,Ana,1980-01-02\n");
+    bench.put(
+        "c.csv",
+        "claim_number,member_id,dob,dos,cpt,charge,billing_npi\nA1,M1,1999-01-02,2026-01-02,99213,100,1234567893\n",
+    );
+    let summary = bench.load();
+    assert_eq!((summary.kept, summary.rejected), (1, 1));
+    assert!(eobs(&bench).is_empty());
+}
+
+/// What becomes of the public samples, folder by folder: what is kept, and why the rest is not. A change here is a change of what
+/// plans see. Refusals that are right: claims of members who are in no file, drugs without a pharmacy (de-SynPUF), rows of the RIF
+/// samples with a cell too many, beneficiaries without names, IDR tables that need each other, and files that are no tables.
+#[test]
+fn the_public_samples_go_through() {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    if !shared.is_dir() {
+        eprintln!("the_public_samples_go_through did not run: ../shared/data is not here");
+        return;
+    }
+    let mut out = String::new();
+    for folder in [
+        "csv-claims/bcda-app",
+        "csv-claims/beneficiary-fhir-data/rif-static-samples",
+        "csv-claims/beneficiary-fhir-data/rif-synthea",
+        "csv-claims/etl-cms",
+        "csv-claims/medicare_cclf_connector",
+        "csv-members",
+        "csv-priorauth",
+        "ncpdp",
+    ] {
+        let bench = Bench::new();
+        // Whom these two are about is in no file.
+        let table = match folder {
+            "csv-priorauth" => Some("csv-priorauth/beneficiary-fhir-data/SYNTHETIC_PRAUC.csv"),
+            "csv-claims/etl-cms" => Some("csv-claims/etl-cms/input/carrier_claims.csv"),
+            _ => None,
+        };
+        if let Some(table) = table {
+            let text = fs::read_to_string(shared.join(table)).unwrap();
+            let numbers: std::collections::BTreeSet<&str> =
+                text.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
+            let rows: Vec<String> = numbers.iter().map(|number| format!("{number},A,B,1950-01-01\n")).collect();
+            bench.put("members.csv", format!("member_id,first_name,last_name,dob\n{}", rows.concat()));
+            bench.load();
+        }
+        let summary = load(&bench, vec![shared.join(folder)]);
+        let kinds: Vec<String> = summary.by_kind.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        let mut findings: Vec<String> =
+            summary.findings.iter().map(|finding| format!("  {} {}\n", finding.count, finding.rule)).collect();
+        findings.sort();
+        out.push_str(&format!(
+            "{folder}: {} rejected; kept {}\n{}",
+            summary.rejected,
+            kinds.join(", "),
+            findings.concat()
+        ));
+        for resource in state(&bench).values().filter(|body| body["resourceType"] == "ExplanationOfBenefit") {
+            super::super::fixtures_tests::assert_valid_when_stored(resource);
+        }
+        // Some samples tell of one member in several ways; whatever a run makes of them, the next one makes too.
+        let first = state(&bench);
+        load(&bench, vec![shared.join(folder)]);
+        assert_eq!(state(&bench), first, "{folder}");
+    }
+    insta::assert_snapshot!(out);
+}
