@@ -8,6 +8,7 @@
 //! recognised and refused by name.
 
 mod ccda;
+mod clinical;
 mod columns;
 mod drug_list;
 mod fhir;
