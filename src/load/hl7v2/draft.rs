@@ -121,7 +121,8 @@ impl<'m> Draft<'m> {
 
     pub(super) fn mention(&mut self, spoken: Option<Spoken>) -> Option<Value> {
         let spoken = spoken?;
-        if let Some(resource) = spoken.resource.filter(|resource| !self.mentions.contains(resource)) {
+        let is_known = |one: &Value| self.mentions.iter().any(|other| other.get("id") == one.get("id"));
+        if let Some(resource) = spoken.resource.filter(|resource| !is_known(resource)) {
             self.mentions.push(resource);
         }
         Some(spoken.reference)
