@@ -9,15 +9,15 @@ use crate::load::clinical::{Concept, Made, hl7, known};
 
 const SNOMED: &str = "http://snomed.info/sct";
 /// Kinds of statements: what they are about, and whether an allergy or an intolerance.
-const KINDS: [(&str, (Option<&str>, Option<&str>)); 8] = [
-    ("416098002", (Some("medication"), Some("allergy"))),
-    ("419511003", (Some("medication"), None)),
-    ("59037007", (Some("medication"), Some("intolerance"))),
-    ("414285001", (Some("food"), Some("allergy"))),
-    ("418471000", (Some("food"), None)),
-    ("235719002", (Some("food"), Some("intolerance"))),
-    ("426232007", (Some("environment"), Some("allergy"))),
-    ("419199007", (None, Some("allergy"))),
+const KINDS: [(&str, &str, &str); 8] = [
+    ("416098002", "medication", "allergy"),
+    ("419511003", "medication", ""),
+    ("59037007", "medication", "intolerance"),
+    ("414285001", "food", "allergy"),
+    ("418471000", "food", ""),
+    ("235719002", "food", "intolerance"),
+    ("426232007", "environment", "allergy"),
+    ("419199007", "", "allergy"),
 ];
 /// "No known allergy", by the kind that is not known of.
 const NONE_KNOWN: [(&str, &str); 6] = [
@@ -72,7 +72,7 @@ fn allergy<'d>(draft: &mut Draft<'d>, concern: El<'d>, el: El<'d>) {
     }
     let when = draft.when(el, "effectiveTime");
     let mut out = Made::new("AllergyIntolerance", &draft.id("AllergyIntolerance", el, "", &code, when.as_ref()));
-    out.set("identifier", draft.identifiers(el));
+    out.set("identifier", Draft::identifiers(el));
     let is_error = [concern, el].iter().any(|el| state(*el) == "nullified");
     if is_error {
         out.set("verificationStatus", hl7("allergyintolerance-verification", "entered-in-error"));
@@ -89,8 +89,9 @@ fn allergy<'d>(draft: &mut Draft<'d>, concern: El<'d>, el: El<'d>) {
             out.set("verificationStatus", hl7("allergyintolerance-verification", "refuted"));
         }
     }
-    if let Some((_, (category, kind))) = KINDS.iter().find(|(code, _)| *code == kind_code) {
-        out.set("type", *kind).set("category", category.map(|category| json!([category])));
+    if let Some((_, category, kind)) = KINDS.iter().find(|(code, ..)| *code == kind_code) {
+        out.set("type", *kind)
+            .set("category", Some(category).filter(|category| !category.is_empty()).map(|one| json!([one])));
     }
     let criticality = related(el, CRITICALITY).and_then(|one| known(&CRITICALITIES, kid_attr(one, "value", "code")));
     out.set("criticality", criticality).set("code", code.value()).set("patient", draft.subject());

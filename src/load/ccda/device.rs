@@ -44,7 +44,7 @@ pub(super) fn implant<'d>(draft: &mut Draft<'d>, role: El<'d>) {
         draft.id("Device", role, "", &kind, None)
     };
     let mut out = Made::new("Device", &key);
-    out.set("identifier", draft.identifiers(role));
+    out.set("identifier", Draft::identifiers(role));
     if let Some(carrier) = carrier {
         let parts = parts(carrier);
         let part = |wanted: &str| parts.iter().find(|(name, _)| *name == wanted).map(|(_, text)| *text);

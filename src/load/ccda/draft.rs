@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::node::{El, all, attr, ids, is_null, kid, kid_attr, kids, kind, path, text};
 use crate::load::clinical::{
-    Code, Concept, Ids, Made, Party, Spoken, When, by_oid, date_time, instant, known, number, organization, quantity,
+    Coding, Concept, Ids, Made, Party, Spoken, When, by_oid, date_time, instant, known, number, organization, quantity,
     zone_of,
 };
 
@@ -77,7 +77,7 @@ impl<'d> Draft<'d> {
     }
 
     /// Identifiers as FHIR has them.
-    pub(super) fn identifiers(&self, el: El<'d>) -> Vec<Value> {
+    pub(super) fn identifiers(el: El<'d>) -> Vec<Value> {
         let one = |(root, extension): (&str, &str)| {
             let system = by_oid(root);
             if system.is_empty() {
@@ -131,10 +131,10 @@ impl<'d> Draft<'d> {
     pub(super) fn concept(&self, el: Option<El<'d>>) -> Concept {
         let Some(el) = el else { return Concept::default() };
         let own = |el: El<'d>| {
-            let code = Code::new(&by_oid(attr(el, "codeSystem")), attr(el, "code"), attr(el, "displayName"));
+            let code = Coding::new(&by_oid(attr(el, "codeSystem")), attr(el, "code"), attr(el, "displayName"));
             (!code.code.is_empty() && !is_null(el)).then_some(code)
         };
-        let mut codes: Vec<Code> = Vec::new();
+        let mut codes: Vec<Coding> = Vec::new();
         for code in [el].into_iter().chain(kids(el, "translation")).filter_map(own) {
             if !codes.iter().any(|other| other.code == code.code && other.system == code.system) {
                 codes.push(code);
@@ -199,14 +199,14 @@ impl<'d> Draft<'d> {
         };
         let numbers: Vec<(String, String)> =
             ids(role).into_iter().map(|(root, extension)| (by_oid(root), extension.to_owned())).collect();
-        let party = Party {
+        let person = Party {
             numbers,
             family: parts("family").join(" "),
             given: parts("given"),
             suffix: parts("suffix").join(" "),
             words: name.map(text).unwrap_or_default(),
         };
-        if let Some(spoken) = party.person().filter(|_| name.is_some()) {
+        if let Some(spoken) = person.person().filter(|_| name.is_some()) {
             return self.mention(Some(spoken));
         }
         let spoken = kid(role, "representedOrganization").and_then(named_organization);

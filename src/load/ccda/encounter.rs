@@ -86,7 +86,7 @@ fn start<'d>(draft: &mut Draft<'d>, el: El<'d>, role: &str) -> (String, Made) {
     let key = if role == "header" { Concept::default() } else { code.clone() };
     let id = draft.id("Encounter", el, role, &key, when.as_ref());
     let mut out = Made::new("Encounter", &id);
-    out.set("identifier", draft.identifiers(el));
+    out.set("identifier", Draft::identifiers(el));
     let class = code.codes.iter().find(|code| code.system == ACT_CODE && CLASSES.contains(&code.code.as_str()));
     let class = match class {
         Some(class) => json!({"system": ACT_CODE, "code": class.code}),

@@ -93,7 +93,7 @@ pub(super) fn original<'d>(draft: &mut Draft<'d>, root: El<'d>, bytes: &[u8]) ->
     attached.extend(path(root, &["component", "nonXMLBody", "text"]).and_then(body));
     Original {
         id: draft.ids.same("DocumentReference", &[&document]),
-        identifier: draft.identifiers(root).into_iter().next(),
+        identifier: Draft::identifiers(root).into_iter().next(),
         status: "current",
         doc_status: kid(root, "legalAuthenticator").map(|_| "final"),
         kind: draft.concept(kid(root, "code")),

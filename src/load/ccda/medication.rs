@@ -49,7 +49,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     }
     let when = kids(el, "effectiveTime").find_map(|time| draft.when_of(time));
     let mut out = Made::new("MedicationRequest", &draft.id("MedicationRequest", el, "", &code, when.as_ref()));
-    out.set("identifier", draft.identifiers(el));
+    out.set("identifier", Draft::identifiers(el));
     out.set("status", known(&STATES, state(el)).unwrap_or("unknown"));
     let (author, time) = draft.author(el);
     let order = all(el, &["entryRelationship", "supply"]).into_iter().find(|supply| attr(*supply, "moodCode") == "INT");

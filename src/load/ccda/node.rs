@@ -53,7 +53,7 @@ pub(super) fn is_null(el: El<'_>) -> bool {
 }
 
 /// The type that an element says it is of, without its prefix.
-pub(super) fn kind<'d>(el: El<'d>) -> &'d str {
+pub(super) fn kind(el: El<'_>) -> &str {
     let kind = el.attribute((XSI, "type")).or_else(|| el.attribute("type")).unwrap_or_default();
     kind.rsplit(':').next().unwrap_or_default()
 }
@@ -91,7 +91,7 @@ pub(super) fn lines(el: El<'_>) -> Vec<String> {
 }
 
 /// Identifiers that are not null: root and extension, the latter possibly empty.
-pub(super) fn ids<'d>(el: El<'d>) -> Vec<(&'d str, &'d str)> {
+pub(super) fn ids(el: El<'_>) -> Vec<(&str, &str)> {
     let ids = kids(el, "id").filter(|id| !is_null(*id)).map(|id| (attr(id, "root"), attr(id, "extension")));
     ids.filter(|(root, _)| !root.is_empty()).collect()
 }

@@ -46,7 +46,7 @@ pub(super) fn results<'d>(draft: &mut Draft<'d>, entry: El<'d>) {
     let results: Vec<Value> = seen.iter().map(|one| json!({"reference": format!("Observation/{}", one.id)})).collect();
     if !code.is_empty() {
         let mut out = Made::new("DiagnosticReport", &draft.id("DiagnosticReport", entry, "", &code, when.as_ref()));
-        out.set("identifier", draft.identifiers(entry)).set("status", status);
+        out.set("identifier", Draft::identifiers(entry)).set("status", status);
         let category = if is_image {
             json!([{"coding": [{"system": LOINC, "code": "LP29684-5"}]}])
         } else {
@@ -102,7 +102,9 @@ fn group<'d>(draft: &mut Draft<'d>, entry: El<'d>, category: Category, when: Opt
     let observations = all(entry, &["component", "observation"]);
     let mut found: Vec<Seen> = observations.into_iter().filter_map(|el| seen(draft, el, category, when)).collect();
     if state(entry) == "nullified" {
-        found.iter_mut().for_each(|one| one.status = "entered-in-error");
+        for one in &mut found {
+            one.status = "entered-in-error";
+        }
     }
     pressures(found)
 }
@@ -143,7 +145,7 @@ fn seen<'d>(draft: &mut Draft<'d>, el: El<'d>, category: Category, of_group: Opt
     let status = known(&STATES, state(el)).unwrap_or("unknown");
     let mut out = Seen {
         id: draft.id("Observation", el, "", &code, when.as_ref()),
-        identifier: draft.identifiers(el).into_iter().next(),
+        identifier: Draft::identifiers(el).into_iter().next(),
         status,
         category,
         when,

@@ -84,7 +84,7 @@ pub(super) fn goal<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     let when = draft.when(el, "effectiveTime");
     let key = draft.concept(kid(el, "code"));
     let mut out = Made::new("Goal", &draft.id("Goal", el, "", &key, when.as_ref()));
-    out.set("identifier", draft.identifiers(el));
+    out.set("identifier", Draft::identifiers(el));
     out.set("lifecycleStatus", known(&GOALS, state(el)).unwrap_or("active"));
     out.set("description", description.value()).set("subject", draft.subject());
     let day = |text: &str| text.get(..10).or(Some(text)).map(str::to_owned);

@@ -74,7 +74,7 @@ pub(super) fn condition<'d>(
     };
     let id = draft.id("Condition", el, name, &code, when.as_ref());
     let mut out = Made::new("Condition", &id);
-    out.set("identifier", draft.identifiers(el));
+    out.set("identifier", Draft::identifiers(el));
     let (onset, abatement) = match &when {
         Some(When::Between(onset, abatement)) => (onset.as_deref(), abatement.as_deref()),
         Some(When::At(at)) => (Some(at.as_str()), None),

@@ -36,7 +36,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     let mut out = Made::new("Procedure", &draft.id("Procedure", el, "", &code, when.as_ref()));
     let status = known(&STATES, state(el)).unwrap_or("unknown");
     let is_error = status == "entered-in-error";
-    out.set("identifier", draft.identifiers(el));
+    out.set("identifier", Draft::identifiers(el));
     out.set("status", if is_negated(el) && !is_error { "not-done" } else { status });
     if is_negated(el) {
         out.set("statusReason", reason(draft, el));

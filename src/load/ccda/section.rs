@@ -58,7 +58,7 @@ pub(super) fn codes(root: El<'_>) -> Vec<(String, String)> {
 }
 
 /// The state of an entry, as its status code has it; `nullified` is an error that was taken back.
-pub(super) fn state<'d>(el: El<'d>) -> &'d str {
+pub(super) fn state(el: El<'_>) -> &str {
     kid(el, "statusCode").map(|status| attr(status, "code")).unwrap_or_default()
 }
 
@@ -68,7 +68,7 @@ pub(super) fn is_negated(el: El<'_>) -> bool {
 }
 
 /// Statements within an act, or the statement itself.
-pub(super) fn observations<'d>(el: El<'d>) -> Vec<El<'d>> {
+pub(super) fn observations(el: El<'_>) -> Vec<El<'_>> {
     if el.has_tag_name((V3, "observation")) {
         vec![el]
     } else {

@@ -43,7 +43,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     let code = draft.concept(kid(el, "code"));
     let when = draft.when(el, "effectiveTime");
     let mut out = Made::new("CareTeam", &draft.id("CareTeam", el, "", &Concept::default(), when.as_ref()));
-    out.set("identifier", draft.identifiers(el));
+    out.set("identifier", Draft::identifiers(el));
     out.set("status", known(&STATES, state(el)).unwrap_or("active"));
     out.set("name", code.name());
     out.set("subject", draft.subject()).set("period", when.as_ref().map(When::period));

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::fmt::Write as _;
 
 /// Elements within one another.
 const DEPTH_MAX: usize = 64;
@@ -85,19 +86,13 @@ pub(super) fn weigh(text: &str) -> Result<(), &'static str> {
 /// Where a tag ends: at the first `>` outside quotes.
 fn tag_end(text: &str) -> Option<usize> {
     let mut quote = None;
-    text.bytes().position(|byte| match quote {
-        Some(open) => {
-            if byte == open {
-                quote = None;
-            }
-            false
+    text.bytes().position(|byte| {
+        match quote {
+            Some(open) if open == byte => quote = None,
+            None if matches!(byte, b'"' | b'\'') => quote = Some(byte),
+            _ => {}
         }
-        None => {
-            if matches!(byte, b'"' | b'\'') {
-                quote = Some(byte);
-            }
-            byte == b'>'
-        }
+        quote.is_none() && byte == b'>'
     })
 }
 
@@ -132,11 +127,11 @@ pub(super) fn declared(text: &str) -> Cow<'_, str> {
     let name = tag.split(|c: char| c.is_whitespace() || matches!(c, '/' | '>')).next().unwrap_or_default();
     let mut missing = String::new();
     if !name.contains(':') && !tag.contains("xmlns=") {
-        missing.push_str(&format!(" xmlns=\"{V3}\""));
+        let _ = write!(missing, " xmlns=\"{V3}\"");
     }
     for (prefix, address) in PREFIXES {
         if text.contains(&format!("{prefix}:")) && !tag.contains(&format!("xmlns:{prefix}=")) {
-            missing.push_str(&format!(" xmlns:{prefix}=\"{address}\""));
+            let _ = write!(missing, " xmlns:{prefix}=\"{address}\"");
         }
     }
     if missing.is_empty() {
@@ -167,8 +162,9 @@ mod tests {
 
     #[test]
     fn what_no_document_needs_is_refused() {
-        let attributes: String = (0..300).map(|number| format!(" a{number}='x>'")).collect();
-        let spaces: String = (0..70).map(|number| format!("<b xmlns:n{number}=\"urn:{number}\"/>")).collect();
+        let all = |count: usize, one: fn(usize) -> String| (0..count).map(one).collect::<Vec<_>>().concat();
+        let attributes = all(300, |number| format!(" a{number}='x>'"));
+        let spaces = all(70, |number| format!("<b xmlns:n{number}=\"urn:{number}\"/>"));
         for (text, words) in [
             (format!("{}{}", "<a>".repeat(65), "</a>".repeat(65)), "nested"),
             ("<a>".repeat(100_000), "nested"),

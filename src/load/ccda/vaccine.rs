@@ -22,7 +22,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     }
     let when = kids(el, "effectiveTime").find_map(|time| draft.when_of(time));
     let mut out = Made::new("Immunization", &draft.id("Immunization", el, "", &code, when.as_ref()));
-    out.set("identifier", draft.identifiers(el));
+    out.set("identifier", Draft::identifiers(el));
     let status = match state(el) {
         "nullified" => "entered-in-error",
         _ if is_negated(el) => "not-done",

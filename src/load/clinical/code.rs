@@ -10,7 +10,7 @@ const TEXT_MAX: usize = 4096;
 
 /// One code.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::load) struct Code {
+pub(in crate::load) struct Coding {
     /// The address of its system; empty where it is not known.
     pub(in crate::load) system: String,
     pub(in crate::load) code: String,
@@ -20,11 +20,11 @@ pub(in crate::load) struct Code {
 /// A thing in codes and words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::load) struct Concept {
-    pub(in crate::load) codes: Vec<Code>,
+    pub(in crate::load) codes: Vec<Coding>,
     pub(in crate::load) text: String,
 }
 
-impl Code {
+impl Coding {
     pub(in crate::load) fn new(system: &str, code: &str, display: &str) -> Self {
         Self { system: system.to_owned(), code: line(code), display: line(display) }
     }
@@ -54,7 +54,7 @@ impl Concept {
 
     /// One code.
     pub(in crate::load) fn one(system: &str, code: &str) -> Self {
-        Self { codes: vec![Code::new(system, code, "")], text: String::new() }
+        Self { codes: vec![Coding::new(system, code, "")], text: String::new() }
     }
 
     pub(in crate::load) fn is_empty(&self) -> bool {
@@ -63,7 +63,7 @@ impl Concept {
 
     /// As a `CodeableConcept`; absent if there is nothing in it.
     pub(in crate::load) fn value(&self) -> Option<Value> {
-        let codes: Vec<Value> = self.codes.iter().filter_map(Code::value).collect();
+        let codes: Vec<Value> = self.codes.iter().filter_map(Coding::value).collect();
         let mut out = serde_json::Map::new();
         if !codes.is_empty() {
             out.insert("coding".to_owned(), Value::Array(codes));

@@ -99,7 +99,7 @@ impl Original {
         // The profile takes LOINC and the word for "not known"; a local code stands beside it.
         let mut kind = self.kind;
         if !kind.codes.iter().any(|code| code.system == "http://loinc.org") {
-            kind.codes.push(super::Code::new(UNKNOWN, "UNK", ""));
+            kind.codes.push(super::Coding::new(UNKNOWN, "UNK", ""));
         }
         out.set("type", kind.value());
         let category = if self.is_note {

@@ -16,7 +16,7 @@ mod quantity;
 mod system;
 mod time;
 
-pub(super) use code::{Code, Concept, hl7, known};
+pub(super) use code::{Coding, Concept, hl7, known};
 pub(super) use document::{Attached, Original, labels, marked};
 pub(super) use id::Ids;
 pub(super) use made::{Made, is_empty};

@@ -7,6 +7,7 @@ use jiff::civil::{Date, Time};
 use serde_json::{Value, json};
 
 use super::made::Made;
+use crate::fhir::dates;
 
 /// Offsets end here, both ways.
 const HOURS_MAX: u8 = 14;
@@ -25,7 +26,7 @@ impl When {
             (None, None) => None,
             (Some(start), Some(end)) if start == end => Some(Self::At(start)),
             // A period that ends before it begins says nothing certain but its beginning.
-            (Some(start), Some(end)) if end < start && end.len() == start.len() => Some(Self::At(start)),
+            (Some(start), Some(end)) if ends_before(&start, &end) => Some(Self::At(start)),
             (start, end) => Some(Self::Between(start, end)),
         }
     }
@@ -55,6 +56,10 @@ impl When {
             Self::Between(..) => (format!("{name}Period"), self.period()),
         }
     }
+}
+
+fn ends_before(start: &str, end: &str) -> bool {
+    dates::parse(start).zip(dates::parse(end)).is_none_or(|(start, end)| end.hi <= start.lo)
 }
 
 /// The zone at the end of a time, `+hh:mm` or `-hh:mm`.
@@ -114,6 +119,18 @@ pub(in crate::load) fn day(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_period_does_not_end_before_it_begins() {
+        let between = |start: &str, end: &str| When::between(Some(start.into()), Some(end.into())).unwrap();
+        assert_eq!(between("2026-03-09", "1500"), When::At("2026-03-09".into()));
+        assert_eq!(between("2026-03-09", "2026-03-08T23:00:00Z"), When::At("2026-03-09".into()));
+        for (start, end) in
+            [("2026-03-09T10:00:00Z", "2026-03-09"), ("2026-03-09T10:00:00Z", "2026-03-09T09:00:00-05:00")]
+        {
+            assert!(matches!(between(start, end), When::Between(..)), "{start} {end}");
+        }
+    }
 
     #[test]
     fn times_keep_their_precision() {

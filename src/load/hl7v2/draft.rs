@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::split::{Message, Part};
 use crate::load::clinical::{
-    Attached, Code, Concept, Ids, Original, Party, Spoken, by_name, by_oid, date_time, instant, is_oid, labels, marked,
-    zone_of,
+    Attached, Coding, Concept, Ids, Original, Party, Spoken, by_name, by_oid, date_time, instant, is_oid, labels,
+    marked, zone_of,
 };
 use crate::load::record::{About, Whose};
 
@@ -60,14 +60,15 @@ impl<'m> Draft<'m> {
     }
 
     /// A coded field: code, words, system; the same again; the original words (CE, CWE, CNE).
-    pub(super) fn concept(&self, part: Part<'_>) -> Concept {
+    pub(super) fn concept(part: Part<'_>) -> Concept {
         let code = |at: usize, identifier: usize| {
             let name = part.component(at + 2).text();
             let oid = part.component(identifier).text();
             let system = if is_oid(&oid) { by_oid(&oid) } else { by_name(&name) };
-            Code::new(&system, &part.component(at).text(), &part.component(at + 1).text())
+            Coding::new(&system, &part.component(at).text(), &part.component(at + 1).text())
         };
-        let mut codes: Vec<Code> = [code(1, 14), code(4, 17)].into_iter().filter(|one| !one.code.is_empty()).collect();
+        let mut codes: Vec<Coding> =
+            [code(1, 14), code(4, 17)].into_iter().filter(|one| !one.code.is_empty()).collect();
         codes.dedup();
         let words = part.component(9).text();
         let text =
@@ -76,8 +77,8 @@ impl<'m> Draft<'m> {
     }
 
     /// A code whose system is a table of the standard, unless the field names another.
-    pub(super) fn of_table(&self, part: Part<'_>, table: &str) -> Concept {
-        let mut concept = self.concept(part);
+    pub(super) fn of_table(part: Part<'_>, table: &str) -> Concept {
+        let mut concept = Self::concept(part);
         for code in concept.codes.iter_mut().filter(|code| code.system.is_empty()) {
             code.system = format!("http://terminology.hl7.org/CodeSystem/v2-{table}");
         }

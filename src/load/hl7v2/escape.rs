@@ -15,15 +15,12 @@ pub(super) fn undo<'a>(text: &'a str, delimiters: &Delimiters) -> Cow<'a, str> {
     while let Some((before, after)) = rest.split_once(escape) {
         out.push_str(before);
         let inner = after.split_once(escape).filter(|(inner, _)| inner.len() <= ESCAPE_MAX);
-        match inner.and_then(|(inner, tail)| Some((meaning(inner, delimiters)?, tail))) {
-            Some((meaning, tail)) => {
-                out.push_str(&meaning);
-                rest = tail;
-            }
-            None => {
-                out.push(escape);
-                rest = after;
-            }
+        if let Some((meaning, tail)) = inner.and_then(|(inner, tail)| Some((meaning(inner, delimiters)?, tail))) {
+            out.push_str(&meaning);
+            rest = tail;
+        } else {
+            out.push(escape);
+            rest = after;
         }
     }
     out.push_str(rest);
@@ -56,7 +53,7 @@ fn meaning(inner: &str, delimiters: &Delimiters) -> Option<String> {
 }
 
 fn bytes(digits: &str) -> Option<String> {
-    if digits.is_empty() || digits.len() % 2 != 0 {
+    if digits.is_empty() || !digits.len().is_multiple_of(2) {
         return None;
     }
     let pairs = digits.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());

@@ -63,7 +63,7 @@ pub(super) fn note(draft: &mut Draft<'_>) -> Original {
         _ => "current",
     };
     out.doc_status = known(&STATES, &header.field(17).text());
-    out.kind = draft.of_table(header.field(2), "0270");
+    out.kind = Draft::of_table(header.field(2), "0270");
     out.is_note = true;
     out.date = [6, 8, 7].iter().find_map(|field| draft.instant(header.field(*field))).or_else(|| draft.sent());
     let activity = draft.date_time(header.field(4));

@@ -9,7 +9,7 @@ use crate::load::clinical::{Made, hl7};
 pub(super) fn map(draft: &mut Draft<'_>) {
     let message = draft.message;
     for segment in message.all("PRB") {
-        let code = draft.concept(segment.field(3));
+        let code = Draft::concept(segment.field(3));
         if code.is_empty() {
             continue;
         }

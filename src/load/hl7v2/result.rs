@@ -100,7 +100,7 @@ pub(super) fn observed<'s, 'm>(segment: &'s Segment<'m>) -> Observed<'s, 'm> {
 
 fn report(draft: &mut Draft<'_>, group: &Group<'_, '_>) {
     let request = group.request;
-    let code = draft.concept(request.field(4));
+    let code = Draft::concept(request.field(4));
     let ordered = |at: usize| group.order.map(|order| order.field(at)).filter(|part| !part.is_empty());
     let filler = Some(request.field(3)).filter(|part| !part.is_empty()).or_else(|| ordered(3));
     let placer = Some(request.field(2)).filter(|part| !part.is_empty()).or_else(|| ordered(2));
@@ -199,7 +199,7 @@ pub(super) fn joined<'s, 'm>(draft: &Draft<'_>, observed: &[Observed<'s, 'm>]) -
     let mut out: Vec<Joined<'s, 'm>> = Vec::new();
     for one in observed {
         let segment = one.segment;
-        let code = draft.concept(segment.field(3));
+        let code = Draft::concept(segment.field(3));
         if segment.field(2).text() == "ED" || code.is_empty() {
             continue;
         }
@@ -250,12 +250,12 @@ pub(super) fn observation(
         when: draft.date_time(segment.field(14)).map(When::At).or(before.when),
         value: one.value,
         absent,
-        interpretations: flags(draft, segment.field(8)),
+        interpretations: flags(segment.field(8)),
         ranges: range(&segment.field(7).whole(), &unit(segment.field(6))).into_iter().collect(),
         notes: one.notes,
         performers: performer.into_iter().chain(observer).collect(),
-        method: draft.concept(segment.field(17)),
-        site: draft.concept(segment.field(20)),
+        method: Draft::concept(segment.field(17)),
+        site: Draft::concept(segment.field(20)),
         code: one.code,
         ..before
     }

@@ -23,7 +23,7 @@ pub(super) fn value(draft: &Draft<'_>, segment: &Segment<'_>) -> Option<Held> {
         "NM" => numeric(&field.text(), &unit).or_else(|| words(field)),
         "SN" => structured(field, &unit).or_else(|| words(field)),
         "CE" | "CWE" | "CNE" | "CF" | "IS" | "ID" => {
-            let concept = draft.concept(field).value();
+            let concept = Draft::concept(field).value();
             concept.map(|concept| ("valueCodeableConcept", concept)).or_else(|| words(field))
         }
         "DT" | "TS" | "DTM" => draft.date_time(field).map(|at| ("valueDateTime", json!(at))).or_else(|| words(field)),
@@ -127,9 +127,9 @@ const FLAGS: [&str; 22] = [
 ];
 
 /// What a result means.
-pub(super) fn flags(draft: &Draft<'_>, field: Part<'_>) -> Vec<Concept> {
+pub(super) fn flags(field: Part<'_>) -> Vec<Concept> {
     let one = |part: Part<'_>| {
-        let mut concept = draft.concept(part);
+        let mut concept = Draft::concept(part);
         for code in &mut concept.codes {
             if FLAGS.contains(&code.code.as_str()) {
                 "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation".clone_into(&mut code.system);

@@ -82,7 +82,7 @@ fn encounter(draft: &mut Draft<'_>, visit: &Segment<'_>, event: &str) -> String 
         Some(code) => json!({"system": ACT_CODE, "code": code}),
         None => json!({"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK"}),
     };
-    let kinds = [draft.of_table(visit.field(4), "0007"), draft.of_table(visit.field(18), "0018")];
+    let kinds = [Draft::of_table(visit.field(4), "0007"), Draft::of_table(visit.field(18), "0018")];
     out.set("class", class).set("type", kinds.iter().find_map(Concept::value).map(|kind| json!([kind])));
     out.set("subject", draft.subject());
     let mut participants = Vec::new();
@@ -95,11 +95,11 @@ fn encounter(draft: &mut Draft<'_>, visit: &Segment<'_>, event: &str) -> String 
     }
     out.set("participant", participants);
     out.set("period", When::between(start, end).map(|when| when.period()));
-    let reason = draft.message.first("PV2").map(|more| draft.concept(more.field(3))).and_then(|reason| reason.value());
+    let reason = draft.message.first("PV2").map(|more| Draft::concept(more.field(3))).and_then(|reason| reason.value());
     out.set("reasonCode", reason.map(|reason| json!([reason])));
     let mut stay = Made::part();
-    stay.set("admitSource", draft.of_table(visit.field(14), "0023").value());
-    stay.set("dischargeDisposition", draft.of_table(visit.field(36), "0112").value());
+    stay.set("admitSource", Draft::of_table(visit.field(14), "0023").value());
+    stay.set("dischargeDisposition", Draft::of_table(visit.field(36), "0112").value());
     out.set("hospitalization", stay.value());
     let place = visit.field(3);
     let names: Vec<String> =
@@ -112,7 +112,7 @@ fn encounter(draft: &mut Draft<'_>, visit: &Segment<'_>, event: &str) -> String 
 }
 
 fn condition(draft: &mut Draft<'_>, segment: &Segment<'_>, encounter: Option<&str>) {
-    let mut code = draft.concept(segment.field(3));
+    let mut code = Draft::concept(segment.field(3));
     if code.text.is_empty() {
         code.text = segment.field(4).whole();
     }
@@ -134,7 +134,7 @@ fn condition(draft: &mut Draft<'_>, segment: &Segment<'_>, encounter: Option<&st
 }
 
 fn procedure(draft: &mut Draft<'_>, segment: &Segment<'_>, encounter: Option<&str>) {
-    let mut code = draft.concept(segment.field(3));
+    let mut code = Draft::concept(segment.field(3));
     if code.text.is_empty() {
         code.text = segment.field(4).whole();
     }
@@ -159,7 +159,7 @@ fn procedure(draft: &mut Draft<'_>, segment: &Segment<'_>, encounter: Option<&st
 
 /// An allergy, in either of two segments that agree on the first fields.
 fn allergy(draft: &mut Draft<'_>, segment: &Segment<'_>, is_longer: bool) {
-    let code = draft.concept(segment.field(3));
+    let code = Draft::concept(segment.field(3));
     if code.is_empty() {
         return;
     }
@@ -184,7 +184,7 @@ fn allergy(draft: &mut Draft<'_>, segment: &Segment<'_>, is_longer: bool) {
         .field(5)
         .repetitions()
         .filter_map(|part| {
-            let mut manifestation = draft.concept(part);
+            let mut manifestation = Draft::concept(part);
             if manifestation.text.is_empty() && manifestation.codes.iter().all(|code| code.system.is_empty()) {
                 // In AL1 it is a text, whatever it looks like.
                 manifestation = Concept::words(&part.text());
