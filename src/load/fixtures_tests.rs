@@ -21,9 +21,10 @@ pub(super) fn about() -> About<'static> {
     About { ids: "https://plan.example/ids", plan: "Plan", now: "2026-11-24T00:00:00Z".parse().unwrap() }
 }
 
-/// What the records of a file become.
+/// What the records of a file become. Those of members are taken to be one member's.
 pub(super) fn resources(read: &Read) -> Vec<Value> {
-    let whose = Whose::default();
+    let is_hers = read.records.iter().any(|record| record.whom().is_some());
+    let whose = Whose { patient: if is_hers { "p1".into() } else { String::new() }, coverage: None };
     read.records.iter().flat_map(|record| record.resources(&whose, about()).unwrap()).collect()
 }
 
@@ -81,6 +82,8 @@ fn read(kind: &str, file: &Arc<str>, text: &[u8]) -> Read {
             super::formulary::read(file, &super::formulary::Header::new(&header, &mapping), &rows)
         }
         "qhp" => super::qhp::read(file, 1, text),
+        "hl7v2" => super::hl7v2::read(file, 1, text),
+        "ccda" => super::ccda::read(file, text),
         other => panic!("no reader for {other}"),
     }
 }

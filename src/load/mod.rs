@@ -10,6 +10,7 @@
 mod archive;
 mod ccda;
 mod claims;
+mod clinical;
 mod columns;
 mod doctor;
 mod drug_list;

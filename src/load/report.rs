@@ -44,6 +44,8 @@ pub enum Rule {
     Review,
     /// Segments that stand where no format allows them, or that end in the middle.
     Segment,
+    /// A clinical document that is not whole, or not XML that is accepted.
+    Document,
     /// A transaction set or message that is not loaded.
     OtherMessage,
     /// Kept; counts or control numbers of the envelope disagree with what is there.
@@ -105,6 +107,7 @@ impl Rule {
             Self::NumberAlone => "member-by-number-alone",
             Self::Review => "prior-authorization",
             Self::Segment => "segment",
+            Self::Document => "document",
             Self::OtherMessage => "other-message",
             Self::Totals => "envelope-totals",
             Self::Unbalanced => "totals-disagree",
@@ -155,6 +158,9 @@ impl Rule {
             }
             Self::Review => "correct the named segments where the reviews come from, and send them again",
             Self::Segment => "ask the sender for the file again; what could be read of it was kept",
+            Self::Document => {
+                "ask the sender for the whole document: a ClinicalDocument in XML, without a document type"
+            }
             Self::OtherMessage => {
                 "nothing to do if these files are meant for another system; leave them out of this folder"
             }

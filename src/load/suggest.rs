@@ -130,7 +130,10 @@ impl Kind {
         let mut all: Vec<(f64, &'static str, &'c Column)> = Vec::new();
         for column in left.iter().filter(|column| column.plain.len() > 2) {
             for (field, names) in self.fields.iter().filter(|(field, _)| !known.iter().any(|(one, _)| one == field)) {
-                let near = names.split(' ').chain([*field]).map(|name| nearness(&column.plain, &normal(name)).max(nearness(&column.long, &normal(name))));
+                let near = names
+                    .split(' ')
+                    .chain([*field])
+                    .map(|name| nearness(&column.plain, &normal(name)).max(nearness(&column.long, &normal(name))));
                 let near = near.fold(0.0, f64::max);
                 if near >= NEAR && fits(column.shape, wanted(field)) {
                     all.push((near, field, column));

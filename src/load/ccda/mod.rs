@@ -1,13 +1,111 @@
-//! C-CDA documents (walking).
+//! C-CDA documents: the sections that US Core asks for, the visit of the header, and the document itself, kept whole.
+//!
+//! What holds: a document is weighed before it is parsed ([`text`]), so that no input costs more than a small multiple of its
+//! size; a part of a document (a section, an entry) is told from a whole one and refused, for it does not say whose it is; a
+//! statement that is negated, refused or nullified is never told as one that holds.
+//!
+//! Absent on purpose: the patient's own particulars (the roster's), family history, advance directives, plans in entries (their
+//! words are kept), anything that only the narrative says.
+
+mod allergy;
+mod device;
+mod draft;
+mod encounter;
+mod header;
+mod medication;
+mod node;
+mod observation;
+mod plan;
+mod problem;
+mod procedure;
+mod section;
+mod team;
+#[cfg(test)]
+mod tests;
+mod text;
+mod vaccine;
 
 use std::sync::Arc;
 
-use super::record::Read;
+use roxmltree::{Document, ParsingOptions};
+use serde_json::Value;
+
+use self::draft::Draft;
+use super::clinical::{is_empty, labels, marked};
+use super::fhir::Place;
+use super::record::{About, Read, Record, Whom, Whose, place};
+use super::report::Rule;
 
 /// The largest document.
 pub(super) const DOCUMENT_MAX: usize = 32 << 20;
+/// Elements and texts of one document.
+const NODES_MAX: u32 = 1_000_000;
+
+/// A document about one patient.
+struct Told {
+    place: Place,
+    whom: Whom,
+    /// As it came.
+    original: Vec<u8>,
+    /// Ready to be parsed.
+    text: String,
+}
 
 /// Reads a document.
-pub(super) fn read(_file: &Arc<str>, _text: &[u8]) -> Read {
-    Read::default()
+pub(super) fn read(file: &Arc<str>, text: &[u8]) -> Read {
+    let mut out = Read::default();
+    let place = place(file, 1);
+    match told(&place, text) {
+        Ok(told) => out.records.push(Box::new(told)),
+        Err(reason) => out.reject(&place, Rule::Document, reason),
+    }
+    out
+}
+
+fn told(place: &Place, original: &[u8]) -> Result<Told, &'static str> {
+    if original.len() > DOCUMENT_MAX {
+        return Err("a document of more than 32 MiB");
+    }
+    let decoded = text::decoded(original)?;
+    text::weigh(&decoded)?;
+    let text = text::declared(&decoded).into_owned();
+    let whom = header::whom(parse(&text)?.root_element())?;
+    Ok(Told { place: place.clone(), whom, original: original.to_owned(), text })
+}
+
+fn parse(text: &str) -> Result<Document<'_>, &'static str> {
+    let options = ParsingOptions { allow_dtd: false, nodes_limit: NODES_MAX, ..ParsingOptions::default() };
+    Document::parse_with_options(text, options).map_err(|error| match error {
+        roxmltree::Error::DtdDetected => "a document type (DTD) is not accepted",
+        roxmltree::Error::NodesLimitReached => "a document of more than a million elements",
+        roxmltree::Error::UnknownNamespace(..) => "a prefix without its namespace",
+        roxmltree::Error::UnknownEntityReference(..) => "an entity that XML does not know",
+        _ => "not well-formed XML; the document may be cut off",
+    })
+}
+
+impl Record for Told {
+    fn place(&self) -> &Place {
+        &self.place
+    }
+
+    fn whom(&self) -> Option<Whom> {
+        Some(self.whom.clone())
+    }
+
+    fn resources(&self, whose: &Whose, _about: About<'_>) -> Result<Vec<Value>, (Rule, String)> {
+        let document = parse(&self.text).map_err(|reason| (Rule::Document, reason.to_owned()))?;
+        let root = document.root_element();
+        let mut draft = Draft::new(root, &whose.patient);
+        let original = header::original(&mut draft, root, &self.original);
+        section::all(&mut draft, root);
+        let mut original = original.resource(&whose.patient);
+        marked(&mut original, &labels(&section::codes(root)));
+        draft.resources.insert(0, original);
+        let confidentiality = header::confidentiality(root);
+        draft.resources.iter_mut().for_each(|resource| marked(resource, &confidentiality));
+        draft.resources.append(&mut draft.mentions);
+        draft.resources.retain(|resource| !is_empty(resource));
+        Ok(draft.resources)
+    }
 }

@@ -1,0 +1,68 @@
+//! Resources in the making.
+
+use serde_json::{Map, Value, json};
+
+use super::US_CORE;
+use crate::fhir::json as fhir_json;
+use crate::fhir::validate::{Severity, validate};
+
+/// A resource, or a part of one. What is empty is not put in: FHIR has no empty values.
+pub(in crate::load) struct Made(Map<String, Value>);
+
+impl Made {
+    /// The start of a resource.
+    pub(in crate::load) fn new(kind: &str, id: &str) -> Self {
+        let mut out = Self::part();
+        out.set("resourceType", kind);
+        out.set("id", id);
+        out
+    }
+
+    /// The start of a part of one.
+    pub(in crate::load) fn part() -> Self {
+        Self(Map::new())
+    }
+
+    pub(in crate::load) fn set(&mut self, name: &str, value: impl Into<Value>) -> &mut Self {
+        let value = value.into();
+        if !is_empty(&value) {
+            self.0.insert(name.to_owned(), value);
+        }
+        self
+    }
+
+    pub(in crate::load) fn value(self) -> Value {
+        Value::Object(self.0)
+    }
+
+    /// The resource, which claims each of these profiles of US Core that it meets.
+    pub(in crate::load) fn claim(self, profiles: &[&str]) -> Value {
+        claim(self.value(), profiles)
+    }
+}
+
+pub(in crate::load) fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// A profile says in a hundred places what a resource must have. The validator knows all of them, so it is asked, rather than
+/// that every mapper repeats them.
+fn claim(mut resource: Value, profiles: &[&str]) -> Value {
+    let text = resource.to_string();
+    let Ok(node) = fhir_json::parse(text.as_bytes()) else { return resource };
+    let errors =
+        |profiles: &[&str]| validate(&node, profiles).iter().filter(|issue| issue.severity == Severity::Error).count();
+    let before = errors(&[]);
+    let addresses = profiles.iter().map(|name| format!("{US_CORE}{name}"));
+    let met: Vec<String> = addresses.filter(|address| errors(&[address]) == before).collect();
+    if let (Some(members), false) = (resource.as_object_mut(), met.is_empty()) {
+        members.insert("meta".to_owned(), json!({ "profile": met }));
+    }
+    resource
+}

@@ -1,0 +1,42 @@
+//! What HL7 version 2 messages and C-CDA documents have in common on their way to US Core 6.1: codes and the addresses of
+//! their systems, times, quantities, people, observations, and the original that is kept. Pure.
+//!
+//! What holds: a profile is claimed only by a resource that meets it; nothing is made up, so what a source does not say is
+//! absent or said to be unknown; the same statement sent again has the same id; displays are those of the source.
+//!
+//! Absent on purpose: the member herself. The roster decides who is a member, and a clinical feed changes nothing about her.
+
+mod code;
+mod document;
+mod id;
+mod made;
+mod observation;
+mod party;
+mod quantity;
+mod system;
+mod time;
+
+pub(super) use code::{Coding, Concept, hl7, known};
+pub(super) use document::{Attached, Original, labels, marked};
+pub(super) use id::Ids;
+pub(super) use made::{Made, is_empty};
+pub(super) use observation::{Category, Seen, pressures, vital_sign};
+pub(super) use party::{Party, Spoken, organization};
+pub(super) use quantity::{number, quantity};
+pub(super) use system::{by_name, by_oid, is_oid};
+pub(super) use time::{When, date_time, day, instant, zone_of};
+
+/// The address before the names of US Core's profiles.
+const US_CORE: &str = "http://hl7.org/fhir/us/core/StructureDefinition/";
+
+/// A text as FHIR wants it: no control characters, white space around it gone. Line ends stay.
+pub(super) fn clean(text: &str) -> String {
+    let kept = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
+    text.replace("\r\n", "\n").replace('\r', "\n").chars().filter(kept).collect::<String>().trim().to_owned()
+}
+
+/// A text in one line.
+pub(super) fn line(text: &str) -> String {
+    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,181 @@
+//! Reading of messages, and what the public samples become.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::split::{Message, messages};
+use super::{cut, read};
+use crate::load::fixtures_tests::{about, assert_valid};
+use crate::load::record::{Read, Whose};
+
+const MESSAGE: &str = include_str!("../../../fixtures/load/hl7v2/results.hl7");
+
+fn whose() -> Whose {
+    Whose { patient: "p1".into(), coverage: None }
+}
+
+fn resources(read: &Read) -> Vec<Value> {
+    read.records.iter().flat_map(|record| record.resources(&whose(), about()).unwrap()).collect()
+}
+
+fn of(text: &str) -> Vec<Value> {
+    resources(&read(&"m.hl7".into(), 1, text.as_bytes()))
+}
+
+/// What the 41 public files become. Refused as other messages: orders, a referral, an appointment, a merge and a change of
+/// numbers. Messages of training systems are among those that are read: their flag (MSH-11) is set by many who mean it not.
+#[test]
+fn the_public_samples() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/hl7v2/fhir-converter");
+    let Ok(entries) = fs::read_dir(&folder) else {
+        eprintln!("the test of the public messages did not run: ../shared/data is not here");
+        return;
+    };
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let (mut count, mut by_type, mut refused) = (0, BTreeMap::<String, usize>::new(), BTreeMap::<String, usize>::new());
+    let mut profiles = BTreeMap::<String, usize>::new();
+    for path in &paths {
+        let text = fs::read(path).unwrap();
+        let file: Arc<str> = path.file_name().unwrap().to_str().unwrap().into();
+        let found = read(&file, 1, &text);
+        count += found.records.len();
+        for (_, reject) in &found.rejects {
+            *refused.entry(format!("{}: {}", reject.rule, reject.reason)).or_default() += 1;
+        }
+        let all = resources(&found);
+        assert_eq!(all, resources(&read(&file, 1, &text)), "{file}");
+        for resource in &all {
+            assert_valid(resource);
+            *by_type.entry(resource["resourceType"].as_str().unwrap().to_owned()).or_default() += 1;
+            for profile in resource["meta"]["profile"].as_array().into_iter().flatten() {
+                *profiles.entry(profile.as_str().unwrap().rsplit('/').next().unwrap().to_owned()).or_default() += 1;
+            }
+        }
+        for record in &found.records {
+            assert!(!record.whom().unwrap().numbers.is_empty(), "{file}");
+        }
+        let message = String::from_utf8_lossy(&text);
+        for (_, one) in messages(&message).0 {
+            assert_eq!(Message::read(one).unwrap().print(), one, "{file}");
+        }
+    }
+    insta::assert_json_snapshot!(
+        json!({"files": paths.len(), "records": count, "resources": by_type, "profiles": profiles, "not loaded": refused})
+    );
+}
+
+#[test]
+fn blocks_hold_whole_messages() {
+    let one = "MSH|^~\\&|A\rPID|1\r";
+    assert_eq!(cut(one.as_bytes()), None);
+    assert_eq!(cut(format!("BHS|^~\\&\r{one}").as_bytes()), None);
+    let two = format!("{one}\u{b}{one}");
+    assert_eq!(cut(two.as_bytes()), Some(one.len() + 1));
+    assert_eq!(cut(b"MSH|^~\\&|A\rOBX|1|TX|||see MSH|7\r"), None);
+    assert_eq!(cut(b"MSH$%~\\&$A\rMSH$%~\\&$A"), Some(11));
+    assert_eq!(cut(b""), None);
+}
+
+#[test]
+fn a_line_that_is_no_segment_goes_on() {
+    let text = "MSH|^~\\&|A\r\nOBX|1|TX|N||one\ntwo & so on\n\nNTE|1\r\nEND";
+    let message = Message::read(text).unwrap();
+    let names: Vec<&str> = message.segments.iter().map(|segment| segment.name).collect();
+    assert_eq!(names, ["MSH", "OBX", "NTE"]);
+    assert_eq!(message.first("OBX").unwrap().field(5).whole(), "one\ntwo & so on");
+    assert_eq!(message.print(), text);
+}
+
+#[test]
+fn what_is_too_much_is_refused() {
+    let many = format!("MSH|^~\\&|A\r{}", "OBX|1\r".repeat(20_001));
+    let wide = format!("MSH|^~\\&|A{}", "|".repeat(1_000));
+    for text in [many, wide] {
+        let found = read(&"m".into(), 1, text.as_bytes());
+        assert_eq!((found.records.len(), found.rejects.len()), (0, 1));
+    }
+    for start in ["MSH", "MSH|", "MSH||", "MSH|^^~\\&|", "MSH|^|~", "MSHA", "MSH|ab"] {
+        assert!(read(&"m".into(), 1, start.as_bytes()).records.is_empty(), "{start}");
+    }
+}
+
+/// A corrected result takes the place of the one before; sent once more, it changes nothing.
+#[test]
+fn the_same_result_is_the_same_resource() {
+    let text = |control: &str, value: &str, state: &str| {
+        format!(
+            "MSH|^~\\&|L|LAB|||20260101120000Z||ORU^R01|{control}|P|2.5\rPID|1||M\rOBR|1||F1|1-1^A^LN|||20260101\rOBX|1|NM|2-2^B^LN||{value}|mg|||||{state}\r"
+        )
+    };
+    let of_kind = |text: &str| of(text).into_iter().find(|one| one["resourceType"] == "Observation").unwrap();
+    let (first, second) = (of_kind(&text("1", "5", "P")), of_kind(&text("2", "6", "C")));
+    assert_eq!(first["id"], second["id"]);
+    assert_eq!((first["status"].as_str(), second["status"].as_str()), (Some("preliminary"), Some("corrected")));
+    assert_eq!(of_kind(&text("2", "6", "C")), second);
+    assert_eq!(of_kind(&text("3", "6", "W"))["status"], "entered-in-error");
+}
+
+/// Whom a message is about is told by every number in it, the insurer's first.
+#[test]
+fn all_numbers_of_the_patient() {
+    let text = include_str!("../../../fixtures/load/hl7v2/visit.hl7");
+    let found = read(&"m".into(), 1, text.as_bytes());
+    let whom = found.records[0].whom().unwrap();
+    assert_eq!(whom.numbers, ["POL-123", "SUB-123", "H-5", "ACC-9"]);
+    assert_eq!((whom.family.as_str(), whom.given.as_str(), whom.birth.as_str()), ("Brandt", "Theo", "1971-09-30"));
+    let results = read(&"m".into(), 1, MESSAGE.as_bytes());
+    assert_eq!(results.records[0].whom().unwrap().numbers, ["M100200300", "MRN-77"]);
+}
+
+fn goes_through(text: &[u8]) {
+    let found = read(&"m".into(), 1, text);
+    for record in &found.records {
+        let _ = record.whom();
+        for resource in record.resources(&whose(), about()).unwrap() {
+            assert_valid(&resource);
+        }
+    }
+    let _ = cut(text);
+    if let Ok(text) = std::str::from_utf8(text) {
+        for (_, one) in messages(text).0 {
+            if let Ok(message) = Message::read(one) {
+                assert_eq!(message.print(), one);
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_go_through(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        goes_through(&bytes);
+        goes_through(&[b"MSH|^~\\&|A|B|||2026||ORU^R01|1|P|2\r".as_slice(), &bytes].concat());
+    }
+
+    #[test]
+    fn a_changed_message_goes_through(which in 0_usize..5, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0_usize..3), 1..12)) {
+        let files = [
+            MESSAGE,
+            include_str!("../../../fixtures/load/hl7v2/visit.hl7"),
+            include_str!("../../../fixtures/load/hl7v2/vaccines.hl7"),
+            include_str!("../../../fixtures/load/hl7v2/notes.hl7"),
+            include_str!("../../../fixtures/load/hl7v2/odd.hl7"),
+        ];
+        let mut text = files[which].as_bytes().to_vec();
+        for (at, byte, act) in changes {
+            let at = at.index(text.len());
+            match act {
+                0 => text[at] = byte,
+                1 => drop(text.remove(at)),
+                _ => text.insert(at, b"|^~\\&\r\n\"MO"[usize::from(byte) % 10]),
+            }
+        }
+        goes_through(&text);
+    }
+}
