@@ -47,7 +47,7 @@ pub(super) async fn watch(realm: Arc<Realm>, inbox: PathBuf, validation: Policy)
                 "files of the inbox were loaded"
             ),
             Ok(Err(error)) => {
-                tracing::error!(%error, "files of the inbox could not be loaded; they stay and are tried again")
+                tracing::error!(%error, "files of the inbox could not be loaded; they stay and are tried again");
             }
             Err(error) => tracing::error!(%error, "loading the inbox ended early; its files stay and are tried again"),
         }

@@ -117,8 +117,8 @@ fn enrolments(members: usize) -> String {
 /// Writes the claims and, in another file, what was paid for them.
 fn write_claims(sent: &Path, paid: &Path, claims: usize) -> anyhow::Result<()> {
     let (mut sent, mut paid) = (BufWriter::new(File::create(sent)?), BufWriter::new(File::create(paid)?));
-    write!(sent, "{ISA}GS*HC*BENCH*PLAN*20260301*1200*1*X*005010X222A1~\n")?;
-    write!(paid, "{ISA}GS*HP*BENCH*PLAN*20260315*1200*1*X*005010X221A1~\n")?;
+    writeln!(sent, "{ISA}GS*HC*BENCH*PLAN*20260301*1200*1*X*005010X222A1~")?;
+    writeln!(paid, "{ISA}GS*HP*BENCH*PLAN*20260315*1200*1*X*005010X221A1~")?;
     for (set, from) in (0..claims).step_by(PER_SET).enumerate() {
         let to = (from + PER_SET).min(claims);
         write!(
@@ -163,8 +163,8 @@ fn write_claims(sent: &Path, paid: &Path, claims: usize) -> anyhow::Result<()> {
                 )?;
             }
         }
-        write!(sent, "SE*{}*{set:04}~\n", (to - from) * 27 + 9)?;
-        write!(paid, "SE*{}*{set:04}~\n", (to - from) * 26 + 7)?;
+        writeln!(sent, "SE*{}*{set:04}~", (to - from) * 27 + 9)?;
+        writeln!(paid, "SE*{}*{set:04}~", (to - from) * 26 + 7)?;
     }
     write!(sent, "GE*1*1~\nIEA*1*000000001~\n")?;
     write!(paid, "GE*1*1~\nIEA*1*000000001~\n")?;

@@ -397,6 +397,13 @@ impl Case<'_> {
         match_lines(&self.claim, Some(remit)).iter().filter(|line| line.is_some()).count() == remit.lines.len()
     }
 
+    /// Whether the NPI of somebody on the claim was mistyped. Such a number identifies nobody, so it is left out.
+    pub(in crate::load) fn has_mistyped_npi(&self) -> bool {
+        let of_lines = self.claim.lines.iter().filter_map(|line| line.rendering.as_ref());
+        let of_claim = self.claim.providers.iter().map(|(_, party)| party);
+        [&self.claim.billing].into_iter().chain(of_claim).chain(of_lines).any(Party::is_mistyped)
+    }
+
     /// Whether anything was decided.
     pub(in crate::load) const fn is_decided(&self) -> bool {
         self.decision.is_some()

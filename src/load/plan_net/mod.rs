@@ -33,7 +33,7 @@ pub(super) use hours::{Hours, hours};
 pub(super) use listing::{Listings, Part};
 pub(super) use location::{Location, accessibility};
 pub(super) use merge::merge;
-pub(super) use network::{Affiliation, Network, Plan, network_id, payer, payer_id, plan_id};
+pub(super) use network::{Affiliation, Network, Plan, network_id, payer};
 pub(super) use npi::{Npi, npi};
 pub(super) use organization::{Organization, organization_id};
 pub(super) use practitioner::{Licence, Practitioner, practitioner_id};

@@ -219,6 +219,9 @@ impl Group<'_, '_> {
                     continue;
                 }
             }
+            if case.has_mistyped_npi() {
+                self.note(&place, Rule::DoubtfulNpi, "");
+            }
             if !case.balances() {
                 self.note(&place, Rule::Unbalanced, "");
             }
