@@ -11,7 +11,7 @@ use ingle::search::{Cursors, Query};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 13] = [
     ("fhir_json", fhir_json),
     ("fhir_xml", fhir_xml),
     ("query", query),
@@ -21,6 +21,8 @@ pub const TARGETS: [Target; 11] = [
     ("cursor", cursor),
     ("fhirpath", fhirpath),
     ("patch", patch),
+    ("x12", x12),
+    ("ndjson", ndjson),
     ("csv_claims", csv_claims),
     ("ncpdp", ncpdp),
 ];
@@ -121,6 +123,19 @@ pub fn patch(data: &[u8]) {
         node.write(&mut out);
         let _ = json::parse(&out);
     }
+}
+
+/// X12 is cut, printed again to the byte, and each part is read as what it is.
+pub fn x12(data: &[u8]) {
+    assert_eq!(ingle::load::parse::x12_printed(data), data, "printing what was cut gives the file");
+    let parts = ingle::load::parse::x12(data, false);
+    assert!(ingle::load::parse::x12(data, true) <= parts);
+}
+
+/// A file of resources, a Bundle or lines; and what it looks like.
+pub fn ndjson(data: &[u8]) {
+    let _ = ingle::load::parse::look(data);
+    let _ = ingle::load::parse::fhir(data);
 }
 
 /// A file of rows of claims: every row that is read can be read again, and a bill or a refusal comes of it.

@@ -10,6 +10,7 @@ use super::map::{RowCase, review_rows};
 use super::members::Mapping;
 use super::record::{About, Whose};
 use super::source::Source;
+use crate::config::ClaimsAsClinical;
 
 /// Reads a file of rows. How many rows came of it, and how many of them did not read as they were written, which is none.
 #[must_use]
@@ -23,7 +24,7 @@ pub fn rows(bytes: &[u8]) -> (usize, usize) {
             match Row::read(&part.text) {
                 Some((source, row)) => {
                     if let Some(case) = RowCase::fold(part.group.clone(), [(source, row.clone())]) {
-                        let _ = (case.whom(), case.resources(&[], &Whose::default(), about));
+                        let _ = (case.whom(), case.resources(&[], &Whose::default(), about, ClaimsAsClinical::All));
                     }
                     if let Ok(review) = review_rows(&[row]) {
                         let _ = review.resources(&Whose::default(), about);

@@ -13,10 +13,12 @@ use super::code::{
     ADMISSION_TYPE, DISCHARGE_STATUS, MS_DRG, POINT_OF_ORIGIN, TYPE_OF_BILL, c4bb, diagnosis, hl7, is_stay, modifier,
     procedure, service,
 };
-use super::day;
 use super::eob::{Bill, BillKind, BillLine, Decided, Info, eob};
 use super::money::cents;
 use super::party::{Provider, provider};
+use super::visit::visit;
+use super::{Made, day};
+use crate::config::ClaimsAsClinical;
 use crate::load::record::{About, Whom, Whose, made_id};
 use crate::load::report::Rule;
 use crate::load::x12::{Adjustment, Claim, ClaimKind, PaidLine, Party, Remit};
@@ -160,7 +162,7 @@ impl Case<'_> {
         (first, last)
     }
 
-    /// The resources: the claim's bill, and who is named in it.
+    /// The resources: the claim's bill, what it says of care if that is wanted, and who is named in it.
     ///
     /// # Errors
     /// What is missing, if it can be no `ExplanationOfBenefit`.
@@ -169,7 +171,8 @@ impl Case<'_> {
         replaced_by: &[String],
         whose: &Whose,
         about: About<'_>,
-    ) -> Result<Vec<Value>, (Rule, String)> {
+        clinical: ClaimsAsClinical,
+    ) -> Result<Made, (Rule, String)> {
         let refuse = |reason: &str| (Rule::Claim, reason.to_owned());
         let (from, to) = self.days();
         let from = from.ok_or_else(|| refuse("the claim has no day of service (DTP*472, DTP*434)"))?;
@@ -214,13 +217,21 @@ impl Case<'_> {
         }
         bill.related.extend(replaced_by.iter().map(|number| ("replacedby", number.as_str())));
         self.decide(&mut bill);
-        let mut out = vec![eob(&bill, whose, about), biller.resource];
+        let mut made = Made { own: vec![eob(&bill, whose, about)], mentions: vec![biller.resource] };
+        let is_wanted = match clinical {
+            ClaimsAsClinical::None => false,
+            ClaimsAsClinical::Encounters => self.claim.is_report,
+            ClaimsAsClinical::All => true,
+        };
+        if is_wanted {
+            made.own.extend(visit(&bill, whose));
+        }
         for (_, who, _) in bill.care {
-            if !out.contains(&who.resource) {
-                out.push(who.resource);
+            if !made.mentions.contains(&who.resource) {
+                made.mentions.push(who.resource);
             }
         }
-        Ok(out)
+        Ok(made)
     }
 
     fn kind(&self) -> BillKind {

@@ -120,6 +120,18 @@ impl BillKind {
         }
     }
 
+    /// What a visit of that kind is, in words.
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::Professional => "Visit",
+            Self::Vision => "Eye care",
+            Self::Inpatient => "Hospital stay",
+            Self::Outpatient => "Outpatient care",
+            Self::Oral => "Dental care",
+            Self::Pharmacy => "Pharmacy",
+        }
+    }
+
     pub(in crate::load) const fn is_institutional(self) -> bool {
         matches!(self, Self::Inpatient | Self::Outpatient)
     }

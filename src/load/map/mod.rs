@@ -8,6 +8,7 @@ mod adjudication;
 mod claim;
 mod code;
 mod eob;
+mod made;
 mod money;
 mod party;
 mod person;
@@ -19,11 +20,13 @@ mod row_codes;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod visit;
 
 use serde_json::{Number, Value, json};
 
 use super::record::About;
 pub(super) use claim::{Said, fold};
+pub(super) use made::Made;
 pub(super) use person::people;
 pub(super) use review::{Reviewed, reviewed};
 pub(super) use review_rows::review_rows;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::code::{concept, diagnosis, hl7, service};
 use super::money::{cents, money};
 use super::party::{Provider, provider};
-use super::{PLAN_ID, day, quantity};
+use super::{Made, PLAN_ID, day, quantity};
 use crate::load::record::{About, Whom, Whose, made_id};
 use crate::load::report::Rule;
 use crate::load::x12::{Review, Service};
@@ -126,7 +126,7 @@ pub(in crate::load) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'
 
 impl Reviewed<'_> {
     /// The authorization and who asked for it.
-    pub(in crate::load) fn resources(&self, whose: &Whose, about: About<'_>) -> Vec<Value> {
+    pub(in crate::load) fn resources(&self, whose: &Whose, about: About<'_>) -> Made {
         let mut out = Map::new();
         let mut set = |name: &str, value: Value| drop(out.insert(name.to_owned(), value));
         let action = self.services.iter().map(|one| one.action).find(|action| !action.is_empty()).unwrap_or("A4");
@@ -185,7 +185,7 @@ impl Reviewed<'_> {
         set("item", self.services.iter().enumerate().map(|(at, one)| self.item(at, one)).collect());
         let asked = self.services.iter().filter_map(|one| cents(one.charge)).sum();
         set("total", json!([{"category": hl7("adjudication", "submitted"), "amount": money(asked)}]));
-        vec![Value::Object(out), self.requester.resource.clone()]
+        Made { own: vec![Value::Object(out)], mentions: vec![self.requester.resource.clone()] }
     }
 
     fn item(&self, at: usize, one: &Asked<'_>) -> Value {

@@ -7,10 +7,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
+use super::Made;
 use super::eob::{Bill, BillKind, eob};
 use super::row_bill::Draft;
+use super::visit::visit;
+use crate::config::ClaimsAsClinical;
 use crate::load::claims::{Facts, Field, Row, Turn, first};
 use crate::load::record::{About, Whom, Whose, made_id};
 use crate::load::report::Rule;
@@ -117,7 +118,8 @@ impl RowCase {
         replaced_by: &[String],
         whose: &Whose,
         about: About<'_>,
-    ) -> Result<Vec<Value>, (Rule, String)> {
+        clinical: ClaimsAsClinical,
+    ) -> Result<Made, (Rule, String)> {
         let refuse = |reason: &str| (Rule::ClaimRow, reason.to_owned());
         let draft = &self.draft;
         if draft.from.is_empty() {
@@ -169,13 +171,16 @@ impl RowCase {
             related,
             network: draft.network(),
         };
-        let mut out = vec![eob(&bill, whose, about), biller.resource];
+        let mut made = Made { own: vec![eob(&bill, whose, about)], mentions: vec![biller.resource] };
+        if clinical == ClaimsAsClinical::All {
+            made.own.extend(visit(&bill, whose));
+        }
         for (_, who, _) in bill.care {
-            if !out.contains(&who.resource) {
-                out.push(who.resource);
+            if !made.mentions.contains(&who.resource) {
+                made.mentions.push(who.resource);
             }
         }
-        Ok(out)
+        Ok(made)
     }
 }
 

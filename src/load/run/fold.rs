@@ -1,24 +1,26 @@
 //! Dirty groups of the shelf become resources: read, put together and mapped on every core, kept in order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use parking_lot::Mutex;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::Run;
 use super::commit::Entry;
 use super::shelf::{Class, GroupKey, Kept, Shelf, ShelfReader, format, group_of};
 use super::whose::Roster;
 use super::work::prepared;
-use crate::config::Policy;
+use crate::config::{ClaimsAsClinical, Policy};
 use crate::load::claims::Row;
+use crate::load::doctor::Signs;
 use crate::load::fhir::Place;
-use crate::load::map::{Reviewed, RowCase, Said, fold, review_rows, reviewed};
+use crate::load::map::{Made, Reviewed, RowCase, Said, fold, review_rows, reviewed};
 use crate::load::record::{About, Whom, Whose};
 use crate::load::report::{Reject, Rule};
 use crate::load::x12::{Claim, Remit, Review, Set};
-use crate::load::{Error, Format, Target};
+use crate::load::{Error, Format, Request, Target};
 
 /// Groups that one worker takes at a time.
 const CHUNK: usize = 200;
@@ -32,6 +34,7 @@ const WORKERS_MAX: usize = 8;
 struct Outcome {
     entries: Vec<Entry>,
     rejects: Vec<(Rule, Reject)>,
+    signs: Vec<(Place, Signs)>,
 }
 
 /// What every worker needs.
@@ -39,6 +42,8 @@ struct Outcome {
 struct Bench<'a> {
     target: &'a Target<'a>,
     validation: Policy,
+    /// Which claims become clinical records too.
+    clinical: ClaimsAsClinical,
     class: Class,
 }
 
@@ -46,9 +51,10 @@ struct Bench<'a> {
 type Job = (Vec<u8>, GroupKey, [u32; Set::COUNT]);
 
 /// Puts together what is dirty in a class.
-pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, validation: Policy) -> Result<(), Error> {
+pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, request: &Request) -> Result<(), Error> {
     let workers = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, WORKERS_MAX);
-    let bench = Bench { target: run.target, validation, class };
+    let bench =
+        Bench { target: run.target, validation: request.validation, clinical: request.claims_as_clinical, class };
     let under_way = workers * UNDER_WAY;
     std::thread::scope(|scope| {
         let (to_workers, jobs) = sync_channel::<(u64, ShelfReader, Vec<Job>)>(under_way);
@@ -96,6 +102,9 @@ pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, validation
                 for (rule, reject) in &outcome.rejects {
                     run.ledger.reject(*rule, reject)?;
                 }
+                for (place, signs) in outcome.signs {
+                    run.signs(&place, signs)?;
+                }
                 for entry in outcome.entries {
                     run.keeper.add(entry, &mut run.ledger)?;
                 }
@@ -108,6 +117,8 @@ impl Bench<'_> {
     fn work(&self, reader: &ShelfReader, chunk: &[Job]) -> Result<Outcome, Error> {
         let roster = Roster::new(self.target)?;
         let mut out = Outcome::default();
+        // Many claims name the same few providers.
+        let mut mentioned = HashSet::new();
         for (dirty, group, fresh) in chunk {
             let parts = reader.parts(self.class, *group)?;
             let mut at = Group {
@@ -125,7 +136,7 @@ impl Bench<'_> {
                 Class::Reviews => at.reviews(&parts)?,
                 Class::Enrolment => Vec::new(),
             };
-            at.finish(outcome, dirty);
+            at.finish(outcome, dirty, &mut mentioned);
         }
         Ok(out)
     }
@@ -145,12 +156,12 @@ struct Group<'g, 't> {
     waits: bool,
 }
 
-/// Resources of a case, and what is only mentioned.
-type Made = (Place, Vec<serde_json::Value>);
+/// What a case gave, and where it stands.
+type Placed = (Place, Made);
 
 impl Group<'_, '_> {
     /// What rows of tables say of a claim.
-    fn rows(&mut self, parts: &[Kept]) -> Result<Vec<Made>, Error> {
+    fn rows(&mut self, parts: &[Kept]) -> Result<Vec<Placed>, Error> {
         let place = place_of(parts);
         let key: String = self.group.iter().map(|byte| format!("{byte:02x}")).collect();
         let rows = parts.iter().filter_map(|kept| Row::read(&kept.text));
@@ -161,7 +172,7 @@ impl Group<'_, '_> {
         }
         let Some(whose) = self.whose(&case.whom(), &place)? else { return Ok(Vec::new()) };
         let replaced_by = self.reader.replaced_by(case.number(), self.group)?;
-        match case.resources(&replaced_by, &whose, self.about()) {
+        match case.resources(&replaced_by, &whose, self.about(), self.bench.clinical) {
             Ok(resources) => {
                 if !case.is_decided() {
                     self.note(&place, Rule::Undecided, "");
@@ -179,7 +190,7 @@ impl Group<'_, '_> {
         }
     }
 
-    fn claims(&mut self, parts: &[Kept]) -> Result<Vec<Made>, Error> {
+    fn claims(&mut self, parts: &[Kept]) -> Result<Vec<Placed>, Error> {
         if parts.iter().any(|kept| kept.set == Set::Rows) {
             return self.rows(parts);
         }
@@ -200,7 +211,7 @@ impl Group<'_, '_> {
             for number in &case.numbers {
                 replaced_by.extend(self.reader.replaced_by(number, self.group)?);
             }
-            match case.resources(&replaced_by, &whose, self.about()) {
+            match case.resources(&replaced_by, &whose, self.about(), self.bench.clinical) {
                 Ok(resources) => made.push((place.clone(), resources)),
                 Err((rule, reason)) => {
                     self.refused += 1;
@@ -221,7 +232,7 @@ impl Group<'_, '_> {
         Ok(made)
     }
 
-    fn reviews(&mut self, parts: &[Kept]) -> Result<Vec<Made>, Error> {
+    fn reviews(&mut self, parts: &[Kept]) -> Result<Vec<Placed>, Error> {
         let place = place_of(parts);
         let read = parts.iter().filter(|kept| kept.set == Set::ReviewRows).filter_map(|kept| Row::read(&kept.text));
         let (sources, rows): (Vec<&str>, Vec<Row>) = read.unzip();
@@ -277,7 +288,7 @@ impl Group<'_, '_> {
     }
 
     /// Prepares what was made; a group with a case that waits for a member stays dirty.
-    fn finish(self, made: Vec<Made>, dirty: &[u8]) {
+    fn finish(self, made: Vec<Placed>, dirty: &[u8], mentioned: &mut HashSet<u64>) {
         let Self { bench, fresh, out, refused, waits, .. } = self;
         let mut counts: Vec<(Format, u64)> = fresh
             .iter()
@@ -299,14 +310,22 @@ impl Group<'_, '_> {
             }
         }
         let mut entry = Entry { counts, done: (!waits).then(|| dirty.to_vec()), ..Entry::default() };
-        for (place, values) in &made {
-            for (at, value) in values.iter().enumerate() {
+        for (place, made) in &made {
+            for value in &made.own {
                 match prepared(value, bench.validation) {
-                    Ok(one) if at == 0 => entry.resources.push(one),
-                    Ok(one) => entry.mentions.push(one),
+                    Ok((one, signs)) => {
+                        entry.resources.push(one);
+                        out.signs.push((place.clone(), signs));
+                    }
                     Err(reason) => out.rejects.push(place.reject(Rule::Invalid, reason)),
                 }
             }
+            // Somebody else's word about them counts for more, so a mention that is not valid is no loss.
+            let new = made.mentions.iter().filter(|value| {
+                let text = serde_json::to_vec(value).unwrap_or_default();
+                mentioned.insert(xxh3_64(&text))
+            });
+            entry.mentions.extend(new.filter_map(|value| Some(prepared(value, bench.validation).ok()?.0)));
         }
         out.entries.push(entry);
     }

@@ -100,6 +100,9 @@ impl Roster<'_> {
         let mut entries = Vec::new();
         for person in people {
             let place = person.place.clone();
+            if person.emails.is_empty() && person.phones.is_empty() {
+                self.reject(&[place.reject(Rule::NoContact, "")])?;
+            }
             match entry(person, self.target, self.known, today) {
                 Ok(entry) => entries.push(entry),
                 Err(reason) => self.reject(&[place.reject(Rule::Member, reason)])?,

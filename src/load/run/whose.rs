@@ -6,6 +6,9 @@
 //!
 //! A family may share a number, so a number leads to several people; the second fact tells them apart.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::access::{Categories, Operation, View};
@@ -63,11 +66,21 @@ pub(super) struct Roster<'t> {
     target: &'t Target<'t>,
     snapshot: Snapshot,
     view: View,
+    /// Coverages of the members who were asked for: records of one member come together.
+    covers: RefCell<HashMap<String, Vec<Span>>>,
 }
+
+/// A coverage: from, to, its id.
+type Span = (String, String, String);
 
 impl<'t> Roster<'t> {
     pub(super) fn new(target: &'t Target<'t>) -> Result<Self, Error> {
-        Ok(Self { target, snapshot: target.store.snapshot()?, view: View::operator(target.now) })
+        Ok(Self {
+            target,
+            snapshot: target.store.snapshot()?,
+            view: View::operator(target.now),
+            covers: RefCell::default(),
+        })
     }
 
     /// The member, if a number and a second fact name exactly one.
@@ -107,23 +120,28 @@ impl<'t> Roster<'t> {
 
     /// The coverage on a day; the last that began where no day is said or none fits.
     fn coverage(&self, patient: &str, day: &str) -> Result<Option<String>, Error> {
-        let Some(rid) = self.snapshot.rid(Kind::PATIENT, patient)? else { return Ok(None) };
+        let mut known = self.covers.borrow_mut();
+        if !known.contains_key(patient) {
+            known.insert(patient.to_owned(), self.coverages(patient)?);
+        }
+        let spans = known.get(patient).map(Vec::as_slice).unwrap_or_default();
+        let fits = |(start, end, _): &Span| start.as_str() <= day && (end.is_empty() || day <= end.as_str());
+        Ok(spans.iter().max_by_key(|span| (fits(span), &span.0, &span.2)).map(|(_, _, id)| id.clone()))
+    }
+
+    fn coverages(&self, patient: &str) -> Result<Vec<Span>, Error> {
+        let Some(rid) = self.snapshot.rid(Kind::PATIENT, patient)? else { return Ok(Vec::new()) };
         let kind = Kind::named("Coverage");
         let rids = self.snapshot.compartment(rid, kind, Categories::NONE, 0, COVERAGES_MAX)?;
         let reader = self.snapshot.reader(&self.view, Operation::Read)?;
-        let mut best: Option<(bool, String, String)> = None;
+        let mut spans = Vec::new();
         for stored in reader.get_all(&rids)? {
             let Ok(node) = json::parse(&stored.body) else { continue };
             let period = node.get("period");
             let edge = |name: &str| period.and_then(|period| period.text_of(name)).unwrap_or_default().to_owned();
-            let (start, end) = (edge("start"), edge("end"));
-            let covers = start.as_str() <= day && (end.is_empty() || day <= end.as_str());
-            let candidate = (covers, start, stored.id);
-            if best.as_ref().is_none_or(|best| candidate > *best) {
-                best = Some(candidate);
-            }
+            spans.push((edge("start"), edge("end"), stored.id.clone()));
         }
-        Ok(best.map(|(_, _, id)| id))
+        Ok(spans)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Segments to parts: one claim, payment, member or review each, with the levels of the file that it stands in.
 
 use super::cut::Segment;
-use super::segment::{Seg, add, segments};
+use super::segment::{Plain, Seg, segments};
 
 /// The longest part. A claim with 999 lines has some hundred thousand bytes.
 const PART_MAX: usize = 2 << 20;
@@ -126,6 +126,9 @@ pub(in crate::load) struct Splitter {
     group_number: String,
     set: Option<Open>,
     last: u64,
+    plain: Option<Plain>,
+    /// The segment at hand; kept so that not each needs a place of its own.
+    text: String,
 }
 
 /// A transaction set under way.
@@ -161,9 +164,19 @@ impl Splitter {
             return;
         }
         self.last = segment.number;
-        let mut text = String::with_capacity(segment.text.len() + 8);
-        add(&mut text, segment.text, segment.separators);
-        let Some(seg) = segments(&text).next() else { return };
+        if self.plain.as_ref().is_none_or(|plain| !plain.is_for(segment.separators)) {
+            self.plain = Some(Plain::new(segment.separators));
+        }
+        let mut text = std::mem::take(&mut self.text);
+        if let Some(plain) = &mut self.plain {
+            plain.put(segment.text, &mut text);
+        }
+        self.segment(&text, out);
+        self.text = text;
+    }
+
+    fn segment(&mut self, text: &str, out: &mut dyn Taker) {
+        let Some(seg) = segments(text).next() else { return };
         if let Some(open) = &mut self.set {
             open.count += 1;
         }
@@ -185,7 +198,7 @@ impl Splitter {
             }
             "SE" => self.close(seg, out),
             "GE" | "IEA" => self.end(false, out),
-            _ => self.inside(seg, &text, out),
+            _ => self.inside(seg, text, out),
         }
     }
 
