@@ -18,7 +18,7 @@ const ROWS: usize = 200;
 /// Columns that are looked at.
 const COLUMNS_MAX: usize = 2_000;
 /// How near a guess must be: 1 is the same name.
-const NEAR: f64 = 0.86;
+const NEAR: f64 = 0.8;
 /// Most values of a column must look alike: four of five.
 const MOST: (usize, usize) = (4, 5);
 
@@ -174,7 +174,7 @@ fn long(name: &str) -> String {
 /// How near two names are: as they are spelt, or since one is the other with a word before or behind.
 fn nearness(one: &str, other: &str) -> f64 {
     let within = |long: &str, short: &str| short.len() > 4 && (long.starts_with(short) || long.ends_with(short));
-    let spelt = strsim::jaro_winkler(one, other);
+    let spelt = strsim::normalized_damerau_levenshtein(one, other);
     // The longer the part that is the same, the nearer.
     let share = one.len().min(other.len()) as f64 / one.len().max(other.len()).max(1) as f64;
     if within(one, other) || within(other, one) { spelt.max(NEAR + share * (1.0 - NEAR) / 2.0) } else { spelt }
@@ -191,12 +191,14 @@ fn wanted(field: &str) -> Option<Shape> {
 
 /// Whether a column whose values look so may be a field that wants that.
 const fn fits(is: Option<Shape>, wanted: Option<Shape>) -> bool {
-    match (is, wanted) {
-        (None, None | Some(Shape::Text)) | (Some(Shape::Npi | Shape::Number), None) | (Some(Shape::Text), _) => true,
-        (Some(Shape::Day), Some(Shape::Day)) | (Some(Shape::Npi), Some(Shape::Npi)) => true,
-        (Some(Shape::Amount | Shape::Number), Some(Shape::Amount | Shape::Number)) => true,
-        _ => false,
-    }
+    matches!(
+        (is, wanted),
+        (None | Some(Shape::Npi | Shape::Number), None)
+            | (Some(Shape::Text), _)
+            | (Some(Shape::Day), Some(Shape::Day))
+            | (Some(Shape::Npi), Some(Shape::Npi))
+            | (Some(Shape::Amount | Shape::Number), Some(Shape::Amount | Shape::Number))
+    )
 }
 
 fn column(at: usize, name: &str, rows: &[csv::StringRecord]) -> Column {

@@ -343,7 +343,7 @@ mod tests {
         let mut out = String::new();
         for (name, width) in LAYOUTS[number].columns {
             let text = facts.iter().find(|(known, _)| known == name).map_or("", |(_, text)| text);
-            out.push_str(&format!("{text:width$}"));
+            out.extend([format!("{text:width$}")]);
         }
         out
     }

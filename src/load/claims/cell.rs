@@ -28,7 +28,7 @@ pub(in crate::load) fn amount(text: &str) -> Option<String> {
         }
         None => inside,
     };
-    for (at, c) in inside.chars().enumerate() {
+    for (at, c) in inside.char_indices() {
         match c {
             '-' if digits.is_empty() && !inside.get(..at).unwrap_or_default().contains('-') => negative = !negative,
             '+' if at == 0 => {}

@@ -21,8 +21,6 @@ mod ncpdp;
 mod read;
 mod reviews;
 mod row;
-#[cfg(test)]
-mod tests;
 
 pub(super) use cclf::{Feed, beneficiaries, feed};
 pub(super) use cell::{amount, day};

@@ -14,7 +14,9 @@ mod party;
 mod person;
 mod review;
 mod review_rows;
+mod row_amounts;
 mod row_bill;
+mod row_codes;
 mod rows;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Rows of a table about one prior authorization, as what was asked and decided.
 //!
-//! Plans and CMS have their own words for decisions; they become X12's (306), which PDex wants. A decision without a word that
+//! Plans and CMS have their own words for decisions; they become X12's (306), which `PDex` wants. A decision without a word that
 //! is known is pending: nothing is made up.
 
 use super::code::diagnosis;

@@ -12,37 +12,20 @@ use super::code::{
 use super::eob::{BillKind, BillLine, Decided, Info};
 use super::money::{Cents, cents};
 use super::party::{Provider, provider};
+use super::row_amounts::{decided, is_denied, is_pending, sum};
+use super::row_codes::{
+    CODES_MAX, Coded, Role, TENTH_REVISION, coded, eleven, letters, padded, plain_code, procedures,
+};
 use super::rows::merged;
 use crate::load::claims::{Facts, Field, Row, all, first};
-use crate::load::x12::{Adjustment, Party};
+use crate::load::x12::Party;
 
-/// Diagnoses, procedures or people that one bill may have.
-const CODES_MAX: usize = 100;
 /// Lines of one bill.
 const LINES_MAX: usize = 1_000;
 /// Modifiers of one line.
 const MODIFIERS_MAX: usize = 8;
-/// The first day of ICD-10 in claims of the United States.
-const TENTH_REVISION: &str = "2015-10-01";
 /// The revenue code of the line that only sums the others up.
 const SUM: &str = "0001";
-
-/// A code for something that was wrong, with what the claim says of it.
-struct Coded {
-    code: String,
-    is_tenth: bool,
-    role: Role,
-    present: String,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Principal,
-    Other,
-    Admitting,
-    Reason,
-    External,
-}
 
 /// A claim as its rows have it.
 pub(super) struct Draft {
@@ -103,7 +86,7 @@ impl Draft {
         };
         let coded = coded(&rows, &from);
         let procedures = procedures(&rows);
-        Self { coded, procedures, head, lines, kind, from, to, bill_type, texts }
+        Self { head, lines, coded, kind, from, to, bill_type, procedures, texts }
     }
 
     pub(super) fn created(&self) -> String {
@@ -153,9 +136,8 @@ impl Draft {
             for facts in std::iter::once(&self.head).chain(&self.lines) {
                 let name = name.map_or("", |name| first(facts, name));
                 let Some(who) = provider(&party(first(facts, *number), name, true), false) else { continue };
-                let known = out
-                    .iter()
-                    .any(|(one, other, _)| one == role && other.reference["reference"] == who.reference["reference"]);
+                let to = |who: &Provider| who.reference.get("reference").cloned();
+                let known = out.iter().any(|(one, other, _)| one == role && to(other) == to(&who));
                 if !known && out.len() < CODES_MAX {
                     out.push((role, who, ""));
                 }
@@ -164,11 +146,11 @@ impl Draft {
         out
     }
 
-    pub(super) fn infos(&self) -> Vec<Info<'_>> {
+    pub(super) fn infos<'s>(&'s self) -> Vec<Info<'s>> {
         let text = |field: Field| first(&self.head, field);
         let mut out = Vec::new();
-        let mut coded = |name: &'static str, system: &'static str, code| {
-            if code != "" {
+        let mut coded = |name: &'static str, system: &'static str, code: &'s str| {
+            if !code.is_empty() {
                 out.push(Info::Coded(name, system, code));
             }
         };
@@ -426,12 +408,10 @@ fn kind(head: &Facts, lines: &[Facts], bill_type: &str) -> BillKind {
         // CMS's numbers of claim types.
         "60" | "61" | "62" | "63" | "64" | "20" | "30" => BillKind::Inpatient,
         "10" | "40" | "50" => BillKind::Outpatient,
-        "71" | "72" | "81" | "82" => BillKind::Professional,
-        "01" | "02" | "03" | "04" => BillKind::Pharmacy,
-        "p" | "m" | "837p" | "1500" | "medical" => BillKind::Professional,
+        "71" | "72" | "81" | "82" | "p" | "m" | "837p" | "1500" | "medical" => BillKind::Professional,
+        "01" | "02" | "03" | "04" | "r" | "x" => BillKind::Pharmacy,
         "i" | "h" | "u" | "837i" | "hospital" => hospital(),
         "d" | "837d" => BillKind::Oral,
-        "r" | "x" => BillKind::Pharmacy,
         "v" => BillKind::Vision,
         _ if starts(&["prof", "phys", "hcfa", "cms1500", "cms-1500"]) => BillKind::Professional,
         _ if starts(&["inp", "ip"]) => BillKind::Inpatient,
@@ -463,183 +443,6 @@ fn party<'a>(number: &'a str, name: &'a str, is_person: bool) -> Party<'a> {
     Party { is_person, family, given, qualifier: "XX", number, ..Party::default() }
 }
 
-/// Every diagnosis of the rows once; what is said first counts, and the principal one comes first.
-fn coded(rows: &[Row], from: &str) -> Vec<Coded> {
-    let mut out: Vec<Coded> = Vec::new();
-    for row in rows {
-        let is_list = row.facet == "diagnosis";
-        let is_external = row.get(Field::DiagnosisKind).starts_with('E');
-        let lists = [
-            (Field::Principal, Role::Principal),
-            (Field::Diagnosis, if is_external { Role::External } else { Role::Other }),
-            (Field::Admitting, Role::Admitting),
-            (Field::ReasonForVisit, Role::Reason),
-            (Field::External, Role::External),
-        ];
-        for (field, role) in lists {
-            for (index, cell) in all(&row.facts, field) {
-                let present = row.facts.get(&(Field::Present, index)).map_or("", String::as_str);
-                for code in cell.split([',', ';', '|', ' ', '^']).map(plain_code).filter(|code| is_code(code)) {
-                    let is_first =
-                        if is_list { row.line == 1 } else { !out.iter().any(|one| one.role == Role::Principal) };
-                    let role = if role == Role::Other && is_first { Role::Principal } else { role };
-                    let is_tenth = is_tenth(row, index, from);
-                    add(&mut out, Coded { code, is_tenth, role, present: present.to_owned() });
-                }
-            }
-        }
-    }
-    let mut seen = false;
-    for one in &mut out {
-        // One principal diagnosis: that of the first row.
-        if one.role == Role::Principal && std::mem::replace(&mut seen, true) {
-            one.role = Role::Other;
-        }
-    }
-    out.sort_by_key(|one| one.role != Role::Principal);
-    out
-}
-
-/// The revision of a diagnosis: as the row says, else by the day.
-fn is_tenth(row: &Row, index: u16, from: &str) -> bool {
-    let of = |index: u16| row.facts.get(&(Field::DiagnosisVersion, index));
-    let said = of(index).or_else(|| of(0)).map_or("", String::as_str);
-    match said.trim_start_matches("ICD").trim_start_matches('-') {
-        "9" | "09" => false,
-        "0" | "10" => true,
-        _ => from >= TENTH_REVISION,
-    }
-}
-
-fn add(out: &mut Vec<Coded>, new: Coded) {
-    if let Some(known) = out.iter_mut().find(|one| one.code == new.code && same_list(one.role, new.role)) {
-        if new.role == Role::Principal {
-            known.role = Role::Principal;
-        }
-        if known.present.is_empty() {
-            known.present = new.present;
-        }
-    } else if out.len() < CODES_MAX {
-        out.push(new);
-    }
-}
-
-fn same_list(one: Role, other: Role) -> bool {
-    let main = |role: Role| matches!(role, Role::Principal | Role::Other);
-    one == other || (main(one) && main(other))
-}
-
-/// Code, whether the row says that it is of ICD-10, and the day.
-fn procedures(rows: &[Row]) -> Vec<(String, bool, String)> {
-    let mut out: Vec<(String, bool, String)> = Vec::new();
-    for row in rows {
-        for (index, code) in all(&row.facts, Field::Procedure) {
-            let code = plain_code(code);
-            let day = row.facts.get(&(Field::ProcedureDay, index)).cloned().unwrap_or_default();
-            if is_code(&code) && out.len() < CODES_MAX && !out.iter().any(|(known, _, on)| *known == code && *on == day)
-            {
-                let is_tenth = code.len() == 7;
-                out.push((code, is_tenth, day));
-            }
-        }
-    }
-    out
-}
-
-fn plain_code(text: &str) -> String {
-    text.chars().filter(|c| *c != '.').collect::<String>().to_ascii_uppercase()
-}
-
-fn is_code(code: &str) -> bool {
-    (3..=8).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric())
-}
-
-/// Digits with zeros before them up to a width; anything else as it is.
-fn padded(text: &str, width: usize) -> String {
-    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if is_number { format!("{text:0>width$}") } else { text.to_owned() }
-}
-
-/// A drug code in eleven digits where its hyphens tell which zeros are missing.
-fn eleven(text: &str) -> String {
-    let parts: Vec<&str> = text.split('-').collect();
-    match parts.as_slice() {
-        [labeler, product, package] => [padded(labeler, 5), padded(product, 4), padded(package, 2)].concat(),
-        _ => text.to_owned(),
-    }
-}
-
-fn letters(text: &str) -> Vec<&str> {
-    let is_surface =
-        |piece: &&str| matches!(*piece, "M" | "O" | "D" | "B" | "L" | "I" | "F" | "V" | "MO" | "DO" | "DI" | "MOD");
-    if is_surface(&text) { vec![text] } else { text.split("").filter(is_surface).collect() }
-}
-
 fn is_yes_or_no(text: &str) -> bool {
     matches!(text.to_ascii_lowercase().as_str(), "" | "y" | "n" | "yes" | "no" | "true" | "false")
-}
-
-fn is_pending(facts: &Facts) -> bool {
-    let status = first(facts, Field::Status).to_ascii_lowercase();
-    ["pend", "open", "in process", "received", "suspend", "submitted"].iter().any(|word| status.starts_with(word))
-}
-
-fn is_denied(facts: &Facts) -> bool {
-    let status = first(facts, Field::Status).to_ascii_lowercase();
-    status.starts_with("den")
-        || status.starts_with("rej")
-        || matches!(status.as_str(), "d" | "r" | "4")
-        || first(facts, Field::Denial) == "0"
-}
-
-fn sum(facts: &Facts, field: Field) -> Cents {
-    all(facts, field).filter_map(|(_, text)| cents(text)).sum()
-}
-
-/// What was decided of a line; absent if the row says nothing of that.
-fn decided(line: &Facts) -> Option<Decided<'_>> {
-    let has = |field: Field| !first(line, field).is_empty();
-    let any = [Field::Allowed, Field::Paid, Field::Share, Field::Deductible, Field::Coinsurance, Field::Copay];
-    if is_pending(line) || (!any.into_iter().any(has) && !is_denied(line)) {
-        return None;
-    }
-    let of = |field: Field| sum(line, field);
-    let shares = of(Field::Deductible) + of(Field::Coinsurance) + of(Field::Copay);
-    let mut amounts = Amounts {
-        submitted: of(Field::Charge),
-        paid: of(Field::Paid) + of(Field::PaidBesides),
-        deductible: of(Field::Deductible),
-        coinsurance: of(Field::Coinsurance),
-        copay: of(Field::Copay),
-        not_covered: of(Field::NotCovered),
-        prior_payer: of(Field::OtherPayer),
-        member: if has(Field::Share) { of(Field::Share) } else { shares },
-        is_partial: !has(Field::Allowed) && !has(Field::Paid) && !is_denied(line),
-        ..Amounts::default()
-    };
-    if has(Field::Allowed) {
-        amounts.eligible = of(Field::Allowed);
-    } else if has(Field::Paid) {
-        amounts.eligible = amounts.paid + amounts.member + amounts.prior_payer;
-    }
-    if is_denied(line) && amounts.not_covered == 0 {
-        amounts.not_covered = amounts.submitted - amounts.paid;
-    }
-    let adjustments = all(line, Field::Reason)
-        .map(|(index, code)| {
-            let (group, reason) = code.split_once(['-', ' ']).unwrap_or(("", code));
-            let amount = line.get(&(Field::ReasonAmount, index)).map_or("", String::as_str);
-            Adjustment { group, reason: reason.trim(), amount }
-        })
-        .filter(|one| {
-            !one.reason.is_empty()
-                && one.reason.len() <= 5
-                && one.reason.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        })
-        .collect();
-    let remarks = all(line, Field::Remark)
-        .flat_map(|(_, cell)| cell.split([',', ';', ' ']))
-        .filter(|code| (2..=5).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric()))
-        .collect();
-    Some(Decided { amounts, adjustments, remarks })
 }

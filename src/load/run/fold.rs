@@ -163,7 +163,7 @@ impl Group<'_, '_> {
     /// What rows of tables say of a claim.
     fn rows(&mut self, parts: &[Kept]) -> Result<Vec<Placed>, Error> {
         let place = place_of(parts);
-        let key: String = self.group.iter().map(|byte| format!("{byte:02x}")).collect();
+        let key = format!("{:032x}", u128::from_be_bytes(self.group));
         let rows = parts.iter().filter_map(|kept| Row::read(&kept.text));
         let Some(case) = RowCase::fold(key, rows) else { return Ok(Vec::new()) };
         if case.waits() {

@@ -256,12 +256,12 @@ fn the_public_samples_go_through() {
         let mut findings: Vec<String> =
             summary.findings.iter().map(|finding| format!("  {} {}\n", finding.count, finding.rule)).collect();
         findings.sort();
-        out.push_str(&format!(
+        out.extend([format!(
             "{folder}: {} rejected; kept {}\n{}",
             summary.rejected,
             kinds.join(", "),
             findings.concat()
-        ));
+        )]);
         for resource in state(&bench).values().filter(|body| body["resourceType"] == "ExplanationOfBenefit") {
             super::super::fixtures_tests::assert_valid_when_stored(resource);
         }

@@ -23,6 +23,9 @@ pub(in crate::load) struct Message<'a> {
     segments: Vec<Segment<'a>>,
 }
 
+/// Fields of one transaction, by segment and name.
+pub(super) type Fields<'a> = Vec<(String, &'a str)>;
+
 /// What stands between two separators of segments or transactions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Segment<'a> {
@@ -75,8 +78,8 @@ impl<'a> Message<'a> {
 
     /// The transactions: each with the fields of all its segments and of those that stand before the first one. A field is
     /// named by its segment and its own two letters, such as `07D2`.
-    pub(super) fn transactions(&self) -> Vec<Vec<(String, &'a str)>> {
-        let (mut shared, mut out): (Vec<(String, &str)>, Vec<Vec<(String, &str)>>) = (Vec::new(), Vec::new());
+    pub(super) fn transactions(&self) -> Vec<Fields<'a>> {
+        let (mut shared, mut out): (Fields<'a>, Vec<Fields<'a>>) = (Vec::new(), Vec::new());
         for segment in &self.segments {
             if segment.before == Some(GROUP) {
                 out.push(shared.clone());
