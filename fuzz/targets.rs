@@ -11,7 +11,7 @@ use ingle::search::{Cursors, Query};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 13] = [
     ("fhir_json", fhir_json),
     ("fhir_xml", fhir_xml),
     ("query", query),
@@ -21,6 +21,10 @@ pub const TARGETS: [Target; 9] = [
     ("cursor", cursor),
     ("fhirpath", fhirpath),
     ("patch", patch),
+    ("x12", x12),
+    ("ndjson", ndjson),
+    ("hl7v2", hl7v2),
+    ("ccda", ccda),
 ];
 
 fn resource() -> Node<'static> {
@@ -118,5 +122,42 @@ pub fn patch(data: &[u8]) {
         let mut out = Vec::new();
         node.write(&mut out);
         let _ = json::parse(&out);
+    }
+}
+
+/// X12 is cut, printed again to the byte, and each part is read as what it is.
+pub fn x12(data: &[u8]) {
+    assert_eq!(ingle::load::parse::x12_printed(data), data, "printing what was cut gives the file");
+    let parts = ingle::load::parse::x12(data, false);
+    assert!(ingle::load::parse::x12(data, true) <= parts);
+}
+
+/// A file of resources, a Bundle or lines; and what it looks like.
+pub fn ndjson(data: &[u8]) {
+    let _ = ingle::load::parse::look(data);
+    let _ = ingle::load::parse::fhir(data);
+}
+
+/// Messages are printed again to the letter, and whatever becomes of them is valid.
+pub fn hl7v2(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        for (text, printed) in ingle::load::parse::hl7v2_printed(text) {
+            assert_eq!(text, printed, "printing what was read gives the message");
+        }
+    }
+    all_valid(&ingle::load::parse::hl7v2(data));
+}
+
+/// Whatever becomes of a document is valid.
+pub fn ccda(data: &[u8]) {
+    all_valid(&ingle::load::parse::ccda(data));
+}
+
+fn all_valid(resources: &[serde_json::Value]) {
+    for resource in resources {
+        let text = resource.to_string();
+        let node = json::parse(text.as_bytes()).expect("it is JSON");
+        let issues = validate::validate(&node, &[]);
+        assert!(issues.iter().all(|issue| issue.severity != validate::Severity::Error), "{issues:?}");
     }
 }

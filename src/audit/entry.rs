@@ -1,6 +1,7 @@
 //! One entry: who was given what, about whom, when.
 
 use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Serialize};
 
 use super::head::Head;
@@ -120,7 +121,8 @@ impl Entry<'_> {
     pub(super) fn payload(&self, time: Timestamp) -> Vec<u8> {
         let mut out = Vec::with_capacity(256);
         out.extend_from_slice(b"{\"time\":\"");
-        out.extend_from_slice(time.to_string().as_bytes());
+        // Writing into memory cannot fail.
+        drop(DateTimePrinter::new().print_timestamp(&time, &mut out));
         out.extend_from_slice(b"\",\"request\":");
         text(&mut out, &[self.request]);
         let (kind, id) = self.who.parts();

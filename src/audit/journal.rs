@@ -2,12 +2,13 @@
 //!
 //! A caller first takes its place in the chain (short lock, hashing only), then wants the file. Whoever gets the file
 //! writes everything that is waiting, so those behind it find their entry already written and leave. There is no
-//! thread in between: on a quiet server the caller writes its own entry at once.
+//! thread in between: on a quiet server the caller writes its own entry at once. A caller that lets other requests run
+//! between the two steps shares its write with them.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -26,6 +27,9 @@ const SEGMENT_BYTES: u64 = 16 << 20;
 /// How long an entry may be only in the operating system's memory.
 const SYNC_WITHIN: Duration = Duration::from_millis(150);
 
+/// What waits for the file is written at once when it is this much, whoever is to do it.
+const MAX_WAITING: usize = 1 << 20;
+
 /// How often a head is signed.
 const HEAD_EVERY: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
@@ -36,6 +40,8 @@ pub(super) struct Journal {
     /// Lock order: `file` before `queue`.
     queue: Mutex<Queue>,
     file: Mutex<Output>,
+    /// Frames below this number are in the file.
+    written: AtomicU64,
     failed: AtomicBool,
     unsynced: AtomicBool,
     wake: (Mutex<bool>, Condvar),
@@ -55,8 +61,6 @@ struct Output {
     sink: Arc<dyn Sink>,
     segment: u32,
     len: u64,
-    /// Frames below this number are in the file.
-    written: u64,
     /// Swapped with the queue's buffer, so that neither is allocated anew.
     spare: Vec<u8>,
     signed: Timestamp,
@@ -75,18 +79,11 @@ impl Journal {
             len = HEADER_LEN;
         }
         let now = clock.now();
-        let output = Output {
-            sink,
-            segment: number,
-            len,
-            written: end.next,
-            spare: Vec::new(),
-            signed: now,
-            sealed: end.sealed,
-        };
+        let output = Output { sink, segment: number, len, spare: Vec::new(), signed: now, sealed: end.sealed };
         let journal = Self {
             queue: Mutex::new(Queue { bytes: Vec::new(), link: end.link, next: end.next }),
             file: Mutex::new(output),
+            written: AtomicU64::new(end.next),
             failed: AtomicBool::new(false),
             unsynced: AtomicBool::new(false),
             wake: (Mutex::new(false), Condvar::new()),
@@ -108,10 +105,16 @@ impl Journal {
 
     /// Returns once the payload is in the file.
     pub(super) fn append(&self, payload: &[u8]) -> Result<(), Error> {
+        let mine = self.enter(payload)?;
+        self.write_up_to(mine)
+    }
+
+    /// Gives the payload its place in the chain, and says which.
+    pub(super) fn enter(&self, payload: &[u8]) -> Result<u64, Error> {
         if payload.is_empty() || payload.len() > ENTRY_MAX {
             return Err(Error::TooLarge);
         }
-        let mine = {
+        let (mine, waiting) = {
             let mut queue = self.queue.lock();
             if !self.is_well() {
                 return Err(Error::Stopped);
@@ -119,16 +122,38 @@ impl Journal {
             let before = queue.link;
             queue.link = frame::push(&mut queue.bytes, &before, payload);
             queue.next += 1;
-            queue.next - 1
+            (queue.next - 1, queue.bytes.len())
         };
+        if waiting > MAX_WAITING {
+            self.write_up_to(mine)?;
+        }
+        Ok(mine)
+    }
+
+    /// Whether a frame is in the file.
+    pub(super) fn has(&self, number: u64) -> bool {
+        self.written.load(Ordering::Acquire) > number
+    }
+
+    /// Returns once a frame is in the file.
+    pub(super) fn write_up_to(&self, number: u64) -> Result<(), Error> {
+        if self.has(number) {
+            return Ok(());
+        }
         let mut file = self.file.lock();
-        if file.written > mine {
+        if self.has(number) {
             return Ok(());
         }
         if !self.is_well() {
             return Err(Error::Stopped);
         }
         self.write_queue(&mut file)
+    }
+
+    /// Whether something waits that nobody may be about to write, since its caller went away.
+    fn is_waiting(&self) -> bool {
+        let next = self.queue.lock().next;
+        next > self.written.load(Ordering::Acquire)
     }
 
     /// Writes everything that waits. Called with the file in hand.
@@ -145,12 +170,14 @@ impl Journal {
         batch.clear();
         file.spare = batch;
         outcome.map_err(|cause| self.fail(segment::path(self.disk.folder(), file.segment), cause))?;
-        file.written = next;
+        self.written.store(next, Ordering::Release);
         file.len += len;
         if file.len >= SEGMENT_BYTES {
             self.turn_over(file, Header { first: next, before: link })?;
         }
         if !self.unsynced.swap(true, Ordering::AcqRel) {
+            // Once through the keeper's lock: between its look at the flag and its sleep it would not be woken.
+            drop(self.wake.0.lock());
             self.wake.1.notify_one();
         }
         Ok(())
@@ -180,6 +207,9 @@ impl Journal {
 
     /// Puts what is written on the disk.
     fn sync(&self) -> Result<(), Error> {
+        if self.is_waiting() {
+            self.write_queue(&mut self.file.lock())?;
+        }
         self.unsynced.store(false, Ordering::Release);
         let (sink, number) = {
             let file = self.file.lock();
@@ -197,7 +227,7 @@ impl Journal {
             return Err(Error::Stopped);
         }
         let time = self.clock.now();
-        if file.sealed && file.written == self.queue.lock().next {
+        if file.sealed && !self.is_waiting() {
             file.signed = time;
             return Ok(());
         }

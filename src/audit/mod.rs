@@ -1,6 +1,6 @@
 //! The append-only, hash-chained record of who saw what. An entry is in the file before the answer leaves.
 //!
-//! Invariants: [`Audit::record`] returns only after `write(2)` took the entry, so it survives any crash of the process;
+//! Invariants: [`Audit::record`] and [`Audit::write`] return only after `write(2)` took the entry, so it survives any crash of the process;
 //! it is on the disk at most 200 ms later. Once a write or a sync has failed, every later `record` fails until the
 //! audit is opened again, and a read whose entry was not taken must not go out. Nothing in the product deletes or
 //! changes an entry. An entry holds ids and counts, never what was read.
@@ -64,6 +64,11 @@ pub enum Error {
     },
 }
 
+/// A place in the chain.
+#[must_use = "the answer waits until the entry at this place is in the file"]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place(u64);
+
 /// A handle to one realm's audit. Cloning is cheap.
 #[derive(Clone)]
 pub struct Audit {
@@ -91,10 +96,28 @@ impl Audit {
 
     /// Takes one entry into the file. On an error the answer that it describes must not leave.
     pub fn record(&self, entry: &Entry<'_>) -> Result<(), Error> {
+        let place = self.enter(entry)?;
+        self.write(place)
+    }
+
+    /// Gives one entry its place in the chain. The answer that it describes must not leave before [`Audit::write`]
+    /// returned for that place.
+    pub fn enter(&self, entry: &Entry<'_>) -> Result<Place, Error> {
         let now = self.clock.now();
-        self.journal.append(&entry.payload(now))?;
+        let place = self.journal.enter(&entry.payload(now))?;
         self.lookup.write().note(entry, now);
-        Ok(())
+        Ok(Place(place))
+    }
+
+    /// Whether the entry at a place is in the file.
+    #[must_use]
+    pub fn has(&self, place: Place) -> bool {
+        self.journal.has(place.0)
+    }
+
+    /// Returns once the entry at a place is in the file, and what was entered before it.
+    pub fn write(&self, place: Place) -> Result<(), Error> {
+        self.journal.write_up_to(place.0)
     }
 
     /// When an app last read under this grant.

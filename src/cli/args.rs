@@ -116,6 +116,12 @@ pub(super) struct Bench {
     /// Milliseconds of each slice of a measure
     #[arg(long, default_value_t = 1_000)]
     pub(super) millis: u64,
+    /// Measure loads instead: so many claims with their payments, and as many rows of the provider registry
+    #[arg(long, value_name = "CLAIMS")]
+    pub(super) claims: Option<usize>,
+    /// Only the load and the measures over HTTP with this in their name
+    #[arg(long, value_name = "TEXT")]
+    pub(super) only: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

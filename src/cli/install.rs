@@ -73,7 +73,16 @@ pub(super) fn realm(kind: RealmKind, config: &Arc<Config>, outside: &Outside) ->
 
 /// What must be on the disk before the process ends.
 pub(super) fn close(realm: &Realm) {
-    if let Err(error) = realm.index.settle() {
+    end(realm, realm.index.settle());
+}
+
+/// [`close`] for commands that wrote much: the index is left as small as it gets by itself.
+pub(super) fn close_after_much(realm: &Realm) {
+    end(realm, realm.index.finish());
+}
+
+fn end(realm: &Realm, index: Result<(), crate::index::Error>) {
+    if let Err(error) = index {
         tracing::warn!(%error, "the index will catch up at the next start");
     }
     if let Err(error) = realm.audit.seal() {

@@ -42,6 +42,8 @@ pub(super) fn run(global: &Global, args: &Load) -> anyhow::Result<Code> {
         dry_run: args.dry_run,
         report,
         validation: config.validation.loads,
+        claims_as_clinical: config.load.claims_as_clinical,
+        registry: config.load.registry,
     };
     let mut talk = Talk::new(global, realm.clock.clone());
     let outcome = into_realm(&realm, &request, &mut |progress| talk.show(progress));
@@ -52,7 +54,7 @@ pub(super) fn run(global: &Global, args: &Load) -> anyhow::Result<Code> {
     {
         tracing::warn!(%error, "the data file could not be made smaller; nothing is lost");
     }
-    install::close(&realm);
+    install::close_after_much(&realm);
     let summary = outcome?;
     if global.json {
         println!("{}", serde_json::to_string(&summary)?);
@@ -172,8 +174,12 @@ fn tell(summary: &Summary, dry_run: bool) {
     }
     for finding in &summary.findings {
         println!("{:>8}  {}: {}", finding.count, finding.rule, finding.fix);
+        for example in &finding.examples {
+            let colon = if example.reason.is_empty() { "" } else { ": " };
+            println!("          at {} {}{colon}{}", example.file, example.line, example.reason);
+        }
     }
     if let Some(report) = &summary.report {
-        println!("rejected records, with line and reason: {}", report.display());
+        println!("rejected records, with line and reason: {} (as a table: .csv)", report.display());
     }
 }

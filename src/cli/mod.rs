@@ -9,6 +9,7 @@ pub mod definitions;
 mod demo;
 mod dev;
 mod exit;
+mod inbox;
 mod init;
 mod install;
 mod load;

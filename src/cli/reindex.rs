@@ -24,7 +24,7 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
         if index.exists() {
             std::fs::remove_dir_all(&index).with_context(|| format!("{} cannot be removed", index.display()))?;
         }
-        install::close(&*install::realm(kind, &config, &outside)?);
+        install::close_after_much(&*install::realm(kind, &config, &outside)?);
     }
     let seconds = outside.clock.monotonic().saturating_sub(started).as_secs_f64();
     if global.json {

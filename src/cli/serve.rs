@@ -35,7 +35,14 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
     }
     runtime()?.block_on(async {
         let server = bind(&config).await?;
-        listen(server, &config, &realms, false, stop_signal()).await
+        let inbox = config.load.inbox.clone().zip(realms.first().cloned());
+        let watching =
+            inbox.map(|(inbox, realm)| tokio::spawn(super::inbox::watch(realm, inbox, config.validation.loads)));
+        let served = listen(server, &config, &realms, false, stop_signal()).await;
+        if let Some(watching) = watching {
+            watching.abort();
+        }
+        served
     })?;
     for realm in &realms {
         install::close(realm);

@@ -5,6 +5,7 @@
 
 mod apps;
 mod key;
+mod load;
 mod mail;
 mod plan;
 mod read;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 pub use apps::{Apps, Registration};
 pub use key::{Key, Need, Section};
+pub use load::{ClaimsAsClinical, Load, Registry};
 pub use mail::{Mail, Sms};
 pub use plan::{Language, Plan};
 pub use read::{Finding, Setting, Source};
@@ -50,6 +52,8 @@ pub struct Config {
     pub apps: Apps,
     /// What becomes of resources that are not valid.
     pub validation: Validation,
+    /// `[load]`.
+    pub load: Load,
     /// The file that was read, if there was one.
     pub file: Option<PathBuf>,
     /// Every key with its value in force and where it came from; secrets masked.
@@ -109,8 +113,9 @@ impl Config {
         let (plan, server, limits) = (Plan::read(&mut reader), Server::read(&mut reader), Limits::read(&mut reader));
         let (storage, mail, sms) = (Storage::read(&mut reader), Mail::read(&mut reader), Sms::read(&mut reader));
         let (apps, validation) = (Apps::read(&mut reader), Validation::read(&mut reader));
-        let read = (|| Some((plan?, server?, limits?, storage?, mail?, sms?, apps?, validation?)))();
-        let Some((plan, server, limits, mut storage, mut mail, mut sms, apps, mut validation)) = read else {
+        let load = Load::read(&mut reader);
+        let read = (|| Some((plan?, server?, limits?, storage?, mail?, sms?, apps?, validation?, load?)))();
+        let Some((plan, server, limits, mut storage, mut mail, mut sms, apps, mut validation, mut load)) = read else {
             return Err(Error::Invalid(reader.findings));
         };
         let mut found = Vec::new();
@@ -128,10 +133,11 @@ impl Config {
         }
         storage.path = base.join(&storage.path);
         validation.packages = validation.packages.map(|folder| base.join(folder));
+        load.inbox = load.inbox.map(|folder| base.join(folder));
         mail.transport = below(base, &mail.transport);
         sms.transport = sms.transport.as_ref().map(|transport| below(base, transport));
         let (file, settings) = (path.map(Path::to_owned), reader.settings);
-        Ok(Self { plan, server, limits, storage, mail, sms, apps, validation, file, settings })
+        Ok(Self { plan, server, limits, storage, mail, sms, apps, validation, load, file, settings })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Apps, Limits, Mail, Need, Plan, Section, Server, Sms, Storage, Validation};
+use super::{Apps, Limits, Load, Mail, Need, Plan, Section, Server, Sms, Storage, Validation};
 
 /// Every section, in the order of the file.
 pub const SECTIONS: &[Section] = &[
@@ -14,6 +14,7 @@ pub const SECTIONS: &[Section] = &[
     Sms::SECTION,
     Apps::SECTION,
     Validation::SECTION,
+    Load::SECTION,
 ];
 
 const OPENING: &str = "\

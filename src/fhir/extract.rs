@@ -156,18 +156,7 @@ pub fn fold(text: &str) -> String {
 pub fn extract(kind: Kind, id: &str, resource: &Node<'_>) -> Extracted {
     let mut values = Vec::new();
     for (number, parameter) in kind.extracted() {
-        let before = values.len();
-        for path in parameter.paths {
-            let start = values.len();
-            let aim =
-                Aim { form: parameter.form, targets: parameter.targets, components: parameter.components, number };
-            walk(resource, path.steps, &mut |found| aim.take(found, path.only, &mut values));
-            // What is not there is not set.
-            if path.steps.last() == Some(&Step::Set) && values.len() == start {
-                aim.take(Found::Set(false), None, &mut values);
-            }
-        }
-        dedup_from(&mut values, before);
+        collect(number, parameter, resource, &mut values);
         if values.len() > MAX_VALUES {
             values.truncate(MAX_VALUES);
             break;
@@ -176,6 +165,31 @@ pub fn extract(kind: Kind, id: &str, resource: &Node<'_>) -> Extracted {
     let patients = patients(kind, id, &values);
     let audience = audience(resource);
     Extracted { kind, id: id.into(), updated: 0, patients, audience, values }
+}
+
+/// The values of one parameter of a type, of a resource that says more than is asked of it.
+#[must_use]
+pub fn extract_one(kind: Kind, number: u16, resource: &Node<'_>) -> Vec<Value> {
+    let mut values = Vec::new();
+    if let Some((number, parameter)) = kind.extracted().find(|(known, _)| *known == number) {
+        collect(number, parameter, resource, &mut values);
+    }
+    values.truncate(MAX_VALUES);
+    values.into_iter().map(|(_, value)| value).collect()
+}
+
+fn collect(number: u16, parameter: &Parameter, resource: &Node<'_>, values: &mut Vec<(u16, Value)>) {
+    let before = values.len();
+    for path in parameter.paths {
+        let start = values.len();
+        let aim = Aim { form: parameter.form, targets: parameter.targets, components: parameter.components, number };
+        walk(resource, path.steps, &mut |found| aim.take(found, path.only, values));
+        // What is not there is not set.
+        if path.steps.last() == Some(&Step::Set) && values.len() == start {
+            aim.take(Found::Set(false), None, values);
+        }
+    }
+    dedup_from(values, before);
 }
 
 impl Extracted {

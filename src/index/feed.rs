@@ -35,6 +35,7 @@ pub(super) struct Feed {
 enum Message {
     Changes(Vec<Change>),
     Settle(SyncSender<()>),
+    Finish(SyncSender<()>),
 }
 
 struct Writer {
@@ -71,7 +72,7 @@ impl Feed {
         let (queue, messages) = sync_channel(MAX_WAITING);
         let stopped = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stopped);
-        let mut own = Writer {
+        let own = Writer {
             documents: writer,
             reader,
             fields,
@@ -85,7 +86,7 @@ impl Feed {
         let thread = std::thread::Builder::new()
             .name("index-writer".into())
             .spawn(move || {
-                if let Err(error) = own.run(&messages) {
+                if let Err(error) = own.serve(&messages) {
                     tracing::error!(%error, "the search index stopped");
                     flag.store(true, Ordering::Release);
                 }
@@ -103,9 +104,17 @@ impl Feed {
     }
 
     pub(super) fn settle(&self) -> Result<(), Error> {
+        self.ask(Message::Settle)
+    }
+
+    pub(super) fn finish(&self) -> Result<(), Error> {
+        self.ask(Message::Finish)
+    }
+
+    fn ask(&self, what: impl FnOnce(SyncSender<()>) -> Message) -> Result<(), Error> {
         let (done, wait) = sync_channel(1);
         let queue = self.queue.lock().clone().ok_or(Error::Stopped)?;
-        queue.send(Message::Settle(done)).map_err(|_| Error::Stopped)?;
+        queue.send(what(done)).map_err(|_| Error::Stopped)?;
         wait.recv().map_err(|_| Error::Stopped)
     }
 
@@ -124,7 +133,16 @@ impl Drop for Feed {
 }
 
 impl Writer {
-    fn run(&mut self, messages: &Receiver<Message>) -> Result<(), Error> {
+    fn serve(mut self, messages: &Receiver<Message>) -> Result<(), Error> {
+        if let Some(done) = self.run(messages)? {
+            self.documents.wait_merging_threads()?;
+            let _ = done.send(());
+        }
+        Ok(())
+    }
+
+    /// Takes changes until nobody has any more to give, or somebody waits for the end.
+    fn run(&mut self, messages: &Receiver<Message>) -> Result<Option<SyncSender<()>>, Error> {
         loop {
             let message = if self.waiting == 0 {
                 messages.recv().map_err(|_| RecvTimeoutError::Disconnected)
@@ -144,7 +162,14 @@ impl Writer {
                     let _ = done.send(());
                 }
                 Err(RecvTimeoutError::Timeout) => self.commit()?,
-                Err(RecvTimeoutError::Disconnected) => return self.commit(),
+                Ok(Message::Finish(done)) => {
+                    self.commit()?;
+                    return Ok(Some(done));
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.commit()?;
+                    return Ok(None);
+                }
             }
         }
     }

@@ -247,6 +247,12 @@ impl Index {
         self.inner.feed.settle()
     }
 
+    /// Like [`Index::settle`], and lets merges of segments that are under way come to their end: left alone they are given
+    /// up when the process ends, and the index stays larger than it need be. Takes no changes after that.
+    pub fn finish(&self) -> Result<(), Error> {
+        self.inner.feed.finish()
+    }
+
     /// How many changes are applied and not yet in the index itself.
     #[must_use]
     pub fn lag(&self) -> usize {

@@ -129,3 +129,54 @@ fn every_fixture_becomes_what_stands_beside_it() {
     }
     assert!(count > 3, "{count} fixtures");
 }
+
+/// What a store holds after these files were loaded, one after the other.
+fn loaded<'f>(files: impl Iterator<Item = &'f PathBuf>, mut store: Store) -> Store {
+    for path in files {
+        let kind = path.parent().unwrap().file_name().unwrap().to_str().unwrap();
+        for new in resources(&read(kind, &path.display().to_string().into(), &fs::read(path).unwrap())) {
+            let key = format!("{}/{}", new["resourceType"].as_str().unwrap(), new["id"].as_str().unwrap());
+            let kept = store.get(&key).map_or_else(|| new.clone(), |known| merge(known, new.clone()));
+            assert_valid(&kept);
+            store.insert(key, kept);
+        }
+    }
+    store
+}
+
+type Store = std::collections::BTreeMap<String, Value>;
+
+fn references<'v>(value: &'v Value, out: &mut Vec<&'v str>) {
+    match value {
+        Value::Array(list) => list.iter().for_each(|one| references(one, out)),
+        Value::Object(members) => {
+            out.extend(members.get("reference").and_then(Value::as_str));
+            members.values().for_each(|one| references(one, out));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn a_provider_of_three_sources_is_one_and_a_second_run_changes_nothing() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/load");
+    let kinds = ["formulary", "nppes", "providers", "qhp"];
+    let all: Vec<PathBuf> = kinds
+        .iter()
+        .flat_map(|kind| files(&root.join(kind)))
+        .filter(|path| !path.to_str().unwrap().ends_with(".expected.ndjson"))
+        .collect();
+    let once = loaded(all.iter(), Store::new());
+    assert_eq!(loaded(all.iter(), once.clone()), once);
+    assert_eq!(loaded(all.iter().rev(), Store::new()), once, "the order of the files matters");
+    let names: Vec<&Value> = once.values().filter(|one| one["name"][0]["family"] == "Quillfeather").collect();
+    assert_eq!(names.len(), 1);
+    assert!(names[0].to_string().contains("L100"), "the licence comes from the registry: {}", names[0]);
+    for resource in once.values() {
+        let mut targets = Vec::new();
+        references(resource, &mut targets);
+        for name in targets {
+            assert!(once.contains_key(name), "{name} is nowhere, in {resource}");
+        }
+    }
+}

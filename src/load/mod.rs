@@ -10,6 +10,7 @@
 mod ccda;
 mod clinical;
 mod columns;
+mod doctor;
 mod drug_list;
 mod fhir;
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod hl7v2;
 mod map;
 mod members;
 mod nppes;
+pub mod parse;
 mod plan_net;
 mod providers;
 mod qhp;
@@ -37,10 +39,10 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 pub use members::Mapping;
-pub use report::{Finding, Reject, Rule, Summary};
+pub use report::{Example, Finding, Reject, Rule, Summary};
 pub use run::{Progress, Undone, run, undo};
 
-use crate::config::Policy;
+use crate::config::{ClaimsAsClinical, Policy, Registry};
 use crate::fhir::Kind;
 use crate::identity::ContactKey;
 use crate::store::{self, Store};
@@ -158,6 +160,10 @@ pub struct Request {
     pub report: PathBuf,
     /// What becomes of resources that are not as FHIR and their profiles say.
     pub validation: Policy,
+    /// Which claims also become encounters, conditions and procedures.
+    pub claims_as_clinical: ClaimsAsClinical,
+    /// Whom files of the national registry tell about.
+    pub registry: Registry,
 }
 
 /// Why a load stopped. Refused records do not stop it.

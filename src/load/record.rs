@@ -65,6 +65,8 @@ pub(super) struct Read {
     pub(super) records: Vec<Box<dyn Record>>,
     /// What was refused or noticed.
     pub(super) rejects: Vec<(Rule, Reject)>,
+    /// Rows that were left out as the configuration says.
+    pub(super) skipped: u64,
 }
 
 impl Read {

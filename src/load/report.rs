@@ -64,6 +64,20 @@ pub enum Rule {
     Specialty,
     /// A drug or a plan of the formulary lacks what the drug list needs.
     Drug,
+    /// Left out: a row of the registry about a provider who is not in the directory.
+    NotListed,
+    /// Kept; a claim without any amounts.
+    NoAdjudication,
+    /// Kept; the last digit of an NPI does not fit the others.
+    DoubtfulNpi,
+    /// Kept; no provider says to be in the network.
+    EmptyNetwork,
+    /// Kept; a place without a street.
+    NoStreet,
+    /// Kept; a member whom no code can reach.
+    NoContact,
+    /// Kept; something was done before the member was born.
+    BeforeBirth,
     /// Not a refusal: the row itself says that a newer one replaces it.
     Superseded,
 }
@@ -99,6 +113,13 @@ impl Rule {
             Self::CheckDigit => "npi-check-digit",
             Self::Specialty => "specialty",
             Self::Drug => "drug",
+            Self::NotListed => "not-in-directory",
+            Self::NoAdjudication => "claim-without-amounts",
+            Self::DoubtfulNpi => "npi-doubtful",
+            Self::EmptyNetwork => "network-without-providers",
+            Self::NoStreet => "location-without-street",
+            Self::NoContact => "member-without-contact",
+            Self::BeforeBirth => "before-birth",
             Self::Superseded => "superseded",
         }
     }
@@ -126,7 +147,9 @@ impl Rule {
             Self::Review => "correct the named segments where the reviews come from, and send them again",
             Self::Segment => "ask the sender for the file again; what could be read of it was kept",
             Self::Document => "ask the sender for the whole document: a ClinicalDocument in XML, without a document type",
-            Self::OtherMessage => "nothing to do if these files are meant for another system; leave them out of this folder",
+            Self::OtherMessage => {
+                "nothing to do if these files are meant for another system; leave them out of this folder"
+            }
             Self::Totals => "tell the sender; a transfer may have lost segments",
             Self::Unbalanced => "compare these payments with the claims system: charge = paid + adjustments must hold",
             Self::UnmatchedLines => "check that payments carry the line control numbers of their claims (REF*6R)",
@@ -136,6 +159,21 @@ impl Rule {
             Self::CheckDigit => "look the provider up in the registry (NPPES); a digit was mistyped",
             Self::Specialty => "give the NUCC taxonomy code of the specialty, such as 207Q00000X",
             Self::Drug => "fill the named columns; a drug needs its RxNorm or NDC code, its plan and its tier",
+            Self::NotListed => {
+                "nothing to do; with [load] registry = 'all' these providers would be in your directory too"
+            }
+            Self::NoAdjudication => {
+                "load what was decided about these claims; members see them without amounts until then"
+            }
+            Self::DoubtfulNpi => "look these providers up in the registry (NPPES); a digit was mistyped",
+            Self::EmptyNetwork => "load the providers of these networks together with them, or take the networks out",
+            Self::NoStreet => "give these places a street; nobody finds a doctor by the town alone",
+            Self::NoContact => {
+                "put an e-mail address or a telephone number on file; until then these members cannot sign in"
+            }
+            Self::BeforeBirth => {
+                "compare birth dates and days of service; one of them is wrong, or a record is filed on the wrong member"
+            }
             Self::Superseded => "nothing to do",
         }
     }
@@ -155,6 +193,13 @@ impl Rule {
                 | Self::UnmatchedLines
                 | Self::NoClaim
                 | Self::Undecided
+                | Self::NotListed
+                | Self::NoAdjudication
+                | Self::DoubtfulNpi
+                | Self::EmptyNetwork
+                | Self::NoStreet
+                | Self::NoContact
+                | Self::BeforeBirth
                 | Self::Specialty
                 | Self::Waiting
         )
@@ -186,6 +231,21 @@ pub struct Finding {
     pub count: u64,
     /// What to do.
     pub fix: &'static str,
+    /// Where it was met first, with the reason: nothing of the records themselves.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<Example>,
+}
+
+/// One place where a rule was met.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Example {
+    /// The file's name.
+    pub file: String,
+    /// Line or segment, from 1; 0 for the file as a whole.
+    pub line: u64,
+    /// What is wrong; empty where the rule says it all.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
 }
 
 /// The result of a load.
@@ -207,16 +267,31 @@ pub struct Summary {
     pub by_kind: BTreeMap<&'static str, u64>,
     /// What was noticed, most frequent first.
     pub findings: Vec<Finding>,
-    /// Where the refused records are, if there are any.
+    /// Where the refused records are, if there are any. Beside it stand the same as a table (`.csv`) and this summary
+    /// (`.json`).
     pub report: Option<PathBuf>,
 }
+
+/// Places that are named for each rule.
+const EXAMPLES: usize = 3;
 
 /// Counts and writes as the run goes on.
 pub(super) struct Ledger {
     path: PathBuf,
-    file: Option<BufWriter<File>>,
-    rules: BTreeMap<Rule, u64>,
+    file: Option<Files>,
+    rules: BTreeMap<Rule, (u64, Vec<Example>)>,
     pub(super) summary: Summary,
+}
+
+/// The refused records, for programs and for people.
+struct Files {
+    lines: BufWriter<File>,
+    table: csv::Writer<File>,
+}
+
+/// A cell that no spreadsheet takes for a formula.
+fn cell(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
 impl Ledger {
@@ -236,43 +311,63 @@ impl Ledger {
 
     pub(super) fn notice(&mut self, rule: Rule, count: u64) {
         if count > 0 {
-            *self.rules.entry(rule).or_default() += count;
+            self.rules.entry(rule).or_default().0 += count;
         }
     }
 
     pub(super) fn reject(&mut self, rule: Rule, reject: &Reject) -> Result<(), Error> {
-        self.notice(rule, 1);
+        let (count, examples) = self.rules.entry(rule).or_default();
+        *count += 1;
+        if examples.len() < EXAMPLES {
+            let file = reject.file.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+            examples.push(Example { file, line: reject.line, reason: reject.reason.clone() });
+        }
         if !rule.refuses() {
             return Ok(());
         }
         self.summary.rejected += 1;
-        let failed = |cause| Error::Report { path: self.path.clone(), cause };
+        let path = self.path.clone();
+        self.write(rule, reject).map_err(|cause| Error::Report { path, cause })
+    }
+
+    fn write(&mut self, rule: Rule, reject: &Reject) -> std::io::Result<()> {
         if self.file.is_none() {
             if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-                std::fs::create_dir_all(folder).map_err(failed)?;
+                std::fs::create_dir_all(folder)?;
             }
-            self.file = Some(BufWriter::new(File::create(&self.path).map_err(failed)?));
+            let lines = BufWriter::new(File::create(&self.path)?);
+            let mut table = csv::Writer::from_writer(File::create(self.path.with_extension("csv"))?);
+            table.write_record(["file", "line", "entry", "rule", "reason", "what to do"])?;
+            self.file = Some(Files { lines, table });
         }
-        if let Some(file) = &mut self.file {
+        if let Some(files) = &mut self.file {
             let line = serde_json::to_string(reject).unwrap_or_default();
-            writeln!(file, "{line}").map_err(failed)?;
+            writeln!(files.lines, "{line}")?;
+            let entry = reject.entry.map(|entry| entry.to_string()).unwrap_or_default();
+            let (file, number) = (cell(&reject.file), reject.line.to_string());
+            files.table.write_record([&file, &number, &entry, reject.rule, &cell(&reject.reason), rule.fix()])?;
         }
         Ok(())
     }
 
     pub(super) fn finish(mut self, seconds: f64) -> Result<Summary, Error> {
-        if let Some(file) = &mut self.file {
-            file.flush().map_err(|cause| Error::Report { path: self.path.clone(), cause })?;
-            self.summary.report = Some(self.path);
+        let path = self.path.clone();
+        let failed = |cause| Error::Report { path: path.clone(), cause };
+        if let Some(files) = &mut self.file {
+            files.lines.flush().and_then(|()| files.table.flush()).map_err(failed)?;
+            self.summary.report = Some(self.path.clone());
         }
-        let mut findings: Vec<Finding> = self
-            .rules
-            .iter()
-            .map(|(rule, count)| Finding { rule: rule.name(), count: *count, fix: rule.fix() })
+        let mut findings: Vec<Finding> = std::mem::take(&mut self.rules)
+            .into_iter()
+            .map(|(rule, (count, examples))| Finding { rule: rule.name(), count, fix: rule.fix(), examples })
             .collect();
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.count));
         self.summary.findings = findings;
         self.summary.seconds = (seconds * 1000.0).round() / 1000.0;
+        if self.file.is_some() {
+            let text = serde_json::to_vec_pretty(&self.summary).unwrap_or_default();
+            std::fs::write(self.path.with_extension("json"), text).map_err(failed)?;
+        }
         Ok(self.summary)
     }
 }

@@ -50,10 +50,10 @@ pub(super) fn look(start: &[u8], mapping: &Mapping) -> Look {
         return Look::Is(Format::Nppes);
     }
     // Before the roster: a table of providers has names and may have birth dates.
-    if formulary::looks_like(&cells) {
+    if formulary::looks_like(&cells, mapping) {
         return Look::Is(Format::Formulary);
     }
-    if providers::looks_like(&cells) {
+    if providers::looks_like(&cells, mapping) {
         return Look::Is(Format::Providers);
     }
     Header::read(line, mapping).look()

@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 
 use memchr::memmem;
+use xxhash_rust::xxh3::Xxh3Builder;
 
 use super::cursor::Binding;
 use super::follow::extract;
@@ -224,54 +225,82 @@ fn related(
     asked: &Everything,
     matches: &[Stored],
 ) -> Result<(Vec<Stored>, bool), Error> {
-    let reader = snapshot.reader(view, Operation::Read)?;
-    let mut seen: HashSet<(Kind, String)> = HashSet::new();
-    let mut found = Vec::new();
+    let mut trail = Trail {
+        reader: snapshot.reader(view, Operation::Read)?,
+        snapshot,
+        asked,
+        needle: memmem::Finder::new(REFERENCE),
+        seen: HashSet::default(),
+        found: Vec::new(),
+    };
     for stored in matches {
-        found.extend(targets(&reader, snapshot, asked, stored, &mut seen)?);
+        trail.follow(stored)?;
     }
     let mut from = 0;
     for _ in 0..MAX_ITERATE {
-        let fresh: Vec<Stored> = found.get(from..).unwrap_or_default().to_vec();
-        from = found.len();
+        let fresh: Vec<Stored> = trail.found.get(from..).unwrap_or_default().to_vec();
+        from = trail.found.len();
         for stored in &fresh {
-            found.extend(targets(&reader, snapshot, asked, stored, &mut seen)?);
+            trail.follow(stored)?;
         }
     }
+    let mut found = trail.found;
     let cut = found.len() > MAX_INCLUDED;
     found.truncate(MAX_INCLUDED);
     Ok((found, cut))
 }
 
-fn targets(
-    reader: &Reader<'_>,
-    snapshot: &Snapshot,
-    asked: &Everything,
-    from: &Stored,
-    seen: &mut HashSet<(Kind, String)>,
-) -> Result<Vec<Stored>, Error> {
-    let mut found = Vec::new();
-    for (kind, id) in references(&from.body) {
-        if kind.is_personal() || !asked.wants(kind) || seen.len() > MAX_INCLUDED || !seen.insert((kind, id.to_owned()))
-        {
-            continue;
-        }
-        if let Some(rid) = snapshot.rid(kind, id)? {
-            found.extend(reader.get(rid)?.filter(|stored| !stored.deleted));
-        }
-    }
-    Ok(found)
+/// Follows references to what belongs to nobody.
+struct Trail<'t> {
+    reader: Reader<'t>,
+    snapshot: &'t Snapshot,
+    asked: &'t Everything,
+    needle: memmem::Finder<'static>,
+    /// What was looked at: one claim names what the next one names.
+    seen: HashSet<(Kind, Box<str>), Xxh3Builder>,
+    found: Vec<Stored>,
 }
 
-/// The local references in the text of a stored resource, `Type/id` each; stored text has no white space around colons.
-fn references(text: &[u8]) -> impl Iterator<Item = (Kind, &str)> {
-    memmem::find_iter(text, REFERENCE).filter_map(|at| {
+impl Trail<'_> {
+    fn follow(&mut self, from: &Stored) -> Result<(), Error> {
+        let named = self.snapshot.references(from, None, || Ok::<_, Error>(shared(&self.needle, &from.body)))?;
+        for target in named.iter() {
+            if self.seen.contains(target) || self.seen.len() > MAX_INCLUDED || !self.asked.wants(target.0) {
+                continue;
+            }
+            self.seen.insert(target.clone());
+            if let Some(rid) = self.snapshot.rid(target.0, &target.1)? {
+                self.found.extend(self.reader.get(rid)?.filter(|stored| !stored.deleted));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a stored resource refers to that belongs to nobody, each once.
+fn shared(needle: &memmem::Finder<'_>, text: &[u8]) -> Vec<(Kind, Box<str>)> {
+    let mut found: Vec<(Kind, Box<str>)> = Vec::new();
+    for (kind, id) in references(needle, text).filter_map(local).filter(|(kind, _)| !kind.is_personal()) {
+        if found.len() < MAX_INCLUDED && !found.iter().any(|(known, its)| *known == kind && **its == *id) {
+            found.push((kind, id.into()));
+        }
+    }
+    found
+}
+
+/// The texts of the references in a stored resource; stored text has no white space around colons.
+fn references<'t>(needle: &memmem::Finder<'_>, text: &'t [u8]) -> impl Iterator<Item = &'t str> {
+    needle.find_iter(text).filter_map(|at| {
         let rest = text.get(at + REFERENCE.len()..)?;
-        let target = std::str::from_utf8(rest.get(..memchr::memchr(b'"', rest)?)?).ok()?;
-        let (kind, id) = target.split_once('/')?;
-        let id = id.split_once("/_history/").map_or(id, |(id, _)| id);
-        Some((Kind::parse(kind)?, id)).filter(|(_, id)| is_id(id))
+        std::str::from_utf8(rest.get(..memchr::memchr(b'"', rest)?)?).ok()
     })
+}
+
+/// Type and id of a reference to a resource of this server, `Type/id`.
+fn local(target: &str) -> Option<(Kind, &str)> {
+    let (kind, id) = target.split_once('/')?;
+    let id = id.split_once("/_history/").map_or(id, |(id, _)| id);
+    Some((Kind::parse(kind)?, id)).filter(|(_, id)| is_id(id))
 }
 
 #[cfg(test)]
@@ -283,7 +312,10 @@ mod tests {
         let text = br##"{"a":{"reference":"Organization/o-1"},"b":[{"reference":"https://x/fhir/Patient/p"},
             {"reference":"#c"},{"reference":"Practitioner/p1/_history/2"},{"reference":"Cat/1"},{"reference":"Patient/a b"}],
             "t":"\"reference\":\"Location/l\"","cut":{"reference":"Locat"##;
-        let found: Vec<_> = references(text).map(|(kind, id)| format!("{kind}/{id}")).collect();
+        let found: Vec<_> = references(&memmem::Finder::new(REFERENCE), text)
+            .filter_map(local)
+            .map(|(kind, id)| format!("{kind}/{id}"))
+            .collect();
         assert_eq!(found, ["Organization/o-1", "Practitioner/p1"]);
     }
 

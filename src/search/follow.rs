@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::Error;
 use crate::access::{Operation, View};
 use crate::index::{self, Index};
-use crate::store::{ChangeKind, Store};
+use crate::store::{ChangeKind, Snapshot, Store};
 use crate::{fhir, store};
 
 /// Changes read at a time while catching up.
@@ -58,11 +58,30 @@ pub fn follow(store: &Store, index: &Index) {
     }));
 }
 
-/// What a stored version says, with its time.
+/// What a stored version says, with its time. It was checked when it was written.
 pub(super) fn extract(stored: &store::Stored) -> Result<fhir::Extracted, Error> {
-    let prepared =
-        fhir::prepare(&stored.body).map_err(|_| store::Error::Corrupted(format!("{}/{}", stored.kind, stored.rid)))?;
-    let mut extracted = prepared.extracted;
+    let damaged = |_| store::Error::Corrupted(format!("{}/{}", stored.kind, stored.rid));
+    let tree = fhir::json::parse(&stored.body).map_err(damaged)?;
+    let mut extracted = fhir::extract(stored.kind, &stored.id, &tree);
     extracted.updated = stored.updated;
     Ok(extracted)
+}
+
+/// What a stored version refers to on this server by one parameter.
+pub(super) fn references(snapshot: &Snapshot, stored: &store::Stored, number: u16) -> Result<store::References, Error> {
+    let find = || {
+        let damaged = |_| store::Error::Corrupted(format!("{}/{}", stored.kind, stored.rid));
+        let tree = fhir::json::parse(&stored.body).map_err(damaged)?;
+        let local = |value| match value {
+            fhir::Value::Reference { base, kind, id } if base.is_empty() => Some((kind, id)),
+            _ => None,
+        };
+        Ok(fhir::extract_one(stored.kind, number, &tree).into_iter().filter_map(local).collect())
+    };
+    // The plan's own parameters can be defined anew; what those of the tables find in a version stays.
+    if stored.kind.standard().any(|(standard, _)| standard == number) {
+        snapshot.references(stored, Some(number), find)
+    } else {
+        find().map(Into::into)
+    }
 }

@@ -3,12 +3,12 @@
 
 use std::collections::HashSet;
 
-use super::follow::extract;
+use super::follow::references;
 use super::query::{Include, Query};
 use super::{Error, MAX_INCLUDED, MAX_ITERATE};
 use crate::access::{Operation, View};
 use crate::fhir::filter::{Clause, Field, Test, Wanted};
-use crate::fhir::{Extracted, Form, Kind, Value};
+use crate::fhir::{Form, Kind};
 use crate::index::{self, Index};
 use crate::store::{Reader, Snapshot, Stored};
 
@@ -51,13 +51,8 @@ struct Gathering<'g> {
 impl Gathering<'_> {
     fn round(&mut self, includes: &[Include], from: &[Stored]) -> Result<(), Error> {
         for stored in from {
-            let mut extracted = None;
             for include in includes.iter().filter(|include| !include.reverse && include.source == stored.kind) {
-                let extracted = match &mut extracted {
-                    Some(extracted) => extracted,
-                    none => none.insert(extract(stored)?),
-                };
-                self.forward(include, extracted)?;
+                self.forward(include, stored)?;
             }
         }
         for include in includes.iter().filter(|include| include.reverse) {
@@ -66,15 +61,15 @@ impl Gathering<'_> {
         Ok(())
     }
 
-    fn forward(&mut self, include: &Include, resource: &Extracted) -> Result<(), Error> {
-        for (number, value) in &resource.values {
-            let Value::Reference { base, kind, id } = value else { continue };
-            let wanted = match include.parameter {
-                Some(parameter) => parameter == *number,
-                None => resource.kind.parameters().any(|(n, p)| n == *number && p.form == Form::Reference),
-            };
-            if wanted && base.is_empty() && include.target.is_none_or(|target| target == *kind) {
-                self.take(*kind, id)?;
+    fn forward(&mut self, include: &Include, from: &Stored) -> Result<(), Error> {
+        let refers = from.kind.parameters().filter(|(_, parameter)| parameter.form == Form::Reference);
+        let refers = refers.map(|(number, _)| number);
+        let numbers = refers.filter(|number| include.parameter.is_none_or(|parameter| parameter == *number));
+        for number in numbers {
+            for (kind, id) in references(self.snapshot, from, number)?.iter() {
+                if include.target.is_none_or(|target| target == *kind) {
+                    self.take(*kind, id)?;
+                }
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::follow::extract;
+use super::follow::references;
 use super::page::Searched;
 use super::query::Query;
 use super::{Error, MAX_LINKED, MAX_LINKS_DEEP};
@@ -15,7 +15,7 @@ use crate::fhir::definitions::Targets;
 use crate::fhir::filter::{Clause, Field, Test, Wanted};
 use crate::fhir::json::{self, Node};
 use crate::fhir::reference::{self, Reference, is_id};
-use crate::fhir::{Form, Kind, Value};
+use crate::fhir::{Form, Kind};
 use crate::store::Found;
 
 /// A condition on another resource.
@@ -194,15 +194,12 @@ impl Searched<'_> {
 
     /// Ids of the resources of `kind` that what a query finds points to.
     fn pointed_to(&self, view: &View, query: &Query, number: u16, kind: Kind) -> Result<Vec<Wanted>, Error> {
+        let snapshot = self.store.snapshot()?;
         let mut wanted = Vec::new();
         let mut seen = std::collections::HashSet::new();
         self.each(view, query, &mut |stored| {
-            for value in extract(stored)?.values_of(number) {
-                if let Value::Reference { base, kind: to, id } = value
-                    && base.is_empty()
-                    && *to == kind
-                    && seen.insert(id.clone())
-                {
+            for (_, id) in references(&snapshot, stored, number)?.iter().filter(|(to, _)| *to == kind) {
+                if seen.insert(id.clone()) {
                     wanted.push(Wanted::Id(id.clone()));
                 }
             }

@@ -8,7 +8,6 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use parking_lot::RwLock;
 use zstd::dict::{DecoderDictionary, EncoderDictionary};
 use zstd::zstd_safe::{CCtx, DCtx, compress_bound};
@@ -28,7 +27,7 @@ const MAX_BODY: usize = 64 << 20;
 /// ones when there is more to learn from.
 /// A size is a little below a power of two, for redb gives a large value a run of pages that is one.
 const TRAINING: [(usize, usize); 4] =
-    [(16, (4 << 10) - 256), (96, (16 << 10) - 256), (512, (32 << 10) - 256), (3_000, (64 << 10) - 256)];
+    [(16, (4 << 10) - 256), (200, (16 << 10) - 256), (2_000, (32 << 10) - 256), (10_000, (64 << 10) - 256)];
 /// Bytes of samples kept per type while waiting for the next training.
 const MAX_SAMPLE_BYTES: usize = 4 << 20;
 
@@ -60,53 +59,6 @@ struct Samples {
     stage: usize,
     bytes: Vec<u8>,
     sizes: Vec<usize>,
-}
-
-/// Bytes of unpacked resources kept for the next reader.
-const CACHE_BYTES: u64 = 32 << 20;
-/// A guess at how many resources that is.
-const CACHE_ITEMS: usize = 16_384;
-
-/// Unpacked resources that were read lately, by resource number and version. A version never changes, so nothing is
-/// ever out of date; who may see it is asked of the record's header at each read.
-pub(super) struct Bodies(quick_cache::sync::Cache<(u64, u32), Bytes, Weight>);
-
-#[derive(Clone)]
-struct Weight;
-
-impl quick_cache::Weighter<(u64, u32), Bytes> for Weight {
-    fn weight(&self, _: &(u64, u32), body: &Bytes) -> u64 {
-        // An entry costs about as much again as a pointer or six.
-        body.len() as u64 + 64
-    }
-}
-
-impl Default for Bodies {
-    fn default() -> Self {
-        Self(quick_cache::sync::Cache::with_weighter(CACHE_ITEMS, CACHE_BYTES, Weight))
-    }
-}
-
-impl Bodies {
-    /// The body of a version, unpacked with `unpack` unless it is known.
-    pub(super) fn get(
-        &self,
-        rid: u64,
-        version: u32,
-        unpack: impl FnOnce() -> Result<Vec<u8>, Error>,
-    ) -> Result<Bytes, Error> {
-        if let Some(known) = self.0.get(&(rid, version)) {
-            return Ok(known);
-        }
-        let body = Bytes::from(unpack()?);
-        self.0.insert((rid, version), body.clone());
-        Ok(body)
-    }
-
-    /// Forgets everything: after the file was opened anew, a number may stand for something else.
-    pub(super) fn clear(&self) {
-        self.0.clear();
-    }
 }
 
 thread_local! {
@@ -149,33 +101,40 @@ impl Dictionaries {
 
     /// The body that [`GroupCodec::compress`] packed.
     pub(super) fn decompress(&self, packed: &[u8]) -> Result<Vec<u8>, Error> {
-        let damaged = || Error::Corrupted("a record's body".into());
-        let (method, rest) = packed.split_first().ok_or_else(damaged)?;
-        let (dictionary, rest) = match *method {
-            WITH_DICTIONARY => {
-                let (id, rest) = tables::split_number(rest).ok_or_else(damaged)?;
-                let known = self.0.read();
-                let found = usize::try_from(id).ok().and_then(|id| known.by_id.get(id)).ok_or_else(damaged)?;
-                (Some(Arc::clone(found)), rest)
-            }
-            RAW | PLAIN => (None, rest),
-            _ => return Err(damaged()),
-        };
-        let (length, payload) = tables::split_number(rest).ok_or_else(damaged)?;
-        let length = usize::try_from(length).map_err(|_| damaged())?;
-        if *method == RAW {
-            return Ok(payload.to_vec());
-        }
-        if length > MAX_BODY {
-            return Err(damaged());
-        }
-        let mut body = Vec::with_capacity(length);
-        let written = DECOMPRESS.with_borrow_mut(|context| match &dictionary {
-            Some(dictionary) => context.decompress_using_ddict(&mut body, payload, dictionary.decoder.as_ddict()),
-            None => context.decompress(&mut body, payload),
-        });
-        if written == Ok(length) { Ok(body) } else { Err(damaged()) }
+        unpack(packed, |id| self.0.read().by_id.get(id).cloned())
     }
+}
+
+/// A packed body, with the dictionary of that number where one was used.
+fn unpack<D>(packed: &[u8], find: impl FnOnce(usize) -> Option<D>) -> Result<Vec<u8>, Error>
+where
+    D: std::ops::Deref<Target = Dictionary>,
+{
+    let damaged = || Error::Corrupted("a record's body".into());
+    let (method, rest) = packed.split_first().ok_or_else(damaged)?;
+    let (dictionary, rest) = match *method {
+        WITH_DICTIONARY => {
+            let (id, rest) = tables::split_number(rest).ok_or_else(damaged)?;
+            let found = usize::try_from(id).ok().and_then(find).ok_or_else(damaged)?;
+            (Some(found), rest)
+        }
+        RAW | PLAIN => (None, rest),
+        _ => return Err(damaged()),
+    };
+    let (length, payload) = tables::split_number(rest).ok_or_else(damaged)?;
+    let length = usize::try_from(length).map_err(|_| damaged())?;
+    if *method == RAW {
+        return Ok(payload.to_vec());
+    }
+    if length > MAX_BODY {
+        return Err(damaged());
+    }
+    let mut body = Vec::with_capacity(length);
+    let written = DECOMPRESS.with_borrow_mut(|context| match &dictionary {
+        Some(dictionary) => context.decompress_using_ddict(&mut body, payload, dictionary.decoder.as_ddict()),
+        None => context.decompress(&mut body, payload),
+    });
+    if written == Ok(length) { Ok(body) } else { Err(damaged()) }
 }
 
 impl Known {
@@ -240,6 +199,17 @@ impl GroupCodec {
         out.extend_from_slice(&length);
         out.extend_from_slice(body);
         trained
+    }
+
+    /// A body of this group's transaction or of an earlier one.
+    pub(super) fn decompress(&self, packed: &[u8]) -> Result<Vec<u8>, Error> {
+        let known = self.known.0.read().by_id.len();
+        match packed.split_first() {
+            Some((&WITH_DICTIONARY, rest)) if tables::read_number(rest).is_some_and(|id| id >= known as u64) => {
+                unpack(packed, |id| self.fresh.iter().find(|dictionary| usize::from(dictionary.id) == id))
+            }
+            _ => self.known.decompress(packed),
+        }
     }
 
     fn train(&mut self, kind: Kind, body: &[u8]) -> Option<(u16, Vec<u8>)> {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use redb::{Database, ReadableDatabase, ReadableTable};
 
-use super::codec::{Bodies, Dictionaries};
+use super::codec::Dictionaries;
 use super::error::Error;
+use super::recent::Recent;
 use super::snapshot::Snapshot;
 use super::tables::{self, FORMAT};
 
@@ -15,9 +16,51 @@ pub(super) type Opener = Box<dyn Fn() -> Result<Database, redb::DatabaseError> +
 
 pub(super) struct Ledger {
     opener: Opener,
-    database: RwLock<Option<Arc<Database>>>,
+    latest: Latest,
+    open: RwLock<Option<Open>>,
     pub(super) dictionaries: Dictionaries,
-    bodies: Arc<Bodies>,
+}
+
+/// One opening of the file.
+struct Open {
+    database: Arc<Database>,
+    recent: Arc<Recent>,
+}
+
+impl Open {
+    fn new(database: Database) -> Self {
+        Self { database: Arc::new(database), recent: Arc::default() }
+    }
+}
+
+/// The snapshot of the newest commit: to begin one and to open its tables costs more than the look-ups of a read.
+#[derive(Default)]
+struct Latest(RwLock<(u64, Option<Snapshot>)>);
+
+impl Latest {
+    /// The snapshot, or else the number of the commits so far, to be given to [`Latest::keep`].
+    fn get(&self) -> Result<Snapshot, u64> {
+        let latest = self.0.read();
+        latest.1.clone().ok_or(latest.0)
+    }
+
+    /// Keeps a snapshot, unless something was committed since before it was begun.
+    fn keep(&self, commits: u64, snapshot: &Snapshot) {
+        let mut latest = self.0.write();
+        if latest.0 == commits {
+            latest.1 = Some(snapshot.clone());
+        }
+    }
+
+    /// From here on, nobody is given what was committed before.
+    fn renew(&self) {
+        let mut latest = self.0.write();
+        latest.0 += 1;
+        // Dropped after the lock: the last holder of a snapshot has some tidying to do.
+        let old = latest.1.take();
+        drop(latest);
+        drop(old);
+    }
 }
 
 impl Ledger {
@@ -26,59 +69,70 @@ impl Ledger {
         prepare(&database)?;
         let ledger = Self {
             opener,
-            database: RwLock::new(Some(Arc::new(database))),
+            latest: Latest::default(),
+            open: RwLock::new(Some(Open::new(database))),
             dictionaries: Dictionaries::default(),
-            bodies: Arc::default(),
         };
         ledger.dictionaries.read_all(&ledger.snapshot()?)?;
         Ok(ledger)
     }
 
     pub(super) fn database(&self) -> Result<Arc<Database>, Error> {
-        self.database.read().clone().ok_or(Error::Unavailable)
+        self.open.read().as_ref().map(|open| Arc::clone(&open.database)).ok_or(Error::Unavailable)
     }
 
+    /// A snapshot of everything committed before the call.
     pub(super) fn snapshot(&self) -> Result<Snapshot, Error> {
-        let transaction = self.database()?.begin_read()?;
-        Ok(Snapshot::new(transaction, self.dictionaries.clone(), Arc::clone(&self.bodies)))
+        let commits = match self.latest.get() {
+            Ok(snapshot) => return Ok(snapshot),
+            Err(commits) => commits,
+        };
+        let open = self.open.read();
+        let open = open.as_ref().ok_or(Error::Unavailable)?;
+        let transaction = open.database.begin_read()?;
+        let snapshot = Snapshot::new(transaction, self.dictionaries.clone(), Arc::clone(&open.recent));
+        self.latest.keep(commits, &snapshot);
+        Ok(snapshot)
+    }
+
+    /// Called after each commit and before anyone is told of it.
+    pub(super) fn renew(&self) {
+        self.latest.renew();
     }
 
     /// Drops the handle and opens the file again: after a failed write or sync, what the old handle believes to be on
     /// disk may not be (the kernel marks pages clean after a failed fsync).
     pub(super) fn reopen(&self) -> Result<(), Error> {
-        let mut slot = self.database.write();
+        let mut slot = self.open.write();
+        // First the reader: the file closes when nothing reads it any more.
+        self.latest.renew();
         *slot = None;
-        self.bodies.clear();
         let database = (self.opener)()?;
         prepare(&database)?;
-        *slot = Some(Arc::new(database));
+        *slot = Some(Open::new(database));
         Ok(())
     }
 
     /// Gives back pages that no version uses any more. Nothing else may read or write meanwhile: true if that was so.
     pub(super) fn compact(&self) -> Result<bool, Error> {
-        let mut slot = self.database.write();
-        let Some(shared) = slot.take() else { return Err(Error::Unavailable) };
-        match Arc::try_unwrap(shared) {
-            Ok(mut database) => {
-                let done = database.compact();
-                *slot = Some(Arc::new(database));
-                match done {
-                    Ok(_) => Ok(true),
-                    Err(redb::CompactionError::Storage(error)) => Err(error.into()),
-                    // A reader or a savepoint is in the way; the file stays as it is.
-                    Err(_) => Ok(false),
-                }
-            }
-            Err(shared) => {
-                *slot = Some(shared);
-                Ok(false)
-            }
+        let mut slot = self.open.write();
+        self.latest.renew();
+        let Some(open) = slot.as_mut() else { return Err(Error::Unavailable) };
+        // A reader is in the way; the file stays as it is.
+        let Some(database) = Arc::get_mut(&mut open.database) else { return Ok(false) };
+        match database.compact() {
+            Ok(_) => Ok(true),
+            Err(redb::CompactionError::Storage(error)) => Err(error.into()),
+            // A transaction or a savepoint is.
+            Err(_) => Ok(false),
         }
     }
 
     pub(super) fn close(&self) {
-        *self.database.write() = None;
+        let mut slot = self.open.write();
+        // First the reader: the file closes when nothing reads it any more.
+        self.latest.renew();
+        *slot = None;
     }
 
     pub(super) fn used_bytes(&self) -> Result<u64, Error> {

@@ -15,6 +15,7 @@ mod error;
 mod faults;
 mod ledger;
 mod read;
+mod recent;
 mod record;
 mod resources;
 mod snapshot;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 
 pub use error::Error;
 pub use read::{Feed, Found, Reader, Stored};
+pub use recent::References;
 pub use resources::{Outcome, Written};
 pub use snapshot::Snapshot;
 pub use tables::{FORMAT, Row, Table};
@@ -96,7 +98,8 @@ impl Store {
         answer.recv().unwrap_or_else(|_| Err(Error::Stopped.into()))
     }
 
-    /// A consistent view of everything committed so far. Keep it short: pages it sees cannot be reused meanwhile.
+    /// A consistent view of everything committed so far, shared by all who ask between two commits. Keep it short: pages
+    /// it sees cannot be reused meanwhile.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         self.ledger.snapshot()
     }

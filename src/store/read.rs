@@ -5,6 +5,7 @@ use std::ops::Bound;
 use bytes::Bytes;
 
 use super::error::Error;
+use super::recent::References;
 use super::record::Header;
 use super::resources::{compartment_key, history_key};
 use super::snapshot::{Rows, Snapshot};
@@ -124,7 +125,19 @@ impl Snapshot {
 
     /// The number of a resource, if it was ever seen.
     pub fn rid(&self, kind: Kind, id: &str) -> Result<Option<u64>, Error> {
-        Ok(self.ids()?.get(id_key(kind, id).as_slice())?.and_then(|value| read_number(value.value())))
+        let key = id_key(kind, id);
+        self.recent().number(&key, || Ok(self.ids()?.get(key.as_slice())?.and_then(|value| read_number(value.value()))))
+    }
+
+    /// What a version refers to on this server by a parameter of the tables, or by any reference in it: worked out with
+    /// `find` unless it is remembered. Whether the caller may see any of it is asked when it is read.
+    pub fn references<E>(
+        &self,
+        of: &Stored,
+        by: Option<u16>,
+        find: impl FnOnce() -> Result<Vec<(Kind, Box<str>)>, E>,
+    ) -> Result<References, E> {
+        self.recent().references((of.rid, of.version, by), find)
     }
 
     /// Numbers of all resources of a type that were ever seen, at most `limit`, in the order of their ids.
@@ -166,7 +179,7 @@ impl Snapshot {
         after: u64,
         limit: usize,
     ) -> Result<Vec<u64>, Error> {
-        let Some(rows) = self.table(tables::COMPARTMENT)? else { return Ok(Vec::new()) };
+        let rows = self.compartment_rows()?;
         let from = compartment_key(patient, kind, after.saturating_add(1));
         let to = compartment_key(patient, kind, u64::MAX);
         let mut rids = Vec::with_capacity(64);
@@ -197,7 +210,7 @@ impl Snapshot {
         wanted: &mut dyn FnMut(Kind) -> bool,
         limit: usize,
     ) -> Result<Vec<(Kind, u64)>, Error> {
-        let Some(rows) = self.table(tables::COMPARTMENT)? else { return Ok(Vec::new()) };
+        let rows = self.compartment_rows()?;
         let prefix = number(patient);
         let from = match after {
             Some((kind, rid)) => Bound::Excluded(compartment_key(patient, kind, rid)),
@@ -240,7 +253,7 @@ impl Snapshot {
                 ids.push(header.id);
                 continue;
             }
-            let body = self.bodies.get(rid, header.version, || self.dictionaries.decompress(packed))?;
+            let body = self.recent().body(rid, header.version, || self.dictionaries().decompress(packed))?;
             ids.extend(fhir::stored_id(header.kind, &body).map(str::to_owned));
         }
         Ok(ids)
@@ -312,8 +325,20 @@ fn categories_of(value: &[u8]) -> Categories {
 impl Reader<'_> {
     /// The current version of a resource, tombstones included; nothing if the View does not show it.
     pub fn get(&self, rid: u64) -> Result<Option<Stored>, Error> {
+        if let Some((header, body)) = self.snapshot.recent().resource(self.snapshot.id(), rid) {
+            return match self.passes(&header) {
+                Some(only) => show(rid, &header, body, &only),
+                None => Ok(None),
+            };
+        }
         match self.current.get(&*number(rid))? {
-            Some(record) => self.admit(rid, record.value()),
+            Some(record) => {
+                let stored = self.admit(rid, record.value())?;
+                if stored.as_ref().is_some_and(|stored| !stored.deleted) {
+                    self.snapshot.recent().note(self.snapshot.id(), rid, Header::read(record.value())?.0);
+                }
+                Ok(stored)
+            }
             None => Ok(None),
         }
     }
@@ -376,19 +401,10 @@ impl Reader<'_> {
         let Some(only) = self.passes(&header) else { return Ok(None) };
         let mut body = Bytes::new();
         if !header.deleted {
-            let unpack = || self.snapshot.dictionaries.decompress(packed);
-            body = self.snapshot.bodies.get(rid, header.version, unpack)?;
-            if !only.is_empty() && !satisfies(&body, &only)? {
-                return Ok(None);
-            }
-        } else if !only.is_empty() {
-            // A tombstone has no content that could satisfy a condition.
-            return Ok(None);
+            let unpack = || self.snapshot.dictionaries().decompress(packed);
+            body = self.snapshot.recent().body(rid, header.version, unpack)?;
         }
-        let Header { kind, id, version, updated, deleted, .. } = header;
-        let damaged = || Error::Corrupted("a record's body".into());
-        let id = if deleted { id } else { fhir::stored_id(kind, &body).ok_or_else(damaged)?.to_owned() };
-        Ok(Some(Stored { rid, kind, id, version, updated, deleted, body }))
+        show(rid, &header, body, &only)
     }
 
     /// Whether the View shows a resource with that header; if so, the conditions its content must satisfy.
@@ -423,6 +439,19 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// A version whose header passed, if its content satisfies the conditions too.
+fn show(rid: u64, header: &Header, body: Bytes, only: &[Vec<fhir::filter::Clause>]) -> Result<Option<Stored>, Error> {
+    // A tombstone has no content that could satisfy a condition.
+    if !only.is_empty() && (header.deleted || !satisfies(&body, only)?) {
+        return Ok(None);
+    }
+    let (kind, version, updated, deleted) = (header.kind, header.version, header.updated, header.deleted);
+    let damaged = || Error::Corrupted("a record's body".into());
+    let id = if deleted { &header.id } else { fhir::stored_id(kind, &body).ok_or_else(damaged)? };
+    let id = id.to_owned();
+    Ok(Some(Stored { rid, kind, id, version, updated, deleted, body }))
 }
 
 fn satisfies(body: &[u8], only: &[Vec<fhir::filter::Clause>]) -> Result<bool, Error> {

@@ -100,7 +100,7 @@ impl Txn<'_> {
         if header.deleted || header.hash == prepared.hash as u64 {
             return Ok(None);
         }
-        Ok(Some(self.codec.known.decompress(packed)?))
+        Ok(Some(self.codec.decompress(packed)?))
     }
 
     /// Stores what is known of something from passing mention, such as a provider whom a claim names: not over what its own
@@ -137,7 +137,7 @@ impl Txn<'_> {
             let id = if header.deleted {
                 header.id.clone()
             } else {
-                let body = self.codec.known.decompress(body)?;
+                let body = self.codec.decompress(body)?;
                 fhir::stored_id(header.kind, &body).unwrap_or_default().to_owned()
             };
             let before = match version.checked_sub(1).filter(|before| *before > 0) {
@@ -150,9 +150,9 @@ impl Txn<'_> {
                     self.delete_resource(header.kind, &id, now, None)?;
                 }
                 Some((_, packed)) => {
-                    let body = self.codec.known.decompress(packed)?;
-                    let prepared =
-                        fhir::prepare(&body).map_err(|_| Error::Corrupted("an earlier version of a resource".into()))?;
+                    let body = self.codec.decompress(packed)?;
+                    let prepared = fhir::prepare(&body)
+                        .map_err(|_| Error::Corrupted("an earlier version of a resource".into()))?;
                     self.put_resource(&prepared, now, None)?;
                 }
             }

@@ -1,52 +1,82 @@
 //! A consistent view of the committed file.
 
 use std::ops::Bound;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use redb::{ReadOnlyTable, ReadTransaction};
 use serde::de::DeserializeOwned;
 
-use super::codec::{Bodies, Dictionaries};
+use super::codec::Dictionaries;
 use super::error::Error;
+use super::recent::Recent;
 use super::tables::{self, Row, Table};
 use super::txn::decode;
 
 pub(super) type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
-/// Reads at one point in time. The ledger half is open to the rooms above; resources need a View (`read.rs`).
-pub struct Snapshot {
+/// The id of the next snapshot of this process.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// Reads at one point in time. The ledger half is open to the rooms above; resources need a View (`read.rs`). Clones share
+/// it.
+#[derive(Clone)]
+pub struct Snapshot(Arc<Shared>);
+
+struct Shared {
+    /// No other snapshot of this process has the same.
+    id: u64,
     transaction: ReadTransaction,
-    pub(super) dictionaries: Dictionaries,
-    pub(super) bodies: Arc<Bodies>,
-    /// The two tables that every read of a resource needs, opened once: opening costs as much as a look-up.
+    dictionaries: Dictionaries,
+    recent: Arc<Recent>,
+    /// The tables that nearly every read of a resource needs, opened once: opening costs as much as a look-up.
     ids: OnceLock<Rows>,
     current: OnceLock<Rows>,
+    compartment: OnceLock<Rows>,
 }
 
 impl Snapshot {
-    pub(super) fn new(transaction: ReadTransaction, dictionaries: Dictionaries, bodies: Arc<Bodies>) -> Self {
-        Self { transaction, dictionaries, bodies, ids: OnceLock::new(), current: OnceLock::new() }
+    pub(super) fn new(transaction: ReadTransaction, dictionaries: Dictionaries, recent: Arc<Recent>) -> Self {
+        let (ids, current, compartment) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::new(Shared { id, transaction, dictionaries, recent, ids, current, compartment }))
+    }
+
+    pub(super) fn dictionaries(&self) -> &Dictionaries {
+        &self.0.dictionaries
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    pub(super) fn recent(&self) -> &Recent {
+        &self.0.recent
     }
 
     pub(super) fn ids(&self) -> Result<&Rows, Error> {
-        self.opened(&self.ids, tables::IDS)
+        self.opened(&self.0.ids, tables::IDS)
     }
 
     pub(super) fn current(&self) -> Result<&Rows, Error> {
-        self.opened(&self.current, tables::CURRENT)
+        self.opened(&self.0.current, tables::CURRENT)
+    }
+
+    pub(super) fn compartment_rows(&self) -> Result<&Rows, Error> {
+        self.opened(&self.0.compartment, tables::COMPARTMENT)
     }
 
     fn opened<'s>(&'s self, slot: &'s OnceLock<Rows>, table: Table) -> Result<&'s Rows, Error> {
         if let Some(rows) = slot.get() {
             return Ok(rows);
         }
-        let rows = self.transaction.open_table(table.definition())?;
+        let rows = self.0.transaction.open_table(table.definition())?;
         Ok(slot.get_or_init(|| rows))
     }
 
     /// The table, or nothing if no value was ever put into it.
     pub(super) fn table(&self, table: Table) -> Result<Option<Rows>, Error> {
-        match self.transaction.open_table(table.definition()) {
+        match self.0.transaction.open_table(table.definition()) {
             Ok(open) => Ok(Some(open)),
             Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
             Err(error) => Err(error.into()),

@@ -189,6 +189,7 @@ fn write_group(
     let (changes, dictionaries) = group.finish()?;
     transaction.commit()?;
     ledger.dictionaries.adopt(dictionaries);
+    ledger.renew();
     Ok(changes)
 }
 

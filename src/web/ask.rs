@@ -8,8 +8,9 @@ use poem::http::{HeaderMap, HeaderName, Method, Uri};
 use poem::{Body, Request};
 
 use super::problem::Problem;
+use super::router;
 use crate::access::{Base, Denied, Operation, Principal, View, decide};
-use crate::audit::{Entry, Who};
+use crate::audit::{Audit, Entry, Place, Who};
 use crate::fhir::Kind;
 use crate::fhir::json::{self, Node};
 use crate::fhir::reference::is_id;
@@ -21,6 +22,20 @@ use crate::store::Stored;
 pub(super) const MAX_FORM: usize = 1 << 20;
 /// Bytes of a resource, a Bundle or a patch.
 pub(super) const MAX_RESOURCE: usize = 16 << 20;
+
+/// The last place in the audit that a request took. Its entries are written in order.
+#[derive(Default)]
+pub(super) struct Entered(parking_lot::Mutex<Option<Place>>);
+
+impl Entered {
+    /// Returns once everything that was entered is in the file. Other requests that are under way go on meanwhile and
+    /// share the write.
+    pub(super) async fn settle(&self, audit: &Audit) -> Result<(), Problem> {
+        let Some(place) = *self.0.lock() else { return Ok(()) };
+        tokio::task::yield_now().await;
+        audit.write(place).map_err(Problem::from)
+    }
+}
 
 /// One request.
 pub(crate) struct Ask {
@@ -34,8 +49,10 @@ pub(crate) struct Ask {
     pub id: String,
     /// The FHIR base of the route, if it is one.
     pub base: Base,
-    /// What the path names, where no router has read it: for entries of a Bundle.
-    pub(super) named: Vec<(String, String)>,
+    /// What this request entered in the audit; the answer waits for it.
+    pub(super) entered: Arc<Entered>,
+    /// The route's path, which says what the request's path names.
+    pub(super) pattern: Arc<str>,
     pub(super) request: Request,
     pub(super) body: Body,
 }
@@ -43,8 +60,10 @@ pub(crate) struct Ask {
 impl Ask {
     /// A segment of the path by its name in the route, decoded; empty if it is not UTF-8.
     pub(super) fn segment(&self, name: &str) -> String {
-        let named = self.named.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
-        let raw = named.or_else(|| self.request.raw_path_param(name)).unwrap_or_default();
+        let raw = router::segment(&self.pattern, self.uri().path(), name).unwrap_or_default();
+        if !raw.contains('%') {
+            return raw.to_owned();
+        }
         percent_decode_str(raw).decode_utf8().map(Into::into).unwrap_or_default()
     }
 
@@ -67,14 +86,15 @@ impl Ask {
     }
 
     /// A request inside this one, such as an entry of a Bundle: the same caller at the same base.
-    pub(super) fn inner(&self, request: Request, named: Vec<(String, String)>, body: Body) -> Self {
+    pub(super) fn inner(&self, request: Request, pattern: &Arc<str>, body: Body) -> Self {
         Self {
             realm: Arc::clone(&self.realm),
             sandbox: self.sandbox.clone(),
             principal: self.principal.clone(),
             id: self.id.clone(),
             base: self.base,
-            named,
+            entered: Arc::clone(&self.entered),
+            pattern: Arc::clone(pattern),
             request,
             body,
         }
@@ -204,7 +224,8 @@ impl Ask {
         })
     }
 
-    /// Takes a disclosure into the audit; on an error the answer must not leave. The public bases keep no record of
+    /// Enters a disclosure in the audit; on an error the answer must not leave, nor before the entry is in the file, which
+    /// the door sees to. The public bases keep no record of
     /// who asked what (Plan-Net 1.1, privacy).
     pub(super) fn disclose<'s>(
         &self,
@@ -229,20 +250,25 @@ impl Ask {
             }
         }
         // A member's token says whose records it reads; for a back-end client the records say it.
+        let named;
         let patients = match (&access.member, personal.is_empty()) {
-            (_, true) => Vec::new(),
-            (Some(_), false) => access.patients.clone(),
-            (None, false) => self.realm.store.snapshot()?.patients_of(&personal)?,
+            (_, true) => &[],
+            (Some(_), false) => access.patients.as_slice(),
+            (None, false) => {
+                named = self.realm.store.snapshot()?.patients_of(&personal)?;
+                named.as_slice()
+            }
         };
         let entry = Entry {
             request: &self.id,
             who: Who::App(&access.client_id),
             grant: access.grant.as_deref(),
-            patients: &patients,
+            patients,
             interaction,
             types: &types,
             status,
         };
-        self.realm.audit.record(&entry).map_err(Problem::from)
+        *self.entered.0.lock() = Some(self.realm.audit.enter(&entry)?);
+        Ok(())
     }
 }

@@ -10,6 +10,7 @@ mod guard;
 mod oauth;
 mod pages;
 mod problem;
+mod router;
 mod routes;
 mod server;
 mod site;

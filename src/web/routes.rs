@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, LazyLock};
 
 use poem::Response;
 use poem::http::Method;
@@ -11,6 +12,7 @@ use super::ask::Ask;
 use super::guard::Guard;
 use super::pages::{self, page};
 use super::problem::Problem;
+use super::router::{Found, Router};
 use super::{fhir, oauth};
 use crate::access::Base;
 use crate::identity::Audience;
@@ -34,7 +36,7 @@ pub struct Route {
     /// Method; GET answers HEAD too.
     pub method: Method,
     /// Path below the realm's prefix, with `:name` for a segment.
-    pub path: String,
+    pub path: Arc<str>,
     /// What it asks of its caller.
     pub guard: Guard,
     /// Where it is mounted.
@@ -171,28 +173,23 @@ fn fhir_writes(data: Guard) -> Vec<Route> {
     ]
 }
 
-/// The route that an entry of a Bundle means, and what its path names. `path` is below the base, without a slash in front.
-pub(super) fn find(base: Base, method: &Method, path: &str) -> Option<(Route, Vec<(String, String)>)> {
-    let asked: Vec<&str> = path.split('/').collect();
-    let fitting = fhir_base(base).into_iter().filter(|route| route.method == *method).filter_map(|route| {
-        let below = route.path.strip_prefix('/')?.strip_prefix(base.path())?.strip_prefix('/')?.to_owned();
-        let parts: Vec<&str> = below.split('/').collect();
-        // A Bundle in a Bundle is not a thing.
-        if parts.len() != asked.len() || below.is_empty() {
-            return None;
+/// The route that an entry of a Bundle means. `path` is below the base, without a slash in front.
+pub(super) fn find(base: Base, method: &Method, path: &str) -> Option<&'static Route> {
+    static BASES: LazyLock<Router<Route>> = LazyLock::new(|| {
+        let mut router = Router::default();
+        for route in [Base::Fhir, Base::Directory, Base::Formulary].into_iter().flat_map(fhir_base) {
+            router.put(route.method.clone(), &Arc::clone(&route.path), route);
         }
-        let mut named = Vec::new();
-        for (part, asked) in parts.iter().zip(&asked) {
-            match part.strip_prefix(':') {
-                Some(name) => named.push((name.to_owned(), (*asked).to_owned())),
-                None if part == asked => {}
-                None => return None,
-            }
-        }
-        Some((route, named))
+        router
     });
-    // The one that leaves least open.
-    fitting.min_by_key(|(_, named)| named.len())
+    // A Bundle in a Bundle is not a thing.
+    if path.is_empty() {
+        return None;
+    }
+    match BASES.find(method, &format!("/{}/{path}", base.path())) {
+        Found::Here(route) => Some(route),
+        Found::OtherMethod | Found::Nothing => None,
+    }
 }
 
 pub(super) fn get<F, R>(path: impl Into<String>, guard: Guard, handler: F) -> Route
@@ -217,7 +214,7 @@ where
     R: Future<Output = Result<Response, Problem>> + Send + 'static,
 {
     let handler = Box::new(move |ask| Box::pin(handler(ask)) as Answer);
-    Route { method, path: path.into(), guard, realms: Realms::Both, handler }
+    Route { method, path: path.into().into(), guard, realms: Realms::Both, handler }
 }
 
 impl Route {

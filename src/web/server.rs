@@ -10,13 +10,14 @@ use futures_util::FutureExt;
 use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
 use poem::web::{LocalAddr, RemoteAddr};
-use poem::{Endpoint, IntoResponse, Request, Response, RouteMethod};
+use poem::{Endpoint, Request, Response};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::ask::Ask;
+use super::ask::{Ask, Entered};
 use super::guard::Guard;
 use super::problem::Problem;
+use super::router::{Found, Router};
 use super::routes::{Realms, Route, table};
 use crate::outbound::Chance;
 use crate::realm::{Realm, RealmKind};
@@ -94,11 +95,10 @@ impl Endpoint for Bare {
 /// The whole product as one endpoint over its realms. `demo` adds the outbox.
 #[must_use]
 pub fn app(realms: &[Arc<Realm>], demo: bool) -> impl App + use<> {
-    let mut app = poem::Route::new();
+    let mut doors = Router::default();
     let ids = Arc::new(RequestIds::new(&realms.first().map_or_else(Chance::system, |realm| realm.chance.clone())));
     let sandbox = realms.iter().find(|realm| realm.kind == RealmKind::Sandbox).cloned();
     for realm in realms {
-        let mut paths: Vec<(String, RouteMethod)> = Vec::new();
         for route in table() {
             let mounted = match route.realms {
                 Realms::Both => true,
@@ -109,29 +109,17 @@ pub fn app(realms: &[Arc<Realm>], demo: bool) -> impl App + use<> {
                 continue;
             }
             let path = format!("{}{}", realm.kind.prefix(), route.path);
-            let at = paths.iter().position(|(known, _)| *known == path);
-            let (_, methods) = match at {
-                Some(at) => paths.remove(at),
-                None => (path.clone(), RouteMethod::new()),
-            };
-            let door = Door { realm: Arc::clone(realm), sandbox: sandbox.clone(), ids: Arc::clone(&ids), route };
-            paths.push((path, mount(methods, door)));
-        }
-        for (path, methods) in paths {
-            app = app.at(path, methods);
+            let method = route.method.clone();
+            let door =
+                Arc::new(Door { realm: Arc::clone(realm), sandbox: sandbox.clone(), ids: Arc::clone(&ids), route });
+            if method == Method::GET {
+                doors.put(Method::HEAD, &path, Arc::clone(&door));
+            }
+            doors.put(method, &path, door);
         }
     }
     let plan = realms.iter().find(|realm| realm.kind == RealmKind::Plan).cloned();
-    Outer { app, plan }
-}
-
-fn mount(methods: RouteMethod, door: Door) -> RouteMethod {
-    let method = door.route.method.clone();
-    let door = Arc::new(door);
-    if method == Method::GET {
-        return methods.method(Method::HEAD, Shared(Arc::clone(&door))).method(method, Shared(door));
-    }
-    methods.method(method, Shared(door))
+    Outer { doors, plan }
 }
 
 /// One route in one realm: guard, handler, and what every answer carries.
@@ -155,50 +143,54 @@ impl RequestIds {
     }
 
     fn next(&self) -> String {
-        format!("{}{:016x}", self.process, self.next.fetch_add(1, Ordering::Relaxed))
+        let mut id = String::with_capacity(self.process.len() + 16);
+        id.push_str(&self.process);
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        id.extend((0..16).rev().map(|place| char::from(hex((number >> (place * 4)) as u8 & 0xF))));
+        id
     }
 }
 
-struct Shared(Arc<Door>);
-
-impl Endpoint for Shared {
-    type Output = Response;
-
-    async fn call(&self, request: Request) -> poem::Result<Response> {
-        let door = &self.0;
-        let id = door.ids.next();
-        let reader = door.reader(&request);
-        let manner = door.manner(&request);
-        let result = door.answer(request, &id).await;
-        let response = match result {
-            Ok(response) => response,
-            Err(problem) => door.explain(&problem, &id, &reader),
-        };
-        let mut response = manner.dress(response).await;
-        stamp(&mut response, &id);
-        Ok(response)
-    }
+const fn hex(digit: u8) -> u8 {
+    if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }
 }
 
 impl Door {
+    async fn serve(&self, request: Request) -> Response {
+        let id = self.ids.next();
+        let reader = self.reader(&request);
+        let manner = self.manner(&request);
+        let response = match self.answer(request, &id).await {
+            Ok(response) => response,
+            Err(problem) => self.explain(&problem, &id, &reader),
+        };
+        let mut response = manner.dress(response).await;
+        stamp(&mut response, id);
+        response
+    }
+
     async fn answer(&self, mut request: Request, id: &str) -> Result<Response, Problem> {
         let principal = self.route.guard.principal(&self.realm, &request)?;
         let body = request.take_body();
+        let entered = Arc::new(Entered::default());
         let ask = Ask {
             realm: Arc::clone(&self.realm),
             sandbox: self.sandbox.clone(),
             principal,
             id: id.to_owned(),
             base: self.route.base(),
-            named: Vec::new(),
+            entered: Arc::clone(&entered),
+            pattern: Arc::clone(&self.route.path),
             request,
             body,
         };
         // A defect in one handler must cost one request, not the process.
-        AssertUnwindSafe((self.route.handler)(ask))
+        let answer = AssertUnwindSafe((self.route.handler)(ask))
             .catch_unwind()
             .await
-            .unwrap_or_else(|panic| Err(Problem::Internal(format!("a handler panicked: {}", words(panic.as_ref())))))
+            .unwrap_or_else(|panic| Err(Problem::Internal(format!("a handler panicked: {}", words(panic.as_ref())))));
+        entered.settle(&self.realm.audit).await?;
+        answer
     }
 
     fn manner(&self, request: &Request) -> Manner {
@@ -249,7 +241,7 @@ fn words(panic: &(dyn Any + Send)) -> &'static str {
 
 /// Addresses that no route has, and methods that a route does not take.
 struct Outer {
-    app: poem::Route,
+    doors: Router<Arc<Door>>,
     plan: Option<Arc<Realm>>,
 }
 
@@ -257,23 +249,20 @@ impl Endpoint for Outer {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        if request.method() == Method::OPTIONS {
-            return Ok(preflight());
-        }
+        let problem = match self.doors.find(request.method(), request.uri().path()) {
+            Found::Here(door) => return Ok(door.serve(request).await),
+            _ if request.method() == Method::OPTIONS => return Ok(preflight()),
+            Found::OtherMethod => Problem::Method,
+            Found::Nothing => Problem::NoRoute,
+        };
         // A browser that lost its way gets a page.
         let person = request.header(header::ACCEPT).is_some_and(|accept| accept.contains("text/html"));
-        let reader = if person { request.headers().clone() } else { HeaderMap::new() };
-        let outcome = self.app.call(request).await.map(IntoResponse::into_response);
-        Ok(outcome.unwrap_or_else(|error| {
-            let problem =
-                if error.status() == StatusCode::METHOD_NOT_ALLOWED { Problem::Method } else { Problem::NoRoute };
-            let mut response = match &self.plan {
-                Some(plan) if person => problem.to_page(plan, &reader, ""),
-                _ => problem.to_outcome(""),
-            };
-            stamp(&mut response, "-");
-            response
-        }))
+        let mut response = match &self.plan {
+            Some(plan) if person => problem.to_page(plan, request.headers(), ""),
+            _ => problem.to_outcome(""),
+        };
+        stamp(&mut response, "-".to_owned());
+        Ok(response)
     }
 }
 
@@ -294,9 +283,9 @@ fn preflight() -> Response {
         .finish()
 }
 
-fn stamp(response: &mut Response, id: &str) {
+fn stamp(response: &mut Response, id: String) {
     let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(id) {
+    if let Ok(id) = HeaderValue::try_from(id) {
         headers.insert(HeaderName::from_static("x-request-id"), id);
     }
     headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));

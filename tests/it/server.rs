@@ -275,6 +275,8 @@ fn load_demo(realm: &Realm, folder: &Path) {
         dry_run: false,
         report: folder.join("rejects.csv"),
         validation: ingle::config::Policy::Reject,
+        claims_as_clinical: ingle::config::ClaimsAsClinical::Encounters,
+        registry: ingle::config::Registry::All,
     };
     let target = load::Target {
         store: &realm.store,

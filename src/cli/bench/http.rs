@@ -12,11 +12,10 @@ use super::Figure;
 use super::client::{Run, get, hammer, once, post};
 use super::generate::{Dice, PRACTITIONERS};
 use super::plan::{Plan, SIGNED_IN};
-use crate::access::{Base, Operation, Principal, View, decide};
+use crate::access::{Base, Operation, Principal, decide};
 use crate::fhir::Kind;
-use crate::fhir::filter;
 use crate::search::{Query, Searched};
-use crate::{index, web};
+use crate::web;
 
 const CLIENTS: usize = 32;
 /// Clients of the searches whose 99th percentile is asked for.
@@ -36,7 +35,17 @@ struct Case {
 }
 
 pub(super) fn measure(plan: &Plan, slice: Duration) -> anyhow::Result<()> {
-    let cases = cases(plan)?;
+    compare_all(plan, cases(plan)?, slice)?;
+    pages(plan)
+}
+
+/// Only the cases whose name contains `text`.
+pub(super) fn some(plan: &Plan, slice: Duration, text: &str) -> anyhow::Result<()> {
+    let cases = cases(plan)?.into_iter().filter(|case| case.measure.contains(text)).collect();
+    compare_all(plan, cases, slice)
+}
+
+fn compare_all(plan: &Plan, cases: Vec<Case>, slice: Duration) -> anyhow::Result<()> {
     plan.runtime.block_on(async {
         let stop = Arc::new(tokio::sync::Notify::new());
         let product = listen(web::app(std::slice::from_ref(&plan.realm), false), &stop).await?;
@@ -45,9 +54,7 @@ pub(super) fn measure(plan: &Plan, slice: Duration) -> anyhow::Result<()> {
         }
         stop.notify_waiters();
         anyhow::Ok(())
-    })?;
-    pages(plan)?;
-    index_alone(plan)
+    })
 }
 
 async fn listen(app: impl web::App, stop: &Arc<tokio::sync::Notify>) -> anyhow::Result<SocketAddr> {
@@ -222,32 +229,6 @@ fn pages(plan: &Plan) -> anyhow::Result<()> {
         unit: "us",
         ceiling: Some(first),
         of: Some("page 1"),
-        members: plan.members,
-        ..Figure::default()
-    }
-    .print();
-    Ok(())
-}
-
-/// The index's own query beside a whole search inside the process.
-fn index_alone(plan: &Plan) -> anyhow::Result<()> {
-    let token = plan.tokens(1)?.pop().context("no token")?;
-    let access = Principal::App(plan.realm.oauth.verify(&token)?);
-    let kind = Kind::named("ExplanationOfBenefit");
-    let now = plan.clock.now();
-    let view: View = decide(&access, Base::Fhir, kind, Operation::Search, now)?;
-    let clause = filter::clause(kind, "type", "professional", now, "")?.context("no clause")?;
-    let query = index::Query { kind, clauses: &[clause], sort: &[], after: None, limit: 50 };
-    let rounds = 2_000;
-    let started = plan.clock.monotonic();
-    for _ in 0..rounds {
-        std::hint::black_box(plan.realm.index.find(&view, &query)?);
-    }
-    let each = plan.clock.monotonic().saturating_sub(started).as_secs_f64() * 1e6 / f64::from(rounds);
-    Figure {
-        measure: "index alone: claims of one patient by type, 50 in order and counted",
-        value: each,
-        unit: "us",
         members: plan.members,
         ..Figure::default()
     }

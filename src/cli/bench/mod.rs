@@ -7,9 +7,11 @@
 mod client;
 mod generate;
 mod http;
+mod loads;
 mod plan;
 mod rooms;
 mod start;
+mod within;
 mod writer;
 
 use std::time::Duration;
@@ -73,14 +75,21 @@ pub(super) fn run(_: &Global, own: &Bench) -> anyhow::Result<Code> {
 }
 
 fn measure(own: &Bench, folder: &std::path::Path, clock: &Clock) -> anyhow::Result<()> {
+    if let Some(claims) = own.claims {
+        return loads::measure(folder, claims, clock);
+    }
     let slice = Duration::from_millis(own.millis);
     let plan = plan::Plan::load(folder, own.members, clock)?;
+    if let Some(only) = &own.only {
+        return http::some(&plan, slice, only);
+    }
     rooms::tokens(&plan)?;
     rooms::validation(&plan)?;
     rooms::storage(&plan)?;
     rooms::creates(&plan, slice)?;
     rooms::overlay(&plan)?;
     http::measure(&plan, slice)?;
+    within::measure(&plan)?;
     let mixed = http::mixed(&plan)?;
     let about = plan.close()?;
     start::measure(folder, &about, clock)?;

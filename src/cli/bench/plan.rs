@@ -76,6 +76,8 @@ impl Plan {
             dry_run: false,
             report: self.folder.join("rejects.csv"),
             validation: crate::config::Policy::Off,
+            claims_as_clinical: crate::config::ClaimsAsClinical::Encounters,
+            registry: crate::config::Registry::All,
         };
         let target = load::Target {
             store: &realm.store,
@@ -175,7 +177,7 @@ impl Plan {
     }
 }
 
-fn configure(folder: &Path) -> anyhow::Result<(Arc<Config>, PathBuf)> {
+pub(super) fn configure(folder: &Path) -> anyhow::Result<(Arc<Config>, PathBuf)> {
     let path = folder.join("fhir.toml");
     std::fs::write(
         &path,
@@ -186,11 +188,11 @@ fn configure(folder: &Path) -> anyhow::Result<(Arc<Config>, PathBuf)> {
 }
 
 /// Begins a new peak; where the system does not allow it, the figure includes what came before.
-fn forget_peak() {
+pub(super) fn forget_peak() {
     drop(std::fs::write("/proc/self/clear_refs", "5"));
 }
 
-fn own_memory(field: &str) -> Option<f64> {
+pub(super) fn own_memory(field: &str) -> Option<f64> {
     memory_of("self", field)
 }
 

@@ -110,6 +110,8 @@ pub(super) fn fill(realm: &Realm) -> anyhow::Result<()> {
         dry_run: false,
         report: folder.with_extension("rejected"),
         validation: realm.config.validation.loads,
+        claims_as_clinical: crate::config::ClaimsAsClinical::Encounters,
+        registry: crate::config::Registry::All,
     };
     let outcome = into_realm(realm, &request, &mut |_| {});
     std::fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be removed", folder.display()))?;

@@ -10,6 +10,7 @@ mod links;
 
 use std::sync::Arc;
 
+use super::doctor::{Signs, examine};
 use super::report::{Reject, Rule};
 use crate::config::Policy;
 use crate::fhir::json::{self, Node};
@@ -57,6 +58,8 @@ pub(super) struct Batch {
     pub(super) validation: Policy,
     /// How many were kept all the same.
     pub(super) doubtful: u64,
+    /// What is doubtful about resources, and what is compared with others.
+    pub(super) signs: Vec<(Place, Signs)>,
 }
 
 impl Batch {
@@ -127,6 +130,10 @@ impl Batch {
             self.doubtful += 1;
         }
         labels::set(&mut node);
+        let signs = examine(&node);
+        if !signs.is_empty() {
+            self.signs.push((place.clone(), signs));
+        }
         self.name(kind, &node, &id);
         if links::wants_finding(&mut node) {
             let mut text = Vec::new();

@@ -1,6 +1,6 @@
 //! Which column is what: by the names that pharmacy benefit managers give, or by the plan's own mapping.
 
-use crate::load::columns::{Columns, Names, Own, normal};
+use crate::load::columns::{Columns, Names, normal};
 use crate::load::members::Mapping;
 
 /// What a column holds.
@@ -85,8 +85,8 @@ impl Header {
 }
 
 /// True for the header row of a drug list: a drug, by code or name, and its tier.
-pub(in crate::load) fn looks_like(header: &[&str]) -> bool {
-    let columns = Columns::new(header.iter().copied(), &Own::default(), &NAMES);
+pub(in crate::load) fn looks_like(header: &[&str], mapping: &Mapping) -> bool {
+    let columns = Columns::new(header.iter().copied(), &mapping.formulary, &NAMES);
     let is_other = header.iter().any(|cell| OTHERS.contains(&normal(cell).as_str()));
     let has_drug = columns.has(Field::Rxnorm) || columns.has(Field::Ndc);
     !is_other && has_drug && columns.has(Field::Tier)

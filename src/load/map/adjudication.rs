@@ -145,9 +145,9 @@ pub(super) fn reasons(adjustments: &[Adjustment<'_>], remarks: &[&str], most: us
         if out.is_empty()
             && let Some(codings) = reason.get_mut("coding").and_then(Value::as_array_mut)
         {
-            codings.extend(remarks.iter().map(|remark| {
-                json!({"system": "https://x12.org/codes/remittance-advice-remark-codes", "code": remark})
-            }));
+            codings.extend(remarks.iter().map(
+                |remark| json!({"system": "https://x12.org/codes/remittance-advice-remark-codes", "code": remark}),
+            ));
         }
         out.push(json!({
             "category": c4bb("C4BBAdjudicationDiscriminator", "adjustmentreason"),

@@ -15,7 +15,9 @@ use super::code::{
 use super::eob::{Bill, BillKind, BillLine, Decided, Info, eob};
 use super::money::cents;
 use super::party::{Provider, provider};
-use super::day;
+use super::visit::visit;
+use super::{Made, day};
+use crate::config::ClaimsAsClinical;
 use crate::load::record::{About, Whom, Whose, made_id};
 use crate::load::report::Rule;
 use crate::load::x12::{Adjustment, Claim, ClaimKind, PaidLine, Party, Remit};
@@ -119,11 +121,8 @@ impl<'a> Cluster<'a> {
 /// The claim that a decision is about: the only one, else the one with the same provider, else the same charge.
 fn choose<'c, 'a>(clusters: &'c mut [Cluster<'a>], remit: &Remit<'_>) -> Option<&'c mut Cluster<'a>> {
     let only = |mut found: Vec<usize>| if found.len() == 1 { found.pop() } else { None };
-    let all: Vec<(usize, &Claim<'_>)> = clusters
-        .iter()
-        .enumerate()
-        .filter_map(|(at, cluster)| Some((at, &cluster.claims.last()?.1)))
-        .collect();
+    let all: Vec<(usize, &Claim<'_>)> =
+        clusters.iter().enumerate().filter_map(|(at, cluster)| Some((at, &cluster.claims.last()?.1))).collect();
     let by = |test: &dyn Fn(&Claim<'_>) -> bool| {
         only(all.iter().filter(|(_, claim)| test(claim)).map(|(at, _)| *at).collect())
     };
@@ -161,7 +160,7 @@ impl Case<'_> {
         (first, last)
     }
 
-    /// The resources: the claim's bill, and who is named in it.
+    /// The resources: the claim's bill, what it says of care if that is wanted, and who is named in it.
     ///
     /// # Errors
     /// What is missing, if it can be no `ExplanationOfBenefit`.
@@ -170,7 +169,8 @@ impl Case<'_> {
         replaced_by: &[String],
         whose: &Whose,
         about: About<'_>,
-    ) -> Result<Vec<Value>, (Rule, String)> {
+        clinical: ClaimsAsClinical,
+    ) -> Result<Made, (Rule, String)> {
         let refuse = |reason: &str| (Rule::Claim, reason.to_owned());
         let (from, to) = self.days();
         let from = from.ok_or_else(|| refuse("the claim has no day of service (DTP*472, DTP*434)"))?;
@@ -215,13 +215,21 @@ impl Case<'_> {
         }
         bill.related.extend(replaced_by.iter().map(|number| ("replacedby", number.as_str())));
         self.decide(&mut bill);
-        let mut out = vec![eob(&bill, whose, about), biller.resource];
+        let mut made = Made { own: vec![eob(&bill, whose, about)], mentions: vec![biller.resource] };
+        let is_wanted = match clinical {
+            ClaimsAsClinical::None => false,
+            ClaimsAsClinical::Encounters => self.claim.is_report,
+            ClaimsAsClinical::All => true,
+        };
+        if is_wanted {
+            made.own.extend(visit(&bill, whose));
+        }
         for (_, who, _) in bill.care {
-            if !out.contains(&who.resource) {
-                out.push(who.resource);
+            if !made.mentions.contains(&who.resource) {
+                made.mentions.push(who.resource);
             }
         }
-        Ok(out)
+        Ok(made)
     }
 
     fn kind(&self) -> BillKind {
@@ -229,7 +237,9 @@ impl Case<'_> {
             ClaimKind::Professional => BillKind::Professional,
             ClaimKind::Dental => BillKind::Oral,
             // The first digits of the type of bill: hospital, nursing or similar facility; inpatient.
-            ClaimKind::Institutional if matches!(self.claim.place, "11" | "12" | "18" | "21" | "22" | "28" | "41" | "65" | "66" | "86") => {
+            ClaimKind::Institutional
+                if matches!(self.claim.place, "11" | "12" | "18" | "21" | "22" | "28" | "41" | "65" | "66" | "86") =>
+            {
                 BillKind::Inpatient
             }
             ClaimKind::Institutional => BillKind::Outpatient,

@@ -36,8 +36,7 @@ pub(super) fn nubc(system: &str, code: &str) -> Value {
 /// A diagnosis. X12 writes it without its dot, and says ICD-10 by an `A` before the qualifier.
 pub(super) fn diagnosis(qualifier: &str, code: &str) -> Value {
     let is_tenth = qualifier.starts_with('A');
-    let system =
-        if is_tenth { "http://hl7.org/fhir/sid/icd-10-cm" } else { "http://hl7.org/fhir/sid/icd-9-cm" };
+    let system = if is_tenth { "http://hl7.org/fhir/sid/icd-10-cm" } else { "http://hl7.org/fhir/sid/icd-9-cm" };
     let stem = if !is_tenth && code.starts_with('E') { 4 } else { 3 };
     let code = match code.split_at_checked(stem) {
         Some((stem, rest)) if !rest.is_empty() && !code.contains('.') => format!("{stem}.{rest}"),
@@ -70,7 +69,11 @@ pub(super) fn service_system(qualifier: &str, code: &str) -> &'static str {
 
 /// A service; where the line has only a revenue code, the word of the guide for that.
 pub(super) fn service(qualifier: &str, code: &str) -> Value {
-    if code.is_empty() { hl7("data-absent-reason", "not-applicable") } else { concept(service_system(qualifier, code), code) }
+    if code.is_empty() {
+        hl7("data-absent-reason", "not-applicable")
+    } else {
+        concept(service_system(qualifier, code), code)
+    }
 }
 
 /// A modifier of a service; those of CPT are two digits.

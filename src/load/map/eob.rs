@@ -120,6 +120,18 @@ impl BillKind {
         }
     }
 
+    /// What a visit of that kind is, in words.
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::Professional => "Visit",
+            Self::Vision => "Eye care",
+            Self::Inpatient => "Hospital stay",
+            Self::Outpatient => "Outpatient care",
+            Self::Oral => "Dental care",
+            Self::Pharmacy => "Pharmacy",
+        }
+    }
+
     pub(in crate::load) const fn is_institutional(self) -> bool {
         matches!(self, Self::Inpatient | Self::Outpatient)
     }
@@ -206,7 +218,9 @@ fn profile(bill: &Bill<'_>) -> String {
         }
         BillKind::Pharmacy => {
             let has = |wanted: &str| {
-                bill.infos.iter().any(|info| matches!(info, Info::Coded(name, ..) | Info::Count(name, _) if *name == wanted))
+                bill.infos
+                    .iter()
+                    .any(|info| matches!(info, Info::Coded(name, ..) | Info::Count(name, _) if *name == wanted))
             };
             bill.lines.iter().all(|line| line.from.is_some())
                 && ["dayssupply", "dawcode", "refillnum", "refillsauthorized"].into_iter().all(has)
@@ -322,7 +336,10 @@ fn item(bill: &Bill<'_>, at: usize, line: &BillLine<'_>) -> Value {
         set("net", money(charge));
     }
     if !line.tooth.is_empty() {
-        set("bodySite", concept("http://terminology.hl7.org/CodeSystem/ADAUniversalToothDesignationSystem", line.tooth));
+        set(
+            "bodySite",
+            concept("http://terminology.hl7.org/CodeSystem/ADAUniversalToothDesignationSystem", line.tooth),
+        );
         let surface = |code: &&str| concept(&format!("{C4BB}C4BBSurfaceCodes"), code);
         if !line.surfaces.is_empty() {
             set("subSite", line.surfaces.iter().map(surface).collect());

@@ -8,17 +8,20 @@ mod adjudication;
 mod claim;
 mod code;
 mod eob;
+mod made;
 mod money;
 mod party;
 mod person;
 mod review;
 #[cfg(test)]
 mod tests;
+mod visit;
 
 use serde_json::{Number, Value, json};
 
 use super::record::About;
 pub(super) use claim::{Said, fold};
+pub(super) use made::Made;
 pub(super) use person::people;
 pub(super) use review::{Reviewed, reviewed};
 

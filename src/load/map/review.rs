@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::code::{concept, diagnosis, hl7, service};
 use super::money::{cents, money};
 use super::party::{Provider, provider};
-use super::{PLAN_ID, day, quantity};
+use super::{Made, PLAN_ID, day, quantity};
 use crate::load::record::{About, Whom, Whose, made_id};
 use crate::load::report::Rule;
 use crate::load::x12::{Review, Service};
@@ -65,7 +65,8 @@ pub(in crate::load) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'
     let decided: &[Service<'_>] = answer.map(|answer| answer.services.as_slice()).unwrap_or_default();
     let asked: &[Service<'_>] = request.map_or(decided, |request| request.services.as_slice());
     let event = decided.first().or_else(|| asked.first());
-    let about_codes = |list: &[Service<'a>]| list.iter().filter(|one| !one.code.is_empty()).cloned().collect::<Vec<_>>();
+    let about_codes =
+        |list: &[Service<'a>]| list.iter().filter(|one| !one.code.is_empty()).cloned().collect::<Vec<_>>();
     let mut wanted = about_codes(asked);
     if wanted.is_empty() {
         wanted.extend(asked.first().cloned());
@@ -74,7 +75,8 @@ pub(in crate::load) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'
         .iter()
         .enumerate()
         .map(|(at, one)| {
-            let own = decided.iter().find(|other| !one.code.is_empty() && other.code == one.code && !other.action.is_empty());
+            let own =
+                decided.iter().find(|other| !one.code.is_empty() && other.code == one.code && !other.action.is_empty());
             let said = own.or_else(|| decided.get(at + 1).filter(|other| !other.action.is_empty())).or(event);
             let said = said.filter(|_| answer.is_some());
             let span = said.and_then(|said| said.span).or(one.span);
@@ -92,7 +94,8 @@ pub(in crate::load) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'
             }
         })
         .collect();
-    let number = services.iter().map(|one| one.number).chain(event.map(|event| event.number)).find(|text| !text.is_empty());
+    let number =
+        services.iter().map(|one| one.number).chain(event.map(|event| event.number)).find(|text| !text.is_empty());
     let span = event.and_then(|event| event.span).or_else(|| asked.first().and_then(|one| one.span));
     let birth = day(treated.birth).unwrap_or_default();
     Ok(Reviewed {
@@ -122,7 +125,7 @@ pub(in crate::load) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'
 
 impl Reviewed<'_> {
     /// The authorization and who asked for it.
-    pub(in crate::load) fn resources(&self, whose: &Whose, about: About<'_>) -> Vec<Value> {
+    pub(in crate::load) fn resources(&self, whose: &Whose, about: About<'_>) -> Made {
         let mut out = Map::new();
         let mut set = |name: &str, value: Value| drop(out.insert(name.to_owned(), value));
         let action = self.services.iter().map(|one| one.action).find(|action| !action.is_empty()).unwrap_or("A4");
@@ -138,7 +141,10 @@ impl Reviewed<'_> {
             }]),
         );
         let system = format!("{}/authorization", about.ids);
-        set("identifier", json!([{"system": system, "value": if self.number.is_empty() { self.trace } else { self.number }}]));
+        set(
+            "identifier",
+            json!([{"system": system, "value": if self.number.is_empty() { self.trace } else { self.number }}]),
+        );
         set("status", json!(if action == "C" { "cancelled" } else { "active" }));
         let is_stay = self.services.iter().any(|one| one.category == "1" || one.qualifier == "NU");
         set("type", hl7("claim-type", if is_stay { "institutional" } else { "professional" }));
@@ -178,7 +184,7 @@ impl Reviewed<'_> {
         set("item", self.services.iter().enumerate().map(|(at, one)| self.item(at, one)).collect());
         let asked = self.services.iter().filter_map(|one| cents(one.charge)).sum();
         set("total", json!([{"category": hl7("adjudication", "submitted"), "amount": money(asked)}]));
-        vec![Value::Object(out), self.requester.resource.clone()]
+        Made { own: vec![Value::Object(out)], mentions: vec![self.requester.resource.clone()] }
     }
 
     fn item(&self, at: usize, one: &Asked<'_>) -> Value {

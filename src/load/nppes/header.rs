@@ -111,6 +111,11 @@ impl Header {
     }
 
     /// The cell of a column; empty where the file has no such column.
+    /// The number of the provider in a row.
+    pub(in crate::load) fn npi<'r>(&self, row: &'r csv::StringRecord) -> &'r str {
+        self.cell(row, Column::Npi)
+    }
+
     pub(super) fn cell<'r>(&self, row: &'r csv::StringRecord, column: Column) -> &'r str {
         let at = self.columns.get(column as usize).copied().flatten();
         at.and_then(|at| row.get(at)).unwrap_or_default().trim()

@@ -89,6 +89,15 @@ pub(super) fn put_all(out: &mut Map<String, Value>, name: &str, values: Vec<Valu
     }
 }
 
+/// Puts a list that merging joins, in the order that merging keeps.
+pub(super) fn put_joined(out: &mut Map<String, Value>, name: &str, mut values: Vec<Value>) {
+    if values.len() > 1 {
+        values.sort_by_cached_key(Value::to_string);
+        values.dedup();
+    }
+    put_all(out, name, values);
+}
+
 /// A `CodeableConcept` of one code.
 pub(in crate::load) fn coded(system: &str, code: &str) -> Value {
     json!({"coding": [{"system": system, "code": code}]})

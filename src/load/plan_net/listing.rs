@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{Affiliation, Location, Network, Organization, Plan, Practitioner, Role, Service, Source, payer};
+use super::{Affiliation, Endpoint, Location, Network, Organization, Plan, Practitioner, Role, Service, Source, payer};
 use crate::load::fhir::Place;
 use crate::load::record::{About, Record, Whom, Whose};
 use crate::load::report::Rule;
@@ -24,6 +24,7 @@ pub(in crate::load) enum Part {
     Practitioner(Practitioner),
     Role(Role),
     Affiliation(Affiliation),
+    Endpoint(Endpoint),
 }
 
 /// One row.
@@ -85,6 +86,7 @@ impl Part {
             Self::Practitioner(practitioner) => format!("practitioner {}", practitioner.id),
             Self::Role(role) => format!("role {}", role.id()),
             Self::Affiliation(affiliation) => format!("affiliation {}", affiliation.id()),
+            Self::Endpoint(endpoint) => format!("endpoint {}", endpoint.id()),
         }
     }
 
@@ -99,6 +101,7 @@ impl Part {
             (Self::Organization(one), Self::Organization(other)) => {
                 fill(&mut one.number, other.number);
                 fill(&mut one.name, other.name);
+                fill(&mut one.endpoint, other.endpoint);
                 union(&mut one.specialties, other.specialties);
                 if one.phones.is_empty() {
                     one.phones = other.phones;
@@ -131,6 +134,7 @@ impl Part {
                 union(&mut one.phones, other.phones);
                 one.accepting = one.accepting.or(other.accepting);
                 fill(&mut one.service, other.service);
+                fill(&mut one.endpoint, other.endpoint);
                 later(&mut one.verified, other.verified);
             }
             (Self::Affiliation(one), Self::Affiliation(other)) => {
@@ -152,6 +156,7 @@ impl Part {
             Self::Practitioner(practitioner) => practitioner.resource(source, about),
             Self::Role(role) => role.resource(source, about),
             Self::Affiliation(affiliation) => affiliation.resource(source, about),
+            Self::Endpoint(endpoint) => endpoint.resource(source, about),
         }
     }
 }

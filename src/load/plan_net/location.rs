@@ -90,6 +90,7 @@ fn access(words: &str) -> Value {
         _ if has("ada") || has("disabilit") => "adacomp",
         _ if has("wheelchair") || has("handi") => "handiaccess",
         _ if has("transit") || has("transport") || has("bus") => "pubtrans",
+        _ if has("answer") => "anssrvc",
         _ if has("cultur") => "cultcomp",
         _ if has("cognitive") => "cognitive",
         _ if has("mobility") => "mobility",

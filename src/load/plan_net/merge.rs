@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::build::Source;
 
 /// Lists of which each source knows a part.
-const JOINED: [&str; 2] = ["identifier", "network"];
+const JOINED: [&str; 4] = ["identifier", "network", "qualification", "communication"];
 /// Entries of a joined list; a resource of more is damaged, not rich.
 const JOINED_MAX: usize = 200;
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::build::{CODES, NUCC, Source, coded, of_plan_net, put, put_all, reference, start, verified};
+use super::build::{CODES, NUCC, Source, coded, of_plan_net, put, put_all, put_joined, reference, start, verified};
 use super::specialty;
 use crate::load::record::{About, made_id};
 
@@ -69,10 +69,8 @@ impl Plan {
         put(&mut out, "name", if self.name.is_empty() { self.number.as_str() } else { self.name.as_str() });
         put(&mut out, "ownedBy", reference("Organization", &payer_id(about)));
         put(&mut out, "administeredBy", reference("Organization", &payer_id(about)));
-        // In the order that merging keeps.
-        let mut networks: Vec<String> = self.networks.iter().map(|key| network_id(key)).collect();
-        networks.sort_unstable();
-        put_all(&mut out, "network", networks.iter().map(|id| reference("Organization", id)).collect());
+        let networks = self.networks.iter().map(|key| reference("Organization", &network_id(key)));
+        put_joined(&mut out, "network", networks.collect());
         Value::Object(out)
     }
 }

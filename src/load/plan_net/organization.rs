@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::address::{Address, Phone};
-use super::build::{CODES, NPI_SYSTEM, NUCC, Source, adopted, profile, put, put_all, reference};
+use super::build::{CODES, NPI_SYSTEM, NUCC, Source, adopted, profile, put, put_all, put_joined, reference};
 use crate::load::record::{About, made_id};
 
 /// An organization that provides care or supplies.
@@ -23,6 +23,8 @@ pub(in crate::load) struct Organization {
     pub(in crate::load) address: Address,
     /// Id of the organization that it belongs to, or empty.
     pub(in crate::load) part_of: String,
+    /// Id of its endpoint, or empty.
+    pub(in crate::load) endpoint: String,
     pub(in crate::load) is_inactive: bool,
 }
 
@@ -44,7 +46,7 @@ impl Organization {
         if !self.number.is_empty() {
             identifiers.push(json!({"system": format!("{}/organization", about.ids), "value": self.number}));
         }
-        put_all(&mut out, "identifier", identifiers);
+        put_joined(&mut out, "identifier", identifiers);
         if self.is_inactive && self.name.is_empty() {
             return Value::Object(out);
         }
@@ -60,6 +62,9 @@ impl Organization {
         put(&mut out, "address", json!([self.address.value()]));
         if !self.part_of.is_empty() {
             put(&mut out, "partOf", reference("Organization", &self.part_of));
+        }
+        if !self.endpoint.is_empty() {
+            put(&mut out, "endpoint", json!([reference("Endpoint", &self.endpoint)]));
         }
         Value::Object(out)
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::build::{NPI_SYSTEM, NUCC, Source, adopted, coded, profile, put, put_all};
+use super::build::{NPI_SYSTEM, NUCC, Source, adopted, coded, profile, put, put_joined};
 use super::language;
 use crate::fhir::structures::codes_of;
 use crate::load::record::{About, made_id};
@@ -61,14 +61,14 @@ impl Practitioner {
         if !self.number.is_empty() {
             identifiers.push(json!({"system": format!("{}/provider", about.ids), "value": self.number}));
         }
-        put_all(&mut out, "identifier", identifiers);
+        put_joined(&mut out, "identifier", identifiers);
         if !self.family.is_empty() {
             put(&mut out, "name", json!([self.name()]));
         }
         if !self.gender.is_empty() {
             put(&mut out, "gender", self.gender);
         }
-        put_all(&mut out, "communication", self.languages.iter().map(|words| language::value(words)).collect());
+        put_joined(&mut out, "communication", self.languages.iter().map(|words| language::value(words)).collect());
         let mut qualifications: Vec<Value> = Vec::new();
         if !self.credential.is_empty() {
             qualifications.push(json!({"code": degree(&self.credential)}));
@@ -77,7 +77,7 @@ impl Practitioner {
         qualifications.extend(self.skills.iter().map(|words| {
             if super::is_code(words) { json!({"code": coded(NUCC, words)}) } else { json!({"code": {"text": words}}) }
         }));
-        put_all(&mut out, "qualification", qualifications);
+        put_joined(&mut out, "qualification", qualifications);
         Value::Object(out)
     }
 

@@ -80,12 +80,7 @@ fn all_kinds_are_valid() {
         role: "pharmacy",
         ..Affiliation::default()
     };
-    let endpoint = Endpoint {
-        address: "https://fhir.example.org/r4".to_owned(),
-        organization: owner,
-        name: "Records".to_owned(),
-        is_direct: false,
-    };
+    let endpoint = Endpoint::read("https://fhir.example.org/r4", &owner).unwrap();
     let plan = Plan { number: "12345CT0010001".to_owned(), networks: vec!["Silver".to_owned()], ..Plan::default() };
     let network = Network { key: "Silver".to_owned(), name: String::new() };
     for resource in [
@@ -95,9 +90,10 @@ fn all_kinds_are_valid() {
         group.resource(Source::Table, about),
         service.resource(Source::Table, about),
         role.resource(Source::Table, about),
-        Role { phones: Vec::new(), network: String::new(), ..role }.resource(Source::Table, about),
+        Role { phones: Vec::new(), network: String::new(), ..role.clone() }.resource(Source::Table, about),
         affiliation.resource(Source::Table, about),
         endpoint.resource(Source::Table, about),
+        Role { endpoint: endpoint.id(), ..role }.resource(Source::Table, about),
         plan.resource(Source::Table, about),
         network.resource(Source::Table, about),
         payer(about),

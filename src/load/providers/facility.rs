@@ -4,7 +4,8 @@ use super::header::Field;
 use super::row::{Common, Refused, Row};
 use crate::load::fhir::Place;
 use crate::load::plan_net::{
-    Accepting, Affiliation, Listings, Location, Organization, Part, Service, Source, category, organization_id,
+    Accepting, Affiliation, Endpoint, Listings, Location, Organization, Part, Service, Source, category,
+    organization_id,
 };
 use crate::load::report::Rule;
 
@@ -63,7 +64,9 @@ pub(super) fn take(
         verified: common.verified.clone(),
         ..Affiliation::default()
     };
+    let endpoint = Endpoint::read(row.get(Field::Endpoint), &id);
     let organization = Organization {
+        endpoint: endpoint.as_ref().map(Endpoint::id).unwrap_or_default(),
         id,
         npi,
         number: row.text(Field::Number),
@@ -77,6 +80,9 @@ pub(super) fn take(
     listings.add(Part::Organization(organization), Source::Table);
     if let Some(location) = location {
         listings.add(Part::Location(location, name), Source::Table);
+    }
+    if let Some(endpoint) = endpoint {
+        listings.add(Part::Endpoint(endpoint), Source::Table);
     }
     listings.add(Part::Service(service), Source::Table);
     for network in &common.networks {

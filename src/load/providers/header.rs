@@ -33,6 +33,7 @@ pub(in crate::load) enum Field {
     Longitude,
     Phone,
     Fax,
+    Endpoint,
     Hours,
     Accepting,
     Accessibility,
@@ -47,7 +48,7 @@ pub(in crate::load) enum Field {
 }
 
 /// Field, its name in a mapping file, and the column names it is known by.
-pub(in crate::load) const NAMES: [Names<Field>; 38] = [
+pub(in crate::load) const NAMES: [Names<Field>; 39] = [
     (Field::Npi, "npi", "npi npinumber providernpi individualnpi practitionernpi nationalprovideridentifier npinbr"),
     (
         Field::Number,
@@ -95,6 +96,7 @@ pub(in crate::load) const NAMES: [Names<Field>; 38] = [
     (Field::Longitude, "longitude", "longitude lon lng long"),
     (Field::Phone, "phone", "phone phonenumber telephone officephone phone1 practicephone appointmentphone"),
     (Field::Fax, "fax", "fax faxnumber officefax practicefax"),
+    (Field::Endpoint, "endpoint", "endpoint endpointurl fhirendpoint fhirurl directaddress directmessaging"),
     (Field::Hours, "hours", "hours officehours hoursofoperation openinghours"),
     (
         Field::Accepting,
@@ -176,9 +178,9 @@ impl Header {
 }
 
 /// True for the header row of a table of providers: who it is, and something that only a directory says.
-pub(in crate::load) fn looks_like(header: &[&str]) -> bool {
+pub(in crate::load) fn looks_like(header: &[&str], mapping: &Mapping) -> bool {
     let names: Vec<String> = header.iter().map(|cell| normal(cell)).collect();
-    let columns = Columns::new(header.iter().copied(), &super::super::columns::Own::default(), &NAMES);
+    let columns = Columns::new(header.iter().copied(), &mapping.providers, &NAMES);
     let any = |fields: &[Field]| fields.iter().any(|field| columns.has(*field));
     if OTHERS.iter().any(|other| names.iter().any(|name| name == other)) {
         return false;

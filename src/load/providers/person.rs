@@ -5,8 +5,8 @@ use super::row::{Common, Refused, Row};
 use crate::load::columns::is_yes;
 use crate::load::fhir::Place;
 use crate::load::plan_net::{
-    Accepting, Licence, Listings, Location, Organization, Part, Practitioner, Role, Service, Source, organization_id,
-    practitioner_id,
+    Accepting, Endpoint, Licence, Listings, Location, Organization, Part, Practitioner, Role, Service, Source,
+    organization_id, practitioner_id,
 };
 use crate::load::plan_net::{Npi, npi};
 use crate::load::report::Rule;
@@ -46,11 +46,13 @@ pub(super) fn take(
         is_virtual: true,
         ..Service::default()
     });
+    let endpoint = Endpoint::read(row.get(Field::Endpoint), &owner);
     let role = Role {
         practitioner: person.id.clone(),
         organization: owner,
         location: location.as_ref().map(Location::id).unwrap_or_default(),
         service: service.as_ref().map(Service::id).unwrap_or_default(),
+        endpoint: endpoint.as_ref().map(Endpoint::id).unwrap_or_default(),
         specialties,
         phones: common.phones.clone(),
         accepting: Accepting::read(row.get(Field::Accepting)),
@@ -68,6 +70,9 @@ pub(super) fn take(
     }
     if let Some(location) = location {
         listings.add(Part::Location(location, group_name), Source::Table);
+    }
+    if let Some(endpoint) = endpoint {
+        listings.add(Part::Endpoint(endpoint), Source::Table);
     }
     if let Some(service) = service {
         listings.add(Part::Service(service), Source::Table);

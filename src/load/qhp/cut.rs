@@ -2,9 +2,6 @@
 
 use std::ops::Range;
 
-/// The longest element that is read; a provider with a thousand addresses has a tenth of it.
-const ELEMENT_MAX: usize = 16 << 20;
-
 /// The length of the longest beginning that ends behind a whole element of the array and its comma, or behind the array.
 /// `buffer` begins at the array's bracket or between two elements. Absent if no element is whole yet.
 pub(in crate::load) fn cut(buffer: &[u8]) -> Option<usize> {
@@ -41,7 +38,7 @@ pub(super) fn elements(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
             let bytes = text.get(start..end)?;
             let blank = bytes.len() - bytes.trim_ascii_start().len();
             let range = start + blank..start + blank + bytes.trim_ascii().len();
-            if !range.is_empty() && range.len() <= ELEMENT_MAX {
+            if !range.is_empty() {
                 return Some(range);
             }
         }

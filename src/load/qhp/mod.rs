@@ -28,6 +28,9 @@ use super::plan_net::Listings;
 use super::record::{Read, Record, place};
 use super::report::Rule;
 
+/// The longest element that is read; a provider with a thousand addresses has a tenth of it.
+const ELEMENT_MAX: usize = 16 << 20;
+
 /// Reads a block of whole elements of an array, with or without the brackets and commas around them; `first` is the number
 /// of its first line.
 pub(super) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> Read {
@@ -41,6 +44,10 @@ pub(super) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> Read {
         line += memchr::memchr_iter(b'\n', before).count() as u64;
         at = element.start;
         let place = place(file, line);
+        if element.len() > ELEMENT_MAX {
+            out.reject(&place, Rule::TooLong, "the element is longer than 16 MiB");
+            continue;
+        }
         let bytes = text.get(element).unwrap_or_default();
         let Ok(value) = serde_json::from_slice::<Value>(bytes) else {
             out.reject(&place, Rule::Json, "the element is not valid JSON");

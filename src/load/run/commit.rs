@@ -53,7 +53,9 @@ impl Entry {
 
 /// What became of an entry.
 enum Became {
-    Kept { changed: bool },
+    Kept {
+        changed: bool,
+    },
     /// Its one resource is held back.
     Held,
 }
@@ -187,7 +189,8 @@ fn merged(txn: &mut Txn<'_>, prepared: &Prepared, now: Timestamp) -> Result<Opti
     let damaged = || store::Error::Corrupted("a stored resource".into());
     let known: Value = serde_json::from_slice(&known).map_err(|_| damaged())?;
     let new: Value = serde_json::from_slice(&prepared.render(1, now)).map_err(|_| damaged())?;
-    Ok(prepare(merge(&known, new).to_string().as_bytes()).ok())
+    let merged = serde_json::to_vec(&merge(&known, new)).map_err(|_| damaged())?;
+    Ok(prepare(&merged).ok())
 }
 
 pub(super) fn put_all(txn: &mut Txn<'_>, group: &[Prepared], now: Timestamp) -> Result<Vec<Outcome>, store::Error> {

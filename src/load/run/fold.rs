@@ -1,23 +1,25 @@
 //! Dirty groups of the shelf become resources: read, put together and mapped on every core, kept in order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use parking_lot::Mutex;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::Run;
 use super::commit::Entry;
 use super::shelf::{Class, GroupKey, Kept, Shelf, ShelfReader, format, group_of};
 use super::whose::Roster;
 use super::work::prepared;
-use crate::config::Policy;
+use crate::config::{ClaimsAsClinical, Policy};
+use crate::load::doctor::Signs;
 use crate::load::fhir::Place;
-use crate::load::map::{Reviewed, Said, fold, reviewed};
+use crate::load::map::{Made, Reviewed, Said, fold, reviewed};
 use crate::load::record::{About, Whom, Whose};
 use crate::load::report::{Reject, Rule};
 use crate::load::x12::{Claim, Remit, Review, Set};
-use crate::load::{Error, Format, Target};
+use crate::load::{Error, Format, Request, Target};
 
 /// Groups that one worker takes at a time.
 const CHUNK: usize = 200;
@@ -31,6 +33,7 @@ const WORKERS_MAX: usize = 8;
 struct Outcome {
     entries: Vec<Entry>,
     rejects: Vec<(Rule, Reject)>,
+    signs: Vec<(Place, Signs)>,
 }
 
 /// What every worker needs.
@@ -38,6 +41,8 @@ struct Outcome {
 struct Bench<'a> {
     target: &'a Target<'a>,
     validation: Policy,
+    /// Which claims become clinical records too.
+    clinical: ClaimsAsClinical,
     class: Class,
 }
 
@@ -45,9 +50,10 @@ struct Bench<'a> {
 type Job = (Vec<u8>, GroupKey, [u32; Set::COUNT]);
 
 /// Puts together what is dirty in a class.
-pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, validation: Policy) -> Result<(), Error> {
+pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, request: &Request) -> Result<(), Error> {
     let workers = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, WORKERS_MAX);
-    let bench = Bench { target: run.target, validation, class };
+    let bench =
+        Bench { target: run.target, validation: request.validation, clinical: request.claims_as_clinical, class };
     let under_way = workers * UNDER_WAY;
     std::thread::scope(|scope| {
         let (to_workers, jobs) = sync_channel::<(u64, ShelfReader, Vec<Job>)>(under_way);
@@ -72,8 +78,10 @@ pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, validation
             if let Some(last) = dirty.last() {
                 after.clone_from(last);
                 after.push(0);
-                let jobs: Vec<Job> =
-                    dirty.into_iter().filter_map(|key| group_of(&key).map(|group| (key, group, shelf.take_fresh(&group)))).collect();
+                let jobs: Vec<Job> = dirty
+                    .into_iter()
+                    .filter_map(|key| group_of(&key).map(|group| (key, group, shelf.take_fresh(&group))))
+                    .collect();
                 if to_workers.send((sent, shelf.reader()?, jobs)).is_err() {
                     return Err(Error::Worker);
                 }
@@ -93,6 +101,9 @@ pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, validation
                 for (rule, reject) in &outcome.rejects {
                     run.ledger.reject(*rule, reject)?;
                 }
+                for (place, signs) in outcome.signs {
+                    run.signs(&place, signs)?;
+                }
                 for entry in outcome.entries {
                     run.keeper.add(entry, &mut run.ledger)?;
                 }
@@ -105,15 +116,26 @@ impl Bench<'_> {
     fn work(&self, reader: &ShelfReader, chunk: &[Job]) -> Result<Outcome, Error> {
         let roster = Roster::new(self.target)?;
         let mut out = Outcome::default();
+        // Many claims name the same few providers.
+        let mut mentioned = HashSet::new();
         for (dirty, group, fresh) in chunk {
             let parts = reader.parts(self.class, *group)?;
-            let mut at = Group { bench: self, reader, roster: &roster, group: *group, fresh: *fresh, out: &mut out, refused: 0, waits: false };
+            let mut at = Group {
+                bench: self,
+                reader,
+                roster: &roster,
+                group: *group,
+                fresh: *fresh,
+                out: &mut out,
+                refused: 0,
+                waits: false,
+            };
             let outcome = match self.class {
                 Class::Claims => at.claims(&parts)?,
                 Class::Reviews => at.reviews(&parts)?,
                 Class::Enrolment => Vec::new(),
             };
-            at.finish(outcome, dirty);
+            at.finish(outcome, dirty, &mut mentioned);
         }
         Ok(out)
     }
@@ -133,11 +155,11 @@ struct Group<'g, 't> {
     waits: bool,
 }
 
-/// Resources of a case, and what is only mentioned.
-type Made = (Place, Vec<serde_json::Value>);
+/// What a case gave, and where it stands.
+type Placed = (Place, Made);
 
 impl Group<'_, '_> {
-    fn claims(&mut self, parts: &[Kept]) -> Result<Vec<Made>, Error> {
+    fn claims(&mut self, parts: &[Kept]) -> Result<Vec<Placed>, Error> {
         let said = parts.iter().filter_map(|kept| match kept.set {
             Set::Claims => Claim::read(&kept.text).map(Said::Claim),
             Set::Payments => Remit::read(&kept.text).map(Said::Decision),
@@ -155,7 +177,7 @@ impl Group<'_, '_> {
             for number in &case.numbers {
                 replaced_by.extend(self.reader.replaced_by(number, self.group)?);
             }
-            match case.resources(&replaced_by, &whose, self.about()) {
+            match case.resources(&replaced_by, &whose, self.about(), self.bench.clinical) {
                 Ok(resources) => made.push((place.clone(), resources)),
                 Err((rule, reason)) => {
                     self.refused += 1;
@@ -176,7 +198,7 @@ impl Group<'_, '_> {
         Ok(made)
     }
 
-    fn reviews(&mut self, parts: &[Kept]) -> Result<Vec<Made>, Error> {
+    fn reviews(&mut self, parts: &[Kept]) -> Result<Vec<Placed>, Error> {
         let place = place_of(parts);
         let read: Vec<Review<'_>> =
             parts.iter().filter(|kept| kept.set == Set::Reviews).filter_map(|kept| Review::read(&kept.text)).collect();
@@ -225,7 +247,7 @@ impl Group<'_, '_> {
     }
 
     /// Prepares what was made; a group with a case that waits for a member stays dirty.
-    fn finish(self, made: Vec<Made>, dirty: &[u8]) {
+    fn finish(self, made: Vec<Placed>, dirty: &[u8], mentioned: &mut HashSet<u64>) {
         let Self { bench, fresh, out, refused, waits, .. } = self;
         let mut counts: Vec<(Format, u64)> = fresh
             .iter()
@@ -243,14 +265,20 @@ impl Group<'_, '_> {
             }
         }
         let mut entry = Entry { counts, done: (!waits).then(|| dirty.to_vec()), ..Entry::default() };
-        for (place, values) in &made {
-            for (at, value) in values.iter().enumerate() {
+        for (place, made) in &made {
+            for value in &made.own {
                 match prepared(value, bench.validation) {
-                    Ok(one) if at == 0 => entry.resources.push(one),
-                    Ok(one) => entry.mentions.push(one),
+                    Ok((one, signs)) => {
+                        entry.resources.push(one);
+                        out.signs.push((place.clone(), signs));
+                    }
                     Err(reason) => out.rejects.push(place.reject(Rule::Invalid, reason)),
                 }
             }
+            // Somebody else's word about them counts for more, so a mention that is not valid is no loss.
+            entry
+                .mentions
+                .extend(made.mentions.iter().filter_map(|value| Some(prepared(value, bench.validation).ok()?.0)));
         }
         out.entries.push(entry);
     }

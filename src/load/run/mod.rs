@@ -30,6 +30,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use parking_lot::Mutex;
 
+use super::doctor::{Doctor, Signs};
 use super::fhir::{Batch, Deferred, Known, NameKey, Place, settle};
 use super::record::About;
 use super::report::{Ledger, Rule, Summary};
@@ -89,6 +90,7 @@ pub fn run(
         names: HashMap::new(),
         deferred: Vec::new(),
         deferred_bytes: 0,
+        doctor: Doctor::default(),
         target,
         seen: HashSet::new(),
         bytes,
@@ -102,6 +104,9 @@ pub fn run(
         run.ledger.reject(rule, &reject)?;
     }
     run.all(&sorted, request)?;
+    for (rule, count) in run.doctor.findings() {
+        run.ledger.notice(rule, count);
+    }
     run.ledger.finish(clock.monotonic().saturating_sub(started).as_secs_f64())
 }
 
@@ -111,6 +116,7 @@ struct Run<'a> {
     names: HashMap<NameKey, String>,
     deferred: Vec<Deferred>,
     deferred_bytes: usize,
+    doctor: Doctor,
     target: &'a Target<'a>,
     /// Member ids of this run: in a dry run they are not in the store when the representatives ask for them.
     seen: HashSet<String>,
@@ -133,7 +139,9 @@ impl Run<'_> {
         let mut shelf = Shelf::new(self.target, scratch)?;
         for (path, format) in sorted {
             match format {
-                Format::Enrolment | Format::Claims | Format::Payments | Format::Reviews => self.x12(path, &mut shelf)?,
+                Format::Enrolment | Format::Claims | Format::Payments | Format::Reviews => {
+                    self.x12(path, &mut shelf)?
+                }
                 _ => {}
             }
         }
@@ -164,13 +172,13 @@ impl Run<'_> {
         let any = |class| Ok::<_, Error>(!shelf.dirty(class, &[], 1)?.is_empty());
         if any(Class::Claims)? || any(Class::Reviews)? {
             let about = About { ids: self.target.ids, plan: self.target.plan, now: self.target.now };
-            if let Ok(plan) = work::prepared(&map::plan(about), Policy::Off) {
+            if let Ok((plan, _)) = work::prepared(&map::plan(about), Policy::Off) {
                 let entry = Entry { counts: Vec::new(), ..Entry::of(plan, Format::Claims) };
                 self.keeper.add(entry, &mut self.ledger)?;
             }
         }
         for class in [Class::Claims, Class::Reviews] {
-            fold::all(self, shelf, class, request.validation)?;
+            fold::all(self, shelf, class, request)?;
         }
         self.tell();
         Ok(())
@@ -215,7 +223,8 @@ impl Run<'_> {
         }
         let workers = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, WORKERS_MAX);
         let under_way = workers * BLOCKS_PER_WORKER + 2;
-        let (validation, target, bytes) = (request.validation, self.target, Arc::clone(&self.bytes));
+        let (validation, registry) = (request.validation, request.registry);
+        let (target, bytes) = (self.target, Arc::clone(&self.bytes));
         std::thread::scope(|scope| {
             let (to_workers, jobs) = sync_channel::<(u64, Job)>(under_way);
             let (done, batches) = sync_channel::<(u64, Given)>(under_way);
@@ -229,7 +238,7 @@ impl Run<'_> {
                 let (jobs, done) = (Arc::clone(&jobs), done.clone());
                 scope.spawn(move || {
                     while let Some((number, job)) = next_job(&jobs) {
-                        if done.send((number, job.work(target, validation))).is_err() {
+                        if done.send((number, job.work(target, validation, registry))).is_err() {
                             return;
                         }
                     }
@@ -270,9 +279,23 @@ impl Run<'_> {
         for (rule, reject) in &worked.rejects {
             self.ledger.reject(*rule, reject)?;
         }
+        self.ledger.notice(Rule::NotListed, worked.skipped);
+        for (place, signs) in worked.signs {
+            self.signs(&place, signs)?;
+        }
         for entry in worked.entries {
             self.keeper.add(entry, &mut self.ledger)?;
         }
+        Ok(())
+    }
+
+    /// Tells what is doubtful about a resource that is kept.
+    fn signs(&mut self, place: &Place, signs: Signs) -> Result<(), Error> {
+        for rule in &signs.rules {
+            let (rule, reject) = place.reject(*rule, "");
+            self.ledger.reject(rule, &reject)?;
+        }
+        self.doctor.take(signs);
         Ok(())
     }
 
@@ -281,6 +304,9 @@ impl Run<'_> {
             self.ledger.reject(*rule, reject)?;
         }
         self.ledger.notice(Rule::Doubtful, batch.doubtful);
+        for (place, signs) in batch.signs {
+            self.signs(&place, signs)?;
+        }
         self.names.extend(batch.names);
         for prepared in batch.ready {
             self.keeper.add(Entry::of(prepared, Format::Fhir), &mut self.ledger)?;

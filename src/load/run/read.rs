@@ -6,14 +6,14 @@ use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use super::work::{Worked, records};
-use crate::config::Policy;
-use crate::fhir::json;
+use crate::config::{Policy, Registry};
+use crate::fhir::{Kind, json};
 use crate::load::fhir::{Batch, Place};
 use crate::load::report::Rule;
 use crate::load::sniff::{Look, look};
 use crate::load::source::{DOCUMENT_MAX, Piece, Source};
 use crate::load::table::{Columns, Table};
-use crate::load::{Error, Format, Request, Target, ccda, hl7v2, qhp};
+use crate::load::{Error, Format, Request, Target, ccda, hl7v2, nppes, qhp};
 
 /// Rows of a table that one worker takes at a time.
 const ROWS: usize = 500;
@@ -39,7 +39,7 @@ pub(super) enum Given {
 }
 
 impl Job {
-    pub(super) fn work(self, target: &Target<'_>, validation: Policy) -> Given {
+    pub(super) fn work(self, target: &Target<'_>, validation: Policy, registry: Registry) -> Given {
         let mut batch = Batch { validation, ..Batch::default() };
         match self {
             Self::Lines(file, first, text) => batch.lines(&file, first, &text),
@@ -53,12 +53,43 @@ impl Job {
                 };
                 return Given::Records(records(read, format, target, validation));
             }
-            Self::Rows(file, columns, rows) => {
-                let read = columns.read(&file, &rows);
+            Self::Rows(file, columns, mut rows) => {
+                let skipped = match columns.as_ref() {
+                    Columns::Nppes(header) if registry == Registry::Listed => listed(target, header, &mut rows),
+                    _ => Ok(0),
+                };
+                let mut read = columns.read(&file, &rows);
+                match skipped {
+                    Err(error) => return Given::Records(Err(error)),
+                    Ok(skipped) => read.skipped = skipped,
+                }
                 return Given::Records(records(read, columns.format(), target, validation));
             }
         }
         Given::Resources(batch)
+    }
+}
+
+/// Leaves the rows of providers who are in the directory; returns how many others there were.
+fn listed(target: &Target<'_>, header: &nppes::Header, rows: &mut Vec<(u64, csv::StringRecord)>) -> Result<u64, Error> {
+    let snapshot = target.store.snapshot()?;
+    let before = rows.len();
+    let mut failed = None;
+    rows.retain(|(_, row)| {
+        let id = format!("npi-{}", header.npi(row));
+        [Kind::named("Practitioner"), Kind::named("Organization")].into_iter().any(|kind| {
+            match snapshot.rid(kind, &id) {
+                Ok(rid) => rid.is_some(),
+                Err(error) => {
+                    failed = Some(error);
+                    false
+                }
+            }
+        })
+    });
+    match failed {
+        Some(error) => Err(error.into()),
+        None => Ok((before - rows.len()) as u64),
     }
 }
 
@@ -163,7 +194,11 @@ fn blocks(
             Piece::Lines(first, text) => out.job(Job::Records(format, Arc::clone(file), first, text))?,
             Piece::TooLong(line) => {
                 let place = Place { file: Arc::clone(file), line, entry: None };
-                out.reject(&place, Rule::TooLong, "a record longer than 64 MiB; the rest of the file is left out".to_owned())?;
+                out.reject(
+                    &place,
+                    Rule::TooLong,
+                    "a record longer than 64 MiB; the rest of the file is left out".to_owned(),
+                )?;
             }
         }
     }
@@ -190,7 +225,11 @@ fn rows(format: Format, file: &Arc<str>, source: Source, request: &Request, out:
     loop {
         let (rows, troubles) = table.next(ROWS);
         for line in troubles {
-            out.reject(&place(line), Rule::Truncated, "the table cannot be read here; what came before was kept".to_owned())?;
+            out.reject(
+                &place(line),
+                Rule::Truncated,
+                "the table cannot be read here; what came before was kept".to_owned(),
+            )?;
         }
         if rows.is_empty() {
             return Ok(());

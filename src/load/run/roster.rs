@@ -17,8 +17,8 @@ use crate::fhir::{Kind, Prepared, prepare};
 use crate::identity::ContactKey;
 use crate::identity::roster::{Enrolled, Enrolment, enrol, represent};
 use crate::load::fhir::{Known, Place};
-use crate::load::members::{Person, TABLE_MAX, patient_id, people, proxies, resources};
 use crate::load::map::people as families;
+use crate::load::members::{Person, TABLE_MAX, patient_id, people, proxies, resources};
 use crate::load::report::{Ledger, Reject, Rule};
 use crate::load::source::Source;
 use crate::load::x12::Event;
@@ -100,6 +100,9 @@ impl Roster<'_> {
         let mut entries = Vec::new();
         for person in people {
             let place = person.place.clone();
+            if person.emails.is_empty() && person.phones.is_empty() {
+                self.reject(&[place.reject(Rule::NoContact, "")])?;
+            }
             match entry(person, self.target, self.known, today) {
                 Ok(entry) => entries.push(entry),
                 Err(reason) => self.reject(&[place.reject(Rule::Member, reason)])?,
@@ -139,7 +142,8 @@ impl Roster<'_> {
                 let Some(group) = group_of(&dirty) else { continue };
                 let parts = reader.parts(Class::Enrolment, group)?;
                 fresh += u64::from(shelf.take_fresh(&group).iter().sum::<u32>());
-                let events = parts.iter().filter_map(|kept: &Kept| Some((kept.place.clone(), Event::read(&kept.text)?)));
+                let events =
+                    parts.iter().filter_map(|kept: &Kept| Some((kept.place.clone(), Event::read(&kept.text)?)));
                 let people = families(events, &mut rejects);
                 put.push(Family { dirty, members: people.iter().map(|person| person.member_id.clone()).collect() });
                 all.extend(people);

@@ -12,9 +12,11 @@
 //! loaded twice changes nothing. A group is dirty from the commit that brings a part until the commit that keeps what came
 //! of it: a load that was killed goes on where it was. Groups that wait, for a member who is not on the roster yet, stay dirty.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -86,6 +88,8 @@ pub(super) struct Shelf<'a> {
     /// New parts of this run, by group: how many of each set.
     fresh: Mutex<HashMap<GroupKey, [u32; Set::COUNT]>>,
     packer: zstd::bulk::Compressor<'static>,
+    /// The group that is on its way to disk.
+    writing: Option<JoinHandle<Result<Wrote, Error>>>,
 }
 
 impl<'a> Shelf<'a> {
@@ -100,7 +104,7 @@ impl<'a> Shelf<'a> {
             None => None,
         };
         let packer = zstd::bulk::Compressor::new(1).map_err(|_| Error::Worker)?;
-        Ok(Self { target, scratch, waiting: Vec::new(), fresh: Mutex::default(), packer })
+        Ok(Self { target, scratch, waiting: Vec::new(), fresh: Mutex::default(), packer, writing: None })
     }
 
     fn store(&self) -> &Store {
@@ -110,40 +114,19 @@ impl<'a> Shelf<'a> {
     /// Takes a part; it is on disk after the next [`Shelf::flush`].
     pub(super) fn add(&mut self, part: Part, place: Place, ledger: &mut Ledger) -> Result<(), Error> {
         self.waiting.push((part, place));
-        if self.waiting.len() >= GROUP { self.flush(ledger) } else { Ok(()) }
+        if self.waiting.len() >= GROUP { self.send(ledger) } else { Ok(()) }
     }
 
+    /// Puts everything on disk.
     pub(super) fn flush(&mut self, ledger: &mut Ledger) -> Result<(), Error> {
-        if self.waiting.is_empty() {
-            return Ok(());
-        }
-        let mut rows = Vec::with_capacity(self.waiting.len());
-        for (part, place) in std::mem::take(&mut self.waiting) {
-            rows.push(self.row(&part, &place));
-        }
-        let wrote = write(self.store(), false, move |txn| {
-            let mut fresh = Vec::new();
-            for row in rows {
-                let is_new = txn.get(PARTS, &row.key)?.is_none();
-                if is_new {
-                    txn.put(PARTS, &row.key, row.value)?;
-                    txn.put(DIRTY, &dirty_key(row.class, row.near, row.group), Vec::new())?;
-                    for (key, value) in row.numbers {
-                        let number = key.get(..16).unwrap_or_default().to_vec();
-                        txn.put(CLAIM_NUMBERS, &key, value)?;
-                        // Whoever has to do with this number is seen anew.
-                        for (other, _) in txn.scan(CLAIM_NUMBERS, &number, REPLACED_MAX)? {
-                            if let Some(group) = other.get(17..).and_then(|group| group.try_into().ok()) {
-                                txn.put(DIRTY, &dirty_key(row.class, row.near, group), Vec::new())?;
-                            }
-                        }
-                    }
-                }
-                fresh.push((row.group, row.set, is_new));
-            }
-            Ok(fresh)
-        })?;
-        for (group, set, is_new) in wrote {
+        self.send(ledger)?;
+        self.settled(ledger)
+    }
+
+    /// Waits for the group that is being written.
+    fn settled(&mut self, ledger: &mut Ledger) -> Result<(), Error> {
+        let Some(writing) = self.writing.take() else { return Ok(()) };
+        for (group, set, is_new) in writing.join().map_err(|_| Error::Worker)?? {
             if is_new {
                 if let Some(count) = self.fresh.get_mut().entry(group).or_default().get_mut(set as usize) {
                     *count += 1;
@@ -152,6 +135,21 @@ impl<'a> Shelf<'a> {
                 ledger.kept(format(set), false);
             }
         }
+        Ok(())
+    }
+
+    /// Hands a group to the store while the next is read.
+    fn send(&mut self, ledger: &mut Ledger) -> Result<(), Error> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let mut rows = Vec::with_capacity(self.waiting.len());
+        for (part, place) in std::mem::take(&mut self.waiting) {
+            rows.push(self.row(&part, &place));
+        }
+        self.settled(ledger)?;
+        let store = self.store().clone();
+        self.writing = Some(std::thread::spawn(move || write(&store, false, move |txn| put(txn, rows))));
         Ok(())
     }
 
@@ -169,7 +167,8 @@ impl<'a> Shelf<'a> {
         plain.extend_from_slice(place.file.as_bytes());
         plain.push(0);
         plain.extend_from_slice(part.text.as_bytes());
-        let value = self.packer.compress(&plain).unwrap_or_default();
+        let mut value = (plain.len() as u32).to_be_bytes().to_vec();
+        value.extend(self.packer.compress(&plain).unwrap_or_default());
         let numbers = part
             .numbers()
             .into_iter()
@@ -194,7 +193,8 @@ impl<'a> Shelf<'a> {
     pub(super) fn reader(&self) -> Result<ShelfReader, Error> {
         let snapshot = self.target.store.snapshot()?;
         let scratch = self.scratch.as_ref().map(|(store, _)| store.snapshot()).transpose()?;
-        Ok(ShelfReader { snapshot, scratch })
+        let unpacker = RefCell::new(zstd::bulk::Decompressor::new().map_err(|_| Error::Worker)?);
+        Ok(ShelfReader { snapshot, scratch, unpacker })
     }
 
     /// Groups of a class that are to be put together, after a key, in the order of members.
@@ -252,6 +252,36 @@ impl<'a> Shelf<'a> {
     }
 }
 
+/// The group and set of each part, and whether it is new.
+type Wrote = Vec<(GroupKey, Set, bool)>;
+
+fn put(txn: &mut store::Txn<'_>, rows: Vec<Row>) -> Result<Wrote, store::Error> {
+    let mut wrote = Vec::with_capacity(rows.len());
+    for row in rows {
+        let is_new = txn.get(PARTS, &row.key)?.is_none();
+        wrote.push((row.group, row.set, is_new));
+        if !is_new {
+            continue;
+        }
+        txn.put(PARTS, &row.key, row.value)?;
+        txn.put(DIRTY, &dirty_key(row.class, row.near, row.group), Vec::new())?;
+        for (key, value) in row.numbers {
+            let (number, is_replacement) = (key.get(..16).unwrap_or_default().to_vec(), !value.is_empty());
+            txn.put(CLAIM_NUMBERS, &key, value)?;
+            if !is_replacement {
+                continue;
+            }
+            // Whose number it is, is seen anew.
+            for (other, _) in txn.scan(CLAIM_NUMBERS, &number, REPLACED_MAX)? {
+                if let Some(group) = other.get(17..).and_then(|group| group.try_into().ok()) {
+                    txn.put(DIRTY, &dirty_key(row.class, row.near, group), Vec::new())?;
+                }
+            }
+        }
+    }
+    Ok(wrote)
+}
+
 struct Row {
     class: Class,
     set: Set,
@@ -290,6 +320,7 @@ pub(super) const fn format(set: Set) -> Format {
 pub(super) struct ShelfReader {
     snapshot: Snapshot,
     scratch: Option<Snapshot>,
+    unpacker: RefCell<zstd::bulk::Decompressor<'static>>,
 }
 
 impl ShelfReader {
@@ -305,7 +336,7 @@ impl ShelfReader {
         let mut parts = Vec::with_capacity(rows.len());
         for (key, value) in rows {
             let set = key.get(17).and_then(|number| Set::from_number(*number));
-            let (Some(set), Some(kept)) = (set, unpacked(&value)) else {
+            let (Some(set), Some(kept)) = (set, unpacked(&value, &mut self.unpacker.borrow_mut())) else {
                 return Err(store::Error::Corrupted("a part of a claim or an enrolment".into()).into());
             };
             // Between the group and the hash stands the order.
@@ -332,9 +363,10 @@ impl ShelfReader {
     }
 }
 
-fn unpacked(value: &[u8]) -> Option<Kept> {
-    let plain = zstd::bulk::decompress(value, PART_BYTES).ok()?;
-    let plain = String::from_utf8(plain).ok()?;
+fn unpacked(value: &[u8], unpacker: &mut zstd::bulk::Decompressor<'static>) -> Option<Kept> {
+    let (length, packed) = value.split_first_chunk()?;
+    let length = (u32::from_be_bytes(*length) as usize).min(PART_BYTES);
+    let plain = String::from_utf8(unpacker.decompress(packed, length).ok()?).ok()?;
     let mut pieces = plain.splitn(3, '\0');
     let (line, file, text) = (pieces.next()?, pieces.next()?, pieces.next()?);
     let place = Place { file: Arc::from(file), line: line.parse().ok()?, entry: None };
@@ -365,9 +397,11 @@ impl Taker for ToShelf<'_, '_> {
                 (segment, Rule::OtherMessage, format!("a transaction set {} is not loaded", plain(&set)))
             }
             Trouble::Totals(segment, what) => (segment, Rule::Totals, what.to_owned()),
-            Trouble::Cut(segment) => {
-                (segment, Rule::Truncated, "the file ends inside a transaction set; what came before was kept".to_owned())
-            }
+            Trouble::Cut(segment) => (
+                segment,
+                Rule::Truncated,
+                "the file ends inside a transaction set; what came before was kept".to_owned(),
+            ),
             Trouble::Nameless(segment, what) => (segment, Rule::Segment, what.to_owned()),
             Trouble::TooLong(segment) => (segment, Rule::TooLong, "longer than any claim or member is".to_owned()),
         };

@@ -6,13 +6,16 @@
 //!
 //! A family may share a number, so a number leads to several people; the second fact tells them apart.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::access::{Categories, Operation, View};
 use crate::fhir::{Kind, json};
 use crate::load::members::Person;
-use crate::load::{Error, Target};
 use crate::load::record::{Whom, Whose};
+use crate::load::{Error, Target};
 use crate::store::{self, Found, Snapshot, Table, Txn};
 
 pub(super) const NUMBERS: Table = Table::new("load.numbers");
@@ -56,11 +59,21 @@ pub(super) struct Roster<'t> {
     target: &'t Target<'t>,
     snapshot: Snapshot,
     view: View,
+    /// Coverages of the members who were asked for: records of one member come together.
+    covers: RefCell<HashMap<String, Vec<Span>>>,
 }
+
+/// A coverage: from, to, its id.
+type Span = (String, String, String);
 
 impl<'t> Roster<'t> {
     pub(super) fn new(target: &'t Target<'t>) -> Result<Self, Error> {
-        Ok(Self { target, snapshot: target.store.snapshot()?, view: View::operator(target.now) })
+        Ok(Self {
+            target,
+            snapshot: target.store.snapshot()?,
+            view: View::operator(target.now),
+            covers: RefCell::default(),
+        })
     }
 
     /// The member, if a number and a second fact name exactly one.
@@ -99,23 +112,28 @@ impl<'t> Roster<'t> {
 
     /// The coverage on a day; the last that began where no day is said or none fits.
     fn coverage(&self, patient: &str, day: &str) -> Result<Option<String>, Error> {
-        let Some(rid) = self.snapshot.rid(Kind::PATIENT, patient)? else { return Ok(None) };
+        let mut known = self.covers.borrow_mut();
+        if !known.contains_key(patient) {
+            known.insert(patient.to_owned(), self.coverages(patient)?);
+        }
+        let spans = known.get(patient).map(Vec::as_slice).unwrap_or_default();
+        let fits = |(start, end, _): &Span| start.as_str() <= day && (end.is_empty() || day <= end.as_str());
+        Ok(spans.iter().max_by_key(|span| (fits(span), &span.0, &span.2)).map(|(_, _, id)| id.clone()))
+    }
+
+    fn coverages(&self, patient: &str) -> Result<Vec<Span>, Error> {
+        let Some(rid) = self.snapshot.rid(Kind::PATIENT, patient)? else { return Ok(Vec::new()) };
         let kind = Kind::named("Coverage");
         let rids = self.snapshot.compartment(rid, kind, Categories::NONE, 0, COVERAGES_MAX)?;
         let reader = self.snapshot.reader(&self.view, Operation::Read)?;
-        let mut best: Option<(bool, String, String)> = None;
+        let mut spans = Vec::new();
         for stored in reader.get_all(&rids)? {
             let Ok(node) = json::parse(&stored.body) else { continue };
             let period = node.get("period");
             let edge = |name: &str| period.and_then(|period| period.text_of(name)).unwrap_or_default().to_owned();
-            let (start, end) = (edge("start"), edge("end"));
-            let covers = start.as_str() <= day && (end.is_empty() || day <= end.as_str());
-            let candidate = (covers, start, stored.id);
-            if best.as_ref().is_none_or(|best| candidate > *best) {
-                best = Some(candidate);
-            }
+            spans.push((edge("start"), edge("end"), stored.id.clone()));
         }
-        Ok(best.map(|(_, _, id)| id))
+        Ok(spans)
     }
 }
 
@@ -127,9 +145,8 @@ fn choose(people: &[Numbered], whom: &Whom) -> Option<String> {
     };
     let born = |person: &&Numbered| !whom.birth.is_empty() && person.birth == whom.birth;
     let named = |person: &&Numbered| same(&whom.given, &person.given) && same(&whom.family, &person.family);
-    let contradicts = |person: &&Numbered| {
-        !whom.birth.is_empty() && !person.birth.is_empty() && person.birth != whom.birth
-    };
+    let contradicts =
+        |person: &&Numbered| !whom.birth.is_empty() && !person.birth.is_empty() && person.birth != whom.birth;
     let only = |mut found: Vec<&Numbered>| {
         found.dedup_by(|a, b| a.patient == b.patient);
         match found.as_slice() {
@@ -158,7 +175,8 @@ mod tests {
 
     #[test]
     fn a_number_and_a_second_fact_decide() {
-        let family = [person("a", "1960-01-02", "Ana"), person("b", "2010-05-06", "Ben"), person("c", "2010-05-06", "Cy")];
+        let family =
+            [person("a", "1960-01-02", "Ana"), person("b", "2010-05-06", "Ben"), person("c", "2010-05-06", "Cy")];
         for (wanted, expected) in [
             (whom("1960-01-02", "", ""), Some("a")),
             (whom("2010-05-06", "BEN", ""), Some("b")),

@@ -6,7 +6,8 @@ use super::commit::Entry;
 use super::whose::Roster;
 use crate::config::Policy;
 use crate::fhir::{Prepared, json as fhir_json, prepare_node};
-use crate::load::fhir::{first_error, label};
+use crate::load::doctor::{Signs, examine};
+use crate::load::fhir::{Place, first_error, label};
 use crate::load::record::{About, Read, Record, Whose, made_id};
 use crate::load::report::{Reject, Rule};
 use crate::load::{Error, Format, Target};
@@ -16,30 +17,34 @@ use crate::load::{Error, Format, Target};
 pub(super) struct Worked {
     pub(super) entries: Vec<Entry>,
     pub(super) rejects: Vec<(Rule, Reject)>,
+    pub(super) signs: Vec<(Place, Signs)>,
+    /// Rows of the registry about providers who are not the plan's.
+    pub(super) skipped: u64,
 }
 
 /// A resource that a mapper made, ready to be stored.
 ///
 /// # Errors
 /// What is wrong with it, in words, if it may not be kept.
-pub(super) fn prepared(value: &Value, validation: Policy) -> Result<Prepared, String> {
-    let text = value.to_string();
-    let mut node = fhir_json::parse(text.as_bytes()).map_err(|error| error.to_string())?;
+pub(super) fn prepared(value: &Value, validation: Policy) -> Result<(Prepared, Signs), String> {
+    let text = serde_json::to_vec(value).map_err(|error| error.to_string())?;
+    let mut node = fhir_json::parse(&text).map_err(|error| error.to_string())?;
     if validation == Policy::Reject
         && let Some(reason) = first_error(&node)
     {
         return Err(reason);
     }
     label(&mut node);
+    let signs = examine(&node);
     let id = node.text_of("id").unwrap_or_default().to_owned();
-    prepare_node(&node, &id).map_err(|issue| issue.to_string())
+    Ok((prepare_node(&node, &id).map_err(|issue| issue.to_string())?, signs))
 }
 
 /// Finds whose each record is, maps it, prepares what it gave.
 pub(super) fn records(read: Read, format: Format, target: &Target<'_>, validation: Policy) -> Result<Worked, Error> {
     let roster = Roster::new(target)?;
     let about = About { ids: target.ids, plan: target.plan, now: target.now };
-    let mut out = Worked { rejects: read.rejects, ..Worked::default() };
+    let mut out = Worked { rejects: read.rejects, skipped: read.skipped, ..Worked::default() };
     for record in read.records {
         let whose = match record.whom() {
             None => Whose::default(),
@@ -53,7 +58,10 @@ pub(super) fn records(read: Read, format: Format, target: &Target<'_>, validatio
             },
         };
         match entry(record.as_ref(), format, &whose, about, validation) {
-            Ok(entry) => out.entries.push(entry),
+            Ok((entry, signs)) => {
+                out.entries.push(entry);
+                out.signs.extend(signs.into_iter().map(|signs| (record.place().clone(), signs)));
+            }
             Err((rule, reason)) => out.rejects.push(record.place().reject(rule, reason)),
         }
     }
@@ -67,14 +75,17 @@ fn entry(
     whose: &Whose,
     about: About<'_>,
     validation: Policy,
-) -> Result<Entry, (Rule, String)> {
+) -> Result<(Entry, Vec<Signs>), (Rule, String)> {
+    let mut all = Vec::new();
     let values = record.resources(whose, about)?;
-    let mut entry =
-        Entry { merge: record.whom().is_none(), counts: vec![(format, 1)], ..Entry::default() };
+    let mut entry = Entry { merge: record.whom().is_none(), counts: vec![(format, 1)], ..Entry::default() };
     let is_clinical = matches!(format, Format::Hl7v2 | Format::Ccda);
     let mut targets = Vec::new();
     for value in &values {
-        let one = prepared(value, validation).map_err(|reason| (Rule::Invalid, reason))?;
+        let (one, signs) = prepared(value, validation).map_err(|reason| (Rule::Invalid, reason))?;
+        if !signs.is_empty() {
+            all.push(signs);
+        }
         if is_clinical && matches!(one.kind.name(), "Practitioner" | "Organization" | "Location" | "PractitionerRole") {
             entry.mentions.push(one);
             continue;
@@ -86,9 +97,9 @@ fn entry(
     }
     if !targets.is_empty() {
         let value = provenance(record, format, &targets, whose, about);
-        entry.provenance = prepared(&value, validation).ok();
+        entry.provenance = prepared(&value, validation).ok().map(|(one, _)| one);
     }
-    Ok(entry)
+    Ok((entry, all))
 }
 
 /// Where the resources of a record come from: which file, which line, which load.

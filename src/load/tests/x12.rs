@@ -91,7 +91,10 @@ fn amounts_are_those_of_the_payments() {
     assert_eq!((total(corrected, "memberliability"), total(corrected, "discount")), (Some(20.0), Some(45.0)));
     // Denied, and then sent again under another number.
     let denied = of(&eobs, "MSC-2");
-    assert_eq!((&denied["status"], &denied["payment"]["type"]["coding"][0]["code"]), (&"cancelled".into(), &"denied".into()));
+    assert_eq!(
+        (&denied["status"], &denied["payment"]["type"]["coding"][0]["code"]),
+        (&"cancelled".into(), &"denied".into())
+    );
     assert_eq!(denied["related"][0]["relationship"]["coding"][0]["code"], "replacedby");
     let again = of(&eobs, "MSC-2R");
     assert_eq!(again["related"][0]["reference"]["value"], "ICN0002");
@@ -150,13 +153,15 @@ fn a_termination_ends_one_member_and_not_the_family() {
         .into_iter()
         .filter(|(key, _)| key.starts_with("Coverage/"))
         .map(|(_, body)| {
-            let plan = body["class"].as_array().unwrap().iter().find(|class| class["type"]["coding"][0]["code"] == "plan");
+            let plan =
+                body["class"].as_array().unwrap().iter().find(|class| class["type"]["coding"][0]["code"] == "plan");
             let who = body["relationship"]["coding"][0]["code"].as_str().unwrap();
             let what = format!("{who} {}", plan.unwrap()["value"].as_str().unwrap());
             (what, body["status"].clone(), body["period"]["end"].clone())
         })
         .collect();
-    let end = |what: &str| coverages.iter().find(|(known, ..)| known == what).map(|(_, status, end)| (status, end)).unwrap();
+    let end =
+        |what: &str| coverages.iter().find(|(known, ..)| known == what).map(|(_, status, end)| (status, end)).unwrap();
     assert_eq!(end("self SILVER"), (&"active".into(), &Value::Null));
     assert_eq!(end("self DENTAL"), (&"active".into(), &Value::Null));
     assert_eq!(end("child SILVER"), (&"cancelled".into(), &"2026-06-30".into()));
@@ -165,8 +170,10 @@ fn a_termination_ends_one_member_and_not_the_family() {
 #[test]
 fn claims_wait_for_their_member() {
     let bench = Bench::new();
-    let claims: Vec<PathBuf> = fixtures().into_iter().filter(|file| !file.to_str().unwrap().contains("enrol")).collect();
-    let enrolment: Vec<PathBuf> = fixtures().into_iter().filter(|file| file.to_str().unwrap().contains("enrol")).collect();
+    let claims: Vec<PathBuf> =
+        fixtures().into_iter().filter(|file| !file.to_str().unwrap().contains("enrol")).collect();
+    let enrolment: Vec<PathBuf> =
+        fixtures().into_iter().filter(|file| file.to_str().unwrap().contains("enrol")).collect();
     let first = bench.run(&request(&bench, claims));
     assert!(first.rejected > 5, "{first:?}");
     assert_eq!(eobs(&bench).len(), 0);
@@ -215,9 +222,13 @@ fn a_dry_run_counts_the_same_and_keeps_nothing() {
     let before = (state(&bench), bench.changes());
     let dry = bench.run(&Request { dry_run: true, ..request(&bench, files.clone()) });
     assert_eq!((state(&bench), bench.changes()), before);
-    assert_eq!(fs::read_dir(bench.folder.path()).unwrap().filter(|entry| {
-        entry.as_ref().unwrap().file_name().to_string_lossy().contains("scratch")
-    }).count(), 0);
+    assert_eq!(
+        fs::read_dir(bench.folder.path())
+            .unwrap()
+            .filter(|entry| { entry.as_ref().unwrap().file_name().to_string_lossy().contains("scratch") })
+            .count(),
+        0
+    );
     let wet = bench.run(&request(&bench, files));
     assert_eq!((dry.kept, dry.rejected, dry.by_kind), (wet.kept, wet.rejected, wet.by_kind));
 }

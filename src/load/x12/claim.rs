@@ -120,6 +120,8 @@ pub(in crate::load) struct Line<'a> {
 pub(in crate::load) struct Claim<'a> {
     pub(in crate::load) kind: ClaimKind,
     pub(in crate::load) created: &'a str,
+    /// Care under a capitation, which is reported and not billed.
+    pub(in crate::load) is_report: bool,
     pub(in crate::load) control: &'a str,
     pub(in crate::load) charge: &'a str,
     /// Place of service, or the first two digits of the type of bill.
@@ -165,6 +167,7 @@ impl<'a> Claim<'a> {
         let mut claim = Self {
             kind,
             created: "",
+            is_report: false,
             control: clm.at(1),
             charge: clm.at(2),
             place: clm.part(5, 1),
@@ -185,7 +188,7 @@ impl<'a> Claim<'a> {
         let (mut whom, mut in_claim, mut other) = (Whom::Nobody, false, false);
         for seg in segments(part) {
             match seg.name() {
-                "BHT" => claim.created = seg.at(4),
+                "BHT" => (claim.created, claim.is_report) = (seg.at(4), seg.at(6) == "RP"),
                 "CLM" => (in_claim, whom) = (true, Whom::Nobody),
                 // What follows is about another payer, up to the lines.
                 "SBR" if in_claim => other = true,

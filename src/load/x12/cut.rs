@@ -29,6 +29,15 @@ pub(in crate::load) struct Segment<'a> {
     pub(super) number: u64,
 }
 
+impl Segment<'_> {
+    /// Adds what stands in the file.
+    pub(in crate::load) fn print(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.gap);
+        out.extend_from_slice(self.text);
+        out.extend_from_slice(self.end);
+    }
+}
+
 /// Cuts blocks of bytes into segments.
 #[derive(Default)]
 pub(in crate::load) struct Cutter {

@@ -47,37 +47,56 @@ pub(super) fn components(element: &str) -> impl Iterator<Item = &str> {
     element.split(COMPONENT).map(str::trim)
 }
 
-/// The repetitions of an element.
-pub(super) fn repetitions(element: &str) -> impl Iterator<Item = &str> {
-    element.split(REPETITION).map(str::trim).filter(|text| !text.is_empty())
-}
-
 /// The segments of a part.
 pub(super) fn segments(part: &str) -> impl Iterator<Item = Seg<'_>> {
     part.split(SEGMENT).filter(|text| !text.is_empty()).map(Seg)
 }
 
-/// Adds a segment of a file to a part. Bytes that are no UTF-8 are read as Latin-1, as old systems write them.
-pub(super) fn add(part: &mut String, text: &[u8], separators: Separators) {
-    let is_utf8 = std::str::from_utf8(text).is_ok();
-    let mut plain = Vec::with_capacity(text.len() + 1);
-    for byte in text {
-        let separator = if *byte == separators.element {
-            ELEMENT
-        } else if *byte == separators.component {
-            COMPONENT
-        } else if Some(*byte) == separators.repetition {
-            REPETITION
-        } else if byte.is_ascii_control() {
-            continue;
-        } else if is_utf8 || byte.is_ascii() {
-            plain.push(*byte);
-            continue;
-        } else {
-            char::from(*byte)
-        };
-        plain.extend_from_slice(separator.encode_utf8(&mut [0; 4]).as_bytes());
+/// Turns the segments of a file into those of parts: separators become the ones that cannot stand in data.
+pub(super) struct Plain {
+    separators: Separators,
+    /// What each byte becomes; 0 for those that are left out.
+    map: [u8; 256],
+    bytes: Vec<u8>,
+}
+
+impl Plain {
+    /// For files with these separators.
+    pub(super) fn new(separators: Separators) -> Self {
+        let mut map = [0; 256];
+        for (byte, slot) in (0..=u8::MAX).zip(&mut map) {
+            *slot = if byte == separators.element {
+                ELEMENT as u8
+            } else if byte == separators.component {
+                COMPONENT as u8
+            } else if Some(byte) == separators.repetition {
+                REPETITION as u8
+            } else if byte.is_ascii_control() {
+                0
+            } else {
+                byte
+            };
+        }
+        Self { separators, map, bytes: Vec::new() }
     }
-    plain.push(SEGMENT as u8);
-    part.push_str(&String::from_utf8_lossy(&plain));
+
+    /// Whether it is for files with these separators.
+    pub(super) fn is_for(&self, separators: Separators) -> bool {
+        self.separators == separators
+    }
+
+    /// Puts a segment in place of what `out` holds. Bytes that are no UTF-8 are read as Latin-1, as old systems write them.
+    pub(super) fn put(&mut self, text: &[u8], out: &mut String) {
+        out.clear();
+        self.bytes.clear();
+        self.bytes.extend(text.iter().map(|byte| self.map.get(usize::from(*byte)).copied().unwrap_or(0)));
+        if memchr::memchr(0, &self.bytes).is_some() {
+            self.bytes.retain(|byte| *byte != 0);
+        }
+        match std::str::from_utf8(&self.bytes) {
+            Ok(plain) => out.push_str(plain),
+            Err(_) => out.extend(self.bytes.iter().map(|byte| char::from(*byte))),
+        }
+        out.push(SEGMENT);
+    }
 }

@@ -1,7 +1,7 @@
 //! Segments to parts: one claim, payment, member or review each, with the levels of the file that it stands in.
 
 use super::cut::Segment;
-use super::segment::{Seg, add, segments};
+use super::segment::{Plain, Seg, segments};
 
 /// The longest part. A claim with 999 lines has some hundred thousand bytes.
 const PART_MAX: usize = 2 << 20;
@@ -114,6 +114,9 @@ pub(in crate::load) struct Splitter {
     group_number: String,
     set: Option<Open>,
     last: u64,
+    plain: Option<Plain>,
+    /// The segment at hand; kept so that not each needs a place of its own.
+    text: String,
 }
 
 /// A transaction set under way.
@@ -149,9 +152,19 @@ impl Splitter {
             return;
         }
         self.last = segment.number;
-        let mut text = String::with_capacity(segment.text.len() + 8);
-        add(&mut text, segment.text, segment.separators);
-        let Some(seg) = segments(&text).next() else { return };
+        if self.plain.as_ref().is_none_or(|plain| !plain.is_for(segment.separators)) {
+            self.plain = Some(Plain::new(segment.separators));
+        }
+        let mut text = std::mem::take(&mut self.text);
+        if let Some(plain) = &mut self.plain {
+            plain.put(segment.text, &mut text);
+        }
+        self.segment(&text, out);
+        self.text = text;
+    }
+
+    fn segment(&mut self, text: &str, out: &mut dyn Taker) {
+        let Some(seg) = segments(text).next() else { return };
         if let Some(open) = &mut self.set {
             open.count += 1;
         }
@@ -173,7 +186,7 @@ impl Splitter {
             }
             "SE" => self.close(seg, out),
             "GE" | "IEA" => self.end(false, out),
-            _ => self.inside(seg, &text, out),
+            _ => self.inside(seg, text, out),
         }
     }
 
@@ -278,7 +291,9 @@ impl Splitter {
                 Set::Claims => "the claim has no control number (CLM01)",
                 Set::Payments => "the payment names no claim (CLP01)",
                 Set::Enrolment => "the member has no number (REF*0F, or NM109)",
-                Set::Reviews | Set::Rows | Set::ReviewRows => "the review has no trace or control number (TRN02, BHT03)",
+                Set::Reviews | Set::Rows | Set::ReviewRows => {
+                    "the review has no trace or control number (TRN02, BHT03)"
+                }
             };
             return out.trouble(Trouble::Nameless(segment, what));
         };

@@ -136,7 +136,7 @@ async fn batch(ask: &Ask, items: &[Item]) -> Vec<Said> {
 
 /// One entry on its own, as if it had been sent alone.
 async fn one(ask: &Ask, item: &Item) -> Said {
-    let Some((route, named)) = routes::find(ask.base, &item.method, &item.path) else {
+    let Some(route) = routes::find(ask.base, &item.method, &item.path) else {
         return Said::of(Problem::NoRoute.to_outcome(&ask.id)).await;
     };
     let uri = format!("/{}?{}", item.path, item.query);
@@ -156,7 +156,7 @@ async fn one(ask: &Ask, item: &Item) -> Said {
             request = request.header(name, value);
         }
     }
-    let inner = ask.inner(request.finish(), named, Body::from(item.body.clone()));
+    let inner = ask.inner(request.finish(), &route.path, Body::from(item.body.clone()));
     let answer = (route.handler)(inner).await;
     Said::of(answer.unwrap_or_else(|problem| problem.to_outcome(&ask.id))).await
 }

@@ -86,3 +86,55 @@ fn read(install: &Install, kind: &str, id: &str) -> serde_json::Value {
     realm.store.close();
     serde_json::from_slice(&stored.body).unwrap()
 }
+
+#[test]
+fn the_last_load_can_be_taken_back_once() {
+    let install = Install::new();
+    install.write("a.ndjson", "{\"resourceType\":\"Patient\",\"id\":\"a\"}\n");
+    install.json(&["load", "a.ndjson"]);
+    let (code, undone) = install.json(&["load", "--undo"]);
+    assert_eq!((code, undone["resources"].as_u64(), undone["stayed"].as_u64()), (0, Some(1), Some(0)), "{undone}");
+    assert_eq!(install.json(&["load", "--undo"]), (0, serde_json::Value::Null));
+    assert_eq!(install.run(&["load", "--undo", "a.ndjson"]).0, 2);
+}
+
+/// Files dropped into the inbox of a running server are loaded together and moved away with their report.
+#[test]
+fn an_inbox_loads_itself() {
+    let install = Install::new();
+    let inbox = install.path("inbox");
+    std::fs::create_dir(&inbox).unwrap();
+    let enrolment = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/load/x12/enrol.x12");
+    let claims = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/load/x12/claims-dental.x12");
+    let mut server = super::ingle(install.folder.path())
+        .env("INGLE_LOAD__INBOX", "inbox")
+        .env("INGLE_SERVER__LISTEN", "127.0.0.1:0")
+        .arg("serve")
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    std::fs::copy(claims, inbox.join("claims.x12")).unwrap();
+    std::fs::copy(enrolment, inbox.join("enrolment.x12")).unwrap();
+    std::fs::write(inbox.join("letter.txt"), "Dear all").unwrap();
+    let names = |folder: &str| -> Vec<String> {
+        let entries = std::fs::read_dir(inbox.join(folder)).into_iter().flatten().flatten();
+        let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    };
+    let has = |folder: &str, end: &str| names(folder).iter().any(|name| name.ends_with(end));
+    for _ in 0..1_500 {
+        if has("failed", "letter.txt") && has("done", "enrolment.x12") && has("done", "claims.x12") {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(has("failed", "letter.txt") && has("failed", "report.ndjson"), "{:?}", names("failed"));
+    let summary = names("done").into_iter().find(|name| name.ends_with("summary.json")).unwrap();
+    let text = std::fs::read_to_string(inbox.join("done").join(summary)).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((summary["files"].as_u64(), summary["by_kind"]["837"].as_u64()), (Some(3), Some(1)), "{summary}");
+    assert_eq!(summary["rejected"], 1);
+}

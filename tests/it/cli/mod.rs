@@ -81,7 +81,7 @@ fn wrong_usage_and_wrong_configuration_have_their_own_codes() {
     let (code, _, talk) = install.run(&["lod"]);
     assert_eq!(code, 2);
     assert!(talk.contains("'load'"), "{talk}");
-    assert_eq!(install.run(&["load", "x", "--as", "834"]).0, 2);
+    assert_eq!(install.run(&["load", "x", "--as", "833"]).0, 2);
     assert_eq!(install.run(&["load"]).0, 2);
 
     let text = std::fs::read_to_string(install.path("fhir.toml")).unwrap();

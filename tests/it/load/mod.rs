@@ -16,6 +16,8 @@ fn load(server: &TestServer, paths: Vec<PathBuf>) -> Summary {
         dry_run: false,
         report,
         validation: ingle::config::Policy::Off,
+        claims_as_clinical: ingle::config::ClaimsAsClinical::Encounters,
+        registry: ingle::config::Registry::All,
     };
     let target = Target {
         store: &realm.store,

@@ -1,0 +1,49 @@
+//! `[load]`: files that load themselves, and what is made of claims.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::key::section;
+
+section! {
+    /// How plan data comes in.
+    "load" => Load {
+        /// A folder that `ingle serve` looks into every few seconds: files that are put there are loaded and then moved to
+        /// `done` or `failed` below it, with their report. Relative to the folder of this file. Names that begin with a dot or
+        /// end in `.part`, `.tmp` or `.filepart` are files on their way and are left alone.
+        Optional inbox: Option<PathBuf> = r#""inbox""#;
+        /// Which claims also become clinical records: an encounter with its diagnoses and procedures (US Core). `encounters`:
+        /// those that report care under a capitation (BHT06 is RP), which nobody bills. `all`: all of them, eight records or
+        /// so for each claim; for plans that no clinical feed reaches. `none`: none.
+        Default claims_as_clinical: ClaimsAsClinical = r#""encounters""#;
+        /// Whom files of the national registry (NPPES) tell about. `all`: every row becomes a provider of the directory.
+        /// `listed`: only rows of providers whom the plan's own files have named; with the registry in full, this is what you
+        /// want.
+        Default registry: Registry = r#""all""#;
+    }
+}
+
+/// Which claims become clinical records too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClaimsAsClinical {
+    /// None.
+    None,
+    /// Those that report care and ask for no payment.
+    #[default]
+    Encounters,
+    /// All.
+    All,
+}
+
+/// Whom the national registry tells about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Registry {
+    /// Everybody in the file.
+    #[default]
+    All,
+    /// Who is in the directory already.
+    Listed,
+}

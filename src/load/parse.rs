@@ -1,0 +1,91 @@
+//! Readers by themselves, without a store: for `ingle bench` and the fuzz targets.
+
+use serde_json::Value;
+
+use super::Format;
+use super::record::{About, Read, Whose};
+use super::x12::{Claim, Cutter, Event, Part, Remit, Review, Set, Splitter, Taker, Trouble};
+
+#[derive(Default)]
+struct Count {
+    records: usize,
+    /// Whether each part is also read as what it is.
+    reads: bool,
+}
+
+impl Taker for Count {
+    fn part(&mut self, part: Part) {
+        let is_whole = !self.reads
+            || match part.set {
+                Set::Enrolment => Event::read(&part.text).is_some(),
+                Set::Claims => Claim::read(&part.text).is_some(),
+                Set::Payments => Remit::read(&part.text).is_some(),
+                _ => Review::read(&part.text).is_some(),
+            };
+        self.records += usize::from(is_whole);
+    }
+
+    fn trouble(&mut self, _: Trouble) {}
+}
+
+/// Cuts X12 into claims, payments, members and reviews, and reads each of them if `reads`. Returns how many there are.
+#[must_use]
+pub fn x12(text: &[u8], reads: bool) -> usize {
+    let (mut cutter, mut splitter, mut count) = (Cutter::default(), Splitter::default(), Count { records: 0, reads });
+    for block in text.chunks(super::source::BLOCK_BYTES) {
+        cutter.push(block, false, &mut |segment| splitter.take(segment, &mut count));
+    }
+    cutter.push(b"", true, &mut |segment| splitter.take(segment, &mut count));
+    splitter.finish(&mut count);
+    count.records
+}
+
+/// X12 as it is printed from its segments: the same bytes again.
+#[must_use]
+pub fn x12_printed(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    Cutter::default().push(text, true, &mut |segment| segment.print(&mut out));
+    out
+}
+
+/// Reads a file of FHIR: one document or lines. Returns how many resources can be kept and how many cannot.
+#[must_use]
+pub fn fhir(text: &[u8]) -> (usize, usize) {
+    let mut batch = super::fhir::Batch { validation: crate::config::Policy::Warn, ..super::fhir::Batch::default() };
+    batch.file(&"fuzz".into(), text);
+    (batch.ready.len() + batch.deferred.len(), batch.rejects.len())
+}
+
+/// What a file looks like, by its first bytes: the name of a format, if it can be loaded.
+#[must_use]
+pub fn look(start: &[u8]) -> Option<Format> {
+    match super::sniff::look(start, &super::Mapping::default()) {
+        super::sniff::Look::Is(format) => Some(format),
+        _ => None,
+    }
+}
+
+/// What HL7 version 2 messages become, as if they were about one member.
+#[must_use]
+pub fn hl7v2(text: &[u8]) -> Vec<Value> {
+    let _ = super::hl7v2::cut(text);
+    resources(&super::hl7v2::read(&"fuzz".into(), 1, text))
+}
+
+/// Messages as they are printed from their parts: the same text again, as far as it is messages.
+#[must_use]
+pub fn hl7v2_printed(text: &str) -> Vec<(String, String)> {
+    super::hl7v2::printed(text)
+}
+
+/// What a clinical document becomes, as if it were about one member.
+#[must_use]
+pub fn ccda(text: &[u8]) -> Vec<Value> {
+    resources(&super::ccda::read(&"fuzz".into(), text))
+}
+
+fn resources(read: &Read) -> Vec<Value> {
+    let about = About { ids: "https://plan.example/ids", plan: "Plan", now: jiff::Timestamp::UNIX_EPOCH };
+    let whose = Whose { patient: "p1".to_owned(), coverage: None };
+    read.records.iter().filter_map(|record| record.resources(&whose, about).ok()).flatten().collect()
+}
