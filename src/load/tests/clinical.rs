@@ -17,7 +17,8 @@ fn resources(bench: &Bench) -> BTreeMap<String, Value> {
     let view = View::operator("2026-11-24T00:00:00Z".parse().unwrap());
     let versions = snapshot.feed(&view, None, u64::MAX, None, 10_000).unwrap().versions;
     let body = |body: &[u8]| serde_json::from_slice(body).unwrap();
-    versions.iter().map(|one| (format!("{}/{}", one.kind.name(), one.id), body(&one.body))).collect()
+    // The newest come first.
+    versions.iter().rev().map(|one| (format!("{}/{}", one.kind.name(), one.id), body(&one.body))).collect()
 }
 
 #[test]
