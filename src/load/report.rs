@@ -146,7 +146,9 @@ impl Rule {
             Self::Claim => "correct the named segments where the claims come from, and send them again",
             Self::Review => "correct the named segments where the reviews come from, and send them again",
             Self::Segment => "ask the sender for the file again; what could be read of it was kept",
-            Self::Document => "ask the sender for the whole document: a ClinicalDocument in XML, without a document type",
+            Self::Document => {
+                "ask the sender for the whole document: a ClinicalDocument in XML, without a document type"
+            }
             Self::OtherMessage => {
                 "nothing to do if these files are meant for another system; leave them out of this folder"
             }
