@@ -11,7 +11,7 @@ use ingle::search::{Cursors, Query};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 15] = [
     ("fhir_json", fhir_json),
     ("fhir_xml", fhir_xml),
     ("query", query),
@@ -25,6 +25,8 @@ pub const TARGETS: [Target; 13] = [
     ("ndjson", ndjson),
     ("csv_claims", csv_claims),
     ("ncpdp", ncpdp),
+    ("hl7v2", hl7v2),
+    ("ccda", ccda),
 ];
 
 fn resource() -> Node<'static> {
@@ -152,4 +154,28 @@ pub fn ncpdp(data: &[u8]) {
         assert_eq!(printed, text);
     }
     csv_claims(data);
+}
+
+/// Messages are printed again to the letter, and whatever becomes of them is valid.
+pub fn hl7v2(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        for (text, printed) in ingle::load::parse::hl7v2_printed(text) {
+            assert_eq!(text, printed, "printing what was read gives the message");
+        }
+    }
+    all_valid(&ingle::load::parse::hl7v2(data));
+}
+
+/// Whatever becomes of a document is valid.
+pub fn ccda(data: &[u8]) {
+    all_valid(&ingle::load::parse::ccda(data));
+}
+
+fn all_valid(resources: &[serde_json::Value]) {
+    for resource in resources {
+        let text = resource.to_string();
+        let node = json::parse(text.as_bytes()).expect("it is JSON");
+        let issues = validate::validate(&node, &[]);
+        assert!(issues.iter().all(|issue| issue.severity != validate::Severity::Error), "{issues:?}");
+    }
 }

@@ -77,7 +77,7 @@ pub(super) fn examine(node: &Node<'_>) -> Signs {
             );
         }
         "Encounter" => {
-            treated(node, "subject", node.get("period").and_then(|period| period.text_of("start")), &mut signs)
+            treated(node, "subject", node.get("period").and_then(|period| period.text_of("start")), &mut signs);
         }
         "Observation" => treated(node, "subject", node.text_of("effectiveDateTime"), &mut signs),
         "Procedure" => treated(node, "subject", node.text_of("performedDateTime"), &mut signs),

@@ -4,8 +4,7 @@
 //! reason that quotes nothing from it; running the same files again changes nothing; memory does not grow with the
 //! size of the files (two numbers are kept per record).
 //!
-//! Absent: deletions (a load adds and updates), and the claim and clinical formats of later versions, which are
-//! recognised and refused by name.
+//! Absent: deletions (a load adds and updates), and what is meant for other systems, which is recognised and named.
 
 mod archive;
 mod ccda;

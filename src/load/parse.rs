@@ -1,6 +1,9 @@
 //! Readers by themselves, without a store: for `ingle bench` and the fuzz targets.
 
+use serde_json::Value;
+
 use super::Format;
+use super::record::{About, Read, Whose};
 use super::x12::{Claim, Cutter, Event, Part, Remit, Review, Set, Splitter, Taker, Trouble};
 
 #[derive(Default)]
@@ -60,4 +63,29 @@ pub fn look(start: &[u8]) -> Option<Format> {
         super::sniff::Look::Is(format) => Some(format),
         _ => None,
     }
+}
+
+/// What HL7 version 2 messages become, as if they were about one member.
+#[must_use]
+pub fn hl7v2(text: &[u8]) -> Vec<Value> {
+    let _ = super::hl7v2::cut(text);
+    resources(&super::hl7v2::read(&"fuzz".into(), 1, text))
+}
+
+/// Messages as they are printed from their parts: the same text again, as far as it is messages.
+#[must_use]
+pub fn hl7v2_printed(text: &str) -> Vec<(String, String)> {
+    super::hl7v2::printed(text)
+}
+
+/// What a clinical document becomes, as if it were about one member.
+#[must_use]
+pub fn ccda(text: &[u8]) -> Vec<Value> {
+    resources(&super::ccda::read(&"fuzz".into(), text))
+}
+
+fn resources(read: &Read) -> Vec<Value> {
+    let about = About { ids: "https://plan.example/ids", plan: "Plan", now: jiff::Timestamp::UNIX_EPOCH };
+    let whose = Whose { patient: "p1".to_owned(), coverage: None };
+    read.records.iter().filter_map(|record| record.resources(&whose, about).ok()).flatten().collect()
 }

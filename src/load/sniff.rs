@@ -37,7 +37,7 @@ pub(super) fn look(start: &[u8], mapping: &Mapping) -> Look {
         });
     }
     if text.starts_with("ISA") || text.starts_with("GS*") || text.starts_with("ST*") {
-        return x12(&text);
+        return x12(text);
     }
     if text.starts_with("MSH|") || text.starts_with("FHS|") || text.starts_with("BHS|") {
         return Look::Is(Format::Hl7v2);

@@ -12,7 +12,7 @@ const DELIMITERS: [u8; 4] = [b'\t', b';', b'|', b','];
 
 /// What the columns of a table are.
 pub(super) enum Columns {
-    Nppes(nppes::Header),
+    Nppes(Box<nppes::Header>),
     Providers(providers::Header),
     Formulary(formulary::Header),
 }
@@ -55,7 +55,7 @@ impl Table {
         }
         let first = text(first);
         let columns = match format {
-            Format::Nppes => Columns::Nppes(nppes::Header::new(&first)),
+            Format::Nppes => Columns::Nppes(Box::new(nppes::Header::new(&first))),
             Format::Formulary => Columns::Formulary(formulary::Header::new(&first, mapping)),
             _ => Columns::Providers(providers::Header::new(&first, mapping)),
         };

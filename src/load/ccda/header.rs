@@ -84,10 +84,9 @@ pub(super) fn original<'d>(draft: &mut Draft<'d>, root: El<'d>, bytes: &[u8]) ->
     let custodian = path(root, &["custodian", "assignedCustodian", "representedCustodianOrganization"]);
     let custodian = custodian.and_then(|custodian| draft.organization(custodian));
     // A document that replaces another of its set is its next version; of another set, it says what it replaces.
-    let replaced = kids(root, "relatedDocument").filter(|related| attr(*related, "typeCode") == "RPLC");
-    let replaced =
-        replaced.filter_map(|related| kid(related, "parentDocument")).map(key).filter(|key| *key != document);
-    let replaces = replaced.map(|key| draft.ids.same("DocumentReference", &[&key])).collect();
+    let others = kids(root, "relatedDocument").filter(|related| attr(*related, "typeCode") == "RPLC");
+    let others = others.filter_map(|related| kid(related, "parentDocument")).map(key).filter(|key| *key != document);
+    let replaces = others.map(|key| draft.ids.same("DocumentReference", &[&key])).collect();
     let period = path(root, &["documentationOf", "serviceEvent"]).and_then(|event| draft.when(event, "effectiveTime"));
     let title = kid(root, "title").map(text).unwrap_or_default();
     let mut attached = vec![Attached::of("application/xml", bytes).titled(&title, draft.made.clone())];

@@ -45,8 +45,8 @@ const NODES_MAX: u32 = 1_000_000;
 struct Told {
     place: Place,
     whom: Whom,
-    /// As it came.
-    original: Vec<u8>,
+    /// As it came, where that is not the text.
+    original: Option<Vec<u8>>,
     /// Ready to be parsed.
     text: String,
 }
@@ -70,7 +70,8 @@ fn told(place: &Place, original: &[u8]) -> Result<Told, &'static str> {
     text::weigh(&decoded)?;
     let text = text::declared(&decoded).into_owned();
     let whom = header::whom(parse(&text)?.root_element())?;
-    Ok(Told { place: place.clone(), whom, original: original.to_owned(), text })
+    let original = (original != text.as_bytes()).then(|| original.to_owned());
+    Ok(Told { place: place.clone(), whom, original, text })
 }
 
 fn parse(text: &str) -> Result<Document<'_>, &'static str> {
@@ -97,7 +98,7 @@ impl Record for Told {
         let document = parse(&self.text).map_err(|reason| (Rule::Document, reason.to_owned()))?;
         let root = document.root_element();
         let mut draft = Draft::new(root, &whose.patient);
-        let original = header::original(&mut draft, root, &self.original);
+        let original = header::original(&mut draft, root, self.original.as_deref().unwrap_or(self.text.as_bytes()));
         section::all(&mut draft, root);
         let mut original = original.resource(&whose.patient);
         marked(&mut original, &labels(&section::codes(root)));

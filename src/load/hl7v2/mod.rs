@@ -72,6 +72,12 @@ pub(super) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> Read {
     out
 }
 
+/// Messages as they stand and as they are printed from their parts.
+pub(super) fn printed(text: &str) -> Vec<(String, String)> {
+    let found = messages(text).0.into_iter();
+    found.filter_map(|(_, text)| Some((text.to_owned(), Message::read(text).ok()?.print()))).collect()
+}
+
 /// UTF-8, or else one byte one character: the old character set of the standard.
 fn decoded(text: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(text) {

@@ -131,8 +131,7 @@ impl<'a> Message<'a> {
         self.first("MSH").map_or(Part { text: "", delimiters: self.delimiters }, |segment| segment.field(number))
     }
 
-    /// The text again.
-    #[cfg(test)]
+    /// The text again, put together from its smallest parts.
     pub(super) fn print(&self) -> String {
         self.segments.iter().map(Segment::print).collect()
     }
@@ -158,7 +157,6 @@ impl<'a> Segment<'a> {
         [self.text, self.end]
     }
 
-    #[cfg(test)]
     fn print(&self) -> String {
         let join = |parts: Vec<String>, by: Option<char>| parts.join(&by.map(String::from).unwrap_or_default());
         let d = self.delimiters;

@@ -46,8 +46,8 @@ pub(in crate::load) struct Folded<'a> {
 
 /// A claim or a decision, with the order of its file.
 pub(in crate::load) enum Said<'a> {
-    Claim(Claim<'a>),
-    Decision(Remit<'a>),
+    Claim(Box<Claim<'a>>),
+    Decision(Box<Remit<'a>>),
 }
 
 struct Cluster<'a> {
@@ -61,10 +61,10 @@ pub(in crate::load) fn fold<'a>(said: impl IntoIterator<Item = Said<'a>>) -> Fol
     let mut decisions = Vec::new();
     for (at, said) in said.into_iter().enumerate() {
         match said {
-            Said::Decision(remit) => decisions.push((at, remit)),
+            Said::Decision(remit) => decisions.push((at, *remit)),
             Said::Claim(claim) => match clusters.iter_mut().find(|cluster| cluster.is_of(&claim)) {
-                Some(cluster) => cluster.claims.push((at, claim)),
-                None => clusters.push(Cluster { claims: vec![(at, claim)], decisions: Vec::new() }),
+                Some(cluster) => cluster.claims.push((at, *claim)),
+                None => clusters.push(Cluster { claims: vec![(at, *claim)], decisions: Vec::new() }),
             },
         }
     }

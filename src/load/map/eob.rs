@@ -397,13 +397,11 @@ fn header(bill: &Bill<'_>) -> Vec<Value> {
 }
 
 fn total(bill: &Bill<'_>) -> Vec<Value> {
-    match &bill.total {
-        Some(total) => total.rows(),
-        None => {
-            let sum = bill.lines.iter().filter_map(|line| cents(line.charge)).sum();
-            vec![json!({"category": hl7("adjudication", "submitted"), "amount": money(sum)})]
-        }
+    if let Some(total) = &bill.total {
+        return total.rows();
     }
+    let sum = bill.lines.iter().filter_map(|line| cents(line.charge)).sum();
+    vec![json!({"category": hl7("adjudication", "submitted"), "amount": money(sum)})]
 }
 
 fn payment(bill: &Bill<'_>, total: &Amounts) -> Value {

@@ -1,4 +1,4 @@
-//! A prior authorization, asked for and decided (278, or a table of the plan's), as PDex's `ExplanationOfBenefit`.
+//! A prior authorization, asked for and decided (278, or a table of the plan's), as `PDex`'s `ExplanationOfBenefit`.
 //!
 //! The answer decides; a request without one is pending. Who asked again under the same trace number asked about the same thing.
 

@@ -31,13 +31,6 @@ impl Specialty {
         let known = of_words(&cell).map(|code| Self::Code(code.to_owned()));
         known.or_else(|| (!cell.is_empty()).then_some(Self::Words(cell)))
     }
-
-    pub(super) fn code(&self) -> Option<&str> {
-        match self {
-            Self::Code(code) => Some(code),
-            Self::Words(_) => None,
-        }
-    }
 }
 
 /// True for text in the form of a NUCC code: ten letters and digits, of which the last is an X.

@@ -121,7 +121,7 @@ impl Bench<'_> {
         let mut mentioned = HashSet::new();
         for (dirty, group, fresh) in chunk {
             let parts = reader.parts(self.class, *group)?;
-            let mut at = Group {
+            let mut at = AtBench {
                 bench: self,
                 reader,
                 roster: &roster,
@@ -136,14 +136,14 @@ impl Bench<'_> {
                 Class::Reviews => at.reviews(&parts)?,
                 Class::Enrolment => Vec::new(),
             };
-            at.finish(outcome, dirty, &mut mentioned);
+            at.finish(&outcome, dirty, &mut mentioned);
         }
         Ok(out)
     }
 }
 
 /// One group on the bench.
-struct Group<'g, 't> {
+struct AtBench<'g, 't> {
     bench: &'g Bench<'t>,
     reader: &'g ShelfReader,
     roster: &'g Roster<'t>,
@@ -159,7 +159,7 @@ struct Group<'g, 't> {
 /// What a case gave, and where it stands.
 type Placed = (Place, Made);
 
-impl Group<'_, '_> {
+impl AtBench<'_, '_> {
     /// What rows of tables say of a claim.
     fn rows(&mut self, parts: &[Kept]) -> Result<Vec<Placed>, Error> {
         let place = place_of(parts);
@@ -195,8 +195,8 @@ impl Group<'_, '_> {
             return self.rows(parts);
         }
         let said = parts.iter().filter_map(|kept| match kept.set {
-            Set::Claims => Claim::read(&kept.text).map(Said::Claim),
-            Set::Payments => Remit::read(&kept.text).map(Said::Decision),
+            Set::Claims => Claim::read(&kept.text).map(|claim| Said::Claim(Box::new(claim))),
+            Set::Payments => Remit::read(&kept.text).map(|remit| Said::Decision(Box::new(remit))),
             _ => None,
         });
         let folded = fold(said);
@@ -291,7 +291,7 @@ impl Group<'_, '_> {
     }
 
     /// Prepares what was made; a group with a case that waits for a member stays dirty.
-    fn finish(self, made: Vec<Placed>, dirty: &[u8], mentioned: &mut HashSet<u64>) {
+    fn finish(self, made: &[Placed], dirty: &[u8], mentioned: &mut HashSet<u64>) {
         let Self { bench, fresh, out, refused, waits, .. } = self;
         let mut counts: Vec<(Format, u64)> = fresh
             .iter()
@@ -313,7 +313,7 @@ impl Group<'_, '_> {
             }
         }
         let mut entry = Entry { counts, done: (!waits).then(|| dirty.to_vec()), ..Entry::default() };
-        for (place, made) in &made {
+        for (place, made) in made {
             for value in &made.own {
                 match prepared(value, bench.validation) {
                     Ok((one, signs)) => {

@@ -140,7 +140,7 @@ impl Run<'_> {
         for (path, format) in sorted {
             match format {
                 Format::Enrolment | Format::Claims | Format::Payments | Format::Reviews => {
-                    self.x12(path, &mut shelf)?
+                    self.x12(path, &mut shelf)?;
                 }
                 Format::ClaimRows => self.rows(path, &mut shelf, request)?,
                 _ => {}
@@ -165,7 +165,8 @@ impl Run<'_> {
 
     fn roster(&mut self, tables: &[Sorted], shelf: &Shelf<'_>, request: &Request) -> Result<(), Error> {
         let known = Known { names: &self.names, find: self.target.find };
-        roster::load(tables, shelf, request, self.target, &known, &mut self.ledger, &mut self.seen)
+        let with = roster::With { request, target: self.target, known: &known };
+        roster::load(tables, shelf, with, &mut self.ledger, &mut self.seen)
     }
 
     /// Claims and reviews that new parts, or new members, have changed.

@@ -206,12 +206,11 @@ fn blocks(
 }
 
 fn document(format: Format, file: &Arc<str>, mut source: Source, out: &mut Out) -> Result<(), Closed> {
-    match source.rest(ccda::DOCUMENT_MAX) {
-        Some(text) => out.job(Job::Records(format, Arc::clone(file), 1, text))?,
-        None => {
-            let place = Place { file: Arc::clone(file), line: 0, entry: None };
-            out.reject(&place, Rule::TooLong, "a document of more than 32 MiB".to_owned())?;
-        }
+    if let Some(text) = source.rest(ccda::DOCUMENT_MAX) {
+        out.job(Job::Records(format, Arc::clone(file), 1, text))?;
+    } else {
+        let place = Place { file: Arc::clone(file), line: 0, entry: None };
+        out.reject(&place, Rule::TooLong, "a document of more than 32 MiB".to_owned())?;
     }
     broken(file, &source, out)
 }

@@ -31,16 +31,23 @@ const GROUP: usize = 500;
 /// Groups of enrolments that are put together at a time.
 const FAMILIES: usize = 500;
 
+/// What a load of the roster is told.
+#[derive(Clone, Copy)]
+pub(super) struct With<'a> {
+    pub(super) request: &'a Request,
+    pub(super) target: &'a Target<'a>,
+    pub(super) known: &'a Known<'a>,
+}
+
 /// Loads tables of members and of representatives, and what 834 files said.
 pub(super) fn load(
     tables: &[Sorted],
     shelf: &Shelf<'_>,
-    request: &Request,
-    target: &Target<'_>,
-    known: &Known<'_>,
+    with: With<'_>,
     ledger: &mut Ledger,
     seen: &mut HashSet<String>,
 ) -> Result<(), Error> {
+    let With { request, target, known } = with;
     let mut to = Roster { request, target, known, ledger, seen };
     to.families(shelf)?;
     for (path, format) in tables {

@@ -46,16 +46,14 @@ pub(super) fn records(read: Read, format: Format, target: &Target<'_>, validatio
     let about = About { ids: target.ids, plan: target.plan, now: target.now };
     let mut out = Worked { rejects: read.rejects, skipped: read.skipped, ..Worked::default() };
     for record in read.records {
-        let whose = match record.whom() {
-            None => Whose::default(),
-            Some(whom) => match roster.find(&whom)? {
-                Some(whose) => whose,
-                None => {
-                    let reason = "no member on the roster has this number together with this birth date or name";
-                    out.rejects.push(record.place().reject(Rule::UnknownMember, reason));
-                    continue;
-                }
-            },
+        let found = match record.whom() {
+            None => Some(Whose::default()),
+            Some(whom) => roster.find(&whom)?,
+        };
+        let Some(whose) = found else {
+            let reason = "no member on the roster has this number together with this birth date or name";
+            out.rejects.push(record.place().reject(Rule::UnknownMember, reason));
+            continue;
         };
         match entry(record.as_ref(), format, &whose, about, validation) {
             Ok((entry, signs)) => {

@@ -1,5 +1,6 @@
 //! Whole load runs into a store of their own.
 
+mod clinical;
 mod tables;
 mod x12;
 

@@ -44,25 +44,22 @@ fn x12(members: usize, claims: usize) -> [String; 3] {
     let wrap = |code: &str, set: &str, body: String| {
         format!("{ISA}GS*{code}*A*B*20260301*1200*1*X*1~ST*{set}*1~{body}SE*0*1~GE*1*1~IEA*1*1~")
     };
-    let enrolments: String = (0..members)
-        .map(|n| {
-            format!(
-                "INS*Y*18*021*28*A~REF*0F*M{n}~NM1*IL*1*DOE{n}*ANA~DMG*D8*19600102*F~HD*021**HLT*P~DTP*348*D8*20260101~"
-            )
-        })
-        .collect();
-    let sent: String = (0..claims)
-        .map(|n| {
-            let member = n % members;
-            format!(
-                "HL*{}*1*22*0~SBR*P*18~NM1*IL*1*DOE{member}*ANA****MI*M{member}~DMG*D8*19600102*F~CLM*C{n}*100***11:B:1~HI*ABK:E119~\
-                 LX*1~SV1*HC:99213*100*UN*1***1~DTP*472*D8*20260201~",
-                n + 2
-            )
-        })
-        .collect();
-    let paid: String =
-        (0..claims).map(|n| format!("CLP*C{n}*1*100*80*20*12*I{n}~SVC*HC:99213*100*80**1~CAS*PR*3*20~")).collect();
+    let enrolment = |n| {
+        format!(
+            "INS*Y*18*021*28*A~REF*0F*M{n}~NM1*IL*1*DOE{n}*ANA~DMG*D8*19600102*F~HD*021**HLT*P~DTP*348*D8*20260101~"
+        )
+    };
+    let claim = |n: usize| {
+        let (level, member) = (n + 2, n % members);
+        format!(
+            "HL*{level}*1*22*0~SBR*P*18~NM1*IL*1*DOE{member}*ANA****MI*M{member}~DMG*D8*19600102*F~CLM*C{n}*100***11:B:1~\
+             HI*ABK:E119~LX*1~SV1*HC:99213*100*UN*1***1~DTP*472*D8*20260201~"
+        )
+    };
+    let payment = |n| format!("CLP*C{n}*1*100*80*20*12*I{n}~SVC*HC:99213*100*80**1~CAS*PR*3*20~");
+    let enrolments: String = (0..members).map(enrolment).collect();
+    let sent: String = (0..claims).map(claim).collect();
+    let paid: String = (0..claims).map(payment).collect();
     [
         wrap("BE", "834", format!("BGN*00*1*20260101~{enrolments}")),
         wrap(
