@@ -70,6 +70,8 @@ pub struct Txn<'a> {
     pending: BTreeMap<Table, BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
     /// Where the earlier values of ledger tables go, if somebody wants to be able to go back.
     journal: Option<Table>,
+    /// A ledger table whose values can be found again without it.
+    unjournaled: Option<Table>,
     pub(super) seq: u64,
     pub(super) rid: u64,
     pub(super) changes: Vec<Change>,
@@ -133,6 +135,7 @@ impl<'t> Group<'t> {
             base: &mut base,
             pending: BTreeMap::new(),
             journal: None,
+            unjournaled: None,
             seq: self.state.seq,
             rid: self.state.rid,
             changes: Vec::new(),
@@ -200,10 +203,11 @@ impl Txn<'_> {
         Ok(())
     }
 
-    /// From now on the values that keys of ledger tables had before go to `journal`, once for each key: table, 0, key -> 1
+    /// From now on the values that keys of ledger tables but `except` had before go to `journal`, once for each key: table, 0, key -> 1
     /// and the value, or nothing if there was none.
-    pub fn journal(&mut self, journal: Option<Table>) {
+    pub fn journal(&mut self, journal: Option<Table>, except: Option<Table>) {
         self.journal = journal;
+        self.unjournaled = except;
     }
 
     /// The position in the change feed, this closure's own changes included.
@@ -213,7 +217,8 @@ impl Txn<'_> {
     }
 
     fn remember(&mut self, table: Table, key: &[u8]) -> Result<(), Error> {
-        let Some(journal) = self.journal.filter(|journal| *journal != table && table.is_of_a_room()) else {
+        let wanted = table.is_of_a_room() && self.unjournaled != Some(table);
+        let Some(journal) = self.journal.filter(|journal| wanted && *journal != table) else {
             return Ok(());
         };
         let place = [table.name().as_bytes(), &[0], key].concat();

@@ -32,7 +32,8 @@ use crate::load::{Error, Format, Target};
 use crate::store::{self, Snapshot, Store, Table};
 
 const PARTS: Table = Table::new("load.parts");
-const DIRTY: Table = Table::new("load.dirty");
+/// Not in the journal of a load: which groups are to be seen anew follows from what each came to.
+pub(super) const DIRTY: Table = Table::new("load.dirty");
 const MADE: Table = Table::new("load.made");
 const CLAIMS_OF: Table = Table::new("load.claims_of");
 const CLAIM_NUMBERS: Table = Table::new("load.claim_numbers");
@@ -291,6 +292,12 @@ struct Row {
     key: Vec<u8>,
     value: Vec<u8>,
     numbers: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// Marks the group of a row of `load.made` that a load is about to give back its earlier value.
+pub(super) fn stir_group(txn: &mut store::Txn<'_>, table: Table, key: &[u8]) -> Result<(), store::Error> {
+    let Some((class, group)) = key.split_first().filter(|_| table == MADE) else { return Ok(()) };
+    txn.put(DIRTY, &[&[*class], [0; 8].as_slice(), group].concat(), Vec::new())
 }
 
 fn patient_key(patient: &str) -> [u8; 16] {

@@ -10,6 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::shelf;
 use crate::load::{Error, Target};
 use crate::store::{self, Store, Table, Txn};
 
@@ -46,13 +47,13 @@ pub struct Undone {
 
 /// From now on the closure can be taken back.
 pub(super) fn begin(txn: &mut Txn<'_>) -> u64 {
-    txn.journal(Some(BEFORE));
+    txn.journal(Some(BEFORE), Some(shelf::DIRTY));
     txn.position()
 }
 
 /// The closure has done its work.
 pub(super) fn end(txn: &mut Txn<'_>, began: u64) -> Result<(), store::Error> {
-    txn.journal(None);
+    txn.journal(None, None);
     let ended = txn.position();
     if ended == began {
         return Ok(());
@@ -128,9 +129,11 @@ fn restore(txn: &mut Txn<'_>, place: &[u8], before: &[u8]) -> Result<(), store::
     let Some(end) = place.iter().position(|byte| *byte == 0) else { return Ok(()) };
     let (name, key) = (place.get(..end).unwrap_or_default(), place.get(end + 1..).unwrap_or_default());
     // Tables that a load writes; a name that is none of them was written by a later Ingle.
-    let tables = super::shelf::TABLES.into_iter().chain([super::whose::NUMBERS]);
+    let tables = shelf::TABLES.into_iter().chain([super::whose::NUMBERS]);
     let known = tables.chain(crate::identity::roster::TABLES).find(|table| table.name().as_bytes() == name);
     let Some(table) = known else { return Err(store::Error::Corrupted("the journal of the last load".into())) };
+    // What was put together from parts that are gone, or waits again, is seen anew by the next load.
+    shelf::stir_group(txn, table, key)?;
     match before.split_first() {
         None => txn.delete(table, key),
         Some((_, value)) => txn.put(table, key, value),
