@@ -33,7 +33,7 @@ pub(super) use review_rows::review_rows;
 pub(super) use rows::RowCase;
 
 /// The id of the plan as an Organization.
-const PLAN_ID: &str = "plan";
+pub(super) const PLAN_ID: &str = "plan";
 
 /// The plan as an Organization: insurer of every claim.
 pub(super) fn plan(about: About<'_>) -> Value {

@@ -207,6 +207,7 @@ impl<'a> State<'a> {
             address: Address { lines: owned(&self.lines), city: some(city), state: some(state), zip: some(zip) },
             covers: self.spans.into_iter().map(cover).collect(),
             died: date(event.died),
+            sponsor: some(event.sponsor),
             subscriber: subscriber.filter(|_| relationship != "self").cloned(),
         })
     }

@@ -39,6 +39,8 @@ pub(in crate::load) struct Person {
     pub(in crate::load) address: Address,
     pub(in crate::load) covers: Vec<Cover>,
     pub(in crate::load) died: Option<Date>,
+    /// The employer or exchange that enrolled her, where the file says who.
+    pub(in crate::load) sponsor: Option<String>,
     /// Who holds the policy, where that is somebody else and the file says who.
     pub(in crate::load) subscriber: Option<Relative>,
 }
@@ -174,6 +176,7 @@ fn person(row: Row, today: Date, rejects: &mut Vec<(Rule, Reject)>) -> Result<Pe
         address,
         covers: vec![cover],
         died: None,
+        sponsor: None,
         subscriber: None,
         place: row.place,
     })

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
 use super::person::{Cover, Person, Relative};
+use crate::load::map::PLAN_ID;
 use crate::load::record::made_id;
 
 const C4BB: &str = "http://hl7.org/fhir/us/carin-bb/StructureDefinition/C4BB-";
@@ -25,7 +26,23 @@ pub(in crate::load) fn resources(person: &Person, ids: &str, plan: &str, today: 
     if let Some(subscriber) = &person.subscriber {
         out.push(related(person, &id, subscriber));
     }
+    out.extend(person.sponsor.as_deref().map(sponsor));
     out.iter().map(|value| value.to_string().into_bytes()).collect()
+}
+
+/// The employer or exchange that pays for coverage.
+fn sponsor(name: &str) -> Value {
+    json!({
+        "resourceType": "Organization",
+        "id": sponsor_id(name),
+        "meta": {"profile": [format!("{C4BB}Organization|2.0.0")]},
+        "active": true,
+        "name": name,
+    })
+}
+
+fn sponsor_id(name: &str) -> String {
+    made_id(&["sponsor", &name.to_lowercase()])
 }
 
 /// The subscriber, as somebody who is related to this member.
@@ -117,8 +134,12 @@ fn coverage(person: &Person, patient: &str, cover: &Cover, (ids, plan): (&str, &
         "subscriberId": cover.subscriber.as_ref().unwrap_or(&person.member_id),
         "beneficiary": {"reference": format!("Patient/{patient}")},
         "relationship": coded("subscriber-relationship", cover.relationship),
-        "payor": [{"display": plan}],
+        "payor": [{"reference": format!("Organization/{PLAN_ID}"), "display": plan}],
     });
+    if let (Some(name), Some(out)) = (&person.sponsor, out.as_object_mut()) {
+        let reference = format!("Organization/{}", sponsor_id(name));
+        out.insert("policyHolder".to_owned(), json!({"reference": reference, "display": name}));
+    }
     let mut period = Map::new();
     period.extend(start.map(|day| ("start".to_owned(), json!(day))));
     period.extend(cover.end.map(|day| ("end".to_owned(), json!(day.to_string()))));

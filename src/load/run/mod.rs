@@ -135,6 +135,17 @@ impl Run<'_> {
         self.pieces(&of(&[Format::Nppes, Format::Providers, Format::Qhp, Format::Formulary]), request)?;
         self.keeper.flush(&mut self.ledger)?;
 
+        // What is about members names the plan: as payor, as insurer.
+        let is_about_members = |(_, format): &Sorted| *format >= Format::Members && *format < Format::Hl7v2;
+        if sorted.iter().any(is_about_members) {
+            let about = About { ids: self.target.ids, plan: self.target.plan, now: self.target.now };
+            if let Ok((plan, _)) = work::prepared(&map::plan(about), Policy::Off) {
+                let entry = Entry { counts: Vec::new(), ..Entry::of(plan, Format::Members) };
+                self.keeper.add(entry, &mut self.ledger)?;
+                self.keeper.flush(&mut self.ledger)?;
+            }
+        }
+
         let scratch = request.dry_run.then(|| request.report.with_extension("scratch"));
         let mut shelf = Shelf::new(self.target, scratch)?;
         for (path, format) in sorted {
@@ -171,14 +182,6 @@ impl Run<'_> {
 
     /// Claims and reviews that new parts, or new members, have changed.
     fn claims(&mut self, shelf: &Shelf<'_>, request: &Request) -> Result<(), Error> {
-        let any = |class| Ok::<_, Error>(!shelf.dirty(class, &[], 1)?.is_empty());
-        if any(Class::Claims)? || any(Class::Reviews)? {
-            let about = About { ids: self.target.ids, plan: self.target.plan, now: self.target.now };
-            if let Ok((plan, _)) = work::prepared(&map::plan(about), Policy::Off) {
-                let entry = Entry { counts: Vec::new(), ..Entry::of(plan, Format::Claims) };
-                self.keeper.add(entry, &mut self.ledger)?;
-            }
-        }
         for class in [Class::Claims, Class::Reviews] {
             fold::all(self, shelf, class, request)?;
         }

@@ -232,3 +232,34 @@ fn a_dry_run_counts_the_same_and_keeps_nothing() {
     let wet = bench.run(&request(&bench, files));
     assert_eq!((dry.kept, dry.rejected, dry.by_kind), (wet.kept, wet.rejected, wet.by_kind));
 }
+
+/// The public samples of X12: what of each folder is kept, and why the rest is not.
+///
+/// Nearly all claims are about people whom no sample enrols, so they are put aside (`unknown-member`). The files of imsweb lie about
+/// their counts on purpose (`envelope-totals`) and say one claim over and over. 270, 276 and 999 are for others (`unknown-file`).
+/// Two enrolments only change somebody whom no file has introduced (`member`).
+#[test]
+fn the_public_samples_go_through() {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    if !shared.is_dir() {
+        eprintln!("the_public_samples_go_through (X12) did not run: ../shared/data is not here");
+        return;
+    }
+    let mut out = String::new();
+    for name in ["x12-834", "x12-837", "x12-835", "x12-278", "x12-270_271", "x12-276_277_999"] {
+        let bench = Bench::new();
+        let summary = bench.run(&request(&bench, vec![shared.join(name)]));
+        let kinds: Vec<String> = summary.by_kind.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        out += &format!("{name}: {} rejected; kept {}\n", summary.rejected, kinds.join(", "));
+        let mut findings: Vec<String> =
+            summary.findings.iter().map(|finding| format!("  {} {}\n", finding.count, finding.rule)).collect();
+        findings.sort();
+        out += &findings.concat();
+        for resource in state(&bench).values() {
+            super::super::fixtures_tests::assert_valid_when_stored(resource);
+        }
+        let again = bench.run(&request(&bench, vec![shared.join(name)]));
+        assert_eq!(again.changed, 0, "{name}");
+    }
+    insta::assert_snapshot!(out);
+}
