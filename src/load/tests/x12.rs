@@ -1,6 +1,7 @@
 //! Enrolment, claims, payments and reviews over whole runs: what they come to, in any order, twice, half done and taken back.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -250,7 +251,7 @@ fn the_public_samples_go_through() {
         let bench = Bench::new();
         let summary = bench.run(&request(&bench, vec![shared.join(name)]));
         let kinds: Vec<String> = summary.by_kind.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-        out += &format!("{name}: {} rejected; kept {}\n", summary.rejected, kinds.join(", "));
+        let _ = writeln!(out, "{name}: {} rejected; kept {}", summary.rejected, kinds.join(", "));
         let mut findings: Vec<String> =
             summary.findings.iter().map(|finding| format!("  {} {}\n", finding.count, finding.rule)).collect();
         findings.sort();
