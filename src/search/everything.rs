@@ -256,20 +256,20 @@ struct Trail<'t> {
     snapshot: &'t Snapshot,
     asked: &'t Everything,
     needle: memmem::Finder<'static>,
-    /// What was looked at: one claim names what the next one names.
-    seen: HashSet<(Kind, Box<str>), Xxh3Builder>,
+    /// Numbers of what was looked at: one claim names what the next one names.
+    seen: HashSet<u64, Xxh3Builder>,
     found: Vec<Stored>,
 }
 
 impl Trail<'_> {
     fn follow(&mut self, from: &Stored) -> Result<(), Error> {
-        let named = self.snapshot.references(from, None, || Ok::<_, Error>(shared(&self.needle, &from.body)))?;
-        for target in named.iter() {
-            if self.seen.contains(target) || self.seen.len() > MAX_INCLUDED || !self.asked.wants(target.0) {
+        for target in from.targets(|text| shared(&self.needle, text)) {
+            if self.seen.len() > MAX_INCLUDED || !self.asked.wants(target.kind) {
                 continue;
             }
-            self.seen.insert(target.clone());
-            if let Some(rid) = self.snapshot.rid(target.0, &target.1)? {
+            if let Some(rid) = target.rid(self.snapshot)?
+                && self.seen.insert(rid)
+            {
                 self.found.extend(self.reader.get(rid)?.filter(|stored| !stored.deleted));
             }
         }

@@ -80,7 +80,7 @@ pub(super) fn references(snapshot: &Snapshot, stored: &store::Stored, number: u1
     };
     // The plan's own parameters can be defined anew; what those of the tables find in a version stays.
     if stored.kind.standard().any(|(standard, _)| standard == number) {
-        snapshot.references(stored, Some(number), find)
+        snapshot.references(stored, number, find)
     } else {
         find().map(Into::into)
     }

@@ -51,7 +51,7 @@ pub struct Searched<'s> {
 fn cut_down<'s>(subset: &Subset, resources: impl Iterator<Item = &'s mut Stored>) -> Result<(), Error> {
     for stored in resources {
         let damaged = || store::Error::Corrupted(format!("{}/{}", stored.kind, stored.rid));
-        stored.body = subset.of(&stored.body).ok_or_else(damaged)?.into();
+        *stored = stored.with_body(subset.of(&stored.body).ok_or_else(damaged)?.into());
     }
     Ok(())
 }

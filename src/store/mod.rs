@@ -19,6 +19,7 @@ mod recent;
 mod record;
 mod resources;
 mod snapshot;
+mod stored;
 mod tables;
 mod txn;
 mod writer;
@@ -27,10 +28,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use error::Error;
-pub use read::{Feed, Found, Reader, Stored};
+pub use read::{Feed, Found, Reader};
 pub use recent::References;
 pub use resources::{Outcome, Written};
 pub use snapshot::Snapshot;
+pub use stored::{Stored, Target};
 pub use tables::{FORMAT, Row, Table};
 pub use txn::{Change, ChangeKind, Txn};
 

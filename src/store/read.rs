@@ -1,6 +1,8 @@
 //! Reading resources, through a View and in no other way. The record's header decides; only what passes is unpacked.
 
+use std::cell::RefCell;
 use std::ops::Bound;
+use std::rc::Rc;
 
 use bytes::Bytes;
 
@@ -9,6 +11,7 @@ use super::recent::References;
 use super::record::Header;
 use super::resources::{compartment_key, history_key};
 use super::snapshot::{Rows, Snapshot};
+use super::stored::Stored;
 use super::tables::{self, id_key, number, read_number, read_u64, split_number};
 use crate::access::{Base, Categories, Operation, Permit, Reach, View};
 use crate::fhir::{self, Kind};
@@ -19,25 +22,6 @@ const MAX_GAP: u64 = 4;
 const MAX_WALKED: usize = 20_000;
 /// Patients that [`Snapshot::patients_of`] names.
 const MAX_NAMED: usize = 1_000;
-
-/// A version of a resource, ready to be sent.
-#[derive(Clone, Debug)]
-pub struct Stored {
-    /// The resource's number.
-    pub rid: u64,
-    /// Type.
-    pub kind: Kind,
-    /// Logical id.
-    pub id: String,
-    /// Version.
-    pub version: u32,
-    /// When it became current, in microseconds since 1970.
-    pub updated: i64,
-    /// True for a tombstone; its body is empty.
-    pub deleted: bool,
-    /// The JSON text.
-    pub body: Bytes,
-}
 
 /// The answer to a read.
 #[derive(Clone, Debug)]
@@ -59,7 +43,7 @@ pub struct Reader<'s> {
     /// Numbers of the View's patients; empty unless it is limited to patients.
     patients: Vec<u64>,
     /// What the View lets through, for the type looked at last: nearly every call asks for the same one.
-    permit: std::cell::RefCell<Option<(Kind, Option<Permit>)>>,
+    permit: RefCell<Option<(Kind, Option<Rc<Permit>>)>>,
 }
 
 impl Snapshot {
@@ -72,7 +56,7 @@ impl Snapshot {
             }
         }
         let current = self.current()?;
-        Ok(Reader { snapshot: self, view, operation, current, patients, permit: std::cell::RefCell::default() })
+        Ok(Reader { snapshot: self, view, operation, current, patients, permit: RefCell::default() })
     }
 
     /// The current version of a resource.
@@ -129,12 +113,11 @@ impl Snapshot {
         self.recent().number(&key, || Ok(self.ids()?.get(key.as_slice())?.and_then(|value| read_number(value.value()))))
     }
 
-    /// What a version refers to on this server by a parameter of the tables, or by any reference in it: worked out with
-    /// `find` unless it is remembered. Whether the caller may see any of it is asked when it is read.
+    /// What a version refers to on this server by a parameter of the tables: worked out with `find` unless it is remembered. Whether the caller may see any of it is asked when it is read.
     pub fn references<E>(
         &self,
         of: &Stored,
-        by: Option<u16>,
+        by: u16,
         find: impl FnOnce() -> Result<Vec<(Kind, Box<str>)>, E>,
     ) -> Result<References, E> {
         self.recent().references((of.rid, of.version, by), find)
@@ -249,14 +232,31 @@ impl Snapshot {
         for rid in patients.into_iter().take(MAX_NAMED) {
             let Some(record) = current.get(&*number(rid))? else { continue };
             let (header, packed) = Header::read(record.value())?;
-            if header.deleted {
-                ids.push(header.id);
-                continue;
-            }
-            let body = self.recent().body(rid, header.version, || self.dictionaries().decompress(packed))?;
-            ids.extend(fhir::stored_id(header.kind, &body).map(str::to_owned));
+            ids.push(self.stored(rid, header, packed)?.id.clone());
         }
         Ok(ids)
+    }
+}
+
+impl Snapshot {
+    /// A current record that has been read here, unpacked unless it is known.
+    fn stored(&self, rid: u64, header: Header, packed: &[u8]) -> Result<Stored, Error> {
+        if let Some(known) = self.recent().record(rid).filter(|known| known.header == header) {
+            known.set_current_in(self.id());
+            return Ok(known);
+        }
+        let body = self.unpack(&header, packed)?;
+        let stored = Stored::new(rid, header, body)?;
+        stored.set_current_in(self.id());
+        self.recent().keep(&stored);
+        Ok(stored)
+    }
+
+    fn unpack(&self, header: &Header, packed: &[u8]) -> Result<Bytes, Error> {
+        if header.deleted {
+            return Ok(Bytes::new());
+        }
+        self.dictionaries().decompress(packed).map(Bytes::from)
     }
 }
 
@@ -325,20 +325,11 @@ fn categories_of(value: &[u8]) -> Categories {
 impl Reader<'_> {
     /// The current version of a resource, tombstones included; nothing if the View does not show it.
     pub fn get(&self, rid: u64) -> Result<Option<Stored>, Error> {
-        if let Some((header, body)) = self.snapshot.recent().resource(self.snapshot.id(), rid) {
-            return match self.passes(&header) {
-                Some(only) => show(rid, &header, body, &only),
-                None => Ok(None),
-            };
+        if let Some(known) = self.snapshot.recent().current(self.snapshot.id(), rid) {
+            return self.show(known);
         }
         match self.current.get(&*number(rid))? {
-            Some(record) => {
-                let stored = self.admit(rid, record.value())?;
-                if stored.as_ref().is_some_and(|stored| !stored.deleted) {
-                    self.snapshot.recent().note(self.snapshot.id(), rid, Header::read(record.value())?.0);
-                }
-                Ok(stored)
-            }
+            Some(record) => self.admit(rid, record.value()),
             None => Ok(None),
         }
     }
@@ -348,15 +339,22 @@ impl Reader<'_> {
     /// Numbers that lie close together, as one member's do, are read in one walk over the tree.
     pub fn get_all(&self, rids: &[u64]) -> Result<Vec<Stored>, Error> {
         let mut found = Vec::with_capacity(rids.len());
-        let (Some(first), Some(last)) = (rids.first(), rids.last()) else { return Ok(found) };
-        let dense = last.checked_sub(*first).is_some_and(|span| span <= rids.len() as u64 * MAX_GAP);
-        if !dense || !rids.is_sorted() {
-            for rid in rids {
+        let mut rest = rids;
+        while let Some((rid, after)) = rest.split_first()
+            && let Some(known) = self.snapshot.recent().current(self.snapshot.id(), *rid)
+        {
+            found.extend(self.show(known)?);
+            rest = after;
+        }
+        let (Some(first), Some(last)) = (rest.first(), rest.last()) else { return Ok(found) };
+        let dense = last.checked_sub(*first).is_some_and(|span| span <= rest.len() as u64 * MAX_GAP);
+        if !dense || !rest.is_sorted() {
+            for rid in rest {
                 found.extend(self.get(*rid)?);
             }
             return Ok(found);
         }
-        let mut wanted = rids.iter().peekable();
+        let mut wanted = rest.iter().peekable();
         for row in self.current.range::<&[u8]>(&*number(*first)..=&*number(*last))? {
             let (key, record) = row?;
             let Some(rid) = read_number(key.value()) else { continue };
@@ -391,24 +389,33 @@ impl Reader<'_> {
     fn past(&self, rid: u64, version: u32) -> Result<Option<Stored>, Error> {
         let Some(rows) = self.snapshot.table(tables::HISTORY)? else { return Ok(None) };
         match rows.get(history_key(rid, version).as_slice())? {
-            Some(record) => self.admit(rid, record.value()),
+            Some(record) => {
+                let (header, packed) = Header::read(record.value())?;
+                let Some(permit) = self.passes(&header) else { return Ok(None) };
+                let body = self.snapshot.unpack(&header, packed)?;
+                satisfying(Stored::new(rid, header, body)?, &permit)
+            }
             None => Ok(None),
         }
     }
 
+    /// A current record, if the View shows it.
     fn admit(&self, rid: u64, record: &[u8]) -> Result<Option<Stored>, Error> {
         let (header, packed) = Header::read(record)?;
-        let Some(only) = self.passes(&header) else { return Ok(None) };
-        let mut body = Bytes::new();
-        if !header.deleted {
-            let unpack = || self.snapshot.dictionaries().decompress(packed);
-            body = self.snapshot.recent().body(rid, header.version, unpack)?;
-        }
-        show(rid, &header, body, &only)
+        let Some(permit) = self.passes(&header) else { return Ok(None) };
+        satisfying(self.snapshot.stored(rid, header, packed)?, &permit)
     }
 
-    /// Whether the View shows a resource with that header; if so, the conditions its content must satisfy.
-    fn passes(&self, header: &Header) -> Option<Vec<Vec<fhir::filter::Clause>>> {
+    /// A current version that is known already, if the View shows it.
+    fn show(&self, known: Stored) -> Result<Option<Stored>, Error> {
+        match self.passes(&known.header) {
+            Some(permit) => satisfying(known, &permit),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether the View shows a resource with that header; if so, what its content must satisfy.
+    fn passes(&self, header: &Header) -> Option<Rc<Permit>> {
         let permit = self.permit_for(header.kind)?;
         let within = match self.view.reach() {
             Reach::Everything => true,
@@ -419,21 +426,15 @@ impl Reader<'_> {
                 !header.kind.is_personal() || header.patients.iter().any(|rid| self.patients.contains(rid))
             }
         };
-        if !within || self.view.withheld().overlaps(header.categories) {
-            return None;
-        }
-        Some(match permit {
-            Permit::All => Vec::new(),
-            Permit::Only(only) => only,
-        })
+        (within && !self.view.withheld().overlaps(header.categories)).then_some(permit)
     }
 
-    fn permit_for(&self, kind: Kind) -> Option<Permit> {
+    fn permit_for(&self, kind: Kind) -> Option<Rc<Permit>> {
         let mut last = self.permit.borrow_mut();
         match &*last {
             Some((known, permit)) if *known == kind => permit.clone(),
             _ => {
-                let permit = self.view.permit(kind, self.operation);
+                let permit = self.view.permit(kind, self.operation).map(Rc::new);
                 *last = Some((kind, permit.clone()));
                 permit
             }
@@ -442,16 +443,13 @@ impl Reader<'_> {
 }
 
 /// A version whose header passed, if its content satisfies the conditions too.
-fn show(rid: u64, header: &Header, body: Bytes, only: &[Vec<fhir::filter::Clause>]) -> Result<Option<Stored>, Error> {
-    // A tombstone has no content that could satisfy a condition.
-    if !only.is_empty() && (header.deleted || !satisfies(&body, only)?) {
-        return Ok(None);
-    }
-    let (kind, version, updated, deleted) = (header.kind, header.version, header.updated, header.deleted);
-    let damaged = || Error::Corrupted("a record's body".into());
-    let id = if deleted { &header.id } else { fhir::stored_id(kind, &body).ok_or_else(damaged)? };
-    let id = id.to_owned();
-    Ok(Some(Stored { rid, kind, id, version, updated, deleted, body }))
+fn satisfying(stored: Stored, permit: &Permit) -> Result<Option<Stored>, Error> {
+    let satisfied = match permit {
+        Permit::All => true,
+        // A tombstone has no content that could satisfy a condition.
+        Permit::Only(only) => !stored.deleted && satisfies(&stored.body, only)?,
+    };
+    Ok(satisfied.then_some(stored))
 }
 
 fn satisfies(body: &[u8], only: &[Vec<fhir::filter::Clause>]) -> Result<bool, Error> {

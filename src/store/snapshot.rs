@@ -15,8 +15,8 @@ use super::txn::decode;
 
 pub(super) type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
-/// The id of the next snapshot of this process.
-static NEXT: AtomicU64 = AtomicU64::new(0);
+/// The id of the next snapshot of this process; none has zero.
+static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// Reads at one point in time. The ledger half is open to the rooms above; resources need a View (`read.rs`). Clones share
 /// it.

@@ -234,8 +234,9 @@ fn many_at_once_is_the_same_as_one_by_one() {
     let few = vec![40, 3, 3, 17, 999];
     let sparse = vec![3, 42, 1_000_000];
     for rids in [all, few, sparse, vec![], vec![7]] {
-        let one_by_one: Vec<_> = rids.iter().filter_map(|rid| reader.get(*rid).unwrap()).map(|s| s.id).collect();
-        let at_once: Vec<_> = reader.get_all(&rids).unwrap().into_iter().map(|s| s.id).collect();
+        let one_by_one: Vec<_> =
+            rids.iter().filter_map(|rid| reader.get(*rid).unwrap()).map(|s| s.id.clone()).collect();
+        let at_once: Vec<_> = reader.get_all(&rids).unwrap().into_iter().map(|s| s.id.clone()).collect();
         assert_eq!(at_once, one_by_one, "{rids:?}");
     }
 }

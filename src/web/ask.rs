@@ -224,13 +224,23 @@ impl Ask {
         })
     }
 
-    /// Enters a disclosure in the audit; on an error the answer must not leave, nor before the entry is in the file, which
-    /// the door sees to. The public bases keep no record of
-    /// who asked what (Plan-Net 1.1, privacy).
+    /// Enters in the audit that these resources go out.
     pub(super) fn disclose<'s>(
         &self,
         interaction: &str,
         resources: impl Iterator<Item = &'s Stored>,
+        status: u16,
+    ) -> Result<(), Problem> {
+        self.enter(interaction, resources.map(|stored| (stored.rid, stored.kind)), status)
+    }
+
+    /// Enters in the audit what was done with resources, by number and type. On an error the answer must not leave, nor before
+    /// the entry is in the file, which the door sees to. The public bases keep no record of who asked what (Plan-Net 1.1,
+    /// privacy).
+    pub(super) fn enter(
+        &self,
+        interaction: &str,
+        resources: impl Iterator<Item = (u64, Kind)>,
         status: u16,
     ) -> Result<(), Problem> {
         let Principal::App(access) = &self.principal else { return Ok(()) };
@@ -239,11 +249,11 @@ impl Ask {
         }
         let mut types: Vec<(&str, u32)> = Vec::new();
         let mut personal = Vec::new();
-        for resource in resources {
-            if resource.kind.is_personal() {
-                personal.push(resource.rid);
+        for (rid, kind) in resources {
+            if kind.is_personal() {
+                personal.push(rid);
             }
-            let name = resource.kind.name();
+            let name = kind.name();
             match types.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, count)) => *count += 1,
                 None => types.push((name, 1)),

@@ -91,14 +91,14 @@ impl Writing<'_> {
         let aim = Aim { view, kind: entry.kind };
         Ok(match &entry.change {
             Change::Create { unless: Some(condition), .. } => match self.matching(aim, condition)? {
-                Some(found) => Settled::There(found.id),
+                Some(found) => Settled::There(found.id.clone()),
                 None => Settled::New(self.chance.id()),
             },
             Change::Create { unless: None, .. } => Settled::New(self.chance.id()),
             Change::Update { target: Target::Id(id), .. } => Settled::There(id.clone()),
             Change::Update { target: Target::Matching(condition), body, .. } => {
                 if let Some(found) = self.matching(aim, condition)? {
-                    return Ok(Settled::There(found.id));
+                    return Ok(Settled::There(found.id.clone()));
                 }
                 let node = json::parse(body).map_err(fhir::Issue::from)?;
                 Settled::New(node.text_of("id").map_or_else(|| self.chance.id(), str::to_owned))

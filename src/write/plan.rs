@@ -75,7 +75,8 @@ impl From<store::Error> for Failed {
 
 impl From<Stored> for Done {
     fn from(stored: Stored) -> Self {
-        let Stored { kind, id, version, updated, deleted, body, .. } = stored;
+        let (kind, id, body) = (stored.kind, stored.id.clone(), stored.body.clone());
+        let (version, updated, deleted) = (stored.version, stored.updated, stored.deleted);
         Self { kind, id, outcome: Some(Outcome::Unchanged), deleted, version, updated, body, issues: Vec::new() }
     }
 }
@@ -137,7 +138,7 @@ impl Writing<'_> {
             Target::Id(_) => return Err(Error::WrongId),
             Target::Matching(condition) => match (self.matching(aim, condition)?, in_body) {
                 (Some(found), Some(in_body)) if found.id != in_body => return Err(Error::WrongId),
-                (Some(found), _) => found.id,
+                (Some(found), _) => found.id.clone(),
                 (None, Some(in_body)) => in_body,
                 (None, None) => fresh.unwrap_or_else(|| self.chance.id()),
             },
@@ -247,7 +248,7 @@ impl Writing<'_> {
                 id.clone()
             }
             Target::Matching(condition) => match self.matching(aim, condition)? {
-                Some(found) => found.id,
+                Some(found) => found.id.clone(),
                 None => return Ok(Step::Keep(nothing(kind, ""))),
             },
         };

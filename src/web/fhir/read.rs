@@ -44,7 +44,7 @@ fn answer(ask: &Ask, stored: Stored, interaction: &str) -> Result<Response, Prob
         return Ok(respond::not_modified(&stored));
     }
     let body = subset.and_then(|subset| subset.of(&stored.body)).map_or_else(|| stored.body.clone(), Into::into);
-    Ok(respond::resource(Stored { body, ..stored }))
+    Ok(respond::resource(body, &stored))
 }
 
 /// What `_elements` or `_summary` ask of a read; a count of one resource is the resource.

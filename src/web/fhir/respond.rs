@@ -1,5 +1,6 @@
 //! Answers of the FHIR bases: content type, version headers, conditional reads.
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use poem::http::{HeaderValue, StatusCode, header};
@@ -13,9 +14,9 @@ use crate::web::problem::Problem;
 pub(super) const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
 const FHIR_XML: &str = "application/fhir+xml; charset=utf-8";
 
-/// A resource with its version headers.
-pub(super) fn resource(stored: Stored) -> Response {
-    let mut response = Response::builder().body(stored.body);
+/// A resource, or the part of it that was asked for, with its version headers.
+pub(super) fn resource(body: Bytes, stored: &Stored) -> Response {
+    let mut response = Response::builder().body(body);
     let headers = response.headers_mut();
     // Room for all that follow: a map that grows on the way is built twice.
     headers.reserve(12);

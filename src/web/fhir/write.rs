@@ -8,7 +8,7 @@ use super::respond;
 use super::search::{caller, searched};
 use crate::access::{Operation, View};
 use crate::fhir::{Issue, Kind, outcome};
-use crate::store::{Outcome, Stored};
+use crate::store::Outcome;
 use crate::web::ask::Ask;
 use crate::web::problem::Problem;
 use crate::write::{Change, Condition, Done, Error, Form, Target, Writing};
@@ -116,11 +116,10 @@ pub(super) fn note(ask: &Ask, done: &[Done], interaction: &str, status: u16) -> 
     let mut written = Vec::with_capacity(done.len());
     for done in done.iter().filter(|done| done.version > 0) {
         let Some(rid) = snapshot.rid(done.kind, &done.id)? else { continue };
-        let Done { kind, id, version, updated, deleted, body, .. } = done.clone();
-        written.push(Stored { rid, kind, id, version, updated, deleted, body });
+        written.push((rid, done.kind));
     }
     drop(snapshot);
-    ask.disclose(interaction, written.iter(), status)
+    ask.enter(interaction, written.into_iter(), status)
 }
 
 /// The status of a change (FHIR R4, http).
