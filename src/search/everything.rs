@@ -4,10 +4,8 @@
 //! It walks the store's compartment in the order of type and number and parses nothing: references are found in the
 //! stored text, and the View decides about each of them as about any other.
 
-use std::collections::HashSet;
-
 use memchr::memmem;
-use xxhash_rust::xxh3::Xxh3Builder;
+use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use super::cursor::Binding;
 use super::follow::extract;
@@ -230,7 +228,7 @@ fn related(
         snapshot,
         asked,
         needle: memmem::Finder::new(REFERENCE),
-        seen: HashSet::default(),
+        seen: FxHashSet::with_capacity_and_hasher(matches.len(), FxBuildHasher),
         found: Vec::new(),
     };
     for stored in matches {
@@ -257,7 +255,7 @@ struct Trail<'t> {
     asked: &'t Everything,
     needle: memmem::Finder<'static>,
     /// Numbers of what was looked at: one claim names what the next one names.
-    seen: HashSet<u64, Xxh3Builder>,
+    seen: FxHashSet<u64>,
     found: Vec<Stored>,
 }
 

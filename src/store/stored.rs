@@ -13,11 +13,11 @@ use crate::fhir::{self, Kind};
 
 /// A version of a resource, ready to be sent. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Stored(Arc<Version>);
+pub struct Stored(Arc<Held>);
 
 /// What a [`Stored`] holds.
 #[derive(Debug)]
-pub struct Version {
+pub struct Held {
     /// The resource's number.
     pub rid: u64,
     /// Type.
@@ -49,12 +49,14 @@ pub struct Target {
     pub id: Box<str>,
     /// Its number once it is known, or zero. A number is given once and for ever.
     rid: AtomicU64,
+    /// The latest snapshot that found no number, or zero.
+    missing_in: AtomicU64,
 }
 
 impl Deref for Stored {
-    type Target = Version;
+    type Target = Held;
 
-    fn deref(&self) -> &Version {
+    fn deref(&self) -> &Held {
         &self.0
     }
 }
@@ -71,13 +73,13 @@ impl Stored {
         } else {
             fhir::stored_id(header.kind, &body).ok_or_else(damaged)?.to_owned()
         };
-        Ok(Self(Arc::new(Version::new(rid, id, header, body))))
+        Ok(Self(Arc::new(Held::new(rid, id, header, body))))
     }
 
     /// The same version with a part of its text.
     #[must_use]
     pub fn with_body(&self, body: Bytes) -> Self {
-        Self(Arc::new(Version::new(self.rid, self.id.clone(), self.header.clone(), body)))
+        Self(Arc::new(Held::new(self.rid, self.id.clone(), self.header.clone(), body)))
     }
 
     /// True if a snapshot has found it current.
@@ -95,12 +97,12 @@ impl Stored {
     pub fn targets(&self, find: impl FnOnce(&[u8]) -> Vec<(Kind, Box<str>)>) -> &[Target] {
         self.targets.get_or_init(|| {
             let found = find(&self.body).into_iter();
-            found.map(|(kind, id)| Target { kind, id, rid: AtomicU64::new(0) }).collect()
+            found.map(|(kind, id)| Target { kind, id, rid: AtomicU64::new(0), missing_in: AtomicU64::new(0) }).collect()
         })
     }
 }
 
-impl Version {
+impl Held {
     fn new(rid: u64, id: String, header: Header, body: Bytes) -> Self {
         let Header { kind, version, updated, deleted, .. } = header;
         let (current_in, targets) = (AtomicU64::new(0), OnceLock::new());
@@ -118,8 +120,14 @@ impl Target {
         if known != 0 {
             return Ok(Some(known));
         }
+        if self.missing_in.load(Ordering::Relaxed) == snapshot.id() {
+            return Ok(None);
+        }
         let found = snapshot.rid(self.kind, &self.id)?;
-        self.rid.store(found.unwrap_or(0), Ordering::Relaxed);
+        match found {
+            Some(rid) => self.rid.store(rid, Ordering::Relaxed),
+            None => self.missing_in.store(snapshot.id(), Ordering::Relaxed),
+        }
         Ok(found)
     }
 }

@@ -15,7 +15,7 @@ pub(in crate::web) async fn read(ask: Ask) -> Result<Response, Problem> {
     let view = ask.decide(kind, Operation::Read)?;
     respond::check_format(&ask)?;
     let stored = here(ask.realm.store.snapshot()?.read(&view, kind, &id)?)?;
-    answer(&ask, stored, "read")
+    answer(&ask, &stored, "read")
 }
 
 pub(in crate::web) async fn vread(ask: Ask) -> Result<Response, Problem> {
@@ -24,7 +24,7 @@ pub(in crate::web) async fn vread(ask: Ask) -> Result<Response, Problem> {
     respond::check_format(&ask)?;
     let version = ask.segment("version").parse().map_err(|_| Problem::NotFound)?;
     let stored = here(ask.realm.store.snapshot()?.read_version(&view, kind, &id, version)?)?;
-    answer(&ask, stored, "vread")
+    answer(&ask, &stored, "vread")
 }
 
 fn here(found: Found) -> Result<Stored, Problem> {
@@ -35,16 +35,16 @@ fn here(found: Found) -> Result<Stored, Problem> {
     }
 }
 
-fn answer(ask: &Ask, stored: Stored, interaction: &str) -> Result<Response, Problem> {
+fn answer(ask: &Ask, stored: &Stored, interaction: &str) -> Result<Response, Problem> {
     let subset = subset(ask)?;
-    let known = respond::is_known(ask, &stored)?;
+    let known = respond::is_known(ask, stored)?;
     let status = if known { 304 } else { 200 };
-    ask.disclose(interaction, std::iter::once(&stored), status)?;
+    ask.disclose(interaction, std::iter::once(stored), status)?;
     if known {
-        return Ok(respond::not_modified(&stored));
+        return Ok(respond::not_modified(stored));
     }
     let body = subset.and_then(|subset| subset.of(&stored.body)).map_or_else(|| stored.body.clone(), Into::into);
-    Ok(respond::resource(body, &stored))
+    Ok(respond::resource(body, stored))
 }
 
 /// What `_elements` or `_summary` ask of a read; a count of one resource is the resource.
