@@ -101,7 +101,7 @@ impl Snapshot {
             let (from, to) = (history_key(rid, 0), history_key(rid, before));
             let left = limit.saturating_sub(versions.len());
             for row in rows.range::<&[u8]>(from.as_slice()..to.as_slice())?.rev().take(left) {
-                versions.extend(reader.admit(rid, row?.1.value())?);
+                versions.extend(reader.admit_past(rid, row?.1.value())?);
             }
         }
         Ok(Some(versions))
@@ -113,7 +113,8 @@ impl Snapshot {
         self.recent().number(&key, || Ok(self.ids()?.get(key.as_slice())?.and_then(|value| read_number(value.value()))))
     }
 
-    /// What a version refers to on this server by a parameter of the tables: worked out with `find` unless it is remembered. Whether the caller may see any of it is asked when it is read.
+    /// What a version refers to on this server by a parameter of the tables: worked out with `find` unless it is remembered.
+    /// Whether the caller may see any of it is asked when it is read.
     pub fn references<E>(
         &self,
         of: &Stored,
@@ -389,14 +390,17 @@ impl Reader<'_> {
     fn past(&self, rid: u64, version: u32) -> Result<Option<Stored>, Error> {
         let Some(rows) = self.snapshot.table(tables::HISTORY)? else { return Ok(None) };
         match rows.get(history_key(rid, version).as_slice())? {
-            Some(record) => {
-                let (header, packed) = Header::read(record.value())?;
-                let Some(permit) = self.passes(&header) else { return Ok(None) };
-                let body = self.snapshot.unpack(&header, packed)?;
-                satisfying(Stored::new(rid, header, body)?, &permit)
-            }
+            Some(record) => self.admit_past(rid, record.value()),
             None => Ok(None),
         }
+    }
+
+    /// A record of an earlier version, if the View shows it. What is remembered is current, so this is not.
+    fn admit_past(&self, rid: u64, record: &[u8]) -> Result<Option<Stored>, Error> {
+        let (header, packed) = Header::read(record)?;
+        let Some(permit) = self.passes(&header) else { return Ok(None) };
+        let body = self.snapshot.unpack(&header, packed)?;
+        satisfying(Stored::new(rid, header, body)?, &permit)
     }
 
     /// A current record, if the View shows it.
