@@ -10,7 +10,7 @@ use rustc_hash::{FxBuildHasher, FxHashSet};
 use super::cursor::Binding;
 use super::follow::extract;
 use super::page::{Page, Searched};
-use super::{Error, MAX_CHECKED, MAX_INCLUDED, MAX_ITERATE, MAX_PARAMETERS};
+use super::{Error, MAX_CHECKED, MAX_INCLUDED, MAX_ITERATE, MAX_PAGE_BYTES, MAX_PARAMETERS};
 use crate::access::{Operation, View};
 use crate::fhir::dates::Span;
 use crate::fhir::reference::is_id;
@@ -184,30 +184,31 @@ fn walk(
         }
     };
     let mut found: Vec<Stored> = Vec::new();
+    let mut left = MAX_PAGE_BYTES;
     let mut checked = 0;
     loop {
         let entries = snapshot.whole_compartment(owner, view.withheld(), after, &mut wanted, STEP)?;
-        let mut rids: Vec<u64> = entries.iter().map(|(_, rid)| *rid).collect();
-        // Numbers in order are read in one walk over the tree.
-        rids.sort_unstable();
-        let mut fresh = reader.get_all(&rids)?;
-        fresh.retain(|stored| asked.is_new(stored));
-        let mut kept = Vec::with_capacity(fresh.len());
-        for stored in fresh {
-            if asked.is_of_time(&stored)? {
-                kept.push(stored);
+        // Those of one type are in the order of their numbers, and so are read in one walk over the tree.
+        for of_type in entries.chunk_by(|(one, _), (other, _)| one == other) {
+            let rids: Vec<u64> = of_type.iter().map(|(_, rid)| *rid).collect();
+            let (fresh, looked) = reader.get_up_to(&rids, left)?;
+            for stored in fresh {
+                if asked.is_new(&stored) && asked.is_of_time(&stored)? {
+                    left = left.saturating_sub(stored.body.len());
+                    found.push(stored);
+                }
+            }
+            if found.len() > count {
+                found.truncate(count);
+                let last = found.last().map(|stored| (stored.kind, stored.rid)).or(after);
+                // With room for the patient alone, the next page begins before every entry: numbers count from one.
+                return Ok((found, last.or_else(|| Some((Kind::from_number(0)?, 0)))));
+            }
+            if left == 0 || looked < of_type.len() {
+                return Ok((found, of_type.get(looked.saturating_sub(1)).copied()));
             }
         }
-        fresh = kept;
-        fresh.sort_unstable_by_key(|stored| (stored.kind.number(), stored.rid));
-        found.extend(fresh);
         checked += entries.len();
-        if found.len() > count {
-            found.truncate(count);
-            let last = found.last().map(|stored| (stored.kind, stored.rid)).or(after);
-            // With room for the patient alone, the next page begins before every entry: numbers count from one.
-            return Ok((found, last.or_else(|| Some((Kind::from_number(0)?, 0)))));
-        }
         let Some(last) = entries.last().filter(|_| entries.len() == STEP) else { return Ok((found, None)) };
         after = Some(*last);
         if checked >= MAX_CHECKED {
@@ -230,6 +231,7 @@ fn related(
         needle: memmem::Finder::new(REFERENCE),
         seen: FxHashSet::with_capacity_and_hasher(matches.len(), FxBuildHasher),
         found: Vec::new(),
+        left: MAX_PAGE_BYTES,
     };
     for stored in matches {
         trail.follow(stored)?;
@@ -243,7 +245,7 @@ fn related(
         }
     }
     let mut found = trail.found;
-    let cut = found.len() > MAX_INCLUDED;
+    let cut = found.len() > MAX_INCLUDED || trail.left == 0;
     found.truncate(MAX_INCLUDED);
     Ok((found, cut))
 }
@@ -257,18 +259,22 @@ struct Trail<'t> {
     /// Numbers of what was looked at: one claim names what the next one names.
     seen: FxHashSet<u64>,
     found: Vec<Stored>,
+    /// Bytes that may still come.
+    left: usize,
 }
 
 impl Trail<'_> {
     fn follow(&mut self, from: &Stored) -> Result<(), Error> {
         for target in from.targets(|text| shared(&self.needle, text)) {
-            if self.seen.len() > MAX_INCLUDED || !self.asked.wants(target.kind) {
+            if self.seen.len() > MAX_INCLUDED || self.left == 0 || !self.asked.wants(target.kind) {
                 continue;
             }
             if let Some(rid) = target.rid(self.snapshot)?
                 && self.seen.insert(rid)
+                && let Some(stored) = self.reader.get(rid)?.filter(|stored| !stored.deleted)
             {
-                self.found.extend(self.reader.get(rid)?.filter(|stored| !stored.deleted));
+                self.left = self.left.saturating_sub(stored.body.len());
+                self.found.push(stored);
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::follow::references;
 use super::query::{Include, Query};
-use super::{Error, MAX_INCLUDED, MAX_ITERATE};
+use super::{Error, MAX_INCLUDED, MAX_ITERATE, MAX_PAGE_BYTES};
 use crate::access::{Operation, View};
 use crate::fhir::filter::{Clause, Field, Test, Wanted};
 use crate::fhir::{Form, Kind};
@@ -23,7 +23,7 @@ pub(super) fn gather(
     seen: &mut HashSet<u64>,
 ) -> Result<(Vec<Stored>, bool), Error> {
     let reader = snapshot.reader(view, Operation::Read)?;
-    let mut gathering = Gathering { snapshot, index, view, reader, seen, found: Vec::new() };
+    let mut gathering = Gathering { snapshot, index, view, reader, seen, found: Vec::new(), left: MAX_PAGE_BYTES };
     gathering.round(&query.includes, matches)?;
     let again: Vec<Include> = query.includes.iter().filter(|include| include.iterate).cloned().collect();
     let mut from = 0;
@@ -35,7 +35,7 @@ pub(super) fn gather(
         from = gathering.found.len();
         gathering.round(&again, &fresh)?;
     }
-    let cut = gathering.found.len() >= MAX_INCLUDED;
+    let cut = gathering.is_full();
     Ok((gathering.found, cut))
 }
 
@@ -46,6 +46,8 @@ struct Gathering<'g> {
     reader: Reader<'g>,
     seen: &'g mut HashSet<u64>,
     found: Vec<Stored>,
+    /// Bytes that may still come.
+    left: usize,
 }
 
 impl Gathering<'_> {
@@ -102,12 +104,17 @@ impl Gathering<'_> {
     }
 
     fn keep(&mut self, rid: u64) -> Result<(), Error> {
-        if self.found.len() >= MAX_INCLUDED || !self.seen.insert(rid) {
+        if self.is_full() || !self.seen.insert(rid) {
             return Ok(());
         }
         if let Some(stored) = self.reader.get(rid)?.filter(|stored| !stored.deleted) {
+            self.left = self.left.saturating_sub(stored.body.len());
             self.found.push(stored);
         }
         Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.found.len() >= MAX_INCLUDED || self.left == 0
     }
 }

@@ -35,6 +35,9 @@ pub const DEFAULT_COUNT: usize = 50;
 pub const MAX_COUNT: usize = 500;
 /// Resources that are included on one page at most.
 pub const MAX_INCLUDED: usize = 1_000;
+/// Bytes of JSON after which a page of matches ends early, and likewise what comes along with it: some resources are whole
+/// documents.
+pub const MAX_PAGE_BYTES: usize = 8 << 20;
 /// Rounds of `:iterate`.
 pub const MAX_ITERATE: usize = 3;
 /// Candidates that the exact filter looks at for one page; a query that needs more is refused as too costly.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::cursor::{Binding, Cursors};
 use super::follow::extract;
 use super::query::{Query, Total};
-use super::{Error, MAX_CHECKED, include};
+use super::{Error, MAX_CHECKED, MAX_PAGE_BYTES, include};
 use crate::access::{Operation, Permit, Reach, View};
 use crate::fhir::Subset;
 use crate::fhir::filter::{Field, Test, Wanted};
@@ -76,14 +76,16 @@ impl Searched<'_> {
             None => (None, None),
         };
         let plain = self.resolved(view, query)?;
-        let chosen = self.choose(view, &plain, after.as_ref())?;
+        let mut chosen = self.choose(view, &plain, after.as_ref())?;
         // A total that was counted for the first page stays the total of the following ones.
         let total = known_total.unwrap_or(chosen.total).filter(|_| query.total != Total::None);
         let snapshot = self.store.snapshot()?;
         let reader = snapshot.reader(view, Operation::Search)?;
         let rids: Vec<u64> = chosen.places.iter().map(|place| place.rid).collect();
-        let mut matches = reader.get_all(&rids)?;
+        let (mut matches, looked) = reader.get_up_to(&rids, MAX_PAGE_BYTES)?;
         matches.retain(|stored| !stored.deleted);
+        chosen.more |= looked < rids.len();
+        chosen.places.truncate(looked);
         let next = chosen
             .places
             .last()

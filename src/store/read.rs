@@ -336,35 +336,52 @@ impl Reader<'_> {
     }
 
     /// The current versions of several resources in the given order, without those that the View does not show.
+    pub fn get_all(&self, rids: &[u64]) -> Result<Vec<Stored>, Error> {
+        Ok(self.get_up_to(rids, usize::MAX)?.0)
+    }
+
+    /// As [`Reader::get_all`], but once their texts come to so many bytes the rest is left. The second part is how many of the
+    /// numbers were looked at, of any at least one.
     ///
     /// Numbers that lie close together, as one member's do, are read in one walk over the tree.
-    pub fn get_all(&self, rids: &[u64]) -> Result<Vec<Stored>, Error> {
-        let mut found = Vec::with_capacity(rids.len());
-        let mut rest = rids;
-        while let Some((rid, after)) = rest.split_first()
+    pub fn get_up_to(&self, rids: &[u64], bytes: usize) -> Result<(Vec<Stored>, usize), Error> {
+        let mut taken = Taken { found: Vec::with_capacity(rids.len()), left: bytes };
+        let mut looked = 0;
+        while let Some(rid) = rids.get(looked)
             && let Some(known) = self.snapshot.recent().current(self.snapshot.id(), *rid)
         {
-            found.extend(self.show(known)?);
-            rest = after;
+            looked += 1;
+            if taken.is_full_with(self.show(known)?) {
+                return Ok((taken.found, looked));
+            }
         }
-        let (Some(first), Some(last)) = (rest.first(), rest.last()) else { return Ok(found) };
+        let rest = rids.get(looked..).unwrap_or_default();
+        let (Some(first), Some(last)) = (rest.first(), rest.last()) else { return Ok((taken.found, looked)) };
         let dense = last.checked_sub(*first).is_some_and(|span| span <= rest.len() as u64 * MAX_GAP);
         if !dense || !rest.is_sorted() {
             for rid in rest {
-                found.extend(self.get(*rid)?);
+                looked += 1;
+                if taken.is_full_with(self.get(*rid)?) {
+                    break;
+                }
             }
-            return Ok(found);
+            return Ok((taken.found, looked));
         }
         let mut wanted = rest.iter().peekable();
         for row in self.current.range::<&[u8]>(&*number(*first)..=&*number(*last))? {
             let (key, record) = row?;
             let Some(rid) = read_number(key.value()) else { continue };
-            while wanted.next_if(|next| **next < rid).is_some() {}
+            while wanted.next_if(|next| **next < rid).is_some() {
+                looked += 1;
+            }
             if wanted.next_if(|next| **next == rid).is_some() {
-                found.extend(self.admit(rid, record.value())?);
+                looked += 1;
+                if taken.is_full_with(self.admit(rid, record.value())?) {
+                    return Ok((taken.found, looked));
+                }
             }
         }
-        Ok(found)
+        Ok((taken.found, rids.len()))
     }
 
     /// Numbers of the View's patients that exist.
@@ -443,6 +460,23 @@ impl Reader<'_> {
                 permit
             }
         }
+    }
+}
+
+/// Resources read up to a number of bytes.
+struct Taken {
+    found: Vec<Stored>,
+    left: usize,
+}
+
+impl Taken {
+    /// Takes what was read. True if that was the last to be taken.
+    fn is_full_with(&mut self, stored: Option<Stored>) -> bool {
+        let Some(stored) = stored else { return false };
+        let full = stored.body.len() >= self.left;
+        self.left = self.left.saturating_sub(stored.body.len());
+        self.found.push(stored);
+        full
     }
 }
 

@@ -111,3 +111,44 @@ async fn scopes_and_owners_limit_it() {
         assert_eq!(server.get(path, Some(&token)).await.status, status, "{path}");
     }
 }
+
+/// Twelve documents of a megabyte each are more than one page of anything holds.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_resources_make_short_pages() {
+    let text = "A".repeat(1 << 20);
+    let server = (0..12)
+        .fold(TestServer::builder().member("M1", "ana", "ana@example.com"), |builder, n| {
+            builder.resource(&format!(
+                r#"{{"resourceType":"DocumentReference","id":"d{n:02}","subject":{{"reference":"Patient/ana"}},"content":[{{"attachment":{{"data":"{text}"}}}}]}}"#
+            ))
+        })
+        .start()
+        .await;
+    let token = server.tokens("M1", "patient/*.rs").await.access_token;
+    let documents: Vec<String> = (0..12).map(|n| format!("d{n:02}")).collect();
+    let paths = [
+        "/fhir/Patient/ana/$everything?_type=DocumentReference",
+        "/fhir/DocumentReference?patient=ana",
+        "/fhir/DocumentReference?patient=ana&_sort=_id",
+    ];
+    for path in paths {
+        let mut next = Some(path.to_owned());
+        let mut pages = Vec::new();
+        while let Some(path) = next {
+            let answer = server.get(&path, Some(&token)).await;
+            assert_eq!(answer.status, 200, "{path}");
+            pages.push(answer.ids("match"));
+            let bundle = answer.json();
+            let links = bundle["link"].as_array().unwrap();
+            let link = links.iter().find(|link| link["relation"] == "next");
+            next =
+                link.map(|link| link["url"].as_str().unwrap().strip_prefix("https://plan.example").unwrap().to_owned());
+            assert!(pages.len() <= 3, "{path}");
+        }
+        assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [8, 4], "{path}");
+        assert_eq!(pages.concat(), documents, "{path}");
+    }
+    let along = server.get("/fhir/Patient?_id=ana&_revinclude=DocumentReference:subject", Some(&token)).await;
+    assert_eq!(along.ids("include").len(), 8);
+    assert!(along.text().contains("more resources would be included than one page may hold"));
+}
