@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use error::Error;
-pub use read::{Feed, Found, Reader, Stored};
+pub use read::{Feed, Found, Reader, Stored, Times};
 pub use recent::References;
 pub use resources::{Outcome, Written};
 pub use snapshot::Snapshot;

@@ -11,6 +11,7 @@ use super::resources::{compartment_key, history_key};
 use super::snapshot::{Rows, Snapshot};
 use super::tables::{self, id_key, number, read_number, read_u64, split_number};
 use crate::access::{Base, Categories, Operation, Permit, Reach, View};
+use crate::fhir::dates::Span;
 use crate::fhir::{self, Kind};
 
 /// Records walked over for each one wanted; a look-up of its own costs as much as passing so many.
@@ -115,8 +116,11 @@ impl Snapshot {
         let mut versions = Vec::from_iter(Some(current).filter(|current| current.version < before));
         if let Some(rows) = self.table(tables::HISTORY)? {
             let (from, to) = (history_key(rid, 0), history_key(rid, before));
-            let left = limit.saturating_sub(versions.len());
-            for row in rows.range::<&[u8]>(from.as_slice()..to.as_slice())?.rev().take(left) {
+            for row in rows.range::<&[u8]>(from.as_slice()..to.as_slice())?.rev() {
+                // What the View hides fills no page.
+                if versions.len() >= limit {
+                    break;
+                }
                 versions.extend(reader.admit(rid, row?.1.value())?);
             }
         }
@@ -260,6 +264,26 @@ impl Snapshot {
     }
 }
 
+/// Which versions a history is about.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Times {
+    /// Only those that became current at or after it, in microseconds since 1970.
+    pub since: Option<i64>,
+    /// Only those that were current at some moment of it.
+    pub at: Option<Span>,
+}
+
+impl Times {
+    /// True for a version that was current from `updated` until another followed it; for ever if none did.
+    #[must_use]
+    pub fn admit(&self, updated: i64, until: Option<i64>) -> bool {
+        // A version that was replaced within the same microsecond was current at that one.
+        let hi = until.map_or(i64::MAX, |until| until.max(updated.saturating_add(1)));
+        self.since.is_none_or(|since| updated >= since)
+            && self.at.is_none_or(|at| at.overlaps(Span { lo: updated, hi }))
+    }
+}
+
 /// A page of the change feed.
 pub struct Feed {
     /// Versions, newest change first.
@@ -269,14 +293,13 @@ pub struct Feed {
 }
 
 impl Snapshot {
-    /// The versions that changes below `before` made, newest first, of one type or of all, not older than `since` in
-    /// microseconds. A page may be short and still have a next one: it looks at no more than so many changes.
+    /// The versions that changes below `before` made, newest first, of one type or of all, that the times leave. A page may be short and still have a next one: it looks at no more than so many changes.
     pub fn feed(
         &self,
         view: &View,
         kind: Option<Kind>,
         before: u64,
-        since: Option<i64>,
+        times: &Times,
         count: usize,
     ) -> Result<Feed, Error> {
         let mut feed = Feed { versions: Vec::with_capacity(count.min(256)), next: None };
@@ -298,8 +321,18 @@ impl Snapshot {
             {
                 continue;
             }
-            let Some(stored) = reader.version(rid, version as u32)? else { continue };
-            if since.is_some_and(|since| stored.updated < since) {
+            let version = version as u32;
+            if times.at.is_some() {
+                let Some((updated, until)) = reader.lived(rid, version)? else { continue };
+                if times.since.is_some_and(|since| updated < since) {
+                    break;
+                }
+                if !times.admit(updated, until) {
+                    continue;
+                }
+            }
+            let Some(stored) = reader.version(rid, version)? else { continue };
+            if times.since.is_some_and(|since| stored.updated < since) {
                 break;
             }
             feed.versions.push(stored);
@@ -386,6 +419,22 @@ impl Reader<'_> {
             Some(_) => self.past(rid, version),
             None => Ok(None),
         }
+    }
+
+    /// When a version became current, and when the next one did. Says nothing about the View.
+    fn lived(&self, rid: u64, version: u32) -> Result<Option<(i64, Option<i64>)>, Error> {
+        let Some(record) = self.current.get(&*number(rid))? else { return Ok(None) };
+        let newest = Header::read(record.value())?.0;
+        let since = |version: u32| {
+            if version >= newest.version {
+                return Ok((version == newest.version).then_some(newest.updated));
+            }
+            let Some(rows) = self.snapshot.table(tables::HISTORY)? else { return Ok(None) };
+            let record = rows.get(history_key(rid, version).as_slice())?;
+            record.map(|record| Ok::<_, Error>(Header::read(record.value())?.0.updated)).transpose()
+        };
+        let Some(updated) = since(version)? else { return Ok(None) };
+        Ok(Some((updated, since(version.saturating_add(1))?)))
     }
 
     fn past(&self, rid: u64, version: u32) -> Result<Option<Stored>, Error> {
