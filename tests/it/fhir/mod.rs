@@ -16,6 +16,7 @@ mod read;
 mod search;
 mod search_parameter;
 mod terminology;
+mod sort;
 mod validate;
 mod write;
 mod xml;
