@@ -10,7 +10,7 @@ use crate::fhir::decimal;
 use crate::fhir::definitions::{Component, Form, Kind, Parameter, Targets};
 use crate::fhir::extract::fold;
 use crate::fhir::reference::{self, Reference};
-use crate::fhir::terminology;
+use crate::fhir::terminology::{self, Way};
 
 /// Alternatives in one parameter.
 const MAX_ALTERNATIVES: usize = 100;
@@ -133,7 +133,11 @@ impl Reader<'_> {
             if part.len() > MAX_VALUE {
                 return Err(self.too_long(MAX_VALUE, "bytes in one value"));
             }
-            wanted.push(self.wanted(part)?);
+            match (self.form, self.modifier) {
+                (Form::Token, Some("below")) => wanted.extend(self.related(part, Way::Below)?),
+                (Form::Token, Some("above")) => wanted.extend(self.related(part, Way::Above)?),
+                _ => wanted.push(self.wanted(part)?),
+            }
         }
         Ok(if self.modifier == Some("not") { Test::Not(wanted) } else { Test::Any(wanted) })
     }
@@ -148,6 +152,43 @@ impl Reader<'_> {
         };
         let wanted = members.into_iter().map(token).collect();
         Ok(if self.modifier == Some("not-in") { Test::Not(wanted) } else { Test::Any(wanted) })
+    }
+
+    /// A code and what is above or below it (`:above`, `:below`).
+    fn related(&self, part: &str, way: Way) -> Result<Vec<Wanted>, Refusal> {
+        let expected = "a code of a system whose order this server carries, such as \
+            'http://terminology.hl7.org/CodeSystem/condition-clinical|active' (HL7's own systems; not SNOMED CT, LOINC or \
+            ICD): name the codes themselves, joined by commas";
+        let Wanted::Token { system, code: Some(code) } = token(part) else { return Err(self.wrong(expected)) };
+        let named = match &system {
+            System::Is(system) => Some(&**system),
+            System::Any => None,
+            System::None => return Err(self.wrong(expected)),
+        };
+        let found = terminology::related(named, &code, way).ok_or_else(|| self.wrong(expected))?;
+        let mut wanted = Vec::new();
+        for (system, codes) in found {
+            for code in codes {
+                let of = |system| Wanted::Token { system, code: Some(code.as_str().into()) };
+                // An element that holds nothing but a code names no system.
+                wanted.extend(named.is_none().then(|| of(System::None)));
+                wanted.push(of(System::Is(system.as_str().into())));
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// A canonical reference with everything that its version is part of, or that is part of it (`:above`, `:below`).
+    fn canonical(&self, part: &str, way: Way) -> Result<Wanted, Refusal> {
+        let text = unescape(part);
+        let (address, version) = text.split_once('|').map_or((text.as_str(), None), |(a, v)| (a, Some(v)));
+        if !address.contains(':') {
+            return Err(self.wrong(
+                "a canonical address, perhaps with a version, such as 'http://example.org/fhir/Questionnaire/q|1.2'; where \
+                 a reference names a resource, ':above' and ':below' have no meaning here",
+            ));
+        }
+        Ok(Wanted::Canonical { address: address.into(), version: version.map(Into::into), way })
     }
 
     fn wanted(&self, part: &str) -> Result<Wanted, Refusal> {
@@ -183,6 +224,8 @@ impl Reader<'_> {
                 Wanted::Token { system, code: Some(value) } => Ok(Wanted::Logical { system, value }),
                 _ => Err(self.wrong("an identifier such as 'http://example.org/ids|123'")),
             },
+            (Form::Reference, Some("below")) => self.canonical(part, Way::Below),
+            (Form::Reference, Some("above")) => self.canonical(part, Way::Above),
             (Form::Reference, Some(name)) => {
                 let kind = Kind::parse(name).filter(|kind| self.may_point_to(*kind));
                 kind.map_or_else(|| Err(self.no_modifier()), |kind| self.reference(part, Some(kind)))

@@ -2,12 +2,14 @@
 
 mod bundle;
 mod capability;
+mod contained;
 mod docref;
 mod everything;
 mod everywhere;
 mod examples;
 mod extraction;
 mod guides;
+mod hierarchy;
 mod history;
 mod lastn;
 mod links;
@@ -15,8 +17,8 @@ mod matrix;
 mod read;
 mod search;
 mod search_parameter;
-mod terminology;
 mod sort;
+mod terminology;
 mod validate;
 mod write;
 mod xml;
