@@ -142,8 +142,12 @@ impl Query {
                 Err(error) => return Err(error),
             }
         }
-        if parameters.iter().filter(|(name, value)| name == "_contained" && !value.is_empty()).count() > 1 {
-            return Err(Error::Repeated { name: "_contained".into() });
+        for once in ["_count", "_total", "_contained", "_containedType"] {
+            let mut values = parameters.iter().filter(|(name, value)| name == once && !value.is_empty());
+            let first = values.next();
+            if values.any(|other| Some(other) != first) {
+                return Err(Error::Repeated { name: once.into() });
+            }
         }
         if let Some(inside) = &mut self.contained {
             inside.inner = parameters.iter().any(|(name, value)| name == "_containedType" && value == "contained");
@@ -192,6 +196,7 @@ impl Query {
             "_elements" => {
                 self.only(Some(Subset::elements(value).map_err(|expected| result("_elements", expected))?))?;
             }
+            "_sort" if value.is_empty() => return Ok(false),
             "_sort" => self.sort = self.sort_keys(value)?,
             "_cursor" => {
                 self.cursor = Some(value.to_owned());

@@ -131,6 +131,9 @@ impl Writing<'_> {
         fresh: Option<String>,
     ) -> Result<Step, Error> {
         let Aim { view, kind } = aim;
+        if fhir::kind_of(&node)? != kind {
+            return Err(Error::WrongType);
+        }
         let in_body = node.text_of("id").map(str::to_owned);
         let id = match target {
             Target::Id(id) if in_body.as_ref() == Some(id) => id.clone(),

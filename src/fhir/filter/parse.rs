@@ -146,11 +146,12 @@ impl Reader<'_> {
     fn of_set(&self, value: &str) -> Result<Test, Refusal> {
         let members = terminology::members(&unescape(value));
         let members = members.ok_or_else(|| self.wrong("the address of a value set that this server carries"))?;
-        let token = |concept: terminology::Concept| Wanted::Token {
-            system: System::Is(concept.system.into()),
-            code: Some(concept.code.into()),
+        // An element that holds nothing but a code names no system.
+        let token = |concept: terminology::Concept| {
+            [System::Is(concept.system.into()), System::None]
+                .map(|system| Wanted::Token { system, code: Some(concept.code.into()) })
         };
-        let wanted = members.into_iter().map(token).collect();
+        let wanted = members.into_iter().flat_map(token).collect();
         Ok(if self.modifier == Some("not-in") { Test::Not(wanted) } else { Test::Any(wanted) })
     }
 
@@ -306,7 +307,9 @@ impl Reader<'_> {
     fn date(&self, part: &str) -> Result<Wanted, Refusal> {
         let (prefix, text) = split_prefix(part);
         let expected = "a date such as '2026-03-01' or 'ge2026-03' (prefixes: eq ne gt lt ge le sa eb ap)";
-        let mut span = dates::parse(text).ok_or_else(|| self.wrong(expected))?;
+        // A plus sign that was not encoded arrives as a space: `…T10:00:00 05:00` can only mean one thing.
+        let text = if text.contains('T') { text.replacen(' ', "+", 1) } else { text.to_owned() };
+        let mut span = dates::parse(&text).ok_or_else(|| self.wrong(expected))?;
         if prefix == Prefix::Ap {
             let now = self.now.as_microsecond();
             let middle = span.lo.midpoint(span.hi);

@@ -79,8 +79,9 @@ pub(super) fn read(parameters: &[(String, String)]) -> Result<Asked, search::Err
     for (name, value) in parameters.iter().filter(|(_, value)| !value.is_empty()) {
         match name.as_str() {
             "_count" => {
-                let count: usize = value.parse().map_err(|_| wrong("_count", "a whole number such as 50"))?;
-                asked.count = count.clamp(1, MAX_VERSIONS);
+                let count = value.parse().ok().filter(|count| *count > 0);
+                let count: usize = count.ok_or_else(|| wrong("_count", "a whole number such as 50"))?;
+                asked.count = count.min(MAX_VERSIONS);
             }
             "_since" => asked.times.since = Some(dates::parse(value).ok_or_else(|| wrong("_since", moment))?.lo),
             "_at" => asked.times.at = Some(dates::parse(value).ok_or_else(|| wrong("_at", moment))?),
@@ -90,6 +91,10 @@ pub(super) fn read(parameters: &[(String, String)]) -> Result<Asked, search::Err
             }
             "_format" | "_pretty" => {}
             _ => return Err(search::Error::Unsupported { name: name.chars().take(64).collect() }),
+        }
+        let is_other = |(known, its): &(String, String)| known == name && its != value;
+        if asked.used.iter().any(is_other) {
+            return Err(search::Error::Repeated { name: name.clone() });
         }
         asked.used.push((name.clone(), value.clone()));
     }

@@ -2,6 +2,7 @@
 
 mod bundle;
 mod capability;
+mod client;
 mod contained;
 mod docref;
 mod everything;
