@@ -30,6 +30,7 @@ pub(super) fn run(packages: &Path) -> anyhow::Result<()> {
     std::fs::write(folder.join("structures.tsv"), tables.structures)?;
     std::fs::write(folder.join("codes.tsv"), tables.codes)?;
     std::fs::write(folder.join("displays.tsv"), tables.displays)?;
+    std::fs::write(folder.join("hierarchies.tsv"), tables.hierarchies)?;
     Ok(())
 }
 

@@ -32,6 +32,8 @@ pub struct Extracted {
     pub patients: Vec<Box<str>>,
     /// Who may read it without signing in.
     pub audience: Audience,
+    /// Types of the resources inside it, each once.
+    pub contains: Vec<Kind>,
     /// Parameter number and value, in the order of the parameters.
     pub values: Vec<(u16, Value)>,
 }
@@ -164,7 +166,33 @@ pub fn extract(kind: Kind, id: &str, resource: &Node<'_>) -> Extracted {
     }
     let patients = patients(kind, id, &values);
     let audience = audience(resource);
-    Extracted { kind, id: id.into(), updated: 0, patients, audience, values }
+    let mut contains: Vec<Kind> = contained(resource).map(|(kind, _)| kind).collect();
+    contains.sort_unstable();
+    contains.dedup();
+    Extracted { kind, id: id.into(), updated: 0, patients, audience, contains, values }
+}
+
+/// The resources inside a resource, with their types.
+pub fn contained<'n, 'a>(resource: &'n Node<'a>) -> impl Iterator<Item = (Kind, &'n Node<'a>)> {
+    let inside = resource.get("contained").map(Node::items).unwrap_or_default();
+    inside.iter().filter_map(|inner| Some((Kind::parse(inner.text_of("resourceType")?)?, inner)))
+}
+
+/// The ids of the resources inside a resource that a reference parameter leads to.
+#[must_use]
+pub fn refers_inside<'n>(parameter: &Parameter, resource: &'n Node<'_>) -> Vec<&'n str> {
+    let mut out = Vec::new();
+    for path in parameter.paths {
+        walk(resource, path.steps, &mut |found| {
+            if let Found::Element(node) = found
+                && let Some(text) = node.text().or_else(|| node.text_of("reference"))
+                && let Reference::Contained(id) = reference::parse(text)
+            {
+                out.push(id);
+            }
+        });
+    }
+    out
 }
 
 /// The values of one parameter of a type, of a resource that says more than is asked of it.

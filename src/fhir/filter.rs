@@ -10,6 +10,7 @@ mod parse;
 use super::dates::Span;
 use super::definitions::{Form, Kind, Parameter, parameter};
 use super::extract::{Extracted, Value};
+use super::terminology::Way;
 use super::ucum;
 
 pub use parse::{Refusal, clause};
@@ -32,6 +33,8 @@ pub enum Field {
     Updated,
     /// A parameter of the table.
     Parameter(u16),
+    /// The types of the resources inside it.
+    Contained,
 }
 
 /// What must hold of the field's values.
@@ -92,6 +95,15 @@ pub enum Wanted {
     Below(Box<str>),
     /// Addresses that this one begins with.
     Above(Box<str>),
+    /// References to an address whatever their version, or to those versions that one is part of, or that are part of it.
+    Canonical {
+        /// Without a version.
+        address: Box<str>,
+        /// The version, if one is named.
+        version: Option<Box<str>>,
+        /// Which of the two.
+        way: Way,
+    },
     /// A number.
     Number(amount::Searched),
     /// A number of something.
@@ -123,6 +135,15 @@ pub enum Wanted {
     },
     /// The parts of a composite, all below one element.
     All(Box<[Wanted]>),
+    /// A type of what is inside.
+    Kind(Kind),
+    /// This very resource, whatever its values are: what it refers to is inside it, and was found there.
+    Itself {
+        /// Its number in the store.
+        rid: u64,
+        /// Its logical id.
+        id: Box<str>,
+    },
 }
 
 /// What a query asks of a token's system.
@@ -167,13 +188,14 @@ impl Clause {
     pub fn parameter(&self) -> Option<&'static Parameter> {
         match self.field {
             Field::Parameter(number) => parameter(number),
-            Field::Id | Field::Updated => None,
+            Field::Id | Field::Updated | Field::Contained => None,
         }
     }
 
     fn is_missing(&self, resource: &Extracted) -> bool {
         match self.field {
             Field::Id | Field::Updated => false,
+            Field::Contained => resource.contains.is_empty(),
             Field::Parameter(number) => resource.values_of(number).next().is_none(),
         }
     }
@@ -189,6 +211,10 @@ impl Clause {
                 }
                 _ => false,
             },
+            Field::Contained => matches!(wanted, Wanted::Kind(kind) if resource.contains.contains(kind)),
+            Field::Parameter(_) if matches!(wanted, Wanted::Itself { .. }) => {
+                matches!(wanted, Wanted::Itself { id, .. } if **id == *resource.id)
+            }
             Field::Parameter(number) => resource.values_of(number).any(|value| wanted.matches(value)),
         }
     }
@@ -218,6 +244,15 @@ impl Wanted {
             (Self::Above(uri), Value::Uri(has)) => is_below(uri, has),
             (Self::Uri(uri), Value::Reference { base, kind, id }) => {
                 !base.is_empty() && **uri == format!("{base}/{kind}/{id}")
+            }
+            (Self::Canonical { address, version, way }, Value::Uri(has)) => {
+                let (has, its) = has.split_once('|').map_or((&**has, None), |(has, its)| (has, Some(its)));
+                **address == *has && is_version(version.as_deref(), its, *way)
+            }
+            (Self::Canonical { address, version, way }, Value::Reference { base, kind, id }) => {
+                !base.is_empty()
+                    && **address == format!("{base}/{kind}/{id}")
+                    && is_version(version.as_deref(), None, *way)
             }
             (Self::Logical { system, value }, Value::Logical { system: has_system, value: has }) => {
                 system.matches(has_system.as_deref()) && value == has
@@ -270,7 +305,25 @@ impl System {
 fn is_below(address: &str, above: &str) -> bool {
     address
         .strip_prefix(above)
-        .is_some_and(|rest| rest.is_empty() || above.ends_with('/') || rest.starts_with(['/', '|', '#']))
+        // `…|1` is above `…|1.2`.
+        .is_some_and(|rest| {
+            rest.is_empty()
+                || above.ends_with('/')
+                || rest.starts_with(['/', '|', '#'])
+                || (rest.starts_with('.') && above.contains('|'))
+        })
+}
+
+/// True if a version is another or part of it: `1.2.3` is part of `1.2`, and everything is part of no version.
+fn is_version(asked: Option<&str>, has: Option<&str>, way: Way) -> bool {
+    let (part, whole) = if way == Way::Below { (has, asked) } else { (asked, has) };
+    match (part, whole) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(part), Some(whole)) => {
+            part.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        }
+    }
 }
 
 /// Compares amounts in different units that measure the same.

@@ -25,6 +25,6 @@ pub mod validate;
 pub mod xml;
 
 pub use definitions::{Form, Kind};
-pub use extract::{Audience, Extracted, Value, elements, extract, extract_one, fold};
+pub use extract::{Amount, Audience, Extracted, Value, contained, elements, extract, extract_one, fold, refers_inside};
 pub use prepare::{Issue, Prepared, kind_of, prepare, prepare_node, stored_id};
 pub use subset::Subset;

@@ -30,6 +30,8 @@ pub struct Tables {
     pub codes: String,
     /// `displays.tsv`
     pub displays: String,
+    /// `hierarchies.tsv`
+    pub hierarchies: String,
 }
 
 /// What becomes of a structure that is known already.
@@ -130,7 +132,7 @@ impl Packages {
             self.write_versioned(package, &mut structures, &mut bound);
         }
         let (codes, displays) = self.codes(bound);
-        Tables { structures, codes, displays }
+        Tables { structures, codes, displays, hierarchies: self.hierarchies() }
     }
 
     /// The structures of an older package that differ from those of the same address, under their versions.
@@ -188,6 +190,29 @@ impl Packages {
             }
         }
         (codes, displays)
+    }
+
+    /// The table of which codes stand below which, of the systems that are HL7's own.
+    fn hierarchies(&self) -> String {
+        let mut out = String::from(
+            "# Codes of HL7's own systems that stand right below others, written by `ingle dev definitions`: S and the system, then a\n\
+             # code and those below it.\n",
+        );
+        let is_own = |(address, system): &(&String, &Value)| {
+            address.contains("hl7.org/") && text(system, "content") == "complete"
+        };
+        let systems: BTreeMap<&String, &Value> = self.code_systems.iter().filter(is_own).collect();
+        for (address, system) in systems {
+            let mut below = BTreeMap::new();
+            below_each(list(system, "concept"), None, &mut below, 0);
+            if !below.is_empty() {
+                let _ = writeln!(out, "S\t{address}");
+            }
+            for (code, narrower) in below {
+                let _ = writeln!(out, "{code}\t{}", narrower.into_iter().collect::<Vec<_>>().join("\t"));
+            }
+        }
+        out
     }
 
     /// The codes of a value set by system; nothing if they cannot be enumerated.
@@ -252,6 +277,21 @@ fn names(concepts: &[Value], out: &mut HashMap<String, String>, depth: usize) {
             out.entry(text(concept, "code").to_owned()).or_insert(name);
         }
         names(list(concept, "concept"), out, depth + 1);
+    }
+}
+
+/// What stands right below each code: concepts inside it, and those that name it as what they belong to.
+fn below_each(concepts: &[Value], above: Option<&str>, out: &mut BTreeMap<String, BTreeSet<String>>, depth: usize) {
+    for concept in concepts.iter().filter(|_| depth < MAX_NESTED) {
+        let code = text(concept, "code");
+        let named = list(concept, "property")
+            .iter()
+            .filter(|property| matches!(text(property, "code"), "subsumedBy" | "parent"))
+            .map(|property| text(property, "valueCode"));
+        for broader in above.into_iter().chain(named).filter(|broader| !broader.is_empty()) {
+            out.entry(broader.to_owned()).or_default().insert(code.to_owned());
+        }
+        below_each(list(concept, "concept"), Some(code), out, depth + 1);
     }
 }
 

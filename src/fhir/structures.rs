@@ -14,6 +14,7 @@ use super::packages;
 const STRUCTURES: &str = include_str!("definitions/structures.tsv");
 const CODES: &str = include_str!("definitions/codes.tsv");
 const DISPLAYS: &str = include_str!("definitions/displays.tsv");
+const HIERARCHIES: &str = include_str!("definitions/hierarchies.tsv");
 const CORE: &str = "http://hl7.org/fhir/StructureDefinition/";
 /// Profiles behind one another.
 const MAX_CHAIN: usize = 12;
@@ -128,6 +129,11 @@ pub fn supply(tables: packages::Tables) -> usize {
 /// The names of codes: of the tables, and of the plan's own packages.
 pub(super) fn displays() -> impl Iterator<Item = &'static str> {
     DISPLAYS.lines().chain(SUPPLIED.get().into_iter().flat_map(|supplied| supplied.displays.lines()))
+}
+
+/// Which codes stand below which: of the tables, and of the plan's own packages.
+pub(super) fn hierarchies() -> impl Iterator<Item = &'static str> {
+    HIERARCHIES.lines().chain(SUPPLIED.get().into_iter().flat_map(|supplied| supplied.hierarchies.lines()))
 }
 
 fn tables() -> &'static Tables {

@@ -1,10 +1,10 @@
-//! The value sets and codes that the guides enumerate: what is in a set, and what a code is called.
+//! The value sets and codes that the guides enumerate: what is in a set, what a code is called, and what stands below it.
 //!
 //! Invariant: about a set or a system that is not carried whole, nothing is said.
 //!
-//! Deliberately absent: SNOMED CT, LOINC, ICD, CPT and the like, which are licensed and large; hierarchies.
+//! Deliberately absent: SNOMED CT, LOINC, ICD, CPT and the like, which are licensed and large.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::OnceLock;
 
 use super::structures;
@@ -41,6 +41,73 @@ fn names() -> &'static Names {
     })
 }
 
+/// Up or down a hierarchy of codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// To what is broader.
+    Above,
+    /// To what is narrower.
+    Below,
+}
+
+/// Levels of a hierarchy that are walked.
+const MAX_LEVELS: usize = 64;
+
+/// For one system, what stands right above and right below each code.
+#[derive(Default)]
+struct Hierarchy {
+    above: HashMap<&'static str, Vec<&'static str>>,
+    below: HashMap<&'static str, Vec<&'static str>>,
+}
+
+fn hierarchies() -> &'static HashMap<&'static str, Hierarchy> {
+    static HIERARCHIES: OnceLock<HashMap<&'static str, Hierarchy>> = OnceLock::new();
+    HIERARCHIES.get_or_init(|| {
+        let mut out = HashMap::<&str, Hierarchy>::new();
+        let mut open = "";
+        for line in structures::hierarchies().filter(|line| !line.starts_with('#')) {
+            let mut cells = line.split('\t');
+            match (cells.next(), cells.next()) {
+                (Some("S"), Some(system)) if system.starts_with("http") => open = system,
+                (Some(code), Some(first)) => {
+                    let hierarchy = out.entry(open).or_default();
+                    for narrower in std::iter::once(first).chain(cells) {
+                        hierarchy.below.entry(code).or_default().push(narrower);
+                        hierarchy.above.entry(narrower).or_default().push(code);
+                    }
+                }
+                _ => {}
+            }
+        }
+        out
+    })
+}
+
+/// A code and everything above or below it, by system: in the system that is named, or in each that has the code. Nothing if
+/// the system is not carried.
+#[must_use]
+pub fn related(system: Option<&str>, code: &str, way: Way) -> Option<Vec<(String, BTreeSet<String>)>> {
+    let of = |system: &str| {
+        let mut found = BTreeSet::from([code.to_owned()]);
+        let Some(hierarchy) = hierarchies().get(system) else { return found };
+        let steps = if way == Way::Above { &hierarchy.above } else { &hierarchy.below };
+        let mut last = vec![code];
+        for _ in 0..MAX_LEVELS {
+            let next = last.iter().filter_map(|code| steps.get(code)).flatten().copied();
+            last = next.filter(|code| found.insert((*code).to_owned())).collect();
+        }
+        found
+    };
+    if let Some(system) = system {
+        let is_carried = has_system(system) || hierarchies().contains_key(system);
+        return is_carried.then(|| vec![(system.to_owned(), of(system))]);
+    }
+    let in_order = hierarchies().iter().filter(|(_, its)| its.above.contains_key(code) || its.below.contains_key(code));
+    let mut systems: BTreeSet<&str> = in_order.map(|(system, _)| *system).collect();
+    systems.extend(names().iter().filter(|(_, codes)| codes.contains_key(code)).map(|(system, _)| *system));
+    (!systems.is_empty()).then(|| systems.into_iter().map(|system| (system.to_owned(), of(system))).collect())
+}
+
 /// The members of a value set in the order of system and code; nothing if it is not carried.
 #[must_use]
 pub fn members(value_set: &str) -> Option<Vec<Concept>> {
@@ -68,6 +135,25 @@ pub fn has_system(system: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn codes_have_broader_and_narrower_ones() {
+        let clinical = "http://terminology.hl7.org/CodeSystem/condition-clinical";
+        let codes = |system: Option<&str>, code: &str, way| {
+            let found = related(system, code, way).unwrap_or_default();
+            found.into_iter().map(|(_, codes)| codes.into_iter().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+        };
+        assert_eq!(codes(Some(clinical), "active", Way::Below), ["active recurrence relapse"]);
+        assert_eq!(codes(Some(clinical), "relapse", Way::Above), ["active relapse"]);
+        // A system without an order, and one that is not carried.
+        assert_eq!(codes(Some("http://hl7.org/fhir/administrative-gender"), "male", Way::Below), ["male"]);
+        assert!(related(Some("http://snomed.info/sct"), "1", Way::Below).is_none());
+        assert!(related(None, "no-such-code", Way::Above).is_none());
+        // Two of HL7's systems know what was amended.
+        assert_eq!(codes(None, "corrected", Way::Above), ["amended corrected", "amended corrected"]);
+        let act = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
+        assert!(codes(Some(act), "_ActEncounterCode", Way::Below).concat().contains("AMB"));
+    }
 
     #[test]
     fn sets_have_members_and_members_have_names() {

@@ -281,7 +281,7 @@ fn rank_of_place(place: &Place, keys: &[(Keys, bool)]) -> tantivy::Result<Row> {
                 present(value, *descending)
             }
             // The segment has no such value at all: everything of it is missing and comes after.
-            (Key::Text(_), _) => present(0, *descending),
+            (Key::Text(_) | Key::Number(_), _) => present(0, *descending),
             (Key::Missing, _) => MISSING,
         });
     }

@@ -139,10 +139,22 @@ impl Place {
 pub enum Key {
     /// A time in microseconds.
     Time(i64),
+    /// A number or a quantity, as [`Key::of_number`] orders them.
+    Number(i64),
     /// A folded string.
     Text(String),
     /// No value.
     Missing,
+}
+
+impl Key {
+    /// A number as a key: the order of the keys is the order of the numbers, the infinite ones included.
+    #[must_use]
+    pub const fn of_number(number: f64) -> Self {
+        let bits = number.to_bits().cast_signed();
+        // Of negative floats the larger have the smaller bits.
+        Self::Number(bits ^ ((bits >> 63).cast_unsigned() >> 1).cast_signed())
+    }
 }
 
 /// The answer to a [`Query`].

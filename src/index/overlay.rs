@@ -6,7 +6,12 @@ use std::sync::Arc;
 
 use super::{Change, Key, Matches, Place, Query, Sort, SortBy};
 use crate::access::{Base, Categories, Operation, Permit, Reach, View};
-use crate::fhir::{Extracted, Kind, Value};
+use crate::fhir::decimal::{Scaled, to_float};
+use crate::fhir::filter::amount::UCUM;
+use crate::fhir::{Amount, Extracted, Kind, Value, ucum};
+
+/// Characters of a text that count in an order.
+const MAX_KEY: usize = 256;
 
 pub(super) type Entries = HashMap<u64, Entry>;
 
@@ -107,14 +112,13 @@ pub(super) fn key(resource: &Extracted, sort: Sort) -> Key {
             let keys = resource.values_of(number).filter_map(|value| match value {
                 Value::Date(span) => Some(Key::Time(if sort.descending { span.hi } else { span.lo })),
                 Value::String { folded, .. } => Some(Key::Text(folded.to_string())),
-                Value::Token { code: Some(code), .. } => Some(Key::Text(code.to_lowercase())),
-                Value::Uri(uri) => Some(Key::Text(uri.to_string())),
-                Value::Reference { base, kind, id } => Some(Key::Text(format!("{base}/{kind}/{id}"))),
-                Value::Number(amount) | Value::Quantity { amount, .. } => {
-                    let end = if sort.descending { amount.hi } else { amount.lo };
-                    // Ordered to the millionth, which is what a cursor can hold.
-                    let micro = end / 1_000_000_000_000;
-                    Some(Key::Time(micro.clamp(i64::MIN.into(), i64::MAX.into()) as i64))
+                Value::Token { code: Some(code), .. } => Some(text(code.to_lowercase())),
+                Value::Uri(uri) => Some(text(uri.to_string())),
+                Value::Reference { base, kind, id } => Some(text(format!("{base}/{kind}/{id}"))),
+                Value::Number(amount) => Some(Key::of_number(end_of(amount, sort))),
+                Value::Quantity { amount, system, code, .. } => {
+                    let factor = factor(system.as_deref(), code.as_deref());
+                    Some(Key::of_number(end_of(amount, sort) * factor))
                 }
                 _ => None,
             });
@@ -122,6 +126,28 @@ pub(super) fn key(resource: &Extracted, sort: Sort) -> Key {
             best.unwrap_or(Key::Missing)
         }
     }
+}
+
+/// A text as a key, cut where it would be longer than a cursor can hold. What is the same up to there is in no order.
+fn text(mut text: String) -> Key {
+    if let Some((at, _)) = text.char_indices().nth(MAX_KEY) {
+        text.truncate(at);
+    }
+    Key::Text(text)
+}
+
+fn end_of(amount: &Amount, sort: Sort) -> f64 {
+    match if sort.descending { amount.hi } else { amount.lo } {
+        Scaled::MIN => f64::NEG_INFINITY,
+        Scaled::MAX => f64::INFINITY,
+        end => to_float(end),
+    }
+}
+
+/// How many base units a unit is, so that a gram comes after 999 milligrams; one where that is not known.
+fn factor(system: Option<&str>, code: Option<&str>) -> f64 {
+    let known = code.filter(|_| system == Some(UCUM)).and_then(ucum::parse);
+    known.map_or(1.0, |unit| unit.factor)
 }
 
 /// The order of two places; resources without a value come last either way.

@@ -86,7 +86,7 @@ fn spans_of(kind: Kind, clause: &Clause) -> Option<Spans> {
     let slot = match clause.field {
         Looked::Updated => None,
         Looked::Parameter(number) => Some(date_slot(kind, number)?),
-        Looked::Id => return None,
+        Looked::Id | Looked::Contained => return None,
     };
     let span = |wanted: &Wanted| match wanted {
         Wanted::Date { prefix, span } => Some((*prefix, *span)),
@@ -158,6 +158,14 @@ impl Builder<'_> {
         if let Some(terms) = self.exact_terms(field, wanted) {
             return Ok(exactly(one_of(terms)));
         }
+        if let (holders @ [_, ..], rest) = split_holders(wanted) {
+            let rids = holders.iter().filter_map(|wanted| match wanted {
+                Wanted::Itself { rid, .. } => Some(Term::from_field_u64(self.fields.rid, *rid)),
+                _ => None,
+            });
+            let rest = self.any(field, rest)?;
+            return Ok(Narrowed { part: either(one_of(rids.collect()), rest.part), exact: rest.exact });
+        }
         let mut exact = true;
         let mut parts = Vec::with_capacity(wanted.len());
         for wanted in wanted {
@@ -193,6 +201,9 @@ impl Builder<'_> {
             // The store has the ids; whoever asks the index gets candidates.
             (Looked::Id, Wanted::Id(_)) => return Ok(anything()),
             (Looked::Updated, Wanted::Date { prefix, span }) => return Ok(exactly(self.updated(*prefix, *span))),
+            (Looked::Contained, Wanted::Kind(inside)) => {
+                return Ok(exactly(self.term(&terms::of_contained(self.kind, *inside))));
+            }
             (Looked::Parameter(number), _) => number,
             _ => return Ok(exactly(Box::new(EmptyQuery))),
         };
@@ -212,16 +223,19 @@ impl Builder<'_> {
             Wanted::Uri(uri) => exactly(self.term(&terms::term(number, b'u', &[uri.as_bytes()]))),
             Wanted::Logical { system, value } => exactly(self.term(&terms::of_logical(number, system, value))),
             Wanted::Date { prefix, span } => self.date(number, *prefix, *span),
-            Wanted::Id(_) => exactly(Box::new(EmptyQuery)),
+            Wanted::Id(_) | Wanted::Kind(_) | Wanted::Itself { .. } => exactly(Box::new(EmptyQuery)),
             // The identifier's own term narrows; its type, the filter sees.
             Wanted::Typed { value, .. } => match terms::of_token(number, &System::Any, Some(value)) {
                 Some(term) => Narrowed { part: self.term(&term), exact: false },
                 None => anything(),
             },
-            Wanted::Below(_) | Wanted::Above(_) | Wanted::Number(_) | Wanted::Quantity { .. } | Wanted::Near { .. } => {
-                Narrowed { part: self.term(&terms::of_presence(number)), exact: false }
-            }
-            Wanted::All(_) => Narrowed { part: self.term(&terms::of_presence(number)), exact: false },
+            Wanted::Below(_)
+            | Wanted::Above(_)
+            | Wanted::Canonical { .. }
+            | Wanted::Number(_)
+            | Wanted::Quantity { .. }
+            | Wanted::Near { .. }
+            | Wanted::All(_) => Narrowed { part: self.term(&terms::of_presence(number)), exact: false },
         })
     }
 
@@ -314,6 +328,11 @@ impl Builder<'_> {
         };
         Narrowed { part, exact: false }
     }
+}
+
+/// Resources named by their numbers, and everything else: a chain puts them first.
+fn split_holders(wanted: &[Wanted]) -> (&[Wanted], &[Wanted]) {
+    wanted.split_at(wanted.iter().take_while(|wanted| matches!(wanted, Wanted::Itself { .. })).count())
 }
 
 /// The first key after all that begin with `prefix`. Terms begin with a parameter number below the largest, so there

@@ -1,5 +1,5 @@
 //! The byte terms: parameter number (u16) and a letter, then what is compared. Numbers above [`FIRST_SPECIAL`] are not
-//! parameters but what every query needs: type, patient, publication, category. A UUID at the end of what is
+//! parameters but what every query needs: type, patient, publication, category, types inside. A UUID at the end of what is
 //! compared whole is kept as its sixteen bytes.
 //!
 //! | letter | then | found by |
@@ -30,9 +30,10 @@ const KIND: u16 = FIRST_SPECIAL;
 const PATIENT: u16 = FIRST_SPECIAL + 1;
 const PUBLIC: u16 = FIRST_SPECIAL + 2;
 const CATEGORY: u16 = FIRST_SPECIAL + 3;
+const CONTAINED: u16 = FIRST_SPECIAL + 4;
 
 /// Counts the ways in which terms were laid out so far.
-pub(super) const LAYOUT: u64 = 4;
+pub(super) const LAYOUT: u64 = 5;
 
 /// Letters whose terms are only ever compared whole; of the others a query may give the beginning.
 const WHOLE: &[u8] = b"csnriulLN";
@@ -83,6 +84,11 @@ pub(super) fn of_category(bit: u32) -> Vec<u8> {
     term(CATEGORY, b'c', &[&bit.to_be_bytes()])
 }
 
+/// The type of a resource and one of a resource inside it.
+pub(super) fn of_contained(kind: Kind, inside: Kind) -> Vec<u8> {
+    term(CONTAINED, b'k', &[&kind.number().to_be_bytes(), &inside.number().to_be_bytes()])
+}
+
 pub(super) fn of_presence(number: u16) -> Vec<u8> {
     term(number, b'e', &[])
 }
@@ -131,6 +137,9 @@ pub(super) fn of_resource(resource: &Extracted, mut keep: impl FnMut(&[u8])) {
         if public {
             put(of_base(kind, base));
         }
+    }
+    for inside in &resource.contains {
+        put(of_contained(kind, *inside));
     }
     let categories = Categories::of(resource).bits();
     for bit in (0..u16::BITS).filter(|bit| categories >> bit & 1 == 1) {

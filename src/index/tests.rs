@@ -298,8 +298,28 @@ fn measure() -> impl Strategy<Value = (String, String)> {
     )
         .prop_map(|(name, value)| (name.to_owned(), value.to_owned()));
     let others = (
-        select(&["_profile", "_profile:below", "_profile:above", "identifier:of-type", "value-quantity:missing"][..]),
-        select(&["true", "|T0|v0", "http://x/a0/b", "http://x/a1", "http://x/a0/b|1", "|T1|v2"][..]),
+        select(
+            &[
+                "_profile",
+                "_profile:below",
+                "_profile:above",
+                "identifier:of-type",
+                "value-quantity:missing",
+                "status:below",
+            ][..],
+        ),
+        select(
+            &[
+                "true",
+                "|T0|v0",
+                "http://x/a0/b",
+                "http://x/a1",
+                "http://x/a0/b|1",
+                "http://x/a0/b|1.2",
+                "|T1|v2",
+                "amended",
+            ][..],
+        ),
     )
         .prop_map(|(name, value)| (name.to_owned(), value.to_owned()));
     prop_oneof![3 => quantity, 2 => composite, 1 => others]

@@ -12,7 +12,7 @@ use crate::outbound::Chance;
 /// Seconds for which a page link works.
 const LIFE: i64 = 15 * 60;
 /// Characters of a cursor; a longer one was not made here.
-const MAX_CURSOR: usize = 4_096;
+const MAX_CURSOR: usize = 8_192;
 const SEAL: usize = 32;
 
 /// Makes and opens cursors.
@@ -44,6 +44,10 @@ impl Cursors {
                 Key::Time(time) => {
                     out.push(1);
                     out.extend_from_slice(&time.to_be_bytes());
+                }
+                Key::Number(number) => {
+                    out.push(3);
+                    out.extend_from_slice(&number.to_be_bytes());
                 }
                 Key::Text(text) => {
                     out.push(2);
@@ -100,6 +104,10 @@ fn keys(mut rest: &[u8]) -> Option<Vec<Key>> {
                 let (time, after) = after.split_first_chunk()?;
                 (push(keys, Key::Time(i64::from_be_bytes(*time))), after)
             }
+            3 => {
+                let (number, after) = after.split_first_chunk()?;
+                (push(keys, Key::Number(i64::from_be_bytes(*number))), after)
+            }
             2 => {
                 let (length, after) = after.split_first_chunk()?;
                 let (text, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
@@ -123,7 +131,7 @@ mod tests {
     use super::*;
 
     fn place() -> Place {
-        Place { keys: vec![Key::Text("ñu".into()), Key::Time(-3), Key::Missing], rid: 9 }
+        Place { keys: vec![Key::Text("ñu".into()), Key::Time(-3), Key::of_number(-0.5), Key::Missing], rid: 9 }
     }
 
     #[test]

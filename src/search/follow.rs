@@ -58,10 +58,15 @@ pub fn follow(store: &Store, index: &Index) {
     }));
 }
 
-/// What a stored version says, with its time. It was checked when it was written.
-pub(super) fn extract(stored: &store::Stored) -> Result<fhir::Extracted, Error> {
+/// A stored version as a tree. It was checked when it was written.
+pub(super) fn parse(stored: &store::Stored) -> Result<fhir::json::Node<'_>, Error> {
     let damaged = |_| store::Error::Corrupted(format!("{}/{}", stored.kind, stored.rid));
-    let tree = fhir::json::parse(&stored.body).map_err(damaged)?;
+    Ok(fhir::json::parse(&stored.body).map_err(damaged)?)
+}
+
+/// What a stored version says, with its time.
+pub(super) fn extract(stored: &store::Stored) -> Result<fhir::Extracted, Error> {
+    let tree = parse(stored)?;
     let mut extracted = fhir::extract(stored.kind, &stored.id, &tree);
     extracted.updated = stored.updated;
     Ok(extracted)
@@ -70,8 +75,7 @@ pub(super) fn extract(stored: &store::Stored) -> Result<fhir::Extracted, Error> 
 /// What a stored version refers to on this server by one parameter.
 pub(super) fn references(snapshot: &Snapshot, stored: &store::Stored, number: u16) -> Result<store::References, Error> {
     let find = || {
-        let damaged = |_| store::Error::Corrupted(format!("{}/{}", stored.kind, stored.rid));
-        let tree = fhir::json::parse(&stored.body).map_err(damaged)?;
+        let tree = parse(stored)?;
         let local = |value| match value {
             fhir::Value::Reference { base, kind, id } if base.is_empty() => Some((kind, id)),
             _ => None,

@@ -7,6 +7,7 @@ use super::follow::references;
 use super::query::{Include, Query};
 use super::{Error, MAX_INCLUDED, MAX_ITERATE, MAX_PAGE_BYTES};
 use crate::access::{Operation, View};
+use crate::fhir::definitions::Targets;
 use crate::fhir::filter::{Clause, Field, Test, Wanted};
 use crate::fhir::{Form, Kind};
 use crate::index::{self, Index};
@@ -78,7 +79,6 @@ impl Gathering<'_> {
     }
 
     fn backward(&mut self, include: &Include, from: &[Stored]) -> Result<(), Error> {
-        let Some(number) = include.parameter else { return Ok(()) };
         let wanted: Vec<Wanted> = from
             .iter()
             .filter(|stored| include.target.is_none_or(|target| target == stored.kind))
@@ -87,11 +87,21 @@ impl Gathering<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        let clauses = [Clause { field: Field::Parameter(number), test: Test::Any(wanted) }];
-        let query =
-            index::Query { kind: include.source, clauses: &clauses, sort: &[], after: None, limit: MAX_INCLUDED };
-        for place in self.index.find(self.view, &query)?.places {
-            self.keep(place.rid)?;
+        let may_point = |targets: Targets| match targets {
+            Targets::Any => true,
+            Targets::These(kinds) => from.iter().any(|stored| kinds.contains(&stored.kind)),
+        };
+        let refers = include.source.parameters().filter(|(number, parameter)| match include.parameter {
+            Some(only) => only == *number,
+            None => parameter.form == Form::Reference && may_point(parameter.targets),
+        });
+        for (number, _) in refers {
+            let clauses = [Clause { field: Field::Parameter(number), test: Test::Any(wanted.clone()) }];
+            let query =
+                index::Query { kind: include.source, clauses: &clauses, sort: &[], after: None, limit: MAX_INCLUDED };
+            for place in self.index.find(self.view, &query)?.places {
+                self.keep(place.rid)?;
+            }
         }
         Ok(())
     }

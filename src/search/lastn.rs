@@ -21,6 +21,9 @@ type Codes = Vec<String>;
 impl Searched<'_> {
     /// The latest `max` of each code among what the query finds, newest first within a code.
     pub fn lastn(&self, view: &View, query: &Query, max: usize) -> Result<Page, Error> {
+        if query.contained.is_some() {
+            return Err(Error::Unsupported { name: "_contained".into() });
+        }
         let mut ordered = query.clone();
         let date = Kind::named("Observation").parameter("date").map(|(number, _)| number);
         ordered.sort =

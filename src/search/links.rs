@@ -149,7 +149,7 @@ impl Searched<'_> {
         for link in std::mem::take(&mut plain.links) {
             plain.clauses.push(match &link {
                 Link::To { number, targets } => {
-                    let mut wanted = Vec::new();
+                    let mut wanted = self.holders(view, &plain, *number, targets)?;
                     for target in targets {
                         let found = self.identities(view, target)?.into_iter();
                         wanted.extend(found.map(|id| Wanted::Reference { kind: Some(target.kind), id }));

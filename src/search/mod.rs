@@ -5,6 +5,7 @@
 //!
 //! Deliberately absent: HTTP (that is `web/fhir/search`), and the meaning of parameters (`fhir/filter`).
 
+mod contained;
 mod cursor;
 mod define;
 mod everything;
@@ -23,7 +24,7 @@ pub use follow::{catch_up, follow};
 pub use lastn::MAX_EACH;
 pub use links::Link;
 pub use page::{Page, Searched};
-pub use query::{Include, Query, Total};
+pub use query::{Include, Inside, Query, Total};
 
 use crate::fhir::Kind;
 use crate::fhir::filter::Refusal;

@@ -48,7 +48,7 @@ pub struct Searched<'s> {
 }
 
 /// Leaves of each resource the part that was asked for.
-fn cut_down<'s>(subset: &Subset, resources: impl Iterator<Item = &'s mut Stored>) -> Result<(), Error> {
+pub(super) fn cut_down<'s>(subset: &Subset, resources: impl Iterator<Item = &'s mut Stored>) -> Result<(), Error> {
     for stored in resources {
         let damaged = || store::Error::Corrupted(format!("{}/{}", stored.kind, stored.rid));
         *stored = stored.with_body(subset.of(&stored.body).ok_or_else(damaged)?.into());
@@ -68,14 +68,15 @@ impl Searched<'_> {
     pub fn page(&self, view: &View, query: &Query) -> Result<Page, Error> {
         let normal = normal(query);
         let binding: Binding<'_> = &[self.caller.as_bytes(), query.kind.name().as_bytes(), normal.as_bytes()];
-        let (after, known_total) = match &query.cursor {
-            Some(text) => {
-                let (place, total) = self.cursors.open(text, binding, self.now).ok_or(Error::Cursor)?;
-                (Some(place), Some(total))
-            }
-            None => (None, None),
+        let opened = match &query.cursor {
+            Some(text) => Some(self.cursors.open(text, binding, self.now).ok_or(Error::Cursor)?),
+            None => None,
         };
         let plain = self.resolved(view, query)?;
+        if let Some(inside) = query.contained {
+            return self.page_inside(view, &plain, inside, opened, binding);
+        }
+        let (after, known_total) = opened.unzip();
         let mut chosen = self.choose(view, &plain, after.as_ref())?;
         // A total that was counted for the first page stays the total of the following ones.
         let total = known_total.unwrap_or(chosen.total).filter(|_| query.total != Total::None);
@@ -98,7 +99,7 @@ impl Searched<'_> {
         Ok(Page { matches, included, total, next, cut })
     }
 
-    fn included(
+    pub(super) fn included(
         &self,
         snapshot: &Snapshot,
         view: &View,
@@ -287,7 +288,7 @@ fn names_patient(query: &Query, clause: &crate::fhir::filter::Clause, patient: &
             query.kind == crate::fhir::Kind::PATIENT
                 && matches!(wanted.as_slice(), [Wanted::Id(id)] if **id == *patient)
         }
-        Field::Updated => false,
+        Field::Updated | Field::Contained => false,
         Field::Parameter(number) => {
             let decides = match query.kind.compartment() {
                 [only] => *only == usize::from(number),

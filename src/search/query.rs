@@ -30,6 +30,8 @@ pub struct Query {
     pub total: Total,
     /// References to follow.
     pub includes: Vec<Include>,
+    /// Whether resources inside others are searched; they are not if absent.
+    pub contained: Option<Inside>,
     /// Which part of each resource is wanted; all of it if absent.
     pub subset: Option<Subset>,
     /// The cursor of a later page.
@@ -38,6 +40,15 @@ pub struct Query {
     pub used: Vec<(String, String)>,
     /// What was dropped, because the caller asked for leniency.
     pub dropped: Vec<String>,
+}
+
+/// `_contained` and `_containedType`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inside {
+    /// Resources on their own are searched too.
+    pub both: bool,
+    /// What is found inside is given, and not what it is in.
+    pub inner: bool,
 }
 
 /// `_total`
@@ -67,7 +78,7 @@ pub struct Include {
 }
 
 /// Result parameters of R4 that this server knows and does not do.
-const UNSUPPORTED: [&str; 4] = ["_filter", "_query", "_contained", "_containedType"];
+const UNSUPPORTED: [&str; 2] = ["_filter", "_query"];
 const MAX_SORT_KEYS: usize = 3;
 const MAX_INCLUDES: usize = 20;
 
@@ -111,6 +122,7 @@ impl Query {
             count: DEFAULT_COUNT,
             total: Total::Free,
             includes: Vec::new(),
+            contained: None,
             subset: None,
             cursor: None,
             used: Vec::new(),
@@ -128,6 +140,25 @@ impl Query {
                 }
                 Err(error) if lenient && is_unknown(&error) => self.dropped.push(error.to_string()),
                 Err(error) => return Err(error),
+            }
+        }
+        for once in ["_count", "_total", "_contained", "_containedType"] {
+            let mut values = parameters.iter().filter(|(name, value)| name == once && !value.is_empty());
+            let first = values.next();
+            if values.any(|other| Some(other) != first) {
+                return Err(Error::Repeated { name: once.into() });
+            }
+        }
+        if let Some(inside) = &mut self.contained {
+            inside.inner = parameters.iter().any(|(name, value)| name == "_containedType" && value == "contained");
+            if inside.inner && !self.includes.is_empty() {
+                return Err(result("_containedType", "'container', which is the one that goes with '_include'"));
+            }
+            if self.links.iter().any(|link| !matches!(link, Link::To { .. })) {
+                return Err(result(
+                    "_contained",
+                    "'false': '_has' and '_list' ask who refers to a resource, and to one inside another nobody else can",
+                ));
             }
         }
         if self.subset == Some(Subset::Text) && !self.includes.is_empty() {
@@ -165,6 +196,7 @@ impl Query {
             "_elements" => {
                 self.only(Some(Subset::elements(value).map_err(|expected| result("_elements", expected))?))?;
             }
+            "_sort" if value.is_empty() => return Ok(false),
             "_sort" => self.sort = self.sort_keys(value)?,
             "_cursor" => {
                 self.cursor = Some(value.to_owned());
@@ -176,9 +208,12 @@ impl Query {
             _ if value.is_empty() && (key.starts_with("_has:") || key.contains('.')) => return Ok(false),
             "_text" | "_content" if !value.is_empty() => self.words.push(Words::read(key == "_text", value)?),
             "_list" if !value.is_empty() => self.links.push(Link::Listed { id: Reading::list(value)? }),
-            "_text" | "_content" | "_list" => return Ok(false),
-            // What is contained is found as a part of what contains it, which is what the standard does unless told otherwise.
-            "_contained" if value == "false" => {}
+            "_contained" if !value.is_empty() => self.contained = inside(value)?,
+            "_containedType" if matches!(value, "container" | "contained") => {}
+            "_containedType" if !value.is_empty() => {
+                return Err(result("_containedType", "'container' or 'contained'"));
+            }
+            "_text" | "_content" | "_list" | "_contained" | "_containedType" => return Ok(false),
             _ if UNSUPPORTED.contains(&key.split(':').next().unwrap_or(key)) => {
                 return Err(Error::Unsupported { name: key.chars().take(64).collect() });
             }
@@ -275,6 +310,16 @@ impl Query {
         let parameter = parameter.map(|(number, _)| number);
         self.includes.push(Include { source, parameter, target, iterate, reverse });
         Ok(())
+    }
+}
+
+/// The value of `_contained`.
+fn inside(value: &str) -> Result<Option<Inside>, Error> {
+    match value {
+        "false" => Ok(None),
+        "true" => Ok(Some(Inside { both: false, inner: false })),
+        "both" => Ok(Some(Inside { both: true, inner: false })),
+        _ => Err(result("_contained", "'true', 'false' or 'both'")),
     }
 }
 

@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use error::Error;
-pub use read::{Feed, Found, Reader};
+pub use read::{Feed, Found, Reader, Times};
 pub use recent::References;
 pub use resources::{Outcome, Written};
 pub use snapshot::Snapshot;

@@ -14,12 +14,15 @@ use super::snapshot::{Rows, Snapshot};
 use super::stored::Stored;
 use super::tables::{self, id_key, number, read_number, read_u64, split_number};
 use crate::access::{Base, Categories, Operation, Permit, Reach, View};
+use crate::fhir::dates::Span;
 use crate::fhir::{self, Kind};
 
 /// Records walked over for each one wanted; a look-up of its own costs as much as passing so many.
 const MAX_GAP: u64 = 4;
 /// Changes that one page of the feed looks at.
 const MAX_WALKED: usize = 20_000;
+/// Bytes of versions of the past read at once.
+const MAX_PAST_BYTES: usize = 8 << 20;
 /// Patients that [`Snapshot::patients_of`] names.
 const MAX_NAMED: usize = 1_000;
 
@@ -83,8 +86,8 @@ impl Snapshot {
         })
     }
 
-    /// The versions of a resource below `before`, newest first, at most `limit`; nothing at all if the resource is not
-    /// for this caller.
+    /// The versions of a resource below `before`, newest first, at most `limit` and so many bytes, but one if there is one;
+    /// nothing at all if the resource is not for this caller.
     pub fn history(
         &self,
         view: &View,
@@ -99,9 +102,15 @@ impl Snapshot {
         let mut versions = Vec::from_iter(Some(current).filter(|current| current.version < before));
         if let Some(rows) = self.table(tables::HISTORY)? {
             let (from, to) = (history_key(rid, 0), history_key(rid, before));
-            let left = limit.saturating_sub(versions.len());
-            for row in rows.range::<&[u8]>(from.as_slice()..to.as_slice())?.rev().take(left) {
-                versions.extend(reader.admit_past(rid, row?.1.value())?);
+            let mut bytes = 0;
+            for row in rows.range::<&[u8]>(from.as_slice()..to.as_slice())?.rev() {
+                // What the View hides fills no page.
+                if versions.len() >= limit || bytes >= MAX_PAST_BYTES {
+                    break;
+                }
+                let version = reader.admit_past(rid, row?.1.value())?;
+                bytes += version.as_ref().map_or(0, |version| version.body.len());
+                versions.extend(version);
             }
         }
         Ok(Some(versions))
@@ -261,6 +270,26 @@ impl Snapshot {
     }
 }
 
+/// Which versions a history is about.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Times {
+    /// Only those that became current at or after it, in microseconds since 1970.
+    pub since: Option<i64>,
+    /// Only those that were current at some moment of it.
+    pub at: Option<Span>,
+}
+
+impl Times {
+    /// True for a version that was current from `updated` until another followed it; for ever if none did.
+    #[must_use]
+    pub fn admit(&self, updated: i64, until: Option<i64>) -> bool {
+        // A version that was replaced within the same microsecond was current at that one.
+        let hi = until.map_or(i64::MAX, |until| until.max(updated.saturating_add(1)));
+        self.since.is_none_or(|since| updated >= since)
+            && self.at.is_none_or(|at| at.overlaps(Span { lo: updated, hi }))
+    }
+}
+
 /// A page of the change feed.
 pub struct Feed {
     /// Versions, newest change first.
@@ -270,16 +299,17 @@ pub struct Feed {
 }
 
 impl Snapshot {
-    /// The versions that changes below `before` made, newest first, of one type or of all, not older than `since` in
-    /// microseconds. A page may be short and still have a next one: it looks at no more than so many changes.
+    /// The versions that changes below `before` made, newest first, of one type or of all, that the times leave. A page may be
+    /// short and still have a next one: it looks at no more than so many changes, and holds no more than so many bytes.
     pub fn feed(
         &self,
         view: &View,
         kind: Option<Kind>,
         before: u64,
-        since: Option<i64>,
+        times: &Times,
         count: usize,
     ) -> Result<Feed, Error> {
+        let mut bytes = 0;
         let mut feed = Feed { versions: Vec::with_capacity(count.min(256)), next: None };
         let Some(rows) = self.table(tables::CHANGES)? else { return Ok(feed) };
         let reader = self.reader(view, Operation::Search)?;
@@ -287,7 +317,7 @@ impl Snapshot {
         for (walked, row) in rows.range::<&[u8]>((Bound::Unbounded, Bound::Excluded(&*to)))?.rev().enumerate() {
             let (key, value) = row?;
             let Some(seq) = read_number(key.value()) else { continue };
-            if feed.versions.len() >= count || walked >= MAX_WALKED {
+            if feed.versions.len() >= count || walked >= MAX_WALKED || bytes >= MAX_PAST_BYTES {
                 feed.next = Some(seq.saturating_add(1));
                 break;
             }
@@ -299,10 +329,21 @@ impl Snapshot {
             {
                 continue;
             }
-            let Some(stored) = reader.version(rid, version as u32)? else { continue };
-            if since.is_some_and(|since| stored.updated < since) {
+            let version = version as u32;
+            if times.at.is_some() {
+                let Some((updated, until)) = reader.lived(rid, version)? else { continue };
+                if times.since.is_some_and(|since| updated < since) {
+                    break;
+                }
+                if !times.admit(updated, until) {
+                    continue;
+                }
+            }
+            let Some(stored) = reader.version(rid, version)? else { continue };
+            if times.since.is_some_and(|since| stored.updated < since) {
                 break;
             }
+            bytes += stored.body.len();
             feed.versions.push(stored);
         }
         Ok(feed)
@@ -402,6 +443,22 @@ impl Reader<'_> {
             Some(_) => self.past(rid, version),
             None => Ok(None),
         }
+    }
+
+    /// When a version became current, and when the next one did. Says nothing about the View.
+    fn lived(&self, rid: u64, version: u32) -> Result<Option<(i64, Option<i64>)>, Error> {
+        let Some(record) = self.current.get(&*number(rid))? else { return Ok(None) };
+        let newest = Header::read(record.value())?.0;
+        let since = |version: u32| {
+            if version >= newest.version {
+                return Ok((version == newest.version).then_some(newest.updated));
+            }
+            let Some(rows) = self.snapshot.table(tables::HISTORY)? else { return Ok(None) };
+            let record = rows.get(history_key(rid, version).as_slice())?;
+            record.map(|record| Ok::<_, Error>(Header::read(record.value())?.0.updated)).transpose()
+        };
+        let Some(updated) = since(version)? else { return Ok(None) };
+        Ok(Some((updated, since(version.saturating_add(1))?)))
     }
 
     fn past(&self, rid: u64, version: u32) -> Result<Option<Stored>, Error> {

@@ -79,7 +79,13 @@ impl Stored {
     /// The same version with a part of its text.
     #[must_use]
     pub fn with_body(&self, body: Bytes) -> Self {
-        Self(Arc::new(Held::new(self.rid, self.id.clone(), self.header.clone(), body)))
+        self.with(self.id.clone(), body)
+    }
+
+    /// A part of this version under an id of its own, such as a resource inside it.
+    #[must_use]
+    pub fn with(&self, id: String, body: Bytes) -> Self {
+        Self(Arc::new(Held::new(self.rid, id, self.header.clone(), body)))
     }
 
     /// True if a snapshot has found it current.

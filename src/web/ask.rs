@@ -161,12 +161,17 @@ impl Ask {
 
     /// The fields of a form in the body, decoded, in order.
     pub(super) async fn form(&mut self) -> Result<Vec<(String, String)>, Problem> {
-        let content = self.request.content_type().unwrap_or_default();
-        if content.split(';').next().map(str::trim) != Some("application/x-www-form-urlencoded") {
+        let media = self.media().to_owned();
+        let is_form = media == "application/x-www-form-urlencoded";
+        if !is_form && !media.is_empty() {
             return Err(Problem::MediaType);
         }
         let body = std::mem::replace(&mut self.body, Body::empty());
         let bytes = body.into_bytes_limit(MAX_FORM).await.map_err(|_| Problem::TooLarge(MAX_FORM))?;
+        // Without a body everything stands in the query string.
+        if !is_form && !bytes.is_empty() {
+            return Err(Problem::MediaType);
+        }
         Ok(form_urlencoded::parse(&bytes).into_owned().collect())
     }
 
@@ -195,7 +200,12 @@ impl Ask {
         let items = node.get("parameter").map(Node::items).unwrap_or_default();
         let pair = |item: &Node<'_>| {
             let (_, value) = item.members().iter().find(|(name, _)| name.starts_with("value"))?;
-            Some((item.text_of("name")?.to_owned(), value.text()?.to_owned()))
+            let value = match value {
+                Node::String(text) => text.to_string(),
+                Node::Number(_) | Node::Bool(_) => value.to_string(),
+                Node::Null | Node::Array(_) | Node::Object(_) => return None,
+            };
+            Some((item.text_of("name")?.to_owned(), value))
         };
         let unread = || Problem::Parameters("each parameter needs a 'name' and a primitive 'value[x]'".into());
         items.iter().map(|item| pair(item).ok_or_else(unread)).collect()
@@ -204,6 +214,9 @@ impl Ask {
     /// The type named in the path.
     pub(super) fn kind(&self) -> Result<Kind, Problem> {
         let name = self.segment("kind");
+        if name.starts_with('$') {
+            return Err(Problem::Operation);
+        }
         // Back-end clients see types on `/fhir` that no member's app does: `decide` tells them apart.
         let is_here = |kind: &Kind| self.base == Base::Fhir || self.base.serves(*kind);
         Kind::parse(&name).filter(is_here).ok_or(Problem::UnknownType(name))
@@ -212,7 +225,11 @@ impl Ask {
     /// The logical id named in the path.
     pub(super) fn instance(&self) -> Result<String, Problem> {
         let id = self.segment("id");
-        if is_id(&id) { Ok(id) } else { Err(Problem::NotFound) }
+        match id.as_bytes() {
+            [b'$', ..] => Err(Problem::Operation),
+            _ if is_id(&id) => Ok(id),
+            _ => Err(Problem::NotFound),
+        }
     }
 
     /// What the caller may see: the first statement of every handler that reads resources.

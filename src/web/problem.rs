@@ -27,7 +27,7 @@ pub(crate) enum Problem {
     #[error("the access token is not valid, has expired, or was revoked; get a new one")]
     Token,
     /// Scopes too small.
-    #[error("the access token's scopes do not allow {} on {kind}; ask for a scope such as 'patient/{kind}.rs'", .operation.word())]
+    #[error("the access token's scopes do not allow {} on {kind}; {}", .operation.word(), scope(*.operation, *.kind))]
     Scope {
         /// The type.
         kind: Kind,
@@ -46,6 +46,9 @@ pub(crate) enum Problem {
     /// No such address.
     #[error("there is nothing at this address")]
     NoRoute,
+    /// No such operation.
+    #[error("this server has no such operation here; its CapabilityStatement at 'metadata' lists those that it has")]
+    Operation,
     /// Not with this method.
     #[error("this address does not take that method")]
     Method,
@@ -80,6 +83,9 @@ pub(crate) enum Problem {
     /// The body of an operation cannot be read.
     #[error("the body cannot be read: {0}")]
     Parameters(String),
+    /// What an operation needs is missing or unknown.
+    #[error("{0}")]
+    Asked(String),
     /// A body that is not the XML of a resource.
     #[error("not valid FHIR XML: {0}")]
     Xml(XmlError),
@@ -142,6 +148,16 @@ impl From<write::Error> for Problem {
     }
 }
 
+/// Which scope to ask for.
+fn scope(operation: Operation, kind: Kind) -> String {
+    match operation {
+        Operation::Read | Operation::Search => format!("ask for a scope such as 'patient/{kind}.rs'"),
+        Operation::Create | Operation::Update | Operation::Delete => {
+            format!("changes are for back-end clients with a scope such as 'system/{kind}.cruds'")
+        }
+    }
+}
+
 /// Status and issue code of a change that was not made.
 fn of_write(error: &write::Error) -> (StatusCode, &'static str) {
     use write::Error;
@@ -151,7 +167,8 @@ fn of_write(error: &write::Error) -> (StatusCode, &'static str) {
         }
         Error::WrongType | Error::WrongId | Error::Twice | Error::Condition(_) => (StatusCode::BAD_REQUEST, "value"),
         Error::Patch(patch::Error::Unfit { .. }) => (StatusCode::UNPROCESSABLE_ENTITY, "processing"),
-        Error::Several | Error::Reference => (StatusCode::PRECONDITION_FAILED, "multiple-matches"),
+        Error::Several => (StatusCode::PRECONDITION_FAILED, "multiple-matches"),
+        Error::Reference => (StatusCode::PRECONDITION_FAILED, "not-found"),
         Error::NoCondition => (StatusCode::PRECONDITION_FAILED, "incomplete"),
         Error::Version | Error::Exists => (StatusCode::PRECONDITION_FAILED, "conflict"),
         Error::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
@@ -172,16 +189,21 @@ impl Problem {
             }
             Self::Scope { .. } | Self::BackEndOnly => StatusCode::FORBIDDEN,
             Self::Write(error) => of_write(error).0,
-            Self::UnknownType(_) | Self::NotFound | Self::NotCarried | Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::UnknownType(_) | Self::NotFound | Self::NotCarried | Self::NoRoute | Self::Operation => {
+                StatusCode::NOT_FOUND
+            }
             Self::Gone | Self::Search(search::Error::Cursor) => StatusCode::GONE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::MediaType | Self::ResourceType | Self::PatchType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Search(search::Error::Index(_)) | Self::Audit(_) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Search(_) | Self::Parameters(_) | Self::Xml(_) | Self::Header(_) | Self::Refused(_) => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Search(_)
+            | Self::Parameters(_)
+            | Self::Asked(_)
+            | Self::Xml(_)
+            | Self::Header(_)
+            | Self::Refused(_) => StatusCode::BAD_REQUEST,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -194,6 +216,7 @@ impl Problem {
             Self::Scope { .. } | Self::BackEndOnly => "forbidden",
             Self::Write(error) => of_write(error).1,
             Self::UnknownType(_)
+            | Self::Operation
             | Self::Method
             | Self::NotAcceptable
             | Self::MediaType
@@ -209,7 +232,7 @@ impl Problem {
                 search::Error::Index(_) => "transient",
                 _ => "not-supported",
             },
-            Self::Parameters(_) | Self::Xml(_) | Self::Header(_) | Self::Refused(_) => "invalid",
+            Self::Parameters(_) | Self::Asked(_) | Self::Xml(_) | Self::Header(_) | Self::Refused(_) => "invalid",
             Self::Audit(_) | Self::Store(_) => "transient",
             Self::Internal(_) => "exception",
         }

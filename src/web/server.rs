@@ -252,6 +252,8 @@ impl Endpoint for Outer {
         let problem = match self.doors.find(request.method(), request.uri().path()) {
             Found::Here(door) => return Ok(door.serve(request).await),
             _ if request.method() == Method::OPTIONS => return Ok(preflight()),
+            // All operations take POST: a name with a dollar sign that does not is none of ours.
+            Found::OtherMethod if means_operation(&request) => Problem::Operation,
             Found::OtherMethod => Problem::Method,
             Found::Nothing => Problem::NoRoute,
         };
@@ -264,6 +266,12 @@ impl Endpoint for Outer {
         stamp(&mut response, "-".to_owned());
         Ok(response)
     }
+}
+
+/// True for a POST to what looks like an operation; of those that there are, only `$meta` does not take it.
+fn means_operation(request: &Request) -> bool {
+    let last = request.uri().path().rsplit('/').next().unwrap_or_default();
+    request.method() == Method::POST && last.starts_with('$') && last != "$meta"
 }
 
 const EXPOSED: &str = "ETag, Last-Modified, Location, Content-Location, Link, X-Request-Id, WWW-Authenticate";

@@ -164,8 +164,10 @@ pub enum Error {
     /// Two entries of a transaction are about one resource.
     #[error("another entry of the transaction is about the same resource")]
     Twice,
-    /// A conditional reference matches none or several.
-    #[error("the conditional reference must match exactly one resource")]
+    /// A conditional reference matches nothing.
+    #[error(
+        "a conditional reference such as 'Patient?identifier=…' matches nothing; it must match exactly one resource"
+    )]
     Reference,
     /// A part of a Bundle is missing or malformed.
     #[error("{0}")]

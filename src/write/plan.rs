@@ -10,7 +10,7 @@ use crate::fhir::links::{self, Place};
 use crate::fhir::reference::{self, Reference};
 use crate::fhir::validate::{Issue, Severity, validate};
 use crate::fhir::{self, Extracted, Kind, Prepared, patch, search_parameter};
-use crate::search::Query;
+use crate::search::{self, Query};
 use crate::store::{self, Found, Outcome, Stored, Txn};
 
 /// What became of a resource.
@@ -132,6 +132,9 @@ impl Writing<'_> {
         fresh: Option<String>,
     ) -> Result<Step, Error> {
         let Aim { view, kind } = aim;
+        if fhir::kind_of(&node)? != kind {
+            return Err(Error::WrongType);
+        }
         let in_body = node.text_of("id").map(str::to_owned);
         let id = match target {
             Target::Id(id) if in_body.as_ref() == Some(id) => id.clone(),
@@ -280,6 +283,10 @@ impl Writing<'_> {
             return Err(Error::NoCondition);
         }
         let mut query = Query::read(kind, condition, false, self.now, self.base)?;
+        if query.contained.is_some() {
+            // What is inside another resource is not one that could be changed.
+            return Err(search::Error::Unsupported { name: "_contained".into() }.into());
+        }
         // Two are enough to know that there are several.
         query.count = 2;
         let mut page = self.searched.page(view, &query)?;

@@ -6,7 +6,7 @@ use crate::fhir::extract::Amount;
 use crate::fhir::ucum;
 
 /// The code system of units.
-pub(super) const UCUM: &str = "http://unitsofmeasure.org";
+pub const UCUM: &str = "http://unitsofmeasure.org";
 /// Relative error of a conversion between units.
 const ERROR: f64 = 1e-9;
 

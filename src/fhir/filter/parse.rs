@@ -10,7 +10,7 @@ use crate::fhir::decimal;
 use crate::fhir::definitions::{Component, Form, Kind, Parameter, Targets};
 use crate::fhir::extract::fold;
 use crate::fhir::reference::{self, Reference};
-use crate::fhir::terminology;
+use crate::fhir::terminology::{self, Way};
 
 /// Alternatives in one parameter.
 const MAX_ALTERNATIVES: usize = 100;
@@ -133,7 +133,11 @@ impl Reader<'_> {
             if part.len() > MAX_VALUE {
                 return Err(self.too_long(MAX_VALUE, "bytes in one value"));
             }
-            wanted.push(self.wanted(part)?);
+            match (self.form, self.modifier) {
+                (Form::Token, Some("below")) => wanted.extend(self.related(part, Way::Below)?),
+                (Form::Token, Some("above")) => wanted.extend(self.related(part, Way::Above)?),
+                _ => wanted.push(self.wanted(part)?),
+            }
         }
         Ok(if self.modifier == Some("not") { Test::Not(wanted) } else { Test::Any(wanted) })
     }
@@ -142,12 +146,50 @@ impl Reader<'_> {
     fn of_set(&self, value: &str) -> Result<Test, Refusal> {
         let members = terminology::members(&unescape(value));
         let members = members.ok_or_else(|| self.wrong("the address of a value set that this server carries"))?;
-        let token = |concept: terminology::Concept| Wanted::Token {
-            system: System::Is(concept.system.into()),
-            code: Some(concept.code.into()),
+        // An element that holds nothing but a code names no system.
+        let token = |concept: terminology::Concept| {
+            [System::Is(concept.system.into()), System::None]
+                .map(|system| Wanted::Token { system, code: Some(concept.code.into()) })
         };
-        let wanted = members.into_iter().map(token).collect();
+        let wanted = members.into_iter().flat_map(token).collect();
         Ok(if self.modifier == Some("not-in") { Test::Not(wanted) } else { Test::Any(wanted) })
+    }
+
+    /// A code and what is above or below it (`:above`, `:below`).
+    fn related(&self, part: &str, way: Way) -> Result<Vec<Wanted>, Refusal> {
+        let expected = "a code of a system whose order this server carries, such as \
+            'http://terminology.hl7.org/CodeSystem/condition-clinical|active' (HL7's own systems; not SNOMED CT, LOINC or \
+            ICD): name the codes themselves, joined by commas";
+        let Wanted::Token { system, code: Some(code) } = token(part) else { return Err(self.wrong(expected)) };
+        let named = match &system {
+            System::Is(system) => Some(&**system),
+            System::Any => None,
+            System::None => return Err(self.wrong(expected)),
+        };
+        let found = terminology::related(named, &code, way).ok_or_else(|| self.wrong(expected))?;
+        let mut wanted = Vec::new();
+        for (system, codes) in found {
+            for code in codes {
+                let of = |system| Wanted::Token { system, code: Some(code.as_str().into()) };
+                // An element that holds nothing but a code names no system.
+                wanted.extend(named.is_none().then(|| of(System::None)));
+                wanted.push(of(System::Is(system.as_str().into())));
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// A canonical reference with everything that its version is part of, or that is part of it (`:above`, `:below`).
+    fn canonical(&self, part: &str, way: Way) -> Result<Wanted, Refusal> {
+        let text = unescape(part);
+        let (address, version) = text.split_once('|').map_or((text.as_str(), None), |(a, v)| (a, Some(v)));
+        if !address.contains(':') {
+            return Err(self.wrong(
+                "a canonical address, perhaps with a version, such as 'http://example.org/fhir/Questionnaire/q|1.2'; where \
+                 a reference names a resource, ':above' and ':below' have no meaning here",
+            ));
+        }
+        Ok(Wanted::Canonical { address: address.into(), version: version.map(Into::into), way })
     }
 
     fn wanted(&self, part: &str) -> Result<Wanted, Refusal> {
@@ -183,6 +225,8 @@ impl Reader<'_> {
                 Wanted::Token { system, code: Some(value) } => Ok(Wanted::Logical { system, value }),
                 _ => Err(self.wrong("an identifier such as 'http://example.org/ids|123'")),
             },
+            (Form::Reference, Some("below")) => self.canonical(part, Way::Below),
+            (Form::Reference, Some("above")) => self.canonical(part, Way::Above),
             (Form::Reference, Some(name)) => {
                 let kind = Kind::parse(name).filter(|kind| self.may_point_to(*kind));
                 kind.map_or_else(|| Err(self.no_modifier()), |kind| self.reference(part, Some(kind)))
@@ -263,7 +307,9 @@ impl Reader<'_> {
     fn date(&self, part: &str) -> Result<Wanted, Refusal> {
         let (prefix, text) = split_prefix(part);
         let expected = "a date such as '2026-03-01' or 'ge2026-03' (prefixes: eq ne gt lt ge le sa eb ap)";
-        let mut span = dates::parse(text).ok_or_else(|| self.wrong(expected))?;
+        // A plus sign that was not encoded arrives as a space: `…T10:00:00 05:00` can only mean one thing.
+        let text = if text.contains('T') { text.replacen(' ', "+", 1) } else { text.to_owned() };
+        let mut span = dates::parse(&text).ok_or_else(|| self.wrong(expected))?;
         if prefix == Prefix::Ap {
             let now = self.now.as_microsecond();
             let middle = span.lo.midpoint(span.hi);

@@ -15,7 +15,7 @@ const DOCUMENT: &str = include_str!("../../../fixtures/load/ccda/summary.xml");
 fn resources(bench: &Bench) -> BTreeMap<String, Value> {
     let snapshot = bench.store.snapshot().unwrap();
     let view = View::operator("2026-11-24T00:00:00Z".parse().unwrap());
-    let versions = snapshot.feed(&view, None, u64::MAX, None, 10_000).unwrap().versions;
+    let versions = snapshot.feed(&view, None, u64::MAX, &crate::store::Times::default(), 10_000).unwrap().versions;
     let body = |body: &[u8]| serde_json::from_slice(body).unwrap();
     // The newest come first.
     versions.iter().rev().map(|one| (format!("{}/{}", one.kind.name(), one.id), body(&one.body))).collect()

@@ -29,7 +29,7 @@ pub(super) fn state(bench: &Bench) -> BTreeMap<String, Value> {
     let snapshot = bench.store.snapshot().unwrap();
     let view = View::operator(NOW.parse().unwrap());
     let mut out = BTreeMap::new();
-    for version in snapshot.feed(&view, None, u64::MAX, None, 100_000).unwrap().versions {
+    for version in snapshot.feed(&view, None, u64::MAX, &crate::store::Times::default(), 100_000).unwrap().versions {
         let key = format!("{}/{}", version.kind.name(), version.id);
         if version.deleted {
             out.entry(key).or_insert(Value::Null);

@@ -32,6 +32,8 @@ struct Item {
     if_none_exist: Option<String>,
 }
 
+type Items = Vec<Result<Item, Error>>;
+
 /// An entry's answer, before it is written.
 #[derive(Default)]
 struct Said {
@@ -50,7 +52,11 @@ pub(in crate::web) async fn bundle(mut ask: Ask) -> Result<Response, Problem> {
     respond::check_format(&ask)?;
     let body = ask.resource().await?;
     let (kind, items) = read(&body, &ask.realm.base(ask.base))?;
-    let said = if kind == "transaction" { transaction(&ask, &items).await? } else { batch(&ask, &items).await };
+    let said = if kind == "transaction" {
+        transaction(&ask, &items.into_iter().collect::<Result<Vec<_>, _>>()?).await?
+    } else {
+        batch(&ask, items).await
+    };
     let answered: Vec<Answered<'_>> = said.iter().map(Said::borrowed).collect();
     let bundle = answers(if kind == "batch" { "batch-response" } else { "transaction-response" }, &answered);
     let response = Response::builder().header(header::CONTENT_TYPE, respond::FHIR_JSON);
@@ -60,8 +66,9 @@ pub(in crate::web) async fn bundle(mut ask: Ask) -> Result<Response, Problem> {
 const FHIR: &str = "application/fhir+json";
 const JSON_PATCH: &str = "application/json-patch+json";
 
-/// Reads the Bundle: `batch` or `transaction`, and its entries.
-fn read(body: &[u8], base: &str) -> Result<(&'static str, Vec<Item>), Error> {
+/// Reads the Bundle: `batch` or `transaction`, and its entries. What is wrong with one concerns the others in a transaction
+/// only.
+fn read(body: &[u8], base: &str) -> Result<(&'static str, Items), Error> {
     let node = json::parse(body).map_err(Issue::from)?;
     if node.text_of("resourceType") != Some("Bundle") {
         return Err(Error::Bundle("this address takes a Bundle of type 'batch' or 'transaction'"));
@@ -78,7 +85,7 @@ fn read(body: &[u8], base: &str) -> Result<(&'static str, Vec<Item>), Error> {
     let items = entries.iter().enumerate().map(|(at, entry)| {
         item(entry, base).map_err(|reason| Error::Entry { at, error: Box::new(Error::Bundle(reason)) })
     });
-    Ok((kind, items.collect::<Result<_, _>>()?))
+    Ok((kind, items.collect()))
 }
 
 fn item(entry: &Node<'_>, base: &str) -> Result<Item, &'static str> {
@@ -126,10 +133,13 @@ fn patch_in(resource: &Node<'_>) -> Result<Vec<u8>, &'static str> {
     decoded.map_err(|_| "the 'data' of the Binary is not base64")
 }
 
-async fn batch(ask: &Ask, items: &[Item]) -> Vec<Said> {
+async fn batch(ask: &Ask, items: Items) -> Vec<Said> {
     let mut said = Vec::with_capacity(items.len());
     for item in items {
-        said.push(one(ask, item).await);
+        said.push(match item {
+            Ok(item) => one(ask, &item).await,
+            Err(error) => Said::of(Problem::from(error).to_outcome(&ask.id)).await,
+        });
     }
     said
 }

@@ -11,11 +11,19 @@ use crate::fhir::definitions::{Parameter, Targets};
 use crate::fhir::filter::is_searchable;
 use crate::fhir::{Form, Kind, structures};
 use crate::realm::Realm;
+use crate::search;
 use crate::web::ask::Ask;
 use crate::web::problem::Problem;
 
 pub(in crate::web) async fn metadata(ask: Ask) -> Result<Response, Problem> {
     respond::check_format(&ask)?;
+    if let Some((_, mode)) = ask.query().iter().find(|(name, _)| name == "mode")
+        && !matches!(mode.as_str(), "" | "full" | "normative")
+    {
+        let expected =
+            "'full' or 'normative'; of terminology the operations of ValueSet and CodeSystem tell".to_owned();
+        return Err(search::Error::Result { name: "mode", expected }.into());
+    }
     let statement = statement(&ask.realm, ask.base).to_string();
     Ok(Response::builder()
         .header(header::CONTENT_TYPE, respond::FHIR_JSON)

@@ -9,7 +9,7 @@ use poem::http::header;
 use super::respond;
 use super::search::{caller, searched, searchset};
 use crate::access::Operation;
-use crate::fhir::Kind;
+use crate::fhir::{Kind, dates};
 use crate::search::{self, Query};
 use crate::web::ask::Ask;
 use crate::web::problem::Problem;
@@ -55,6 +55,11 @@ fn parameters(asked: &[(String, String)]) -> Result<Vec<(String, String)>, Probl
             "patient" | "type" | "_cursor" | "_count" | "_format" => (name.as_str(), value.clone()),
             "start" | "end" => {
                 dated = true;
+                if dates::parse(&value.replace(' ', "+")).is_none() {
+                    let name = if name == "start" { "start" } else { "end" };
+                    let expected = "a date such as 2026-01-31".to_owned();
+                    return Err(search::Error::Result { name, expected }.into());
+                }
                 // Care that touches the range: it ends after its start and begins before its end.
                 ("period", format!("{}{value}", if name == "start" { "ge" } else { "le" }))
             }
@@ -68,7 +73,7 @@ fn parameters(asked: &[(String, String)]) -> Result<Vec<(String, String)>, Probl
         out.push((name.to_owned(), value));
     }
     if !out.iter().any(|(name, _)| name == "patient") {
-        return Err(Problem::Parameters("the parameter 'patient' is missing".into()));
+        return Err(Problem::Asked("the parameter 'patient' is missing".into()));
     }
     if !dated {
         out.push(("_sort".into(), "-date".into()));

@@ -35,6 +35,13 @@ fn compartment(ask: &Ask, name: &str, parameters: &[(String, String)]) -> Result
         return Err(Problem::NoRoute);
     }
     let patient = ask.instance()?;
+    if name.starts_with('$') {
+        return Err(Problem::Operation);
+    }
+    if name == "*" {
+        let expected = "one resource type; for all of them ask for 'Patient/[id]/$everything'".to_owned();
+        return Err(search::Error::Result { name: "[type]", expected }.into());
+    }
     let kind = Kind::parse(name).ok_or_else(|| Problem::UnknownType(name.to_owned()))?;
     let view = ask.decide(kind, Operation::Search)?;
     respond::check_format(ask)?;

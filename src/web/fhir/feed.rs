@@ -38,9 +38,6 @@ fn feed(ask: &Ask, view: &View, kind: Option<Kind>) -> Result<Response, Problem>
     }
     respond::check_format(ask)?;
     let asked = history::read(&ask.query())?;
-    if asked.at.is_some() {
-        return Err(search::Error::Unsupported { name: "_at".to_owned() }.into());
-    }
     let base = ask.realm.base(ask.base);
     let address = kind.map_or_else(|| format!("{base}/_history"), |kind| format!("{base}/{kind}/_history"));
     let (caller, own) = (caller(ask), link(&address, &asked.used, None));
@@ -50,7 +47,7 @@ fn feed(ask: &Ask, view: &View, kind: Option<Kind>) -> Result<Response, Problem>
         Some(text) => ask.realm.cursors.open(text, binding, now).ok_or(search::Error::Cursor)?.0.rid,
         None => u64::MAX,
     };
-    let page = ask.realm.store.snapshot()?.feed(view, kind, before, asked.since, asked.count)?;
+    let page = ask.realm.store.snapshot()?.feed(view, kind, before, &asked.times, asked.count)?;
     let interaction = if kind.is_some() { "history-type" } else { "history-system" };
     ask.disclose(interaction, page.versions.iter(), 200)?;
     let next = page.next.map(|seq| {

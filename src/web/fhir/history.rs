@@ -6,25 +6,24 @@ use poem::http::header;
 
 use super::respond;
 use super::search::{caller, link};
-use crate::access::Operation;
+use crate::access::{Operation, View};
 use crate::fhir::bundle::{Answer, BundleWriter};
-use crate::fhir::dates::{self, Span};
+use crate::fhir::{Kind, dates};
 use crate::index::Place;
 use crate::search;
-use crate::store::Stored;
+use crate::store::{Snapshot, Stored, Times};
 use crate::web::ask::Ask;
 use crate::web::problem::Problem;
 
 /// Versions in one answer, newest first; `_count` may ask for fewer.
 const MAX_VERSIONS: usize = 200;
+/// Times that a page reads so many versions in search of those that are asked for.
+const MAX_STEPS: usize = 50;
 
 /// What is asked for.
 pub(super) struct Asked {
     pub(super) count: usize,
-    /// Microseconds since 1970.
-    pub(super) since: Option<i64>,
-    /// Versions that were current at some moment of it.
-    pub(super) at: Option<Span>,
+    pub(super) times: Times,
     pub(super) cursor: Option<String>,
     /// The parameters, for links, without the cursor.
     pub(super) used: Vec<(String, String)>,
@@ -49,17 +48,11 @@ pub(in crate::web) async fn history(ask: Ask) -> Result<Response, Problem> {
         }
         None => u32::MAX,
     };
-    // One more than asked for tells whether there is a next page. How long a version was current, the next one says: so
-    // `_at` looks at the newest versions from the start.
-    let (from, limit) = if asked.at.is_some() { (u32::MAX, MAX_VERSIONS) } else { (before, asked.count + 1) };
-    let versions = ask.realm.store.snapshot()?.history(&view, kind, &id, from, limit)?;
-    let mut versions = wanted(versions.ok_or(Problem::NotFound)?, &asked);
-    versions.retain(|stored| stored.version < before);
-    let more = versions.len() > asked.count;
-    versions.truncate(asked.count);
+    let walked = walk(&ask.realm.store.snapshot()?, &view, (kind, &id), before, &asked)?.ok_or(Problem::NotFound)?;
+    let Walked { versions, next } = walked;
     ask.disclose("history-instance", versions.iter(), 200)?;
-    let next = versions.last().filter(|_| more).map(|last| {
-        let place = Place { keys: Vec::new(), rid: last.version.into() };
+    let next = next.map(|version| {
+        let place = Place { keys: Vec::new(), rid: version.into() };
         link(&address, &asked.used, Some(&ask.realm.cursors.seal(&place, None, binding, now)))
     });
     let total = (asked.cursor.is_none() && next.is_none()).then_some(versions.len() as u64);
@@ -80,17 +73,18 @@ pub(super) fn bundle(base: &str, own: &str, next: Option<&str>, total: Option<u6
 
 /// Reads `_count`, `_since` and `_at`; anything else is refused.
 pub(super) fn read(parameters: &[(String, String)]) -> Result<Asked, search::Error> {
-    let mut asked = Asked { count: MAX_VERSIONS, since: None, at: None, cursor: None, used: Vec::new() };
+    let mut asked = Asked { count: MAX_VERSIONS, times: Times::default(), cursor: None, used: Vec::new() };
     let wrong = |name, expected: &str| search::Error::Result { name, expected: expected.to_owned() };
     let moment = "a time such as 2026-01-31T00:00:00Z";
     for (name, value) in parameters.iter().filter(|(_, value)| !value.is_empty()) {
         match name.as_str() {
             "_count" => {
-                let count: usize = value.parse().map_err(|_| wrong("_count", "a whole number such as 50"))?;
-                asked.count = count.clamp(1, MAX_VERSIONS);
+                let count = value.parse().ok().filter(|count| *count > 0);
+                let count: usize = count.ok_or_else(|| wrong("_count", "a whole number such as 50"))?;
+                asked.count = count.min(MAX_VERSIONS);
             }
-            "_since" => asked.since = Some(dates::parse(value).ok_or_else(|| wrong("_since", moment))?.lo),
-            "_at" => asked.at = Some(dates::parse(value).ok_or_else(|| wrong("_at", moment))?),
+            "_since" => asked.times.since = Some(dates::parse(value).ok_or_else(|| wrong("_since", moment))?.lo),
+            "_at" => asked.times.at = Some(dates::parse(value).ok_or_else(|| wrong("_at", moment))?),
             "_cursor" => {
                 asked.cursor = Some(value.clone());
                 continue;
@@ -98,20 +92,60 @@ pub(super) fn read(parameters: &[(String, String)]) -> Result<Asked, search::Err
             "_format" | "_pretty" => {}
             _ => return Err(search::Error::Unsupported { name: name.chars().take(64).collect() }),
         }
+        let is_other = |(known, its): &(String, String)| known == name && its != value;
+        if asked.used.iter().any(is_other) {
+            return Err(search::Error::Repeated { name: name.clone() });
+        }
         asked.used.push((name.clone(), value.clone()));
     }
     Ok(asked)
 }
 
-/// The versions, newest first, that the times asked for leave.
-fn wanted(versions: Vec<Stored>, asked: &Asked) -> Vec<Stored> {
-    let mut until = Span::NEVER;
-    let mut is_wanted = |stored: &Stored| {
-        let was_current = Span { lo: stored.updated, hi: until.max(stored.updated.saturating_add(1)) };
-        until = stored.updated;
-        asked.since.is_none_or(|since| stored.updated >= since) && asked.at.is_none_or(|at| at.overlaps(was_current))
-    };
-    versions.into_iter().filter(|stored| is_wanted(stored)).collect()
+/// Some versions, and the one before which the next page begins.
+struct Walked {
+    versions: Vec<Stored>,
+    next: Option<u32>,
+}
+
+/// The versions of a resource before one, newest first, that the times asked for leave; nothing at all if the resource is
+/// not for this caller. A page that looked at too many ends early and has a next one.
+fn walk(
+    snapshot: &Snapshot,
+    view: &View,
+    (kind, id): (Kind, &str),
+    before: u32,
+    asked: &Asked,
+) -> Result<Option<Walked>, Problem> {
+    // How long a version was current, the one after it says: so the walk begins with that one. One more than asked for
+    // tells whether there is a next page.
+    let mut from = before.saturating_add(1);
+    let step = if asked.times.at.is_some() { MAX_VERSIONS } else { asked.count + 2 };
+    let mut until = None;
+    let mut versions: Vec<Stored> = Vec::new();
+    let mut bytes = 0;
+    for _ in 0..MAX_STEPS {
+        let Some(some) = snapshot.history(view, kind, id, from, step)? else { return Ok(None) };
+        if some.is_empty() {
+            return Ok(Some(Walked { versions, next: None }));
+        }
+        for stored in some {
+            from = stored.version;
+            if asked.times.since.is_some_and(|since| stored.updated < since) {
+                return Ok(Some(Walked { versions, next: None }));
+            }
+            let is_wanted = stored.version < before && asked.times.admit(stored.updated, until);
+            until = Some(stored.updated);
+            if is_wanted && (versions.len() >= asked.count || bytes >= search::MAX_PAGE_BYTES) {
+                let next = versions.last().map(|stored| stored.version);
+                return Ok(Some(Walked { versions, next }));
+            }
+            if is_wanted {
+                bytes += stored.body.len();
+                versions.push(stored);
+            }
+        }
+    }
+    Ok(Some(Walked { versions, next: Some(from) }))
 }
 
 fn write(bundle: &mut BundleWriter, base: &str, path: &str, stored: &Stored) {

@@ -41,7 +41,7 @@ fn lastn(ask: &Ask, asked: &[(String, String)]) -> Result<Response, Problem> {
     })?;
     let conditions: Vec<_> = asked.iter().filter(|(name, _)| !is_max(name)).cloned().collect();
     if !conditions.iter().any(|(name, _)| matches!(name.split([':', '.']).next(), Some("patient" | "subject"))) {
-        return Err(Problem::Parameters("the parameter 'patient' or 'subject' is missing".into()));
+        return Err(Problem::Asked("the parameter 'patient' or 'subject' is missing".into()));
     }
     if let Some((name, _)) = conditions.iter().find(|(name, _)| matches!(name.as_str(), "_sort" | "_count" | "_cursor"))
     {

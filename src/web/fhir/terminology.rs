@@ -79,7 +79,7 @@ impl Asked {
     }
 
     fn need(&self, name: &str) -> Result<&str, Problem> {
-        self.get(name).ok_or_else(|| Problem::Parameters(format!("the parameter '{name}' is missing")))
+        self.get(name).ok_or_else(|| Problem::Asked(format!("the parameter '{name}' is missing")))
     }
 
     fn number(&self, name: &'static str) -> Result<Option<usize>, Problem> {
@@ -147,7 +147,7 @@ pub(in crate::web) async fn validate_in_system(mut ask: Ask) -> Result<Response,
 pub(in crate::web) async fn lookup(mut ask: Ask) -> Result<Response, Problem> {
     let asked = Asked::read(&mut ask, &["code", "system"]).await?;
     let [(system, code), ..] = asked.codings.as_slice() else {
-        return Err(Problem::Parameters("the parameters 'system' and 'code', or 'coding', are missing".into()));
+        return Err(Problem::Asked("the parameters 'system' and 'code', or 'coding', are missing".into()));
     };
     known(system)?;
     let found = concept(system, code).ok_or(Problem::NotFound)?;
@@ -166,7 +166,7 @@ fn concept(system: &str, code: &str) -> Option<Concept> {
 
 fn valid(asked: &Asked, find: impl Fn(&str, &str) -> Option<Concept>) -> Result<Response, Problem> {
     if asked.codings.is_empty() {
-        return Err(Problem::Parameters("the parameter 'code', 'coding' or 'codeableConcept' is missing".into()));
+        return Err(Problem::Asked("the parameter 'code', 'coding' or 'codeableConcept' is missing".into()));
     }
     let found = asked.codings.iter().find_map(|(system, code)| find(system, code));
     let display = found.and_then(|found| found.display);

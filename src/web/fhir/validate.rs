@@ -13,7 +13,7 @@ use crate::fhir::{self, Kind, outcome, structures};
 use crate::store::Found;
 use crate::web::ask::Ask;
 use crate::web::problem::Problem;
-use crate::write;
+use crate::{search, write};
 
 /// Profiles in one call.
 const MAX_PROFILES: usize = 10;
@@ -42,42 +42,85 @@ pub(in crate::web) async fn of_instance(ask: Ask) -> Result<Response, Problem> {
     check(ask, kind, Some(stored.body.to_vec())).await
 }
 
-async fn check(mut ask: Ask, kind: Kind, stored: Option<Vec<u8>>) -> Result<Response, Problem> {
-    respond::check_format(&ask)?;
-    let mut profiles: Vec<String> =
-        ask.query().into_iter().filter(|(name, _)| name == "profile").map(|(_, value)| value).collect();
-    let body = if ask.media().is_empty() { Vec::new() } else { ask.resource().await? };
-    let body = match (body.is_empty(), stored) {
-        (true, Some(stored)) => stored,
-        (true, None) => {
-            return Err(Problem::Parameters("it is empty; send the resource, or Parameters with it".into()));
-        }
-        (false, _) => body,
-    };
-    let wrong = |error| Problem::Write(write::Error::Body(fhir::Issue::Json(error)));
-    let sent = json::parse(&body).map_err(wrong)?;
-    let resource = if sent.text_of("resourceType") == Some("Parameters") && kind != Kind::named("Parameters") {
-        for parameter in sent.get("parameter").map(Node::items).unwrap_or_default() {
-            if parameter.text_of("name") == Some("profile") {
-                let value =
-                    ["valueUri", "valueCanonical", "valueString"].iter().find_map(|name| parameter.text_of(name));
-                profiles.extend(value.map(str::to_owned));
+/// What a call says besides the resource.
+#[derive(Default)]
+struct Asked {
+    profiles: Vec<String>,
+    mode: Option<String>,
+}
+
+impl Asked {
+    fn read(parameters: Vec<(String, String)>) -> Result<Self, Problem> {
+        let mut asked = Self::default();
+        for (name, value) in parameters {
+            match name.as_str() {
+                "mode" => asked.mode = Some(value),
+                "profile" => asked.profiles.push(value),
+                "_format" | "_pretty" => {}
+                _ => return Err(search::Error::Unsupported { name: name.chars().take(64).collect() }.into()),
             }
         }
-        let parameters = sent.get("parameter").map(Node::items).unwrap_or_default();
-        let given = parameters.iter().find(|parameter| parameter.text_of("name") == Some("resource"));
-        let given = given.and_then(|given| given.get("resource"));
-        given.ok_or_else(|| Problem::Parameters("there is no parameter 'resource' with a resource in it".into()))?
-    } else {
-        &sent
-    };
-    profiles.truncate(MAX_PROFILES);
-    if let Some(unknown) = profiles.iter().find(|profile| structures::find(profile).is_none()) {
-        let name: String = unknown.chars().take(200).collect();
-        return Err(Problem::Parameters(format!("the profile '{name}' is not known here")));
+        Ok(asked)
     }
-    let names: Vec<&str> = profiles.iter().map(String::as_str).collect();
-    let mut issues = validate(resource, &names);
+
+    /// Takes the parameters of a body.
+    fn take(&mut self, parameters: &[Node<'_>]) {
+        let value = |parameter: &Node<'_>| {
+            let names = ["valueUri", "valueCanonical", "valueString", "valueCode"];
+            names.iter().find_map(|name| parameter.text_of(name)).map(str::to_owned)
+        };
+        for parameter in parameters {
+            match parameter.text_of("name") {
+                Some("profile") => self.profiles.extend(value(parameter)),
+                Some("mode") => self.mode = value(parameter),
+                _ => {}
+            }
+        }
+    }
+
+    /// Refuses what is not known or makes no sense.
+    fn sound(mut self) -> Result<Self, Problem> {
+        self.profiles.truncate(MAX_PROFILES);
+        if let Some(unknown) = self.profiles.iter().find(|profile| structures::find(profile).is_none()) {
+            let name: String = unknown.chars().take(200).collect();
+            return Err(Problem::Asked(format!("the profile '{name}' is not known here")));
+        }
+        match self.mode.as_deref() {
+            None | Some("create" | "update" | "delete") => Ok(self),
+            Some("profile") if !self.profiles.is_empty() => Ok(self),
+            Some("profile") => Err(Problem::Asked("mode 'profile' needs a parameter 'profile'".into())),
+            Some(_) => {
+                let expected = "'create', 'update', 'delete' or 'profile'".to_owned();
+                Err(search::Error::Result { name: "mode", expected }.into())
+            }
+        }
+    }
+}
+
+/// Checks what was sent, or else what is stored.
+async fn check(mut ask: Ask, kind: Kind, stored: Option<Vec<u8>>) -> Result<Response, Problem> {
+    respond::check_format(&ask)?;
+    let mut asked = Asked::read(ask.query())?;
+    let body = if ask.media().is_empty() { Vec::new() } else { ask.resource().await? };
+    let wrong = |error| Problem::Write(write::Error::Body(fhir::Issue::Json(error)));
+    let sent = if body.is_empty() { None } else { Some(json::parse(&body).map_err(wrong)?) };
+    let kept = stored.as_deref().map(json::parse).transpose().map_err(wrong)?;
+    let given = match &sent {
+        Some(sent) if sent.text_of("resourceType") == Some("Parameters") && kind != Kind::named("Parameters") => {
+            let parameters = sent.get("parameter").map(Node::items).unwrap_or_default();
+            asked.take(parameters);
+            let named = parameters.iter().find(|parameter| parameter.text_of("name") == Some("resource"));
+            named.and_then(|named| named.get("resource"))
+        }
+        sent => sent.as_ref(),
+    };
+    let asked = asked.sound()?;
+    let missing = "there is no resource: send it, or Parameters with it as the parameter 'resource'";
+    let resource = given.or(kept.as_ref()).ok_or_else(|| Problem::Asked(missing.into()))?;
+    // Nothing that a resource says stands in the way of its deletion.
+    let is_delete = asked.mode.as_deref() == Some("delete");
+    let names: Vec<&str> = asked.profiles.iter().map(String::as_str).collect();
+    let mut issues = if is_delete { Vec::new() } else { validate(resource, &names) };
     if resource.text_of("resourceType") != Some(kind.name()) {
         let text = format!("the resource is not of the type {kind}, which the address names");
         issues.insert(0, Issue { severity: Severity::Error, code: "invalid", path: "Resource".into(), text });

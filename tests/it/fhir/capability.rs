@@ -60,3 +60,32 @@ async fn every_declared_search_is_answered() {
     }
     assert!(called > 500, "{called}");
 }
+
+/// What the statement says of deleting by a condition is what happens: one, or none and 412.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conditional_delete_takes_one_as_declared() {
+    let named = |id: &str, family: &str| {
+        format!(r#"{{"resourceType":"Patient","id":"{id}","name":[{{"family":"{family}"}}]}}"#)
+    };
+    let server = TestServer::builder()
+        .resource(&named("a", "Alder"))
+        .resource(&named("b", "Birch"))
+        .resource(&named("c", "Birch"))
+        .start()
+        .await;
+    let statement = server.get("/fhir/metadata", None).await.json();
+    let resources = statement["rest"][0]["resource"].as_array().unwrap().clone();
+    let patient = resources.into_iter().find(|resource| resource["type"] == "Patient").unwrap();
+    assert_eq!(patient["conditionalDelete"], "single");
+    let token = server.system("system/*.cruds").await;
+    for (family, status) in [("birch", 412), ("alder", 204), ("alder", 204)] {
+        let delete =
+            crate::server::request(poem::http::Method::DELETE, &format!("/fhir/Patient?family={family}"), Some(&token));
+        assert_eq!(server.send(delete.finish()).await.status, status, "{family}");
+    }
+    assert_eq!(server.get("/fhir/Patient", Some(&token)).await.ids("match"), ["b", "c"]);
+    for base in ["directory", "formulary"] {
+        let statement = server.get(&format!("/{base}/metadata"), None).await.json();
+        assert!(!statement.to_string().contains("conditionalDelete"), "{base}");
+    }
+}

@@ -2,12 +2,15 @@
 
 mod bundle;
 mod capability;
+mod client;
+mod contained;
 mod docref;
 mod everything;
 mod everywhere;
 mod examples;
 mod extraction;
 mod guides;
+mod hierarchy;
 mod history;
 mod lastn;
 mod links;
@@ -15,6 +18,7 @@ mod matrix;
 mod read;
 mod search;
 mod search_parameter;
+mod sort;
 mod terminology;
 mod validate;
 mod write;

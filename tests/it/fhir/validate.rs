@@ -112,6 +112,7 @@ fn the_tables_are_those_of_the_packages() {
     let kept = |name: &str| std::fs::read_to_string(root.join("src/fhir/definitions").join(name)).unwrap();
     assert!(tables.structures == kept("structures.tsv"), "run `ingle dev definitions ../shared/spec/packages`");
     assert!(tables.displays == kept("displays.tsv"), "run `ingle dev definitions ../shared/spec/packages`");
+    assert!(tables.hierarchies == kept("hierarchies.tsv"), "run `ingle dev definitions ../shared/spec/packages`");
     assert!(tables.codes == kept("codes.tsv"), "run `ingle dev definitions ../shared/spec/packages`");
 }
 

@@ -300,6 +300,32 @@ async fn the_feed_tells_a_back_end_client_what_changed() {
     assert_eq!(names, ["\"Cedar\"", "\"Birch\""]);
     let since = server.get("/fhir/Patient/_history?_since=2026-03-02T09:00:20Z", Some(&token)).await;
     assert_eq!(entries(&since).len(), 3, "{}", since.text());
+    let whole = entries(&all);
+    for (times, from, to) in [
+        // What was current at a moment: of each resource at most one version.
+        ("_at=2026-03-02T09:00:20Z", 3, 6),
+        ("_at=2027", 0, 5),
+        ("_at=2026-03-02T08:00:00Z", 0, 0),
+        ("_at=2026-03-02", 0, 6),
+        ("_at=2026-03-02&_since=2026-03-02T09:00:20Z", 0, 4),
+        ("_at=2027&_since=2026-03-03", 0, 0),
+    ] {
+        let answer = server.get(&format!("/fhir/_history?{times}"), Some(&token)).await;
+        assert_eq!(answer.status, 200, "{times}: {}", answer.text());
+        assert_eq!(entries(&answer), whole[from..to], "{times}");
+    }
+    let mut path = "/fhir/Patient/_history?_at=2026-03-02T09:00:20Z&_count=1".to_owned();
+    let mut paged = Vec::new();
+    for _ in 0..4 {
+        let page = server.get(&path, Some(&token)).await;
+        paged.extend(entries(&page));
+        let bundle = page.json();
+        let Some(next) = bundle["link"].as_array().unwrap().iter().find(|link| link["relation"] == "next") else {
+            break;
+        };
+        path = next["url"].as_str().unwrap().strip_prefix("https://plan.example").unwrap().to_owned();
+    }
+    assert_eq!(paged, whole[3..6]);
     let member = server.plan.apps.all().unwrap().len();
     assert_eq!(member, 1, "no app of a member has been here");
 }
