@@ -41,7 +41,7 @@ async fn brings_the_patient_her_records_and_what_they_refer_to() {
     assert_eq!(answer.ids("match"), ALL);
     assert_eq!(answer.ids("include"), ["clinic", "chain"]);
 
-    let typed = server.get"/fhir/Patient/ana/$everything?_type=Condition,Organization", Some(&token)).await;
+    let typed = server.get("/fhir/Patient/ana/$everything?_type=Condition,Organization", Some(&token)).await;
     assert_eq!(typed.ids("match"), ALL[1..5]);
     assert_eq!(typed.ids("include"), Vec::<String>::new(), "no condition refers to an organization");
 
