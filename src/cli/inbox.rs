@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use super::load::into_realm;
 use crate::config::Policy;
-use crate::load::{Mapping, Request, Summary};
+use crate::load::{Mapping, Request, Stop, Summary};
 use crate::realm::Realm;
 
 /// How often the folder is looked at.
@@ -24,8 +24,9 @@ const ON_THEIR_WAY: [&str; 4] = [".part", ".tmp", ".filepart", ".crdownload"];
 /// What a look finds of a file.
 type Seen = HashMap<PathBuf, (u64, Option<SystemTime>)>;
 
-/// Looks into the folder until the task is dropped.
-pub(super) async fn watch(realm: Arc<Realm>, inbox: PathBuf, validation: Policy) {
+/// Looks into the folder until the task is dropped. `stop` also ends a load that is under way; its files stay, and the next
+/// start goes on with them.
+pub(super) async fn watch(realm: Arc<Realm>, inbox: PathBuf, validation: Policy, stop: Stop) {
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut before = Seen::new();
@@ -36,22 +37,31 @@ pub(super) async fn watch(realm: Arc<Realm>, inbox: PathBuf, validation: Policy)
         if ready.is_empty() {
             continue;
         }
-        let (realm, inbox) = (Arc::clone(&realm), inbox.clone());
-        let loaded = tokio::task::spawn_blocking(move || load(&realm, &inbox, &ready, validation)).await;
-        match loaded {
-            Ok(Ok(summary)) => tracing::info!(
-                load.files = summary.files,
-                load.kept = summary.kept,
-                load.changed = summary.changed,
-                load.rejected = summary.rejected,
-                "files of the inbox were loaded"
-            ),
-            Ok(Err(error)) => {
-                tracing::error!(%error, "files of the inbox could not be loaded; they stay and are tried again");
-            }
-            Err(error) => tracing::error!(%error, "loading the inbox ended early; its files stay and are tried again"),
+        let (realm, inbox, asked) = (Arc::clone(&realm), inbox.clone(), stop.clone());
+        // Told where it happens: when the server stops, nobody waits here any more.
+        let told = tokio::task::spawn_blocking(move || tell(&load(&realm, &inbox, &ready, validation, &asked), &asked));
+        if let Err(error) = told.await {
+            tracing::error!(%error, "loading the inbox ended early; its files stay and are tried again");
         }
         before.clear();
+    }
+}
+
+fn tell(loaded: &anyhow::Result<Summary>, stop: &Stop) {
+    match loaded {
+        Ok(summary) => tracing::info!(
+            load.files = summary.files,
+            load.kept = summary.kept,
+            load.changed = summary.changed,
+            load.rejected = summary.rejected,
+            "files of the inbox were loaded"
+        ),
+        Err(_) if stop.is_asked() => {
+            tracing::info!("the load of the inbox was stopped; its files stay, and the next start goes on with them");
+        }
+        Err(error) => {
+            tracing::error!(%error, "files of the inbox could not be loaded; they stay and are tried again");
+        }
     }
 }
 
@@ -79,7 +89,7 @@ fn look(inbox: &Path, before: &Seen) -> (Seen, Vec<PathBuf>) {
     (now, ready)
 }
 
-fn load(realm: &Realm, inbox: &Path, files: &[PathBuf], validation: Policy) -> anyhow::Result<Summary> {
+fn load(realm: &Realm, inbox: &Path, files: &[PathBuf], validation: Policy, stop: &Stop) -> anyhow::Result<Summary> {
     let time = realm.clock.now().strftime("%Y%m%dT%H%M%SZ").to_string();
     let (done, failed) = (inbox.join("done"), inbox.join("failed"));
     std::fs::create_dir_all(&done)?;
@@ -94,6 +104,7 @@ fn load(realm: &Realm, inbox: &Path, files: &[PathBuf], validation: Policy) -> a
         validation,
         claims_as_clinical: realm.config.load.claims_as_clinical,
         registry: realm.config.load.registry,
+        stop: stop.clone(),
     };
     let summary = into_realm(realm, &request, &mut |_| {})?;
     std::fs::write(done.join(format!("{time}-summary.json")), serde_json::to_vec_pretty(&summary)?)?;

@@ -13,7 +13,7 @@ use super::install;
 use crate::access::{Base, View};
 use crate::fhir::Kind;
 use crate::load::{
-    Find, Mapping, Progress, Request, Summary, Target, Undone, run as run_load, suggest, undo as take_back,
+    Find, Mapping, Progress, Request, Stop, Summary, Target, Undone, run as run_load, suggest, undo as take_back,
 };
 use crate::outbound::Clock;
 use crate::realm::{Realm, RealmKind};
@@ -51,6 +51,7 @@ pub(super) fn run(global: &Global, args: &Load) -> anyhow::Result<Code> {
         validation: config.validation.loads,
         claims_as_clinical: config.load.claims_as_clinical,
         registry: config.load.registry,
+        stop: Stop::default(),
     };
     let mut talk = Talk::new(global, realm.clock.clone());
     let outcome = into_realm(&realm, &request, &mut |progress| talk.show(progress));
@@ -183,7 +184,8 @@ fn tell(summary: &Summary, dry_run: bool) {
         println!("{:>8}  {}: {}", finding.count, finding.rule, finding.fix);
         for example in &finding.examples {
             let colon = if example.reason.is_empty() { "" } else { ": " };
-            println!("          at {} {}{colon}{}", example.file, example.line, example.reason);
+            let line = if example.line == 0 { String::new() } else { format!(" {}", example.line) };
+            println!("          at {}{line}{colon}{}", example.file, example.reason);
         }
     }
     if let Some(report) = &summary.report {

@@ -10,6 +10,7 @@ use super::exit::Code;
 use super::reindex::kinds;
 use super::{demo, install, runtime};
 use crate::config::Config;
+use crate::load::Stop;
 use crate::realm::{Realm, RealmKind};
 use crate::web;
 
@@ -36,9 +37,18 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
     runtime()?.block_on(async {
         let server = bind(&config).await?;
         let inbox = config.load.inbox.clone().zip(realms.first().cloned());
-        let watching =
-            inbox.map(|(inbox, realm)| tokio::spawn(super::inbox::watch(realm, inbox, config.validation.loads)));
-        let served = listen(server, &config, &realms, false, stop_signal()).await;
+        let stop = Stop::default();
+        let watching = inbox.map(|(inbox, realm)| {
+            tokio::spawn(super::inbox::watch(realm, inbox, config.validation.loads, stop.clone()))
+        });
+        // A load ends while requests drain.
+        let signal = async {
+            stop_signal().await;
+            stop.ask();
+        };
+        let served = listen(server, &config, &realms, false, signal).await;
+        // Also where the server failed by itself.
+        stop.ask();
         if let Some(watching) = watching {
             watching.abort();
         }

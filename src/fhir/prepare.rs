@@ -4,6 +4,8 @@
 //! order it came, numbers to the letter. `meta.versionId` and `meta.lastUpdated` belong to the server and are put in
 //! when the version is known, at a place that is remembered here.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -21,8 +23,8 @@ pub struct Prepared {
     pub id: String,
     /// 128 bits over the text; equal content, equal hash.
     pub hash: u128,
-    /// Search values; the store adds the time.
-    pub extracted: Extracted,
+    /// Search values; the store adds the time, unless [`Prepared::stamp`] did.
+    pub extracted: Arc<Extracted>,
     text: Vec<u8>,
     /// Where version and time go.
     meta_at: usize,
@@ -110,7 +112,15 @@ pub fn prepare_node(node: &Node<'_>, id: &str) -> Result<Prepared, Issue> {
     let mut hasher = Xxh3::new();
     hasher.update(&text);
     let hash = hasher.digest128();
-    Ok(Prepared { kind, id: id.to_owned(), hash, extracted: extract(kind, id, node), text, meta_at, meta_rest })
+    Ok(Prepared {
+        kind,
+        id: id.to_owned(),
+        hash,
+        extracted: Arc::new(extract(kind, id, node)),
+        text,
+        meta_at,
+        meta_rest,
+    })
 }
 
 /// The type of a parsed resource.
@@ -123,6 +133,11 @@ pub fn kind_of(node: &Node<'_>) -> Result<Kind, Issue> {
 }
 
 impl Prepared {
+    /// Puts the time of its version into the search values, so that the store's one writer need not copy them.
+    pub fn stamp(&mut self, updated: Timestamp) {
+        Arc::make_mut(&mut self.extracted).updated = updated.as_microsecond();
+    }
+
     /// The text to store and serve for a version.
     #[must_use]
     pub fn render(&self, version: u32, updated: Timestamp) -> Vec<u8> {

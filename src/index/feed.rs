@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Condvar, Mutex, RwLock};
 use tantivy::indexer::IndexWriterOptions;
 use tantivy::{IndexReader, IndexWriter, TantivyDocument, Term};
 
@@ -19,17 +19,51 @@ use crate::outbound::Clock;
 
 /// Memory tantivy may fill before it writes a segment.
 const HEAP_BYTES: usize = 48 << 20;
-/// Longest time a change stays out of the index itself.
+/// Longest time a change stays out of the index itself, unless very many come.
 const COMMIT_EVERY: Duration = Duration::from_millis(500);
+/// So many changes in that time are a load. Then a commit waits for more of them, since each makes a segment and segments have
+/// to be merged again.
+const FLOOD: usize = 5_000;
+/// Longest time then.
+const COMMIT_FLOOD_EVERY: Duration = Duration::from_secs(4);
 /// Changes after which it is committed earlier, which also bounds the overlay.
-const COMMIT_AFTER: usize = 40_000;
+const COMMIT_AFTER: usize = 30_000;
 /// Groups of changes that may wait; then the store's writer waits too.
 const MAX_WAITING: usize = 64;
+/// Changes in them that may wait: the groups of a load are large, and what waits is in memory.
+const MAX_CHANGES_WAITING: usize = 10_000;
+/// How often whoever waits looks whether the thread is still there.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 pub(super) struct Feed {
     queue: Mutex<Option<SyncSender<Message>>>,
     stopped: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    queued: Arc<Queued>,
+}
+
+/// How many changes wait in the queue.
+#[derive(Default)]
+struct Queued {
+    count: Mutex<usize>,
+    fewer: Condvar,
+}
+
+impl Queued {
+    /// Waits until there is room for so many; a group that is larger than all the room has it for itself.
+    fn enter(&self, changes: usize, stopped: &AtomicBool) {
+        let mut count = self.count.lock();
+        while *count > 0 && *count + changes > MAX_CHANGES_WAITING && !stopped.load(Ordering::Acquire) {
+            self.fewer.wait_for(&mut count, LOOK_EVERY);
+        }
+        *count += changes;
+    }
+
+    fn leave(&self, changes: usize) {
+        let mut count = self.count.lock();
+        *count = count.saturating_sub(changes);
+        self.fewer.notify_all();
+    }
 }
 
 enum Message {
@@ -43,6 +77,7 @@ struct Writer {
     reader: IndexReader,
     fields: Fields,
     overlay: Arc<RwLock<Overlay>>,
+    queued: Arc<Queued>,
     clock: Clock,
     waiting: usize,
     seq: u64,
@@ -72,11 +107,13 @@ impl Feed {
         let (queue, messages) = sync_channel(MAX_WAITING);
         let stopped = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stopped);
+        let queued = Arc::new(Queued::default());
         let own = Writer {
             documents: writer,
             reader,
             fields,
             overlay,
+            queued: Arc::clone(&queued),
             clock,
             waiting: 0,
             seq: known.unwrap_or(0),
@@ -92,13 +129,14 @@ impl Feed {
                 }
             })
             .map_err(|error| Error::Failed(error.to_string()))?;
-        Ok(Self { queue: Mutex::new(Some(queue)), stopped, thread: Mutex::new(Some(thread)) })
+        Ok(Self { queue: Mutex::new(Some(queue)), stopped, thread: Mutex::new(Some(thread)), queued })
     }
 
     pub(super) fn send(&self, changes: Vec<Change>) {
         let queue = self.queue.lock().clone();
         // If the thread has stopped, `find` says so; the store goes on and the index replays at the next start.
         if let Some(queue) = queue {
+            self.queued.enter(changes.len(), &self.stopped);
             drop(queue.send(Message::Changes(changes)));
         }
     }
@@ -148,10 +186,12 @@ impl Writer {
                 messages.recv().map_err(|_| RecvTimeoutError::Disconnected)
             } else {
                 let age = self.clock.monotonic().saturating_sub(self.since);
-                messages.recv_timeout(COMMIT_EVERY.saturating_sub(age))
+                let longest = if self.waiting < FLOOD { COMMIT_EVERY } else { COMMIT_FLOOD_EVERY };
+                messages.recv_timeout(longest.saturating_sub(age).min(COMMIT_EVERY))
             };
             match message {
                 Ok(Message::Changes(changes)) => {
+                    self.queued.leave(changes.len());
                     self.add(&changes)?;
                     if self.waiting >= COMMIT_AFTER {
                         self.commit()?;

@@ -34,8 +34,8 @@ fn claim(id: usize, patient: u8, code: u8, dates: &[u8], label: bool, word: u8) 
 
 fn extracted(json: &str, updated: i64) -> Arc<Extracted> {
     let mut extracted = crate::fhir::prepare(json.as_bytes()).unwrap().extracted;
-    extracted.updated = updated;
-    Arc::new(extracted)
+    Arc::make_mut(&mut extracted).updated = updated;
+    extracted
 }
 
 fn clauses(pairs: &[(String, String)]) -> Vec<Clause> {

@@ -38,6 +38,8 @@ mod tests;
 mod x12;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 
@@ -74,6 +76,8 @@ pub enum Format {
     Payments,
     /// X12 278.
     Reviews,
+    /// X12 270 and 271, which are read and not kept.
+    Eligibility,
     /// Claims or prior authorizations as CSV or fixed columns.
     ClaimRows,
     /// HL7 version 2 messages.
@@ -86,7 +90,7 @@ pub enum Format {
 
 impl Format {
     /// All of them, in the order they are loaded: whom records are about must be known before the records.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Fhir,
         Self::Nppes,
         Self::Providers,
@@ -97,6 +101,7 @@ impl Format {
         Self::Claims,
         Self::Payments,
         Self::Reviews,
+        Self::Eligibility,
         Self::ClaimRows,
         Self::Hl7v2,
         Self::Ccda,
@@ -117,6 +122,7 @@ impl Format {
             Self::Claims => "837",
             Self::Payments => "835",
             Self::Reviews => "278",
+            Self::Eligibility => "270",
             Self::ClaimRows => "claims",
             Self::Hl7v2 => "hl7v2",
             Self::Ccda => "ccda",
@@ -168,6 +174,32 @@ pub struct Request {
     pub claims_as_clinical: ClaimsAsClinical,
     /// Whom files of the national registry tell about.
     pub registry: Registry,
+    /// Ends the load before the files do.
+    pub stop: Stop,
+}
+
+/// Somebody wants the load to end. It does at the next block of a file or group of records, between two transactions: what was
+/// kept is whole, and the next load of the same files goes on from there. Clones share.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Asks for the end.
+    pub fn ask(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether somebody asked.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// # Errors
+    /// [`Error::Stopped`] if somebody asked.
+    fn check(&self) -> Result<(), Error> {
+        if self.is_asked() { Err(Error::Stopped) } else { Ok(()) }
+    }
 }
 
 /// Why a load stopped. Refused records do not stop it.
@@ -195,6 +227,9 @@ pub enum Error {
     /// The store refused.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// Somebody asked for the end; see [`Stop`].
+    #[error("the load was stopped before its end; what was kept so far is whole, load the same files again to go on")]
+    Stopped,
     /// A worker ended without its result; a defect.
     #[error("a reading thread ended early; what was kept so far is whole, run the load again")]
     Worker,

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Format;
 use super::record::{About, Read, Whose};
-use super::x12::{Claim, Cutter, Event, Part, Remit, Review, Set, Splitter, Taker, Trouble};
+use super::x12::{Claim, Cutter, Eligibility, Event, Part, Remit, Review, Set, Splitter, Taker, Trouble};
 
 #[derive(Default)]
 struct Count {
@@ -23,6 +23,13 @@ impl Taker for Count {
                 _ => Review::read(&part.text).is_some(),
             };
         self.records += usize::from(is_whole);
+    }
+
+    fn asked(&mut self, _: u64, part: &str) {
+        if self.reads {
+            let _ = Eligibility::read(part);
+        }
+        self.records += 1;
     }
 
     fn trouble(&mut self, _: Trouble) {}

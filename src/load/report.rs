@@ -48,6 +48,10 @@ pub enum Rule {
     Document,
     /// A transaction set or message that is not loaded.
     OtherMessage,
+    /// Read and not kept: questions about eligibility and their answers.
+    Eligibility,
+    /// A question about eligibility, or an answer, that is not as the guide says.
+    EligibilityFlaw,
     /// Kept; counts or control numbers of the envelope disagree with what is there.
     Totals,
     /// Kept; a payment does not balance to the cent.
@@ -109,6 +113,8 @@ impl Rule {
             Self::Segment => "segment",
             Self::Document => "document",
             Self::OtherMessage => "other-message",
+            Self::Eligibility => "eligibility-not-kept",
+            Self::EligibilityFlaw => "eligibility-segment",
             Self::Totals => "envelope-totals",
             Self::Unbalanced => "totals-disagree",
             Self::UnmatchedLines => "payment-lines-unmatched",
@@ -164,6 +170,11 @@ impl Rule {
             Self::OtherMessage => {
                 "nothing to do if these files are meant for another system; leave them out of this folder"
             }
+            Self::Eligibility => {
+                "nothing to do: who is covered, by what and when, follows from the enrolment (834) or the members table; \
+                 an answer (271) is a view of it that was true for a moment"
+            }
+            Self::EligibilityFlaw => "tell the sender; nothing of these questions and answers is kept in any case",
             Self::Totals => "tell the sender; a transfer may have lost segments",
             Self::Unbalanced => "compare these payments with the claims system: charge = paid + adjustments must hold",
             Self::UnmatchedLines => "check that payments carry the line control numbers of their claims (REF*6R)",
@@ -202,6 +213,8 @@ impl Rule {
                 | Self::Doubtful
                 | Self::Superseded
                 | Self::OtherMessage
+                | Self::Eligibility
+                | Self::EligibilityFlaw
                 | Self::Totals
                 | Self::Unbalanced
                 | Self::UnmatchedLines

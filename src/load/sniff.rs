@@ -58,12 +58,8 @@ pub(super) fn look(start: &[u8], mapping: &Mapping) -> Look {
     let line = text.lines().next().unwrap_or_default();
     match claims::feed(start.split(|byte| *byte == b'\n').next().unwrap_or_default()) {
         Some(claims::Feed::Claims(_)) => return Look::Is(Format::ClaimRows),
-        Some(claims::Feed::Beneficiaries) => return Look::Is(Format::Members),
-        Some(claims::Feed::FormerNumbers) => {
-            return is(
-                "former numbers of beneficiaries (CCLF9), which are not loaded: their claims carry the present ones",
-            );
-        }
+        Some(claims::Feed::Beneficiaries | claims::Feed::FormerNumbers) => return Look::Is(Format::Members),
+        Some(claims::Feed::Models) => return is(MODELS),
         None => {}
     }
     if line.starts_with("File Number") && line.contains("Record Length") {
@@ -72,6 +68,9 @@ pub(super) fn look(start: &[u8], mapping: &Mapping) -> Look {
     }
     let delimiter = char::from(delimiter(line.as_bytes()));
     let cells: Vec<&str> = line.split(delimiter).map(|cell| cell.trim().trim_matches('"')).collect();
+    if cells.iter().any(|cell| cell.eq_ignore_ascii_case("CLM_NGACO_PBPMT_SW")) {
+        return is(MODELS);
+    }
     if nppes::looks_like(&cells) {
         return Look::Is(Format::Nppes);
     }
@@ -97,6 +96,10 @@ pub(super) fn look(start: &[u8], mapping: &Mapping) -> Look {
     Header::read(line, mapping).look()
 }
 
+/// What is left out of CMS's feed, and why.
+const MODELS: &str = "CMS's benefit enhancement and demonstration codes (CCLFA, CCLFB): under which of its models a claim was paid, which \
+                      no profile has a place for; the claims themselves are in CCLF1 to CCLF7";
+
 /// By the first transaction set that is loaded; a file may hold several kinds, and each part finds its way.
 fn x12(text: &str) -> Look {
     let element = text.chars().nth(if text.starts_with("ISA") { 3 } else { 2 }).unwrap_or('*');
@@ -114,11 +117,14 @@ fn x12(text: &str) -> Look {
         "278" => Some(Format::Reviews),
         _ => None,
     };
-    if let Some(format) = known(first).or_else(|| sets.find_map(known)) {
+    let others: Vec<&str> = sets.collect();
+    if let Some(format) = known(first).or_else(|| others.iter().find_map(|set| known(set))) {
         return Look::Is(format);
     }
+    if others.iter().chain([&first]).any(|set| matches!(*set, "270" | "271")) {
+        return Look::Is(Format::Eligibility);
+    }
     let what = match first {
-        "270" | "271" => "questions about eligibility (270, 271), which are for a clearing house",
         "276" | "277" => "questions about claims (276, 277), which are for a clearing house",
         "997" | "999" => "acknowledgements (997, 999), which hold no plan data",
         "820" => "premium payments (820), which no rule asks for",
@@ -141,9 +147,9 @@ mod tests {
         assert_eq!(of(""), Look::Empty);
         assert_eq!(of("member_id,last_name,first_name,dob\n1,A,B,2000-01-01"), Look::Is(Format::Members));
         assert_eq!(of("representative_member_id,member_id\n"), Look::Is(Format::Representatives));
+        assert_eq!(of("ISA*00*~GS*HS~ST*270*0001"), Look::Is(Format::Eligibility));
         for (text, words) in [
             ("ISA*00*", "X12"),
-            ("ISA*00*~GS*HS~ST*270*0001", "eligibility"),
             ("<?xml version", "XML"),
             ("PK\u{3}\u{4}rest", "ZIP"),
             ("Id,NAME,ADDRESS,CITY,PHONE\n", "no column for the first name"),

@@ -47,9 +47,46 @@ impl Txn<'_> {
         now: Timestamp,
         expected: Option<u32>,
     ) -> Result<Written, Error> {
-        let rid = self.rid_of(prepared.kind, &prepared.id)?;
-        let old = self.get(tables::CURRENT, &number(rid))?;
-        let old = old.as_deref().map(|record| Ok::<_, Error>((Header::read(record)?.0, record))).transpose()?;
+        let (rid, old) = self.current_of(prepared)?;
+        self.put_over(rid, old.as_deref(), prepared, now, expected)
+    }
+
+    /// Stores a resource of which several sources speak: `merge` is given what is stored, if that says something else, and may
+    /// give back what to store instead.
+    pub fn put_merged(
+        &mut self,
+        prepared: &Prepared,
+        now: Timestamp,
+        merge: impl FnOnce(&[u8]) -> Result<Option<Prepared>, Error>,
+    ) -> Result<Written, Error> {
+        let (rid, old) = self.current_of(prepared)?;
+        let mut merged = None;
+        if let Some(record) = &old {
+            let (header, packed) = Header::read(record)?;
+            if !header.deleted && header.hash != prepared.hash as u64 {
+                merged = merge(&self.codec.decompress(packed)?)?;
+            }
+        }
+        self.put_over(rid, old.as_deref(), merged.as_ref().unwrap_or(prepared), now, None)
+    }
+
+    /// The resource's number, and its current record if there is one.
+    fn current_of(&mut self, prepared: &Prepared) -> Result<(u64, Option<Vec<u8>>), Error> {
+        let (rid, is_new) = self.rid_of(prepared.kind, &prepared.id)?;
+        // Most resources of a first load are new: that one look-up says it is enough.
+        let old = if is_new { None } else { self.get(tables::CURRENT, &number(rid))? };
+        Ok((rid, old))
+    }
+
+    fn put_over(
+        &mut self,
+        rid: u64,
+        old: Option<&[u8]>,
+        prepared: &Prepared,
+        now: Timestamp,
+        expected: Option<u32>,
+    ) -> Result<Written, Error> {
+        let old = old.map(|record| Ok::<_, Error>((Header::read(record)?.0, record))).transpose()?;
         let old_version = old.as_ref().map_or(0, |(header, _)| header.version);
         if expected.is_some_and(|expected| expected != old_version) {
             return Err(Error::VersionConflict);
@@ -61,8 +98,10 @@ impl Txn<'_> {
             let updated = Timestamp::from_microsecond(header.updated).unwrap_or(now);
             return Ok(Written { outcome: Outcome::Unchanged, version: header.version, updated });
         }
-        let mut extracted = prepared.extracted.clone();
-        extracted.updated = now.as_microsecond();
+        let mut extracted = Arc::clone(&prepared.extracted);
+        if extracted.updated != now.as_microsecond() {
+            Arc::make_mut(&mut extracted).updated = now.as_microsecond();
+        }
         let header = Header {
             deleted: false,
             audience: extracted.audience,
@@ -86,21 +125,9 @@ impl Txn<'_> {
         let created = old.as_ref().is_none_or(|(header, _)| header.deleted);
         let kind = if old.is_none() { ChangeKind::Created } else { ChangeKind::Updated };
         self.replace(rid, old, &header, record)?;
-        self.change(rid, &header, kind, Some(Arc::new(extracted)))?;
+        self.change(rid, &header, kind, Some(extracted))?;
         let outcome = if created { Outcome::Created } else { Outcome::Updated };
         Ok(Written { outcome, version: header.version, updated: now })
-    }
-
-    /// The body of the current version of a resource, if there is one that says something else.
-    pub fn current_body(&mut self, prepared: &Prepared) -> Result<Option<Vec<u8>>, Error> {
-        let key = id_key(prepared.kind, &prepared.id);
-        let Some(rid) = self.get(tables::IDS, &key)?.as_deref().and_then(read_number) else { return Ok(None) };
-        let Some(current) = self.get(tables::CURRENT, &number(rid))? else { return Ok(None) };
-        let (header, packed) = Header::read(&current)?;
-        if header.deleted || header.hash == prepared.hash as u64 {
-            return Ok(None);
-        }
-        Ok(Some(self.codec.decompress(packed)?))
     }
 
     /// Stores what is known of something from passing mention, such as a provider whom a claim names: not over what its own
@@ -217,16 +244,16 @@ impl Txn<'_> {
         Ok(Some(header.version))
     }
 
-    /// The resource's number; a new one if it was never seen.
-    fn rid_of(&mut self, kind: Kind, id: &str) -> Result<u64, Error> {
+    /// The resource's number, and whether it is a new one because the resource was never seen.
+    fn rid_of(&mut self, kind: Kind, id: &str) -> Result<(u64, bool), Error> {
         let key = id_key(kind, id);
         if let Some(rid) = self.get(tables::IDS, &key)?.as_deref().and_then(read_number) {
-            return Ok(rid);
+            return Ok((rid, false));
         }
         self.rid += 1;
         let rid = self.rid;
         self.put(tables::IDS, &key, &*number(rid))?;
-        Ok(rid)
+        Ok((rid, true))
     }
 
     fn patient_rids(&mut self, patients: &[Box<str>], own: u64, prepared: &Prepared) -> Result<Vec<u64>, Error> {
@@ -236,7 +263,7 @@ impl Txn<'_> {
         if patients.len() > MAX_PATIENTS {
             return Ok(Vec::new());
         }
-        patients.iter().map(|id| self.rid_of(Kind::PATIENT, id)).collect()
+        patients.iter().map(|id| Ok(self.rid_of(Kind::PATIENT, id)?.0)).collect()
     }
 
     /// Moves the old version to history, sets the new one, and keeps the compartments in step.

@@ -78,6 +78,7 @@ impl Plan {
             validation: crate::config::Policy::Off,
             claims_as_clinical: crate::config::ClaimsAsClinical::Encounters,
             registry: crate::config::Registry::All,
+            stop: load::Stop::default(),
         };
         let target = load::Target {
             store: &realm.store,

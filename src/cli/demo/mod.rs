@@ -13,7 +13,7 @@ use super::exit::Code;
 use super::load::into_realm;
 use super::{install, runtime, serve};
 use crate::config::Config;
-use crate::load::{Mapping, Request};
+use crate::load::{Mapping, Request, Stop};
 use crate::outbound::Clock;
 use crate::realm::{Realm, RealmKind};
 use health_history::HealthHistory;
@@ -112,6 +112,7 @@ pub(super) fn fill(realm: &Realm) -> anyhow::Result<()> {
         validation: realm.config.validation.loads,
         claims_as_clinical: crate::config::ClaimsAsClinical::Encounters,
         registry: crate::config::Registry::All,
+        stop: Stop::default(),
     };
     let outcome = into_realm(realm, &request, &mut |_| {});
     std::fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be removed", folder.display()))?;

@@ -11,7 +11,7 @@ fn observation(effective: &str) -> Extracted {
         "subject":{{"reference":"Patient/ana","identifier":{{"system":"http://x/ids","value":"7"}}}},
         "performer":[{{"reference":"https://elsewhere.example/fhir/Practitioner/9"}}]}}"#
     );
-    crate::fhir::prepare(json.as_bytes()).unwrap().extracted
+    crate::fhir::prepare(json.as_bytes()).unwrap().extracted.as_ref().clone()
 }
 
 fn says(resource: &Extracted, key: &str, value: &str) -> bool {
@@ -116,7 +116,7 @@ fn measured(rest: &str) -> Extracted {
     let json = format!(
         r#"{{"resourceType":"Observation","id":"o","status":"final","code":{{"coding":[{{"code":"weight"}}]}},{rest}}}"#
     );
-    crate::fhir::prepare(json.as_bytes()).unwrap().extracted
+    crate::fhir::prepare(json.as_bytes()).unwrap().extracted.as_ref().clone()
 }
 
 /// The rows of FHIR R4, search, 3.1.1.4.5: how precise the text of a number is, decides what equals it.

@@ -272,7 +272,10 @@ static LAYOUTS: [Layout; 9] = [
 pub(in crate::load) enum Feed {
     Claims(usize),
     Beneficiaries,
+    /// CCLF9: which number somebody had before.
     FormerNumbers,
+    /// CCLFA and CCLFB: under which of CMS's models a claim or a line was paid.
+    Models,
 }
 
 /// The layout of a line, if it is one of the feed's.
@@ -289,12 +292,48 @@ pub(in crate::load) fn feed(line: &[u8]) -> Option<Feed> {
         let first = days.next().is_some_and(|(_, text)| is_day(&text));
         first && days.all(|(_, text)| is_day(&text)) && line.len() + 20 >= layout.width
     };
-    let number = LAYOUTS.iter().position(fits)?;
+    let Some(number) = LAYOUTS.iter().position(fits) else {
+        return is_of_models(line).then_some(Feed::Models);
+    };
     Some(match number {
         BENEFICIARIES => Feed::Beneficiaries,
         FORMER_NUMBERS => Feed::FormerNumbers,
         number => Feed::Claims(number),
     })
+}
+
+/// True for a line of CCLFA or CCLFB: a claim, in CCLFB a line, a beneficiary, her old number, the type of claim, in CCLFA a
+/// day, and then a yes or no for each benefit enhancement. What stands behind differs between versions.
+fn is_of_models(line: &[u8]) -> bool {
+    let at = |from: usize, width: usize| line.get(from..from + width).unwrap_or_default();
+    let is_number = |text: &[u8]| {
+        let text = text.trim_ascii();
+        !text.is_empty() && text.iter().all(u8::is_ascii_digit)
+    };
+    let is_person = |text: &[u8]| text.len() == 11 && text.iter().all(u8::is_ascii_alphanumeric);
+    let are_switches =
+        |text: &[u8]| text.len() == 5 && text.iter().all(|byte| matches!(byte, b'Y' | b'N' | b' ' | b'~'));
+    let is_day =
+        |text: &[u8]| std::str::from_utf8(text).is_ok_and(|text| text.len() == 10 && cell::day(text).is_some());
+    let of_claims = || is_person(at(13, 11)) && is_number(at(35, 2)) && is_day(at(37, 10)) && are_switches(at(47, 5));
+    let of_lines = || is_number(at(13, 10)) && is_person(at(23, 11)) && is_number(at(45, 2)) && are_switches(at(47, 5));
+    is_number(at(0, 13)) && (of_claims() || of_lines())
+}
+
+/// The number that somebody has now and one she had before, by line; absent if the file is no CCLF9.
+pub(in crate::load) fn former_numbers(text: &[u8]) -> Option<Vec<(u64, String, String)>> {
+    let lines = text.split(|byte| *byte == b'\n').zip(1..);
+    let mut lines = lines.filter(|(line, _)| !line.iter().all(u8::is_ascii_whitespace)).peekable();
+    if feed(lines.peek()?.0) != Some(Feed::FormerNumbers) {
+        return None;
+    }
+    let names = names(FORMER_NUMBERS);
+    let rows = lines.map(|(line, number)| {
+        let row = row(FORMER_NUMBERS, line);
+        let cell = |name: &str| names.iter().zip(&row).find(|(known, _)| **known == name).map_or("", |(_, text)| text);
+        (number, cell("CRNT_NUM").to_owned(), cell("PRVS_NUM").to_owned())
+    });
+    Some(rows.collect())
 }
 
 /// The names of the columns that are read.
@@ -356,6 +395,20 @@ mod tests {
     }
 
     #[test]
+    fn former_numbers_are_read_by_line() {
+        let facts = [
+            ("HICN_MBI_XREF_IND", "M"),
+            ("CRNT_NUM", "1EG4TE5MK73"),
+            ("PRVS_NUM", "1EG4TE5MK72"),
+            ("PRVS_ID_EFCTV_DT", "2018-01-01"),
+        ];
+        let text = format!("{}\r\n\n{}", line(FORMER_NUMBERS, &facts), line(FORMER_NUMBERS, &facts).trim_end());
+        let pair = |number| (number, "1EG4TE5MK73".to_owned(), "1EG4TE5MK72".to_owned());
+        assert_eq!(former_numbers(text.as_bytes()), Some(vec![pair(1), pair(3)]));
+        assert_eq!(former_numbers(b"member_id,first_name\n"), None);
+    }
+
+    #[test]
     fn every_layout_is_told_from_the_others() {
         let days = [
             ("CLM_FROM_DT", "2026-01-02"),
@@ -373,6 +426,13 @@ mod tests {
                 number => Feed::Claims(number),
             };
             assert_eq!(feed(line(number, &days).as_bytes()), Some(expected), "CCLF{}", number + 1);
+        }
+        let blank = " ".repeat(11);
+        for text in [
+            format!("0000012345678{}{blank}602026-01-02YN Y  0102", "1EG4TE5MK72"),
+            format!("0000012345678{:>10}{}{blank}71YN   ~N0102", 1, "1EG4TE5MK72"),
+        ] {
+            assert_eq!(feed(text.as_bytes()), Some(Feed::Models), "{text}");
         }
         for text in ["", "a,b,c", "1SG0A00AA001000044288         xxxxxxx"] {
             assert_eq!(feed(text.as_bytes()), None);

@@ -10,7 +10,7 @@
 //! Invariants: a row that is refused quotes nothing; days, amounts and counts have one form each once they are read; what a
 //! row means for rows before it follows from the row and its days alone.
 //!
-//! Absent: CMS's normalised tables (IDR claims), CCLFA and CCLFB, and former beneficiary numbers (CCLF9), which are recognised.
+//! Absent: CMS's normalised tables (IDR claims), CCLFA and CCLFB, which are recognised.
 
 mod cclf;
 mod cell;
@@ -22,7 +22,7 @@ mod read;
 mod reviews;
 mod row;
 
-pub(super) use cclf::{Feed, beneficiaries, feed};
+pub(super) use cclf::{Feed, beneficiaries, feed, former_numbers};
 pub(super) use cell::{amount, day};
 pub(super) use file::{Found, read};
 pub(super) use header::{Looks, looks_like};

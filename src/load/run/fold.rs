@@ -97,6 +97,7 @@ pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, request: &
                 early.insert(number, outcome);
             }
             if let Some(outcome) = early.remove(&taken) {
+                request.stop.check()?;
                 taken += 1;
                 let outcome = outcome?;
                 for (rule, reject) in &outcome.rejects {

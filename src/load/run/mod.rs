@@ -35,8 +35,8 @@ use super::fhir::{Batch, Deferred, Known, NameKey, Place, settle};
 use super::record::About;
 use super::report::{Ledger, Rule, Summary};
 use super::source::{BLOCK_BYTES, Source};
-use super::x12::{Cutter, Splitter};
-use super::{Error, Format, Request, Target, claims, map, source};
+use super::x12::{Cutter, Splitter, Tally};
+use super::{Error, Format, Request, Stop, Target, claims, map, source};
 use crate::config::Policy;
 use crate::outbound::Clock;
 use commit::{Entry, Keeper};
@@ -95,6 +95,7 @@ pub fn run(
         seen: HashSet::new(),
         bytes,
         total,
+        stop: request.stop.clone(),
         progress,
     };
     run.ledger.summary.files = files.len() as u64;
@@ -122,6 +123,7 @@ struct Run<'a> {
     seen: HashSet<String>,
     bytes: Arc<AtomicU64>,
     total: u64,
+    stop: Stop,
     progress: &'a mut dyn FnMut(&Progress),
 }
 
@@ -136,7 +138,9 @@ impl Run<'_> {
         self.keeper.flush(&mut self.ledger)?;
 
         // What is about members names the plan: as payor, as insurer.
-        let is_about_members = |(_, format): &Sorted| *format >= Format::Members && *format < Format::Hl7v2;
+        let is_about_members = |(_, format): &Sorted| {
+            *format >= Format::Members && *format < Format::Hl7v2 && *format != Format::Eligibility
+        };
         if sorted.iter().any(is_about_members) {
             let about = About { ids: self.target.ids, plan: self.target.plan, now: self.target.now };
             if let Ok((plan, _)) = work::prepared(&map::plan(about), Policy::Off) {
@@ -150,7 +154,7 @@ impl Run<'_> {
         let mut shelf = Shelf::new(self.target, scratch)?;
         for (path, format) in sorted {
             match format {
-                Format::Enrolment | Format::Claims | Format::Payments | Format::Reviews => {
+                Format::Enrolment | Format::Claims | Format::Payments | Format::Reviews | Format::Eligibility => {
                     self.x12(path, &mut shelf)?;
                 }
                 Format::ClaimRows => self.rows(path, &mut shelf, request)?,
@@ -195,8 +199,10 @@ impl Run<'_> {
         let file: Arc<str> = path.display().to_string().into();
         let (mut cutter, mut splitter) = (Cutter::default(), Splitter::default());
         let mut block = vec![0; BLOCK_BYTES];
-        let mut to = ToShelf { shelf, ledger: &mut self.ledger, file: Arc::clone(&file), failed: None };
+        let (file_name, asked) = (Arc::clone(&file), Tally::default());
+        let mut to = ToShelf { shelf, ledger: &mut self.ledger, file: file_name, asked, failed: None };
         loop {
+            self.stop.check()?;
             let count = source.read(&mut block).unwrap_or(0);
             let text = block.get(..count).unwrap_or_default();
             cutter.push(text, count == 0, &mut |segment| splitter.take(segment, &mut to));
@@ -208,6 +214,7 @@ impl Run<'_> {
             }
         }
         splitter.finish(&mut to);
+        to.tell_asked();
         if let Some(failed) = to.failed.take() {
             return Err(failed);
         }
@@ -225,9 +232,10 @@ impl Run<'_> {
     fn rows(&mut self, path: &Path, shelf: &mut Shelf<'_>, request: &Request) -> Result<(), Error> {
         let source = Source::open(path, &self.bytes)?;
         let file: Arc<str> = path.display().to_string().into();
-        let mut to = ToShelf { shelf, ledger: &mut self.ledger, file, failed: None };
-        claims::read(source, &request.mapping, &mut |found| to.found(found));
+        let mut to = ToShelf { shelf, ledger: &mut self.ledger, file, asked: Tally::default(), failed: None };
+        claims::read(source, &request.mapping, &mut |found| to.found(found) && !request.stop.is_asked());
         let failed = to.failed.take();
+        request.stop.check()?;
         self.tell();
         failed.map_or(Ok(()), Err)
     }
@@ -277,6 +285,7 @@ impl Run<'_> {
         let mut early: BTreeMap<u64, Given> = BTreeMap::new();
         let mut expected = 0;
         while let Ok((number, given)) = batches.recv() {
+            self.stop.check()?;
             early.insert(number, given);
             while let Some(given) = early.remove(&expected) {
                 expected += 1;

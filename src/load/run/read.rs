@@ -16,7 +16,7 @@ use crate::load::table::{Columns, Table};
 use crate::load::{Error, Format, Request, Target, ccda, hl7v2, nppes, qhp};
 
 /// Rows of a table that one worker takes at a time.
-const ROWS: usize = 500;
+const ROWS: usize = 250;
 
 /// A piece of text for a worker.
 pub(super) enum Job {

@@ -12,10 +12,11 @@ use jiff::tz::TimeZone;
 use super::commit::{put_all, write};
 use super::read::Sorted;
 use super::shelf::{Class, Kept, Shelf, group_of};
-use super::whose;
+use super::whose::{self, Linked};
 use crate::fhir::{Kind, Prepared, prepare};
 use crate::identity::ContactKey;
 use crate::identity::roster::{Enrolled, Enrolment, enrol, represent};
+use crate::load::claims::former_numbers;
 use crate::load::fhir::{Known, Place};
 use crate::load::map::people as families;
 use crate::load::members::{Person, TABLE_MAX, patient_id, people, proxies, resources};
@@ -50,16 +51,20 @@ pub(super) fn load(
     let With { request, target, known } = with;
     let mut to = Roster { request, target, known, ledger, seen };
     to.families(shelf)?;
+    // Numbers that members had before are read when all members are known.
+    let mut former = Vec::new();
     for (path, format) in tables {
         let file: Arc<str> = path.display().to_string().into();
         let Some(bytes) = read(path, &file, to.ledger)? else { continue };
-        if *format == Format::Members {
-            to.members(&file, &bytes)?;
-        } else {
+        if *format != Format::Members {
             to.representatives(&file, &bytes)?;
+        } else if let Some(rows) = former_numbers(&bytes) {
+            former.push((file, rows));
+        } else {
+            to.members(&file, &bytes)?;
         }
     }
-    Ok(())
+    former.into_iter().try_for_each(|(file, rows)| to.former_numbers(&file, rows))
 }
 
 struct Roster<'a> {
@@ -93,6 +98,7 @@ impl Roster<'_> {
         self.reject(&rejects)?;
         let mut people = people.into_iter().peekable();
         while people.peek().is_some() {
+            self.request.stop.check()?;
             let entries = self.entries(people.by_ref().take(GROUP), today)?;
             for (rows, changed) in self.put(entries, Vec::new())? {
                 self.ledger.kept(Format::Members, changed);
@@ -139,6 +145,7 @@ impl Roster<'_> {
         let today = self.target.now.to_zoned_datetime(TimeZone::UTC).date();
         let mut after = Vec::new();
         loop {
+            self.request.stop.check()?;
             let dirty = shelf.dirty(Class::Enrolment, &after, FAMILIES)?;
             let Some(last) = dirty.last() else { return Ok(()) };
             after.clone_from(last);
@@ -164,6 +171,40 @@ impl Roster<'_> {
             let kept = fresh.saturating_sub(refused);
             (0..kept).for_each(|at| self.ledger.kept(Format::Enrolment, at < changed));
         }
+    }
+
+    /// A member is found by the numbers that she had before, too.
+    fn former_numbers(&mut self, file: &Arc<str>, mut rows: Vec<(u64, String, String)>) -> Result<(), Error> {
+        while !rows.is_empty() {
+            self.request.stop.check()?;
+            let later = rows.split_off(rows.len().min(GROUP));
+            let group = std::mem::replace(&mut rows, later);
+            let outcomes = write(self.target.store, self.request.dry_run, move |txn| {
+                group
+                    .into_iter()
+                    .map(|(line, now, before)| Ok((line, whose::link(txn, &now, &before)?, now, before)))
+                    .collect::<Result<Vec<_>, store::Error>>()
+            })?;
+            for (line, linked, now, before) in outcomes {
+                let place = Place { file: Arc::clone(file), line, entry: None };
+                match linked {
+                    Linked::New => self.ledger.kept(Format::Members, true),
+                    Linked::Known => self.ledger.kept(Format::Members, false),
+                    Linked::Nobody if [now, before].iter().any(|number| self.seen.contains(number)) => {
+                        self.ledger.kept(Format::Members, true);
+                    }
+                    Linked::Nobody => {
+                        let reason = "nobody on the roster has the present or the former number";
+                        self.reject(&[place.reject(Rule::UnknownMember, reason)])?;
+                    }
+                    Linked::Two => {
+                        let reason = "the present and the former number are two members of the roster; enrol her once";
+                        self.reject(&[place.reject(Rule::Member, reason)])?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     fn representatives(&mut self, file: &Arc<str>, bytes: &[u8]) -> Result<(), Error> {

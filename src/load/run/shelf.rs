@@ -27,7 +27,7 @@ use crate::fhir::{Kind, Prepared};
 use crate::load::claims::Found;
 use crate::load::fhir::Place;
 use crate::load::report::{Ledger, Rule};
-use crate::load::x12::{Part, Set, Taker, Trouble};
+use crate::load::x12::{Eligibility, Part, Set, Taker, Tally, Trouble};
 use crate::load::{Error, Format, Target};
 use crate::store::{self, Snapshot, Store, Table};
 
@@ -386,6 +386,8 @@ pub(super) struct ToShelf<'s, 'a> {
     pub(super) shelf: &'s mut Shelf<'a>,
     pub(super) ledger: &'s mut Ledger,
     pub(super) file: Arc<str>,
+    /// What questions about eligibility and answers to them the file holds.
+    pub(super) asked: Tally,
     /// The first failure; nothing is taken after it.
     pub(super) failed: Option<Error>,
 }
@@ -395,13 +397,24 @@ impl ToShelf<'_, '_> {
     pub(super) fn found(&mut self, found: Found) -> bool {
         match found {
             Found::Part(part) => self.part(part),
-            Found::Refused(line, rule, reason) => {
-                let place = Place { file: Arc::clone(&self.file), line, entry: None };
-                let (rule, reject) = place.reject(rule, reason);
-                self.failed = self.ledger.reject(rule, &reject).err();
-            }
+            Found::Refused(line, rule, reason) => self.note(line, rule, reason),
         }
         self.failed.is_none()
+    }
+
+    /// Tells what the file held of which nothing is kept.
+    pub(super) fn tell_asked(&mut self) {
+        if let Some(words) = self.asked.words() {
+            self.note(0, Rule::Eligibility, words);
+        }
+    }
+
+    fn note(&mut self, line: u64, rule: Rule, reason: impl Into<String>) {
+        let place = Place { file: Arc::clone(&self.file), line, entry: None };
+        let (rule, reject) = place.reject(rule, reason);
+        if self.failed.is_none() {
+            self.failed = self.ledger.reject(rule, &reject).err();
+        }
     }
 }
 
@@ -410,6 +423,14 @@ impl Taker for ToShelf<'_, '_> {
         if self.failed.is_none() {
             let place = Place { file: Arc::clone(&self.file), line: part.segment, entry: None };
             self.failed = self.shelf.add(part, place, self.ledger).err();
+        }
+    }
+
+    fn asked(&mut self, segment: u64, part: &str) {
+        let (part, flaws) = Eligibility::read(part);
+        self.asked.add(&part);
+        for (behind, what) in flaws {
+            self.note(segment + behind, Rule::EligibilityFlaw, what);
         }
     }
 
@@ -428,11 +449,7 @@ impl Taker for ToShelf<'_, '_> {
             Trouble::Nameless(segment, what) => (segment, Rule::Segment, what.to_owned()),
             Trouble::TooLong(segment) => (segment, Rule::TooLong, "longer than any claim or member is".to_owned()),
         };
-        let place = Place { file: Arc::clone(&self.file), line: segment, entry: None };
-        let (rule, reject) = place.reject(rule, reason);
-        if self.failed.is_none() {
-            self.failed = self.ledger.reject(rule, &reject).err();
-        }
+        self.note(segment, rule, reason);
     }
 }
 

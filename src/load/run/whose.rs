@@ -61,6 +61,44 @@ pub(super) fn remember(txn: &mut Txn<'_>, person: &Person, patient: &str) -> Res
     Ok(())
 }
 
+/// What linking two numbers came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Linked {
+    /// She is found by both now.
+    New,
+    /// She was already.
+    Known,
+    /// Neither is anybody's.
+    Nobody,
+    /// They are two people's.
+    Two,
+}
+
+/// Two numbers are one member's: the one she has and one that she had. Whichever the roster knows leads to her, and so does the
+/// other from now on.
+pub(super) fn link(txn: &mut Txn<'_>, now: &str, before: &str) -> Result<Linked, store::Error> {
+    if now.is_empty() || before.is_empty() {
+        return Ok(Linked::Nobody);
+    }
+    let mut owner = |number: &str| -> Result<Option<(String, Numbered)>, store::Error> {
+        let prefix = [number, "\u{1f}"].concat();
+        let rows = txn.scan_json::<Numbered>(NUMBERS, prefix.as_bytes(), SHARING_MAX)?;
+        let own = rows.into_iter().find(|(_, person)| person.own);
+        // Behind the number stands the member's id.
+        let member = |key: &[u8]| String::from_utf8(key.get(prefix.len()..).unwrap_or_default().to_vec()).ok();
+        Ok(own.and_then(|(key, person)| Some((member(&key)?, person))))
+    };
+    let (number, (member, person)) = match (owner(now)?, owner(before)?) {
+        (None, None) => return Ok(Linked::Nobody),
+        (Some((_, one)), Some((_, other))) if one.patient != other.patient => return Ok(Linked::Two),
+        (Some(_), Some(_)) => return Ok(Linked::Known),
+        (Some(owner), None) => (before, owner),
+        (None, Some(owner)) => (now, owner),
+    };
+    txn.put_json(NUMBERS, [number, "\u{1f}", &member].concat().as_bytes(), &person)?;
+    Ok(Linked::New)
+}
+
 /// Answers for one snapshot.
 pub(super) struct Roster<'t> {
     target: &'t Target<'t>,

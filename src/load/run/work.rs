@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::commit::Entry;
 use super::whose::Roster;
 use crate::config::Policy;
-use crate::fhir::{Prepared, json as fhir_json, prepare_node};
+use crate::fhir::json::Node;
+use crate::fhir::{Prepared, prepare_node};
 use crate::load::doctor::{Signs, examine};
 use crate::load::fhir::{Place, first_error, label};
 use crate::load::record::{About, Read, Record, Whose, made_id};
@@ -27,8 +28,9 @@ pub(super) struct Worked {
 /// # Errors
 /// What is wrong with it, in words, if it may not be kept.
 pub(super) fn prepared(value: &Value, validation: Policy) -> Result<(Prepared, Signs), String> {
-    let text = serde_json::to_vec(value).map_err(|error| error.to_string())?;
-    let mut node = fhir_json::parse(&text).map_err(|error| error.to_string())?;
+    let mut numbers = Vec::new();
+    write_numbers(value, &mut numbers);
+    let mut node = node(value, &mut numbers.iter());
     if validation == Policy::Reject
         && let Some(reason) = first_error(&node)
     {
@@ -38,6 +40,30 @@ pub(super) fn prepared(value: &Value, validation: Policy) -> Result<(Prepared, S
     let signs = examine(&node);
     let id = node.text_of("id").unwrap_or_default().to_owned();
     Ok((prepare_node(&node, &id).map_err(|issue| issue.to_string())?, signs))
+}
+
+/// The numbers of a value as FHIR's JSON has them: as text, in the order in which they stand.
+fn write_numbers(value: &Value, out: &mut Vec<String>) {
+    match value {
+        Value::Number(number) => out.push(number.to_string()),
+        Value::Array(items) => items.iter().for_each(|item| write_numbers(item, out)),
+        Value::Object(members) => members.values().for_each(|member| write_numbers(member, out)),
+        _ => {}
+    }
+}
+
+/// What parsing the value's own text would give, without the text.
+fn node<'v>(value: &'v Value, numbers: &mut std::slice::Iter<'v, String>) -> Node<'v> {
+    match value {
+        Value::Null => Node::Null,
+        Value::Bool(is) => Node::Bool(*is),
+        Value::Number(_) => Node::Number(numbers.next().map_or("0", String::as_str)),
+        Value::String(text) => Node::String(text.as_str().into()),
+        Value::Array(items) => Node::Array(items.iter().map(|item| node(item, numbers)).collect()),
+        Value::Object(members) => {
+            Node::Object(members.iter().map(|(name, member)| (name.as_str().into(), node(member, numbers))).collect())
+        }
+    }
 }
 
 /// Finds whose each record is, maps it, prepares what it gave.

@@ -43,6 +43,7 @@ impl Bench {
             validation: crate::config::Policy::Off,
             claims_as_clinical: crate::config::ClaimsAsClinical::All,
             registry: crate::config::Registry::All,
+            stop: Stop::default(),
         }
     }
 
@@ -428,4 +429,37 @@ fn what_is_not_valid_is_kept_counted_or_left_out_as_the_plan_says() {
             assert!(report.contains("Patient.gender") && !report.contains("woman"), "{report}");
         }
     }
+}
+
+/// A server that is told to stop must not wait for the end of a file that a load has just begun.
+#[test]
+fn a_load_that_is_stopped_goes_on_with_the_next() {
+    let bench = Bench::new();
+    // Each file is a block of its own at least.
+    for file in 0..20 {
+        bench.put(&format!("p{file}.ndjson"), patients(file * 1_000..(file + 1) * 1_000));
+    }
+    bench.put("z.csv", "member_id,first_name,last_name,dob\n1,A,B,1980-01-01\n");
+    let target = Target {
+        store: &bench.store,
+        contacts: &bench.contacts,
+        now: "2026-11-24T00:00:00Z".parse().unwrap(),
+        find: &|_, _, _| None,
+        ids: "https://plan.example/ids",
+        plan: "Plan",
+    };
+    let request = bench.request();
+    let stop = request.stop.clone();
+    let stopped = run(&request, &target, &Clock::system(), &mut |progress| {
+        if progress.kept > 0 {
+            stop.ask();
+        }
+    });
+    assert!(matches!(stopped, Err(Error::Stopped)), "{stopped:?}");
+    let kept = bench.changes() as u64;
+    assert!(kept > 0 && kept < 20_000, "{kept}");
+    let summary = bench.load();
+    assert_eq!((summary.unchanged, summary.changed), (kept, 20_001 - kept));
+    // With the plan itself and the Patient of the member.
+    assert_eq!(bench.changes(), 20_002);
 }

@@ -215,8 +215,44 @@ fn a_wrong_birth_date_keeps_a_claim_from_somebody_else() {
     assert!(eobs(&bench).is_empty());
 }
 
+/// CMS gives a beneficiary a new number when the old one was stolen; old claims carry the old one.
+#[test]
+fn a_member_is_found_by_the_number_that_she_had_before() {
+    let bench = Bench::new();
+    let pair = |now: &str, before: &str| format!("M{now}{before}2018-01-012020-01-01{}\n", " ".repeat(12));
+    let claim = |number: &str, member: &str| format!("{number},{member},1950-01-02,2019-01-02,99213,100,1234567893\n");
+    let claims = |member| format!("claim_number,member_id,dob,dos,cpt,charge,billing_npi\n{}", claim("A1", member));
+    // Named so that the file of numbers comes before that of members.
+    bench.put(
+        "a.ZC9",
+        pair("1EG4TE5MK73", "1EG4TE5MK72") + &pair("1EG4TE5MK75", "1EG4TE5MK74") + &pair("1EG4TE5MK73", "1EG4TE5MK76"),
+    );
+    bench.put(
+        "m.csv",
+        "member_id,last_name,first_name,dob\n1EG4TE5MK73,Doe,Ana,1950-01-02\n1EG4TE5MK76,Doe,Ana,1950-01-02\n",
+    );
+    bench.put("c.csv", claims("1EG4TE5MK72"));
+    let summary = bench.load();
+    // Two members, one pair, one claim; numbers of nobody and of two members are refused.
+    assert_eq!((summary.kept, summary.rejected), (4, 2), "{:?}", bench.report());
+    assert_eq!(
+        bench.report(),
+        [
+            "a.ZC9:2 unknown-member nobody on the roster has the present or the former number",
+            "a.ZC9:3 member the present and the former number are two members of the roster; enrol her once",
+        ]
+    );
+    assert_eq!(eobs(&bench).len(), 1);
+    let again = bench.load();
+    assert_eq!((again.kept, again.changed), (4, 0));
+    // A birth date that is not hers still keeps a claim away.
+    bench.put("c.csv", claims("1EG4TE5MK72").replace("A1", "A2").replace("1950", "1951"));
+    assert_eq!(bench.load().kept, 3);
+    assert_eq!(eobs(&bench).len(), 1);
+}
+
 /// What becomes of the public samples, folder by folder: what is kept, and why the rest is not. A change here is a change of what
-/// plans see. Refusals that are right: claims of members who are in no file, drugs without a pharmacy (de-SynPUF), rows of the RIF
+/// plans see. Refusals that are right: claims and former numbers of members who are in no file, drugs without a pharmacy (de-SynPUF), rows of the RIF
 /// samples with a cell too many, beneficiaries without names, IDR tables that need each other, and files that are no tables.
 #[test]
 fn the_public_samples_go_through() {

@@ -83,6 +83,11 @@ impl<'a> Span<'a> {
         let day = |text: &'a str| text.get(..8).unwrap_or(text);
         Self { from: day(from), to: day(to) }
     }
+
+    /// Whether both are written as days are.
+    pub(super) fn is_of_days(self) -> bool {
+        [self.from, self.to].iter().all(|day| day.len() == 8 && day.bytes().all(|byte| byte.is_ascii_digit()))
+    }
 }
 
 /// A coded thing with its qualifier, such as a diagnosis.

@@ -1,4 +1,5 @@
-//! X12 as plans get it: 834 enrolment, 837 claims, 835 payments and 278 reviews, in versions 5010 and 4010. Pure.
+//! X12 as plans get it: 834 enrolment, 837 claims, 835 payments and 278 reviews, in versions 5010 and 4010; 270 and
+//! 271 are read and told of. Pure.
 //!
 //! ```text
 //! bytes -> Cutter (segments) -> Splitter (parts: one claim, payment, member or review with all it needs) -> Claim, Remit, …
@@ -7,10 +8,12 @@
 //! to read it again, and so that parts of many files can be put together in any order.
 //!
 //! Invariants: bad segments never cost good ones; nothing is held but one segment and one part; what the envelope's counts
-//! say is compared and told, not obeyed. Absent: 270/271, 276/277 and 999, which are recognised and left out; acknowledgements.
+//! say is compared and told, not obeyed. Absent: 276/277 and 999, which are recognised and left out; acknowledgements.
 
+mod asked;
 mod claim;
 mod cut;
+mod eligibility;
 mod enrolment;
 mod remit;
 mod review;
@@ -21,6 +24,7 @@ mod tests;
 
 pub(super) use claim::{Claim, ClaimKind, Party};
 pub(super) use cut::Cutter;
+pub(super) use eligibility::{Eligibility, Tally};
 pub(super) use enrolment::{Event, Upkeep};
 pub(super) use remit::{Adjustment, PaidLine, Remit};
 pub(super) use review::{Review, Service};

@@ -47,6 +47,11 @@ pub(super) fn components(element: &str) -> impl Iterator<Item = &str> {
     element.split(COMPONENT).map(str::trim)
 }
 
+/// The repetitions of an element.
+pub(super) fn repetitions(element: &str) -> impl Iterator<Item = &str> {
+    element.split(REPETITION).map(str::trim)
+}
+
 /// The segments of a part.
 pub(super) fn segments(part: &str) -> impl Iterator<Item = Seg<'_>> {
     part.split(SEGMENT).filter(|text| !text.is_empty()).map(Seg)

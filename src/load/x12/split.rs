@@ -1,5 +1,6 @@
 //! Segments to parts: one claim, payment, member or review each, with the levels of the file that it stands in.
 
+use super::asked::{Asked, Cut};
 use super::cut::Segment;
 use super::segment::{Plain, Seg, segments};
 
@@ -135,6 +136,8 @@ pub(in crate::load) struct Splitter {
 struct Open {
     /// Absent for sets that are not loaded.
     set: Option<Set>,
+    /// Of a 270 or 271: it is read, and nothing of it is loaded.
+    asked: Option<Asked>,
     number: String,
     count: u64,
     index: usize,
@@ -151,6 +154,8 @@ struct Open {
 /// Takes what the splitter finds.
 pub(in crate::load) trait Taker {
     fn part(&mut self, part: Part);
+    /// A part of a 270 or 271, and the number of its first segment.
+    fn asked(&mut self, segment: u64, part: &str);
     fn trouble(&mut self, trouble: Trouble);
 }
 
@@ -213,13 +218,16 @@ impl Splitter {
             "837" => Some(Set::Claims),
             "835" => Some(Set::Payments),
             "278" => Some(Set::Reviews),
+            "270" | "271" => None,
             other => {
                 out.trouble(Trouble::OtherSet(self.last, other.to_owned()));
                 None
             }
         };
+        let asked = matches!(seg.at(1), "270" | "271").then(Asked::default);
         self.set = Some(Open {
             set,
+            asked,
             number: seg.at(2).to_owned(),
             count: 1,
             index: 0,
@@ -249,9 +257,9 @@ impl Splitter {
     fn end(&mut self, at_end: bool, out: &mut dyn Taker) {
         let Some(open) = &mut self.set else { return };
         // The last part may lack segments; the same file in full brings it.
-        if open.set.is_some() {
+        if open.set.is_some() || open.asked.is_some() {
             if at_end {
-                open.part = None;
+                (open.part, open.asked) = (None, None);
                 out.trouble(Trouble::Cut(self.last));
             } else {
                 out.trouble(Trouble::Totals(self.last, "the set has no SE"));
@@ -263,6 +271,9 @@ impl Splitter {
 
     fn inside(&mut self, seg: Seg<'_>, text: &str, out: &mut dyn Taker) {
         let Some(open) = &mut self.set else { return };
+        if let Some(asked) = &mut open.asked {
+            return give(asked.take(seg, text, self.last), out);
+        }
         let Some(set) = open.set else { return };
         let name = seg.name();
         let (starts, ends) = match set {
@@ -294,6 +305,9 @@ impl Splitter {
 
     fn flush(&mut self, out: &mut dyn Taker) {
         let Some(open) = &mut self.set else { return };
+        if let Some(asked) = &mut open.asked {
+            return give(asked.end(self.last), out);
+        }
         let (Some(set), Some((segment, text))) = (open.set, open.part.take()) else { return };
         if std::mem::take(&mut open.too_long) {
             return out.trouble(Trouble::TooLong(segment));
@@ -318,6 +332,15 @@ impl Splitter {
         ]
         .join("\u{1f}");
         out.part(Part { set, group, order, segment, text });
+    }
+}
+
+/// Hands on a part of a 270 or 271.
+fn give(cut: Option<Cut>, out: &mut dyn Taker) {
+    match cut {
+        Some(Ok((segment, part))) => out.asked(segment, &part),
+        Some(Err(segment)) => out.trouble(Trouble::TooLong(segment)),
+        None => {}
     }
 }
 

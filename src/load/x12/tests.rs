@@ -7,12 +7,17 @@ use super::*;
 #[derive(Default)]
 struct Found {
     parts: Vec<Part>,
+    asked: Vec<(u64, String)>,
     troubles: Vec<Trouble>,
 }
 
 impl Taker for Found {
     fn part(&mut self, part: Part) {
         self.parts.push(part);
+    }
+
+    fn asked(&mut self, segment: u64, part: &str) {
+        self.asked.push((segment, part.to_owned()));
     }
 
     fn trouble(&mut self, trouble: Trouble) {
@@ -107,8 +112,8 @@ fn what_is_wrong_costs_nothing_else() {
     let cut = found(&[plain.split_at(plain.find("CLM*C3").unwrap() + 40).0.as_bytes()]);
     assert_eq!(cut.parts.len(), 2);
     assert!(matches!(cut.troubles.as_slice(), [Trouble::Cut(_)]));
-    let other = found(&[plain.replace("ST*837", "ST*271").as_bytes()]);
-    assert!(matches!(other.troubles.as_slice(), [Trouble::OtherSet(_, number)] if number == "271"));
+    let other = found(&[plain.replace("ST*837", "ST*277").as_bytes()]);
+    assert!(matches!(other.troubles.as_slice(), [Trouble::OtherSet(_, number)] if number == "277"));
     let nameless = found(&[plain.replace("CLM*C2*", "CLM**").as_bytes()]);
     assert_eq!((nameless.parts.len(), nameless.troubles.len()), (2, 1));
     assert!(matches!(found(&[b"just words"]).troubles.as_slice(), [Trouble::NotX12(_)]));
@@ -155,8 +160,76 @@ proptest! {
         }
         prop_assert_eq!(printed, text.clone());
         let mut all = found(&blocks);
+        for (_, part) in &all.asked {
+            let _ = Eligibility::read(part);
+        }
         for part in all.parts.drain(..) {
             let _ = (Claim::read(&part.text), Remit::read(&part.text), Event::read(&part.text), Review::read(&part.text));
         }
     }
+}
+
+const ASKED: &str = "ST*270*1*005010X279A1~BHT*0022*13*Q1*20260106*1319~HL*1**20*1~NM1*PR*2*PLAN*****PI*P1~HL*2*1*21*1~NM1*1P*2*CLINIC*****XX*1245319599~HL*3*2*22*0~TRN*1*T1*9877281234~NM1*IL*1*DOE*ANA****MI*M1~DMG*D8*19600102*F~DTP*291*D8*20260105~EQ*30^88~EQ**HC:99213~HL*4*2*22*1~NM1*IL*1*ROE*JO****MI*M2~HL*5*4*23*0~TRN*1*T2~NM1*03*1*ROE*KIM~EQ*30~DTP*291*D8*soon~SE*21*1~";
+
+#[test]
+fn what_is_asked_about_coverage_is_read() {
+    let found =
+        found(&[format!("{ISA}GS*HS*A*B*20260106*1200*1*X*005010X279A1~{ASKED}GE*1*1~IEA*1*000000001~").as_bytes()]);
+    assert_eq!((found.parts.len(), found.troubles.as_slice()), (0, [].as_slice()));
+    let read: Vec<_> = found.asked.iter().map(|(_, part)| Eligibility::read(part)).collect();
+    let (first, flaws) = &read[0];
+    assert_eq!(
+        (first.is_answer, first.control, first.receiver.npi(), flaws.len()),
+        (false, "Q1", Some("1245319599"), 0)
+    );
+    let subject = &first.subjects[0];
+    assert_eq!(
+        (subject.who.number, subject.who.birth, subject.traces.as_slice()),
+        ("M1", "19600102", ["T1"].as_slice())
+    );
+    assert_eq!(subject.inquiries[0].services, ["30", "88"]);
+    assert_eq!(subject.inquiries[1].procedure, Some(("HC", "99213")));
+    // The subscriber only leads to her dependant.
+    let (second, flaws) = &read[1];
+    assert_eq!(second.subjects.iter().map(super::eligibility::Subject::is_meant).collect::<Vec<_>>(), [false, true]);
+    assert_eq!((second.source.number, second.subjects[1].is_dependant), ("P1", true));
+    // ISA and GS are segments too.
+    assert_eq!((found.asked[1].0 + flaws[0].0, flaws[0].1), (22, "DTP03 is no date"));
+    let mut tally = Tally::default();
+    for (part, _) in &read {
+        tally.add(part);
+    }
+    assert_eq!(tally.words().unwrap(), "3 questions about 2 people; nothing of it is kept");
+}
+
+#[test]
+fn what_is_answered_about_coverage_is_read() {
+    let text = format!(
+        "{ISA}GS*HB*A*B*20260106*1200*1*X*005010X279A1~ST*271*1~BHT*0022*11*Q1*20260106*1319~HL*1**20*1~NM1*PR*2*PLAN*****PI*P1~HL*2*1*21*1~NM1*1P*2*CLINIC~AAA*N**51*C~HL*3*1*21*1~NM1*1P*2*OTHER~HL*4*3*22*0~NM1*IL*1*DOE*ANA****MI*M1~DTP*346*D8*20260101~EB*1**30**GOLD~EB*B*IND*30^98*HM*GOLD*27*10.5*****Y~DTP*291*RD8*20260101-20261231~LS*2120~NM1*P3*1*REED*LOU~LE*2120~HL*5*1*22*0~NM1*IL*1*ROE****MI*M2~AAA*N***C~EB**IND~SE*23*1~"
+    );
+    let found = found(&[text.as_bytes()]);
+    assert_eq!(found.troubles, []);
+    let read: Vec<_> = found.asked.iter().map(|(_, part)| Eligibility::read(part)).collect();
+    // The first receiver was refused before anybody was looked up.
+    assert_eq!((read[0].0.subjects.len(), read[0].0.refusals[0].reason), (0, "51"));
+    let subject = &read[1].0.subjects[0];
+    let copay = &subject.benefits[1];
+    assert_eq!((copay.what, copay.level, copay.amount, copay.in_network), ("B", "IND", "10.5", "Y"));
+    assert_eq!((copay.services.as_slice(), copay.related[0].given), (["30", "98"].as_slice(), "LOU"));
+    assert_eq!(copay.dates[0].1, Span { from: "20260101", to: "20261231" });
+    assert_eq!(subject.dates[0].1.from, "20260101");
+    let wrong: Vec<&str> = read[2].1.iter().map(|(_, what)| *what).collect();
+    assert_eq!(
+        wrong,
+        [
+            "HL02 does not name the level above",
+            "AAA03 is empty: a refusal without a reason",
+            "EB01 is empty: a benefit that says nothing"
+        ]
+    );
+    let mut tally = Tally::default();
+    for (part, _) in &read {
+        tally.add(part);
+    }
+    assert_eq!(tally, Tally { inquiries: 0, benefits: 3, refusals: 2, people: 2 });
 }
