@@ -4,6 +4,7 @@
 //! Deliberately absent: anything that needs a second resource (chains, `_has`, includes).
 
 pub mod amount;
+mod implied;
 mod near;
 mod parse;
 

@@ -254,6 +254,22 @@ impl Index {
         Ok(matches)
     }
 
+    /// True if some resource of a type may have one of another type inside it. Costs a look at each segment's dictionary, so
+    /// that whoever asks about what nobody has does no search for it.
+    pub fn may_contain(&self, kind: Kind, inside: Kind) -> Result<bool, Error> {
+        if self.inner.overlay.read().of(kind).contain(inside) {
+            return Ok(true);
+        }
+        let term = terms::of_contained(kind, inside);
+        for segment in self.inner.reader.searcher().segment_readers() {
+            let index = segment.inverted_index(self.inner.fields.term)?;
+            if index.terms().get(&term).map_err(|error| Error::Failed(error.to_string()))?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Waits until everything applied so far is in the index itself; for commands that end with it.
     pub fn settle(&self) -> Result<(), Error> {
         self.inner.feed.settle()

@@ -58,6 +58,12 @@ impl Overlay {
 }
 
 impl Mine<'_> {
+    /// True if one of them has a resource of that type inside it.
+    pub(super) fn contain(&self, inside: Kind) -> bool {
+        let has = |entry: &Entry| entry.extracted.as_ref().is_some_and(|has| has.contains.contains(&inside));
+        self.0.is_some_and(|entries| entries.values().any(has))
+    }
+
     /// Numbers whose entry in the index is out of date.
     pub(super) fn rids(&self) -> std::collections::HashSet<u64> {
         self.0.map(|entries| entries.keys().copied().collect()).unwrap_or_default()

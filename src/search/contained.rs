@@ -166,7 +166,7 @@ impl Searched<'_> {
         left: usize,
         take: &mut dyn FnMut(&Stored, &Node<'_>) -> Result<(), Error>,
     ) -> Result<usize, Error> {
-        if view.permit(kind, Operation::Search).is_none() {
+        if view.permit(kind, Operation::Search).is_none() || !self.index.may_contain(kind, inside)? {
             return Ok(left);
         }
         let mut all = clauses.to_vec();

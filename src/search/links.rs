@@ -122,7 +122,7 @@ impl Reading<'_> {
 
     fn inner(&self, kind: Kind, key: &str, value: &str) -> Result<Query, Error> {
         if self.depth >= MAX_LINKS_DEEP {
-            return Err(wrong("chain", "at most four links deep"));
+            return Err(Error::Limit { name: "a chain", limit: "at most four links, one behind the other" });
         }
         // A link asks about content; what shapes an answer has no meaning there.
         let shapes = key.starts_with('_') && !CONTENT.contains(&key.split([':', '.']).next().unwrap_or(key));

@@ -76,6 +76,14 @@ pub enum Error {
         /// The parameter.
         name: String,
     },
+    /// Over the limit of one parameter.
+    #[error("{name} may have {limit}")]
+    Limit {
+        /// The parameter.
+        name: &'static str,
+        /// What it may have.
+        limit: &'static str,
+    },
     /// Over a limit.
     #[error("the query has more than {MAX_PARAMETERS} parameters")]
     TooMany,

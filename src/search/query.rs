@@ -260,7 +260,7 @@ impl Query {
             keys.push(Sort { by, descending });
         }
         if keys.len() > MAX_SORT_KEYS {
-            return Err(result("_sort", "at most three keys"));
+            return Err(Error::Limit { name: "_sort", limit: "at most three keys" });
         }
         Ok(keys)
     }
@@ -275,7 +275,7 @@ impl Query {
             Some(_) => return Err(wrong()),
         };
         if self.includes.len() >= MAX_INCLUDES {
-            return Err(result(name, "given at most 20 times"));
+            return Err(Error::Limit { name, limit: "at most 20 values in one search" });
         }
         let mut parts = value.split(':');
         let source = match parts.next() {

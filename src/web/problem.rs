@@ -227,7 +227,8 @@ impl Problem {
             Self::TooLarge(_) => "too-long",
             Self::Search(error) => match error {
                 search::Error::Refused(Refusal::Value { .. }) | search::Error::Result { .. } => "value",
-                search::Error::TooCostly(_) | search::Error::TooMany => "too-costly",
+                search::Error::Refused(Refusal::TooLong { .. }) => "too-long",
+                search::Error::TooCostly(_) | search::Error::TooMany | search::Error::Limit { .. } => "too-costly",
                 search::Error::Cursor => "expired",
                 search::Error::Index(_) => "transient",
                 _ => "not-supported",
@@ -293,7 +294,7 @@ impl Problem {
         self.log(request);
         let text = self.to_string();
         let expression = match self {
-            Self::Search(search::Error::Refused(refusal)) => Some(format!("http.{}", name_of(refusal))),
+            Self::Search(error) => parameter_of(error).map(|name| format!("http.{name}")),
             Self::Write(error) => of_body(error),
             _ => None,
         };
@@ -336,6 +337,18 @@ fn of_body(error: &write::Error) -> Option<String> {
         },
         _ => None,
     }
+}
+
+/// The parameter at fault.
+fn parameter_of(error: &search::Error) -> Option<&str> {
+    let name = match error {
+        search::Error::Refused(refusal) => name_of(refusal),
+        search::Error::Result { name, .. } | search::Error::Limit { name, .. } => name,
+        search::Error::Unsupported { name } | search::Error::Repeated { name } => name,
+        _ => return None,
+    };
+    // Some are about no one parameter.
+    name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'[').then_some(name)
 }
 
 fn name_of(refusal: &Refusal) -> &str {

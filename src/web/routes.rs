@@ -182,8 +182,8 @@ pub(super) fn find(base: Base, method: &Method, path: &str) -> Option<&'static R
         }
         router
     });
-    // A Bundle in a Bundle is not a thing.
-    if path.is_empty() {
+    // A Bundle in a Bundle is not a thing; a search of the whole base is.
+    if path.is_empty() && *method != Method::GET {
         return None;
     }
     match BASES.find(method, &format!("/{}/{path}", base.path())) {

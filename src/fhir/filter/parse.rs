@@ -4,10 +4,10 @@
 use jiff::Timestamp;
 
 use super::amount::Searched;
-use super::{Clause, Field, Prefix, System, Test, Wanted, is_searchable, near};
+use super::{Clause, Field, Prefix, System, Test, Wanted, implied, is_searchable, near};
 use crate::fhir::dates::{self, Span};
 use crate::fhir::decimal;
-use crate::fhir::definitions::{Component, Form, Kind, Parameter, Targets};
+use crate::fhir::definitions::{Component, Form, Kind, Parameter, Targets, parameter};
 use crate::fhir::extract::fold;
 use crate::fhir::reference::{self, Reference};
 use crate::fhir::terminology::{self, Way};
@@ -88,7 +88,13 @@ pub fn clause(kind: Kind, key: &str, value: &str, now: Timestamp, base: &str) ->
         }
     };
     let read = Reader { name, field, form, targets, components, modifier, now, base };
-    read.test(value).map(|test| Some(Clause { field, test }))
+    let mut test = read.test(value)?;
+    if let (Field::Parameter(number), Form::Token, None | Some("not")) = (field, form, modifier)
+        && let Some(parameter) = parameter(number)
+    {
+        implied::widen(kind, parameter, &mut test);
+    }
+    Ok(Some(Clause { field, test }))
 }
 
 fn unknown(kind: Kind, name: &str) -> Refusal {

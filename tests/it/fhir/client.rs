@@ -90,6 +90,10 @@ async fn what_is_meant_is_understood() {
         ("Observation?date=ge2026-03-01T09:00:00+05:00", "o1"),
         ("Observation?status:in=http://hl7.org/fhir/ValueSet/observation-status", "o1"),
         ("Observation?status:not-in=http://hl7.org/fhir/ValueSet/observation-status", ""),
+        ("Observation?status=http://hl7.org/fhir/observation-status|final", "o1"),
+        ("Observation?status=http://hl7.org/fhir/observation-status|amended,preliminary", ""),
+        ("Observation?status:not=http://hl7.org/fhir/observation-status|final", ""),
+        ("Observation?status=http://hl7.org/fhir/administrative-gender|final", ""),
         ("Observation?_count=5&_count=5&_sort=", "o1"),
     ] {
         let answer = server.get(&format!("/fhir/{path}"), Some(&member)).await;
@@ -122,6 +126,8 @@ async fn an_entry_of_a_batch_that_makes_no_sense_concerns_itself() {
         {"request": {"method": "FROB", "url": "Patient"}},
         {"request": {"method": "GET", "url": "Patient/ana"}},
         {"resource": {"resourceType": "Patient"}},
+        {"request": {"method": "GET", "url": "?_type=Patient"}},
+        {"request": {"method": "POST", "url": ""}},
     ]);
     let bundle = |kind: &str| json!({"resourceType": "Bundle", "type": kind, "entry": entries});
     let answer = send(&server, &system, "POST", "/fhir", &bundle("batch")).await;
@@ -131,7 +137,7 @@ async fn an_entry_of_a_batch_that_makes_no_sense_concerns_itself() {
         .iter()
         .map(|entry| entry["response"]["status"].as_str().unwrap()[..3].to_owned())
         .collect();
-    assert_eq!(statuses, ["400", "200", "400"], "{}", answer.text());
+    assert_eq!(statuses, ["400", "200", "400", "200", "404"], "{}", answer.text());
     let refused = send(&server, &system, "POST", "/fhir", &bundle("transaction")).await;
     assert_eq!(refused.status, 400);
     assert!(refused.issue().1.starts_with("entry 0"), "{}", refused.text());

@@ -164,3 +164,34 @@ async fn large_resources_make_short_pages() {
     assert_eq!(along.ids("include").len(), 8);
     assert!(along.text().contains("more resources would be included than one page may hold"));
 }
+
+/// A record that is larger than what one answer may hold comes in pages, though nobody asked for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_record_comes_in_pages() {
+    let server = TestServer::builder().member("M1", "ana", "ana@example.com").start().await;
+    let entries: Vec<serde_json::Value> = (0..1_200)
+        .map(|n| {
+            serde_json::json!({"request": {"method": "PUT", "url": format!("Condition/c{n}")},
+                "resource": {"resourceType": "Condition", "id": format!("c{n}"), "subject": {"reference": "Patient/ana"}}})
+        })
+        .collect();
+    let bundle = serde_json::json!({"resourceType": "Bundle", "type": "transaction", "entry": entries});
+    let system = server.system("system/*.cruds").await;
+    let post = request(Method::POST, "/fhir", Some(&system)).content_type("application/fhir+json");
+    assert_eq!(server.send(post.body(bundle.to_string())).await.status, 200);
+    let token = server.tokens("M1", "patient/*.rs").await.access_token;
+    let first = server.get("/fhir/Patient/ana/$everything", Some(&token)).await;
+    let mut ids = first.ids("match");
+    assert_eq!(ids.len(), 1_000);
+    let bundle = first.json();
+    assert_eq!((&bundle["link"][1]["relation"], bundle.get("total")), (&"next".into(), None));
+    let next = bundle["link"][1]["url"].as_str().unwrap().strip_prefix("https://plan.example").unwrap();
+    let second = server.get(next, Some(&token)).await;
+    assert_eq!(second.json()["link"].as_array().unwrap().len(), 1);
+    ids.extend(second.ids("match"));
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 1_201);
+    let few = server.get("/fhir/Patient/ana/$everything?_type=Patient&_count=5000", Some(&token)).await;
+    assert_eq!(few.ids("match"), ["ana"]);
+}

@@ -125,6 +125,11 @@ fn some_resource(dice: &mut Dice, whose: &str, at: u64) -> String {
             r#"{{"resourceType":"Encounter","id":"{whose}{at}",{subject},"class":{{"code":"{}"}},"period":{{"start":"2026-03-{day:02}"}},"partOf":{{"reference":"Encounter/{to}"}}}}"#,
             dice.one_of(&["AMB", "EMER"])
         ),
+        1 if dice.roll(2) == 0 => format!(
+            r##"{{"resourceType":"Condition","id":"{whose}{at}","contained":[{{"resourceType":"Encounter","id":"in","class":{{"code":"{}"}}}}],
+            {subject},"code":{{"coding":[{{"code":"{code}"}}]}},"encounter":{{"reference":"#in"}}}}"##,
+            dice.one_of(&["AMB", "EMER"])
+        ),
         1 => format!(
             r#"{{"resourceType":"Condition","id":"{whose}{at}",{subject},"code":{{"coding":[{{"code":"{code}"}}]}},"recordedDate":"2026-03-{day:02}","encounter":{{"reference":"Encounter/{to}"}}}}"#
         ),
@@ -162,8 +167,17 @@ fn some_query(dice: &mut Dice) -> String {
     let rest =
         dice.one_of(&["", "&_sort=-_id", "&_sort=date", "&_count=2", "&_summary=count", "&_total=accurate&_count=1"]);
     let rest = if kind == "Condition" { rest.replace("=date", "=recorded-date") } else { rest.to_owned() };
-    let follow =
-        dice.one_of(&["", "&_include=*", "&_revinclude=Condition:encounter", "&_include:iterate=Encounter:part-of"]);
+    let follow = dice.one_of(&[
+        "",
+        "&_include=*",
+        "&_revinclude=Condition:encounter",
+        "&_revinclude=Observation:*",
+        "&_include:iterate=Encounter:part-of",
+    ]);
+    let inside = dice.one_of(&["", "&_contained=both", "&_contained=true&_containedType=contained"]);
+    if kind == "Encounter" && !condition.starts_with("_has") && !inside.is_empty() {
+        return format!("{kind}?{condition}{rest}{inside}");
+    }
     format!("{kind}?{condition}{rest}{follow}")
 }
 

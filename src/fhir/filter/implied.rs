@@ -1,0 +1,47 @@
+//! Elements that hold nothing but a code: their system is that of the value set they must come from, and a query may name it
+//! all the same, as in `gender=http://hl7.org/fhir/administrative-gender|female`.
+
+use super::{System, Test, Wanted};
+use crate::fhir::definitions::{Kind, Parameter, Path, Step};
+use crate::fhir::structures;
+
+/// What the systems of all such elements begin with; for other systems nothing is looked up.
+const OWN: &str = "http://hl7.org/fhir/";
+
+/// Adds to the codes that name their element's own system the same ones without it, which is how the element holds them.
+pub(super) fn widen(kind: Kind, parameter: &Parameter, test: &mut Test) {
+    let (Test::Any(wanted) | Test::Not(wanted)) = test else { return };
+    let plain = |wanted: &Wanted| match wanted {
+        Wanted::Token { system: System::Is(system), code: Some(code) } if is_implied(kind, parameter, system, code) => {
+            Some(Wanted::Token { system: System::None, code: Some(code.clone()) })
+        }
+        _ => None,
+    };
+    let plain: Vec<Wanted> = wanted.iter().filter_map(plain).collect();
+    wanted.extend(plain);
+}
+
+fn is_implied(kind: Kind, parameter: &Parameter, system: &str, code: &str) -> bool {
+    if !system.starts_with(OWN) {
+        return false;
+    }
+    let Some(tree) = structures::find(kind.name()).map(structures::tree) else { return false };
+    parameter.paths.iter().any(|path| {
+        let element = address(kind, path).and_then(|address| tree.node(tree.find(&address)?));
+        element.is_some_and(|element| {
+            let codes = element.required.and_then(structures::codes_of).and_then(|codes| codes.get(system));
+            element.types.iter().any(|kind| kind.code == "code") && codes.is_some_and(|codes| codes.contains(code))
+        })
+    })
+}
+
+/// `Observation.status`, for a path that is made of names only.
+fn address(kind: Kind, path: &Path) -> Option<String> {
+    let mut out = kind.name().to_owned();
+    for step in path.steps {
+        let Step::Member(name) = step else { return None };
+        out.push('.');
+        out.push_str(name);
+    }
+    Some(out)
+}
