@@ -15,6 +15,7 @@ use crate::fhir::definitions::Targets;
 use crate::fhir::filter::{Clause, Field, Test, Wanted};
 use crate::fhir::json::{self, Node};
 use crate::fhir::reference::{self, Reference, is_id};
+use crate::fhir::terminology::Way;
 use crate::fhir::{Form, Kind};
 use crate::store::Found;
 
@@ -34,6 +35,15 @@ pub enum Link {
         source: Box<Query>,
         /// With which reference parameter of its type.
         number: u16,
+    },
+    /// The reference points to one of these or to their parts (`:below`), or to what they are part of (`:above`).
+    Parts {
+        /// The reference parameter.
+        number: u16,
+        /// What was named.
+        roots: Vec<(Kind, Box<str>)>,
+        /// Down or up.
+        way: Way,
     },
     /// It stands in this List (`_list`).
     Listed {
@@ -156,6 +166,10 @@ impl Searched<'_> {
                     }
                     Clause { field: Field::Parameter(*number), test: Test::Any(wanted) }
                 }
+                Link::Parts { number, roots, way } => {
+                    let wanted = self.with_parts(view, roots, *way)?;
+                    Clause { field: Field::Parameter(*number), test: Test::Any(wanted) }
+                }
                 Link::Listed { id } => Clause { field: Field::Id, test: Test::Any(self.listed(view, query.kind, id)?) },
                 Link::From { source, number } => {
                     let wanted = self.pointed_to(view, source, *number, query.kind)?;
@@ -167,7 +181,7 @@ impl Searched<'_> {
     }
 
     /// Ids of what a query finds.
-    fn identities(&self, view: &View, query: &Query) -> Result<Vec<Box<str>>, Error> {
+    pub(super) fn identities(&self, view: &View, query: &Query) -> Result<Vec<Box<str>>, Error> {
         let mut ids = Vec::new();
         self.each(view, query, &mut |stored| {
             ids.push(stored.id.as_str().into());

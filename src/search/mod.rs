@@ -10,6 +10,7 @@ mod cursor;
 mod define;
 mod everything;
 mod follow;
+mod hierarchy;
 mod include;
 mod lastn;
 mod links;

@@ -112,6 +112,11 @@ impl Query {
         Ok(query)
     }
 
+    /// A search with one condition.
+    pub(super) fn of(kind: Kind, clause: Clause) -> Self {
+        Self { clauses: vec![clause], ..Self::empty(kind) }
+    }
+
     fn empty(kind: Kind) -> Self {
         Self {
             kind,
@@ -154,7 +159,7 @@ impl Query {
             if inside.inner && !self.includes.is_empty() {
                 return Err(result("_containedType", "'container', which is the one that goes with '_include'"));
             }
-            if self.links.iter().any(|link| !matches!(link, Link::To { .. })) {
+            if self.links.iter().any(|link| !matches!(link, Link::To { .. } | Link::Parts { .. })) {
                 return Err(result(
                     "_contained",
                     "'false': '_has' and '_list' ask who refers to a resource, and to one inside another nobody else can",
@@ -219,6 +224,7 @@ impl Query {
             }
             _ if key == "_include" || key.starts_with("_include:") => self.include(key, value, false)?,
             _ if key == "_revinclude" || key.starts_with("_revinclude:") => self.include(key, value, true)?,
+            _ if let Some(link) = reading.parts(self.kind, key, value)? => self.links.push(link),
             _ => match filter::clause(self.kind, key, value, reading.now, reading.base)? {
                 Some(clause) => self.clauses.push(clause),
                 None => return Ok(false),

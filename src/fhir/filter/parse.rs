@@ -191,8 +191,8 @@ impl Reader<'_> {
         let (address, version) = text.split_once('|').map_or((text.as_str(), None), |(a, v)| (a, Some(v)));
         if !address.contains(':') {
             return Err(self.wrong(
-                "a canonical address, perhaps with a version, such as 'http://example.org/fhir/Questionnaire/q|1.2'; where \
-                 a reference names a resource, ':above' and ':below' have no meaning here",
+                "a canonical address, perhaps with a version, such as 'http://example.org/fhir/Questionnaire/q|1.2', or a \
+                 reference to something that has parts, such as 'Location/1' or 'Organization/1'",
             ));
         }
         Ok(Wanted::Canonical { address: address.into(), version: version.map(Into::into), way })

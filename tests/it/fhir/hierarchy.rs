@@ -61,3 +61,54 @@ async fn codes_addresses_and_versions_have_an_order() {
         assert!(text.contains("joined by commas") || text.contains("canonical address"), "{search}: {text}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn references_reach_parts_and_wholes() {
+    let guide = "http://hl7.org/fhir/us/davinci-pdex-plan-net/StructureDefinition";
+    let place = |id: &str, of: &str| {
+        let of = if of.is_empty() { String::new() } else { format!(r#","partOf":{{"reference":"Location/{of}"}}"#) };
+        format!(
+            r#"{{"resourceType":"Location","id":"{id}","meta":{{"profile":["{guide}/plannet-Location"]}},"name":"{id}"{of}}}"#
+        )
+    };
+    let role = |id: &str, at: &str| {
+        format!(
+            r#"{{"resourceType":"PractitionerRole","id":"{id}","meta":{{"profile":["{guide}/plannet-PractitionerRole"]}},"location":[{{"reference":"Location/{at}"}}]}}"#
+        )
+    };
+    let server = TestServer::builder()
+        .resource(&place("hospital", ""))
+        .resource(&place("wing", "hospital"))
+        .resource(&place("room", "wing"))
+        .resource(&place("clinic", ""))
+        // A ring ends where it began; and what is not in the directory leads nowhere.
+        .resource(&place("east", "west"))
+        .resource(&place("west", "east"))
+        .resource(&place("private", "hospital").replace(guide, "http://x"))
+        .resource(&place("ward", "private"))
+        .resource(&role("r1", "hospital"))
+        .resource(&role("r2", "wing"))
+        .resource(&role("r3", "room"))
+        .resource(&role("r4", "clinic"))
+        .resource(&role("r5", "ward"))
+        .start()
+        .await;
+    for (search, expected) in [
+        ("PractitionerRole?location:below=Location/hospital", "r1 r2 r3"),
+        ("PractitionerRole?location:below=wing", "r2 r3"),
+        ("PractitionerRole?location:below=https://plan.example/directory/Location/wing", "r2 r3"),
+        ("PractitionerRole?location:below=wing,clinic", "r2 r3 r4"),
+        ("PractitionerRole?location:above=room", "r1 r2 r3"),
+        ("PractitionerRole?location:above=clinic", "r4"),
+        ("PractitionerRole?location:below=nowhere", ""),
+        ("Location?partof:below=hospital&_sort=_id", "room wing"),
+        ("Location?partof:below=east&_sort=_id", "east west"),
+        ("Location?_has:PractitionerRole:location:location:below=wing&_sort=_id", "room wing"),
+    ] {
+        let answer = server.get(&format!("/directory/{search}"), None).await;
+        assert_eq!(answer.status, 200, "{search}: {}", answer.text());
+        assert_eq!(answer.ids("match").join(" "), expected, "{search}");
+    }
+    let practitioner = server.get("/directory/PractitionerRole?practitioner:below=Practitioner/1", None).await;
+    assert!(practitioner.issue().1.contains("something that has parts"), "{}", practitioner.text());
+}
