@@ -185,7 +185,8 @@ fn tell(summary: &Summary, dry_run: bool) {
         for example in &finding.examples {
             let colon = if example.reason.is_empty() { "" } else { ": " };
             let line = if example.line == 0 { String::new() } else { format!(" {}", example.line) };
-            println!("          at {}{line}{colon}{}", example.file, example.reason);
+            let entry = example.entry.map(|entry| format!(" entry {entry}")).unwrap_or_default();
+            println!("          at {}{line}{entry}{colon}{}", example.file, example.reason);
         }
     }
     if let Some(report) = &summary.report {

@@ -16,6 +16,7 @@ mod drug_list;
 mod fhir;
 #[cfg(test)]
 mod fixtures_tests;
+mod form;
 mod formulary;
 mod hl7v2;
 mod map;

@@ -146,7 +146,10 @@ impl Rule {
             Self::TooLong => "split the resource, or leave out its attachments",
             Self::Truncated => "copy the file again; what came before the cut was kept",
             Self::Member | Self::Provider => "fill the named columns; if they have other names, use --map",
-            Self::UnknownMember => "load the members file first, or together with this one",
+            Self::UnknownMember => {
+                "load the members file first, or together with this one; claims, payments and reviews are kept aside and \
+                 follow by themselves then, other records must be loaded again"
+            }
             Self::Contact => "correct the address; until then the member cannot get a code there",
             Self::Unresolved => "load the resources that are referred to, then these again",
             Self::Invalid => {
@@ -168,7 +171,7 @@ impl Rule {
                 "ask the sender for the whole document: a ClinicalDocument in XML, without a document type"
             }
             Self::OtherMessage => {
-                "nothing to do if these files are meant for another system; leave them out of this folder"
+                "nothing to do unless the reason names something: they hold nothing that is served here, or are for another system"
             }
             Self::Eligibility => {
                 "nothing to do: who is covered, by what and when, follows from the enrolment (834) or the members table; \
@@ -267,10 +270,13 @@ pub struct Finding {
 /// One place where a rule was met.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Example {
-    /// The file's name.
+    /// The file's name, with the folder that it is in.
     pub file: String,
     /// Line or segment, from 1; 0 for the file as a whole.
     pub line: u64,
+    /// Entry of a Bundle, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<usize>,
     /// What is wrong; empty where the rule says it all.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub reason: String,
@@ -322,6 +328,13 @@ fn cell(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
+/// The last two parts of a path: files of several folders often have one name.
+fn short(path: &str) -> &str {
+    let mut slashes = path.rmatch_indices(['/', '\\']);
+    let at = slashes.nth(1).map_or(0, |(at, _)| at + 1);
+    path.get(at..).unwrap_or(path)
+}
+
 impl Ledger {
     pub(super) fn new(path: &Path) -> Self {
         Self { path: path.to_owned(), file: None, rules: BTreeMap::new(), summary: Summary::default() }
@@ -347,8 +360,12 @@ impl Ledger {
         let (count, examples) = self.rules.entry(rule).or_default();
         *count += 1;
         if examples.len() < EXAMPLES {
-            let file = reject.file.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
-            examples.push(Example { file, line: reject.line, reason: reject.reason.clone() });
+            let file = short(&reject.file).to_owned();
+            let example = Example { file, line: reject.line, entry: reject.entry, reason: reject.reason.clone() };
+            // The same place again shows nothing new.
+            if !examples.contains(&example) {
+                examples.push(example);
+            }
         }
         if !rule.refuses() {
             return Ok(());

@@ -11,6 +11,8 @@ pub(super) enum Look {
     Is(Format),
     /// Nothing to load and nothing wrong: an empty file.
     Empty,
+    /// Known, and meant for another system or of no use here; what it is.
+    Foreign(String),
     /// Something else; what it looks like.
     Other(String),
 }
@@ -21,6 +23,7 @@ pub(super) fn look(start: &[u8], mapping: &Mapping) -> Look {
     let text = String::from_utf8_lossy(start);
     let text = text.trim_start();
     let is = |words: &str| Look::Other(words.to_owned());
+    let foreign = |words: &str| Look::Foreign(words.to_owned());
     match text.chars().next() {
         None => return Look::Empty,
         Some('{' | '[') if qhp::looks_like(start) => return Look::Is(Format::Qhp),
@@ -45,7 +48,7 @@ pub(super) fn look(start: &[u8], mapping: &Mapping) -> Look {
     if text.starts_with('<') {
         let is_ccda = text.contains("ClinicalDocument") || text.contains("urn:hl7-org:v3");
         if text.contains("ncpdp.org") || text.contains("<NewRx") || text.contains("<CancelRx") {
-            return is("a prescription (NCPDP SCRIPT), which is no claim: nothing was dispensed or paid yet");
+            return foreign("a prescription (NCPDP SCRIPT), which is no claim: nothing was dispensed or paid yet");
         }
         return if is_ccda { Look::Is(Format::Ccda) } else { is("an XML document that is no C-CDA") };
     }
@@ -59,7 +62,7 @@ pub(super) fn look(start: &[u8], mapping: &Mapping) -> Look {
     match claims::feed(start.split(|byte| *byte == b'\n').next().unwrap_or_default()) {
         Some(claims::Feed::Claims(_)) => return Look::Is(Format::ClaimRows),
         Some(claims::Feed::Beneficiaries | claims::Feed::FormerNumbers) => return Look::Is(Format::Members),
-        Some(claims::Feed::Models) => return is(MODELS),
+        Some(claims::Feed::Models) => return foreign(MODELS),
         None => {}
     }
     if line.starts_with("File Number") && line.contains("Record Length") {
@@ -69,7 +72,7 @@ pub(super) fn look(start: &[u8], mapping: &Mapping) -> Look {
     let delimiter = char::from(delimiter(line.as_bytes()));
     let cells: Vec<&str> = line.split(delimiter).map(|cell| cell.trim().trim_matches('"')).collect();
     if cells.iter().any(|cell| cell.eq_ignore_ascii_case("CLM_NGACO_PBPMT_SW")) {
-        return is(MODELS);
+        return foreign(MODELS);
     }
     if nppes::looks_like(&cells) {
         return Look::Is(Format::Nppes);
@@ -130,7 +133,7 @@ fn x12(text: &str) -> Look {
         "820" => "premium payments (820), which no rule asks for",
         _ => "an X12 file of a kind that is not loaded",
     };
-    Look::Other(what.to_owned())
+    Look::Foreign(what.to_owned())
 }
 
 #[cfg(test)]
@@ -148,6 +151,8 @@ mod tests {
         assert_eq!(of("member_id,last_name,first_name,dob\n1,A,B,2000-01-01"), Look::Is(Format::Members));
         assert_eq!(of("representative_member_id,member_id\n"), Look::Is(Format::Representatives));
         assert_eq!(of("ISA*00*~GS*HS~ST*270*0001"), Look::Is(Format::Eligibility));
+        let Look::Foreign(words) = of("ISA*00*~GS*FA~ST*999*0001") else { panic!("an acknowledgement") };
+        assert!(words.contains("acknowledgements"));
         for (text, words) in [
             ("ISA*00*", "X12"),
             ("<?xml version", "XML"),

@@ -9,6 +9,7 @@ use super::header::{Header, Source};
 use super::names::{Field, Shape};
 use super::row::{Facts, Row, first};
 use crate::load::columns::is_blank;
+use crate::load::form::form;
 use crate::load::x12::Part;
 
 /// The longest cell that says something.
@@ -125,7 +126,7 @@ fn key(source: Source, facts: &Facts) -> Option<String> {
 
 /// A cell in its one form; absent if it says that there is nothing.
 fn plain(field: Field, text: &str) -> Result<Option<String>, String> {
-    let wrong = |what: &str| Err(format!("the cell for {} is no {what}", field.name()));
+    let wrong = |what: &str| Err(format!("the cell for {} is no {what} {}", field.name(), form(text)));
     match field.shape() {
         Shape::Day => match cell::day(text) {
             Some(day) => Ok(Some(day)),

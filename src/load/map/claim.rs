@@ -184,6 +184,7 @@ impl Case<'_> {
         let biller = provider(&self.claim.billing, kind.is_institutional())
             .ok_or_else(|| refuse("the claim names no billing provider (NM1*85)"))?;
         let care = self.care(kind);
+        let facility = self.facility(kind);
         let provider = match (kind, care.iter().find(|(role, ..)| *role == "rendering")) {
             // CARIN wants the dentist here.
             (BillKind::Oral, Some((_, dentist, _))) if !biller.is_person => dentist.clone(),
@@ -195,7 +196,7 @@ impl Case<'_> {
             number: self.numbers.iter().next_back().copied().unwrap_or(self.claim.control),
             cancelled: self.cancelled || !replaced_by.is_empty(),
             created: day(self.claim.created).unwrap_or_else(|| from.clone()),
-            infos: self.infos(kind, &from, &to),
+            infos: self.infos(kind, &from, &to, facility.as_ref()),
             from,
             to,
             provider,
@@ -226,7 +227,7 @@ impl Case<'_> {
         if is_wanted {
             made.own.extend(visit(&bill, whose));
         }
-        for (_, who, _) in bill.care {
+        for who in bill.care.into_iter().map(|(_, who, _)| who).chain(facility) {
             if !made.mentions.contains(&who.resource) {
                 made.mentions.push(who.resource);
             }
@@ -252,8 +253,10 @@ impl Case<'_> {
                 ("72", true) => "operating",
                 ("ZZ", true) => "otheroperating",
                 ("82", _) => "rendering",
-                ("DN" | "P3", _) => "referring",
+                ("DN", _) => "referring",
+                ("P3", _) => "primary",
                 ("DQ", false) => "supervisor",
+                ("QB", false) => "purchasedservice",
                 _ => continue,
             };
             let Some(who) = provider(party, false) else { continue };
@@ -268,8 +271,20 @@ impl Case<'_> {
         out
     }
 
-    fn infos(&self, kind: BillKind, from: &str, to: &str) -> Vec<Info<'_>> {
+    /// Where it was done, if not at the biller's. The profiles of institutions have no place for it.
+    fn facility(&self, kind: BillKind) -> Option<Provider> {
+        let (_, party) = self.claim.providers.iter().find(|(code, _)| *code == "77")?;
+        provider(party, true).filter(|_| !kind.is_institutional())
+    }
+
+    fn infos(&self, kind: BillKind, from: &str, to: &str, facility: Option<&Provider>) -> Vec<Info<'_>> {
         let mut out = Vec::new();
+        if let Some(received) = self.decision.as_ref().and_then(|remit| day(remit.received)) {
+            out.push(Info::Day("clmrecvddate", received));
+        }
+        if let Some(facility) = facility {
+            out.push(Info::Who("servicefacility", facility.reference.clone()));
+        }
         if kind.is_institutional() {
             let admitted = self.claim.date("435").and_then(|span| day(span.from));
             if kind == BillKind::Inpatient {

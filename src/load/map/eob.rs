@@ -39,6 +39,8 @@ pub(in crate::load) enum Info<'a> {
     Day(&'static str, String),
     Period(&'static str, String, String),
     Count(&'static str, &'a str),
+    /// A reference to somebody.
+    Who(&'static str, Value),
 }
 
 /// A service line.
@@ -270,6 +272,7 @@ fn infos(bill: &Bill<'_>) -> Vec<Value> {
             Info::Count(name, count) => {
                 json!({"sequence": sequence, "category": category(name), "valueQuantity": {"value": quantity(count)}})
             }
+            Info::Who(name, who) => json!({"sequence": sequence, "category": category(name), "valueReference": who}),
         }
     };
     bill.infos.iter().enumerate().map(row).collect()

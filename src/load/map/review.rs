@@ -21,7 +21,10 @@ pub(in crate::load) struct Asked<'a> {
     pub(in crate::load) category: &'a str,
     pub(in crate::load) qualifier: &'a str,
     pub(in crate::load) code: &'a str,
+    /// As many as were asked for.
     pub(in crate::load) units: &'a str,
+    /// As many as were approved, where that is said.
+    pub(in crate::load) allowed: &'a str,
     pub(in crate::load) charge: &'a str,
     /// X12 306: `A1` certified, `A3` not, `A4` pending, `A6` modified; empty for nothing yet.
     pub(in crate::load) action: &'a str,
@@ -84,8 +87,9 @@ pub(in crate::load) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'
                 category: if one.kind.is_empty() { event.map_or("", |event| event.kind) } else { one.kind },
                 qualifier: one.qualifier,
                 code: one.code,
-                units: said.map(|said| said.units).filter(|units| !units.is_empty()).unwrap_or(one.units),
-                charge: "",
+                units: one.units,
+                allowed: said.map_or("", |said| said.units),
+                charge: one.charge,
                 action: said.map_or("", |said| said.action),
                 reason: said.map_or("", |said| said.reason),
                 number: said.map_or("", |said| said.number),
@@ -202,7 +206,9 @@ impl Reviewed<'_> {
             _ => {}
         }
         let units = quantity(one.units);
-        if let Some(units) = &units {
+        // Who is told only what was approved asked for no less.
+        let allowed = quantity(one.allowed).or_else(|| units.clone());
+        if let Some(units) = units.as_ref().or(allowed.as_ref()) {
             set("quantity", json!({"value": units}));
         }
         let action = if one.action.is_empty() { "A4" } else { one.action };
@@ -230,7 +236,7 @@ impl Reviewed<'_> {
             "category": hl7("adjudication", "submitted"),
             "amount": money(cents(one.charge).unwrap_or_default()),
         })];
-        if let Some(units) = units.filter(|_| matches!(action, "A1" | "A2" | "A6")) {
+        if let Some(units) = allowed.filter(|_| matches!(action, "A1" | "A2" | "A6")) {
             let system = "http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PDexAdjudicationDiscriminator";
             rows.push(json!({"category": concept(system, "allowedunits"), "value": units}));
         }

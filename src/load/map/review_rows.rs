@@ -74,7 +74,6 @@ pub(in crate::load) fn review_rows(rows: &[Row]) -> Result<Reviewed<'_>, (Rule, 
 fn asked<'a>(row: &'a Row, number: &'a str) -> Asked<'a> {
     let day = |field: Field| Some(row.get(field)).filter(|day| !day.is_empty()).map(str::to_owned);
     let action = action(row.get(Field::Status));
-    let approved = row.get(Field::Days);
     let category = row.get(Field::Category);
     let is_service_type =
         (1..=2).contains(&category.len()) && category.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -82,7 +81,8 @@ fn asked<'a>(row: &'a Row, number: &'a str) -> Asked<'a> {
         category: if is_service_type { category } else { "" },
         qualifier: "HC",
         code: row.get(Field::Service),
-        units: if approved.is_empty() { row.get(Field::Units) } else { approved },
+        units: row.get(Field::Units),
+        allowed: row.get(Field::Days),
         charge: row.get(Field::Charge),
         action,
         reason: if action == "A3" { row.get(Field::Reason) } else { "" },

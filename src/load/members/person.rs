@@ -12,6 +12,7 @@ use super::table::{Row, rows};
 use crate::identity::Contact;
 use crate::load::claims::beneficiaries;
 use crate::load::fhir::Place;
+use crate::load::form::form;
 use crate::load::report::{Reject, Rule};
 
 /// Longest member id; cards have far fewer characters.
@@ -122,8 +123,10 @@ fn person(row: Row, today: Date, rejects: &mut Vec<(Rule, Reject)>) -> Result<Pe
         return Err(refuse("the member id is not one: it is too long or has control characters"));
     }
     let (given, family) = (need(Field::Given, "the first name")?, need(Field::Family, "the last name")?);
-    let birth = date::parse(&need(Field::Birth, "the birth date")?)
-        .ok_or_else(|| refuse("the birth date is no date; write it as 1985-01-15 or 01/15/1985"))?;
+    let birth = need(Field::Birth, "the birth date")?;
+    let birth = date::parse(&birth).ok_or_else(|| {
+        refuse(&format!("the birth date is no date; write it as 1985-01-15 or 01/15/1985 {}", form(&birth)))
+    })?;
     if birth > today {
         return Err(refuse("the birth date is in the future"));
     }
@@ -131,10 +134,12 @@ fn person(row: Row, today: Date, rejects: &mut Vec<(Rule, Reject)>) -> Result<Pe
     if patient.as_deref().is_some_and(|id| !crate::fhir::reference::is_id(id)) {
         return Err(refuse("the FHIR Patient id is not one: 1 to 64 letters, digits, '-' or '.'"));
     }
-    let day = |field, words: &str| match row.get(field).map(date::parse) {
+    let day = |field, words: &str| match row.get(field).map(|cell| date::parse(cell).ok_or(cell)) {
         None => Ok(None),
-        Some(Some(day)) => Ok(Some(day).filter(|day| day.year() < END_OF_TIME)),
-        Some(None) => Err(refuse(&format!("{words} is no date; write it as 2026-01-31 or 01/31/2026"))),
+        Some(Ok(day)) => Ok(Some(day).filter(|day| day.year() < END_OF_TIME)),
+        Some(Err(cell)) => {
+            Err(refuse(&format!("{words} is no date; write it as 2026-01-31 or 01/31/2026 {}", form(cell))))
+        }
     };
     let cover = Cover {
         plan: row.get(Field::Plan).map(str::to_owned),

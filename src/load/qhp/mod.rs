@@ -63,7 +63,7 @@ pub(super) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> Read {
                 out.records.push(Box::new(record) as Box<dyn Record>);
                 Vec::new()
             }),
-            Kind::Index => Err((Rule::UnknownFile, "an index that only names other files; load those")),
+            Kind::Index => Err((Rule::OtherMessage, "an index that only names other files; load those")),
             Kind::Other => Err((Rule::UnknownFile, "the element is no provider, plan or drug of an exchange's files")),
         };
         match taken {

@@ -140,6 +140,7 @@ pub(super) fn sort(files: &[PathBuf], request: &Request) -> (Vec<Sorted>, Vec<(P
         };
         match request.format.map_or_else(|| look(source.start(), &request.mapping), Look::Is) {
             Look::Is(format) => sorted.push((path.clone(), format)),
+            Look::Foreign(words) => troubles.push((whole, Rule::OtherMessage, format!("this is {words}"))),
             Look::Other(words) => troubles.push((whole, Rule::UnknownFile, format!("this looks like {words}"))),
             Look::Empty if source.broken.is_some() => {
                 let reason = "the packed file is cut off or damaged at its beginning".to_owned();

@@ -42,6 +42,8 @@ pub(in crate::load) struct Remit<'a> {
     pub(in crate::load) payer_control: &'a str,
     pub(in crate::load) drg: &'a str,
     pub(in crate::load) day: &'a str,
+    /// DTM*050: when the payer had the claim.
+    pub(in crate::load) received: &'a str,
     pub(in crate::load) trace: &'a str,
     pub(in crate::load) payee: Party<'a>,
     pub(in crate::load) adjustments: Vec<Adjustment<'a>>,
@@ -81,6 +83,7 @@ impl<'a> Remit<'a> {
             ("CAS", Some(line)) => line.adjustments.extend(adjustments(seg)),
             ("CAS", None) => self.adjustments.extend(adjustments(seg)),
             ("DTM", Some(line)) if matches!(seg.at(1), "472" | "150") => line.day = seg.at(2),
+            ("DTM", None) if seg.at(1) == "050" => self.received = seg.at(2),
             ("REF", Some(line)) if seg.at(1) == "6R" => line.control = seg.at(2),
             ("AMT", Some(line)) if seg.at(1) == "B6" => line.allowed = seg.at(2),
             ("AMT", None) if seg.at(1) == "AU" => self.allowed = seg.at(2),

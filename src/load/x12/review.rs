@@ -17,6 +17,7 @@ pub(in crate::load) struct Service<'a> {
     pub(in crate::load) qualifier: &'a str,
     pub(in crate::load) code: &'a str,
     pub(in crate::load) units: &'a str,
+    pub(in crate::load) charge: &'a str,
     pub(in crate::load) span: Option<Span<'a>>,
 }
 
@@ -93,8 +94,10 @@ impl<'a> Review<'a> {
         match seg.name() {
             "UM" => (service.category, service.kind, service.place) = (seg.at(1), seg.at(2), seg.part(4, 1)),
             "HCR" => (service.action, service.number, service.reason) = (seg.at(1), seg.at(2), seg.at(3)),
-            "SV1" | "SV3" => service.procedure(seg.at(1), seg.at(4)),
-            "SV2" => service.procedure(seg.at(2), seg.at(5)),
+            "SV1" => service.procedure(seg.at(1), seg.at(2), seg.at(4)),
+            "SV2" => service.procedure(seg.at(2), seg.at(3), seg.at(5)),
+            // Of a dentist: as many as there are in its sixth place.
+            "SV3" => service.procedure(seg.at(1), seg.at(2), seg.at(6)),
             "HSD" if service.units.is_empty() => service.units = seg.at(2),
             "DTP" if matches!(seg.at(1), "472" | "435" | "AAH" | "007" | "036") && service.span.is_none() => {
                 service.span = Some(Span::read(seg));
@@ -105,7 +108,8 @@ impl<'a> Review<'a> {
 }
 
 impl<'a> Service<'a> {
-    fn procedure(&mut self, element: &'a str, units: &'a str) {
+    fn procedure(&mut self, element: &'a str, charge: &'a str, units: &'a str) {
+        self.charge = charge;
         let mut parts = components(element);
         self.qualifier = parts.next().unwrap_or_default();
         self.code = parts.next().unwrap_or_default();

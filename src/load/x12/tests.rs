@@ -205,7 +205,7 @@ fn what_is_asked_about_coverage_is_read() {
 #[test]
 fn what_is_answered_about_coverage_is_read() {
     let text = format!(
-        "{ISA}GS*HB*A*B*20260106*1200*1*X*005010X279A1~ST*271*1~BHT*0022*11*Q1*20260106*1319~HL*1**20*1~NM1*PR*2*PLAN*****PI*P1~HL*2*1*21*1~NM1*1P*2*CLINIC~AAA*N**51*C~HL*3*1*21*1~NM1*1P*2*OTHER~HL*4*3*22*0~NM1*IL*1*DOE*ANA****MI*M1~DTP*346*D8*20260101~EB*1**30**GOLD~EB*B*IND*30^98*HM*GOLD*27*10.5*****Y~DTP*291*RD8*20260101-20261231~LS*2120~NM1*P3*1*REED*LOU~LE*2120~HL*5*1*22*0~NM1*IL*1*ROE****MI*M2~AAA*N***C~EB**IND~SE*23*1~"
+        "{ISA}GS*HB*A*B*20260106*1200*1*X*005010X279A1~ST*271*1~BHT*0022*11*Q1*20260106*1319~HL*1**20*1~NM1*PR*2*PLAN*****PI*P1~HL*2*1*21*1~NM1*1P*2*CLINIC~AAA*N**51*C~HL*3*1*21*1~NM1*1P*2*OTHER~HL*4*3*22*0~NM1*IL*1*DOE*ANA****MI*M1~DTP*346*D8*20260101~EB*1**30**GOLD~EB*B*IND*30^98*HM*GOLD*27*10.5*****Y~DTP*291*RD8*20260101-20261231~LS*2120~NM1*P3*1*RUDD*LEA~LE*2120~HL*5*1*22*0~NM1*IL*1*ROE****MI*M2~AAA*N***C~EB**IND~SE*23*1~"
     );
     let found = found(&[text.as_bytes()]);
     assert_eq!(found.troubles, []);
@@ -215,7 +215,7 @@ fn what_is_answered_about_coverage_is_read() {
     let subject = &read[1].0.subjects[0];
     let copay = &subject.benefits[1];
     assert_eq!((copay.what, copay.level, copay.amount, copay.in_network), ("B", "IND", "10.5", "Y"));
-    assert_eq!((copay.services.as_slice(), copay.related[0].given), (["30", "98"].as_slice(), "LOU"));
+    assert_eq!((copay.services.as_slice(), copay.related[0].given), (["30", "98"].as_slice(), "LEA"));
     assert_eq!(copay.dates[0].1, Span { from: "20260101", to: "20261231" });
     assert_eq!(subject.dates[0].1.from, "20260101");
     let wrong: Vec<&str> = read[2].1.iter().map(|(_, what)| *what).collect();
