@@ -27,11 +27,11 @@ const FLOOD: usize = 5_000;
 /// Longest time then.
 const COMMIT_FLOOD_EVERY: Duration = Duration::from_secs(4);
 /// Changes after which it is committed earlier, which also bounds the overlay.
-const COMMIT_AFTER: usize = 25_000;
+const COMMIT_AFTER: usize = 18_000;
 /// Groups of changes that may wait; then the store's writer waits too.
 const MAX_WAITING: usize = 64;
 /// Changes in them that may wait: the groups of a load are large, and what waits is in memory.
-const MAX_CHANGES_WAITING: usize = 8_000;
+const MAX_CHANGES_WAITING: usize = 6_000;
 /// How often whoever waits looks whether the thread is still there.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 

@@ -86,6 +86,8 @@ pub(super) fn measure(folder: &Path, claims: usize, clock: &Clock) -> anyhow::Re
     let (_, seconds) = run(vec![registry], Registry::All)?;
     figure("rows of NPPES into the directory", claims as f64 / seconds, "rows/s").print();
     figure("load of NPPES, peak memory", own_memory("VmHWM").unwrap_or(0.0), "MB").print();
+    // Merges under way would still write into the folder that is about to be removed.
+    realm.index.finish()?;
     super::super::install::close(&realm);
     Ok(())
 }

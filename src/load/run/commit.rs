@@ -5,6 +5,7 @@
 //! same resource, that one decides; if none is, the source has gone back to the earlier content, and so does the store.
 
 use std::collections::{HashMap, HashSet};
+use std::thread::JoinHandle;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -60,12 +61,15 @@ enum Became {
     Held,
 }
 
-/// Collects entries and commits them in groups.
+/// Collects entries and commits them in groups. While one group is on its way to disk the next is collected; what became
+/// of them is told in order.
 pub(super) struct Keeper<'a> {
     target: &'a Target<'a>,
     dry_run: bool,
     group: Vec<Entry>,
     resources: usize,
+    /// The group that is on its way to disk.
+    writing: Option<Writing<(Vec<Entry>, Vec<Became>)>>,
     held: HashMap<(Kind, String), (Prepared, Format)>,
     mentioned: HashSet<u64>,
 }
@@ -77,6 +81,7 @@ impl<'a> Keeper<'a> {
             dry_run,
             group: Vec::with_capacity(GROUP),
             resources: 0,
+            writing: None,
             held: HashMap::new(),
             mentioned: HashSet::new(),
         }
@@ -92,23 +97,38 @@ impl<'a> Keeper<'a> {
         all.for_each(|prepared| prepared.stamp(self.target.now));
         self.resources += entry.len();
         self.group.push(entry);
-        if self.resources >= GROUP { self.flush(ledger) } else { Ok(()) }
+        if self.resources >= GROUP { self.send(ledger) } else { Ok(()) }
     }
 
+    /// Puts everything on disk.
     pub(super) fn flush(&mut self, ledger: &mut Ledger) -> Result<(), Error> {
+        self.send(ledger)?;
+        self.settled(ledger)
+    }
+
+    /// Hands a group to the store while the next is collected.
+    fn send(&mut self, ledger: &mut Ledger) -> Result<(), Error> {
         if self.group.is_empty() {
             return Ok(());
         }
+        self.settled(ledger)?;
         self.resources = 0;
         let group = std::mem::replace(&mut self.group, Vec::with_capacity(GROUP));
         let (now, may_hold) = (self.target.now, self.held.len() < HELD);
-        let (group, outcomes) = write(self.target.store, self.dry_run, move |txn| {
+        self.writing = Some(Writing::start(self.target.store, self.dry_run, move |txn| {
             let mut outcomes = Vec::with_capacity(group.len());
             for entry in &group {
                 outcomes.push(keep(txn, entry, now, may_hold)?);
             }
             Ok((group, outcomes))
-        })?;
+        }));
+        Ok(())
+    }
+
+    /// Waits for the group that is being written.
+    fn settled(&mut self, ledger: &mut Ledger) -> Result<(), Error> {
+        let Some(writing) = self.writing.take() else { return Ok(()) };
+        let (group, outcomes) = writing.wait()?;
         for (mut entry, became) in group.into_iter().zip(outcomes) {
             let Some(format) = entry.counts.first().map(|(format, _)| *format) else { continue };
             let key = entry.resources.first().map(|prepared| (prepared.kind, prepared.id.clone()));
@@ -207,6 +227,34 @@ enum End<T> {
 impl<T> From<store::Error> for End<T> {
     fn from(error: store::Error) -> Self {
         Self::Failed(error)
+    }
+}
+
+/// A transaction that runs while its sender goes on; who drops it waits for it.
+pub(super) struct Writing<T>(Option<JoinHandle<Result<T, Error>>>);
+
+impl<T: Send + 'static> Writing<T> {
+    /// [`write`] in a thread of its own.
+    pub(super) fn start<F>(store: &Store, dry_run: bool, work: F) -> Self
+    where
+        F: FnOnce(&mut Txn<'_>) -> Result<T, store::Error> + Send + 'static,
+    {
+        let store = store.clone();
+        Self(Some(std::thread::spawn(move || write(&store, dry_run, work))))
+    }
+
+    /// What it gave.
+    pub(super) fn wait(mut self) -> Result<T, Error> {
+        self.0.take().ok_or(Error::Worker)?.join().map_err(|_| Error::Worker)?
+    }
+}
+
+impl<T> Drop for Writing<T> {
+    fn drop(&mut self) {
+        if let Some(thread) = self.0.take() {
+            // Whoever drops it has an error of its own to tell.
+            drop(thread.join());
+        }
     }
 }
 

@@ -6,7 +6,11 @@
 //! | `load.dirty` | class (u8), neighbourhood (8 bytes), group (16 bytes) | nothing |
 //! | `load.made` | class (u8), group (16 bytes) | types and ids of what the group came to, as JSON |
 //! | `load.claims_of` | patient (16 bytes), key of `load.dirty` | nothing |
-//! | `load.claim_numbers` | payer's number (16 bytes of digest), role (u8), group (16 bytes) | the number that replaces it |
+//! | `load.claim_numbers` | payer's number (16 bytes), role (u8), group (16 bytes) | the number that replaces it |
+//!
+//! Groups, payer's numbers and neighbourhoods go by the digits in their names ([`ordered`]): numbers are given one after the
+//! other, so what one file brings lies together in the tables, and a commit writes few of their pages. With digests in their
+//! place each commit wrote most pages of tables that grow with every load.
 //!
 //! What is true follows from all parts of a group, so the order in which files are loaded does not matter and a file that is
 //! loaded twice changes nothing. A group is dirty from the commit that brings a part until the commit that keeps what came
@@ -16,13 +20,12 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use super::commit::write;
+use super::commit::Writing;
 use crate::fhir::{Kind, Prepared};
 use crate::load::claims::Found;
 use crate::load::fhir::Place;
@@ -42,7 +45,7 @@ const CLAIM_NUMBERS: Table = Table::new("load.claim_numbers");
 pub(super) const TABLES: [Table; 5] = [PARTS, DIRTY, MADE, CLAIMS_OF, CLAIM_NUMBERS];
 
 /// Parts in one transaction.
-const GROUP: usize = 2_000;
+const GROUP: usize = 4_000;
 /// Parts of one group; a claim has a handful, a member's enrolment some hundred over the years.
 const PARTS_MAX: usize = 2_000;
 /// The largest part, unpacked.
@@ -91,7 +94,7 @@ pub(super) struct Shelf<'a> {
     fresh: Mutex<HashMap<GroupKey, [u32; Set::COUNT]>>,
     packer: zstd::bulk::Compressor<'static>,
     /// The group that is on its way to disk.
-    writing: Option<JoinHandle<Result<Wrote, Error>>>,
+    writing: Option<Writing<Wrote>>,
 }
 
 impl<'a> Shelf<'a> {
@@ -128,7 +131,7 @@ impl<'a> Shelf<'a> {
     /// Waits for the group that is being written.
     fn settled(&mut self, ledger: &mut Ledger) -> Result<(), Error> {
         let Some(writing) = self.writing.take() else { return Ok(()) };
-        for (group, set, is_new) in writing.join().map_err(|_| Error::Worker)?? {
+        for (group, set, is_new) in writing.wait()? {
             if is_new {
                 if let Some(count) = self.fresh.get_mut().entry(group).or_default().get_mut(set as usize) {
                     *count += 1;
@@ -150,14 +153,13 @@ impl<'a> Shelf<'a> {
             rows.push(self.row(&part, &place));
         }
         self.settled(ledger)?;
-        let store = self.store().clone();
-        self.writing = Some(std::thread::spawn(move || write(&store, false, move |txn| put(txn, rows))));
+        self.writing = Some(Writing::start(self.store(), false, move |txn| put(txn, rows)));
         Ok(())
     }
 
     fn row(&mut self, part: &Part, place: &Place) -> Row {
         let class = Class::of(part.set);
-        let group = xxh3_128(part.group.as_bytes()).to_be_bytes();
+        let group = ordered(&part.group);
         let mut key = vec![class as u8];
         key.extend_from_slice(&group);
         key.push(part.set as u8);
@@ -175,14 +177,14 @@ impl<'a> Shelf<'a> {
             .numbers()
             .into_iter()
             .map(|(number, replaces)| {
-                let mut key = xxh3_128(number.as_bytes()).to_be_bytes().to_vec();
+                let mut key = ordered(&number).to_vec();
                 key.push(u8::from(replaces.is_some()));
                 key.extend_from_slice(&group);
                 (key, replaces.unwrap_or_default().into_bytes())
             })
             .collect();
         let neighbour = if class == Class::Enrolment { part.group.as_str() } else { part.member() };
-        let near = xxh3_64(neighbour.as_bytes()).to_be_bytes();
+        let near = digits(neighbour).to_be_bytes();
         Row { class, set: part.set, group, near, key, value, numbers }
     }
 
@@ -300,6 +302,17 @@ pub(super) fn stir_group(txn: &mut store::Txn<'_>, table: Table, key: &[u8]) -> 
     txn.put(DIRTY, &[&[*class], [0; 8].as_slice(), group].concat(), Vec::new())
 }
 
+/// A name as keys have it: the number that its digits spell, and a digest that tells it from others with the same digits.
+fn ordered(name: &str) -> [u8; 16] {
+    (u128::from(digits(name)) << 64 | u128::from(xxh3_64(name.as_bytes()))).to_be_bytes()
+}
+
+/// The number that the digits of a name spell, modulo 2^64.
+fn digits(name: &str) -> u64 {
+    let digits = name.bytes().filter(u8::is_ascii_digit);
+    digits.fold(0, |number: u64, digit| number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0')))
+}
+
 fn patient_key(patient: &str) -> [u8; 16] {
     xxh3_128(patient.as_bytes()).to_be_bytes()
 }
@@ -358,7 +371,7 @@ impl ShelfReader {
 
     /// Numbers of claims that replace the one with this number and are not of this group.
     pub(super) fn replaced_by(&self, number: &str, group: GroupKey) -> Result<Vec<String>, Error> {
-        let prefix = [xxh3_128(number.as_bytes()).to_be_bytes().as_slice(), &[1]].concat();
+        let prefix = [ordered(number).as_slice(), &[1]].concat();
         let mut rows = self.snapshot.scan(CLAIM_NUMBERS, &prefix, REPLACED_MAX)?;
         if let Some(scratch) = &self.scratch {
             rows.extend(scratch.scan(CLAIM_NUMBERS, &prefix, REPLACED_MAX)?);
