@@ -50,20 +50,14 @@ impl Lookup {
         if !given(entry.status, entry.types.is_empty()) {
             return;
         }
-        let (kind, id) = entry.who.parts();
-        let who = self.name(&[kind, id].concat());
-        let grant = entry.grant.map(|grant| self.name(grant));
-        self.add(at, &who, grant.as_ref(), entry.patients, &mut entry.types.iter().map(|(t, n)| (*t, *n)));
+        self.add(at, entry.who.parts(), entry.grant, entry.patients, entry.types);
     }
 
     pub(super) fn replay(&mut self, entry: &Recorded) {
         if !entry.is_entry() || !given(entry.status, entry.types.is_empty()) {
             return;
         }
-        let who = self.name(&entry.who);
-        let grant = entry.grant.as_deref().map(|grant| self.name(grant));
-        let types = &mut entry.types.iter().map(|(t, n)| (t.as_str(), *n));
-        self.add(entry.time, &who, grant.as_ref(), &entry.patients, types);
+        self.add(entry.time, ("", &entry.who), entry.grant.as_deref(), &entry.patients, &entry.types);
     }
 
     pub(super) fn last_read(&self, grant: &str) -> Option<LastRead> {
@@ -74,36 +68,49 @@ impl Lookup {
         self.members.get(patient).map(|rows| rows.iter().rev().cloned().collect()).unwrap_or_default()
     }
 
+    /// `who` is in two parts, as they follow each other in the name. Nearly every entry adds to what is known already: then
+    /// nothing is allocated and two names are looked up.
     fn add(
         &mut self,
         at: Timestamp,
-        who: &Arc<str>,
-        grant: Option<&Arc<str>>,
+        who: (&str, &str),
+        grant: Option<&str>,
         patients: &[String],
-        types: &mut dyn Iterator<Item = (&str, u32)>,
+        types: &[(impl AsRef<str>, u32)],
     ) {
         if let Some(grant) = grant {
-            let last = self.grants.entry(Arc::clone(grant)).or_insert(LastRead { at, reads: 0 });
-            *last = LastRead { at: last.at.max(at), reads: last.reads + 1 };
+            if let Some(last) = self.grants.get_mut(grant) {
+                *last = LastRead { at: last.at.max(at), reads: last.reads + 1 };
+            } else {
+                let grant = self.name(grant);
+                self.grants.insert(grant, LastRead { at, reads: 1 });
+            }
         }
-        let types: Vec<(Arc<str>, u64)> = types.map(|(name, count)| (self.name(name), u64::from(count))).collect();
         for patient in patients {
-            let patient = self.name(patient);
-            let rows = self.members.entry(patient).or_default();
-            let day = day(at);
-            let row = rows.iter_mut().rev().take_while(|row| self::day(row.last) == day);
-            let mut same = row.filter(|row| row.who == *who && row.grant.as_ref() == grant);
-            if let Some(row) = same.next() {
+            let rows = self.members.get_mut(patient.as_str());
+            let today = rows.into_iter().flat_map(|rows| rows.iter_mut().rev());
+            let mut today = today.take_while(|row| day(row.last) == day(at));
+            let same = today.find(|row| row.who.strip_prefix(who.0) == Some(who.1) && row.grant.as_deref() == grant);
+            if let Some(row) = same {
                 row.last = row.last.max(at);
                 row.reads += 1;
-                merge(&mut row.types, &types);
+                merge(&mut row.types, types);
                 continue;
             }
+            let row = Activity {
+                who: self.name(&[who.0, who.1].concat()),
+                grant: grant.map(|grant| self.name(grant)),
+                first: at,
+                last: at,
+                reads: 1,
+                types: types.iter().map(|(name, count)| (self.name(name.as_ref()), u64::from(*count))).collect(),
+            };
+            let patient = self.name(patient);
+            let rows = self.members.entry(patient).or_default();
             if rows.len() >= ROWS_PER_MEMBER {
                 rows.pop_front();
             }
-            let (who, grant) = (Arc::clone(who), grant.cloned());
-            rows.push_back(Activity { who, grant, first: at, last: at, reads: 1, types: types.clone() });
+            rows.push_back(row);
         }
     }
 
@@ -127,11 +134,12 @@ fn day(at: Timestamp) -> i64 {
     at.as_second().div_euclid(SECONDS_PER_DAY)
 }
 
-fn merge(into: &mut Vec<(Arc<str>, u64)>, more: &[(Arc<str>, u64)]) {
+fn merge(into: &mut Vec<(Arc<str>, u64)>, more: &[(impl AsRef<str>, u32)]) {
     for (name, count) in more {
-        match into.iter_mut().find(|(known, _)| known == name) {
+        let (name, count) = (name.as_ref(), u64::from(*count));
+        match into.iter_mut().find(|(known, _)| **known == *name) {
             Some((_, total)) => *total += count,
-            None => into.push((Arc::clone(name), *count)),
+            None => into.push((name.into(), count)),
         }
     }
 }

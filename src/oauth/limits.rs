@@ -21,9 +21,9 @@ pub const MAX_BLOCKS: usize = 8;
 /// Scopes of one request.
 pub const MAX_SCOPES: usize = 200;
 /// Verified tokens kept in memory.
-pub const CACHED_TOKENS: u64 = 50_000;
-/// How long a verified token is kept without looking at its signature again.
-pub const CACHE_LIFE: u64 = 60;
+pub const CACHED_TOKENS: usize = 50_000;
+/// Seconds for which a verified token is kept without looking at its signature again.
+pub const CACHE_LIFE: i64 = 60;
 /// Answers of one attenuated token kept within one second.
 pub const CACHED_ANSWERS: usize = 256;
 /// Facts an attenuated token may derive.

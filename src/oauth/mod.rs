@@ -33,7 +33,6 @@ mod tests;
 mod token;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
@@ -101,7 +100,8 @@ struct Inner {
     settings: Settings,
     keys: RwLock<Arc<Keys>>,
     revoked: Revoked,
-    verified: moka::sync::Cache<[u8; 32], Arc<Verified>>,
+    /// By digest of the token; with the second in which its signature was checked.
+    verified: quick_cache::sync::Cache<[u8; 32], (i64, Arc<Verified>)>,
 }
 
 /// What a code or a refresh token stands for.
@@ -128,10 +128,7 @@ impl OAuth {
     /// Opens the room.
     pub fn open(rooms: Rooms, keys: Keys, settings: Settings) -> Result<Self, Error> {
         let revoked = Revoked::open(&rooms.store, rooms.clock.now().as_second())?;
-        let verified = moka::sync::Cache::builder()
-            .max_capacity(limits::CACHED_TOKENS)
-            .time_to_live(Duration::from_secs(limits::CACHE_LIFE))
-            .build();
+        let verified = quick_cache::sync::Cache::new(limits::CACHED_TOKENS);
         let keys = RwLock::new(Arc::new(keys));
         Ok(Self(Arc::new(Inner { rooms, settings, keys, revoked, verified })))
     }
@@ -145,7 +142,7 @@ impl OAuth {
     /// Takes other keys into use, after a rotation.
     pub fn use_keys(&self, keys: Keys) {
         *self.0.keys.write() = Arc::new(keys);
-        self.0.verified.invalidate_all();
+        self.0.verified.clear();
     }
 
     /// What an access token allows, if it is good now.
@@ -156,20 +153,22 @@ impl OAuth {
     fn verify_fully(&self, token: &str) -> Result<Arc<Verified>, Error> {
         let inner = &self.0;
         let key = token::cache_key(token);
-        let verified = if let Some(known) = inner.verified.get(&key) {
+        let now = inner.rooms.clock.now();
+        let second = now.as_second();
+        let known = inner.verified.get(&key).filter(|(at, _)| second - at < limits::CACHE_LIFE);
+        let verified = if let Some((_, known)) = known {
             known
         } else {
             let keys = Arc::clone(&inner.keys.read());
             let read = token::read(&keys, inner.settings.realm, inner.settings.prefix, token);
             let fresh = Arc::new(read.ok_or(Error::InvalidToken)?);
-            inner.verified.insert(key, Arc::clone(&fresh));
+            inner.verified.insert(key, (second, Arc::clone(&fresh)));
             fresh
         };
-        let now = inner.rooms.clock.now();
         let access = &verified.access;
         let stands = now < access.expires
             && match &access.grant {
-                Some(grant) => inner.rooms.consent.is_live(grant, now.as_second()),
+                Some(grant) => inner.rooms.consent.is_live(grant, second),
                 // Nobody granted a back-end client its token but the operator, who can suspend the app.
                 None => access.member.is_none(),
             }
