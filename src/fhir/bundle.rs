@@ -72,7 +72,12 @@ impl BundleWriter {
         );
     }
 
-    /// The finished Bundle.
+    /// Takes what is written so far, if it is at least so many bytes.
+    pub fn take(&mut self, least: usize) -> Option<Vec<u8>> {
+        (self.out.len() >= least).then(|| std::mem::replace(&mut self.out, Vec::with_capacity(least + least / 4)))
+    }
+
+    /// The rest of the Bundle.
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
         self.out.extend_from_slice(if self.entries > 0 { b"]}" } else { b"}" });

@@ -69,6 +69,39 @@ async fn head_is_get_without_the_body() {
     }
 }
 
+/// More than a megabyte goes out while it is made: in chunks, which together are the Bundle.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_bundle_comes_in_pieces() {
+    let server = Listening::start().await;
+    for n in 0..3 {
+        let text = "A".repeat(600_000);
+        server.house.put(&[&format!(
+            r#"{{"resourceType":"DocumentReference","id":"d{n}","subject":{{"reference":"Patient/ana"}},"content":[{{"attachment":{{"data":"{text}"}}}}]}}"#
+        )]);
+    }
+    for path in ["/fhir/Patient/ana/$everything", "/fhir/DocumentReference?patient=ana&_sort=_id"] {
+        let answer = server.ask(&format!("GET {path}")).await;
+        let (head, mut rest) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.to_ascii_lowercase().contains("transfer-encoding: chunked"), "{path}: {head}");
+        let (mut body, mut chunks) = (String::new(), 0);
+        loop {
+            let (length, after) = rest.split_once("\r\n").unwrap();
+            let length = usize::from_str_radix(length, 16).unwrap();
+            if length == 0 {
+                break;
+            }
+            chunks += 1;
+            body.push_str(&after[..length]);
+            rest = &after[length + 2..];
+        }
+        let bundle: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let entries = bundle["entry"].as_array().unwrap();
+        assert_eq!((chunks > 1, entries.iter().filter(|e| e["resource"]["content"].is_array()).count()), (true, 3));
+        let head = server.ask(&format!("HEAD {path}")).await;
+        assert_eq!((status(&head), head.split_once("\r\n\r\n").unwrap().1), (200, ""), "{path}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn odd_paths_find_nothing_and_break_nothing() {
     let server = Listening::start().await;

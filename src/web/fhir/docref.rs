@@ -41,7 +41,7 @@ fn docref(ask: &Ask, asked: &[(String, String)]) -> Result<Response, Problem> {
     let page = searched(ask, &caller).page(&view, &query)?;
     ask.disclose("operation-docref", page.matches.iter(), 200)?;
     let used: Vec<_> = asked.iter().filter(|(name, _)| name != "_cursor").cloned().collect();
-    let bundle = searchset(&base, &format!("{base}/DocumentReference/$docref"), &used, &page, &[]);
+    let bundle = searchset(&base, &format!("{base}/DocumentReference/$docref"), &used, page, &[]);
     let response = Response::builder().header(header::CONTENT_TYPE, respond::FHIR_JSON);
     Ok(response.header(header::CACHE_CONTROL, "private, no-store").body(bundle))
 }

@@ -43,7 +43,7 @@ fn everything(ask: &Ask, parameters: &[(String, String)]) -> Result<Response, Pr
     ask.disclose("operation-everything", page.matches.iter().chain(&page.included), 200)?;
     let base = ask.realm.base(ask.base);
     let address = format!("{base}/Patient/{id}/$everything");
-    let bundle = searchset(&base, &address, &asked.used, &page, &[]);
+    let bundle = searchset(&base, &address, &asked.used, page, &[]);
     let response = Response::builder().header(header::CONTENT_TYPE, respond::FHIR_JSON);
     Ok(response.header(header::CACHE_CONTROL, "private, no-store").body(bundle))
 }

@@ -1,8 +1,8 @@
 //! Searches that are not of one type: of a patient's compartment, `Patient/[id]/[type]?…` (FHIR R4, compartments), and of
 //! several types at once, `[base]?_type=…` (FHIR R4, http, search of the whole system).
 
-use poem::Response;
 use poem::http::header;
+use poem::{Body, Response};
 
 use super::respond;
 use super::search::{caller, is_lenient, searched, searchset};
@@ -56,7 +56,7 @@ fn compartment(ask: &Ask, name: &str, parameters: &[(String, String)]) -> Result
     let page = searched(ask, &caller).page(&view, &query)?;
     ask.disclose("search-compartment", page.matches.iter().chain(&page.included), 200)?;
     let address = format!("{base}/Patient/{patient}/{name}");
-    Ok(answer(searchset(&base, &address, &query.used, &page, &query.dropped)))
+    Ok(answer(searchset(&base, &address, &query.used, page, &query.dropped)))
 }
 
 pub(in crate::web) async fn of_base(ask: Ask) -> Result<Response, Problem> {
@@ -127,7 +127,7 @@ fn several(ask: &Ask, parameters: &[(String, String)]) -> Result<Response, Probl
     ask.disclose("search-system", all.matches.iter().chain(&all.included), 200)?;
     let used: Vec<(String, String)> = parameters.iter().filter(|(name, _)| name != "_cursor").cloned().collect();
     let dropped = queries.into_iter().next().map(|query| query.dropped).unwrap_or_default();
-    Ok(answer(searchset(&base, &base, &used, &all, &dropped)))
+    Ok(answer(searchset(&base, &base, &used, all, &dropped)))
 }
 
 /// The types asked for, each once.
@@ -162,7 +162,7 @@ fn start(cursor: Option<&str>) -> Result<(usize, Option<String>), Problem> {
     Ok((at, Some(within.to_owned()).filter(|within| !within.is_empty())))
 }
 
-fn answer(bundle: Vec<u8>) -> Response {
+fn answer(bundle: Body) -> Response {
     let response = Response::builder().header(header::CONTENT_TYPE, respond::FHIR_JSON);
     response.header(header::CACHE_CONTROL, "private, no-store").body(bundle)
 }

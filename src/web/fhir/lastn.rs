@@ -52,7 +52,7 @@ fn lastn(ask: &Ask, asked: &[(String, String)]) -> Result<Response, Problem> {
     let caller = caller(ask);
     let page = searched(ask, &caller).lastn(&view, &query, max)?;
     ask.disclose("operation-lastn", page.matches.iter(), 200)?;
-    let bundle = searchset(&base, &format!("{base}/Observation/$lastn"), asked, &page, &[]);
+    let bundle = searchset(&base, &format!("{base}/Observation/$lastn"), asked, page, &[]);
     let response = Response::builder().header(header::CONTENT_TYPE, respond::FHIR_JSON);
     Ok(response.header(header::CACHE_CONTROL, "private, no-store").body(bundle))
 }

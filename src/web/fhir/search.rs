@@ -1,18 +1,24 @@
 //! search of a type by GET and POST (FHIR R4, search).
 
-use poem::Response;
+use futures_util::stream;
 use poem::http::{Method, header};
+use poem::{Body, Response};
 
 use super::respond;
 use crate::access::{Operation, Principal};
 use crate::fhir::bundle::{BundleWriter, Mode};
 use crate::fhir::outcome;
 use crate::search::{Page, Query, Searched};
+use crate::store::Stored;
 use crate::web::ask::Ask;
 use crate::web::problem::Problem;
 
 /// Bytes of a Bundle around each resource.
 const ENTRY_OVERHEAD: usize = 192;
+/// A Bundle of more bytes than this is sent while it is made, so that it is not in memory as a whole.
+const STREAMED: usize = 1 << 20;
+/// Bytes of it that are made at a time.
+const PIECE: usize = 128 << 10;
 
 pub(in crate::web) async fn by_get(ask: Ask) -> Result<Response, Problem> {
     let parameters = ask.query();
@@ -37,7 +43,7 @@ fn search(ask: &Ask, parameters: &[(String, String)]) -> Result<Response, Proble
     let page = searched(ask, &caller).page(&view, &query)?;
     ask.disclose("search-type", page.matches.iter().chain(&page.included), 200)?;
     let address = format!("{base}/{}", query.kind.name());
-    let bundle = searchset(&base, &address, &query.used, &page, &query.dropped);
+    let bundle = searchset(&base, &address, &query.used, page, &query.dropped);
     let response = Response::builder().header(header::CONTENT_TYPE, respond::FHIR_JSON);
     // The public bases are the same for everyone and may be cached for a little while.
     let cache = if ask.base == crate::access::Base::Fhir || ask.method() == Method::POST {
@@ -55,28 +61,46 @@ pub(super) fn searched<'s>(ask: &'s Ask, caller: &'s str) -> Searched<'s> {
 }
 
 /// The Bundle of a page. `used` are the parameters that its links repeat, `dropped` what was left out of the search.
-pub(super) fn searchset(
-    base: &str,
-    address: &str,
-    used: &[(String, String)],
-    page: &Page,
-    dropped: &[String],
-) -> Vec<u8> {
+pub(super) fn searchset(base: &str, address: &str, used: &[(String, String)], page: Page, dropped: &[String]) -> Body {
     let own = link(address, used, None);
     let next = page.next.as_deref().map(|cursor| link(address, used, Some(cursor)));
     let mut links = vec![("self", own.as_str())];
     if let Some(next) = &next {
         links.push(("next", next));
     }
-    let entries = page.matches.iter().map(|stored| (stored, Mode::Match));
-    let entries = entries.chain(page.included.iter().map(|stored| (stored, Mode::Include)));
-    let size = entries.clone().map(|(stored, _)| stored.body.len() + ENTRY_OVERHEAD).sum();
-    let mut bundle = BundleWriter::new("searchset", page.total, &links, size);
-    for (stored, mode) in entries {
-        bundle.entry(&[base, "/", stored.kind.name(), "/", &stored.id], &stored.body, mode);
-    }
+    let size = |resources: &[Stored]| resources.iter().map(|stored| stored.body.len() + ENTRY_OVERHEAD).sum::<usize>();
+    let size = size(&page.matches) + size(&page.included);
+    let is_large = size > STREAMED;
+    let mut bundle = BundleWriter::new("searchset", page.total, &links, if is_large { PIECE } else { size });
+    let matches = page.matches.into_iter().map(|stored| (stored, Mode::Match));
+    let mut entries = matches.chain(page.included.into_iter().map(|stored| (stored, Mode::Include)));
     let cut = page.cut.then(|| "more resources would be included than one page may hold; ask for fewer".to_owned());
-    for text in dropped.iter().chain(&cut) {
+    let warnings: Vec<String> = dropped.iter().cloned().chain(cut).collect();
+    let base = base.to_owned();
+    if !is_large {
+        entries.for_each(|(stored, mode)| add(&mut bundle, &base, &stored, mode));
+        return end(bundle, &warnings).into();
+    }
+    let mut bundle = Some(bundle);
+    let pieces = std::iter::from_fn(move || {
+        let writer = bundle.as_mut()?;
+        for (stored, mode) in entries.by_ref() {
+            add(writer, &base, &stored, mode);
+            if let Some(piece) = writer.take(PIECE) {
+                return Some(piece);
+            }
+        }
+        bundle.take().map(|bundle| end(bundle, &warnings))
+    });
+    Body::from_bytes_stream(stream::iter(pieces.map(Ok::<_, std::io::Error>)))
+}
+
+fn add(bundle: &mut BundleWriter, base: &str, stored: &Stored, mode: Mode) {
+    bundle.entry(&[base, "/", stored.kind.name(), "/", &stored.id], &stored.body, mode);
+}
+
+fn end(mut bundle: BundleWriter, warnings: &[String]) -> Vec<u8> {
+    for text in warnings {
         let warning = outcome::Problem { severity: "warning", code: "not-supported", text, expression: None };
         bundle.entry(&["urn:uuid:00000000-0000-4000-8000-000000000000"], &warning.to_json(), Mode::Outcome);
     }
