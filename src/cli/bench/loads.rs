@@ -87,8 +87,7 @@ pub(super) fn measure(folder: &Path, claims: usize, clock: &Clock) -> anyhow::Re
     figure("rows of NPPES into the directory", claims as f64 / seconds, "rows/s").print();
     figure("load of NPPES, peak memory", own_memory("VmHWM").unwrap_or(0.0), "MB").print();
     // Merges under way would still write into the folder that is about to be removed.
-    realm.index.finish()?;
-    super::super::install::close(&realm);
+    super::super::install::close_after_much(&realm);
     Ok(())
 }
 

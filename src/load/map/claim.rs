@@ -210,7 +210,9 @@ impl Case<'_> {
             denied: self.decision.as_ref().is_some_and(|remit| remit.status == "4"),
             related: Vec::new(),
             network: self.decision.as_ref().and_then(network),
+            other_payers: self.claim.other_payers.clone(),
         };
+        bill.other_payers.dedup();
         if matches!(self.claim.frequency, "7" | "8")
             && let Some(number) = self.claim.reference("F8").filter(|number| !self.numbers.contains(number))
         {

@@ -99,6 +99,8 @@ pub(in crate::load) struct Bill<'a> {
     pub(in crate::load) related: Vec<(&'static str, &'a str)>,
     /// `innetwork` or `outofnetwork`, where that can be told.
     pub(in crate::load) network: Option<&'static str>,
+    /// Other payers with whom benefits are coordinated.
+    pub(in crate::load) other_payers: Vec<&'a str>,
 }
 
 impl BillKind {
@@ -185,7 +187,11 @@ pub(in crate::load) fn eob(bill: &Bill<'_>, whose: &Whose, about: About<'_>) -> 
         Some(id) => json!({"reference": format!("Coverage/{id}")}),
         None => json!({"display": about.plan}),
     };
-    set("insurance", json!([{"focal": true, "coverage": coverage}]));
+    let mut insurance = vec![json!({"focal": true, "coverage": coverage})];
+    // Of the member's other insurance the plan knows the name, and has no Coverage to refer to.
+    let other = |payer: &&str| json!({"focal": false, "coverage": {"type": "Coverage", "display": payer}});
+    insurance.extend(bill.other_payers.iter().map(other));
+    list(&mut set, "insurance", insurance);
     list(&mut set, "item", bill.lines.iter().enumerate().map(|(at, line)| item(bill, at, line)).collect());
     list(&mut set, "adjudication", header(bill));
     set("total", Value::Array(total(bill)));

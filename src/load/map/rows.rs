@@ -170,6 +170,8 @@ impl RowCase {
             denied: draft.is_denied(),
             related,
             network: draft.network(),
+            // Tables say what others paid, and not who.
+            other_payers: Vec::new(),
         };
         let mut made = Made { own: vec![eob(&bill, whose, about)], mentions: vec![biller.resource] };
         if clinical == ClaimsAsClinical::All {

@@ -178,7 +178,8 @@ fn keep(txn: &mut Txn<'_>, entry: &Entry, now: Timestamp, may_hold: bool) -> Res
     {
         return Ok(Became::Held);
     }
-    let mut changed = false;
+    // What is new and comes to nothing yet, such as a payment whose claim is not there, is kept all the same.
+    let mut changed = entry.resources.is_empty();
     if entry.merge {
         for prepared in &entry.resources {
             let written = txn.put_merged(prepared, now, |known| merged(known, prepared, now))?;

@@ -148,8 +148,8 @@ pub(in crate::load) struct Claim<'a> {
     /// Role and who.
     pub(in crate::load) providers: Vec<(&'a str, Party<'a>)>,
     pub(in crate::load) lines: Vec<Line<'a>>,
-    /// Paid by other payers, in cents as text: AMT*D of each.
-    pub(in crate::load) other_paid: Vec<&'a str>,
+    /// Names of other payers who are to pay or have paid (2330B).
+    pub(in crate::load) other_payers: Vec<&'a str>,
 }
 
 /// Where a segment belongs that says more about somebody.
@@ -188,7 +188,7 @@ impl<'a> Claim<'a> {
             codes: Vec::new(),
             providers: Vec::new(),
             lines: Vec::new(),
-            other_paid: Vec::new(),
+            other_payers: Vec::new(),
         };
         let (mut whom, mut in_claim, mut other) = (Whom::Nobody, false, false);
         for seg in segments(part) {
@@ -202,7 +202,7 @@ impl<'a> Claim<'a> {
                     (other, whom) = (false, Whom::Nobody);
                     claim.lines.push(Line { number: seg.at(1), ..Line::default() });
                 }
-                "AMT" if other && seg.at(1) == "D" => claim.other_paid.push(seg.at(2)),
+                "NM1" if other && seg.at(1) == "PR" && !seg.at(3).is_empty() => claim.other_payers.push(seg.at(3)),
                 _ if other => {}
                 "NM1" => whom = claim.name(seg, in_claim),
                 _ if in_claim && !claim.lines.is_empty() => claim.line(seg, &mut whom),
@@ -223,6 +223,10 @@ impl<'a> Claim<'a> {
             if seg.at(1) == "82" {
                 line.rendering = Some(party);
                 return Whom::Line;
+            }
+            // Named for one line, and on the care team of the claim.
+            if matches!(seg.at(1), "DN" | "DQ" | "QB") {
+                self.providers.push((seg.at(1), party));
             }
             return Whom::Nobody;
         }

@@ -1,3 +1,6 @@
+use std::fs;
+use std::path::Path;
+
 use proptest::prelude::*;
 
 use super::claim::Span;
@@ -142,23 +145,54 @@ fn a_payment_has_its_reasons() {
     );
 }
 
+/// All that was cut, one after the other.
+fn printed(blocks: &[&[u8]]) -> Vec<u8> {
+    let (mut out, mut cutter) = (Vec::new(), Cutter::default());
+    for (number, block) in blocks.iter().enumerate() {
+        cutter.push(block, number + 1 == blocks.len(), &mut |segment| segment.print(&mut out));
+    }
+    out
+}
+
+/// Every public sample, of the sets that are loaded and of those that are not.
+#[test]
+fn printing_a_public_sample_is_the_sample() {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    if !shared.is_dir() {
+        eprintln!("printing_a_public_sample_is_the_sample did not run: ../shared/data is not here");
+        return;
+    }
+    let mut folders = vec![shared];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(path);
+                continue;
+            }
+            if !path.components().any(|part| part.as_os_str().to_string_lossy().starts_with("x12-")) {
+                continue;
+            }
+            files += 1;
+            let text = fs::read(&path).unwrap();
+            for step in [7, 4_096, text.len().max(1)] {
+                let blocks: Vec<&[u8]> = text.chunks(step).collect();
+                assert!(printed(&blocks) == text, "{}: blocks of {step}", path.display());
+            }
+        }
+    }
+    assert!(files > 100, "{files}");
+}
+
 proptest! {
     #[test]
     fn printing_what_was_cut_is_the_file(bytes in prop::collection::vec(any::<u8>(), 0..400), at in 0_usize..400, step in 1_usize..50) {
         let mut text = claims().into_bytes();
         let at = at.min(text.len());
         text.splice(at..at, bytes);
-        let mut printed = Vec::new();
-        let mut cutter = Cutter::default();
         let blocks: Vec<&[u8]> = text.chunks(step).collect();
-        for (number, block) in blocks.iter().enumerate() {
-            cutter.push(block, number + 1 == blocks.len(), &mut |segment| {
-                printed.extend_from_slice(segment.gap);
-                printed.extend_from_slice(segment.text);
-                printed.extend_from_slice(segment.end);
-            });
-        }
-        prop_assert_eq!(printed, text.clone());
+        prop_assert_eq!(printed(&blocks), text.clone());
         let mut all = found(&blocks);
         for (_, part) in &all.asked {
             let _ = Eligibility::read(part);
