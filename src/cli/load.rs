@@ -54,6 +54,8 @@ pub(super) fn run(global: &Global, args: &Load) -> anyhow::Result<Code> {
         stop: Stop::default(),
     };
     let mut talk = Talk::new(global, realm.clock.clone());
+    // The server is stopped, so nobody searches but the load itself.
+    realm.index.in_bulk(true);
     let outcome = into_realm(&realm, &request, &mut |progress| talk.show(progress));
     talk.bar.finish_and_clear();
     // A load leaves pages behind that only its own steps used.

@@ -154,6 +154,14 @@ impl Prepared {
     }
 }
 
+impl Prepared {
+    /// Bytes of its text.
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.text.len()
+    }
+}
+
 /// The logical id of a text that [`Prepared::render`] made: it stands right after the type.
 #[must_use]
 pub fn stored_id(kind: Kind, text: &[u8]) -> Option<&str> {

@@ -2,7 +2,7 @@
 //! costs some thirty milliseconds whatever it contains, so it is never made per write.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -28,10 +28,17 @@ const FLOOD: usize = 5_000;
 const COMMIT_FLOOD_EVERY: Duration = Duration::from_secs(4);
 /// Changes after which it is committed earlier, which also bounds the overlay.
 const COMMIT_AFTER: usize = 18_000;
+/// Longest time in bulk, when nobody is there to search.
+const COMMIT_BULK_EVERY: Duration = Duration::from_secs(30);
+/// Changes after which it is committed in bulk: as many as a start reads again after a crash, in a few seconds.
+const COMMIT_BULK_AFTER: usize = 100_000;
+/// About how many bytes the terms of one search value have.
+const TERM_BYTES: usize = 96;
 /// Groups of changes that may wait; then the store's writer waits too.
 const MAX_WAITING: usize = 64;
-/// Changes in them that may wait: the groups of a load are large, and what waits is in memory.
-const MAX_CHANGES_WAITING: usize = 6_000;
+/// Search values in them that may wait: the groups of a load are large, and what waits is in memory. As many as come while
+/// tantivy writes a segment, so that the store's writer need not wait for that.
+const MAX_VALUES_WAITING: usize = 150_000;
 /// How often whoever waits looks whether the thread is still there.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -40,30 +47,44 @@ pub(super) struct Feed {
     stopped: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<()>>>,
     queued: Arc<Queued>,
+    progress: Arc<Progress>,
 }
 
-/// How many changes wait in the queue.
+/// How far the thread is, and how it is to go on.
+#[derive(Default)]
+struct Progress {
+    /// The last change in the index itself.
+    committed: AtomicU64,
+    in_bulk: AtomicBool,
+}
+
+/// How many search values wait in the queue.
 #[derive(Default)]
 struct Queued {
-    count: Mutex<usize>,
+    values: Mutex<usize>,
     fewer: Condvar,
 }
 
 impl Queued {
     /// Waits until there is room for so many; a group that is larger than all the room has it for itself.
-    fn enter(&self, changes: usize, stopped: &AtomicBool) {
-        let mut count = self.count.lock();
-        while *count > 0 && *count + changes > MAX_CHANGES_WAITING && !stopped.load(Ordering::Acquire) {
-            self.fewer.wait_for(&mut count, LOOK_EVERY);
+    fn enter(&self, values: usize, stopped: &AtomicBool) {
+        let mut waiting = self.values.lock();
+        while *waiting > 0 && *waiting + values > MAX_VALUES_WAITING && !stopped.load(Ordering::Acquire) {
+            self.fewer.wait_for(&mut waiting, LOOK_EVERY);
         }
-        *count += changes;
+        *waiting += values;
     }
 
-    fn leave(&self, changes: usize) {
-        let mut count = self.count.lock();
-        *count = count.saturating_sub(changes);
+    fn leave(&self, values: usize) {
+        let mut waiting = self.values.lock();
+        *waiting = waiting.saturating_sub(values);
         self.fewer.notify_all();
     }
+}
+
+/// The search values of changes; a change itself counts as a few.
+fn weight(changes: &[Change]) -> usize {
+    changes.iter().map(|change| 4 + change.extracted.as_ref().map_or(0, |resource| resource.values.len())).sum()
 }
 
 enum Message {
@@ -78,6 +99,7 @@ struct Writer {
     fields: Fields,
     overlay: Arc<RwLock<Overlay>>,
     queued: Arc<Queued>,
+    progress: Arc<Progress>,
     clock: Clock,
     waiting: usize,
     seq: u64,
@@ -108,12 +130,15 @@ impl Feed {
         let stopped = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stopped);
         let queued = Arc::new(Queued::default());
+        let progress = Arc::new(Progress::default());
+        progress.committed.store(known.unwrap_or(0), Ordering::Release);
         let own = Writer {
             documents: writer,
             reader,
             fields,
             overlay,
             queued: Arc::clone(&queued),
+            progress: Arc::clone(&progress),
             clock,
             waiting: 0,
             seq: known.unwrap_or(0),
@@ -129,14 +154,14 @@ impl Feed {
                 }
             })
             .map_err(|error| Error::Failed(error.to_string()))?;
-        Ok(Self { queue: Mutex::new(Some(queue)), stopped, thread: Mutex::new(Some(thread)), queued })
+        Ok(Self { queue: Mutex::new(Some(queue)), stopped, thread: Mutex::new(Some(thread)), queued, progress })
     }
 
     pub(super) fn send(&self, changes: Vec<Change>) {
         let queue = self.queue.lock().clone();
         // If the thread has stopped, `find` says so; the store goes on and the index replays at the next start.
         if let Some(queue) = queue {
-            self.queued.enter(changes.len(), &self.stopped);
+            self.queued.enter(weight(&changes), &self.stopped);
             drop(queue.send(Message::Changes(changes)));
         }
     }
@@ -154,6 +179,20 @@ impl Feed {
         let queue = self.queue.lock().clone().ok_or(Error::Stopped)?;
         queue.send(what(done)).map_err(|_| Error::Stopped)?;
         wait.recv().map_err(|_| Error::Stopped)
+    }
+
+    /// From now on commits are few, or no longer.
+    pub(super) fn in_bulk(&self, is: bool) {
+        self.progress.in_bulk.store(is, Ordering::Release);
+    }
+
+    pub(super) fn is_in_bulk(&self) -> bool {
+        self.progress.in_bulk.load(Ordering::Acquire)
+    }
+
+    /// The last change in the index itself.
+    pub(super) fn committed(&self) -> u64 {
+        self.progress.committed.load(Ordering::Acquire)
     }
 
     pub(super) fn has_stopped(&self) -> bool {
@@ -186,14 +225,19 @@ impl Writer {
                 messages.recv().map_err(|_| RecvTimeoutError::Disconnected)
             } else {
                 let age = self.clock.monotonic().saturating_sub(self.since);
-                let longest = if self.waiting < FLOOD { COMMIT_EVERY } else { COMMIT_FLOOD_EVERY };
+                let longest = match self.is_in_bulk() {
+                    true => COMMIT_BULK_EVERY,
+                    false if self.waiting < FLOOD => COMMIT_EVERY,
+                    false => COMMIT_FLOOD_EVERY,
+                };
                 messages.recv_timeout(longest.saturating_sub(age).min(COMMIT_EVERY))
             };
             match message {
                 Ok(Message::Changes(changes)) => {
-                    self.queued.leave(changes.len());
+                    self.queued.leave(weight(&changes));
                     self.add(&changes)?;
-                    if self.waiting >= COMMIT_AFTER {
+                    let most = if self.is_in_bulk() { COMMIT_BULK_AFTER } else { COMMIT_AFTER };
+                    if self.waiting >= most {
                         self.commit()?;
                     }
                 }
@@ -201,7 +245,12 @@ impl Writer {
                     self.commit()?;
                     let _ = done.send(());
                 }
-                Err(RecvTimeoutError::Timeout) => self.commit()?,
+                Err(RecvTimeoutError::Timeout) => {
+                    let age = self.clock.monotonic().saturating_sub(self.since);
+                    if !self.is_in_bulk() || age >= COMMIT_BULK_EVERY {
+                        self.commit()?;
+                    }
+                }
                 Ok(Message::Finish(done)) => {
                     self.commit()?;
                     return Ok(Some(done));
@@ -212,6 +261,10 @@ impl Writer {
                 }
             }
         }
+    }
+
+    fn is_in_bulk(&self) -> bool {
+        self.progress.in_bulk.load(Ordering::Acquire)
     }
 
     fn add(&mut self, changes: &[Change]) -> Result<(), Error> {
@@ -241,6 +294,7 @@ impl Writer {
         commit.commit()?;
         self.reader.reload()?;
         self.overlay.write().forget(self.seq);
+        self.progress.committed.store(self.seq, Ordering::Release);
         self.waiting = 0;
         self.stamp = stamp;
         Ok(())
@@ -248,7 +302,7 @@ impl Writer {
 }
 
 fn document(fields: Fields, rid: u64, resource: &Extracted) -> TantivyDocument {
-    let mut document = TantivyDocument::new();
+    let mut document = TantivyDocument::with_capacity(resource.values.len() * TERM_BYTES);
     document.add_u64(fields.rid, rid);
     document.add_i64(fields.updated, resource.updated - resource.updated.rem_euclid(1_000));
     terms::of_resource(resource, |term| document.add_bytes(fields.term, term));

@@ -17,6 +17,7 @@ mod terms;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 use tantivy::directory::{MmapDirectory, RamDirectory};
@@ -192,6 +193,8 @@ struct Inner {
     overlay: Arc<RwLock<Overlay>>,
     columns: Arc<Columns>,
     feed: Feed,
+    /// The last change that is not in the overlay though it may not be in the index itself either: it came in bulk.
+    unlisted: AtomicU64,
 }
 
 impl Index {
@@ -225,7 +228,16 @@ impl Index {
         let overlay = Arc::new(RwLock::new(Overlay::default()));
         let feed = Feed::start(index, reader.clone(), fields, Arc::clone(&overlay), clock.clone(), known)?;
         Ok((
-            Self { inner: Arc::new(Inner { reader, fields, overlay, columns: Arc::default(), feed }) },
+            Self {
+                inner: Arc::new(Inner {
+                    reader,
+                    fields,
+                    overlay,
+                    columns: Arc::default(),
+                    feed,
+                    unlisted: AtomicU64::new(0),
+                }),
+            },
             known.unwrap_or(0),
         ))
     }
@@ -233,8 +245,24 @@ impl Index {
     /// Takes in changes, in the order of the feed. They are found by the next search; the call waits only if the
     /// index has fallen far behind.
     pub fn apply(&self, changes: Vec<Change>) {
-        self.inner.overlay.write().add(&changes);
+        if !self.inner.feed.is_in_bulk() {
+            self.inner.overlay.write().add(&changes);
+        } else if let Some(last) = changes.last() {
+            self.inner.unlisted.fetch_max(last.seq, Ordering::AcqRel);
+        }
         self.inner.feed.send(changes);
+    }
+
+    /// From now on very much comes and next to nothing is searched, or no longer. Commits are few then, and what was not
+    /// committed is not kept in memory for searches: a search waits for a commit instead.
+    pub fn in_bulk(&self, is: bool) {
+        self.inner.feed.in_bulk(is);
+    }
+
+    /// Waits until all that came in bulk is in the index itself.
+    fn list(&self) -> Result<(), Error> {
+        let Inner { feed, unlisted, .. } = &*self.inner;
+        if feed.committed() < unlisted.load(Ordering::Acquire) { feed.settle() } else { Ok(()) }
     }
 
     /// Finds resources that the View shows and the clauses select.
@@ -242,6 +270,7 @@ impl Index {
         if self.inner.feed.has_stopped() {
             return Err(Error::Stopped);
         }
+        self.list()?;
         // The overlay first: what leaves it is in the searcher taken after.
         let overlay = self.inner.overlay.read();
         let mine = overlay.of(query.kind);
@@ -257,6 +286,7 @@ impl Index {
     /// True if some resource of a type may have one of another type inside it. Costs a look at each segment's dictionary, so
     /// that whoever asks about what nobody has does no search for it.
     pub fn may_contain(&self, kind: Kind, inside: Kind) -> Result<bool, Error> {
+        self.list()?;
         if self.inner.overlay.read().of(kind).contain(inside) {
             return Ok(true);
         }

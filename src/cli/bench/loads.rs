@@ -47,6 +47,8 @@ pub(super) fn measure(folder: &Path, claims: usize, clock: &Clock) -> anyhow::Re
     drop(text);
 
     let realm = realm(&folder, clock)?;
+    // As `ingle load` does.
+    realm.index.in_bulk(true);
     let run = |paths: Vec<PathBuf>, registry: Registry| -> anyhow::Result<(Summary, f64)> {
         let started = clock.monotonic();
         let request = Request {

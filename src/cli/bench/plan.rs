@@ -68,6 +68,8 @@ impl Plan {
     fn time_load(&self, files: &Path, bytes: u64) -> anyhow::Result<()> {
         let realm = &self.realm;
         forget_peak();
+        // As `ingle load` does.
+        realm.index.in_bulk(true);
         let started = self.clock.monotonic();
         let request = load::Request {
             paths: vec![files.to_owned()],
@@ -92,6 +94,7 @@ impl Plan {
         ensure!(summary.rejected == 0, "{} generated resources were rejected", summary.rejected);
         // Durable is not enough: the figure counts until everything is in the index itself.
         realm.index.settle()?;
+        realm.index.in_bulk(false);
         let seconds = self.clock.monotonic().saturating_sub(started).as_secs_f64();
         let figure = |measure, value, unit| Figure { measure, value, unit, members: self.members, ..Figure::default() };
         figure("load, durable and searchable", self.resources as f64 / seconds, "resources/s").print();

@@ -18,8 +18,10 @@ use crate::load::report::Ledger;
 use crate::load::{Error, Format, Target};
 use crate::store::{self, Outcome, Store, Txn};
 
-/// Resources in one transaction. Each waits for the disk, so fewer cost less; what is under way stays in memory.
+/// Resources in one transaction, and bytes of them. Each waits for the disk, so fewer cost less; what is under way stays in
+/// memory.
 const GROUP: usize = 4_000;
+const GROUP_BYTES: usize = 16 << 20;
 /// Records held back at most; more are written as they come.
 const HELD: usize = 5_000;
 /// Mentions that are remembered, so that the same one is not looked up again.
@@ -68,6 +70,7 @@ pub(super) struct Keeper<'a> {
     dry_run: bool,
     group: Vec<Entry>,
     resources: usize,
+    bytes: usize,
     /// The group that is on its way to disk.
     writing: Option<Writing<(Vec<Entry>, Vec<Became>)>>,
     held: HashMap<(Kind, String), (Prepared, Format)>,
@@ -81,6 +84,7 @@ impl<'a> Keeper<'a> {
             dry_run,
             group: Vec::with_capacity(GROUP),
             resources: 0,
+            bytes: 0,
             writing: None,
             held: HashMap::new(),
             mentioned: HashSet::new(),
@@ -94,10 +98,13 @@ impl<'a> Keeper<'a> {
         // The hash is over the text, which has the id.
         entry.mentions.retain(|prepared| self.mentioned.insert(prepared.hash as u64));
         let all = entry.resources.iter_mut().chain(&mut entry.mentions).chain(&mut entry.provenance);
-        all.for_each(|prepared| prepared.stamp(self.target.now));
+        for prepared in all {
+            prepared.stamp(self.target.now);
+            self.bytes += prepared.size();
+        }
         self.resources += entry.len();
         self.group.push(entry);
-        if self.resources >= GROUP { self.send(ledger) } else { Ok(()) }
+        if self.resources >= GROUP || self.bytes >= GROUP_BYTES { self.send(ledger) } else { Ok(()) }
     }
 
     /// Puts everything on disk.
@@ -112,7 +119,7 @@ impl<'a> Keeper<'a> {
             return Ok(());
         }
         self.settled(ledger)?;
-        self.resources = 0;
+        (self.resources, self.bytes) = (0, 0);
         let group = std::mem::replace(&mut self.group, Vec::with_capacity(GROUP));
         let (now, may_hold) = (self.target.now, self.held.len() < HELD);
         self.writing = Some(Writing::start(self.target.store, self.dry_run, move |txn| {
