@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, RwLock};
-use tantivy::indexer::IndexWriterOptions;
+use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::{IndexReader, IndexWriter, TantivyDocument, Term};
 
 use super::overlay::Overlay;
@@ -19,6 +19,8 @@ use crate::outbound::Clock;
 
 /// Memory tantivy may fill before it writes a segment.
 const HEAP_BYTES: usize = 48 << 20;
+/// Segments with more resources are merged no further: a merge takes memory in proportion.
+const MERGED: usize = 500_000;
 /// Longest time a change stays out of the index itself, unless very many come.
 const COMMIT_EVERY: Duration = Duration::from_millis(500);
 /// So many changes in that time are a load. Then a commit waits for more of them, since each makes a segment and segments have
@@ -119,6 +121,9 @@ impl Feed {
     ) -> Result<Self, Error> {
         let options = IndexWriterOptions::builder().num_worker_threads(1).memory_budget_per_thread(HEAP_BYTES).build();
         let mut writer: IndexWriter = index.writer_with_options(options)?;
+        let mut merging = LogMergePolicy::default();
+        merging.set_max_docs_before_merge(MERGED);
+        writer.set_merge_policy(Box::new(merging));
         if known.is_none() {
             writer.delete_all_documents()?;
             let mut commit = writer.prepare_commit()?;

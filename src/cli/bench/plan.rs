@@ -49,10 +49,10 @@ impl Plan {
         let (config, path) = configure(folder)?;
         let outside =
             Outside { clock: clock.clone(), chance: Chance::system(), mail: Mail::memory().0, sms: Sms::off() };
-        let realm = Arc::new(Realm::open(RealmKind::Plan, &config, &config.storage.path, &outside)?);
+        let open = || anyhow::Ok(Arc::new(Realm::open(RealmKind::Plan, &config, &config.storage.path, &outside)?));
         let runtime = runtime()?;
-        let plan = Self {
-            realm,
+        let mut plan = Self {
+            realm: open()?,
             runtime,
             clock: clock.clone(),
             members,
@@ -60,12 +60,17 @@ impl Plan {
             config: path,
             folder: folder.to_owned(),
         };
-        plan.time_load(&files, bytes)?;
+        plan.time_load(&files)?;
+        // As after `ingle load`: no merge of the index is under way when something else is measured.
+        super::super::install::close_after_much(&plan.realm);
+        plan.measure_disk(bytes);
+        std::fs::remove_dir_all(&files)?;
+        plan.realm = open()?;
         plan.enrol()?;
         Ok(plan)
     }
 
-    fn time_load(&self, files: &Path, bytes: u64) -> anyhow::Result<()> {
+    fn time_load(&self, files: &Path) -> anyhow::Result<()> {
         let realm = &self.realm;
         forget_peak();
         // As `ingle load` does.
@@ -96,16 +101,21 @@ impl Plan {
         realm.index.settle()?;
         realm.index.in_bulk(false);
         let seconds = self.clock.monotonic().saturating_sub(started).as_secs_f64();
-        let figure = |measure, value, unit| Figure { measure, value, unit, members: self.members, ..Figure::default() };
-        figure("load, durable and searchable", self.resources as f64 / seconds, "resources/s").print();
-        figure("load, peak memory", own_memory("VmHWM").unwrap_or(0.0), "MB").print();
+        self.figure("load, durable and searchable", self.resources as f64 / seconds, "resources/s");
+        self.figure("load, peak memory", own_memory("VmHWM").unwrap_or(0.0), "MB");
+        Ok(())
+    }
+
+    fn measure_disk(&self, bytes: u64) {
         let disk =
             (size_of(&self.folder.join("data/plan/store.redb")) + size_of(&self.folder.join("data/plan/index"))) as f64;
-        figure("disk per resource, store and index", disk / self.resources as f64, "bytes").print();
-        figure("JSON per resource, as it came", bytes as f64 / (self.members * generate::PER_MEMBER) as f64, "bytes")
-            .print();
-        std::fs::remove_dir_all(files)?;
-        Ok(())
+        self.figure("disk per resource, store and index", disk / self.resources as f64, "bytes");
+        let loaded = (self.members * generate::PER_MEMBER) as f64;
+        self.figure("JSON per resource, as it came", bytes as f64 / loaded, "bytes");
+    }
+
+    fn figure(&self, measure: &'static str, value: f64, unit: &'static str) {
+        Figure { measure, value, unit, members: self.members, ..Figure::default() }.print();
     }
 
     fn enrol(&self) -> anyhow::Result<()> {
