@@ -242,7 +242,7 @@ impl<T> From<store::Error> for End<T> {
 pub(super) struct Writing<T>(Option<JoinHandle<Result<T, Error>>>);
 
 impl<T: Send + 'static> Writing<T> {
-    /// [`write`] in a thread of its own.
+    /// [`write()`] in a thread of its own.
     pub(super) fn start<F>(store: &Store, dry_run: bool, work: F) -> Self
     where
         F: FnOnce(&mut Txn<'_>) -> Result<T, store::Error> + Send + 'static,
