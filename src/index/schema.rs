@@ -2,7 +2,7 @@
 //! (`terms.rs` says what the terms look like); dates and sort keys are columns in numbered slots, since a type has at
 //! most a few of each.
 
-use tantivy::schema::{BytesOptions, Field, INDEXED, NumericOptions, Schema, TextOptions};
+use tantivy::schema::{BytesOptions, Field, NumericOptions, Schema, TextOptions};
 
 use crate::fhir::{Form, Kind};
 
@@ -38,7 +38,8 @@ pub(super) fn build() -> (Schema, Fields) {
     let text = || TextOptions::default().set_fast("raw");
     let fields = Fields {
         term: schema.add_bytes_field("term", BytesOptions::default().set_indexed()),
-        rid: schema.add_u64_field("rid", column() | INDEXED),
+        // Not with the flag of the same name, which keeps a byte of length beside each number.
+        rid: schema.add_u64_field("rid", column().set_indexed()),
         updated: schema.add_i64_field("updated", column()),
         several: schema.add_u64_field("several", column()),
         date_lo: std::array::from_fn(|slot| schema.add_i64_field(&name_of_date(slot, "lo"), column())),
