@@ -82,8 +82,7 @@ impl Lookup {
             if let Some(last) = self.grants.get_mut(grant) {
                 *last = LastRead { at: last.at.max(at), reads: last.reads + 1 };
             } else {
-                let grant = self.name(grant);
-                self.grants.insert(grant, LastRead { at, reads: 1 });
+                self.grants.insert(name(&mut self.names, grant), LastRead { at, reads: 1 });
             }
         }
         for patient in patients {
@@ -94,18 +93,21 @@ impl Lookup {
             if let Some(row) = same {
                 row.last = row.last.max(at);
                 row.reads += 1;
-                merge(&mut row.types, types);
+                merge(&mut self.names, &mut row.types, types);
                 continue;
             }
             let row = Activity {
-                who: self.name(&[who.0, who.1].concat()),
-                grant: grant.map(|grant| self.name(grant)),
+                who: name(&mut self.names, &[who.0, who.1].concat()),
+                grant: grant.map(|grant| name(&mut self.names, grant)),
                 first: at,
                 last: at,
                 reads: 1,
-                types: types.iter().map(|(name, count)| (self.name(name.as_ref()), u64::from(*count))).collect(),
+                types: types
+                    .iter()
+                    .map(|(kind, count)| (name(&mut self.names, kind.as_ref()), u64::from(*count)))
+                    .collect(),
             };
-            let patient = self.name(patient);
+            let patient = name(&mut self.names, patient);
             let rows = self.members.entry(patient).or_default();
             if rows.len() >= ROWS_PER_MEMBER {
                 rows.pop_front();
@@ -113,16 +115,16 @@ impl Lookup {
             rows.push_back(row);
         }
     }
+}
 
-    /// One copy of each id, however often it is named.
-    fn name(&mut self, text: &str) -> Arc<str> {
-        if let Some(name) = self.names.get(text) {
-            return Arc::clone(name);
-        }
-        let name: Arc<str> = text.into();
-        self.names.insert(Arc::clone(&name));
-        name
+/// One copy of each id, however often it is named.
+fn name(names: &mut HashSet<Arc<str>>, text: &str) -> Arc<str> {
+    if let Some(name) = names.get(text) {
+        return Arc::clone(name);
     }
+    let name: Arc<str> = text.into();
+    names.insert(Arc::clone(&name));
+    name
 }
 
 /// Refused and empty answers disclose nothing and are not shown to the member.
@@ -134,12 +136,12 @@ fn day(at: Timestamp) -> i64 {
     at.as_second().div_euclid(SECONDS_PER_DAY)
 }
 
-fn merge(into: &mut Vec<(Arc<str>, u64)>, more: &[(impl AsRef<str>, u32)]) {
-    for (name, count) in more {
-        let (name, count) = (name.as_ref(), u64::from(*count));
-        match into.iter_mut().find(|(known, _)| **known == *name) {
+fn merge(names: &mut HashSet<Arc<str>>, into: &mut Vec<(Arc<str>, u64)>, more: &[(impl AsRef<str>, u32)]) {
+    for (kind, count) in more {
+        let (kind, count) = (kind.as_ref(), u64::from(*count));
+        match into.iter_mut().find(|(known, _)| **known == *kind) {
             Some((_, total)) => *total += count,
-            None => into.push((name.into(), count)),
+            None => into.push((name(names, kind), count)),
         }
     }
 }

@@ -55,7 +55,7 @@ pub(super) fn run(global: &Global, args: &Load) -> anyhow::Result<Code> {
     };
     let mut talk = Talk::new(global, realm.clock.clone());
     // The server is stopped, so nobody searches but the load itself.
-    realm.index.in_bulk(true);
+    realm.index.in_bulk();
     let outcome = into_realm(&realm, &request, &mut |progress| talk.show(progress));
     talk.bar.finish_and_clear();
     // A load leaves pages behind that only its own steps used.

@@ -133,6 +133,12 @@ pub fn kind_of(node: &Node<'_>) -> Result<Kind, Issue> {
 }
 
 impl Prepared {
+    /// Bytes of its text.
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.text.len()
+    }
+
     /// Puts the time of its version into the search values, so that the store's one writer need not copy them.
     pub fn stamp(&mut self, updated: Timestamp) {
         Arc::make_mut(&mut self.extracted).updated = updated.as_microsecond();
@@ -151,14 +157,6 @@ impl Prepared {
         }
         out.extend_from_slice(after);
         out
-    }
-}
-
-impl Prepared {
-    /// Bytes of its text.
-    #[must_use]
-    pub const fn size(&self) -> usize {
-        self.text.len()
     }
 }
 

@@ -60,6 +60,12 @@ struct Progress {
     in_bulk: AtomicBool,
 }
 
+impl Progress {
+    fn is_in_bulk(&self) -> bool {
+        self.in_bulk.load(Ordering::Acquire)
+    }
+}
+
 /// How many search values wait in the queue.
 #[derive(Default)]
 struct Queued {
@@ -186,13 +192,13 @@ impl Feed {
         wait.recv().map_err(|_| Error::Stopped)
     }
 
-    /// From now on commits are few, or no longer.
-    pub(super) fn in_bulk(&self, is: bool) {
-        self.progress.in_bulk.store(is, Ordering::Release);
+    /// From now on commits are few.
+    pub(super) fn in_bulk(&self) {
+        self.progress.in_bulk.store(true, Ordering::Release);
     }
 
     pub(super) fn is_in_bulk(&self) -> bool {
-        self.progress.in_bulk.load(Ordering::Acquire)
+        self.progress.is_in_bulk()
     }
 
     /// The last change in the index itself.
@@ -230,18 +236,19 @@ impl Writer {
                 messages.recv().map_err(|_| RecvTimeoutError::Disconnected)
             } else {
                 let age = self.clock.monotonic().saturating_sub(self.since);
-                let longest = match self.is_in_bulk() {
-                    true => COMMIT_BULK_EVERY,
-                    false if self.waiting < FLOOD => COMMIT_EVERY,
-                    false => COMMIT_FLOOD_EVERY,
+                let wait = match self.progress.is_in_bulk() {
+                    true => COMMIT_BULK_EVERY.saturating_sub(age),
+                    false if self.waiting < FLOOD => COMMIT_EVERY.saturating_sub(age),
+                    // The flood is over when nothing comes for so long.
+                    false => COMMIT_FLOOD_EVERY.saturating_sub(age).min(COMMIT_EVERY),
                 };
-                messages.recv_timeout(longest.saturating_sub(age).min(COMMIT_EVERY))
+                messages.recv_timeout(wait)
             };
             match message {
                 Ok(Message::Changes(changes)) => {
                     self.queued.leave(weight(&changes));
                     self.add(&changes)?;
-                    let most = if self.is_in_bulk() { COMMIT_BULK_AFTER } else { COMMIT_AFTER };
+                    let most = if self.progress.is_in_bulk() { COMMIT_BULK_AFTER } else { COMMIT_AFTER };
                     if self.waiting >= most {
                         self.commit()?;
                     }
@@ -250,12 +257,7 @@ impl Writer {
                     self.commit()?;
                     let _ = done.send(());
                 }
-                Err(RecvTimeoutError::Timeout) => {
-                    let age = self.clock.monotonic().saturating_sub(self.since);
-                    if !self.is_in_bulk() || age >= COMMIT_BULK_EVERY {
-                        self.commit()?;
-                    }
-                }
+                Err(RecvTimeoutError::Timeout) => self.commit()?,
                 Ok(Message::Finish(done)) => {
                     self.commit()?;
                     return Ok(Some(done));
@@ -266,10 +268,6 @@ impl Writer {
                 }
             }
         }
-    }
-
-    fn is_in_bulk(&self) -> bool {
-        self.progress.in_bulk.load(Ordering::Acquire)
     }
 
     fn add(&mut self, changes: &[Change]) -> Result<(), Error> {

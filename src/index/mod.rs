@@ -253,10 +253,10 @@ impl Index {
         self.inner.feed.send(changes);
     }
 
-    /// From now on very much comes and next to nothing is searched, or no longer. Commits are few then, and what was not
-    /// committed is not kept in memory for searches: a search waits for a commit instead.
-    pub fn in_bulk(&self, is: bool) {
-        self.inner.feed.in_bulk(is);
+    /// From now on very much comes and next to nothing is searched. Commits are few, and what was not committed is not kept
+    /// in memory for searches: a search waits for a commit instead.
+    pub fn in_bulk(&self) {
+        self.inner.feed.in_bulk();
     }
 
     /// Waits until all that came in bulk is in the index itself.

@@ -48,7 +48,7 @@ pub(super) fn measure(folder: &Path, claims: usize, clock: &Clock) -> anyhow::Re
 
     let realm = realm(&folder, clock)?;
     // As `ingle load` does.
-    realm.index.in_bulk(true);
+    realm.index.in_bulk();
     let run = |paths: Vec<PathBuf>, registry: Registry| -> anyhow::Result<(Summary, f64)> {
         let started = clock.monotonic();
         let request = Request {

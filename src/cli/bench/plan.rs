@@ -74,7 +74,7 @@ impl Plan {
         let realm = &self.realm;
         forget_peak();
         // As `ingle load` does.
-        realm.index.in_bulk(true);
+        realm.index.in_bulk();
         let started = self.clock.monotonic();
         let request = load::Request {
             paths: vec![files.to_owned()],
@@ -99,7 +99,6 @@ impl Plan {
         ensure!(summary.rejected == 0, "{} generated resources were rejected", summary.rejected);
         // Durable is not enough: the figure counts until everything is in the index itself.
         realm.index.settle()?;
-        realm.index.in_bulk(false);
         let seconds = self.clock.monotonic().saturating_sub(started).as_secs_f64();
         self.figure("load, durable and searchable", self.resources as f64 / seconds, "resources/s");
         self.figure("load, peak memory", own_memory("VmHWM").unwrap_or(0.0), "MB");

@@ -293,7 +293,30 @@ impl AtBench<'_, '_> {
 
     /// Prepares what was made; a group with a case that waits for a member stays dirty.
     fn finish(self, made: &[Placed], dirty: &[u8], mentioned: &mut HashSet<u64>) {
-        let Self { bench, fresh, out, refused, waits, .. } = self;
+        let Self { bench, fresh, out, mut refused, waits, .. } = self;
+        let mut entry = Entry { done: (!waits).then(|| dirty.to_vec()), ..Entry::default() };
+        for (place, made) in made {
+            let mut is_refused = false;
+            for value in &made.own {
+                match prepared(value, bench.validation) {
+                    Ok((one, signs)) => {
+                        entry.resources.push(one);
+                        out.signs.push((place.clone(), signs));
+                    }
+                    Err(reason) => {
+                        is_refused = true;
+                        out.rejects.push(place.reject(Rule::Invalid, reason));
+                    }
+                }
+            }
+            refused += usize::from(is_refused);
+            // Somebody else's word about them counts for more, so a mention that is not valid is no loss.
+            let new = made.mentions.iter().filter(|value| {
+                let text = serde_json::to_vec(value).unwrap_or_default();
+                mentioned.insert(xxh3_64(&text))
+            });
+            entry.mentions.extend(new.filter_map(|value| Some(prepared(value, bench.validation).ok()?.0)));
+        }
         let mut counts: Vec<(Format, u64)> = fresh
             .iter()
             .enumerate()
@@ -313,24 +336,7 @@ impl AtBench<'_, '_> {
                 left -= less;
             }
         }
-        let mut entry = Entry { counts, done: (!waits).then(|| dirty.to_vec()), ..Entry::default() };
-        for (place, made) in made {
-            for value in &made.own {
-                match prepared(value, bench.validation) {
-                    Ok((one, signs)) => {
-                        entry.resources.push(one);
-                        out.signs.push((place.clone(), signs));
-                    }
-                    Err(reason) => out.rejects.push(place.reject(Rule::Invalid, reason)),
-                }
-            }
-            // Somebody else's word about them counts for more, so a mention that is not valid is no loss.
-            let new = made.mentions.iter().filter(|value| {
-                let text = serde_json::to_vec(value).unwrap_or_default();
-                mentioned.insert(xxh3_64(&text))
-            });
-            entry.mentions.extend(new.filter_map(|value| Some(prepared(value, bench.validation).ok()?.0)));
-        }
+        entry.counts = counts;
         out.entries.push(entry);
     }
 }

@@ -71,40 +71,31 @@ pub(super) fn searchset(base: &str, address: &str, used: &[(String, String)], pa
     let size = |resources: &[Stored]| resources.iter().map(|stored| stored.body.len() + ENTRY_OVERHEAD).sum::<usize>();
     let size = size(&page.matches) + size(&page.included);
     let is_large = size > STREAMED;
-    let mut bundle = BundleWriter::new("searchset", page.total, &links, if is_large { PIECE } else { size });
+    let piece = if is_large { PIECE } else { usize::MAX };
+    let mut bundle = Some(BundleWriter::new("searchset", page.total, &links, if is_large { PIECE } else { size }));
     let matches = page.matches.into_iter().map(|stored| (stored, Mode::Match));
     let mut entries = matches.chain(page.included.into_iter().map(|stored| (stored, Mode::Include)));
     let cut = page.cut.then(|| "more resources would be included than one page may hold; ask for fewer".to_owned());
     let warnings: Vec<String> = dropped.iter().cloned().chain(cut).collect();
     let base = base.to_owned();
-    if !is_large {
-        entries.for_each(|(stored, mode)| add(&mut bundle, &base, &stored, mode));
-        return end(bundle, &warnings).into();
-    }
-    let mut bundle = Some(bundle);
-    let pieces = std::iter::from_fn(move || {
+    let mut pieces = std::iter::from_fn(move || {
         let writer = bundle.as_mut()?;
         for (stored, mode) in entries.by_ref() {
-            add(writer, &base, &stored, mode);
-            if let Some(piece) = writer.take(PIECE) {
+            writer.entry(&[&base, "/", stored.kind.name(), "/", &stored.id], &stored.body, mode);
+            if let Some(piece) = writer.take(piece) {
                 return Some(piece);
             }
         }
-        bundle.take().map(|bundle| end(bundle, &warnings))
+        for text in &warnings {
+            let warning = outcome::Problem { severity: "warning", code: "not-supported", text, expression: None };
+            writer.entry(&["urn:uuid:00000000-0000-4000-8000-000000000000"], &warning.to_json(), Mode::Outcome);
+        }
+        bundle.take().map(BundleWriter::finish)
     });
-    Body::from_bytes_stream(stream::iter(pieces.map(Ok::<_, std::io::Error>)))
-}
-
-fn add(bundle: &mut BundleWriter, base: &str, stored: &Stored, mode: Mode) {
-    bundle.entry(&[base, "/", stored.kind.name(), "/", &stored.id], &stored.body, mode);
-}
-
-fn end(mut bundle: BundleWriter, warnings: &[String]) -> Vec<u8> {
-    for text in warnings {
-        let warning = outcome::Problem { severity: "warning", code: "not-supported", text, expression: None };
-        bundle.entry(&["urn:uuid:00000000-0000-4000-8000-000000000000"], &warning.to_json(), Mode::Outcome);
+    if !is_large {
+        return pieces.next().unwrap_or_default().into();
     }
-    bundle.finish()
+    Body::from_bytes_stream(stream::iter(pieces.map(Ok::<_, std::io::Error>)))
 }
 
 pub(super) fn link(address: &str, used: &[(String, String)], cursor: Option<&str>) -> String {
