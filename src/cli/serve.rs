@@ -35,7 +35,7 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
         definer.also(&sandbox.store, &sandbox.index);
     }
     runtime()?.block_on(async {
-        let server = bind(&config).await?;
+        let server = bind(&config)?;
         let inbox = config.load.inbox.clone().zip(realms.first().cloned());
         let stop = Stop::default();
         let watching = inbox.map(|(inbox, realm)| {
@@ -46,13 +46,11 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
             stop_signal().await;
             stop.ask();
         };
-        let served = listen(server, &config, &realms, false, signal).await;
-        // Also where the server failed by itself.
-        stop.ask();
+        listen(server, &config, &realms, false, signal).await;
         if let Some(watching) = watching {
             watching.abort();
         }
-        served
+        anyhow::Ok(())
     })?;
     for realm in &realms {
         install::close(realm);
@@ -61,10 +59,9 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
 }
 
 /// Takes the address of the configuration.
-pub(super) async fn bind(config: &Config) -> anyhow::Result<web::Server> {
+pub(super) fn bind(config: &Config) -> anyhow::Result<web::Server> {
     let listen = config.server.listen;
     let server = web::Server::bind(listen, config.limits.connections)
-        .await
         .with_context(|| format!("{listen} cannot be listened on; stop what uses it or change [server] listen"))?;
     tracing::info!(address = %server.address(), "listening");
     Ok(server)
@@ -77,9 +74,9 @@ pub(super) async fn listen(
     realms: &[Arc<Realm>],
     demo: bool,
     stop: impl Future<Output = ()> + Send,
-) -> anyhow::Result<()> {
+) {
     let sweeps: Vec<_> = realms.iter().map(|realm| tokio::spawn(sweep(Arc::clone(realm)))).collect();
-    let outcome = server.serve(web::app(realms, demo), stop, config.server.grace()).await;
+    server.serve(web::app(realms, demo), stop, config.server.grace()).await;
     sweeps.iter().for_each(tokio::task::JoinHandle::abort);
     for realm in realms {
         // A mail server that hangs must not keep the process from ending.
@@ -88,7 +85,6 @@ pub(super) async fn listen(
         }
     }
     tracing::info!("stopped");
-    Ok(outcome?)
 }
 
 async fn sweep(realm: Arc<Realm>) {

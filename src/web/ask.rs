@@ -2,8 +2,11 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use percent_encoding::percent_decode_str;
+use poem::error::ReadBodyError;
 use poem::http::{HeaderMap, HeaderName, Method, Uri};
 use poem::{Body, Request};
 
@@ -22,6 +25,10 @@ use crate::store::Stored;
 pub(super) const MAX_FORM: usize = 1 << 20;
 /// Bytes of a resource, a Bundle or a patch.
 pub(super) const MAX_RESOURCE: usize = 16 << 20;
+/// Longest time for a form to arrive after its head.
+const FORM_WITHIN: Duration = Duration::from_secs(30);
+/// Longest time for a resource: the largest takes two minutes at one megabit a second.
+const RESOURCE_WITHIN: Duration = Duration::from_mins(4);
 
 /// The last place in the audit that a request took. Its entries are written in order.
 #[derive(Default)]
@@ -34,6 +41,16 @@ impl Entered {
         let Some(place) = *self.0.lock() else { return Ok(()) };
         tokio::task::yield_now().await;
         audit.write(place).map_err(Problem::from)
+    }
+}
+
+/// All of a body, if it is no larger than `most` and arrives within a time: a handler that waits has no other deadline.
+async fn whole(body: Body, most: usize, within: Duration) -> Result<Bytes, Problem> {
+    match tokio::time::timeout(within, body.into_bytes_limit(most)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(Problem::TooLarge(most)),
+        Ok(Err(_)) => Err(Problem::BrokenOff),
+        Err(_) => Err(Problem::Slow(within.as_secs())),
     }
 }
 
@@ -109,8 +126,7 @@ impl Ask {
     /// The body.
     pub(super) async fn bytes(&mut self) -> Result<Vec<u8>, Problem> {
         let body = std::mem::replace(&mut self.body, Body::empty());
-        let bytes = body.into_bytes_limit(MAX_RESOURCE).await.map_err(|_| Problem::TooLarge(MAX_RESOURCE))?;
-        Ok(bytes.into())
+        Ok(whole(body, MAX_RESOURCE, RESOURCE_WITHIN).await?.into())
     }
 
     /// The body, which must be a resource in JSON or XML; as JSON.
@@ -167,7 +183,7 @@ impl Ask {
             return Err(Problem::MediaType);
         }
         let body = std::mem::replace(&mut self.body, Body::empty());
-        let bytes = body.into_bytes_limit(MAX_FORM).await.map_err(|_| Problem::TooLarge(MAX_FORM))?;
+        let bytes = whole(body, MAX_FORM, FORM_WITHIN).await?;
         // Without a body everything stands in the query string.
         if !is_form && !bytes.is_empty() {
             return Err(Problem::MediaType);
@@ -297,5 +313,27 @@ impl Ask {
         };
         *self.entered.0.lock() = Some(self.realm.audit.enter(&entry)?);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Error;
+
+    use futures_util::{StreamExt, stream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_is_whole_or_refused_for_its_own_reason() {
+        let some = || stream::iter([Ok::<_, Error>("ab"), Ok("cd")]);
+        let soon = Duration::from_millis(20);
+        let read = async |body: Body, most| whole(body, most, soon).await.map_err(|problem| problem.status().as_u16());
+        assert_eq!(read(Body::from_bytes_stream(some()), 4).await.unwrap(), "abcd");
+        assert_eq!(read(Body::from_bytes_stream(some()), 3).await, Err(413));
+        let silent = some().chain(stream::pending());
+        assert_eq!(read(Body::from_bytes_stream(silent), 9).await, Err(408));
+        let broken = some().chain(stream::iter([Err(Error::other("gone"))]));
+        assert_eq!(read(Body::from_bytes_stream(broken), 9).await, Err(400));
     }
 }

@@ -5,8 +5,10 @@
 //! nothing about a member leaves before the audit has taken it.
 
 mod ask;
+mod bare;
 mod fhir;
 mod guard;
+mod listen;
 mod oauth;
 mod pages;
 mod problem;
@@ -15,7 +17,9 @@ mod routes;
 mod server;
 mod site;
 
+pub use bare::Bare;
 pub use guard::Guard;
+pub use listen::{Deadlines, Server};
 pub use routes::{Realms, Route, table};
-pub use server::{App, Server, app, bare};
+pub use server::{App, app};
 pub use site::{Reply, Visit, site};

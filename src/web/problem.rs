@@ -77,6 +77,12 @@ pub(crate) enum Problem {
     /// The body is too large.
     #[error("the body is larger than {0} bytes")]
     TooLarge(usize),
+    /// The body does not come to its end.
+    #[error("the body did not arrive within {0} seconds; send it again")]
+    Slow(u64),
+    /// The body broke off.
+    #[error("the body broke off before its end; send it again")]
+    BrokenOff,
     /// The search was not understood.
     #[error(transparent)]
     Search(search::Error),
@@ -197,11 +203,13 @@ impl Problem {
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::MediaType | Self::ResourceType | Self::PatchType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::Search(search::Error::Index(_)) | Self::Audit(_) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Search(_)
             | Self::Parameters(_)
             | Self::Asked(_)
             | Self::Xml(_)
+            | Self::BrokenOff
             | Self::Header(_)
             | Self::Refused(_) => StatusCode::BAD_REQUEST,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -225,6 +233,8 @@ impl Problem {
             Self::NotFound | Self::NotCarried | Self::NoRoute => "not-found",
             Self::Gone => "deleted",
             Self::TooLarge(_) => "too-long",
+            Self::Slow(_) => "timeout",
+            Self::BrokenOff => "incomplete",
             Self::Search(error) => match error {
                 search::Error::Refused(Refusal::Value { .. }) | search::Error::Result { .. } => "value",
                 search::Error::Refused(Refusal::TooLong { .. }) => "too-long",

@@ -1,18 +1,13 @@
-//! The listening side: sockets, limits, the wrap around every handler, graceful stop.
+//! The whole product as one endpoint: the door of each route, and the wrap around every handler.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
-use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Endpoint, Request, Response};
-use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::ask::{Ask, Entered};
 use super::guard::Guard;
@@ -22,75 +17,13 @@ use super::routes::{Realms, Route, table};
 use crate::outbound::Chance;
 use crate::realm::{Realm, RealmKind};
 
-/// A connection that says nothing for that long is closed.
-const IDLE: Duration = Duration::from_mins(1);
-/// Streams of one HTTP/2 connection.
-const MAX_STREAMS: u32 = 128;
-/// Bytes of an HTTP/2 header list.
-const MAX_HEADERS: u32 = 32 << 10;
 /// Bodies above this are worth compressing.
 const MIN_COMPRESSED: usize = 1_024;
-
-/// A server that listens and is not yet serving.
-pub struct Server {
-    acceptor: CappedAcceptor,
-    address: std::net::SocketAddr,
-}
-
-impl Server {
-    /// Takes the address of `[server] listen`.
-    ///
-    /// # Errors
-    /// What the operating system says, such as an address in use.
-    pub async fn bind(listen: std::net::SocketAddr, connections: u32) -> std::io::Result<Self> {
-        let inner = TcpListener::bind(listen).into_acceptor().await?;
-        let bound = inner.local_addr().first().and_then(|at| at.as_socket_addr().copied()).unwrap_or(listen);
-        let permits = Arc::new(Semaphore::new(connections as usize));
-        Ok(Self { acceptor: CappedAcceptor { inner, permits }, address: bound })
-    }
-
-    /// The address it listens on.
-    #[must_use]
-    pub const fn address(&self) -> std::net::SocketAddr {
-        self.address
-    }
-
-    /// Serves until `stop` resolves, then lets running requests finish for `grace`.
-    ///
-    /// # Errors
-    /// What the operating system says about the listening socket.
-    pub async fn serve(self, app: impl App, stop: impl Future<Output = ()>, grace: Duration) -> std::io::Result<()> {
-        poem::Server::new_with_acceptor(self.acceptor)
-            .idle_timeout(IDLE)
-            .http2_max_concurrent_streams(Some(MAX_STREAMS))
-            .http2_max_header_list_size(MAX_HEADERS)
-            .run_with_graceful_shutdown(app, stop, Some(grace))
-            .await
-    }
-}
 
 /// What a server serves.
 pub trait App: Endpoint<Output = Response> + 'static {}
 
 impl<E: Endpoint<Output = Response> + 'static> App for E {}
-
-/// A route that returns the same bytes to everyone: the ceiling that `ingle bench` puts beside its figures.
-#[must_use]
-pub fn bare(body: bytes::Bytes) -> impl App {
-    poem::Route::new().at("/bare", poem::get(Bare(body)))
-}
-
-struct Bare(bytes::Bytes);
-
-impl Endpoint for Bare {
-    type Output = Response;
-
-    async fn call(&self, _: Request) -> poem::Result<Response> {
-        Ok(Response::builder()
-            .header(header::CONTENT_TYPE, "application/fhir+json; charset=utf-8")
-            .body(self.0.clone()))
-    }
-}
 
 /// The whole product as one endpoint over its realms. `demo` adds the outbox.
 #[must_use]
@@ -331,83 +264,4 @@ async fn gzip(mut response: Response) -> Response {
     }
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     response
-}
-
-/// Accepts at most so many connections at a time, and sends small answers at once: the released poem leaves Nagle's
-/// algorithm on, which costs 40 ms on kept connections.
-struct CappedAcceptor {
-    inner: TcpAcceptor,
-    permits: Arc<Semaphore>,
-}
-
-/// A connection that gives its permit back when it ends.
-pub(super) struct Connection {
-    stream: TcpStream,
-    _permit: Option<OwnedSemaphorePermit>,
-}
-
-impl Acceptor for CappedAcceptor {
-    type Io = Connection;
-
-    fn local_addr(&self) -> Vec<LocalAddr> {
-        self.inner.local_addr()
-    }
-
-    async fn accept(&mut self) -> std::io::Result<(Connection, LocalAddr, RemoteAddr, poem::http::uri::Scheme)> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
-        let (stream, local, remote, scheme) = self.inner.accept().await?;
-        stream.set_nodelay(true)?;
-        Ok((Connection { stream, _permit: permit }, local, remote, scheme))
-    }
-}
-
-mod io {
-    //! A connection is its stream.
-
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
-
-    use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-    use super::Connection;
-
-    impl AsyncRead for Connection {
-        fn poll_read(
-            mut self: Pin<&mut Self>,
-            context: &mut Context<'_>,
-            buffer: &mut ReadBuf<'_>,
-        ) -> Poll<std::io::Result<()>> {
-            Pin::new(&mut self.stream).poll_read(context, buffer)
-        }
-    }
-
-    impl AsyncWrite for Connection {
-        fn poll_write(
-            mut self: Pin<&mut Self>,
-            context: &mut Context<'_>,
-            bytes: &[u8],
-        ) -> Poll<std::io::Result<usize>> {
-            Pin::new(&mut self.stream).poll_write(context, bytes)
-        }
-
-        fn poll_write_vectored(
-            mut self: Pin<&mut Self>,
-            context: &mut Context<'_>,
-            parts: &[std::io::IoSlice<'_>],
-        ) -> Poll<std::io::Result<usize>> {
-            Pin::new(&mut self.stream).poll_write_vectored(context, parts)
-        }
-
-        fn is_write_vectored(&self) -> bool {
-            self.stream.is_write_vectored()
-        }
-
-        fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-            Pin::new(&mut self.stream).poll_flush(context)
-        }
-
-        fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-            Pin::new(&mut self.stream).poll_shutdown(context)
-        }
-    }
 }

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ingle::web::Deadlines;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::server::{TestServer, form};
 
@@ -20,9 +21,13 @@ struct Listening {
 
 impl Listening {
     async fn start() -> Self {
+        Self::with(Deadlines::default()).await
+    }
+
+    async fn with(deadlines: Deadlines) -> Self {
         let house = TestServer::builder().member("M1", "ana", "ana@example.com").start().await;
         let token = house.tokens("M1", "patient/*.rs").await.access_token;
-        let server = ingle::web::Server::bind("127.0.0.1:0".parse().unwrap(), 64).await.unwrap();
+        let server = ingle::web::Server::bind("127.0.0.1:0".parse().unwrap(), 64).unwrap().with_deadlines(deadlines);
         let address = server.address();
         let app = ingle::web::app(&[Arc::clone(&house.plan), Arc::clone(&house.sandbox)], false);
         tokio::spawn(server.serve(app, std::future::pending(), Duration::from_secs(1)));
@@ -67,6 +72,134 @@ async fn head_is_get_without_the_body() {
             assert_eq!(length(&get), length(&head), "{path}");
         }
     }
+}
+
+/// Short ones, so that the tests need not wait long; far enough apart to tell which one it was.
+const HURRIED: Deadlines = Deadlines {
+    head: Duration::from_millis(300),
+    idle: Duration::from_millis(1_500),
+    answer: Duration::from_millis(1_500),
+};
+
+/// How long until the other side closes.
+async fn until_closed(stream: &mut TcpStream) -> Duration {
+    let started = tokio::time::Instant::now();
+    let mut answer = [0; 4_096];
+    let closed = async { while !matches!(stream.read(&mut answer).await, Ok(0) | Err(_)) {} };
+    assert!(tokio::time::timeout(PATIENCE, closed).await.is_ok(), "the connection stays open");
+    started.elapsed()
+}
+
+/// THREATS 65: a byte now and then does not move the deadline, neither on a new connection nor on one that was used.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_trickles_is_cut_off() {
+    let server = Listening::with(HURRIED).await;
+    for used in [false, true] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        if used {
+            stream.write_all(b"HEAD /fhir/metadata HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+            let mut answer = [0; 4_096];
+            assert!(stream.read(&mut answer).await.unwrap() > 0);
+        }
+        let (mut reading, mut writing) = stream.into_split();
+        let trickle = tokio::spawn(async move {
+            for byte in "GET /fhir/metadata HTTP/1.1\r\nX-Long: ".bytes().chain(std::iter::repeat_n(b'x', 400)) {
+                if writing.write_all(&[byte]).await.is_err() {
+                    return true;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            false
+        });
+        let started = tokio::time::Instant::now();
+        let mut rest = Vec::new();
+        let closed = tokio::time::timeout(PATIENCE, reading.read_to_end(&mut rest)).await;
+        assert!(closed.is_ok() && started.elapsed() >= HURRIED.head, "{closed:?} after {:?}", started.elapsed());
+        assert!(trickle.await.unwrap(), "the other side took everything");
+        assert_eq!(status(&server.ask("GET /fhir/Patient/ana").await), 200, "others are served");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silence_ends_a_connection() {
+    let server = Listening::with(HURRIED).await;
+    let mut silent = TcpStream::connect(server.address).await.unwrap();
+    assert!(until_closed(&mut silent).await < HURRIED.idle, "nothing was asked, so the first deadline holds");
+    let mut kept = TcpStream::connect(server.address).await.unwrap();
+    for _ in 0..3 {
+        kept.write_all(b"HEAD /fhir/metadata HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let mut answer = [0; 4_096];
+        assert!(kept.read(&mut answer).await.unwrap() > 0, "a connection is kept for longer than a head may take");
+        tokio::time::sleep(HURRIED.head * 2).await;
+    }
+    // It was idle for that long already.
+    assert!(until_closed(&mut kept).await + HURRIED.head * 3 > HURRIED.idle);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_nothing_of_the_answer_is_cut_off_and_who_is_slow_is_not() {
+    let server = Listening::with(HURRIED).await;
+    for n in 0..7 {
+        let text = "A".repeat(1_000_000);
+        server.house.put(&[&format!(
+            r#"{{"resourceType":"DocumentReference","id":"d{n}","subject":{{"reference":"Patient/ana"}},"content":[{{"attachment":{{"data":"{text}"}}}}]}}"#
+        )]);
+    }
+    let head = format!(
+        "GET /fhir/DocumentReference?patient=ana HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n",
+        server.token
+    );
+    for wait in [Duration::ZERO, HURRIED.answer * 2] {
+        let socket = TcpSocket::new_v4().unwrap();
+        // The system would keep all of it for the client.
+        socket.set_recv_buffer_size(16_384).unwrap();
+        let mut stream = socket.connect(server.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let mut piece = vec![0; 200_000];
+        if wait.is_zero() {
+            // For longer than the deadline.
+            for pause in 1..=8 {
+                while answer.len() < pause * 600_000 {
+                    let length = stream.read(&mut piece).await.unwrap();
+                    answer.extend_from_slice(&piece[..length]);
+                }
+                tokio::time::sleep(HURRIED.answer / 4).await;
+            }
+        } else {
+            tokio::time::sleep(wait + HURRIED.head * 2 + Duration::from_secs(2)).await;
+        }
+        let all = async {
+            while let Ok(length @ 1..) = stream.read(&mut piece).await {
+                answer.extend_from_slice(&piece[..length]);
+                if answer.ends_with(b"\r\n0\r\n\r\n") {
+                    return true;
+                }
+            }
+            false
+        };
+        let whole = tokio::time::timeout(PATIENCE, all).await.unwrap();
+        assert_eq!(whole, wait.is_zero(), "{} bytes came", answer.len());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_waits_for_no_idle_connection() {
+    let house = TestServer::builder().start().await;
+    let server = ingle::web::Server::bind("127.0.0.1:0".parse().unwrap(), 64).unwrap();
+    let address = server.address();
+    let app = ingle::web::app(&[Arc::clone(&house.plan)], false);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let stopped = async { drop(stopped.await) };
+    let serving = tokio::spawn(server.serve(app, stopped, PATIENCE * 3));
+    let mut kept = TcpStream::connect(address).await.unwrap();
+    kept.write_all(b"HEAD /fhir/metadata HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut answer = [0; 4_096];
+    assert!(kept.read(&mut answer).await.unwrap() > 0);
+    drop(stop);
+    tokio::time::timeout(PATIENCE, serving).await.expect("it waits for an idle connection").unwrap();
+    until_closed(&mut kept).await;
+    assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
 }
 
 /// More than a megabyte goes out while it is made: in chunks, which together are the Bundle.

@@ -1,7 +1,7 @@
 //! Figures over HTTP, each beside a bare route of the same HTTP library that returns the same bytes. Product and
 //! ceiling take turns in short slices and the medians are compared, so that a machine that slows down slows both.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,9 @@ use crate::fhir::Kind;
 use crate::search::{Query, Searched};
 use crate::web;
 
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+/// Connections at a time, more than there are clients.
+const CONNECTIONS: u32 = 1_024;
 const CLIENTS: usize = 32;
 /// Clients of the searches whose 99th percentile is asked for.
 const FEW_CLIENTS: usize = 8;
@@ -48,7 +51,10 @@ pub(super) fn some(plan: &Plan, slice: Duration, text: &str) -> anyhow::Result<(
 fn compare_all(plan: &Plan, cases: Vec<Case>, slice: Duration) -> anyhow::Result<()> {
     plan.runtime.block_on(async {
         let stop = Arc::new(tokio::sync::Notify::new());
-        let product = listen(web::app(std::slice::from_ref(&plan.realm), false), &stop).await?;
+        let server = web::Server::bind(ANY_PORT, CONNECTIONS)?;
+        let product = server.address();
+        let app = web::app(std::slice::from_ref(&plan.realm), false);
+        tokio::spawn(server.serve(app, told(&stop), Duration::ZERO));
         for case in cases {
             compare(plan, product, case, slice, &stop).await?;
         }
@@ -57,12 +63,9 @@ fn compare_all(plan: &Plan, cases: Vec<Case>, slice: Duration) -> anyhow::Result
     })
 }
 
-async fn listen(app: impl web::App, stop: &Arc<tokio::sync::Notify>) -> anyhow::Result<SocketAddr> {
-    let server = web::Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)), 1_024).await?;
-    let address = server.address();
+fn told(stop: &Arc<tokio::sync::Notify>) -> impl Future<Output = ()> + use<> {
     let stop = Arc::clone(stop);
-    tokio::spawn(async move { server.serve(app, async move { stop.notified().await }, Duration::ZERO).await });
-    Ok(address)
+    async move { stop.notified().await }
 }
 
 async fn compare(
@@ -75,7 +78,9 @@ async fn compare(
     let first = case.requests.first().context("no request")?;
     let (status, body) = once(product, first).await?;
     ensure!(status == 200, "{} answers {status}", case.measure);
-    let bare = listen(web::bare(Bytes::from(body)), stop).await?;
+    let server = web::Bare::bind(ANY_PORT, Bytes::from(body)).await?;
+    let bare = server.address();
+    tokio::spawn(server.serve(told(stop)));
     let requests = Arc::new(case.requests);
     let same_bytes = Arc::new(vec![get("/bare", None)]);
     let mut ours = Vec::new();

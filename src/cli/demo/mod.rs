@@ -38,7 +38,7 @@ pub(super) fn run(global: &Global, args: &Demo) -> anyhow::Result<Code> {
     let plan = realms.first().context("there is no plan realm")?;
     runtime()?.block_on(async {
         // Both listen before anything is printed: the addresses must work when they are read.
-        let server = serve::bind(&config).await?;
+        let server = serve::bind(&config)?;
         let sample = HealthHistory::start(plan, app_port).await?;
         let (stop, stopped) = tokio::sync::watch::channel(false);
         let app = tokio::spawn(sample.serve(wait(stopped.clone())));
@@ -48,9 +48,9 @@ pub(super) fn run(global: &Global, args: &Demo) -> anyhow::Result<Code> {
             // Whoever listens is on the other end; if nobody is, all have stopped.
             let _ = stop.send(true);
         });
-        let outcome = serve::listen(server, &config, &realms, true, wait(stopped)).await;
+        serve::listen(server, &config, &realms, true, wait(stopped)).await;
         app.abort();
-        outcome
+        anyhow::Ok(())
     })?;
     for realm in &realms {
         install::close(realm);

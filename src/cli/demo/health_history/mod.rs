@@ -57,7 +57,6 @@ impl HealthHistory {
     pub(super) async fn start(plan: &Realm, port: u16) -> anyhow::Result<Self> {
         let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
         let server = Server::bind(address, CONNECTIONS)
-            .await
             .with_context(|| format!("the sample app cannot listen on {address}; choose another --port"))?;
         let home = format!("http://{address}");
         let new = NewApp {
@@ -77,14 +76,14 @@ impl HealthHistory {
     }
 
     /// Answers until `stop`.
-    pub(super) async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
+    pub(super) async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) {
         let Self { server, app } = self;
         let app = Arc::new(app);
         let site = site(move |visit| {
             let app = Arc::clone(&app);
             async move { app.answer(visit).await }.boxed()
         });
-        Ok(server.serve(site, stop, std::time::Duration::from_secs(1)).await?)
+        server.serve(site, stop, std::time::Duration::from_secs(1)).await;
     }
 }
 
