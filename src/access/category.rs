@@ -1,6 +1,8 @@
 //! Categories of data that are withheld from apps unless the member chooses to share them (42 CFR Part 2 and the like).
 //! A resource is in a category because a security label on it says so; labels are set when data is loaded.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
 use crate::fhir::{Extracted, Kind, Value};
@@ -45,6 +47,10 @@ const LABELS: [(&str, Category); 15] = [
     ("GDIS", Category::Genetic),
     ("SCA", Category::Genetic),
 ];
+
+/// The parameter whose values are the labels; asked for with every resource that is stored.
+static SECURITY: LazyLock<Option<u16>> =
+    LazyLock::new(|| Kind::PATIENT.parameter("_security").map(|(number, _)| number));
 
 impl Category {
     /// All categories, in the order they are shown.
@@ -119,7 +125,7 @@ impl Categories {
     /// The categories that a resource's security labels put it in.
     #[must_use]
     pub fn of(resource: &Extracted) -> Self {
-        let Some((security, _)) = Kind::PATIENT.parameter("_security") else { return Self::ALL };
+        let Some(security) = *SECURITY else { return Self::ALL };
         let mut found = Self::NONE;
         for value in resource.values_of(security) {
             if let Value::Token { code: Some(code), .. } = value {

@@ -26,5 +26,5 @@ pub mod xml;
 
 pub use definitions::{Form, Kind};
 pub use extract::{Amount, Audience, Extracted, Value, contained, elements, extract, extract_one, fold, refers_inside};
-pub use prepare::{Issue, Prepared, kind_of, prepare, prepare_node, stored_id};
+pub use prepare::{Issue, Packed, Prepared, kind_of, prepare, prepare_node, stored_id};
 pub use subset::Subset;

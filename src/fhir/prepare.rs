@@ -25,11 +25,24 @@ pub struct Prepared {
     pub hash: u128,
     /// Search values; the store adds the time, unless [`Prepared::stamp`] did.
     pub extracted: Arc<Extracted>,
+    /// What the store made of it ahead of its turn to be written, if anything.
+    pub packed: Option<Packed>,
     text: Vec<u8>,
     /// Where version and time go.
     meta_at: usize,
     /// Whether anything else is in `meta`.
     meta_rest: bool,
+}
+
+/// A version of a resource as the store will keep it.
+#[derive(Clone, Debug)]
+pub struct Packed {
+    /// Which version.
+    pub version: u32,
+    /// When it is current from.
+    pub updated: Timestamp,
+    /// [`Prepared::render`], in the store's form.
+    pub body: Box<[u8]>,
 }
 
 /// Why bytes are not a resource we can keep.
@@ -117,6 +130,7 @@ pub fn prepare_node(node: &Node<'_>, id: &str) -> Result<Prepared, Issue> {
         id: id.to_owned(),
         hash,
         extracted: Arc::new(extract(kind, id, node)),
+        packed: None,
         text,
         meta_at,
         meta_rest,

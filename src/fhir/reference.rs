@@ -61,12 +61,27 @@ pub fn uuid(id: &str) -> Option<u128> {
         match (at, byte) {
             (8 | 13 | 18 | 23, b'-') => {}
             (8 | 13 | 18 | 23, _) => return None,
-            (_, b'0'..=b'9') => value = value << 4 | u128::from(byte - b'0'),
-            (_, b'a'..=b'f') => value = value << 4 | u128::from(byte - b'a' + 10),
-            _ => return None,
+            _ => value = value << 4 | hex(byte)?,
         }
     }
     (id.len() == 36).then_some(value)
+}
+
+/// The value of thirty-two hexadecimal digits in lower case, and of nothing else.
+#[must_use]
+pub fn digits(id: &str) -> Option<u128> {
+    if id.len() != 32 {
+        return None;
+    }
+    id.bytes().try_fold(0, |value, byte| Some(value << 4 | hex(byte)?))
+}
+
+const fn hex(byte: u8) -> Option<u128> {
+    match byte {
+        b'0'..=b'9' => Some((byte - b'0') as u128),
+        b'a'..=b'f' => Some((byte - b'a' + 10) as u128),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

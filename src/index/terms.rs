@@ -1,6 +1,6 @@
 //! The byte terms: parameter number (u16) and a letter, then what is compared. Numbers above [`FIRST_SPECIAL`] are not
-//! parameters but what every query needs: type, patient, publication, category, types inside. A UUID at the end of what is
-//! compared whole is kept as its sixteen bytes.
+//! parameters but what every query needs: type, patient, publication, category, types inside. A UUID, or
+//! thirty-two digits without its hyphens, at the end of what is compared whole is kept as sixteen bytes.
 //!
 //! | letter | then | found by |
 //! |---|---|---|
@@ -16,10 +16,12 @@
 //! | `u` | address | uris, foreign references |
 //! | `l` `L` `N` | value / system, 0, value / value | `:identifier` |
 
+use std::borrow::Cow;
+
 use crate::access::{Base, Categories};
 use crate::fhir::definitions::{Targets, parameter};
 use crate::fhir::filter::System;
-use crate::fhir::reference::uuid;
+use crate::fhir::reference::{digits, uuid};
 use crate::fhir::{Extracted, Kind, Value};
 
 /// Longer terms are not indexed; a query value is shorter (`fhir::filter`).
@@ -33,7 +35,7 @@ const CATEGORY: u16 = FIRST_SPECIAL + 3;
 const CONTAINED: u16 = FIRST_SPECIAL + 4;
 
 /// Counts the ways in which terms were laid out so far.
-pub(super) const LAYOUT: u64 = 5;
+pub(super) const LAYOUT: u64 = 6;
 
 /// Letters whose terms are only ever compared whole; of the others a query may give the beginning.
 const WHOLE: &[u8] = b"csnriulLN";
@@ -41,21 +43,22 @@ const WHOLE: &[u8] = b"csnriulLN";
 const UUID: u8 = 1;
 /// Characters of a UUID.
 const UUID_TEXT: usize = 36;
+/// Stands before the sixteen bytes of what is thirty-two digits, as the ids that loads make.
+const DIGITS: u8 = 2;
+/// Characters of those.
+const DIGITS_TEXT: usize = 32;
 
 /// A term. Identifiers and ids are often UUIDs, as many as there are resources, and the dictionary of terms is the
 /// largest part of the index: so a UUID at the end is kept as the bytes that it stands for.
 pub(super) fn term(number: u16, letter: u8, parts: &[&[u8]]) -> Vec<u8> {
-    let plain = joined(number, letter, parts);
-    let packed =
-        plain.len().checked_sub(UUID_TEXT).and_then(|at| plain.split_at_checked(at)).and_then(|(start, end)| {
-            let value = uuid(std::str::from_utf8(end).ok()?).filter(|_| WHOLE.contains(&letter) && start.len() > 2)?;
-            Some([start, &[UUID], &value.to_be_bytes()].concat())
-        });
-    packed.unwrap_or(plain)
+    let mut out = Vec::with_capacity(3 + parts.iter().map(|part| part.len() + 1).sum::<usize>());
+    write(number, letter, parts, &mut out);
+    out
 }
 
-fn joined(number: u16, letter: u8, parts: &[&[u8]]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(3 + parts.iter().map(|part| part.len() + 1).sum::<usize>());
+/// Writes a term over what `out` had.
+fn write(number: u16, letter: u8, parts: &[&[u8]], out: &mut Vec<u8>) {
+    out.clear();
     out.extend_from_slice(&number.to_be_bytes());
     out.push(letter);
     for (at, part) in parts.iter().enumerate() {
@@ -64,7 +67,21 @@ fn joined(number: u16, letter: u8, parts: &[&[u8]]) -> Vec<u8> {
         }
         out.extend_from_slice(part);
     }
-    out
+    if !WHOLE.contains(&letter) {
+        return;
+    }
+    let end = |length: usize| {
+        let start = out.len().checked_sub(length).filter(|start| *start > 2)?;
+        Some((start, std::str::from_utf8(out.get(start..)?).ok()?))
+    };
+    let packed = end(UUID_TEXT)
+        .and_then(|(start, end)| Some((start, UUID, uuid(end)?)))
+        .or_else(|| end(DIGITS_TEXT).and_then(|(start, end)| Some((start, DIGITS, digits(end)?))));
+    if let Some((start, mark, value)) = packed {
+        out.truncate(start);
+        out.push(mark);
+        out.extend_from_slice(&value.to_be_bytes());
+    }
 }
 
 pub(super) fn of_kind(kind: Kind) -> Vec<u8> {
@@ -120,38 +137,34 @@ pub(super) fn of_logical(number: u16, system: &System, value: &str) -> Vec<u8> {
 }
 
 /// Every term of a resource.
-pub(super) fn of_resource(resource: &Extracted, mut keep: impl FnMut(&[u8])) {
-    let kind = resource.kind;
-    let mut put = |term: Vec<u8>| {
-        if term.len() <= MAX_TERM {
-            keep(&term);
-        }
-    };
-    put(of_kind(kind));
+pub(super) fn of_resource(resource: &Extracted, keep: impl FnMut(&[u8])) {
+    let kind = resource.kind.number().to_be_bytes();
+    let mut terms = Terms { term: Vec::with_capacity(128), keep };
+    terms.put(KIND, b'k', &[&kind]);
     for patient in &resource.patients {
-        put(of_patient(kind, patient));
+        terms.put(PATIENT, b'p', &[&kind, patient.as_bytes()]);
     }
     for (public, base) in
         [(resource.audience.directory, Base::Directory), (resource.audience.formulary, Base::Formulary)]
     {
         if public {
-            put(of_base(kind, base));
+            terms.put(PUBLIC, b'b', &[&kind, base.path().as_bytes()]);
         }
     }
     for inside in &resource.contains {
-        put(of_contained(kind, *inside));
+        terms.put(CONTAINED, b'k', &[&kind, &inside.number().to_be_bytes()]);
     }
     let categories = Categories::of(resource).bits();
     for bit in (0..u16::BITS).filter(|bit| categories >> bit & 1 == 1) {
-        put(of_category(bit));
+        terms.put(CATEGORY, b'c', &[&bit.to_be_bytes()]);
     }
     let mut last = None;
     for (number, value) in &resource.values {
         if last != Some(*number) {
-            put(of_presence(*number));
+            terms.put(*number, b'e', &[]);
             last = Some(*number);
         }
-        of_value(*number, value, &mut put);
+        terms.of_value(*number, value);
     }
 }
 
@@ -161,53 +174,76 @@ pub(super) fn points_anywhere(number: u16) -> bool {
     parameter(number).is_none_or(|parameter| parameter.targets == Targets::Any)
 }
 
-fn of_value(number: u16, value: &Value, put: &mut impl FnMut(Vec<u8>)) {
-    match value {
-        Value::Token { system, code } => {
-            let lower = code.as_deref().map(str::to_ascii_lowercase);
-            if let Some(code) = &lower {
-                put(term(number, b'c', &[code.as_bytes()]));
-            }
-            match (system, &lower) {
-                (Some(system), Some(code)) => {
-                    put(term(number, b's', &[system.as_bytes(), code.as_bytes()]));
-                    put(term(number, b'y', &[system.as_bytes()]));
+/// Where the terms of a resource go, each written into the same place before.
+struct Terms<F> {
+    term: Vec<u8>,
+    keep: F,
+}
+
+impl<F: FnMut(&[u8])> Terms<F> {
+    fn put(&mut self, number: u16, letter: u8, parts: &[&[u8]]) {
+        write(number, letter, parts, &mut self.term);
+        if self.term.len() <= MAX_TERM {
+            (self.keep)(&self.term);
+        }
+    }
+
+    fn of_value(&mut self, number: u16, value: &Value) {
+        match value {
+            Value::Token { system, code } => self.of_token(number, system.as_deref(), code.as_deref()),
+            Value::Text(text) => self.put(number, b'x', &[text.as_bytes()]),
+            Value::String { folded, .. } => self.put(number, b't', &[folded.as_bytes()]),
+            Value::Reference { base, kind, id } => {
+                if base.is_empty() {
+                    self.put(number, b'r', &[&kind.number().to_be_bytes(), id.as_bytes()]);
+                    if points_anywhere(number) {
+                        self.put(number, b'i', &[id.as_bytes()]);
+                    }
+                } else {
+                    self.put(number, b'u', &[format!("{base}/{kind}/{id}").as_bytes()]);
                 }
-                (Some(system), None) => put(term(number, b'y', &[system.as_bytes()])),
-                (None, Some(code)) => put(term(number, b'n', &[code.as_bytes()])),
-                (None, None) => {}
             }
-        }
-        Value::Text(text) => put(term(number, b'x', &[text.as_bytes()])),
-        Value::String { folded, .. } => put(term(number, b't', &[folded.as_bytes()])),
-        Value::Reference { base, kind, id } => {
-            if base.is_empty() {
-                put(of_reference(number, Some(*kind), id));
-                if points_anywhere(number) {
-                    put(of_reference(number, None, id));
+            Value::Uri(uri) => {
+                self.put(number, b'u', &[uri.as_bytes()]);
+                // A canonical address is found without its version too.
+                if let Some((plain, _)) = uri.split_once('|') {
+                    self.put(number, b'u', &[plain.as_bytes()]);
                 }
-            } else {
-                put(term(number, b'u', &[format!("{base}/{kind}/{id}").as_bytes()]));
             }
-        }
-        Value::Uri(uri) => {
-            put(term(number, b'u', &[uri.as_bytes()]));
-            // A canonical address is found without its version too.
-            if let Some((plain, _)) = uri.split_once('|') {
-                put(term(number, b'u', &[plain.as_bytes()]));
+            Value::Logical { system, value } => {
+                self.put(number, b'l', &[value.as_bytes()]);
+                match system {
+                    Some(system) => self.put(number, b'L', &[system.as_bytes(), value.as_bytes()]),
+                    None => self.put(number, b'N', &[value.as_bytes()]),
+                }
             }
+            // Found by the presence of the parameter, and by the filter.
+            Value::Date(_)
+            | Value::Number(_)
+            | Value::Quantity { .. }
+            | Value::Typed { .. }
+            | Value::Position { .. }
+            | Value::Parts(_) => {}
         }
-        Value::Logical { system, value } => {
-            put(of_logical(number, &System::Any, value));
-            let system = system.as_ref().map_or(System::None, |system| System::Is(system.clone()));
-            put(of_logical(number, &system, value));
+    }
+
+    fn of_token(&mut self, number: u16, system: Option<&str>, code: Option<&str>) {
+        let lower = code.map(|code| {
+            let is_lower = !code.bytes().any(|byte| byte.is_ascii_uppercase());
+            if is_lower { Cow::Borrowed(code) } else { Cow::Owned(code.to_ascii_lowercase()) }
+        });
+        let code = lower.as_deref().map(str::as_bytes);
+        if let Some(code) = code {
+            self.put(number, b'c', &[code]);
         }
-        // Found by the presence of the parameter, and by the filter.
-        Value::Date(_)
-        | Value::Number(_)
-        | Value::Quantity { .. }
-        | Value::Typed { .. }
-        | Value::Position { .. }
-        | Value::Parts(_) => {}
+        match (system, code) {
+            (Some(system), Some(code)) => {
+                self.put(number, b's', &[system.as_bytes(), code]);
+                self.put(number, b'y', &[system.as_bytes()]);
+            }
+            (Some(system), None) => self.put(number, b'y', &[system.as_bytes()]),
+            (None, Some(code)) => self.put(number, b'n', &[code]),
+            (None, None) => {}
+        }
     }
 }

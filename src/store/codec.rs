@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use zstd::dict::{DecoderDictionary, EncoderDictionary};
 use zstd::zstd_safe::{CCtx, DCtx, compress_bound};
 
@@ -31,6 +31,9 @@ const TRAINING: [(usize, usize); 4] =
 /// Bytes of samples kept per type while waiting for the next training.
 const MAX_SAMPLE_BYTES: usize = 4 << 20;
 
+/// A dictionary is trained while the writer waits from no more bytes than this.
+const LEARNED_AT_ONCE: usize = 512 << 10;
+
 const RAW: u8 = 0;
 const PLAIN: u8 = 1;
 const WITH_DICTIONARY: u8 = 2;
@@ -44,13 +47,22 @@ pub(super) struct Dictionary {
 
 /// All dictionaries of the file and the samples for the next ones. Clones share.
 #[derive(Clone, Default)]
-pub(super) struct Dictionaries(Arc<RwLock<Known>>);
+pub(super) struct Dictionaries {
+    known: Arc<RwLock<Known>>,
+    learning: Arc<Mutex<Learning>>,
+}
 
 #[derive(Default)]
 struct Known {
     by_id: Vec<Arc<Dictionary>>,
     newest: HashMap<Kind, Arc<Dictionary>>,
+}
+
+#[derive(Default)]
+struct Learning {
     samples: HashMap<Kind, Samples>,
+    /// Trained beside the writer, for it to keep with the next body of the type.
+    trained: Vec<(Kind, Vec<u8>)>,
 }
 
 #[derive(Default)]
@@ -77,13 +89,16 @@ impl Dictionaries {
     /// Reads the dictionaries of a file that was just opened.
     pub(super) fn read_all(&self, snapshot: &Snapshot) -> Result<(), Error> {
         let rows = snapshot.scan(tables::DICTIONARIES, &[], usize::from(u16::MAX))?;
-        let mut known = self.0.write();
+        let mut known = self.known.write();
+        let mut learning = self.learning.lock();
         for (key, value) in rows {
             let damaged = || Error::Corrupted("a compression dictionary".into());
             let id = key.first_chunk().map(|c| u16::from_be_bytes(*c)).ok_or_else(damaged)?;
             let (kind, bytes) = value.split_first_chunk().ok_or_else(damaged)?;
             let kind = Kind::from_number(u16::from_be_bytes(*kind)).ok_or_else(damaged)?;
             known.add(Arc::new(Dictionary::new(id, kind, bytes)));
+            // What was learned need not be learned again from less.
+            learning.samples.entry(kind).or_default().stage += 1;
         }
         Ok(())
     }
@@ -93,7 +108,7 @@ impl Dictionaries {
         if fresh.is_empty() {
             return;
         }
-        let mut known = self.0.write();
+        let mut known = self.known.write();
         for dictionary in fresh {
             known.add(Arc::new(dictionary));
         }
@@ -101,8 +116,56 @@ impl Dictionaries {
 
     /// The body that [`GroupCodec::compress`] packed.
     pub(super) fn decompress(&self, packed: &[u8]) -> Result<Vec<u8>, Error> {
-        unpack(packed, |id| self.0.read().by_id.get(id).cloned())
+        unpack(packed, |id| self.known.read().by_id.get(id).cloned())
     }
+
+    /// Trains in a thread of its own; without one there is no better dictionary for now.
+    fn learn_beside(&self, kind: Kind, lesson: Lesson) {
+        let learning = Arc::clone(&self.learning);
+        let thread = std::thread::Builder::new().name("dictionary".into());
+        let _ = thread.spawn(move || {
+            if let Some(dictionary) = lesson.learn() {
+                learning.lock().trained.push((kind, dictionary));
+            }
+        });
+    }
+
+    /// Packs a body ahead of the writer; nothing if no dictionary of its type was kept yet.
+    pub(super) fn compress(&self, kind: Kind, body: &[u8]) -> Option<Vec<u8>> {
+        let dictionary = self.known.read().newest.get(&kind).cloned()?;
+        let mut out = Vec::with_capacity(body.len() / 4 + 16);
+        pack(body, Some(&dictionary), &mut out);
+        Some(out)
+    }
+}
+
+/// Appends the packed body.
+fn pack(body: &[u8], dictionary: Option<&Dictionary>, out: &mut Vec<u8>) {
+    let length = tables::number(body.len() as u64);
+    let start = out.len();
+    if body.len() >= MIN_COMPRESSED {
+        match dictionary {
+            Some(dictionary) => {
+                out.push(WITH_DICTIONARY);
+                out.extend_from_slice(&tables::number(dictionary.id.into()));
+            }
+            None => out.push(PLAIN),
+        }
+        out.extend_from_slice(&length);
+        let mut packed = Vec::with_capacity(compress_bound(body.len()));
+        let written = COMPRESS.with_borrow_mut(|context| match dictionary {
+            Some(dictionary) => context.compress_using_cdict(&mut packed, body, dictionary.encoder.as_cdict()),
+            None => context.compress(&mut packed, body, LEVEL),
+        });
+        if written.is_ok() && packed.len() < body.len() {
+            out.extend_from_slice(&packed);
+            return;
+        }
+        out.truncate(start);
+    }
+    out.push(RAW);
+    out.extend_from_slice(&length);
+    out.extend_from_slice(body);
 }
 
 /// A packed body, with the dictionary of that number where one was used.
@@ -142,12 +205,31 @@ impl Known {
         self.newest.insert(dictionary.kind, Arc::clone(&dictionary));
         self.by_id.push(dictionary);
     }
+}
 
-    /// Notes a body; returns a training set when it is time for a new dictionary.
-    fn sample(&mut self, kind: Kind, body: &[u8]) -> Option<(Vec<u8>, Vec<usize>, usize)> {
+/// What a dictionary is trained from.
+struct Lesson {
+    bytes: Vec<u8>,
+    sizes: Vec<usize>,
+    /// Of the dictionary.
+    size: usize,
+}
+
+impl Lesson {
+    /// Too little variety to learn from is not a failure: the bodies stay as they are.
+    fn learn(&self) -> Option<Vec<u8>> {
+        zstd::dict::from_continuous(&self.bytes, &self.sizes, self.size).ok()
+    }
+}
+
+impl Learning {
+    /// Notes a body; returns a lesson when it is time for a new dictionary.
+    fn sample<B: AsRef<[u8]>>(&mut self, kind: Kind, body: impl FnOnce() -> B) -> Option<Lesson> {
         let samples = self.samples.entry(kind).or_default();
         let (count, size) = *TRAINING.get(samples.stage)?;
         samples.seen += 1;
+        let body = body();
+        let body = body.as_ref();
         if samples.bytes.len() + body.len() <= MAX_SAMPLE_BYTES {
             samples.bytes.extend_from_slice(body);
             samples.sizes.push(body.len());
@@ -157,53 +239,25 @@ impl Known {
         }
         samples.stage += 1;
         let last = samples.stage >= TRAINING.len();
-        let set = if last {
-            (std::mem::take(&mut samples.bytes), std::mem::take(&mut samples.sizes), size)
+        Some(if last {
+            Lesson { bytes: std::mem::take(&mut samples.bytes), sizes: std::mem::take(&mut samples.sizes), size }
         } else {
-            (samples.bytes.clone(), samples.sizes.clone(), size)
-        };
-        Some(set)
+            Lesson { bytes: samples.bytes.clone(), sizes: samples.sizes.clone(), size }
+        })
     }
 }
 
 impl GroupCodec {
-    /// Packs a body. The second part is a new dictionary to store, id and bytes, if this body completed a sample.
-    pub(super) fn compress(&mut self, kind: Kind, body: &[u8], out: &mut Vec<u8>) -> Option<(u16, Vec<u8>)> {
-        let trained = self.train(kind, body);
-        let length = tables::number(body.len() as u64);
+    /// Packs a body.
+    pub(super) fn compress(&self, kind: Kind, body: &[u8], out: &mut Vec<u8>) {
         let newest = self.fresh.iter().rev().find(|d| d.kind == kind);
-        let known = if newest.is_none() { self.known.0.read().newest.get(&kind).cloned() } else { None };
-        let dictionary = newest.or(known.as_deref());
-        let start = out.len();
-        if body.len() >= MIN_COMPRESSED {
-            match dictionary {
-                Some(dictionary) => {
-                    out.push(WITH_DICTIONARY);
-                    out.extend_from_slice(&tables::number(dictionary.id.into()));
-                }
-                None => out.push(PLAIN),
-            }
-            out.extend_from_slice(&length);
-            let mut packed = Vec::with_capacity(compress_bound(body.len()));
-            let written = COMPRESS.with_borrow_mut(|context| match dictionary {
-                Some(dictionary) => context.compress_using_cdict(&mut packed, body, dictionary.encoder.as_cdict()),
-                None => context.compress(&mut packed, body, LEVEL),
-            });
-            if written.is_ok() && packed.len() < body.len() {
-                out.extend_from_slice(&packed);
-                return trained;
-            }
-            out.truncate(start);
-        }
-        out.push(RAW);
-        out.extend_from_slice(&length);
-        out.extend_from_slice(body);
-        trained
+        let known = if newest.is_none() { self.known.known.read().newest.get(&kind).cloned() } else { None };
+        pack(body, newest.or(known.as_deref()), out);
     }
 
     /// A body of this group's transaction or of an earlier one.
     pub(super) fn decompress(&self, packed: &[u8]) -> Result<Vec<u8>, Error> {
-        let known = self.known.0.read().by_id.len();
+        let known = self.known.known.read().by_id.len();
         match packed.split_first() {
             Some((&WITH_DICTIONARY, rest)) if tables::read_number(rest).is_some_and(|id| id >= known as u64) => {
                 unpack(packed, |id| self.fresh.iter().find(|dictionary| usize::from(dictionary.id) == id))
@@ -212,13 +266,22 @@ impl GroupCodec {
         }
     }
 
-    fn train(&mut self, kind: Kind, body: &[u8]) -> Option<(u16, Vec<u8>)> {
-        let mut known = self.known.0.write();
-        let (bytes, sizes, size) = known.sample(kind, body)?;
-        let id = u16::try_from(known.by_id.len() + self.fresh.len()).ok()?;
-        drop(known);
-        // Too little variety to learn from is not a failure: the bodies stay as they are.
-        let dictionary = zstd::dict::from_continuous(&bytes, &sizes, size).ok()?;
+    /// Notes a body that is stored, as long as there is something to learn from it. Returns a new dictionary to keep, id and
+    /// bytes, when one has been trained. Training from much takes a tenth of a second, for which the writer does not wait.
+    pub(super) fn learn<B: AsRef<[u8]>>(&mut self, kind: Kind, body: impl FnOnce() -> B) -> Option<(u16, Vec<u8>)> {
+        let mut learning = self.known.learning.lock();
+        let dictionary = if let Some(at) = learning.trained.iter().position(|(of, _)| *of == kind) {
+            learning.trained.swap_remove(at).1
+        } else {
+            let lesson = learning.sample(kind, body)?;
+            drop(learning);
+            if lesson.bytes.len() > LEARNED_AT_ONCE {
+                self.known.learn_beside(kind, lesson);
+                return None;
+            }
+            lesson.learn()?
+        };
+        let id = u16::try_from(self.known.known.read().by_id.len() + self.fresh.len()).ok()?;
         self.fresh.push(Dictionary::new(id, kind, &dictionary));
         Some((id, dictionary))
     }

@@ -36,11 +36,17 @@ pub use stored::{Stored, Target};
 pub use tables::{FORMAT, Row, Table};
 pub use txn::{Change, ChangeKind, Txn};
 
+use jiff::Timestamp;
 use ledger::Ledger;
 use writer::{Reply, Writer};
 
+use crate::fhir::{Packed, Prepared};
+
 /// Bytes of redb page cache. The operating system caches the file as well, so this stays small.
 const CACHE_BYTES: usize = 48 << 20;
+
+/// The version that a resource is packed as before it is known which it will be: most that a load brings are new.
+const FIRST: u32 = 1;
 
 /// A handle to one realm's durable state; clones share it.
 #[derive(Clone)]
@@ -98,6 +104,14 @@ impl Store {
         let (reply, answer) = std::sync::mpsc::sync_channel(1);
         self.writer.submit(work, Reply::Thread(reply))?;
         answer.recv().unwrap_or_else(|_| Err(Error::Stopped.into()))
+    }
+
+    /// Does for a resource, on any thread, what the writer then need not do if it is new: stamps and packs its first version.
+    pub fn pack(&self, prepared: &mut Prepared, now: Timestamp) {
+        prepared.stamp(now);
+        let body = prepared.render(FIRST, now);
+        let packed = self.ledger.dictionaries.compress(prepared.kind, &body);
+        prepared.packed = packed.map(|body| Packed { version: FIRST, updated: now, body: body.into() });
     }
 
     /// A consistent view of everything committed so far, shared by all who ask between two commits. Keep it short: pages

@@ -114,13 +114,17 @@ impl Txn<'_> {
             id: String::new(),
             patients: self.patient_rids(&extracted.patients, rid, prepared)?,
         };
-        let body = prepared.render(header.version, now);
-        let mut record = Vec::with_capacity(body.len() / 4 + 128);
+        let mut record = Vec::with_capacity(512);
         header.write(&mut record);
-        if let Some((id, dictionary)) = self.codec.compress(prepared.kind, &body, &mut record) {
+        let render = || prepared.render(header.version, now);
+        if let Some((id, dictionary)) = self.codec.learn(prepared.kind, render) {
             let mut value = prepared.kind.number().to_be_bytes().to_vec();
             value.extend_from_slice(&dictionary);
             self.put(tables::DICTIONARIES, &id.to_be_bytes(), value)?;
+        }
+        match prepared.packed.as_ref().filter(|packed| (packed.version, packed.updated) == (header.version, now)) {
+            Some(packed) => record.extend_from_slice(&packed.body),
+            None => self.codec.compress(prepared.kind, &render(), &mut record),
         }
         let created = old.as_ref().is_none_or(|(header, _)| header.deleted);
         let kind = if old.is_none() { ChangeKind::Created } else { ChangeKind::Updated };

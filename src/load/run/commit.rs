@@ -49,6 +49,11 @@ impl Entry {
         Self { resources: vec![prepared], counts: vec![(format, 1)], ..Self::default() }
     }
 
+    /// Does, on a worker, what the store's one writer then need not do.
+    pub(super) fn pack(&mut self, target: &Target<'_>) {
+        self.resources.iter_mut().chain(&mut self.provenance).for_each(|one| target.store.pack(one, target.now));
+    }
+
     fn len(&self) -> usize {
         self.resources.len() + self.mentions.len() + 1
     }
@@ -113,12 +118,13 @@ impl<'a> Keeper<'a> {
         self.settled(ledger)
     }
 
-    /// Hands a group to the store while the next is collected.
+    /// Hands a group to the store while the next is collected. The store is kept waiting no longer than that: what became of the
+    /// group before is told afterwards.
     fn send(&mut self, ledger: &mut Ledger) -> Result<(), Error> {
         if self.group.is_empty() {
             return Ok(());
         }
-        self.settled(ledger)?;
+        let before = self.writing.take().map(Writing::wait).transpose()?;
         (self.resources, self.bytes) = (0, 0);
         let group = std::mem::replace(&mut self.group, Vec::with_capacity(GROUP));
         let (now, may_hold) = (self.target.now, self.held.len() < HELD);
@@ -129,13 +135,23 @@ impl<'a> Keeper<'a> {
             }
             Ok((group, outcomes))
         }));
+        if let Some((group, outcomes)) = before {
+            self.tell(group, outcomes, ledger);
+        }
         Ok(())
     }
 
     /// Waits for the group that is being written.
     fn settled(&mut self, ledger: &mut Ledger) -> Result<(), Error> {
-        let Some(writing) = self.writing.take() else { return Ok(()) };
-        let (group, outcomes) = writing.wait()?;
+        if let Some(writing) = self.writing.take() {
+            let (group, outcomes) = writing.wait()?;
+            self.tell(group, outcomes, ledger);
+        }
+        Ok(())
+    }
+
+    /// Counts what became of a group.
+    fn tell(&mut self, group: Vec<Entry>, outcomes: Vec<Became>, ledger: &mut Ledger) {
         for (mut entry, became) in group.into_iter().zip(outcomes) {
             let Some(format) = entry.counts.first().map(|(format, _)| *format) else { continue };
             let key = entry.resources.first().map(|prepared| (prepared.kind, prepared.id.clone()));
@@ -155,7 +171,6 @@ impl<'a> Keeper<'a> {
                 }
             }
         }
-        Ok(())
     }
 
     /// Writes the rest, and what was held back to the end.

@@ -337,6 +337,7 @@ impl AtBench<'_, '_> {
             }
         }
         entry.counts = counts;
+        entry.pack(bench.target);
         out.entries.push(entry);
     }
 }

@@ -66,6 +66,7 @@ impl Job {
                 return Given::Records(records(read, columns.format(), target, validation));
             }
         }
+        batch.ready.iter_mut().for_each(|one| target.store.pack(one, target.now));
         Given::Resources(batch)
     }
 }

@@ -82,7 +82,8 @@ pub(super) fn records(read: Read, format: Format, target: &Target<'_>, validatio
             continue;
         };
         match entry(record.as_ref(), format, &whose, about, validation) {
-            Ok((entry, signs)) => {
+            Ok((mut entry, signs)) => {
+                entry.pack(target);
                 out.entries.push(entry);
                 out.signs.extend(signs.into_iter().map(|signs| (record.place().clone(), signs)));
             }
