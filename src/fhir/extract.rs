@@ -34,7 +34,7 @@ pub struct Extracted {
     pub audience: Audience,
     /// Types of the resources inside it, each once.
     pub contains: Vec<Kind>,
-    /// Parameter number and value, in the order of the parameters.
+    /// Parameter number and value, in the order of the numbers.
     pub values: Vec<(u16, Value)>,
 }
 
@@ -164,6 +164,7 @@ pub fn extract(kind: Kind, id: &str, resource: &Node<'_>) -> Extracted {
             break;
         }
     }
+    values.sort_by_key(|(number, _)| *number);
     let patients = patients(kind, id, &values);
     let audience = audience(resource);
     let mut contains: Vec<Kind> = contained(resource).map(|(kind, _)| kind).collect();
@@ -223,7 +224,9 @@ fn collect(number: u16, parameter: &Parameter, resource: &Node<'_>, values: &mut
 impl Extracted {
     /// The values of one parameter.
     pub fn values_of(&self, number: u16) -> impl Iterator<Item = &Value> {
-        self.values.iter().filter(move |(n, _)| *n == number).map(|(_, value)| value)
+        let first = self.values.partition_point(|(n, _)| *n < number);
+        let rest = self.values.get(first..).unwrap_or_default();
+        rest.iter().take_while(move |(n, _)| *n == number).map(|(_, value)| value)
     }
 }
 

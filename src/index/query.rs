@@ -1,6 +1,7 @@
 //! From clauses and a View to a tantivy query. The View's half is built first and joined to everything, so that
 //! whatever is counted or compared is counted and compared within it.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use tantivy::query::{
@@ -141,7 +142,7 @@ impl Builder<'_> {
         match &clause.test {
             Test::Missing(missing) => {
                 let Looked::Parameter(number) = clause.field else { return Ok(anything()) };
-                let present = self.term(&terms::of_presence(number));
+                let present = self.present(number)?;
                 let part = if *missing { not(present) } else { present };
                 Ok(Narrowed { part, exact: true })
             }
@@ -190,6 +191,7 @@ impl Builder<'_> {
             Wanted::Reference { kind: Some(kind), id } => {
                 Some(self.value(&terms::of_reference(number, Some(*kind), id)))
             }
+            Wanted::Token { system, .. } if *system == System::None => None,
             Wanted::Token { system, code } => Some(self.value(&terms::of_token(number, system, code.as_deref())?)),
             _ => None,
         };
@@ -209,7 +211,7 @@ impl Builder<'_> {
         };
         Ok(match wanted {
             Wanted::Token { system, code } => match terms::of_token(number, system, code.as_deref()) {
-                Some(term) => exactly(self.term(&term)),
+                Some(term) => Narrowed { part: self.term(&term), exact: *system != System::None },
                 None => anything(),
             },
             Wanted::Text(text) => exactly(self.prefix(&terms::term(number, b'x', &[text.as_bytes()]))?),
@@ -222,7 +224,7 @@ impl Builder<'_> {
             Wanted::Reference { kind, id } => exactly(self.reference(number, *kind, id)),
             Wanted::Uri(uri) => exactly(self.term(&terms::term(number, b'u', &[uri.as_bytes()]))),
             Wanted::Logical { system, value } => exactly(self.term(&terms::of_logical(number, system, value))),
-            Wanted::Date { prefix, span } => self.date(number, *prefix, *span),
+            Wanted::Date { prefix, span } => self.date(number, *prefix, *span)?,
             Wanted::Id(_) | Wanted::Kind(_) | Wanted::Itself { .. } => exactly(Box::new(EmptyQuery)),
             // The identifier's own term narrows; its type, the filter sees.
             Wanted::Typed { value, .. } => match terms::of_token(number, &System::Any, Some(value)) {
@@ -235,7 +237,7 @@ impl Builder<'_> {
             | Wanted::Number(_)
             | Wanted::Quantity { .. }
             | Wanted::Near { .. }
-            | Wanted::All(_) => Narrowed { part: self.term(&terms::of_presence(number)), exact: false },
+            | Wanted::All(_) => Narrowed { part: self.present(number)?, exact: false },
         })
     }
 
@@ -270,6 +272,23 @@ impl Builder<'_> {
         Ok(one_of(found))
     }
 
+    /// Resources with any value of a parameter. Its terms are as many as there are sets of parameters that occur together.
+    fn present(&self, number: u16) -> Result<Part, Error> {
+        let prefix = terms::of_presence(number);
+        let mut found = BTreeSet::new();
+        for segment in self.searcher.segment_readers() {
+            let index = segment.inverted_index(self.fields.term)?;
+            let range = index.terms().range().ge(&prefix).lt(after_prefix(&prefix));
+            let mut stream = range.into_stream().map_err(|error| Error::Failed(error.to_string()))?;
+            while stream.advance() {
+                if terms::is_present(number, stream.key()) {
+                    found.insert(self.value(stream.key()));
+                }
+            }
+        }
+        Ok(one_of(found.into_iter().collect()))
+    }
+
     fn reference(&self, number: u16, kind: Option<Kind>, id: &str) -> Part {
         let targets = parameter(number).map(|parameter| parameter.targets);
         match (kind, targets) {
@@ -291,7 +310,7 @@ impl Builder<'_> {
                 let string = stream.key().get(prefix.len()..).unwrap_or_default();
                 if memchr::memmem::find(string, text.as_bytes()).is_some() {
                     if found.len() >= MAX_CONTAINED {
-                        return Ok(Narrowed { part: self.term(&terms::of_presence(number)), exact: false });
+                        return Ok(Narrowed { part: self.present(number)?, exact: false });
                     }
                     found.push(self.value(stream.key()));
                 }
@@ -314,19 +333,19 @@ impl Builder<'_> {
         )
     }
 
-    fn date(&self, number: u16, prefix: Prefix, span: Span) -> Narrowed {
+    fn date(&self, number: u16, prefix: Prefix, span: Span) -> Result<Narrowed, Error> {
         let columns = date_slot(self.kind, number)
             .and_then(|slot| Some((*self.fields.date_lo.get(slot)?, *self.fields.date_hi.get(slot)?)));
         let Some((lo, hi)) = columns else {
-            return Narrowed { part: self.term(&terms::of_presence(number)), exact: false };
+            return Ok(Narrowed { part: self.present(number)?, exact: false });
         };
         // Two columns of several values do not pair, and `ne` of several is not the opposite of `eq`.
         let part = if prefix == Prefix::Ne {
-            self.term(&terms::of_presence(number))
+            self.present(number)?
         } else {
             relation(prefix, span, |v| above(lo, v), |v| below(lo, v), |v| above(hi, v), |v| below(hi, v))
         };
-        Narrowed { part, exact: false }
+        Ok(Narrowed { part, exact: false })
     }
 }
 

@@ -1,14 +1,13 @@
 //! The byte terms: parameter number (u16) and a letter, then what is compared. Numbers above [`FIRST_SPECIAL`] are not
-//! parameters but what every query needs: type, patient, publication, category, types inside. A UUID, or
+//! parameters but what every query needs: type, patient, publication, category, types inside, and which parameters have a
+//! value at all, sixteen of them in one term. A UUID, or
 //! thirty-two digits without its hyphens, at the end of what is compared whole is kept as sixteen bytes.
 //!
 //! | letter | then | found by |
 //! |---|---|---|
-//! | `e` | nothing | `:missing` |
 //! | `c` | code, lower case | `code` |
 //! | `s` | system, 0, code | `system\|code` |
 //! | `y` | system | `system\|` |
-//! | `n` | code | `\|code` |
 //! | `x` | folded words | `:text` |
 //! | `t` | folded string | strings |
 //! | `r` | type number, id | `Type/id` |
@@ -33,12 +32,15 @@ const PATIENT: u16 = FIRST_SPECIAL + 1;
 const PUBLIC: u16 = FIRST_SPECIAL + 2;
 const CATEGORY: u16 = FIRST_SPECIAL + 3;
 const CONTAINED: u16 = FIRST_SPECIAL + 4;
+const PRESENT: u16 = FIRST_SPECIAL + 5;
+/// Parameters whose presence is in one term.
+const PER_TERM: u16 = 16;
 
 /// Counts the ways in which terms were laid out so far.
 pub(super) const LAYOUT: u64 = 6;
 
 /// Letters whose terms are only ever compared whole; of the others a query may give the beginning.
-const WHOLE: &[u8] = b"csnriulLN";
+const WHOLE: &[u8] = b"csriulLN";
 /// Stands before the sixteen bytes of a UUID; no text has it.
 const UUID: u8 = 1;
 /// Characters of a UUID.
@@ -106,15 +108,22 @@ pub(super) fn of_contained(kind: Kind, inside: Kind) -> Vec<u8> {
     term(CONTAINED, b'k', &[&kind.number().to_be_bytes(), &inside.number().to_be_bytes()])
 }
 
+/// What the terms begin with that say of a parameter, among others, whether it has a value.
 pub(super) fn of_presence(number: u16) -> Vec<u8> {
-    term(number, b'e', &[])
+    term(PRESENT, b'e', &[&(number / PER_TERM).to_be_bytes()])
+}
+
+/// True if one of those terms says that it has.
+pub(super) fn is_present(number: u16, term: &[u8]) -> bool {
+    let bits = term.last_chunk().map_or(0, |bits| u16::from_be_bytes(*bits));
+    bits >> (number % PER_TERM) & 1 == 1
 }
 
 pub(super) fn of_token(number: u16, system: &System, code: Option<&str>) -> Option<Vec<u8>> {
     let code = code.map(str::to_ascii_lowercase);
     Some(match (system, &code) {
-        (System::Any, Some(code)) => term(number, b'c', &[code.as_bytes()]),
-        (System::None, Some(code)) => term(number, b'n', &[code.as_bytes()]),
+        // That it has no system is rarely asked, and then the filter sees it.
+        (System::Any | System::None, Some(code)) => term(number, b'c', &[code.as_bytes()]),
         (System::Is(system), Some(code)) => term(number, b's', &[system.as_bytes(), code.as_bytes()]),
         (System::Is(system), None) => term(number, b'y', &[system.as_bytes()]),
         (System::Any | System::None, None) => return None,
@@ -158,14 +167,17 @@ pub(super) fn of_resource(resource: &Extracted, keep: impl FnMut(&[u8])) {
     for bit in (0..u16::BITS).filter(|bit| categories >> bit & 1 == 1) {
         terms.put(CATEGORY, b'c', &[&bit.to_be_bytes()]);
     }
-    let mut last = None;
+    // The numbers ascend.
+    let (mut sixteen, mut bits) = (0, 0_u16);
     for (number, value) in &resource.values {
-        if last != Some(*number) {
-            terms.put(*number, b'e', &[]);
-            last = Some(*number);
+        if number / PER_TERM != sixteen {
+            terms.present(sixteen, bits);
+            (sixteen, bits) = (number / PER_TERM, 0);
         }
+        bits |= 1 << (number % PER_TERM);
         terms.of_value(*number, value);
     }
+    terms.present(sixteen, bits);
 }
 
 /// True for a parameter that may refer to any type. For the others, an id without its type is looked up under each
@@ -185,6 +197,12 @@ impl<F: FnMut(&[u8])> Terms<F> {
         write(number, letter, parts, &mut self.term);
         if self.term.len() <= MAX_TERM {
             (self.keep)(&self.term);
+        }
+    }
+
+    fn present(&mut self, sixteen: u16, bits: u16) {
+        if bits != 0 {
+            self.put(PRESENT, b'e', &[&sixteen.to_be_bytes(), &bits.to_be_bytes()]);
         }
     }
 
@@ -242,8 +260,7 @@ impl<F: FnMut(&[u8])> Terms<F> {
                 self.put(number, b'y', &[system.as_bytes()]);
             }
             (Some(system), None) => self.put(number, b'y', &[system.as_bytes()]),
-            (None, Some(code)) => self.put(number, b'n', &[code]),
-            (None, None) => {}
+            (None, _) => {}
         }
     }
 }

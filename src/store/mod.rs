@@ -26,6 +26,7 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 pub use error::Error;
 pub use read::{Feed, Found, Reader, Times};
@@ -101,9 +102,20 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let (reply, answer) = std::sync::mpsc::sync_channel(1);
+        self.transact_later(work)?.recv().unwrap_or_else(|_| Err(Error::Stopped.into()))
+    }
+
+    /// [`Store::transact_blocking`] for who has something else to do meanwhile. Works run in the order of the calls; if nothing
+    /// is received, the writer has stopped.
+    pub fn transact_later<T, E, F>(&self, work: F) -> Result<Receiver<Result<T, E>>, Error>
+    where
+        F: FnOnce(&mut Txn<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let (reply, answer) = sync_channel(1);
         self.writer.submit(work, Reply::Thread(reply))?;
-        answer.recv().unwrap_or_else(|_| Err(Error::Stopped.into()))
+        Ok(answer)
     }
 
     /// Does for a resource, on any thread, what the writer then need not do if it is new: stamps and packs its first version.

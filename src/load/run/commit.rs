@@ -5,7 +5,7 @@
 //! same resource, that one decides; if none is, the source has gone back to the earlier content, and so does the store.
 
 use std::collections::{HashMap, HashSet};
-use std::thread::JoinHandle;
+use std::sync::mpsc::Receiver;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -118,8 +118,8 @@ impl<'a> Keeper<'a> {
         self.settled(ledger)
     }
 
-    /// Hands a group to the store while the next is collected. The store is kept waiting no longer than that: what became of the
-    /// group before is told afterwards.
+    /// Hands a group to the store while the next is collected. The store waits for nothing else: what became of the group before
+    /// is counted afterwards.
     fn send(&mut self, ledger: &mut Ledger) -> Result<(), Error> {
         if self.group.is_empty() {
             return Ok(());
@@ -134,9 +134,9 @@ impl<'a> Keeper<'a> {
                 outcomes.push(keep(txn, entry, now, may_hold)?);
             }
             Ok((group, outcomes))
-        }));
+        })?);
         if let Some((group, outcomes)) = before {
-            self.tell(group, outcomes, ledger);
+            self.count(group, outcomes, ledger);
         }
         Ok(())
     }
@@ -145,13 +145,13 @@ impl<'a> Keeper<'a> {
     fn settled(&mut self, ledger: &mut Ledger) -> Result<(), Error> {
         if let Some(writing) = self.writing.take() {
             let (group, outcomes) = writing.wait()?;
-            self.tell(group, outcomes, ledger);
+            self.count(group, outcomes, ledger);
         }
         Ok(())
     }
 
     /// Counts what became of a group.
-    fn tell(&mut self, group: Vec<Entry>, outcomes: Vec<Became>, ledger: &mut Ledger) {
+    fn count(&mut self, group: Vec<Entry>, outcomes: Vec<Became>, ledger: &mut Ledger) {
         for (mut entry, became) in group.into_iter().zip(outcomes) {
             let Some(format) = entry.counts.first().map(|(format, _)| *format) else { continue };
             let key = entry.resources.first().map(|prepared| (prepared.kind, prepared.id.clone()));
@@ -254,47 +254,45 @@ impl<T> From<store::Error> for End<T> {
 }
 
 /// A transaction that runs while its sender goes on; who drops it waits for it.
-pub(super) struct Writing<T>(Option<JoinHandle<Result<T, Error>>>);
+pub(super) struct Writing<T>(Receiver<Result<T, End<T>>>);
 
 impl<T: Send + 'static> Writing<T> {
-    /// [`write()`] in a thread of its own.
-    pub(super) fn start<F>(store: &Store, dry_run: bool, work: F) -> Self
+    /// Hands `work` to the store as one transaction that can be undone; in a dry run its result is the same and its writes are
+    /// dropped. Transactions are made in the order in which they were started.
+    pub(super) fn start<F>(store: &Store, dry_run: bool, work: F) -> Result<Self, Error>
     where
         F: FnOnce(&mut Txn<'_>) -> Result<T, store::Error> + Send + 'static,
     {
-        let store = store.clone();
-        Self(Some(std::thread::spawn(move || write(&store, dry_run, work))))
+        let answer = store.transact_later(move |txn| {
+            let before = undo::begin(txn);
+            let result = work(txn)?;
+            undo::end(txn, before)?;
+            if dry_run { Err(End::Dry(result)) } else { Ok(result) }
+        })?;
+        Ok(Self(answer))
     }
 
     /// What it gave.
-    pub(super) fn wait(mut self) -> Result<T, Error> {
-        self.0.take().ok_or(Error::Worker)?.join().map_err(|_| Error::Worker)?
+    pub(super) fn wait(self) -> Result<T, Error> {
+        match self.0.recv().unwrap_or(Err(End::Failed(store::Error::Stopped))) {
+            Ok(result) | Err(End::Dry(result)) => Ok(result),
+            Err(End::Failed(error)) => Err(error.into()),
+        }
     }
 }
 
 impl<T> Drop for Writing<T> {
     fn drop(&mut self) {
-        if let Some(thread) = self.0.take() {
-            // Whoever drops it has an error of its own to tell.
-            drop(thread.join());
-        }
+        // Whoever drops it has an error of its own to tell.
+        let _ = self.0.recv();
     }
 }
 
-/// Runs `work` as one transaction that can be undone; in a dry run its result is the same and its writes are dropped.
+/// Runs `work` as [`Writing`] does, and waits for it.
 pub(super) fn write<T, F>(store: &Store, dry_run: bool, work: F) -> Result<T, Error>
 where
     F: FnOnce(&mut Txn<'_>) -> Result<T, store::Error> + Send + 'static,
     T: Send + 'static,
 {
-    let outcome = store.transact_blocking(move |txn| {
-        let before = undo::begin(txn);
-        let result = work(txn)?;
-        undo::end(txn, before)?;
-        if dry_run { Err(End::Dry(result)) } else { Ok(result) }
-    });
-    match outcome {
-        Ok(result) | Err(End::Dry(result)) => Ok(result),
-        Err(End::Failed(error)) => Err(error.into()),
-    }
+    Writing::start(store, dry_run, work)?.wait()
 }

@@ -153,7 +153,7 @@ impl<'a> Shelf<'a> {
             rows.push(self.row(&part, &place));
         }
         self.settled(ledger)?;
-        self.writing = Some(Writing::start(self.store(), false, move |txn| put(txn, rows)));
+        self.writing = Some(Writing::start(self.store(), false, move |txn| put(txn, rows))?);
         Ok(())
     }
 
