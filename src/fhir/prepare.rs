@@ -27,7 +27,7 @@ pub struct Prepared {
     pub extracted: Arc<Extracted>,
     /// What the store made of it ahead of its turn to be written, if anything.
     pub packed: Option<Packed>,
-    text: Vec<u8>,
+    text: Box<[u8]>,
     /// Where version and time go.
     meta_at: usize,
     /// Whether anything else is in `meta`.
@@ -131,7 +131,8 @@ pub fn prepare_node(node: &Node<'_>, id: &str) -> Result<Prepared, Issue> {
         hash,
         extracted: Arc::new(extract(kind, id, node)),
         packed: None,
-        text,
+        // Thousands wait together in a load, and few need all of the room.
+        text: text.into_boxed_slice(),
         meta_at,
         meta_rest,
     })
@@ -162,7 +163,7 @@ impl Prepared {
     #[must_use]
     pub fn render(&self, version: u32, updated: Timestamp) -> Vec<u8> {
         let meta = format!("\"versionId\":\"{version}\",\"lastUpdated\":\"{updated:.3}\"");
-        let (before, after) = self.text.split_at_checked(self.meta_at).unwrap_or((&self.text, &[]));
+        let (before, after) = self.text.split_at_checked(self.meta_at).unwrap_or((&*self.text, &[]));
         let mut out = Vec::with_capacity(self.text.len() + meta.len() + 1);
         out.extend_from_slice(before);
         out.extend_from_slice(meta.as_bytes());

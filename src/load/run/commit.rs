@@ -20,7 +20,7 @@ use crate::store::{self, Outcome, Store, Txn};
 
 /// Resources in one transaction, and bytes of them. Each waits for the disk, so fewer cost less; what is under way stays in
 /// memory.
-const GROUP: usize = 4_000;
+const GROUP: usize = 10_000;
 const GROUP_BYTES: usize = 16 << 20;
 /// Records held back at most; more are written as they come.
 const HELD: usize = 5_000;
