@@ -47,7 +47,7 @@ pub struct Audience {
     pub formulary: bool,
 }
 
-/// One value of one search parameter.
+/// One value of one search parameter. There are very many, so what is large and rare is boxed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// A coded value, identifier, boolean or contact point.
@@ -87,27 +87,11 @@ pub enum Value {
     /// A span of time.
     Date(Span),
     /// A number.
-    Number(Amount),
+    Number(Box<Amount>),
     /// A number of something.
-    Quantity {
-        /// How much.
-        amount: Amount,
-        /// The system of the unit's code.
-        system: Option<Box<str>>,
-        /// The code of the unit.
-        code: Option<Box<str>>,
-        /// The unit in words.
-        unit: Option<Box<str>>,
-    },
+    Quantity(Box<Quantity>),
     /// An identifier with its type, for `:of-type`: beside the token of the same identifier.
-    Typed {
-        /// The system of the type's code.
-        system: Option<Box<str>>,
-        /// The type's code.
-        code: Box<str>,
-        /// The identifier's value.
-        value: Box<str>,
-    },
+    Typed(Box<Typed>),
     /// A place on the earth, in millionths of a degree.
     Position {
         /// North of the equator.
@@ -117,6 +101,30 @@ pub enum Value {
     },
     /// What the parts of a composite find below one element.
     Parts(Box<[Box<[Value]>]>),
+}
+
+/// A number of something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quantity {
+    /// How much.
+    pub amount: Amount,
+    /// The system of the unit's code.
+    pub system: Option<Box<str>>,
+    /// The code of the unit.
+    pub code: Option<Box<str>>,
+    /// The unit in words.
+    pub unit: Option<Box<str>>,
+}
+
+/// An identifier with its type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Typed {
+    /// The system of the type's code.
+    pub system: Option<Box<str>>,
+    /// The type's code.
+    pub code: Box<str>,
+    /// The identifier's value.
+    pub value: Box<str>,
 }
 
 /// A number, or the two ends of a range.
@@ -165,6 +173,7 @@ pub fn extract(kind: Kind, id: &str, resource: &Node<'_>) -> Extracted {
         }
     }
     values.sort_by_key(|(number, _)| *number);
+    values.shrink_to_fit();
     let patients = patients(kind, id, &values);
     let audience = audience(resource);
     let mut contains: Vec<Kind> = contained(resource).map(|(kind, _)| kind).collect();
@@ -364,8 +373,8 @@ impl Aim {
                     out.push((number, Value::Uri(text.into())));
                 }
             }
-            Form::Number => out.extend(amount(node).map(|amount| (number, Value::Number(amount)))),
-            Form::Quantity => out.extend(quantity(node).map(|quantity| (number, quantity))),
+            Form::Number => out.extend(amount(node).map(|amount| (number, Value::Number(amount.into())))),
+            Form::Quantity => out.extend(quantity(node).map(|quantity| (number, Value::Quantity(quantity.into())))),
             Form::Composite => out.extend(parts(node, self.components).map(|parts| (number, parts))),
             Form::Special => out.extend(position(node).map(|position| (number, position))),
         }
@@ -390,7 +399,7 @@ fn amount(node: &Node<'_>) -> Option<Amount> {
 }
 
 /// Quantity and what is made of it, Money, and Range.
-fn quantity(node: &Node<'_>) -> Option<Value> {
+fn quantity(node: &Node<'_>) -> Option<Quantity> {
     let text = |node: &Node<'_>, name: &str| node.text_of(name).map(Into::into);
     if let Some(Node::Number(value)) = node.get("value") {
         let value = decimal::parse(value)?.value;
@@ -401,9 +410,9 @@ fn quantity(node: &Node<'_>) -> Option<Value> {
         };
         if let Some(currency) = node.text_of("currency") {
             let system = Some("urn:iso:std:iso:4217".into());
-            return Some(Value::Quantity { amount, system, code: Some(currency.into()), unit: None });
+            return Some(Quantity { amount, system, code: Some(currency.into()), unit: None });
         }
-        return Some(Value::Quantity {
+        return Some(Quantity {
             amount,
             system: text(node, "system"),
             code: text(node, "code"),
@@ -412,7 +421,7 @@ fn quantity(node: &Node<'_>) -> Option<Value> {
     }
     let amount = amount(node)?;
     let end = node.get("low").or_else(|| node.get("high"))?;
-    Some(Value::Quantity { amount, system: text(end, "system"), code: text(end, "code"), unit: text(end, "unit") })
+    Some(Quantity { amount, system: text(end, "system"), code: text(end, "code"), unit: text(end, "unit") })
 }
 
 /// What each part of a composite finds below one element; nothing unless every part finds something.
@@ -481,7 +490,7 @@ fn typed(node: &Node<'_>, number: u16, out: Out<'_>) {
     for coding in codings {
         if let Some(code) = coding.text_of("code") {
             let system = coding.text_of("system").map(Into::into);
-            out.push((number, Value::Typed { system, code: code.into(), value: value.into() }));
+            out.push((number, Value::Typed(Typed { system, code: code.into(), value: value.into() }.into())));
         }
     }
 }

@@ -10,7 +10,7 @@ mod parse;
 
 use super::dates::Span;
 use super::definitions::{Form, Kind, Parameter, parameter};
-use super::extract::{Extracted, Value};
+use super::extract::{Extracted, Quantity, Value};
 use super::terminology::Way;
 use super::ucum;
 
@@ -260,10 +260,8 @@ impl Wanted {
             }
             (Self::Date { prefix, span }, Value::Date(has)) => prefix.holds(*span, *has),
             (Self::Number(searched), Value::Number(has)) => searched.holds(has),
-            (
-                Self::Quantity { searched, system, code },
-                Value::Quantity { amount, system: has_system, code: has_code, unit },
-            ) => {
+            (Self::Quantity { searched, system, code }, Value::Quantity(has)) => {
+                let Quantity { amount, system: has_system, code: has_code, unit } = &**has;
                 let Some(code) = code else { return searched.holds(amount) };
                 let (has_code, unit) = (has_code.as_deref(), unit.as_deref());
                 match system {
@@ -277,8 +275,8 @@ impl Wanted {
                     }
                 }
             }
-            (Self::Typed { system, code, value }, Value::Typed { system: has_system, code: has_code, value: has }) => {
-                system.matches(has_system.as_deref()) && same_code(code, has_code) && value == has
+            (Self::Typed { system, code, value }, Value::Typed(has)) => {
+                system.matches(has.system.as_deref()) && same_code(code, &has.code) && *value == has.value
             }
             (Self::Near { latitude, longitude, metres }, Value::Position { latitude: lat, longitude: lon }) => {
                 near::distance((*latitude, *longitude), (*lat, *lon)) <= f64::from(*metres)

@@ -122,9 +122,9 @@ pub(super) fn key(resource: &Extracted, sort: Sort) -> Key {
                 Value::Uri(uri) => Some(text(uri.to_string())),
                 Value::Reference { base, kind, id } => Some(text(format!("{base}/{kind}/{id}"))),
                 Value::Number(amount) => Some(Key::of_number(end_of(amount, sort))),
-                Value::Quantity { amount, system, code, .. } => {
-                    let factor = factor(system.as_deref(), code.as_deref());
-                    Some(Key::of_number(end_of(amount, sort) * factor))
+                Value::Quantity(quantity) => {
+                    let factor = factor(quantity.system.as_deref(), quantity.code.as_deref());
+                    Some(Key::of_number(end_of(&quantity.amount, sort) * factor))
                 }
                 _ => None,
             });

@@ -238,8 +238,8 @@ impl<F: FnMut(&[u8])> Terms<F> {
             // Found by the presence of the parameter, and by the filter.
             Value::Date(_)
             | Value::Number(_)
-            | Value::Quantity { .. }
-            | Value::Typed { .. }
+            | Value::Quantity(_)
+            | Value::Typed(_)
             | Value::Position { .. }
             | Value::Parts(_) => {}
         }

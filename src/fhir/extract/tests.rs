@@ -15,7 +15,7 @@ fn values(json: &str, code: &str) -> Vec<String> {
             Value::Uri(uri) => uri.to_string(),
             Value::Logical { value, .. } => format!("#{value}"),
             Value::Date(span) => format!("{}..{}", span.lo, span.hi),
-            Value::Typed { code, value, .. } => format!("{code}:{value}"),
+            Value::Typed(typed) => format!("{}:{}", typed.code, typed.value),
             other => format!("{other:?}"),
         })
         .collect()
