@@ -175,17 +175,10 @@ fn dictionaries_are_trained_used_and_found_again_after_reopening() {
     let path = folder.path().join("s.redb");
     let store = Store::open(&path).unwrap();
     for n in 0..300 {
-        put(
-            &store,
-            &format!(
-                r#"{{"resourceType":"Condition","id":"c{n}","subject":{{"reference":"Patient/{}"}},"code":{{"coding":[{{"system":"http://hl7.org/fhir/sid/icd-10-cm","code":"E{n}.9","display":"Condition number {n} of the test"}}]}},"recordedDate":"2026-01-{:02}"}}"#,
-                n % 7,
-                n % 28 + 1
-            ),
-        );
+        put(&store, &condition(n));
     }
-    let trained = store.snapshot().unwrap().scan(tables::DICTIONARIES, b"", 10).unwrap().len();
-    assert_eq!(trained, 2);
+    let trained = |store: &Store| store.snapshot().unwrap().scan(tables::DICTIONARIES, b"", 10).unwrap().len();
+    assert_eq!(trained(&store), 2);
     store.close();
     drop(store);
     let store = Store::open(&path).unwrap();
@@ -195,6 +188,50 @@ fn dictionaries_are_trained_used_and_found_again_after_reopening() {
         let Found::Here(stored) = found else { panic!("c{n}") };
         assert!(std::str::from_utf8(&stored.body).unwrap().contains(&format!("number {n} of")));
     }
+    for n in 300..600 {
+        put(&store, &condition(n));
+    }
+    assert_eq!(trained(&store), 2, "what was learned from more is not learned again from less");
+}
+
+fn condition(n: usize) -> String {
+    let (patient, day) = (n % 7, n % 28 + 1);
+    format!(
+        r#"{{"resourceType":"Condition","id":"c{n}","subject":{{"reference":"Patient/{patient}"}},"code":{{"coding":[{{"system":"http://hl7.org/fhir/sid/icd-10-cm","code":"E{n}.9","display":"Condition number {n} of the test"}}]}},"recordedDate":"2026-01-{day:02}"}}"#
+    )
+}
+
+#[test]
+fn what_was_packed_ahead_is_kept_only_for_its_version_and_time() {
+    let (_folder, store) = store();
+    for n in 0..100 {
+        put(&store, &condition(n));
+    }
+    let (early, late) = (Timestamp::from_second(1_000).unwrap(), Timestamp::from_second(2_000).unwrap());
+    let packed = |text: &str| {
+        let mut prepared = fhir::prepare(text.as_bytes()).unwrap();
+        assert!(prepared.packed.is_none());
+        store.pack(&mut prepared, early);
+        assert!(prepared.packed.is_some(), "there is a dictionary");
+        prepared
+    };
+    let kept = |prepared: &Prepared, now: Timestamp| {
+        let (prepared, id) = (prepared.clone(), prepared.id.clone());
+        store.transact_blocking(move |txn| txn.put_resource(&prepared, now, None)).unwrap();
+        let view = View::operator(Timestamp::UNIX_EPOCH);
+        let found = store.snapshot().unwrap().read(&view, Kind::named("Condition"), &id).unwrap();
+        let Found::Here(stored) = found else { panic!("{id}") };
+        let body: serde_json::Value = serde_json::from_slice(&stored.body).unwrap();
+        (body["meta"]["versionId"].clone(), body["meta"]["lastUpdated"].clone(), stored.updated)
+    };
+    let first = packed(&condition(500));
+    assert_eq!(kept(&first, early), ("1".into(), "1970-01-01T00:16:40.000Z".into(), early.as_microsecond()));
+    // Of a resource that is there, the next version.
+    let next = packed(&condition(500).replace("number 500", "number 501"));
+    assert_eq!(kept(&next, early), ("2".into(), "1970-01-01T00:16:40.000Z".into(), early.as_microsecond()));
+    // At another time than it was packed for.
+    let other = packed(&condition(502));
+    assert_eq!(kept(&other, late), ("1".into(), "1970-01-01T00:33:20.000Z".into(), late.as_microsecond()));
 }
 
 #[test]
