@@ -19,6 +19,24 @@ pub enum Mode {
     Outcome,
 }
 
+const FIRST: &[u8] = b",\"entry\":[{";
+const NEXT: &[u8] = b",{";
+const FULL_URL: &[u8] = b"\"fullUrl\":\"";
+const RESOURCE: &[u8] = b",\"resource\":";
+const END: &[u8] = b"]}";
+const END_OF_NONE: &[u8] = b"}";
+
+impl Mode {
+    /// What ends an entry.
+    const fn end(self) -> &'static [u8] {
+        match self {
+            Self::Match => b",\"search\":{\"mode\":\"match\"}}",
+            Self::Include => b",\"search\":{\"mode\":\"include\"}}",
+            Self::Outcome => b",\"search\":{\"mode\":\"outcome\"}}",
+        }
+    }
+}
+
 impl BundleWriter {
     /// Starts a Bundle. `links` are relation and address.
     #[must_use]
@@ -48,11 +66,18 @@ impl BundleWriter {
     /// Adds a resource of a searchset; `resource` is its JSON.
     pub fn entry(&mut self, full_url: &[&str], resource: &[u8], mode: Mode) {
         self.open(full_url, Some(resource));
-        self.out.extend_from_slice(match mode {
-            Mode::Match => b",\"search\":{\"mode\":\"match\"}}".as_slice(),
-            Mode::Include => b",\"search\":{\"mode\":\"include\"}}".as_slice(),
-            Mode::Outcome => b",\"search\":{\"mode\":\"outcome\"}}".as_slice(),
-        });
+        self.out.extend_from_slice(mode.end());
+    }
+
+    /// How long the Bundle will be if only these entries follow: for each the length of its address and of its resource.
+    pub fn size_with(&self, entries: impl Iterator<Item = (usize, usize, Mode)>) -> usize {
+        let (mut size, mut count) = (self.out.len(), self.entries);
+        for (full_url, resource, mode) in entries {
+            size += if count == 0 { FIRST.len() } else { NEXT.len() };
+            size += FULL_URL.len() + full_url + 1 + RESOURCE.len() + resource + mode.end().len();
+            count += 1;
+        }
+        size + if count > 0 { END.len() } else { END_OF_NONE.len() }
     }
 
     /// Adds a version of a history; a deletion has no resource. `request` is method and path, `status` the code.
@@ -72,6 +97,11 @@ impl BundleWriter {
         );
     }
 
+    /// Makes room for so many bytes more.
+    pub fn reserve(&mut self, size: usize) {
+        self.out.reserve(size);
+    }
+
     /// Takes what is written so far, if it is at least so many bytes.
     pub fn take(&mut self, least: usize) -> Option<Vec<u8>> {
         (self.out.len() >= least).then(|| std::mem::replace(&mut self.out, Vec::with_capacity(least + least / 4)))
@@ -80,21 +110,21 @@ impl BundleWriter {
     /// The rest of the Bundle.
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
-        self.out.extend_from_slice(if self.entries > 0 { b"]}" } else { b"}" });
+        self.out.extend_from_slice(if self.entries > 0 { END } else { END_OF_NONE });
         self.out
     }
 
     fn open(&mut self, full_url: &[&str], resource: Option<&[u8]>) {
-        self.out.extend_from_slice(if self.entries == 0 { b",\"entry\":[{" } else { b",{" });
+        self.out.extend_from_slice(if self.entries == 0 { FIRST } else { NEXT });
         self.entries += 1;
-        self.out.extend_from_slice(b"\"fullUrl\":\"");
+        self.out.extend_from_slice(FULL_URL);
         // Made of the base address, a type name and a logical id: nothing to escape.
         for part in full_url {
             self.out.extend_from_slice(part.as_bytes());
         }
         self.out.push(b'"');
         if let Some(resource) = resource {
-            self.out.extend_from_slice(b",\"resource\":");
+            self.out.extend_from_slice(RESOURCE);
             self.out.extend_from_slice(resource);
         }
     }
@@ -160,4 +190,24 @@ pub fn answers(kind: &str, answered: &[Answered<'_>]) -> Vec<u8> {
     }
     out.extend_from_slice(if answered.is_empty() { b"}" } else { b"]}" });
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_is_known_before() {
+        let entries =
+            [("a", "{}", Mode::Match), ("https://x/Patient/1", "{\"a\":1}", Mode::Include), ("u", "", Mode::Outcome)];
+        for count in 0..=entries.len() {
+            let entries = &entries[..count];
+            let mut bundle = BundleWriter::new("searchset", Some(3), &[("self", "https://x")], 0);
+            let size = bundle.size_with(entries.iter().map(|(url, resource, mode)| (url.len(), resource.len(), *mode)));
+            for (url, resource, mode) in entries {
+                bundle.entry(&[url], resource.as_bytes(), *mode);
+            }
+            assert_eq!(bundle.finish().len(), size);
+        }
+    }
 }

@@ -14,9 +14,6 @@ use crate::outbound::Clock;
 /// Bytes of an answer at most.
 const MAX_ANSWER: usize = 20 << 20;
 
-/// What ends an answer in chunks, with the line end before it.
-const LAST_CHUNK: &[u8] = b"\r\n0\r\n\r\n";
-
 /// What a run of requests showed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Run {
@@ -88,8 +85,6 @@ pub(super) async fn once(address: SocketAddr, request: &[u8]) -> anyhow::Result<
     stream.write_all(request).await?;
     let mut buffer = Vec::new();
     let status = answer(&mut stream, &mut buffer).await?;
-    let head = buffer.get(..head_end(&buffer).unwrap_or_default()).unwrap_or_default();
-    ensure!(content_length(head).is_some(), "an answer without its length");
     let body = head_end(&buffer).and_then(|end| buffer.get(end..)).unwrap_or_default().to_vec();
     Ok((status, body))
 }
@@ -104,17 +99,9 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<
     };
     let head = buffer.get(..end).unwrap_or_default();
     let status = head.get(9..12).and_then(|code| std::str::from_utf8(code).ok()).and_then(|code| code.parse().ok());
-    let length = content_length(head);
-    loop {
-        let is_whole = match length {
-            Some(length) => buffer.len() >= end + length,
-            // Large answers come in chunks, and JSON has no line ends in it.
-            None => buffer.ends_with(LAST_CHUNK),
-        };
-        if is_whole {
-            break;
-        }
-        ensure!(buffer.len() <= MAX_ANSWER, "an answer of more than {MAX_ANSWER} bytes");
+    let length = content_length(head).context("an answer without its length")?;
+    ensure!(length <= MAX_ANSWER, "an answer of more than {MAX_ANSWER} bytes");
+    while buffer.len() < end + length {
         ensure!(stream.read_buf(buffer).await? > 0, "the connection ended early");
     }
     status.context("an answer without a status")

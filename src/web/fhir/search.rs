@@ -1,6 +1,11 @@
 //! search of a type by GET and POST (FHIR R4, search).
 
-use futures_util::stream;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Frame, SizeHint};
 use poem::http::{Method, header};
 use poem::{Body, Response};
 
@@ -13,12 +18,12 @@ use crate::store::Stored;
 use crate::web::ask::Ask;
 use crate::web::problem::Problem;
 
-/// Bytes of a Bundle around each resource.
-const ENTRY_OVERHEAD: usize = 192;
 /// A Bundle of more bytes than this is sent while it is made, so that it is not in memory as a whole.
-const STREAMED: usize = 1 << 20;
-/// Bytes of it that are made at a time.
-const PIECE: usize = 128 << 10;
+const STREAMED: usize = 128 << 10;
+/// Bytes of it that are made at a time: few enough to stay in the processor's cache until they are sent.
+const PIECE: usize = 64 << 10;
+/// The address of what has none.
+const NOWHERE: &str = "urn:uuid:00000000-0000-4000-8000-000000000000";
 
 pub(in crate::web) async fn by_get(ask: Ask) -> Result<Response, Problem> {
     let parameters = ask.query();
@@ -68,16 +73,21 @@ pub(super) fn searchset(base: &str, address: &str, used: &[(String, String)], pa
     if let Some(next) = &next {
         links.push(("next", next));
     }
-    let size = |resources: &[Stored]| resources.iter().map(|stored| stored.body.len() + ENTRY_OVERHEAD).sum::<usize>();
-    let size = size(&page.matches) + size(&page.included);
-    let is_large = size > STREAMED;
-    let piece = if is_large { PIECE } else { usize::MAX };
-    let mut bundle = Some(BundleWriter::new("searchset", page.total, &links, if is_large { PIECE } else { size }));
+    let cut = page.cut.then(|| "more resources would be included than one page may hold; ask for fewer".to_owned());
+    let warnings: Vec<Vec<u8>> = dropped.iter().cloned().chain(cut).map(|text| warning(&text)).collect();
+    let mut bundle = BundleWriter::new("searchset", page.total, &links, 0);
+    let ours = |stored: &Stored| (base.len() + stored.kind.name().len() + stored.id.len() + 2, stored.body.len());
+    let matches = page.matches.iter().map(|stored| (ours(stored), Mode::Match));
+    let included = page.included.iter().map(|stored| (ours(stored), Mode::Include));
+    let outcomes = warnings.iter().map(|text| ((NOWHERE.len(), text.len()), Mode::Outcome));
+    let sizes = matches.chain(included).chain(outcomes).map(|((url, body), mode)| (url, body, mode));
+    let size = bundle.size_with(sizes);
     let matches = page.matches.into_iter().map(|stored| (stored, Mode::Match));
     let mut entries = matches.chain(page.included.into_iter().map(|stored| (stored, Mode::Include)));
-    let cut = page.cut.then(|| "more resources would be included than one page may hold; ask for fewer".to_owned());
-    let warnings: Vec<String> = dropped.iter().cloned().chain(cut).collect();
     let base = base.to_owned();
+    let piece = if size > STREAMED { PIECE } else { usize::MAX };
+    bundle.reserve(if size > STREAMED { PIECE + PIECE / 4 } else { size });
+    let mut bundle = Some(bundle);
     let mut pieces = std::iter::from_fn(move || {
         let writer = bundle.as_mut()?;
         for (stored, mode) in entries.by_ref() {
@@ -87,15 +97,43 @@ pub(super) fn searchset(base: &str, address: &str, used: &[(String, String)], pa
             }
         }
         for text in &warnings {
-            let warning = outcome::Problem { severity: "warning", code: "not-supported", text, expression: None };
-            writer.entry(&["urn:uuid:00000000-0000-4000-8000-000000000000"], &warning.to_json(), Mode::Outcome);
+            writer.entry(&[NOWHERE], text, Mode::Outcome);
         }
         bundle.take().map(BundleWriter::finish)
     });
-    if !is_large {
-        return pieces.next().unwrap_or_default().into();
+    if size > STREAMED {
+        return BodyExt::boxed(Pieces { pieces, left: size as u64 }).into();
     }
-    Body::from_bytes_stream(stream::iter(pieces.map(Ok::<_, std::io::Error>)))
+    pieces.next().unwrap_or_default().into()
+}
+
+fn warning(text: &str) -> Vec<u8> {
+    outcome::Problem { severity: "warning", code: "not-supported", text, expression: None }.to_json()
+}
+
+/// A body that is made while it is sent, and whose length is known.
+struct Pieces<I> {
+    pieces: I,
+    left: u64,
+}
+
+impl<I: Iterator<Item = Vec<u8>> + Unpin> hyper::body::Body for Pieces<I> {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        let piece = self.pieces.next();
+        self.left = self.left.saturating_sub(piece.as_ref().map_or(self.left, |piece| piece.len() as u64));
+        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece.into()))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
 }
 
 pub(super) fn link(address: &str, used: &[(String, String)], cursor: Option<&str>) -> String {
