@@ -4,6 +4,7 @@
 pub mod custom;
 
 use std::fmt;
+use std::sync::LazyLock;
 
 include!(concat!(env!("OUT_DIR"), "/definitions.rs"));
 
@@ -64,7 +65,7 @@ pub enum Targets {
 }
 
 /// A way from the resource to values.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Path {
     /// Steps from the resource down.
     pub steps: &'static [Step],
@@ -154,13 +155,19 @@ impl Kind {
 
     /// The search parameters whose values are extracted: the plan's own before they can be searched by, too.
     pub fn extracted(self) -> impl Iterator<Item = (u16, &'static Parameter)> {
-        self.standard().chain(custom::of(self).map(|custom| (custom.number, custom.parameter)))
+        let standard = self.places().filter(|at| number_of(*at) == *at as u16);
+        let standard = standard.filter_map(|at| Some((at as u16, PARAMETERS.get(at)?)));
+        standard.chain(custom::of(self).map(|custom| (custom.number, custom.parameter)))
     }
 
-    /// The search parameters of the tables.
+    /// The search parameters of the tables. Those that find the same, such as `name` and `phonetic`, have the same number.
     pub fn standard(self) -> impl Iterator<Item = (u16, &'static Parameter)> {
+        self.places().filter_map(|at| Some((number_of(at), PARAMETERS.get(at)?)))
+    }
+
+    fn places(self) -> impl Iterator<Item = usize> {
         let (first, count) = self.row().map_or((0, 0), |row| (row.first, row.count));
-        (0..COMMON).chain(first..first + count).filter_map(|at| Some((at as u16, PARAMETERS.get(at)?)))
+        (0..COMMON).chain(first..first + count)
     }
 
     /// True if the tables have a parameter of that name for this type.
@@ -190,6 +197,28 @@ impl Kind {
     fn row(self) -> Option<&'static TypeRow> {
         TYPES.get(usize::from(self.0))
     }
+}
+
+/// For each place in the table of parameters its number: the place of the first of the same type that finds the same strings. So
+/// they are extracted and indexed once.
+static NUMBERS: LazyLock<Vec<u16>> = LazyLock::new(|| {
+    let mut numbers: Vec<u16> = (0..PARAMETERS.len()).map(|at| at as u16).collect();
+    for row in &TYPES {
+        let places = row.first..row.first + row.count;
+        let strings =
+            || places.clone().filter_map(|at| Some((at, PARAMETERS.get(at)?))).filter(|(_, p)| p.form == Form::String);
+        for (at, parameter) in strings() {
+            let first = strings().find(|(_, first)| first.paths == parameter.paths);
+            if let (Some((first, _)), Some(number)) = (first, numbers.get_mut(at)) {
+                *number = first as u16;
+            }
+        }
+    }
+    numbers
+});
+
+fn number_of(place: usize) -> u16 {
+    NUMBERS.get(place).copied().unwrap_or(place as u16)
 }
 
 const fn same(left: &[u8], right: &[u8]) -> bool {
@@ -237,6 +266,19 @@ mod tests {
         }
         assert_eq!(Kind::parse("patient"), None);
         assert_eq!(Kind::from_number(146), None);
+    }
+
+    #[test]
+    fn strings_that_are_the_same_are_extracted_once() {
+        let practitioner = Kind::named("Practitioner");
+        let number = |code: &str| practitioner.parameter(code).unwrap().0;
+        assert_eq!(number("phonetic"), number("name"));
+        assert_ne!(number("family"), number("name"));
+        for kind in Kind::all() {
+            let extracted: Vec<u16> = kind.extracted().map(|(number, _)| number).collect();
+            assert!(extracted.is_sorted_by(|one, next| one < next), "{kind}");
+            assert!(kind.standard().all(|(number, _)| extracted.contains(&number)), "{kind}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! the files.
 //!
 //! ```text
-//! reader thread -> blocks -> workers (parse, check, extract) -> this thread (order) -> store writer
+//! reader thread -> blocks -> workers (parse, check, extract, pack) -> this thread (order) -> store writer
 //! ```
 //! Order matters twice: the last of two versions wins in every run alike, and one member's records, which stand
 //! together in the files, stay neighbours on disk. A fixed number of tickets bounds what is under way, so memory does
