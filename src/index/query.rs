@@ -191,7 +191,6 @@ impl Builder<'_> {
             Wanted::Reference { kind: Some(kind), id } => {
                 Some(self.value(&terms::of_reference(number, Some(*kind), id)))
             }
-            Wanted::Token { system, .. } if *system == System::None => None,
             Wanted::Token { system, code } => Some(self.value(&terms::of_token(number, system, code.as_deref())?)),
             _ => None,
         };
@@ -211,7 +210,7 @@ impl Builder<'_> {
         };
         Ok(match wanted {
             Wanted::Token { system, code } => match terms::of_token(number, system, code.as_deref()) {
-                Some(term) => Narrowed { part: self.term(&term), exact: *system != System::None },
+                Some(term) => exactly(self.term(&term)),
                 None => anything(),
             },
             Wanted::Text(text) => exactly(self.prefix(&terms::term(number, b'x', &[text.as_bytes()]))?),

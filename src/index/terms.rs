@@ -8,6 +8,7 @@
 //! | `c` | code, lower case | `code` |
 //! | `s` | system, 0, code | `system\|code` |
 //! | `y` | system | `system\|` |
+//! | `n` | code | `\|code` |
 //! | `x` | folded words | `:text` |
 //! | `t` | folded string | strings |
 //! | `r` | type number, id | `Type/id` |
@@ -40,7 +41,7 @@ const PER_TERM: u16 = 16;
 pub(super) const LAYOUT: u64 = 6;
 
 /// Letters whose terms are only ever compared whole; of the others a query may give the beginning.
-const WHOLE: &[u8] = b"csriulLN";
+const WHOLE: &[u8] = b"csnriulLN";
 /// Stands before the sixteen bytes of a UUID; no text has it.
 const UUID: u8 = 1;
 /// Characters of a UUID.
@@ -122,8 +123,8 @@ pub(super) fn is_present(number: u16, term: &[u8]) -> bool {
 pub(super) fn of_token(number: u16, system: &System, code: Option<&str>) -> Option<Vec<u8>> {
     let code = code.map(str::to_ascii_lowercase);
     Some(match (system, &code) {
-        // That it has no system is rarely asked, and then the filter sees it.
-        (System::Any | System::None, Some(code)) => term(number, b'c', &[code.as_bytes()]),
+        (System::Any, Some(code)) => term(number, b'c', &[code.as_bytes()]),
+        (System::None, Some(code)) => term(number, b'n', &[code.as_bytes()]),
         (System::Is(system), Some(code)) => term(number, b's', &[system.as_bytes(), code.as_bytes()]),
         (System::Is(system), None) => term(number, b'y', &[system.as_bytes()]),
         (System::Any | System::None, None) => return None,
@@ -260,7 +261,8 @@ impl<F: FnMut(&[u8])> Terms<F> {
                 self.put(number, b'y', &[system.as_bytes()]);
             }
             (Some(system), None) => self.put(number, b'y', &[system.as_bytes()]),
-            (None, _) => {}
+            (None, Some(code)) => self.put(number, b'n', &[code]),
+            (None, None) => {}
         }
     }
 }
