@@ -251,40 +251,47 @@ impl Builder<'_> {
     /// What begins with these bytes: a query per term where they are few, for a range marks its documents in a set as
     /// large as the segment.
     fn prefix(&self, bytes: &[u8]) -> Result<Part, Error> {
-        let end = after_prefix(bytes);
         let mut found = Vec::new();
+        let all = self.walk(bytes, |key| {
+            let term = self.value(key);
+            if !found.contains(&term) {
+                found.push(term);
+            }
+            found.len() <= MANY
+        })?;
+        if all {
+            return Ok(one_of(found));
+        }
+        let (from, to) = (Bound::Included(self.value(bytes)), Bound::Excluded(self.value(&after_prefix(bytes))));
+        Ok(Box::new(RangeQuery::new(from, to)))
+    }
+
+    /// Shows the terms that begin with these bytes, each once in every segment, until `more` says that it has seen enough. True if
+    /// it has seen all.
+    fn walk(&self, prefix: &[u8], mut more: impl FnMut(&[u8]) -> bool) -> Result<bool, Error> {
+        let end = after_prefix(prefix);
         for segment in self.searcher.segment_readers() {
             let index = segment.inverted_index(self.fields.term)?;
-            let range = index.terms().range().ge(bytes).lt(&end);
+            let range = index.terms().range().ge(prefix).lt(&end);
             let mut stream = range.into_stream().map_err(|error| Error::Failed(error.to_string()))?;
             while stream.advance() {
-                let term = self.value(stream.key());
-                if !found.contains(&term) {
-                    found.push(term);
-                }
-                if found.len() > MANY {
-                    let (from, to) = (Bound::Included(self.value(bytes)), Bound::Excluded(self.value(&end)));
-                    return Ok(Box::new(RangeQuery::new(from, to)));
+                if !more(stream.key()) {
+                    return Ok(false);
                 }
             }
         }
-        Ok(one_of(found))
+        Ok(true)
     }
 
     /// Resources with any value of a parameter. Its terms are as many as there are sets of parameters that occur together.
     fn present(&self, number: u16) -> Result<Part, Error> {
-        let prefix = terms::of_presence(number);
         let mut found = BTreeSet::new();
-        for segment in self.searcher.segment_readers() {
-            let index = segment.inverted_index(self.fields.term)?;
-            let range = index.terms().range().ge(&prefix).lt(after_prefix(&prefix));
-            let mut stream = range.into_stream().map_err(|error| Error::Failed(error.to_string()))?;
-            while stream.advance() {
-                if terms::is_present(number, stream.key()) {
-                    found.insert(self.value(stream.key()));
-                }
+        self.walk(&terms::of_presence(number), |key| {
+            if terms::is_present(number, key) {
+                found.insert(self.value(key));
             }
-        }
+            true
+        })?;
         Ok(one_of(found.into_iter().collect()))
     }
 
@@ -301,19 +308,19 @@ impl Builder<'_> {
     fn contains(&self, number: u16, text: &str) -> Result<Narrowed, Error> {
         let prefix = terms::term(number, b't', &[]);
         let mut found = Vec::new();
-        for segment in self.searcher.segment_readers() {
-            let index = segment.inverted_index(self.fields.term)?;
-            let range = index.terms().range().ge(&prefix).lt(after_prefix(&prefix));
-            let mut stream = range.into_stream().map_err(|error| Error::Failed(error.to_string()))?;
-            while stream.advance() {
-                let string = stream.key().get(prefix.len()..).unwrap_or_default();
-                if memchr::memmem::find(string, text.as_bytes()).is_some() {
-                    if found.len() >= MAX_CONTAINED {
-                        return Ok(Narrowed { part: self.present(number)?, exact: false });
-                    }
-                    found.push(self.value(stream.key()));
-                }
+        let all = self.walk(&prefix, |key| {
+            let string = key.get(prefix.len()..).unwrap_or_default();
+            if memchr::memmem::find(string, text.as_bytes()).is_none() {
+                return true;
             }
+            let room = found.len() < MAX_CONTAINED;
+            if room {
+                found.push(self.value(key));
+            }
+            room
+        })?;
+        if !all {
+            return Ok(Narrowed { part: self.present(number)?, exact: false });
         }
         Ok(exactly(one_of(found)))
     }
