@@ -7,6 +7,7 @@
 //! Absent: TLS, which a proxy in front brings, and upgraded connections.
 
 use std::convert::Infallible;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -125,6 +126,8 @@ impl Server {
                         drop(permit);
                     });
                 }
+                // This client has gone; the next one is welcome.
+                Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_AGAIN).await;
@@ -142,7 +145,8 @@ impl Server {
     async fn accept(&self) -> std::io::Result<(TcpStream, SocketAddr, Option<OwnedSemaphorePermit>)> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
         let (stream, remote) = self.listener.accept().await?;
-        stream.set_nodelay(true)?;
+        // It fails where the client has gone already, which is no reason to make the next one wait.
+        let _ = stream.set_nodelay(true);
         Ok((stream, remote, permit))
     }
 }

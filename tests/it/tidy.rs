@@ -40,8 +40,10 @@ const FLOORS: [(&str, u8); 27] = [
 ];
 
 /// Libraries and the rooms that may name them.
-const CONFINED: [(&str, &[&str]); 6] = [
+const CONFINED: [(&str, &[&str]); 8] = [
     ("poem", &["web"]),
+    ("hyper", &["web"]),
+    ("http_body_util", &["web"]),
     ("redb", &["store"]),
     ("tantivy", &["index"]),
     ("lettre", &["outbound"]),
