@@ -26,10 +26,10 @@ const MAX_BODY: usize = 64 << 20;
 /// Samples of a type after which a dictionary is trained, and how large it may get: a first small one soon, better
 /// ones when there is more to learn from.
 /// A size is a little below a power of two, for redb gives a large value a run of pages that is one.
-const TRAINING: [(usize, usize); 4] =
-    [(16, (4 << 10) - 256), (200, (16 << 10) - 256), (2_000, (32 << 10) - 256), (10_000, (64 << 10) - 256)];
-/// Bytes of samples kept per type while waiting for the next training.
-const MAX_SAMPLE_BYTES: usize = 4 << 20;
+const TRAINING: [(usize, usize); 3] = [(16, (4 << 10) - 256), (200, (16 << 10) - 256), (2_000, (64 << 10) - 256)];
+/// Bytes of samples kept per type while waiting for the next training, which takes the longer the more there are: twice
+/// as many make nothing smaller.
+const MAX_SAMPLE_BYTES: usize = 2 << 20;
 
 /// A dictionary is trained while the writer waits from no more bytes than this.
 const LEARNED_AT_ONCE: usize = 512 << 10;

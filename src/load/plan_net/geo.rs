@@ -1,32 +1,17 @@
 //! Where a ZIP code lies. Good enough to sort by distance; nobody is sent to a door by it.
 
-use std::sync::OnceLock;
-
 use serde_json::{Value, json};
 
 /// A point on the earth, in degrees.
 pub(super) type Point = (f64, f64);
 
-/// ZIP code, latitude, longitude; in the order of the codes.
-fn centroids() -> &'static [(u32, f32, f32)] {
-    static CENTROIDS: OnceLock<Vec<(u32, f32, f32)>> = OnceLock::new();
-    CENTROIDS.get_or_init(|| {
-        let read = |place: &zipcodes::Zipcode| {
-            Some((place.zip_code.parse().ok()?, place.lat.parse().ok()?, place.long.parse().ok()?))
-        };
-        let mut all: Vec<(u32, f32, f32)> = zipcodes::database().iter().filter_map(read).collect();
-        all.sort_unstable_by_key(|(zip, ..)| *zip);
-        all.dedup_by_key(|(zip, ..)| *zip);
-        all
-    })
-}
+include!(concat!(env!("OUT_DIR"), "/centroids.rs"));
 
 /// The middle of a ZIP code's area: latitude and longitude.
 pub(super) fn middle(zip: &str) -> Option<Point> {
     let zip: u32 = zip.get(..5)?.parse().ok()?;
-    let all = centroids();
-    let at = all.binary_search_by_key(&zip, |(known, ..)| *known).ok()?;
-    let (_, latitude, longitude) = all.get(at)?;
+    let at = CENTROIDS.binary_search_by_key(&zip, |(known, ..)| *known).ok()?;
+    let (_, latitude, longitude) = CENTROIDS.get(at)?;
     Some((round(f64::from(*latitude)), round(f64::from(*longitude))))
 }
 
