@@ -17,8 +17,12 @@ use super::{Change, Error, made_with, payload, terms};
 use crate::fhir::{Extracted, Value};
 use crate::outbound::Clock;
 
-/// Memory tantivy may fill before it writes a segment.
+/// Memory tantivy may fill before it writes a segment; shared by its threads.
 const HEAP_BYTES: usize = 48 << 20;
+/// Threads of tantivy, each of which makes a segment of its own with every commit.
+const THREADS: usize = 1;
+/// In bulk commits are few, and everybody waits while one is written: two write half as long.
+const BULK_THREADS: usize = 2;
 /// Segments with more resources are merged no further: a merge takes memory in proportion.
 const MERGED: usize = 500_000;
 /// Longest time a change stays out of the index itself, unless very many come.
@@ -97,8 +101,19 @@ fn weight(changes: &[Change]) -> usize {
 
 enum Message {
     Changes(Vec<Change>),
+    Bulk,
     Settle(SyncSender<()>),
     Finish(SyncSender<()>),
+}
+
+/// Why the thread takes no more changes.
+enum End {
+    /// For the moment: very many are about to come.
+    Bulk,
+    /// Nobody has any more to give.
+    Closed,
+    /// Somebody waits for the end.
+    Finished(SyncSender<()>),
 }
 
 struct Writer {
@@ -125,11 +140,7 @@ impl Feed {
         clock: Clock,
         known: Option<u64>,
     ) -> Result<Self, Error> {
-        let options = IndexWriterOptions::builder().num_worker_threads(1).memory_budget_per_thread(HEAP_BYTES).build();
-        let mut writer: IndexWriter = index.writer_with_options(options)?;
-        let mut merging = LogMergePolicy::default();
-        merging.set_max_docs_before_merge(MERGED);
-        writer.set_merge_policy(Box::new(merging));
+        let mut writer = writer(index, THREADS)?;
         if known.is_none() {
             writer.delete_all_documents()?;
             let mut commit = writer.prepare_commit()?;
@@ -194,7 +205,12 @@ impl Feed {
 
     /// From now on commits are few.
     pub(super) fn in_bulk(&self) {
-        self.progress.in_bulk.store(true, Ordering::Release);
+        let queue = self.queue.lock().clone();
+        if !self.progress.in_bulk.swap(true, Ordering::AcqRel)
+            && let Some(queue) = queue
+        {
+            drop(queue.send(Message::Bulk));
+        }
     }
 
     pub(super) fn is_in_bulk(&self) -> bool {
@@ -222,15 +238,26 @@ impl Drop for Feed {
 
 impl Writer {
     fn serve(mut self, messages: &Receiver<Message>) -> Result<(), Error> {
-        if let Some(done) = self.run(messages)? {
-            self.documents.wait_merging_threads()?;
-            let _ = done.send(());
+        loop {
+            match self.run(messages)? {
+                End::Bulk => {
+                    let index = self.documents.index().clone();
+                    // There can be one writer at a time.
+                    self.documents.wait_merging_threads()?;
+                    self = Self { documents: writer(&index, BULK_THREADS)?, ..self };
+                }
+                End::Closed => return Ok(()),
+                End::Finished(done) => {
+                    self.documents.wait_merging_threads()?;
+                    let _ = done.send(());
+                    return Ok(());
+                }
+            }
         }
-        Ok(())
     }
 
-    /// Takes changes until nobody has any more to give, or somebody waits for the end.
-    fn run(&mut self, messages: &Receiver<Message>) -> Result<Option<SyncSender<()>>, Error> {
+    /// Takes changes until something else is to be done.
+    fn run(&mut self, messages: &Receiver<Message>) -> Result<End, Error> {
         loop {
             let message = if self.waiting == 0 {
                 messages.recv().map_err(|_| RecvTimeoutError::Disconnected)
@@ -253,6 +280,10 @@ impl Writer {
                         self.commit()?;
                     }
                 }
+                Ok(Message::Bulk) => {
+                    self.commit()?;
+                    return Ok(End::Bulk);
+                }
                 Ok(Message::Settle(done)) => {
                     self.commit()?;
                     let _ = done.send(());
@@ -260,11 +291,11 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => self.commit()?,
                 Ok(Message::Finish(done)) => {
                     self.commit()?;
-                    return Ok(Some(done));
+                    return Ok(End::Finished(done));
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     self.commit()?;
-                    return Ok(None);
+                    return Ok(End::Closed);
                 }
             }
         }
@@ -302,6 +333,16 @@ impl Writer {
         self.stamp = stamp;
         Ok(())
     }
+}
+
+fn writer(index: &tantivy::Index, threads: usize) -> Result<IndexWriter, Error> {
+    let heap = HEAP_BYTES / threads;
+    let options = IndexWriterOptions::builder().num_worker_threads(threads).memory_budget_per_thread(heap).build();
+    let writer: IndexWriter = index.writer_with_options(options)?;
+    let mut merging = LogMergePolicy::default();
+    merging.set_max_docs_before_merge(MERGED);
+    writer.set_merge_policy(Box::new(merging));
+    Ok(writer)
 }
 
 fn document(fields: Fields, rid: u64, resource: &Extracted) -> TantivyDocument {
