@@ -8,8 +8,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, RwLock};
-use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
-use tantivy::{IndexReader, IndexWriter, TantivyDocument, Term};
+use tantivy::indexer::{IndexWriterOptions, LogMergePolicy, MergeCandidate, MergePolicy};
+use tantivy::{IndexReader, IndexWriter, SegmentMeta, TantivyDocument, Term};
 
 use super::overlay::Overlay;
 use super::schema::{Fields, date_slot, text_slot};
@@ -25,6 +25,10 @@ const THREADS: usize = 1;
 const BULK_THREADS: usize = 2;
 /// Segments with more resources are merged no further: a merge takes memory in proportion.
 const MERGED: usize = 500_000;
+/// The same while very many come, which takes memory too. What is left is merged when that is over.
+const MERGED_IN_FLOOD: usize = 200_000;
+/// Segments merged at once.
+const MERGED_AT_ONCE: usize = 8;
 /// Longest time a change stays out of the index itself, unless very many come.
 const COMMIT_EVERY: Duration = Duration::from_millis(500);
 /// So many changes in that time are a load. Then a commit waits for more of them, since each makes a segment and segments have
@@ -291,6 +295,7 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => self.commit()?,
                 Ok(Message::Finish(done)) => {
                     self.commit()?;
+                    self.merge_the_rest()?;
                     return Ok(End::Finished(done));
                 }
                 Err(RecvTimeoutError::Disconnected) => {
@@ -323,6 +328,8 @@ impl Writer {
         if self.waiting == 0 && self.stamp == stamp {
             return Ok(());
         }
+        let is_flood = self.progress.is_in_bulk() || self.waiting >= FLOOD;
+        self.documents.set_merge_policy(Merging::up_to(if is_flood { MERGED_IN_FLOOD } else { MERGED }));
         let mut commit = self.documents.prepare_commit()?;
         commit.set_payload(&payload(self.seq));
         commit.commit()?;
@@ -335,14 +342,49 @@ impl Writer {
     }
 }
 
+impl Writer {
+    /// Very many have come, and no more do: what was not merged meanwhile is. A commit is when tantivy looks what to merge.
+    fn merge_the_rest(&mut self) -> Result<(), Error> {
+        self.documents.set_merge_policy(Merging::up_to(MERGED));
+        let mut commit = self.documents.prepare_commit()?;
+        commit.set_payload(&payload(self.seq));
+        commit.commit()?;
+        Ok(())
+    }
+}
+
 fn writer(index: &tantivy::Index, threads: usize) -> Result<IndexWriter, Error> {
     let heap = HEAP_BYTES / threads;
-    let options = IndexWriterOptions::builder().num_worker_threads(threads).memory_budget_per_thread(heap).build();
+    let options = IndexWriterOptions::builder()
+        .num_worker_threads(threads)
+        .memory_budget_per_thread(heap)
+        .num_merge_threads(1)
+        .build();
     let writer: IndexWriter = index.writer_with_options(options)?;
-    let mut merging = LogMergePolicy::default();
-    merging.set_max_docs_before_merge(MERGED);
-    writer.set_merge_policy(Box::new(merging));
+    writer.set_merge_policy(Merging::up_to(MERGED));
     Ok(writer)
+}
+
+/// Which segments are merged: tantivy's choice, a few at once.
+#[derive(Debug)]
+struct Merging(LogMergePolicy);
+
+impl Merging {
+    fn up_to(documents: usize) -> Box<dyn MergePolicy> {
+        let mut policy = LogMergePolicy::default();
+        policy.set_min_num_segments(MERGED_AT_ONCE);
+        policy.set_max_docs_before_merge(documents);
+        Box::new(Self(policy))
+    }
+}
+
+impl MergePolicy for Merging {
+    fn compute_merge_candidates(&self, segments: &[SegmentMeta]) -> Vec<MergeCandidate> {
+        let chosen = self.0.compute_merge_candidates(segments).into_iter();
+        chosen
+            .flat_map(|all| all.0.chunks(MERGED_AT_ONCE).map(|some| MergeCandidate(some.to_vec())).collect::<Vec<_>>())
+            .collect()
+    }
 }
 
 fn document(fields: Fields, rid: u64, resource: &Extracted) -> TantivyDocument {
