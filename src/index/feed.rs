@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, RwLock};
-use tantivy::indexer::{IndexWriterOptions, LogMergePolicy, MergeCandidate, MergePolicy};
+use tantivy::indexer::{IndexWriterOptions, LogMergePolicy, MergeCandidate, MergePolicy, NoMergePolicy};
 use tantivy::{IndexReader, IndexWriter, SegmentMeta, TantivyDocument, Term};
 
 use super::overlay::Overlay;
@@ -27,8 +27,9 @@ const BULK_THREADS: usize = 2;
 const MERGED: usize = 500_000;
 /// The same while very many come, which takes memory too. What is left is merged when that is over.
 const MERGED_IN_FLOOD: usize = 200_000;
-/// Segments merged at once.
+/// Segments merged at once: small ones, and large ones, whose pages are all in memory meanwhile.
 const MERGED_AT_ONCE: usize = 8;
+const LARGE_MERGED_AT_ONCE: usize = 4;
 /// Longest time a change stays out of the index itself, unless very many come.
 const COMMIT_EVERY: Duration = Duration::from_millis(500);
 /// So many changes in that time are a load. Then a commit waits for more of them, since each makes a segment and segments have
@@ -252,7 +253,9 @@ impl Writer {
                 }
                 End::Closed => return Ok(()),
                 End::Finished(done) => {
+                    let index = self.documents.index().clone();
                     self.documents.wait_merging_threads()?;
+                    merge_the_rest(&index, &self.reader)?;
                     let _ = done.send(());
                     return Ok(());
                 }
@@ -295,7 +298,6 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => self.commit()?,
                 Ok(Message::Finish(done)) => {
                     self.commit()?;
-                    self.merge_the_rest()?;
                     return Ok(End::Finished(done));
                 }
                 Err(RecvTimeoutError::Disconnected) => {
@@ -329,7 +331,7 @@ impl Writer {
             return Ok(());
         }
         let is_flood = self.progress.is_in_bulk() || self.waiting >= FLOOD;
-        self.documents.set_merge_policy(Merging::up_to(if is_flood { MERGED_IN_FLOOD } else { MERGED }));
+        self.documents.set_merge_policy(if is_flood { Merging::in_flood() } else { Merging::at_rest() });
         let mut commit = self.documents.prepare_commit()?;
         commit.set_payload(&payload(self.seq));
         commit.commit()?;
@@ -342,14 +344,19 @@ impl Writer {
     }
 }
 
-impl Writer {
-    /// Very many have come, and no more do: what was not merged meanwhile is. A commit is when tantivy looks what to merge.
-    fn merge_the_rest(&mut self) -> Result<(), Error> {
-        self.documents.set_merge_policy(Merging::up_to(MERGED));
-        let mut commit = self.documents.prepare_commit()?;
-        commit.set_payload(&payload(self.seq));
-        commit.commit()?;
-        Ok(())
+/// Very many have come, and no more do: what was not merged meanwhile is, one merge after the other, and the reader lets go
+/// of what was merged before the next begins: the pages of both would be in memory.
+fn merge_the_rest(index: &tantivy::Index, reader: &IndexReader) -> Result<(), Error> {
+    let choice = Merging::at_rest();
+    let mut documents = writer(index, THREADS)?;
+    documents.set_merge_policy(Box::new(NoMergePolicy));
+    loop {
+        let candidates = choice.compute_merge_candidates(&index.searchable_segment_metas()?);
+        let Some(MergeCandidate(some)) = candidates.into_iter().find(|all| all.0.len() > 1) else {
+            return Ok(documents.wait_merging_threads()?);
+        };
+        documents.merge(&some).wait()?;
+        reader.reload()?;
     }
 }
 
@@ -361,29 +368,39 @@ fn writer(index: &tantivy::Index, threads: usize) -> Result<IndexWriter, Error> 
         .num_merge_threads(1)
         .build();
     let writer: IndexWriter = index.writer_with_options(options)?;
-    writer.set_merge_policy(Merging::up_to(MERGED));
+    writer.set_merge_policy(Merging::at_rest());
     Ok(writer)
 }
 
 /// Which segments are merged: tantivy's choice, a few at once.
 #[derive(Debug)]
-struct Merging(LogMergePolicy);
+struct Merging {
+    choice: LogMergePolicy,
+    at_once: usize,
+}
 
 impl Merging {
-    fn up_to(documents: usize) -> Box<dyn MergePolicy> {
-        let mut policy = LogMergePolicy::default();
-        policy.set_min_num_segments(MERGED_AT_ONCE);
-        policy.set_max_docs_before_merge(documents);
-        Box::new(Self(policy))
+    fn in_flood() -> Box<dyn MergePolicy> {
+        Self::up_to(MERGED_IN_FLOOD, MERGED_AT_ONCE)
+    }
+
+    fn at_rest() -> Box<dyn MergePolicy> {
+        Self::up_to(MERGED, LARGE_MERGED_AT_ONCE)
+    }
+
+    fn up_to(documents: usize, at_once: usize) -> Box<dyn MergePolicy> {
+        let mut choice = LogMergePolicy::default();
+        choice.set_min_num_segments(at_once);
+        choice.set_max_docs_before_merge(documents);
+        Box::new(Self { choice, at_once })
     }
 }
 
 impl MergePolicy for Merging {
     fn compute_merge_candidates(&self, segments: &[SegmentMeta]) -> Vec<MergeCandidate> {
-        let chosen = self.0.compute_merge_candidates(segments).into_iter();
-        chosen
-            .flat_map(|all| all.0.chunks(MERGED_AT_ONCE).map(|some| MergeCandidate(some.to_vec())).collect::<Vec<_>>())
-            .collect()
+        let levels = self.choice.compute_merge_candidates(segments).into_iter().map(|level| level.0);
+        let pieces = levels.flat_map(|level| level.chunks(self.at_once).map(<[_]>::to_vec).collect::<Vec<_>>());
+        pieces.map(MergeCandidate).collect()
     }
 }
 
