@@ -58,6 +58,8 @@ pub enum Rule {
     Unbalanced,
     /// Kept; lines of a payment are not on the claim.
     UnmatchedLines,
+    /// Kept; a claim of another member or provider says that it replaces this one.
+    StrangeReplacement,
     /// Kept aside; a payment whose claim has not come.
     NoClaim,
     /// Kept aside since an earlier load; the member is still not on the roster.
@@ -118,6 +120,7 @@ impl Rule {
             Self::Totals => "envelope-totals",
             Self::Unbalanced => "totals-disagree",
             Self::UnmatchedLines => "payment-lines-unmatched",
+            Self::StrangeReplacement => "replaced-by-another-member",
             Self::NoClaim => "payment-without-claim",
             Self::Waiting => "waiting-for-member",
             Self::Undecided => "claim-without-payment",
@@ -181,7 +184,14 @@ impl Rule {
             Self::Totals => "tell the sender; a transfer may have lost segments",
             Self::Unbalanced => "compare these payments with the claims system: charge = paid + adjustments must hold",
             Self::UnmatchedLines => "check that payments carry the line control numbers of their claims (REF*6R)",
-            Self::NoClaim => "load the 837 of these claims; the payments wait for them",
+            Self::StrangeReplacement => {
+                "nothing was cancelled: correct the original number (REF*F8) of the replacement, which names a claim of another \
+                 member or provider"
+            }
+            Self::NoClaim => {
+                "load the 837 of these claims; the payments wait for them. If it is loaded, patient, provider or days of the \
+                 payment are not those of the claim"
+            }
             Self::Waiting => "load the enrolment of these members; what is kept aside follows by itself",
             Self::Undecided => "load the 835 of these claims; until then they are shown as not decided",
             Self::CheckDigit => "look the provider up in the registry (NPPES); a digit was mistyped",
@@ -221,6 +231,7 @@ impl Rule {
                 | Self::Totals
                 | Self::Unbalanced
                 | Self::UnmatchedLines
+                | Self::StrangeReplacement
                 | Self::NoClaim
                 | Self::Undecided
                 | Self::NotListed

@@ -3,10 +3,10 @@
 //! | name | of the 835 |
 //! |---|---|
 //! | submitted | charge (SVC02, CLP03) |
-//! | eligible | allowed amount (AMT*B6, AMT*AU), else paid + patient's share + paid by others + sequestration |
+//! | eligible | allowed amount (AMT*B6, AMT*AU), else paid + patient's share ([`SHARE`]) + paid by others + sequestration |
 //! | deductible, coinsurance, copay | CAS PR 1, 2, 3 |
 //! | discount | CAS CO 45 |
-//! | noncovered | CAS with a reason in [`NOT_COVERED`] |
+//! | noncovered | CAS with a reason in [`NOT_COVERED`]; of what was denied, every reason that is not [`SETTLED`] |
 //! | priorpayerpaid | CAS OA 23 |
 //! | memberliability | every CAS PR |
 //! | benefit, paidtoprovider | paid (SVC03, CLP04) |
@@ -19,6 +19,15 @@ use crate::load::x12::Adjustment;
 
 /// Claim adjustment reason codes that say that a service is not covered.
 const NOT_COVERED: [&str; 8] = ["26", "27", "49", "50", "96", "119", "167", "204"];
+/// Reasons of what the patient pays of an allowed amount: deductible, coinsurance, copay, blood deductible, spend-down and
+/// their like. Any other amount of the patient's (PR) lies beyond what is allowed.
+const SHARE: [&str; 8] = ["1", "2", "3", "66", "178", "241", "247", "248"];
+/// Reasons that lower or shift a payment for what is covered: [`SHARE`], what others paid, contracts, capitation, discounts and
+/// legislated reductions. A service of which nothing is paid for other reasons is denied, whatever its status says (CLP02).
+const SETTLED: [&str; 22] = [
+    "1", "2", "3", "23", "24", "44", "45", "59", "66", "94", "100", "102", "103", "104", "131", "144", "178", "237",
+    "241", "247", "248", "253",
+];
 /// Reasons whose amount comes off what is paid, not off what is allowed.
 const SEQUESTRATION: &str = "253";
 
@@ -33,6 +42,8 @@ pub(in crate::load) struct Amounts {
     pub(in crate::load) copay: Cents,
     pub(in crate::load) discount: Cents,
     pub(in crate::load) not_covered: Cents,
+    /// Adjusted for reasons that are not [`SETTLED`].
+    pub(in crate::load) refused: Cents,
     pub(in crate::load) prior_payer: Cents,
     pub(in crate::load) member: Cents,
     /// The source tells what the member pays, and not what was allowed or paid.
@@ -49,12 +60,16 @@ impl Amounts {
             paid: cents(paid).unwrap_or_default(),
             ..Self::default()
         };
-        let mut sequestered = 0;
+        let (mut sequestered, mut share) = (0, 0);
         for adjustment in adjustments {
             let amount = cents(adjustment.amount).unwrap_or_default();
             out.adjusted += amount;
             if adjustment.group == "PR" {
                 out.member += amount;
+                share += if SHARE.contains(&adjustment.reason) { amount } else { 0 };
+            }
+            if !SETTLED.contains(&adjustment.reason) {
+                out.refused += amount;
             }
             match (adjustment.group, adjustment.reason) {
                 ("PR", "1") => out.deductible += amount,
@@ -67,7 +82,10 @@ impl Amounts {
                 _ => {}
             }
         }
-        let by_parts = out.paid + out.member - out.not_covered.min(out.member) + out.prior_payer + sequestered;
+        if out.is_denied() {
+            out.not_covered = out.refused;
+        }
+        let by_parts = out.paid + share + out.prior_payer + sequestered;
         out.eligible = cents(allowed).unwrap_or(by_parts);
         out
     }
@@ -77,9 +95,11 @@ impl Amounts {
         self.submitted == self.paid + self.adjusted
     }
 
-    /// True if nothing of it was paid and nothing is owed for it but what is not covered.
+    /// True if nothing of it is paid by anybody, and not because the whole of it is the patient's share or under a contract.
     pub(super) const fn is_denied(&self) -> bool {
-        self.paid == 0 && self.not_covered != 0 && self.not_covered >= self.submitted
+        let refused = if self.refused > self.not_covered { self.refused } else { self.not_covered };
+        let shared = self.deductible + self.coinsurance + self.copay + self.prior_payer;
+        self.paid == 0 && shared == 0 && refused > 0 && refused + self.discount >= self.submitted
     }
 
     pub(super) fn add(&mut self, other: &Self) {
@@ -91,6 +111,7 @@ impl Amounts {
         self.copay += other.copay;
         self.discount += other.discount;
         self.not_covered += other.not_covered;
+        self.refused += other.refused;
         self.prior_payer += other.prior_payer;
         self.member += other.member;
         self.adjusted += other.adjusted;

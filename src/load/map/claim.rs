@@ -1,8 +1,4 @@
-//! Claims (837) and decisions about them (835) that carry the same control number, folded into what is true now.
-//!
-//! The order of the parts is the order in which the files were written, not that in which they were loaded, so any order of
-//! loading ends the same. A control number is the provider's: two providers may use the same, so parts are told apart by the
-//! billing provider and the patient. A payment without its claim gives nothing yet; it waits for the claim.
+//! A claim (837) and the decisions about it (835) as resources.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +10,8 @@ use super::code::{
     procedure, service,
 };
 use super::eob::{Bill, BillKind, BillLine, Decided, Info, eob};
-use super::money::cents;
+use super::lines::match_lines;
+use super::money::Cents;
 use super::party::{Provider, provider};
 use super::visit::visit;
 use super::{Made, day};
@@ -26,115 +23,31 @@ use crate::load::x12::{Adjustment, Claim, ClaimKind, PaidLine, Party, Remit};
 /// A claim and everything that was decided about it.
 pub(in crate::load) struct Case<'a> {
     /// The claim as it was sent last.
-    claim: Claim<'a>,
-    /// The decision that stands.
-    decision: Option<Remit<'a>>,
-    cancelled: bool,
+    pub(super) claim: Claim<'a>,
+    /// The decision that stands; several where the payer has split the claim, the last first.
+    pub(super) decisions: Vec<Remit<'a>>,
+    pub(super) cancelled: bool,
     /// Facility and frequency, as institutions write them.
-    bill_type: String,
+    pub(super) bill_type: String,
+    /// The payer's number of what stands, or of the last word; empty if there is none.
+    pub(super) number: &'a str,
+    /// The day that tells it from an earlier visit with the same control number.
+    pub(super) again: Option<String>,
     /// Numbers that the payer has given it.
     pub(in crate::load) numbers: BTreeSet<&'a str>,
 }
 
-/// What the parts of one control number give.
-#[derive(Default)]
-pub(in crate::load) struct Folded<'a> {
-    pub(in crate::load) cases: Vec<Case<'a>>,
-    /// Decisions whose claim is not there.
-    pub(in crate::load) waiting: usize,
-}
-
-/// A claim or a decision, with the order of its file.
-pub(in crate::load) enum Said<'a> {
-    Claim(Box<Claim<'a>>),
-    Decision(Box<Remit<'a>>),
-}
-
-struct Cluster<'a> {
-    claims: Vec<(usize, Claim<'a>)>,
-    decisions: Vec<(usize, Remit<'a>)>,
-}
-
-/// Folds what was said, the earliest first.
-pub(in crate::load) fn fold<'a>(said: impl IntoIterator<Item = Said<'a>>) -> Folded<'a> {
-    let mut clusters: Vec<Cluster<'a>> = Vec::new();
-    let mut decisions = Vec::new();
-    for (at, said) in said.into_iter().enumerate() {
-        match said {
-            Said::Decision(remit) => decisions.push((at, *remit)),
-            Said::Claim(claim) => match clusters.iter_mut().find(|cluster| cluster.is_of(&claim)) {
-                Some(cluster) => cluster.claims.push((at, *claim)),
-                None => clusters.push(Cluster { claims: vec![(at, *claim)], decisions: Vec::new() }),
-            },
-        }
-    }
-    let mut folded = Folded::default();
-    for (at, remit) in decisions {
-        match choose(&mut clusters, &remit) {
-            Some(cluster) => cluster.decisions.push((at, remit)),
-            None => folded.waiting += 1,
-        }
-    }
-    folded.cases.extend(clusters.into_iter().filter_map(Cluster::case));
-    folded
-}
-
-impl<'a> Cluster<'a> {
-    fn is_of(&self, claim: &Claim<'_>) -> bool {
-        let Some((_, own)) = self.claims.first() else { return false };
-        let (one, other) = (own.treated(), claim.treated());
-        identity(&own.billing) == identity(&claim.billing) && (one.birth, one.given) == (other.birth, other.given)
-    }
-
-    fn case(mut self) -> Option<Case<'a>> {
-        let numbers = self.decisions.iter().map(|(_, remit)| remit.payer_control).filter(|text| !text.is_empty());
-        let numbers: BTreeSet<&str> = numbers.collect();
-        let (sent_at, last) = self.claims.pop()?;
-        let voided = last.frequency == "8";
-        // A void often says only which claim it is about; what that was stays to be seen.
-        let (sent_at, claim) = match self.claims.pop() {
-            Some(before) if voided && last.lines.len() <= before.1.lines.len() => before,
-            _ => (sent_at, last),
-        };
-        let mut standing: Vec<(usize, Remit<'a>)> = Vec::new();
-        let mut reversed = false;
-        for (at, remit) in self.decisions {
-            if remit.status == "22" {
-                let same = standing.iter().rposition(|(_, old)| old.payer_control == remit.payer_control);
-                if let Some(at) = same.or_else(|| standing.len().checked_sub(1)) {
-                    standing.remove(at);
-                }
-                reversed = true;
-            } else {
-                reversed = false;
-                standing.push((at, remit));
-            }
-        }
-        let decision = standing.pop();
-        // A decision about an earlier version says nothing about the amounts of this one.
-        let decision = decision.filter(|(at, remit)| *at > sent_at || cents(remit.charge) == cents(claim.charge));
-        let cancelled = voided || (reversed && decision.is_none());
-        let bill_type = format!("{}{}", claim.place, claim.frequency);
-        Some(Case { bill_type, claim, decision: decision.map(|(_, remit)| remit), cancelled, numbers })
-    }
-}
-
-/// The claim that a decision is about: the only one, else the one with the same provider, else the same charge.
-fn choose<'c, 'a>(clusters: &'c mut [Cluster<'a>], remit: &Remit<'_>) -> Option<&'c mut Cluster<'a>> {
-    let only = |mut found: Vec<usize>| if found.len() == 1 { found.pop() } else { None };
-    let all: Vec<(usize, &Claim<'_>)> =
-        clusters.iter().enumerate().filter_map(|(at, cluster)| Some((at, &cluster.claims.last()?.1))).collect();
-    let by = |test: &dyn Fn(&Claim<'_>) -> bool| {
-        only(all.iter().filter(|(_, claim)| test(claim)).map(|(at, _)| *at).collect())
-    };
-    let at = by(&|_| true)
-        .or_else(|| by(&|claim| !remit.payee.number.is_empty() && claim.billing.number == remit.payee.number))
-        .or_else(|| by(&|claim| cents(&claim.charge.replace('-', "")) == cents(&remit.charge.replace('-', ""))))?;
-    clusters.get_mut(at)
-}
-
-fn identity<'a>(party: &Party<'a>) -> &'a str {
-    [party.number, party.tax, party.family].into_iter().find(|text| !text.is_empty()).unwrap_or_default()
+/// The first and the last day that a claim is about. An institution states the period; elsewhere the lines say it, for the days
+/// of a hospital stay (DTP*435) during which a doctor called are not the days of her care.
+pub(super) fn days(claim: &Claim<'_>) -> (Option<String>, Option<String>) {
+    let at_head = |names: &[&str]| names.iter().filter_map(|name| claim.date(name)).collect::<Vec<_>>();
+    let stated = if claim.kind == ClaimKind::Institutional { at_head(&["434"]) } else { Vec::new() };
+    let of_lines = claim.lines.iter().filter_map(|line| line.served).chain(at_head(&["472"])).collect();
+    let choices = [stated, of_lines, at_head(&["434", "435"])];
+    let spans = choices.into_iter().find(|spans| spans.iter().any(|span| day(span.from).is_some())).unwrap_or_default();
+    let first = spans.iter().filter_map(|span| day(span.from)).min();
+    let last = spans.iter().filter_map(|span| day(span.to)).max();
+    (first, last)
 }
 
 impl Case<'_> {
@@ -147,19 +60,14 @@ impl Case<'_> {
             family: treated.family.to_owned(),
             given: treated.given.to_owned(),
             birth: day(treated.birth).unwrap_or_default(),
-            day: self.days().0.unwrap_or_default(),
+            day: days(&self.claim).0.unwrap_or_default(),
             alone: false,
         }
     }
 
-    /// The first and the last day that it is about.
-    fn days(&self) -> (Option<String>, Option<String>) {
-        let spans = ["434", "435", "096", "472"].into_iter().filter_map(|qualifier| self.claim.date(qualifier));
-        let lines = self.claim.lines.iter().filter_map(|line| line.served);
-        let all: Vec<(&str, &str)> = spans.chain(lines).map(|span| (span.from, span.to)).collect();
-        let first = all.iter().filter_map(|(from, _)| day(from)).min();
-        let last = all.iter().filter_map(|(_, to)| day(to)).max();
-        (first, last)
+    /// Who was treated by whom, so that nobody's claim ends another's.
+    pub(in crate::load) fn identity(&self) -> String {
+        self.claim.identity()
     }
 
     /// The resources: the claim's bill, what it says of care if that is wanted, and who is named in it.
@@ -174,7 +82,7 @@ impl Case<'_> {
         clinical: ClaimsAsClinical,
     ) -> Result<Made, (Rule, String)> {
         let refuse = |reason: &str| (Rule::Claim, reason.to_owned());
-        let (from, to) = self.days();
+        let (from, to) = days(&self.claim);
         let from = from.ok_or_else(|| refuse("the claim has no day of service (DTP*472, DTP*434)"))?;
         let to = to.unwrap_or_else(|| from.clone());
         if self.claim.lines.is_empty() {
@@ -190,10 +98,14 @@ impl Case<'_> {
             (BillKind::Oral, Some((_, dentist, _))) if !biller.is_person => dentist.clone(),
             _ => biller.clone(),
         };
+        let own = ["claim", self.claim.control, self.claim.billing.identity(), &whose.patient];
         let mut bill = Bill {
-            id: made_id(&["claim", self.claim.control, identity(&self.claim.billing), &whose.patient]),
+            id: match &self.again {
+                None => made_id(&own),
+                Some(day) => made_id(&[own.as_slice(), &[day]].concat()),
+            },
             kind,
-            number: self.numbers.iter().next_back().copied().unwrap_or(self.claim.control),
+            number: [self.number, self.claim.control].into_iter().find(|text| !text.is_empty()).unwrap_or_default(),
             cancelled: self.cancelled || !replaced_by.is_empty(),
             created: day(self.claim.created).unwrap_or_else(|| from.clone()),
             infos: self.infos(kind, &from, &to, facility.as_ref()),
@@ -206,10 +118,10 @@ impl Case<'_> {
             lines: Vec::new(),
             decided: None,
             total: None,
-            paid_on: self.decision.as_ref().and_then(|remit| day(remit.day)),
-            denied: self.decision.as_ref().is_some_and(|remit| remit.status == "4"),
+            paid_on: self.decisions.first().and_then(|remit| day(remit.day)),
+            denied: !self.decisions.is_empty() && self.decisions.iter().all(|remit| remit.status == "4"),
             related: Vec::new(),
-            network: self.decision.as_ref().and_then(network),
+            network: self.decisions.iter().find_map(network),
             other_payers: self.claim.other_payers.clone(),
         };
         bill.other_payers.dedup();
@@ -281,7 +193,7 @@ impl Case<'_> {
 
     fn infos(&self, kind: BillKind, from: &str, to: &str, facility: Option<&Provider>) -> Vec<Info<'_>> {
         let mut out = Vec::new();
-        if let Some(received) = self.decision.as_ref().and_then(|remit| day(remit.received)) {
+        if let Some(received) = self.decisions.iter().find_map(|remit| day(remit.received)) {
             out.push(Info::Day("clmrecvddate", received));
         }
         if let Some(facility) = facility {
@@ -307,7 +219,7 @@ impl Case<'_> {
                 }
             }
             let drg = self.claim.codes.iter().find(|code| code.qualifier == "DR").map(|code| code.code);
-            let drg = drg.or_else(|| self.decision.as_ref().map(|remit| remit.drg).filter(|drg| !drg.is_empty()));
+            let drg = drg.or_else(|| self.decisions.iter().map(|remit| remit.drg).find(|drg| !drg.is_empty()));
             if let Some(drg) = drg.filter(|_| kind == BillKind::Inpatient) {
                 out.push(Info::Coded("drg", MS_DRG, drg));
             }
@@ -350,14 +262,10 @@ impl Case<'_> {
 
     /// Puts the lines in, and what was decided about each.
     fn decide<'s>(&'s self, bill: &mut Bill<'s>) {
-        let mut paid = match_lines(&self.claim, self.decision.as_ref());
-        let mut total = Amounts::default();
+        let mut paid = match_lines(&self.claim, &self.decisions);
         let facility = self.claim.place;
         for (at, line) in self.claim.lines.iter().enumerate() {
-            let decided = paid.get_mut(at).and_then(Option::take).map(decided_line);
-            if let Some(decided) = &decided {
-                total.add(&decided.amounts);
-            }
+            let decided = paid.get_mut(at).map(std::mem::take).unwrap_or_default();
             let tooth = line.teeth.first();
             bill.lines.push(BillLine {
                 service: service(line.qualifier, line.code),
@@ -372,46 +280,45 @@ impl Case<'_> {
                 tooth: tooth.map_or("", |(tooth, _)| tooth),
                 surfaces: tooth.map(|(_, surfaces)| surfaces.clone()).unwrap_or_default(),
                 drug: line.drug,
-                decided,
+                decided: Decided::of_all(decided.into_iter().map(decided_line)),
             });
         }
-        let Some(remit) = &self.decision else { return };
-        let whole = Amounts::of(remit.charge, remit.paid, remit.allowed, &remit.adjustments);
-        if remit.lines.is_empty() {
-            bill.decided = Some(Decided {
-                amounts: whole.clone(),
-                adjustments: remit.adjustments.clone(),
-                remarks: remit.remarks.clone(),
-            });
-            bill.total = Some(whole);
+        let Some(whole) = Decided::of_all(self.decisions.iter().map(decided_head)) else { return };
+        if self.decisions.iter().all(|remit| remit.lines.is_empty()) {
+            bill.total = Some(whole.amounts.clone());
+            bill.decided = Some(whole);
             return;
         }
-        // Reasons of the claim as a whole belong to the total beside those of its lines.
-        let head = Amounts::of("0", "0", "0", &remit.adjustments);
-        total.add(&head);
-        total.submitted = whole.submitted;
-        total.paid = whole.paid;
+        // Every line counts, also one that the claim has not: what was paid and owed for it is part of the whole.
+        let mut total = Amounts::default();
+        for remit in &self.decisions {
+            if remit.lines.is_empty() {
+                total.add(&decided_head(remit).amounts);
+                continue;
+            }
+            remit.lines.iter().for_each(|paid| total.add(&decided_line(paid).amounts));
+            // Reasons of the claim as a whole belong to the total beside those of its lines.
+            total.add(&Amounts::of("0", "0", "0", &remit.adjustments));
+        }
+        total.submitted = whole.amounts.submitted;
+        total.paid = whole.amounts.paid;
         bill.total = Some(total);
     }
 
-    /// What the totals of the decision leave open, if the claim does not balance to the cent.
+    /// Whether the claim balances to the cent, as it was decided.
     pub(in crate::load) fn balances(&self) -> bool {
-        let Some(remit) = &self.decision else { return true };
-        let mut all = Amounts::of(remit.charge, remit.paid, "", &remit.adjustments);
-        for line in &remit.lines {
-            let amounts = Amounts::of(line.charge, line.paid, "", &line.adjustments);
-            if !amounts.balances() {
-                return false;
-            }
-            all.adjusted += amounts.adjusted;
-        }
-        all.balances()
+        self.decisions.iter().all(|remit| {
+            let mut all = decided_head(remit).amounts;
+            let of_lines: Vec<Amounts> = remit.lines.iter().map(|paid| decided_line(paid).amounts).collect();
+            all.adjusted += of_lines.iter().map(|amounts| amounts.adjusted).sum::<Cents>();
+            of_lines.iter().all(Amounts::balances) && all.balances()
+        })
     }
 
-    /// Whether the decision has lines that the claim has not.
+    /// Whether the claim has every line that was decided.
     pub(in crate::load) fn lines_agree(&self) -> bool {
-        let Some(remit) = &self.decision else { return true };
-        match_lines(&self.claim, Some(remit)).iter().filter(|line| line.is_some()).count() == remit.lines.len()
+        let decided: usize = self.decisions.iter().map(|remit| remit.lines.len()).sum();
+        match_lines(&self.claim, &self.decisions).iter().map(Vec::len).sum::<usize>() == decided
     }
 
     /// Whether the NPI of somebody on the claim was mistyped. Such a number identifies nobody, so it is left out.
@@ -421,37 +328,15 @@ impl Case<'_> {
         [&self.claim.billing].into_iter().chain(of_claim).chain(of_lines).any(Party::is_mistyped)
     }
 
+    /// Whether it was voided, or its decision was taken back.
+    pub(in crate::load) const fn is_cancelled(&self) -> bool {
+        self.cancelled
+    }
+
     /// Whether anything was decided.
     pub(in crate::load) const fn is_decided(&self) -> bool {
-        self.decision.is_some()
+        !self.decisions.is_empty()
     }
-}
-
-/// The decided line of each line of a claim: by control number, else by service and charge, else by service.
-fn match_lines<'a, 'c>(claim: &Claim<'c>, decision: Option<&'a Remit<'c>>) -> Vec<Option<&'a PaidLine<'c>>> {
-    let mut out = vec![None; claim.lines.len()];
-    let Some(remit) = decision else { return out };
-    let mut left: Vec<&PaidLine<'_>> = remit.lines.iter().collect();
-    for strictness in 0..3 {
-        for (line, slot) in claim.lines.iter().zip(&mut out) {
-            if slot.is_some() {
-                continue;
-            }
-            let same_code = |paid: &PaidLine<'_>| {
-                if line.code.is_empty() { paid.revenue == line.revenue } else { paid.code == line.code }
-            };
-            let control = if line.control.is_empty() { line.number } else { line.control };
-            let found = left.iter().position(|paid| match strictness {
-                0 => !paid.control.is_empty() && paid.control == control,
-                1 => same_code(paid) && cents(paid.charge) == cents(line.charge) && paid.modifiers == line.modifiers,
-                _ => same_code(paid),
-            });
-            if let Some(at) = found {
-                *slot = Some(left.remove(at));
-            }
-        }
-    }
-    out
 }
 
 fn decided_line<'a>(paid: &PaidLine<'a>) -> Decided<'a> {
@@ -459,6 +344,15 @@ fn decided_line<'a>(paid: &PaidLine<'a>) -> Decided<'a> {
         amounts: Amounts::of(paid.charge, paid.paid, paid.allowed, &paid.adjustments),
         adjustments: paid.adjustments.clone(),
         remarks: paid.remarks.clone(),
+    }
+}
+
+/// What a decision says of the claim as a whole.
+fn decided_head<'a>(remit: &Remit<'a>) -> Decided<'a> {
+    Decided {
+        amounts: Amounts::of(remit.charge, remit.paid, remit.allowed, &remit.adjustments),
+        adjustments: remit.adjustments.clone(),
+        remarks: remit.remarks.clone(),
     }
 }
 

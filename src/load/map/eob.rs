@@ -69,6 +69,18 @@ pub(in crate::load) struct Decided<'a> {
     pub(in crate::load) remarks: Vec<&'a str>,
 }
 
+impl Decided<'_> {
+    /// Several together; nothing if there is none.
+    pub(super) fn of_all(all: impl IntoIterator<Item = Self>) -> Option<Self> {
+        all.into_iter().reduce(|mut one, other| {
+            one.amounts.add(&other.amounts);
+            one.adjustments.extend(other.adjustments);
+            one.remarks.extend(other.remarks);
+            one
+        })
+    }
+}
+
 /// A bill.
 #[derive(Clone, Debug)]
 pub(in crate::load) struct Bill<'a> {
@@ -414,13 +426,13 @@ fn total(bill: &Bill<'_>) -> Vec<Value> {
 }
 
 fn payment(bill: &Bill<'_>, total: &Amounts) -> Value {
-    let any_denied = bill.lines.iter().filter_map(|line| line.decided.as_ref()).any(|line| line.amounts.is_denied());
-    let code = if bill.denied {
-        "denied"
-    } else if any_denied {
-        "partiallypaid"
-    } else {
-        "paid"
+    let decided = || bill.lines.iter().filter_map(|line| line.decided.as_ref()).chain(&bill.decided);
+    let denied = decided().filter(|decided| decided.amounts.is_denied()).count();
+    let code = match denied {
+        _ if bill.denied => "denied",
+        0 => "paid",
+        all if all == decided().count() => "denied",
+        _ => "partiallypaid",
     };
     let mut out = json!({"type": c4bb("C4BBPayerAdjudicationStatus", code), "amount": money(total.paid)});
     if let (Some(day), Some(out)) = (&bill.paid_on, out.as_object_mut()) {

@@ -5,9 +5,11 @@
 //! not claim the profile; nothing is made up. Codes carry no names: their texts belong to those who license them.
 
 mod adjudication;
+mod cases;
 mod claim;
 mod code;
 mod eob;
+mod lines;
 mod made;
 mod money;
 mod party;
@@ -25,7 +27,7 @@ mod visit;
 use serde_json::{Number, Value, json};
 
 use super::record::About;
-pub(super) use claim::{Said, fold};
+pub(super) use cases::{Said, fold};
 pub(super) use made::Made;
 pub(super) use person::people;
 pub(super) use review::{Reviewed, reviewed};

@@ -104,6 +104,11 @@ impl RowCase {
         first(&self.draft.head, Field::Claim)
     }
 
+    /// Whose it is, so that nobody's claim ends another's.
+    pub(in crate::load) fn identity(&self) -> String {
+        first(&self.draft.head, Field::Member).to_uppercase()
+    }
+
     /// Whether anything was decided.
     pub(in crate::load) fn is_decided(&self) -> bool {
         self.draft.total().is_some()

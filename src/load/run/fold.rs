@@ -172,7 +172,7 @@ impl AtBench<'_, '_> {
             return Ok(Vec::new());
         }
         let Some(whose) = self.whose(&case.whom(), &place)? else { return Ok(Vec::new()) };
-        let replaced_by = self.reader.replaced_by(case.number(), self.group)?;
+        let replaced_by = self.replaced_by(case.number(), &case.identity(), &place)?;
         match case.resources(&replaced_by, &whose, self.about(), self.bench.clinical) {
             Ok(resources) => {
                 if !case.is_decided() {
@@ -210,7 +210,7 @@ impl AtBench<'_, '_> {
             let Some(whose) = self.whose(&case.whom(), &place)? else { continue };
             let mut replaced_by = Vec::new();
             for number in &case.numbers {
-                replaced_by.extend(self.reader.replaced_by(number, self.group)?);
+                replaced_by.extend(self.replaced_by(number, &case.identity(), &place)?);
             }
             match case.resources(&replaced_by, &whose, self.about(), self.bench.clinical) {
                 Ok(resources) => made.push((place.clone(), resources)),
@@ -229,7 +229,7 @@ impl AtBench<'_, '_> {
             if !case.lines_agree() {
                 self.note(&place, Rule::UnmatchedLines, "");
             }
-            if !case.is_decided() {
+            if !case.is_decided() && !case.is_cancelled() {
                 self.note(&place, Rule::Undecided, "");
             }
         }
@@ -260,6 +260,14 @@ impl AtBench<'_, '_> {
             self.note(&place, Rule::NumberAlone, "");
         }
         Ok(vec![(place, review.resources(&whose, self.about()))])
+    }
+
+    fn replaced_by(&mut self, number: &str, identity: &str, place: &Place) -> Result<Vec<String>, Error> {
+        let (numbers, strange) = self.reader.replaced_by(number, self.group, identity)?;
+        if strange > 0 {
+            self.note(place, Rule::StrangeReplacement, "");
+        }
+        Ok(numbers)
     }
 
     fn about(&self) -> About<'_> {

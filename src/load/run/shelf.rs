@@ -6,7 +6,7 @@
 //! | `load.dirty` | class (u8), neighbourhood (8 bytes), group (16 bytes) | nothing |
 //! | `load.made` | class (u8), group (16 bytes) | types and ids of what the group came to, as JSON |
 //! | `load.claims_of` | patient (16 bytes), key of `load.dirty` | nothing |
-//! | `load.claim_numbers` | payer's number (16 bytes), role (u8), group (16 bytes) | the number that replaces it |
+//! | `load.claim_numbers` | payer's number (16 bytes), role (u8), group (16 bytes) | the number that replaces it, U+001F, whose |
 //!
 //! Groups, payer's numbers and neighbourhoods go by the digits in their names ([`ordered`]): numbers are given one after the
 //! other, so what one file brings lies together in the tables, and a commit writes few of their pages. With digests in their
@@ -30,7 +30,7 @@ use crate::fhir::{Kind, Prepared};
 use crate::load::claims::Found;
 use crate::load::fhir::Place;
 use crate::load::report::{Ledger, Rule};
-use crate::load::x12::{Eligibility, Part, Set, Taker, Tally, Trouble};
+use crate::load::x12::{Eligibility, Part, Replaces, Set, Taker, Tally, Trouble};
 use crate::load::{Error, Format, Target};
 use crate::store::{self, Snapshot, Store, Table};
 
@@ -180,7 +180,8 @@ impl<'a> Shelf<'a> {
                 let mut key = ordered(&number).to_vec();
                 key.push(u8::from(replaces.is_some()));
                 key.extend_from_slice(&group);
-                (key, replaces.unwrap_or_default().into_bytes())
+                let value = replaces.map(|Replaces { by, identity }| format!("{by}\u{1f}{identity}"));
+                (key, value.unwrap_or_default().into_bytes())
             })
             .collect();
         let neighbour = if class == Class::Enrolment { part.group.as_str() } else { part.member() };
@@ -369,18 +370,26 @@ impl ShelfReader {
         Ok(parts.into_iter().map(|(_, kept)| kept).collect())
     }
 
-    /// Numbers of claims that replace the one with this number and are not of this group.
-    pub(super) fn replaced_by(&self, number: &str, group: GroupKey) -> Result<Vec<String>, Error> {
+    /// Numbers of claims that replace the one with this number and are not of this group. Whoever mistypes the number of a claim
+    /// names somebody else's: claims that are not of this `identity` replace nothing, and are counted.
+    pub(super) fn replaced_by(
+        &self,
+        number: &str,
+        group: GroupKey,
+        identity: &str,
+    ) -> Result<(Vec<String>, usize), Error> {
         let prefix = [ordered(number).as_slice(), &[1]].concat();
         let mut rows = self.snapshot.scan(CLAIM_NUMBERS, &prefix, REPLACED_MAX)?;
         if let Some(scratch) = &self.scratch {
             rows.extend(scratch.scan(CLAIM_NUMBERS, &prefix, REPLACED_MAX)?);
         }
         let others = rows.into_iter().filter(|(key, _)| key.get(17..) != Some(group.as_slice()));
-        let numbers: HashSet<String> = others.filter_map(|(_, value)| String::from_utf8(value).ok()).collect();
-        let mut numbers: Vec<String> = numbers.into_iter().collect();
+        let said: HashSet<String> = others.filter_map(|(_, value)| String::from_utf8(value).ok()).collect();
+        let split = said.iter().filter_map(|value| value.split_once('\u{1f}'));
+        let (own, strange): (Vec<_>, Vec<_>) = split.partition(|(_, whose)| *whose == identity);
+        let mut numbers: Vec<String> = own.into_iter().map(|(by, _)| by.to_owned()).collect();
         numbers.sort();
-        Ok(numbers)
+        Ok((numbers, strange.len()))
     }
 }
 

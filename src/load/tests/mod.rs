@@ -1,6 +1,7 @@
 //! Whole load runs into a store of their own.
 
 mod clinical;
+mod decisions;
 mod tables;
 mod x12;
 

@@ -57,6 +57,11 @@ impl<'a> Party<'a> {
         }
     }
 
+    /// What tells a provider from others: a number, else the tax number, else the name.
+    pub(in crate::load) fn identity(&self) -> &'a str {
+        [self.number, self.tax, self.family].into_iter().find(|text| !text.is_empty()).unwrap_or_default()
+    }
+
     /// Whether somebody mistyped her NPI.
     pub(in crate::load) fn is_mistyped(&self) -> bool {
         self.qualifier == "XX" && npi(self.number) == Npi::Mistyped
@@ -304,6 +309,13 @@ impl<'a> Claim<'a> {
     /// The claim's reference with a qualifier.
     pub(in crate::load) fn reference(&self, qualifier: &str) -> Option<&'a str> {
         self.references.iter().find(|(known, text)| *known == qualifier && !text.is_empty()).map(|(_, text)| *text)
+    }
+
+    /// Who is treated by whom: biller, birth date, first name. Some write a middle name behind that, and some do not.
+    pub(in crate::load) fn identity(&self) -> String {
+        let treated = self.treated();
+        let given = treated.given.split_whitespace().next().unwrap_or_default();
+        [self.billing.identity(), treated.birth, given].join("|").to_uppercase()
     }
 
     /// Who is treated.

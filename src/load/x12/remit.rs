@@ -15,6 +15,8 @@ pub(in crate::load) struct Adjustment<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::load) struct PaidLine<'a> {
     pub(in crate::load) code: &'a str,
+    /// The code that the claim had, where the payer decided another (SVC06).
+    pub(in crate::load) asked: &'a str,
     pub(in crate::load) qualifier: &'a str,
     pub(in crate::load) modifiers: Vec<&'a str>,
     pub(in crate::load) revenue: &'a str,
@@ -46,6 +48,12 @@ pub(in crate::load) struct Remit<'a> {
     pub(in crate::load) received: &'a str,
     pub(in crate::load) trace: &'a str,
     pub(in crate::load) payee: Party<'a>,
+    /// NM1*QC.
+    pub(in crate::load) patient: Party<'a>,
+    /// NM1*IL, where she is not the patient.
+    pub(in crate::load) insured: Party<'a>,
+    /// The first day of the claim (DTM*232), where the payer states it.
+    pub(in crate::load) from: &'a str,
     pub(in crate::load) adjustments: Vec<Adjustment<'a>>,
     pub(in crate::load) allowed: &'a str,
     pub(in crate::load) remarks: Vec<&'a str>,
@@ -83,6 +91,9 @@ impl<'a> Remit<'a> {
             ("CAS", Some(line)) => line.adjustments.extend(adjustments(seg)),
             ("CAS", None) => self.adjustments.extend(adjustments(seg)),
             ("DTM", Some(line)) if matches!(seg.at(1), "472" | "150") => line.day = seg.at(2),
+            ("DTM", None) if seg.at(1) == "232" => self.from = seg.at(2),
+            ("NM1", None) if seg.at(1) == "QC" => self.patient = Party::named(seg),
+            ("NM1", None) if seg.at(1) == "IL" => self.insured = Party::named(seg),
             ("DTM", None) if seg.at(1) == "050" => self.received = seg.at(2),
             ("REF", Some(line)) if seg.at(1) == "6R" => line.control = seg.at(2),
             ("AMT", Some(line)) if seg.at(1) == "B6" => line.allowed = seg.at(2),
@@ -99,6 +110,11 @@ impl<'a> Remit<'a> {
 }
 
 impl<'a> PaidLine<'a> {
+    /// The code that the claim had.
+    pub(in crate::load) const fn sent(&self) -> &'a str {
+        if self.asked.is_empty() { self.code } else { self.asked }
+    }
+
     fn read(seg: Seg<'a>) -> Self {
         let mut parts = components(seg.at(1));
         let qualifier = parts.next().unwrap_or_default();
@@ -113,6 +129,7 @@ impl<'a> PaidLine<'a> {
             charge: seg.at(2),
             paid: seg.at(3),
             units: seg.at(5),
+            asked: components(seg.at(6)).nth(1).unwrap_or_default(),
             ..Self::default()
         }
     }

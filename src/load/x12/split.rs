@@ -1,6 +1,7 @@
 //! Segments to parts: one claim, payment, member or review each, with the levels of the file that it stands in.
 
 use super::asked::{Asked, Cut};
+use super::claim::Claim;
 use super::cut::Segment;
 use super::segment::{Plain, Seg, segments};
 
@@ -43,6 +44,15 @@ impl Set {
     }
 }
 
+/// That a claim replaces another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::load) struct Replaces {
+    /// The number of the claim that does.
+    pub(in crate::load) by: String,
+    /// Whose it is: only claims of the same member and provider are replaced by it.
+    pub(in crate::load) identity: String,
+}
+
 /// Something of a file that stands for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::load) struct Part {
@@ -71,8 +81,8 @@ impl Part {
         found
     }
 
-    /// Numbers of the payer's that the part is about. With the number of the part's own claim where it replaces the other.
-    pub(in crate::load) fn numbers(&self) -> Vec<(String, Option<String>)> {
+    /// Numbers of the payer's that the part is about; with what replaces it where the part's own claim does.
+    pub(in crate::load) fn numbers(&self) -> Vec<(String, Option<Replaces>)> {
         let find = |name: &str, first: Option<&str>| {
             segments(&self.text).find(|seg| seg.name() == name && first.is_none_or(|first| seg.at(1) == first))
         };
@@ -83,15 +93,17 @@ impl Part {
                 if let (Some(clm), Some(original)) = (find("CLM", None), find("REF", Some("F8")))
                     && matches!(clm.part(5, 3), "7" | "8")
                 {
-                    out.push((original.at(2).to_owned(), Some(clm.at(1).to_owned())));
+                    let identity = Claim::read(&self.text).map(|claim| claim.identity()).unwrap_or_default();
+                    out.push((original.at(2).to_owned(), Some(Replaces { by: clm.at(1).to_owned(), identity })));
                 }
             }
-            // The second and third line of a row (`claims/row.rs`).
+            // The first three lines of a row (`claims/row.rs`).
             Set::Rows => {
-                let mut lines = self.text.lines().skip(1).map(str::to_owned);
-                let (own, original) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+                let mut lines = self.text.lines().map(str::to_owned);
+                let [member, own, original] = std::array::from_fn(|_| lines.next().unwrap_or_default());
                 if original != own {
-                    out.push((original, Some(own.clone())));
+                    let identity = member.to_uppercase();
+                    out.push((original, Some(Replaces { by: own.clone(), identity })));
                 }
                 out.push((own, None));
             }

@@ -1,0 +1,295 @@
+//! Which payment is about which claim, and what of several decisions stands: what clearing houses and payers really send.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::x12::state;
+use super::*;
+
+const RUTH: Member = Member { number: "ALD100", family: "VANCE", given: "RUTH", birth: "19590312" };
+const JANE: Member = Member { number: "ALD200", family: "STONE", given: "JANE", birth: "19700101" };
+
+#[derive(Clone, Copy)]
+struct Member {
+    number: &'static str,
+    family: &'static str,
+    given: &'static str,
+    birth: &'static str,
+}
+
+fn interchange(kind: &str, guide: &str, day: &str, set: &str, body: &str) -> String {
+    let short = &day[2..];
+    format!(
+        "ISA*00*          *00*          *ZZ*SENDER         *ZZ*ALDER          *{short}*0900*^*00501*000000001*0*P*:~\
+         GS*{kind}*SENDER*ALDER*{day}*0900*1*X*{guide}~ST*{set}*0001*{guide}~{body}~SE*{}*0001~GE*1*1~IEA*1*000000001~",
+        body.split('~').count() + 2
+    )
+}
+
+fn enrol(who: &[Member]) -> String {
+    let mut body = "BGN*00*1*20260101~N1*P5*MILL*FI*900000001".to_owned();
+    for Member { number, family, given, birth } in who {
+        let _ = write!(
+            body,
+            "~INS*Y*18*021*28*A***FT~REF*0F*{number}~NM1*IL*1*{family}*{given}****MI*{number}~PER*IP**TE*5552010100~\
+             N3*14 MILL LANE~N4*ALDER*OH*43004~DMG*D8*{birth}*F~HD*021**HLT*SILVER*EMP~DTP*348*D8*20260101"
+        );
+    }
+    interchange("BE", "005010X220A1", "20260101", "834", &body)
+}
+
+/// A claim: `head` is CLM and what follows up to the lines.
+fn claim(day: &str, who: Member, head: &str, lines: &[(&str, &str, &str)]) -> String {
+    let Member { number, family, given, birth } = who;
+    let mut body = format!(
+        "BHT*0019*00*1*{day}*0900*CH~HL*1**20*1~NM1*85*2*MILL STREET CLINIC*****XX*1234567893~N3*2 MILL STREET~\
+         N4*ALDER*OH*43004~REF*EI*900000003~HL*2*1*22*0~SBR*P*18*******CI~NM1*IL*1*{family}*{given}****MI*{number}~\
+         DMG*D8*{birth}*F~NM1*PR*2*ALDER*****PI*ALDER~{head}~HI*ABK:E119"
+    );
+    for (at, (code, charge, served)) in lines.iter().enumerate() {
+        let line = at + 1;
+        let _ = write!(body, "~LX*{line}~SV1*HC:{code}*{charge}*UN*1*11**1~DTP*472*D8*{served}~REF*6R*L{line}");
+    }
+    interchange("HC", "005010X222A1", day, "837", &body)
+}
+
+fn paid(day: &str, body: &str) -> String {
+    let head = format!(
+        "BPR*I*1*C*ACH************{day}~TRN*1*1*1900000002~N1*PR*ALDER~N1*PE*MILL STREET CLINIC*XX*1234567893~LX*1"
+    );
+    interchange("HP", "005010X221A1", day, "835", &format!("{head}~{body}"))
+}
+
+const OF_RUTH: &str = "NM1*QC*1*VANCE*RUTH****MI*ALD100";
+
+/// Loads the files together, and again in the other order one by one; both end the same.
+fn eobs(files: &[String]) -> Vec<Value> {
+    let together = Bench::new();
+    let apart = Bench::new();
+    for (at, file) in files.iter().enumerate() {
+        together.put(&format!("{at}.x12"), file);
+    }
+    together.load();
+    for (at, file) in files.iter().enumerate().rev() {
+        apart.put("one.x12", file);
+        apart.load();
+        assert!(at < files.len());
+    }
+    assert_eq!(state(&together), state(&apart), "in another order");
+    state(&together)
+        .into_iter()
+        .filter(|(key, _)| key.starts_with("ExplanationOfBenefit/"))
+        .map(|(_, one)| one)
+        .collect()
+}
+
+fn total(eob: &Value, code: &str) -> i64 {
+    let rows = eob["total"].as_array().unwrap();
+    let row = rows.iter().find(|row| row["category"]["coding"][0]["code"] == code);
+    row.map_or(0, |row| row["amount"]["value"].as_f64().unwrap() as i64)
+}
+
+fn line(eob: &Value, at: usize, code: &str) -> i64 {
+    let rows = eob["item"][at]["adjudication"].as_array().unwrap();
+    let row = rows.iter().find(|row| row["category"]["coding"][0]["code"] == code);
+    row.map_or(0, |row| row["amount"]["value"].as_f64().unwrap() as i64)
+}
+
+/// Number, status, outcome, dollars paid.
+fn told(eobs: &[Value]) -> Vec<(String, String, String, i64)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut out: Vec<_> = eobs
+        .iter()
+        .map(|eob| {
+            let number = text(&eob["identifier"][0]["value"]);
+            (number, text(&eob["status"]), text(&eob["outcome"]), total(eob, "benefit"))
+        })
+        .collect();
+    out.sort_by(|one, other| one.0.cmp(&other.0));
+    out
+}
+
+fn row(number: &str, status: &str, outcome: &str, paid: i64) -> (String, String, String, i64) {
+    (number.to_owned(), status.to_owned(), outcome.to_owned(), paid)
+}
+
+const VISIT: &[(&str, &str, &str)] = &[("99213", "150", "20260205")];
+
+#[test]
+fn a_payment_for_somebody_else_under_the_same_number_waits() {
+    let own = claim("20260210", RUTH, "CLM*1001*150***11:B:1*Y*A*Y*Y", VISIT);
+    let decided =
+        paid("20260220", &format!("CLP*1001*1*150*100*0*12*ICN1~{OF_RUTH}~SVC*HC:99213*150*100~CAS*CO*45*50"));
+    let other = paid(
+        "20260301",
+        "CLP*1001*1*900*500*400*12*ICN77~NM1*QC*1*STONE*JANE****MI*ALD200~SVC*HC:99215*900*500~CAS*PR*1*400",
+    );
+    let strange = other.replace("MILL STREET CLINIC*XX*1234567893", "OTHER PRACTICE*XX*1902800006");
+    let of_another_day = paid(
+        "20260302",
+        &format!("CLP*1001*1*150*90*0*12*ICN78~{OF_RUTH}~SVC*HC:99213*150*90~DTM*472*20260401~CAS*CO*45*60"),
+    );
+    for stray in [other, strange, of_another_day] {
+        let found = eobs(&[enrol(&[RUTH, JANE]), own.clone(), stray.clone()]);
+        assert_eq!(told(&found), [row("1001", "active", "queued", 0)]);
+        let found = eobs(&[enrol(&[RUTH, JANE]), own.clone(), decided.clone(), stray]);
+        assert_eq!(told(&found), [row("ICN1", "active", "complete", 100)]);
+    }
+}
+
+#[test]
+fn a_replacement_that_names_another_members_claim_ends_nothing() {
+    let files = [
+        enrol(&[RUTH, JANE]),
+        claim("20260210", RUTH, "CLM*R-1*150***11:B:1*Y*A*Y*Y", VISIT),
+        paid("20260220", &format!("CLP*R-1*1*150*100*0*12*ICN1~{OF_RUTH}~SVC*HC:99213*150*100~CAS*CO*45*50")),
+        claim("20260301", JANE, "CLM*J-7*150***11:B:7*Y*A*Y*Y~REF*F8*ICN1", VISIT),
+    ];
+    assert_eq!(told(&eobs(&files)), [row("ICN1", "active", "complete", 100), row("J-7", "active", "queued", 0)]);
+    let bench = Bench::new();
+    for (at, file) in files.iter().enumerate() {
+        bench.put(&format!("{at}.x12"), file);
+    }
+    let summary = bench.load();
+    assert!(summary.findings.iter().any(|finding| finding.rule == "replaced-by-another-member"), "{summary:?}");
+}
+
+#[test]
+fn of_several_decisions_the_right_one_stands() {
+    let own = claim("20260210", RUTH, "CLM*R-1*150***11:B:1*Y*A*Y*Y", VISIT);
+    let clp = |status: &str, icn: &str, charge: &str, paid: &str, more: &str| {
+        format!("CLP*R-1*{status}*{charge}*{paid}*0*12*{icn}~{OF_RUTH}~SVC*HC:99213*{charge}*{paid}~{more}~REF*6R*L1")
+    };
+    let first = paid("20260220", &clp("1", "ICN1", "150", "100", "CAS*CO*45*50"));
+    // Sent twice: that the second was one too many takes nothing from the first.
+    let again = claim("20260225", RUTH, "CLM*R-1*150***11:B:1*Y*A*Y*Y", VISIT);
+    let duplicate = paid("20260301", &clp("4", "ICN2", "150", "0", "CAS*OA*18*150"));
+    let found = eobs(&[enrol(&[RUTH]), own.clone(), first, again, duplicate]);
+    assert_eq!(told(&found), [row("ICN1", "active", "complete", 100)]);
+    // The correction stands before the reversal, and its number sorts before that of what it corrects.
+    let corrected = clp("1", "ICN10", "150", "120", "CAS*CO*45*30");
+    let reversed = clp("22", "ICN9", "-150", "-100", "CAS*CO*45*-50");
+    let first = paid("20260220", &clp("1", "ICN9", "150", "100", "CAS*CO*45*50"));
+    for body in [format!("{corrected}~{reversed}"), format!("{reversed}~{corrected}")] {
+        let found = eobs(&[enrol(&[RUTH]), own.clone(), first.clone(), paid("20260310", &body)]);
+        assert_eq!(told(&found), [row("ICN10", "active", "complete", 120)]);
+    }
+    // Taken back, and nothing in its place.
+    let found = eobs(&[enrol(&[RUTH]), own, first, paid("20260310", &reversed)]);
+    assert_eq!(told(&found), [row("ICN9", "cancelled", "queued", 0)]);
+}
+
+#[test]
+fn an_account_number_is_used_for_several_visits() {
+    let first = claim("20260210", RUTH, "CLM*A-1*150***11:B:1*Y*A*Y*Y", VISIT);
+    let second = claim("20260402", RUTH, "CLM*A-1*150***11:B:1*Y*A*Y*Y", &[("99213", "150", "20260401")]);
+    let clp = |icn: &str, paid: &str, more: &str| {
+        format!("CLP*A-1*1*150*{paid}*0*12*{icn}~{OF_RUTH}~SVC*HC:99213*150*{paid}{more}~CAS*CO*45*50")
+    };
+    // By the day where the payment says it, and else the visit that had come by then.
+    for (one, other) in [("~DTM*472*20260205", "~DTM*472*20260401"), ("", "")] {
+        let found = eobs(&[
+            enrol(&[RUTH]),
+            first.clone(),
+            paid("20260220", &clp("ICN1", "100", one)),
+            second.clone(),
+            paid("20260410", &clp("ICN2", "90", other)),
+        ]);
+        assert_eq!(
+            told(&found),
+            [row("ICN1", "active", "complete", 100), row("ICN2", "active", "complete", 90)],
+            "{one}"
+        );
+        let day = |number: &str| {
+            found.iter().find(|eob| eob["identifier"][0]["value"] == number).unwrap()["billablePeriod"]["start"].clone()
+        };
+        assert_eq!((day("ICN1"), day("ICN2")), ("2026-02-05".into(), "2026-04-01".into()), "{one}");
+    }
+}
+
+#[test]
+fn a_claim_that_the_payer_split_is_one() {
+    let head = "CLM*S-1*210***11:B:1*Y*A*Y*Y";
+    let own = claim("20260210", RUTH, head, &[("99213", "150", "20260205"), ("83036", "60", "20260205")]);
+    let first = format!("CLP*S-1*1*150*95*25*12*ICN1~{OF_RUTH}~SVC*HC:99213*150*95~CAS*CO*45*30~CAS*PR*3*25~REF*6R*L1");
+    let second = format!("CLP*S-1*1*60*40*5*12*ICN2~{OF_RUTH}~SVC*HC:83036*60*40~CAS*CO*45*15~CAS*PR*1*5~REF*6R*L2");
+    let found = eobs(&[enrol(&[RUTH]), own.clone(), paid("20260220", &format!("{first}~{second}"))]);
+    let [eob] = found.as_slice() else { panic!("{found:?}") };
+    let totals = ["submitted", "benefit", "memberliability", "eligible"].map(|code| total(eob, code));
+    assert_eq!(totals, [210, 135, 30, 165]);
+    assert_eq!((line(eob, 0, "benefit"), line(eob, 1, "benefit")), (95, 40));
+    // The one half alone says nothing of the other.
+    let found = eobs(&[enrol(&[RUTH]), own, paid("20260220", &first)]);
+    assert_eq!((line(&found[0], 0, "benefit"), line(&found[0], 1, "benefit")), (95, 0));
+}
+
+#[test]
+fn lines_are_matched_by_number_then_day_and_in_pieces() {
+    // The same service on two days: the day says which was paid.
+    let head = "CLM*L-1*200***11:B:1*Y*A*Y*Y";
+    let two_days = claim("20260210", RUTH, head, &[("80053", "100", "20260201"), ("80053", "100", "20260202")]);
+    let decided = paid(
+        "20260220",
+        &format!(
+            "CLP*L-1*1*200*60*0*12*ICN1~{OF_RUTH}~SVC*HC:80053*100*0~DTM*472*20260202~CAS*CO*97*100~\
+             SVC*HC:80053*100*60~DTM*472*20260201~CAS*CO*45*40"
+        ),
+    );
+    let found = eobs(&[enrol(&[RUTH]), two_days, decided]);
+    assert_eq!((line(&found[0], 0, "benefit"), line(&found[0], 1, "benefit")), (60, 0));
+    assert_eq!(found[0]["payment"]["type"]["coding"][0]["code"], "partiallypaid");
+    // One line decided in two pieces, and one under another code than was sent.
+    let head = "CLM*L-2*260***11:B:1*Y*A*Y*Y";
+    let own = claim("20260210", RUTH, head, &[("97110", "200", "20260205"), ("82947", "60", "20260205")]);
+    let decided = paid(
+        "20260220",
+        &format!(
+            "CLP*L-2*1*260*140*45*12*ICN2~{OF_RUTH}~SVC*HC:97110*100*60~CAS*CO*45*20~CAS*PR*3*20~REF*6R*L1~\
+             SVC*HC:97110*100*50~CAS*CO*45*30~CAS*PR*3*20~REF*6R*L1~SVC*HC:80048*60*30**1*HC:82947~CAS*CO*45*25~CAS*PR*3*5"
+        ),
+    );
+    let found = eobs(&[enrol(&[RUTH]), own, decided]);
+    assert_eq!((line(&found[0], 0, "benefit"), line(&found[0], 0, "copay")), (110, 40));
+    assert_eq!((line(&found[0], 1, "benefit"), line(&found[0], 1, "copay")), (30, 5));
+    assert_eq!(
+        ["benefit", "copay", "eligible", "memberliability"].map(|code| total(&found[0], code)),
+        [140, 45, 185, 45]
+    );
+    // A line that the claim has not: its money is part of the whole.
+    let own = claim("20260210", RUTH, "CLM*L-3*100***11:B:1*Y*A*Y*Y", &[("99213", "100", "20260205")]);
+    let decided = paid("20260220", &format!("CLP*L-3*1*100*70*30*12*ICN3~{OF_RUTH}~SVC*HC:99499*100*70~CAS*PR*1*30"));
+    let found = eobs(&[enrol(&[RUTH]), own, decided]);
+    assert_eq!(["benefit", "deductible", "memberliability"].map(|code| total(&found[0], code)), [70, 30, 30]);
+}
+
+#[test]
+fn what_is_denied_and_what_is_allowed_follows_from_the_reasons() {
+    let head = "CLM*D-1*150***11:B:1*Y*A*Y*Y";
+    let own = claim("20260210", RUTH, head, VISIT);
+    for (paid_amount, reasons, kind, eligible) in [
+        // Denied under a status that says "processed as primary".
+        ("0", "CAS*CO*197*150", "denied", 0),
+        ("0", "CAS*PR*96*100~CAS*CO*45*50", "denied", 0),
+        // All of it is the member's share, or another payer's, or under a capitation: not denied.
+        ("0", "CAS*PR*1*150", "paid", 150),
+        ("0", "CAS*OA*23*150", "paid", 150),
+        ("0", "CAS*CO*24*150", "paid", 0),
+        // What is not covered is beyond what is allowed; so is what a stranger bills beyond it.
+        ("55", "CAS*CO*96*70~CAS*PR*3*25", "paid", 80),
+        ("20", "CAS*PR*45*110~CAS*PR*2*20", "paid", 40),
+    ] {
+        let decision =
+            format!("CLP*D-1*1*150*{paid_amount}*0*12*ICN1~{OF_RUTH}~SVC*HC:99213*150*{paid_amount}~{reasons}");
+        let found = eobs(&[enrol(&[RUTH]), own.clone(), paid("20260220", &decision)]);
+        assert_eq!(found[0]["payment"]["type"]["coding"][0]["code"], kind, "{reasons}");
+        assert_eq!(total(&found[0], "eligible"), eligible, "{reasons}");
+    }
+}
+
+#[test]
+fn a_doctors_visit_to_a_hospital_is_not_as_long_as_the_stay() {
+    let head = "CLM*H-1*150***21:B:1*Y*A*Y*Y~DTP*435*D8*20251228~DTP*096*D8*20260210";
+    let found = eobs(&[enrol(&[RUTH]), claim("20260210", RUTH, head, &[("99232", "150", "20260102")])]);
+    assert_eq!(found[0]["billablePeriod"], serde_json::json!({"start": "2026-01-02", "end": "2026-01-02"}));
+}
