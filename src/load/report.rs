@@ -40,6 +40,8 @@ pub enum Rule {
     ClaimRow,
     /// Kept; a row names the member by her number and by nothing else.
     NumberAlone,
+    /// Kept; two rows of one line say different things, and not which is the later.
+    Undated,
     /// A review lacks what a prior authorization needs.
     Review,
     /// Segments that stand where no format allows them, or that end in the middle.
@@ -111,6 +113,7 @@ impl Rule {
             Self::Claim => "claim",
             Self::ClaimRow => "claim-row",
             Self::NumberAlone => "member-by-number-alone",
+            Self::Undated => "rows-without-order",
             Self::Review => "prior-authorization",
             Self::Segment => "segment",
             Self::Document => "document",
@@ -167,6 +170,10 @@ impl Rule {
             }
             Self::NumberAlone => {
                 "add the birth date or the name of the patient to the export; a mistyped number would show a claim to somebody else"
+            }
+            Self::Undated => {
+                "add the day on which each row was paid or processed to the export: two rows of one line differ, and nothing says \
+                 which is the later"
             }
             Self::Review => "correct the named segments where the reviews come from, and send them again",
             Self::Segment => "ask the sender for the file again; what could be read of it was kept",
@@ -242,6 +249,7 @@ impl Rule {
                 | Self::NoContact
                 | Self::BeforeBirth
                 | Self::NumberAlone
+                | Self::Undated
                 | Self::Specialty
                 | Self::Waiting
         )

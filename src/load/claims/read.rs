@@ -63,10 +63,10 @@ impl Reader {
         if self.header.is_wide {
             return Ok(wide(facts).into_iter().map(|row| row.part(source, &key, at)).collect());
         }
-        let line = match first(&facts, Field::Line) {
-            "" if self.header.has(Field::Line) || self.header.is_drugs() || source.is_cms() => 1,
-            "" => self.count(&facts),
-            text => line(text).ok_or("the line number is none")?,
+        let (line, nth) = match first(&facts, Field::Line) {
+            "" if self.header.has(Field::Line) || self.header.is_drugs() || source.is_cms() => (1, 0),
+            "" => (self.count(&facts, false), self.count(&facts, true)),
+            text => (line(text).ok_or("the line number is none")?, 0),
         };
         facts.remove(&(Field::Line, 0));
         if source == Source::CmsReviews
@@ -80,14 +80,23 @@ impl Reader {
                 _ => std::mem::take(decision),
             };
         }
-        let row = Row { facet: self.header.facet.to_owned(), line, facts };
+        let row = Row { facet: self.header.facet.to_owned(), line, nth, facts };
         Ok(vec![row.part(source, &key, at)])
     }
 
-    /// The number of a line whose table numbers none: how many of the claim, as it was decided that day, came before.
-    fn count(&mut self, facts: &Facts) -> u32 {
-        let days = [Field::Processed, Field::PaidOn, Field::Status, Field::Frequency].map(|field| first(facts, field));
-        let mark = xxh3_64(format!("{}\u{1f}{}", first(facts, Field::Claim), days.join("\u{1f}")).as_bytes());
+    /// The number of a line whose table numbers none: how many of the claim, as it was decided that day, came before; or how
+    /// many `of_service`.
+    fn count(&mut self, facts: &Facts, of_service: bool) -> u32 {
+        let fields = [Field::Claim, Field::Processed, Field::PaidOn, Field::Status, Field::Frequency];
+        let mut marks: Vec<&str> = fields.iter().map(|field| first(facts, *field)).collect();
+        if of_service {
+            let services = [Field::Service, Field::Modifier, Field::Revenue, Field::Ndc, Field::Tooth, Field::From];
+            marks.extend(services.iter().map(|field| first(facts, *field)));
+            marks.push(first(facts, Field::LineFrom));
+            // A row that takes one back is none of them.
+            marks.push(if first(facts, Field::Charge).starts_with('-') { "-" } else { "+" });
+        }
+        let mark = xxh3_64(marks.join("\u{1f}").as_bytes());
         if self.counted.len() >= COUNTED_MAX {
             self.counted.clear();
         }
@@ -158,12 +167,12 @@ fn wide(facts: Facts) -> Vec<Row> {
         lines.iter().filter(|(_, facts)| facts.contains_key(&(Field::Service, 0))).map(|(number, _)| *number).collect();
     numbers.sort_unstable();
     if numbers.is_empty() {
-        return vec![Row { facet: String::new(), line: 1, facts: shared }];
+        return vec![Row { line: 1, facts: shared, ..Row::default() }];
     }
     let row = |number: u16| {
         let mut facts = shared.clone();
         facts.extend(lines.get(&number).cloned().unwrap_or_default());
-        Row { facet: String::new(), line: u32::from(number), facts }
+        Row { line: u32::from(number), facts, ..Row::default() }
     };
     numbers.into_iter().map(row).collect()
 }

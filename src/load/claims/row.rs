@@ -19,8 +19,10 @@ pub(in crate::load) type Facts = BTreeMap<(Field, u16), String>;
 pub(in crate::load) struct Row {
     /// What of the claim it holds; empty for everything.
     pub(in crate::load) facet: String,
-    /// The line of the claim.
+    /// The line of the claim; where the table numbers none, how many of the claim came before.
     pub(in crate::load) line: u32,
+    /// Where the table numbers no lines: which of the rows about the same service it is. Otherwise zero.
+    pub(in crate::load) nth: u32,
     pub(in crate::load) facts: Facts,
 }
 
@@ -53,11 +55,12 @@ impl Row {
         };
         let is = |field: Field, words: &[&str]| words.contains(&self.get(field).to_ascii_lowercase().as_str());
         let taken_back = ["void", "revers", "cancel", "delet", "backout", "back out"];
-        // A takeback without a word for it: the charge comes with a minus.
-        let negative = self.get(Field::Charge).starts_with('-') || self.get(Field::ClaimCharge).starts_with('-');
+        // A takeback without a word for it: the charge, or what was paid, comes with a minus.
+        let amounts = [Field::Charge, Field::ClaimCharge, Field::Paid, Field::ClaimPaid];
+        let negative = amounts.into_iter().any(|field| self.get(field).starts_with('-'));
         if begins(Field::Status, &taken_back)
             || begins(Field::Adjustment, &taken_back)
-            || is(Field::Status, &["v", "x", "b2", "reversal"])
+            || is(Field::Status, &["v", "x", "b2", "22", "reversal"])
             || is(Field::Adjustment, &["v", "b2"])
             || is(Field::CmsAdjustment, &["1", "d"])
             || is(Field::Frequency, &["8"])
@@ -85,6 +88,9 @@ impl Row {
         let mut json = Map::new();
         json.insert("facet".to_owned(), self.facet.clone().into());
         json.insert("line".to_owned(), self.line.into());
+        if self.nth > 0 {
+            json.insert("nth".to_owned(), self.nth.into());
+        }
         for ((field, index), text) in &self.facts {
             let name = if *index == 0 { field.name().to_owned() } else { format!("{}.{index}", field.name()) };
             json.insert(name, text.clone().into());
@@ -106,6 +112,7 @@ impl Row {
             match (name.as_str(), value) {
                 ("facet", Value::String(text)) => row.facet = text,
                 ("line", Value::Number(number)) => row.line = number.as_u64()?.try_into().ok()?,
+                ("nth", Value::Number(number)) => row.nth = number.as_u64()?.try_into().ok()?,
                 (_, Value::String(text)) => {
                     let (name, index) = name.split_once('.').unwrap_or((&name, "0"));
                     row.facts.insert((Field::parse(name)?, index.parse().ok()?), text);
@@ -133,7 +140,7 @@ mod tests {
 
     fn row(facts: &[(Field, u16, &str)]) -> Row {
         let facts = facts.iter().map(|(field, index, text)| ((*field, *index), (*text).to_owned())).collect();
-        Row { facet: String::new(), line: 3, facts }
+        Row { line: 3, facts, ..Row::default() }
     }
 
     #[test]

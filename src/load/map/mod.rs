@@ -19,6 +19,7 @@ mod review_rows;
 mod row_amounts;
 mod row_bill;
 mod row_codes;
+mod row_lines;
 mod rows;
 #[cfg(test)]
 mod tests;

@@ -1,15 +1,14 @@
 //! Rows of tables about one claim, folded into what is true now, as a bill.
 //!
 //! A later row of a line replaces an earlier one, by the days that the rows state and not by the order of loading. A row that
-//! takes a line back leaves what the line was and cancels it; when every line is taken back the claim is cancelled. Where a
+//! takes a line back ends what it undoes and leaves what the line was; when every line is taken back the claim is cancelled. Where a
 //! source sends a change under a new number (CMS does), the numbers of a group are versions: a cancellation takes the last
 //! standing one back, a change replaces all before it.
-
-use std::collections::BTreeMap;
 
 use super::Made;
 use super::eob::{Bill, BillKind, eob};
 use super::row_bill::Draft;
+use super::row_lines::Lines;
 use super::visit::visit;
 use crate::config::ClaimsAsClinical;
 use crate::load::claims::{Facts, Field, Row, Turn, first};
@@ -23,8 +22,8 @@ pub(in crate::load) struct RowCase {
     draft: Draft,
     cancelled: bool,
     source: String,
-    is_cms: bool,
     has_head: bool,
+    is_doubtful: bool,
 }
 
 /// One number of the claim.
@@ -32,14 +31,9 @@ pub(in crate::load) struct RowCase {
 struct Version {
     number: String,
     day: String,
-    lines: BTreeMap<(String, u32), Line>,
+    lines: Lines,
     /// What its last row does to the versions before it.
     turn: Option<Turn>,
-}
-
-struct Line {
-    row: Row,
-    is_void: bool,
 }
 
 impl RowCase {
@@ -61,7 +55,7 @@ impl RowCase {
         // Not every row of a version tells its day.
         versions
             .sort_by(|one, other| (&one.day, one.rank(), &one.number).cmp(&(&other.day, other.rank(), &other.number)));
-        let is_cms = matches!(source.as_str(), "rif" | "cclf" | "synpuf");
+        let is_cms = is_cms(&source);
         let is_several = versions.len() > 1;
         let (mut standing, mut last): (Vec<Version>, Option<Version>) = (Vec::new(), None);
         for version in versions {
@@ -73,10 +67,11 @@ impl RowCase {
         }
         let taken_back = standing.is_empty();
         let version = standing.pop().or(last)?;
-        let cancelled = taken_back || version.lines.values().all(|line| line.is_void);
-        let has_head = version.lines.keys().any(|(facet, _)| matches!(facet.as_str(), "asked" | "head"));
-        let rows = version.lines.into_values().filter(|line| cancelled || !line.is_void).map(|line| line.row);
-        Some(Self { key, draft: Draft::new(rows), cancelled, source, is_cms, has_head })
+        let cancelled = taken_back || version.lines.are_void();
+        let has_head = version.lines.has(&["asked", "head"]);
+        let is_doubtful = !is_cms && version.lines.are_doubtful();
+        let rows = version.lines.rows(cancelled).into_iter();
+        Some(Self { key, draft: Draft::new(rows), cancelled, source, has_head, is_doubtful })
     }
 
     /// The member, as the rows name her.
@@ -90,7 +85,7 @@ impl RowCase {
 
     /// Whether only the member's number says whose it is, though the table might have said more.
     pub(in crate::load) fn is_by_number_alone(&self) -> bool {
-        !self.is_cms && self.whom().alone
+        !is_cms(&self.source) && self.whom().alone
     }
 
     /// Whether the part of the claim that says what it is has not come: the question to an answer, the header to lines.
@@ -107,6 +102,11 @@ impl RowCase {
     /// Whose it is, so that nobody's claim ends another's.
     pub(in crate::load) fn identity(&self) -> String {
         first(&self.draft.head, Field::Member).to_uppercase()
+    }
+
+    /// Whether two rows of one line contradict each other and nothing says which came later.
+    pub(in crate::load) const fn is_doubtful(&self) -> bool {
+        self.is_doubtful
     }
 
     /// Whether anything was decided.
@@ -206,15 +206,15 @@ impl Version {
         if row.day() > self.day.as_str() {
             row.day().clone_into(&mut self.day);
         }
-        let key = (row.facet.clone(), row.line);
         // Rows of a claim that hold only its diagnoses or lines say nothing of its standing.
         self.turn = self.turn.max(Some(turn));
-        match self.lines.get_mut(&key) {
-            Some(known) if turn == Turn::Void => known.is_void = true,
-            Some(known) => *known = Line { row, is_void: false },
-            None => drop(self.lines.insert(key, Line { row, is_void: turn == Turn::Void })),
-        }
+        self.lines.take(row);
     }
+}
+
+/// CMS sends changes under new numbers, and no names.
+fn is_cms(source: &str) -> bool {
+    matches!(source, "rif" | "cclf" | "synpuf")
 }
 
 /// What several rows say of the claim as a whole: a later word replaces an earlier one.

@@ -178,6 +178,9 @@ impl AtBench<'_, '_> {
                 if !case.is_decided() {
                     self.note(&place, Rule::Undecided, "");
                 }
+                if case.is_doubtful() {
+                    self.note(&place, Rule::Undated, "");
+                }
                 if case.is_by_number_alone() && self.is_fresh() {
                     self.note(&place, Rule::NumberAlone, "");
                 }

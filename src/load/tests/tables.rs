@@ -308,3 +308,100 @@ fn the_public_samples_go_through() {
     }
     insta::assert_snapshot!(out);
 }
+
+const HEADER: &str = "Claim Number,Line,Member ID,DOB,DOS,CPT,Dx1,POS,Billed Amount,Allowed Amount,Paid Amount,Billing NPI,Paid Date,Claim Status\n";
+const ROSTER: &str =
+    "member_id,first_name,last_name,date_of_birth,gender,email\nALD100,Ruth,Vance,1959-03-12,F,ruth@example.com\n";
+
+/// A row: line, service, charge, paid, day, status.
+fn row(cells: [&str; 6]) -> String {
+    let [line, service, charge, paid, day, status] = cells;
+    format!("C1,{line},ALD100,3/12/1959,1/5/26,{service},E119,11,{charge},{paid},{paid},1234567893,{day},{status}\n")
+}
+
+/// What the rows come to, together and one by one backwards: status, and of each line service and dollars paid.
+fn come_to(rows: &[[&str; 6]]) -> (String, Vec<(String, i64)>) {
+    let header = if rows.iter().all(|row| row[0].is_empty()) { HEADER.replace("Line,", "") } else { HEADER.to_owned() };
+    let text = |cells: &[&str; 6]| row(*cells).replace(",,ALD100", ",ALD100");
+    let together = Bench::new();
+    together.put("members.csv", ROSTER);
+    together.put("claims.csv", header.clone() + &rows.iter().map(text).collect::<String>());
+    together.load();
+    let found = eobs(&together);
+    if !rows[0][0].is_empty() {
+        let apart = Bench::new();
+        apart.put("members.csv", ROSTER);
+        for cells in rows.iter().rev() {
+            apart.put("claims.csv", header.clone() + &text(cells));
+            apart.load();
+        }
+        assert_eq!(eobs(&apart), found, "in another order");
+    }
+    let eob = &found["C1"];
+    let paid = |item: &Value| {
+        let rows = item["adjudication"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["category"]["coding"][0]["code"] == "benefit");
+        row.map_or(0, |row| row["amount"]["value"].as_f64().unwrap() as i64)
+    };
+    let code = |item: &Value| item["productOrService"]["coding"][0]["code"].as_str().unwrap().to_owned();
+    let lines = eob["item"].as_array().unwrap().iter().map(|item| (code(item), paid(item))).collect();
+    (eob["status"].as_str().unwrap().to_owned(), lines)
+}
+
+#[test]
+fn a_row_takes_back_what_it_undoes() {
+    let first = ["1", "99213", "150", "100", "1/20/2026", "Paid"];
+    let corrected = ["1", "99213", "150", "120", "2/20/2026", "Paid"];
+    let stands = |paid: i64| ("active".to_owned(), vec![("99213".to_owned(), paid)]);
+    let ended = ("cancelled".to_owned(), vec![("99213".to_owned(), 100)]);
+    // In pairs of one day, however the first of them says it.
+    for reversal in [
+        ["1", "99213", "-150", "-100", "2/20/2026", "Reversed"],
+        ["1", "99213", "150", "(100.00)", "2/20/2026", "Paid"],
+        ["1", "99213", "150", "100", "2/20/2026", "22"],
+        ["1", "99213", "", "", "2/20/2026", "Void"],
+    ] {
+        assert_eq!(come_to(&[first, reversal, corrected]), stands(120), "{reversal:?}");
+        assert_eq!(come_to(&[first, reversal]), ended, "{reversal:?}");
+    }
+    // What replaced something and was taken back leaves nothing of what it replaced.
+    let of_second = ["1", "99213", "-150", "-120", "3/1/2026", "Reversed"];
+    assert_eq!(come_to(&[first, corrected, of_second]).0, "cancelled");
+    // A day's corrections, all of one day.
+    let of_day = |paid: &'static str, status: &'static str| ["1", "99213", "150", paid, "2/20/2026", status];
+    assert_eq!(come_to(&[of_day("100", "Paid"), of_day("100", "X"), of_day("60", "Paid")]), stands(60));
+}
+
+#[test]
+fn a_table_without_line_numbers_goes_by_the_service() {
+    let rows = [
+        ["", "99213", "150", "100", "1/20/2026", "Paid"],
+        ["", "83036", "60", "45", "1/20/2026", "Paid"],
+        ["", "83036", "-60", "-45", "2/20/2026", "Reversed"],
+        ["", "83036", "60", "30", "2/20/2026", "Paid"],
+    ];
+    let expected = ("active".to_owned(), vec![("99213".to_owned(), 100), ("83036".to_owned(), 30)]);
+    assert_eq!(come_to(&rows), expected);
+    // The same service twice is two lines.
+    let twice = ["", "97110", "80", "40", "1/20/2026", "Paid"];
+    assert_eq!(come_to(&[twice, twice]).1.len(), 2);
+}
+
+#[test]
+fn rows_that_contradict_each_other_are_named() {
+    let bench = Bench::new();
+    bench.put("members.csv", ROSTER);
+    let [one, other] = ["100", "90"].map(|paid| row(["1", "99213", "150", paid, "", "Paid"]));
+    bench.put("claims.csv", format!("{HEADER}{one}{other}"));
+    assert!(bench.load().findings.iter().any(|finding| finding.rule == "rows-without-order"));
+    // Pending and then paid is no contradiction, whatever comes first.
+    for rows in [["Pending", "Paid"], ["Paid", "Pending"]] {
+        let rows = rows.map(|status| row(["1", "99213", "150", if status == "Paid" { "100" } else { "" }, "", status]));
+        let bench = Bench::new();
+        bench.put("members.csv", ROSTER);
+        bench.put("claims.csv", format!("{HEADER}{}", rows.concat()));
+        let summary = bench.load();
+        assert!(summary.findings.iter().all(|finding| finding.rule != "rows-without-order"), "{summary:?}");
+        assert_eq!(total(&eobs(&bench)["C1"], "benefit"), Some(100.0));
+    }
+}

@@ -141,7 +141,7 @@ fn row(message: &Message<'_>, kind: &str, fields: &[(String, &str)]) -> Result<(
         }
     }
     let facet = if message.is_question { "asked" } else { "answered" };
-    Ok((key, Row { facet: facet.to_owned(), line: 1, facts }))
+    Ok((key, Row { facet: facet.to_owned(), line: 1, facts, ..Row::default() }))
 }
 
 /// A quantity with three decimals and no point.
