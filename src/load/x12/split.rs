@@ -295,7 +295,11 @@ impl Splitter {
             Some((_, part)) if part.len() + text.len() > PART_MAX => open.too_long = true,
             Some((_, part)) => {
                 part.push_str(text);
-                if set == Set::Enrolment && seg.is("REF", "0F") && part.contains("INS\u{1d}Y") {
+                if set == Set::Enrolment
+                    && seg.is("REF", "0F")
+                    && part.contains("INS\u{1d}Y")
+                    && of_member(part).count() == segments(part).count()
+                {
                     seg.at(2).clone_into(&mut open.subscriber);
                 }
             }
@@ -382,6 +386,11 @@ impl Open {
     }
 }
 
+/// Segments of an 834 part that are about the member herself: loops about her coverage and reporting categories come after them.
+fn of_member(part: &str) -> impl Iterator<Item = Seg<'_>> {
+    segments(part).take_while(|seg| !matches!(seg.name(), "HD" | "LS" | "LX" | "COB"))
+}
+
 fn group(set: Set, part: &str) -> Option<String> {
     let first = |name: &str, place: usize| {
         segments(part)
@@ -393,7 +402,7 @@ fn group(set: Set, part: &str) -> Option<String> {
         Set::Claims => first("CLM", 1),
         Set::Payments => first("CLP", 1),
         Set::Enrolment => {
-            let number = segments(part).find(|seg| seg.is("REF", "0F")).map(|seg| seg.at(2).to_owned());
+            let number = of_member(part).find(|seg| seg.is("REF", "0F")).map(|seg| seg.at(2).to_owned());
             let named = || segments(part).find(|seg| seg.name() == "NM1").map(|seg| seg.at(9).to_owned());
             number.or_else(named).filter(|text| !text.is_empty())
         }
