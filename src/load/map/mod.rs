@@ -8,6 +8,7 @@ mod adjudication;
 mod claim;
 mod code;
 mod eob;
+mod family;
 mod made;
 mod money;
 mod party;
@@ -26,8 +27,8 @@ use serde_json::{Number, Value, json};
 
 use super::record::About;
 pub(super) use claim::{Said, fold};
+pub(super) use family::people;
 pub(super) use made::Made;
-pub(super) use person::people;
 pub(super) use review::{Reviewed, reviewed};
 pub(super) use review_rows::review_rows;
 pub(super) use rows::RowCase;

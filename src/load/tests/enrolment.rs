@@ -81,3 +81,160 @@ fn what_many_share_is_nobodys_number() {
     assert!(found[0].starts_with("COLE ALD100-"));
     assert!(!of_kind(&bench, "Coverage/").iter().any(|one| one.to_string().contains("DEMOCHG")));
 }
+
+fn rejected(bench: &Bench, words: &str) -> usize {
+    bench.report().iter().filter(|line| line.contains(" member ") && line.contains(words)).count()
+}
+
+/// Two loops with one number became one person, with the coverage of both.
+#[test]
+fn two_people_with_one_number_do_not_become_one() {
+    let other = RUTH.replace("RUTH", "ROSA").replace("19590312", "19700101");
+    let child =
+        |given: &str, birth: &str| COLE.replace("COLE~", &format!("{given}****MI*ALD900~")).replace("20110704", birth);
+    for (loops, kept) in [
+        // Two subscribers; two children; one number of two families; a child's number that is another family's subscriber's.
+        ([RUTH, &other].concat(), "RUTH ALD100"),
+        ([child("COLE", "20110704"), child("DEE", "20130101")].concat(), "COLE ALD900"),
+        (
+            [RUTH.replace("MI*ALD100", "MI*ALD900"), child("DEE", "20130101").replace("0F*ALD100", "0F*ALD300")]
+                .concat(),
+            "RUTH ALD900",
+        ),
+    ] {
+        let (bench, summary) = loaded(&[("20260101", &loops)]);
+        assert_eq!((people(&bench), summary.rejected), (vec![kept.to_owned()], 1), "{:?}", bench.report());
+        assert_eq!(rejected(&bench, "two people have this member number"), 1);
+        assert_eq!(spans(&bench).len(), 1);
+        let report = bench.report().concat();
+        assert!(!["ROSA", "DEE", "VANCE", "ALD900", "2013"].iter().any(|text| report.contains(text)), "{report}");
+    }
+    // Nor do twins of one file, though they were born on one day.
+    let (bench, _) = loaded(&[("20260101", &[child("COLE", "20110704"), child("DEE", "20110704")].concat())]);
+    assert_eq!((people(&bench), rejected(&bench, "two people")), (vec!["COLE ALD900".to_owned()], 1));
+    // The number of the subscriber is nobody else's, whoever comes first.
+    let (bench, _) =
+        loaded(&[("20260101", &[child("DEE", "20130101"), RUTH.replace("MI*ALD100", "MI*ALD900")].concat())]);
+    let found = people(&bench);
+    assert!(found.len() == 2 && found[0].starts_with("DEE ALD100-") && found[1] == "RUTH ALD900", "{found:?}");
+}
+
+#[test]
+fn who_is_corrected_stays_one_person() {
+    let number =
+        |given: &str, birth: &str| COLE.replace("COLE~", &format!("{given}****MI*ALD900~")).replace("20110704", birth);
+    for later in [number("COLE", "20120704"), number("COLIN", "20110704"), number("COLE JO", "20110704")] {
+        let (bench, summary) = loaded(&[("20260101", &number("COLE", "20110704")), ("20260201", &later)]);
+        assert_eq!((people(&bench).len(), summary.rejected), (1, 0), "{later} {:?}", bench.report());
+        assert_eq!(spans(&bench).len(), 1);
+    }
+    let married = RUTH.replace("VANCE*RUTH", "ALDEN*RUTH");
+    let (bench, _) = loaded(&[("20260101", RUTH), ("20260201", &married)]);
+    assert_eq!(
+        (people(&bench), of_kind(&bench, "Patient/")[0]["name"][0]["family"].as_str()),
+        (vec!["RUTH ALD100".into()], Some("ALDEN"))
+    );
+}
+
+/// A claim of a member whose file has a number of hers in NM109 and another in REF*23 was refused as nobody's.
+#[test]
+fn a_member_is_found_by_every_number_of_hers() {
+    let ruth = RUTH.replace("MI*ALD100", "MI*ALD10001").replace("~NM1*IL", "~REF*23*RX555501~NM1*IL");
+    let cole = COLE.replace("COLE~", "COLE****MI*ALD10002~").replace("~NM1*IL", "~REF*23*RX555502~NM1*IL");
+    let dee = COLE.replace("COLE~", "DEE****MI*ALD100~").replace("~NM1*IL", "~REF*23*RX555503~NM1*IL");
+    let edd = COLE.replace("COLE~", "EDD~").replace("~NM1*IL", "~REF*23*04~NM1*IL");
+    let bench = Bench::new();
+    bench.put("e.x12", file("20260101", &[&*ruth, &cole, &dee, &edd].concat()));
+    let row = |claim: u32, number: &str, given: &str, birth: &str| {
+        format!(
+            "{claim},{number},{given},VANCE,{birth},2026-02-03,1245319599,Mill Street Clinic,99213,J069,100.00,80.00,60.00,2026-02-10,paid\n"
+        )
+    };
+    let mut table = "claim_number,member_id,first_name,last_name,birth_date,service_from,billing_npi,billing_name,procedure_code,diagnosis_code,charge_amount,allowed_amount,paid_amount,paid_date,status\n".to_owned();
+    let asked = [
+        ("ALD10001", "RUTH", "1959-03-12"),
+        ("RX555501", "RUTH", "1959-03-12"),
+        ("ALD100", "RUTH", "1959-03-12"),
+        ("ALD10002", "COLE", "2011-07-04"),
+        ("RX555502", "COLE", "2011-07-04"),
+        ("ALD100", "COLE", "2011-07-04"),
+        ("RX555503", "DEE", "2011-07-04"),
+        ("ALD100", "DEE", "2011-07-04"),
+        ("ALD10004", "EDD", "2011-07-04"),
+        ("ALD100", "EDD", "2011-07-04"),
+    ];
+    for (at, (number, given, birth)) in (1..).zip(asked) {
+        table += &row(at, number, given, birth);
+    }
+    bench.put("c.csv", table);
+    let summary = bench.load();
+    assert_eq!(summary.rejected, 0, "{:?}", bench.report());
+    let found = people(&bench);
+    assert_eq!((found.len(), &*found[0], &*found[1]), (4, "COLE ALD10002", "DEE RX555503"), "{found:?}");
+    assert!(found[2].starts_with("EDD ALD100-") && found[3] == "RUTH ALD10001", "{found:?}");
+    let mut claims: BTreeMap<String, usize> = BTreeMap::new();
+    for claim in of_kind(&bench, "ExplanationOfBenefit/") {
+        *claims.entry(claim["patient"]["reference"].as_str().unwrap().to_owned()).or_default() += 1;
+    }
+    assert_eq!((claims.len(), claims.into_values().sum::<usize>()), (4, 10));
+}
+
+fn ended(day: &str) -> String {
+    format!(
+        "INS*Y*18*024*07*A~REF*0F*ALD100~DTP*357*D8*{day}~NM1*IL*1*VANCE*RUTH****MI*ALD100~HD*024**HLT*SILVER*FAM~DTP*349*D8*{day}~"
+    )
+}
+
+/// A termination that a later file moved to a later day stayed as it was.
+#[test]
+fn the_termination_that_was_said_last_stands() {
+    let of = |files: &[(&str, &str)]| spans(&loaded(files).0);
+    let (march, june) = (ended("20260331"), ended("20260630"));
+    assert_eq!(of(&[("20260101", RUTH), ("20260320", &march), ("20260420", &june)]), ["SILVER 2026-01-01 2026-06-30"]);
+    assert_eq!(of(&[("20260101", RUTH), ("20260420", &june), ("20260320", &march)]), ["SILVER 2026-01-01 2026-06-30"]);
+    assert_eq!(of(&[("20260101", RUTH), ("20260320", &june), ("20260420", &march)]), ["SILVER 2026-01-01 2026-03-31"]);
+    // Without products; the coverage of two years ago is over.
+    let all = |text: &str| text.split("HD*").next().unwrap().to_owned();
+    let old = [RUTH.replace("20260101", "20240101"), ended("20240430")].concat();
+    let files = [("20240101", &*old), ("20260101", RUTH), ("20260320", &all(&march)), ("20260420", &all(&june))];
+    assert_eq!(of(&files), ["SILVER 2024-01-01 2024-04-30", "SILVER 2026-01-01 2026-06-30"]);
+    // Another span of which only the end is told.
+    let whole = june.replace("DTP*349", "DTP*348*D8*20260101~DTP*349");
+    assert_eq!(
+        of(&[("20240101", &old), ("20260420", &whole)]),
+        ["SILVER 2024-01-01 2024-04-30", "SILVER 2026-01-01 2026-06-30"]
+    );
+}
+
+/// A coverage that was said by mistake stayed as one of one day.
+#[test]
+fn a_coverage_that_is_deleted_never_was() {
+    let dental = "HD*021**DEN*DENTAL*FAM~DTP*348*D8*20260101~";
+    let gone = "HD*002**DEN*DENTAL*FAM~DTP*348*D8*20260101~DTP*349*D8*20260101~";
+    for kind in ["001", "002", "024"] {
+        let later = format!("INS*Y*18*{kind}*28*A~REF*0F*ALD100~NM1*IL*1*VANCE*RUTH****MI*ALD100~{gone}");
+        let (bench, _) = loaded(&[("20260101", &[RUTH, dental].concat()), ("20260201", &later)]);
+        assert_eq!(spans(&bench), ["SILVER 2026-01-01 -"], "{kind}");
+    }
+}
+
+/// A newborn who was given a name became two children, each with a coverage.
+#[test]
+fn a_new_name_makes_no_second_child() {
+    let born = COLE.replace("COLE~", "BABYBOY~");
+    let named = COLE
+        .replace("NM1*IL*1*VANCE*COLE~", "NM1*74*1*VANCE*COLE~")
+        .replace("20110704*M~", "20110704*M~NM1*70*1*VANCE*BABYBOY~");
+    let later = COLE.replace("INS*N*19*021", "INS*N*19*001");
+    let files = [("20260101", &*born), ("20260201", &*named), ("20260301", &*later)];
+    let (bench, _) = loaded(&files);
+    let found = people(&bench);
+    assert!(found.len() == 1 && found[0].starts_with("COLE ALD100-"), "{found:?}");
+    assert_eq!(spans(&bench).len(), 1);
+    for order in [[0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        assert_eq!(people(&loaded(&order.map(|at| files[at])).0), found, "{order:?}");
+    }
+    // Whoever is another stays another.
+    let (bench, _) = loaded(&[("20260101", &[&*born, &COLE.replace("COLE", "DEE")].concat()), ("20260201", &named)]);
+    assert_eq!(people(&bench).len(), 2);
+}

@@ -10,12 +10,25 @@ pub(in crate::load) enum Upkeep {
     Holds,
     /// Cancelled or terminated.
     Ends,
+    /// Was said by mistake: it never was.
+    Deletes,
+}
+
+impl Upkeep {
+    /// INS03 or HD01.
+    fn read(code: &str) -> Self {
+        match code {
+            "024" => Self::Ends,
+            "002" => Self::Deletes,
+            _ => Self::Holds,
+        }
+    }
 }
 
 /// A product that somebody is covered by.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::load) struct Product<'a> {
-    pub(in crate::load) ends: bool,
+    pub(in crate::load) upkeep: Upkeep,
     /// `HLT`, `DEN`, `VIS` and so on.
     pub(in crate::load) line: &'a str,
     pub(in crate::load) plan: &'a str,
@@ -55,7 +68,7 @@ impl<'a> Event<'a> {
         let mut event = Self {
             is_subscriber: ins.at(1) == "Y",
             relationship: ins.at(2),
-            upkeep: if ins.at(3) == "024" { Upkeep::Ends } else { Upkeep::Holds },
+            upkeep: Upkeep::read(ins.at(3)),
             number: "",
             own_number: "",
             subscriber: "",
@@ -83,10 +96,11 @@ impl<'a> Event<'a> {
                 "HD" => {
                     (aside, named) = (false, "");
                     event.products.push(Product {
-                        ends: seg.at(1) == "024" || seg.at(1) == "002",
+                        upkeep: Upkeep::read(seg.at(1)),
                         line: seg.at(3),
                         plan: seg.at(4),
-                        ..Product::default()
+                        start: "",
+                        end: "",
                     });
                 }
                 _ if aside => {}
