@@ -97,8 +97,9 @@ impl<'a> Family<'a> {
             if before.1.is_empty() {
                 before.1 = name.1;
             }
-            // Who is named back has the name that she had at first.
-            if before != name && !name.0.is_empty() && family.first_name(before.clone()) != name {
+            // Who is named back has the name that she had at first. Where two names were one before, they are twins' without names.
+            let is_taken = family.renamed.iter().any(|(_, known)| *known == before);
+            if before != name && !name.0.is_empty() && !is_taken && family.first_name(before.clone()) != name {
                 family.renamed.push((name, before));
             }
         }
@@ -239,7 +240,7 @@ impl<'a> Member<'a> {
         let (given, birth) = name(&event.who);
         let called = |given: &str| self.said.iter().any(|((known, _), _)| first(known) == first(given));
         let before = name(&event.before).0;
-        if given.is_empty() || called(&given) || (!before.is_empty() && called(&before)) {
+        if self.said.is_empty() || given.is_empty() || called(&given) || (!before.is_empty() && called(&before)) {
             return true;
         }
         let born = self.said.iter().any(|((_, known), _)| *known == birth || known.is_empty() || birth.is_empty());

@@ -238,3 +238,56 @@ fn a_new_name_makes_no_second_child() {
     let (bench, _) = loaded(&[("20260101", &[&*born, &COLE.replace("COLE", "DEE")].concat()), ("20260201", &named)]);
     assert_eq!(people(&bench).len(), 2);
 }
+
+/// On a fresh plan there is no folder for reports, and a dry run failed: "the disk failed".
+#[test]
+fn a_dry_run_needs_no_folder() {
+    let bench = Bench::new();
+    bench.put("e.x12", file("20260101", RUTH));
+    let report = bench.folder.path().join("data/reports/load.ndjson");
+    let summary = bench.run(&Request { dry_run: true, report: report.clone(), ..bench.request() });
+    assert_eq!((summary.kept, summary.rejected, bench.changes()), (1, 0, 0));
+    assert!(!report.with_extension("scratch").exists());
+}
+
+/// Twins are one in the file as long as they have no names, and two from then on.
+#[test]
+fn newborn_twins_do_not_stay_one() {
+    let named = |given: &str| {
+        COLE.replace("NM1*IL*1*VANCE*COLE~", &format!("NM1*74*1*VANCE*{given}~"))
+            .replace("20110704*M~", "20110704*M~NM1*70*1*VANCE*BABY~")
+    };
+    let files = [("20260101", COLE.replace("COLE", "BABY")), ("20260201", [named("COLE"), named("DEE")].concat())];
+    let (bench, _) = loaded(&[(files[0].0, &files[0].1), (files[1].0, &files[1].1)]);
+    let found = people(&bench);
+    assert!(found.len() == 2 && found[0].starts_with("COLE") && found[1].starts_with("DEE"), "{found:?}");
+}
+
+/// Somebody whom a change without a name told of first.
+#[test]
+fn a_name_may_come_after_the_number() {
+    let nameless = RUTH.replace("NM1*IL*1*VANCE*RUTH****MI*ALD100~", "").replace("DMG*D8*19590312*F~", "");
+    let (bench, summary) = loaded(&[("20260101", &nameless), ("20260201", RUTH)]);
+    assert_eq!((people(&bench), summary.rejected), (vec!["RUTH ALD100".to_owned()], 0), "{:?}", bench.report());
+}
+
+/// Two files that know less and more of a member, in either order: she is found by her number, and only one of her is.
+#[test]
+fn who_gets_a_number_later_is_found_by_it() {
+    let numbered = COLE.replace("COLE~", "COLE****MI*ALD10002~");
+    let claim = "claim_number,member_id,first_name,last_name,birth_date,service_from,billing_npi,billing_name,procedure_code,\
+        diagnosis_code,charge_amount,allowed_amount,paid_amount,paid_date,status\n";
+    for order in [[0, 1], [1, 0]] {
+        let files = [("20260101", COLE), ("20260201", &numbered)];
+        let (bench, _) = loaded(&order.map(|at| files[at]));
+        let row = |claim: u32, number: &str| {
+            format!(
+                "{claim},{number},COLE,VANCE,2011-07-04,2026-02-03,1245319599,Clinic,99213,J069,9.00,8.00,6.00,2026-02-10,paid\n"
+            )
+        };
+        bench.put("c.csv", [claim, &row(1, "ALD100"), &row(2, "ALD10002")].concat());
+        let summary = bench.load();
+        assert_eq!((summary.rejected, people(&bench).len()), (0, 1), "{order:?} {:?}", bench.report());
+        assert_eq!(of_kind(&bench, "ExplanationOfBenefit/").len(), 2);
+    }
+}
