@@ -136,7 +136,7 @@ fn person(row: Row, today: Date, rejects: &mut Vec<(Rule, Reject)>) -> Result<Pe
     }
     let (given, family) = (need(Field::Given, "the first name")?, need(Field::Family, "the last name")?);
     let birth = need(Field::Birth, "the birth date")?;
-    let birth = date::parse(&birth).ok_or_else(|| {
+    let birth = date::parse_birth(&birth, today).ok_or_else(|| {
         refuse(&format!("the birth date is no date; write it as 1985-01-15 or 01/15/1985 {}", form(&birth)))
     })?;
     if birth > today {
