@@ -299,7 +299,7 @@ fn read(path: &Path, file: &Arc<str>, ledger: &mut Ledger) -> Result<Option<Vec<
         ledger.reject(rule, &reject)?;
     }
     if source.broken.is_some() {
-        let reason = "the packed file is cut off or damaged; what came before was kept";
+        let reason = "the packed file is cut off or damaged; good records before the cut are kept";
         let (rule, reject) = place.reject(Rule::Truncated, reason);
         ledger.reject(rule, &reject)?;
     }
