@@ -119,6 +119,9 @@ fn undone_words(undone: &Undone) -> String {
     let count = |count: u64, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
     let records = count(undone.resources, "record is", "records are");
     let entries = count(undone.entries, "line", "lines");
+    if undone.resources + undone.stayed + undone.entries == 0 {
+        return format!("the load of {started} is taken back; it had changed nothing");
+    }
     let stayed = match count(undone.stayed, "record stays", "records stay") {
         _ if undone.stayed == 0 => String::new(),
         stayed => format!("; {stayed} as now, because somebody changed more there since"),
@@ -223,6 +226,7 @@ mod tests {
             "the load of 2026-11-27T23:49:22Z is taken back: 1 record is as before, and 3 lines in the lists of members and of what \
              was read from the files"
         );
+        assert_eq!(words(0, 0, 0), "the load of 2026-11-27T23:49:22Z is taken back; it had changed nothing");
         assert_eq!(
             words(20, 1, 1),
             "the load of 2026-11-27T23:49:22Z is taken back: 20 records are as before, and 1 line in the lists of members and of \

@@ -70,16 +70,17 @@ const COLE: &str = "INS*N*19*021*28*A~REF*0F*ALD100~NM1*IL*1*VANCE*COLE~DMG*D8*2
 fn what_many_share_is_nobodys_number() {
     let hourly = |member: &str| member.replace("~NM1*IL", "~REF*17*HOURLY~NM1*IL");
     let other = |number: &str| RUTH.replace("RUTH", "ROSA").replace("ALD100", number).replace("19590312", "19700101");
-    let category =
-        "LS*2700~LX*1~N1*75*ADDL MAINT REASON~REF*17*DEMOCHG~REF*23*DEMOCHG~REF*0F*DEMOCHG~REF*1L*DEMOCHG~LE*2700~";
-    let loops = format!("{}{category}{}{}", hourly(RUTH), hourly(COLE), hourly(&other("ALD200")));
-    let (bench, summary) = loaded(&[("20260101", &loops)]);
-    assert_eq!(summary.rejected, 0, "{:?}", bench.report());
-    let found = people(&bench);
-    assert_eq!(found.len(), 3, "{found:?}");
-    assert_eq!(found[1..], ["ROSA ALD200", "RUTH ALD100"]);
-    assert!(found[0].starts_with("COLE ALD100-"));
-    assert!(!of_kind(&bench, "Coverage/").iter().any(|one| one.to_string().contains("DEMOCHG")));
+    let inside = "N1*75*ADDL MAINT REASON~REF*17*DEMOCHG~REF*23*DEMOCHG1~REF*0F*DEMOCHG~REF*1L*DEMOCHG~";
+    for category in [format!("LS*2700~LX*1~{inside}LE*2700~"), inside.to_owned()] {
+        let loops = format!("{}{category}{}{}", hourly(RUTH), hourly(COLE), hourly(&other("ALD200")));
+        let (bench, summary) = loaded(&[("20260101", &loops)]);
+        assert_eq!(summary.rejected, 0, "{:?}", bench.report());
+        let found = people(&bench);
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert_eq!(found[1..], ["ROSA ALD200", "RUTH ALD100"]);
+        assert!(found[0].starts_with("COLE ALD100-"));
+        assert!(!of_kind(&bench, "Coverage/").iter().any(|one| one.to_string().contains("DEMOCHG")));
+    }
 }
 
 fn rejected(bench: &Bench, words: &str) -> usize {

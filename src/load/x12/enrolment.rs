@@ -91,7 +91,7 @@ impl<'a> Event<'a> {
                 "SUB" => event.subscriber = seg.at(1),
                 "N1" if !inside && seg.at(1) == "P5" => event.sponsor = seg.at(2),
                 _ if !inside => {}
-                "LX" | "LS" | "COB" => aside = true,
+                "LX" | "LS" | "COB" | "N1" => aside = true,
                 "LE" => (aside, named) = (false, ""),
                 "HD" => {
                     (aside, named) = (false, "");

@@ -295,12 +295,13 @@ impl Splitter {
             Some((_, part)) if part.len() + text.len() > PART_MAX => open.too_long = true,
             Some((_, part)) => {
                 part.push_str(text);
-                if set == Set::Enrolment
-                    && seg.is("REF", "0F")
-                    && part.contains("INS\u{1d}Y")
-                    && of_member(part).count() == segments(part).count()
-                {
-                    seg.at(2).clone_into(&mut open.subscriber);
+                let subscriber = if set == Set::Enrolment && seg.is("REF", "0F") && part.contains("INS\u{1d}Y") {
+                    of_member(part).find(|own| own.is("REF", "0F"))
+                } else {
+                    None
+                };
+                if let Some(own) = subscriber {
+                    own.at(2).clone_into(&mut open.subscriber);
                 }
             }
             None => open.context(set, seg, text),
@@ -388,7 +389,8 @@ impl Open {
 
 /// Segments of an 834 part that are about the member herself: loops about her coverage and reporting categories come after them.
 fn of_member(part: &str) -> impl Iterator<Item = Seg<'_>> {
-    segments(part).take_while(|seg| !matches!(seg.name(), "HD" | "LS" | "LX" | "COB"))
+    let is_hers = |seg: &Seg<'_>| !matches!(seg.name(), "HD" | "LS" | "LX" | "COB" | "N1");
+    segments(part).skip_while(|seg| seg.name() != "INS").take_while(is_hers)
 }
 
 fn group(set: Set, part: &str) -> Option<String> {
