@@ -45,6 +45,11 @@ fn date(text: &str) -> Option<Date> {
 }
 
 impl Span<'_> {
+    /// Whether it ends before it begins. It is forgotten only when all is said: a later file may end it on a later day.
+    fn never_was(&self) -> bool {
+        matches!((self.start, self.end), (Some(start), Some(end)) if end < start)
+    }
+
     /// Whether it is of the product that the other names; one that names no plan is about every plan of its line.
     fn is_of(&self, other: &Span<'_>) -> bool {
         self.line == other.line && (other.plan.is_empty() || self.plan == other.plan)
@@ -122,8 +127,6 @@ impl<'a> State<'a> {
                 (old.end, old.terminated) = (span.end.or(old.end).or(span.start), true);
             }
         }
-        // A coverage that ends before it begins never was.
-        self.spans.retain(|span| !matches!((span.start, span.end), (Some(start), Some(end)) if end < start));
     }
 
     /// The span of a product that began last.
@@ -225,7 +228,7 @@ impl<'a> State<'a> {
                 _ => "unknown",
             },
             address: Address { lines: owned(&self.lines), city: some(city), state: some(state), zip: some(zip) },
-            covers: self.spans.into_iter().map(cover).collect(),
+            covers: self.spans.into_iter().filter(|span| !span.never_was()).map(cover).collect(),
             died: date(event.died),
             sponsor: some(event.sponsor),
             subscriber: subscriber.filter(|_| relationship != "self").cloned(),

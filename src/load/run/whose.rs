@@ -88,6 +88,10 @@ pub(super) fn forget(txn: &mut Txn<'_>, person: &Person) -> Result<(), store::Er
         .chain([&*person.member_id])
         .collect();
     for id in &person.other_ids {
+        // Who is there under it, is so under it as a number, too; nearly nobody is.
+        if txn.get(NUMBERS, [id, "\u{1f}", id].concat().as_bytes())?.is_none() {
+            continue;
+        }
         for number in &numbers {
             let key = [number, "\u{1f}", id].concat();
             let Some(row) = txn.get_json::<Numbered>(NUMBERS, key.as_bytes())? else { continue };

@@ -194,6 +194,10 @@ fn the_termination_that_was_said_last_stands() {
     assert_eq!(of(&[("20260101", RUTH), ("20260320", &march), ("20260420", &june)]), ["SILVER 2026-01-01 2026-06-30"]);
     assert_eq!(of(&[("20260101", RUTH), ("20260420", &june), ("20260320", &march)]), ["SILVER 2026-01-01 2026-06-30"]);
     assert_eq!(of(&[("20260101", RUTH), ("20260320", &june), ("20260420", &march)]), ["SILVER 2026-01-01 2026-03-31"]);
+    // Also of a coverage that for a while was none.
+    let never = ended("20251231");
+    assert_eq!(of(&[("20260101", RUTH), ("20260320", &never)]), Vec::<String>::new());
+    assert_eq!(of(&[("20260101", RUTH), ("20260320", &never), ("20260420", &june)]), ["SILVER 2026-01-01 2026-06-30"]);
     // Without products; the coverage of two years ago is over.
     let all = |text: &str| text.split("HD*").next().unwrap().to_owned();
     let old = [RUTH.replace("20260101", "20240101"), ended("20240430")].concat();
