@@ -107,14 +107,29 @@ fn tell_undone(global: &Global, undone: Option<&Undone>) -> anyhow::Result<Code>
     } else {
         match undone {
             None => println!("there is no load to take back"),
-            Some(undone) => println!(
-                "the load of {} is taken back: {} changes of resources, {} entries of the roster and the shelf; {} changes stay, \
-                 because somebody changed these resources since",
-                undone.started, undone.resources, undone.entries, undone.stayed
-            ),
+            Some(undone) => println!("{}", undone_words(undone)),
         }
     }
     Ok(Code::Done)
+}
+
+fn undone_words(undone: &Undone) -> String {
+    let started = undone.started.parse::<jiff::Timestamp>();
+    let started = started.map_or_else(|_| undone.started.clone(), |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    let count = |count: u64, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+    let records = count(undone.resources, "record is", "records are");
+    let entries = count(undone.entries, "line", "lines");
+    if undone.resources + undone.stayed + undone.entries == 0 {
+        return format!("the load of {started} is taken back; it had changed nothing");
+    }
+    let stayed = match count(undone.stayed, "record stays", "records stay") {
+        _ if undone.stayed == 0 => String::new(),
+        stayed => format!("; {stayed} as now, because somebody changed more there since"),
+    };
+    format!(
+        "the load of {started} is taken back: {records} as before, and {entries} in the lists of members and of what was read \
+         from the files{stayed}"
+    )
 }
 
 /// The one resource with this identifier; none if there are several, for a guess could file a claim on the wrong
@@ -193,5 +208,29 @@ fn tell(summary: &Summary, dry_run: bool) {
     }
     if let Some(report) = &summary.report {
         println!("rejected records, with line and reason: {} (as a table: .csv)", report.display());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_taken_back_is_told_in_plain_words() {
+        let words = |resources, stayed, entries| {
+            let started = "2026-11-27T23:49:22.681126372Z".to_owned();
+            undone_words(&Undone { started, resources, stayed, entries })
+        };
+        assert_eq!(
+            words(1, 0, 3),
+            "the load of 2026-11-27T23:49:22Z is taken back: 1 record is as before, and 3 lines in the lists of members and of what \
+             was read from the files"
+        );
+        assert_eq!(words(0, 0, 0), "the load of 2026-11-27T23:49:22Z is taken back; it had changed nothing");
+        assert_eq!(
+            words(20, 1, 1),
+            "the load of 2026-11-27T23:49:22Z is taken back: 20 records are as before, and 1 line in the lists of members and of \
+             what was read from the files; 1 record stays as now, because somebody changed more there since"
+        );
     }
 }

@@ -150,7 +150,7 @@ impl Rule {
             Self::Json => "export the named lines again; they are not whole JSON",
             Self::Resource => "correct the named elements where the data comes from",
             Self::TooLong => "split the resource, or leave out its attachments",
-            Self::Truncated => "copy the file again; what came before the cut was kept",
+            Self::Truncated => "copy the file again; good records before the cut are kept",
             Self::Member | Self::Provider => "fill the named columns; if they have other names, use --map",
             Self::UnknownMember => {
                 "load the members file first, or together with this one; claims, payments and reviews are kept aside and \

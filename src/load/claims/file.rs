@@ -95,7 +95,7 @@ fn table(mut source: Source, mapping: &Mapping, take: &mut dyn FnMut(Found) -> b
             }
         }
         for line in troubles {
-            let reason = "the table cannot be read here; what came before was kept".to_owned();
+            let reason = "the table cannot be read here; good rows before this one are kept".to_owned();
             if !take(Found::Refused(line, Rule::Truncated, reason)) {
                 return;
             }
@@ -108,7 +108,7 @@ fn table(mut source: Source, mapping: &Mapping, take: &mut dyn FnMut(Found) -> b
 
 fn broken(source: &Source, take: &mut dyn FnMut(Found) -> bool) {
     if source.broken.is_some() {
-        let reason = "the packed file is cut off or damaged here; what came before was kept".to_owned();
+        let reason = "the packed file is cut off or damaged here; good rows before this one are kept".to_owned();
         take(Found::Refused(source.line(), Rule::Truncated, reason));
     }
 }

@@ -39,7 +39,7 @@ impl Reader {
         if cells.iter().skip(self.header.len()).any(|cell| !cell.trim().is_empty()) {
             return Err("the row has more cells than the header".to_owned());
         }
-        let mut facts = Facts::new();
+        let (mut facts, mut is_short) = (Facts::new(), false);
         for (field, index, text) in self.header.cells(cells) {
             if is_blank(text) {
                 continue;
@@ -47,9 +47,13 @@ impl Reader {
             if text.len() > CELL_MAX {
                 return Err(format!("the cell for {} is longer than any is", field.name()));
             }
-            if let Some(text) = plain(field, text)? {
-                facts.entry((field, index)).or_insert(text);
+            if let Some(day) = plain(field, text)? {
+                is_short |= field == Field::Birth && day.get(..4).is_some_and(|year| !text.contains(year));
+                facts.entry((field, index)).or_insert(day);
             }
+        }
+        if is_short {
+            before_care(&mut facts);
         }
         let source = self.header.source;
         if first(&facts, Field::Member).is_empty() {
@@ -103,6 +107,21 @@ impl Reader {
         let count = self.counted.entry(mark).or_default();
         *count = (*count + 1).min(LINES_MAX);
         *count
+    }
+}
+
+/// Of a birth date with two digits for the year: nobody is born after she was treated, so it was a hundred years before.
+fn before_care(facts: &mut Facts) {
+    let days = [Field::From, Field::LineFrom, Field::Processed, Field::PaidOn, Field::Received];
+    let care =
+        days.map(|field| first(facts, field)).into_iter().find(|day| !day.is_empty()).unwrap_or_default().to_owned();
+    let Some(birth) = facts.get_mut(&(Field::Birth, 0)) else { return };
+    if !care.is_empty()
+        && *birth > care
+        && let Some((year, rest)) = birth.split_at_checked(4)
+        && let Ok(year) = year.parse::<u16>()
+    {
+        *birth = format!("{}{rest}", year.saturating_sub(100));
     }
 }
 

@@ -9,6 +9,7 @@ mod cases;
 mod claim;
 mod code;
 mod eob;
+mod family;
 mod lines;
 mod made;
 mod money;
@@ -29,8 +30,8 @@ use serde_json::{Number, Value, json};
 
 use super::record::About;
 pub(super) use cases::{Said, fold};
+pub(super) use family::people;
 pub(super) use made::Made;
-pub(super) use person::people;
 pub(super) use review::{Reviewed, reviewed};
 pub(super) use review_rows::review_rows;
 pub(super) use rows::RowCase;

@@ -1,24 +1,22 @@
-//! What 834 files said about a family over time, folded into who its members are and how each is covered.
+//! What 834 files said about a member over time, folded into how she is covered.
 //!
 //! An addition or a change opens a span of coverage or says again when it ends; a termination closes it, also with a day in
-//! the past; a reinstatement opens it again. A full file that leaves somebody out does not end her coverage.
-
-use std::collections::BTreeMap;
+//! the past, and a later termination may say another day; a reinstatement opens it again; what is deleted never was. A full file
+//! that leaves somebody out does not end her coverage.
 
 use jiff::civil::Date;
 
 use crate::load::fhir::Place;
-use crate::load::members::{Address, Cover, Person, Relative};
-use crate::load::record::made_id;
+use crate::load::members::{Address, Cover, KnownAs, Person, Relative};
 use crate::load::report::{Reject, Rule};
-use crate::load::x12::{Event, Upkeep};
+use crate::load::x12::{Event, Product, Upkeep};
 
 /// Years from this one on mean "no end".
 const END_OF_TIME: i16 = 2099;
 
 /// A member as the events so far tell of her.
 #[derive(Default)]
-struct State<'a> {
+pub(super) struct State<'a> {
     last: Option<Event<'a>>,
     place: Option<Place>,
     birth: &'a str,
@@ -38,50 +36,28 @@ struct Span<'a> {
     group: &'a str,
     start: Option<Date>,
     end: Option<Date>,
-}
-
-/// The members of a family, from everything said under one subscriber's number, the earliest first.
-pub(in crate::load) fn people<'a>(
-    events: impl IntoIterator<Item = (Place, Event<'a>)>,
-    rejects: &mut Vec<(Rule, Reject)>,
-) -> Vec<Person> {
-    let mut states: BTreeMap<String, State<'a>> = BTreeMap::new();
-    let mut subscriber: Option<Relative> = None;
-    for (place, event) in events {
-        if event.is_subscriber {
-            subscriber = Some(Relative {
-                given: event.who.given.to_owned(),
-                family: event.who.family.to_owned(),
-                number: event.number.to_owned(),
-            });
-        }
-        states.entry(key(&event)).or_default().take(place, event);
-    }
-    states.into_iter().filter_map(|(id, state)| state.person(id, subscriber.as_ref(), rejects)).collect()
-}
-
-/// The member's own number: the plan's, or the subscriber's for the subscriber herself, or one made from it.
-fn key(event: &Event<'_>) -> String {
-    // 34 is a social security number, which is no member number.
-    let named = if event.who.qualifier == "34" { "" } else { event.who.number };
-    let differs = !event.is_subscriber && !event.subscriber.is_empty() && event.number != event.subscriber;
-    let own = [event.own_number, named].into_iter().find(|text| !text.is_empty());
-    match own {
-        Some(own) if own != event.number || event.is_subscriber => own.to_owned(),
-        _ if event.is_subscriber || differs => event.number.to_owned(),
-        _ => {
-            let made = made_id(&[&event.who.given.to_lowercase(), event.who.birth]);
-            format!("{}-{}", event.number, made.get(..6).unwrap_or_default())
-        }
-    }
+    /// Whether the end was said by a termination.
+    terminated: bool,
 }
 
 fn date(text: &str) -> Option<Date> {
     super::day(text.get(..8)?)?.parse().ok().filter(|date: &Date| date.year() < END_OF_TIME)
 }
 
+impl Span<'_> {
+    /// Whether it ends before it begins. It is forgotten only when all is said: a later file may end it on a later day.
+    fn never_was(&self) -> bool {
+        matches!((self.start, self.end), (Some(start), Some(end)) if end < start)
+    }
+
+    /// Whether it is of the product that the other names; one that names no plan is about every plan of its line.
+    fn is_of(&self, other: &Span<'_>) -> bool {
+        self.line == other.line && (other.plan.is_empty() || self.plan == other.plan)
+    }
+}
+
 impl<'a> State<'a> {
-    fn take(&mut self, place: Place, event: Event<'a>) {
+    pub(super) fn take(&mut self, place: Place, event: Event<'a>) {
         self.rows += 1;
         self.place = Some(place);
         let who = &event.who;
@@ -102,14 +78,9 @@ impl<'a> State<'a> {
         }
         match event.upkeep {
             Upkeep::Ends => self.end_all(&event),
-            Upkeep::Holds => {
-                for product in &event.products {
-                    let start = date(product.start).or_else(|| date(event.start));
-                    let end = date(product.end).or_else(|| date(event.end));
-                    let span = Span { line: product.line, plan: product.plan, group: event.group, start, end };
-                    if product.ends { self.end(span) } else { self.hold(span) }
-                }
-            }
+            Upkeep::Deletes if event.products.is_empty() => self.spans.clear(),
+            Upkeep::Deletes => event.products.iter().for_each(|product| self.delete(product)),
+            Upkeep::Holds => event.products.iter().for_each(|product| self.product(&event, product)),
         }
         // A name may be left out where only coverage changes.
         let named = !event.who.family.is_empty() || self.last.is_none();
@@ -119,46 +90,96 @@ impl<'a> State<'a> {
         }
     }
 
+    /// What an addition or a change says of one product.
+    fn product(&mut self, event: &Event<'a>, product: &Product<'a>) {
+        let start = date(product.start).or_else(|| date(event.start));
+        let end = date(product.end).or_else(|| date(event.end));
+        let (line, plan, group) = (product.line, product.plan, event.group);
+        let span = Span { line, plan, group, start, end, terminated: false };
+        match product.upkeep {
+            Upkeep::Holds => self.hold(span),
+            Upkeep::Ends => self.end(span),
+            Upkeep::Deletes => self.delete(product),
+        }
+    }
+
     fn hold(&mut self, span: Span<'a>) {
         let same = |old: &&mut Span<'_>| {
             old.line == span.line && old.plan == span.plan && (old.start == span.start || span.start.is_none())
         };
         match self.spans.iter_mut().rev().find(same) {
-            Some(old) => (old.end, old.group) = (span.end, span.group),
+            Some(old) => (old.end, old.group, old.terminated) = (span.end, span.group, false),
             None => self.spans.push(span),
         }
     }
 
+    /// Ends what is open or ends later; the last span also later than an earlier termination said.
     fn end(&mut self, span: Span<'a>) {
-        for old in &mut self.spans {
-            let covers = old.line == span.line && (span.plan.is_empty() || old.plan == span.plan);
-            if covers && old.end.is_none_or(|end| span.end.is_some_and(|new| new < end)) {
-                old.end = span.end.or(old.end).or(span.start);
+        let last = self.last_of(&span).map(|last| last.start);
+        for old in self.spans.iter_mut().filter(|old| old.is_of(&span)) {
+            let is_last = last == Some(old.start);
+            let ends = match (old.end, span.end) {
+                (None, _) => true,
+                (Some(old_end), Some(end)) => end < old_end || (old.terminated && is_last),
+                (Some(_), None) => false,
+            };
+            if ends {
+                (old.end, old.terminated) = (span.end.or(old.end).or(span.start), true);
             }
         }
-        // A coverage that ends before it begins never was.
-        self.spans.retain(|span| !matches!((span.start, span.end), (Some(start), Some(end)) if end < start));
+    }
+
+    /// The span of a product that began last.
+    fn last_of(&self, span: &Span<'a>) -> Option<Span<'a>> {
+        self.spans.iter().filter(|old| old.is_of(span)).max_by_key(|old| old.start).copied()
+    }
+
+    /// Forgets a coverage that never was: the one that began on that day, or else the last.
+    fn delete(&mut self, product: &Product<'a>) {
+        let start = date(product.start);
+        let span = Span { line: product.line, plan: product.plan, group: "", start, end: None, terminated: false };
+        let is_there = self.spans.iter().any(|old| old.is_of(&span) && old.start == start);
+        let start = if is_there { Some(start) } else { self.last_of(&span).map(|last| last.start) };
+        self.spans.retain(|old| !(old.is_of(&span) && Some(old.start) == start));
     }
 
     fn end_all(&mut self, event: &Event<'a>) {
         if event.products.is_empty() {
             let lines: Vec<&str> = self.spans.iter().map(|span| span.line).collect();
+            let (start, end) = (date(event.start), date(event.end));
             for line in lines {
-                self.end(Span { line, plan: "", group: "", start: date(event.start), end: date(event.end) });
+                self.end(Span { line, plan: "", group: "", start, end, terminated: true });
             }
             return;
         }
         for product in &event.products {
+            if product.upkeep == Upkeep::Deletes {
+                self.delete(product);
+                continue;
+            }
             let end = date(product.end).or_else(|| date(event.end));
             let start = date(product.start);
-            if !self.spans.iter().any(|span| span.line == product.line) {
-                self.spans.push(Span { line: product.line, plan: product.plan, group: event.group, start, end });
+            let (line, plan, group) = (product.line, product.plan, event.group);
+            let span = Span { line, plan, group, start, end, terminated: true };
+            // Where it says when it began, and all that is known ended before that day, it is another span.
+            let is_over = |old: &Span<'_>| matches!((old.end, start), (Some(end), Some(start)) if end < start);
+            let is_known = self.spans.iter().any(|old| old.line == line);
+            let is_new = self.spans.iter().filter(|old| old.is_of(&span)).all(is_over) && start.is_some();
+            if !is_known || (is_new && self.last_of(&span).is_some()) {
+                self.spans.push(span);
+            } else {
+                self.end(span);
             }
-            self.end(Span { line: product.line, plan: product.plan, group: event.group, start, end });
         }
     }
 
-    fn person(
+    /// Who she is by now.
+    pub(super) fn known_as(&self) -> Option<KnownAs> {
+        let (who, birth) = (&self.last.as_ref()?.who, date(self.birth)?);
+        Some(KnownAs { given: who.given.to_owned(), family: who.family.to_owned(), birth: birth.to_string() })
+    }
+
+    pub(super) fn person(
         self,
         member_id: String,
         subscriber: Option<&Relative>,
@@ -187,6 +208,8 @@ impl<'a> State<'a> {
         let owned = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         Some(Person {
             numbers: Vec::new(),
+            known_as: Vec::new(),
+            other_ids: Vec::new(),
             place,
             member_id,
             patient: None,
@@ -205,7 +228,7 @@ impl<'a> State<'a> {
                 _ => "unknown",
             },
             address: Address { lines: owned(&self.lines), city: some(city), state: some(state), zip: some(zip) },
-            covers: self.spans.into_iter().map(cover).collect(),
+            covers: self.spans.into_iter().filter(|span| !span.never_was()).map(cover).collect(),
             died: date(event.died),
             sponsor: some(event.sponsor),
             subscriber: subscriber.filter(|_| relationship != "self").cloned(),

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::code::{concept, diagnosis, hl7, service};
+use super::code::{concept, diagnosis, hl7, modifier, place, service};
 use super::money::{cents, money};
 use super::party::{Provider, provider};
 use super::{Made, PLAN_ID, day, quantity};
@@ -21,6 +21,9 @@ pub(in crate::load) struct Asked<'a> {
     pub(in crate::load) category: &'a str,
     pub(in crate::load) qualifier: &'a str,
     pub(in crate::load) code: &'a str,
+    pub(in crate::load) modifiers: Vec<&'a str>,
+    /// Place of service.
+    pub(in crate::load) place: &'a str,
     /// As many as were asked for.
     pub(in crate::load) units: &'a str,
     /// As many as were approved, where that is said.
@@ -44,7 +47,8 @@ pub(in crate::load) struct Reviewed<'a> {
     pub(in crate::load) decided_on: Option<String>,
     pub(in crate::load) whom: Whom,
     pub(in crate::load) requester: Provider,
-    pub(in crate::load) urgent: bool,
+    /// X12 1338: `U` urgent, `03` emergency, `E` elective; empty where nothing is said.
+    pub(in crate::load) level: &'a str,
     pub(in crate::load) diagnoses: Vec<Value>,
     pub(in crate::load) services: Vec<Asked<'a>>,
     pub(in crate::load) from: Option<String>,
@@ -74,12 +78,18 @@ pub(in crate::load) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'
     if wanted.is_empty() {
         wanted.extend(asked.first().cloned());
     }
+    // What is said of the event as a whole holds for its services.
+    let all = || asked.iter().chain(decided);
+    let level = all().map(|one| one.level).find(|level| matches!(*level, "U" | "03" | "E")).unwrap_or_default();
+    let place = all().map(|one| one.place).find(|place| !place.is_empty()).unwrap_or_default();
     let services: Vec<Asked<'_>> = wanted
         .iter()
         .enumerate()
         .map(|(at, one)| {
-            let own =
-                decided.iter().find(|other| !one.code.is_empty() && other.code == one.code && !other.action.is_empty());
+            let about =
+                |other: &Service<'_>| !one.code.is_empty() && other.code == one.code && !other.action.is_empty();
+            let own = decided.iter().find(|other| about(other) && other.modifiers == one.modifiers);
+            let own = own.or_else(|| decided.iter().find(|other| about(other)));
             let said = own.or_else(|| decided.get(at + 1).filter(|other| !other.action.is_empty())).or(event);
             let said = said.filter(|_| answer.is_some());
             let span = said.and_then(|said| said.span).or(one.span);
@@ -87,6 +97,8 @@ pub(in crate::load) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'
                 category: if one.kind.is_empty() { event.map_or("", |event| event.kind) } else { one.kind },
                 qualifier: one.qualifier,
                 code: one.code,
+                modifiers: one.modifiers.clone(),
+                place: [one.place, place].into_iter().find(|text| !text.is_empty()).unwrap_or_default(),
                 units: one.units,
                 allowed: said.map_or("", |said| said.units),
                 charge: one.charge,
@@ -120,7 +132,7 @@ pub(in crate::load) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'
         },
         created,
         requester,
-        urgent: false,
+        level,
         diagnoses: main.diagnoses.iter().map(|(qualifier, code)| diagnosis(qualifier, code)).collect(),
         services,
         from: span.and_then(|span| day(span.from)),
@@ -137,14 +149,16 @@ impl Reviewed<'_> {
         set("resourceType", json!("ExplanationOfBenefit"));
         set("id", json!(made_id(&["authorization", self.trace, &whose.patient])));
         set("meta", json!({"profile": [PROFILE]}));
-        let level = if self.urgent { "U" } else { "E" };
-        set(
-            "extension",
-            json!([{
-                "url": format!("{EXTENSION}extension-levelOfServiceCode"),
-                "valueCodeableConcept": concept("https://codesystem.x12.org/005010/1338", level),
-            }]),
-        );
+        // The profile lets it be left out (0..1), and nothing is made up.
+        if !self.level.is_empty() {
+            set(
+                "extension",
+                json!([{
+                    "url": format!("{EXTENSION}extension-levelOfServiceCode"),
+                    "valueCodeableConcept": concept("https://codesystem.x12.org/005010/1338", self.level),
+                }]),
+            );
+        }
         let system = format!("{}/authorization", about.ids);
         set(
             "identifier",
@@ -164,7 +178,7 @@ impl Reviewed<'_> {
         set("created", json!(self.created));
         set("insurer", json!({"reference": format!("Organization/{PLAN_ID}"), "display": about.plan}));
         set("provider", self.requester.reference.clone());
-        set("priority", hl7("processpriority", if self.urgent { "stat" } else { "normal" }));
+        set("priority", hl7("processpriority", if matches!(self.level, "U" | "03") { "stat" } else { "normal" }));
         if !self.number.is_empty() {
             set("preAuthRef", json!([self.number]));
         }
@@ -200,6 +214,12 @@ impl Reviewed<'_> {
             set("category", concept("https://x12.org/codes/service-type-codes", one.category));
         }
         set("productOrService", service(one.qualifier, one.code));
+        if !one.modifiers.is_empty() {
+            set("modifier", one.modifiers.iter().copied().map(modifier).collect());
+        }
+        if !one.place.is_empty() {
+            set("locationCodeableConcept", place(one.place));
+        }
         match (&one.from, &one.to) {
             (Some(from), Some(to)) if from != to => set("servicedPeriod", json!({"start": from, "end": to})),
             (Some(from), _) => set("servicedDate", json!(from)),

@@ -40,10 +40,11 @@ pub(in crate::load) fn review_rows(rows: &[Row]) -> Result<Reviewed<'_>, (Rule, 
         .ok_or_else(|| refuse("the authorization names no provider who asks"))?;
     let (family, given, birth) = (text(Field::Family), text(Field::Given), text(Field::Birth));
     let services = rows.iter().map(|row| asked(row, first.get(Field::Claim))).collect();
-    let urgent = matches!(
-        text(Field::Urgent).to_ascii_lowercase().as_str(),
-        "y" | "yes" | "true" | "1" | "u" | "urgent" | "expedited" | "stat" | "high"
-    );
+    let level = match text(Field::Urgent).to_ascii_lowercase().as_str() {
+        "" => "",
+        "y" | "yes" | "true" | "1" | "u" | "urgent" | "expedited" | "stat" | "high" => "U",
+        _ => "E",
+    };
     Ok(Reviewed {
         trace: first.get(Field::Claim),
         number: first.get(Field::Claim),
@@ -62,7 +63,7 @@ pub(in crate::load) fn review_rows(rows: &[Row]) -> Result<Reviewed<'_>, (Rule, 
             .filter(|day| !day.is_empty())
             .map(str::to_owned),
         requester,
-        urgent,
+        level,
         diagnoses: diagnoses(rows, &created),
         services,
         from: rows.iter().map(|row| row.get(Field::From)).filter(|day| !day.is_empty()).min().map(str::to_owned),
@@ -81,6 +82,8 @@ fn asked<'a>(row: &'a Row, number: &'a str) -> Asked<'a> {
         category: if is_service_type { category } else { "" },
         qualifier: "HC",
         code: row.get(Field::Service),
+        modifiers: Vec::new(),
+        place: "",
         units: row.get(Field::Units),
         allowed: row.get(Field::Days),
         charge: row.get(Field::Charge),

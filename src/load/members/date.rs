@@ -2,8 +2,8 @@
 
 use jiff::civil::Date;
 
-/// Two-digit years up to this one belong to this century. Births lie in the past and coverage near the present, so a
-/// fixed border serves both until 2040.
+/// Two-digit years up to this one belong to this century, but for births. Coverage lies near the present, so a fixed border
+/// serves until 2040.
 const CENTURY_BORDER: i16 = 40;
 
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
@@ -11,9 +11,18 @@ const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "au
 /// Reads `2026-11-24` (with or without a time after it), `11/24/2026`, `11-24-2026`, `20261124`, `24-Nov-2026`. Slashes
 /// and short forms are read the American way, month first.
 pub(in crate::load) fn parse(text: &str) -> Option<Date> {
+    read(text, None)
+}
+
+/// Reads a birth date: one with two digits for its year that would be after `today` is of the century before.
+pub(in crate::load) fn parse_birth(text: &str, today: Date) -> Option<Date> {
+    read(text, Some(today))
+}
+
+fn read(text: &str, last: Option<Date>) -> Option<Date> {
     let day = text.trim().split(['T', ' ']).next()?;
     if day.len() == 8 && day.bytes().all(|b| b.is_ascii_digit()) {
-        return date(day.get(..4)?, day.get(4..6)?, day.get(6..)?);
+        return date(day.get(..4)?, day.get(4..6)?, day.get(6..)?, last);
     }
     let mut parts = day.split(['-', '/', '.']);
     let (first, second, third) = (parts.next()?, parts.next()?, parts.next()?);
@@ -21,32 +30,34 @@ pub(in crate::load) fn parse(text: &str) -> Option<Date> {
         return None;
     }
     if first.len() == 4 {
-        return date(first, second, third);
+        return date(first, second, third, last);
     }
     if let Some(month) = MONTHS.iter().position(|month| second.to_ascii_lowercase().starts_with(month)) {
-        return date(third, &(month + 1).to_string(), first);
+        return date(third, &(month + 1).to_string(), first, last);
     }
-    date(third, first, second)
+    date(third, first, second, last)
 }
 
-fn date(year: &str, month: &str, day: &str) -> Option<Date> {
+fn date(year: &str, month: &str, day: &str, last: Option<Date>) -> Option<Date> {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if !digits(year) || !digits(month) || !digits(day) {
         return None;
     }
     let number: i16 = year.parse().ok()?;
-    let year = match year.len() {
-        4 => number,
-        2 if number <= CENTURY_BORDER => 2000 + number,
-        2 => 1900 + number,
-        _ => return None,
-    };
-    Date::new(year, month.parse().ok()?, day.parse().ok()?).ok()
+    let (month, day) = (month.parse().ok()?, day.parse().ok()?);
+    let of = |year: i16| Date::new(year, month, day).ok();
+    match (year.len(), last) {
+        (4, _) => of(number),
+        (2, Some(last)) => of(2000 + number).filter(|date| *date <= last).or_else(|| of(1900 + number)),
+        (2, None) if number <= CENTURY_BORDER => of(2000 + number),
+        (2, None) => of(1900 + number),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{parse, parse_birth};
 
     #[test]
     fn many_forms_one_day() {
@@ -66,6 +77,26 @@ mod tests {
             assert_eq!(parse(text).map(|d| d.to_string()).as_deref(), Some("1985-01-15"), "{text}");
         }
         assert_eq!(parse("1/2/26").unwrap().to_string(), "2026-01-02");
+    }
+
+    /// People of 86 to 91 were refused as born in the future.
+    #[test]
+    fn nobody_was_born_in_the_future() {
+        let today = "2026-11-24".parse().unwrap();
+        for (text, expected) in [
+            ("7/4/35", "1935-07-04"),
+            ("3/12/38", "1938-03-12"),
+            ("11/24/26", "2026-11-24"),
+            ("11/25/26", "1926-11-25"),
+            ("2/29/00", "2000-02-29"),
+            ("1/15/85", "1985-01-15"),
+            ("15-Jan-41", "1941-01-15"),
+            // Who writes four digits means them.
+            ("7/4/2035", "2035-07-04"),
+        ] {
+            assert_eq!(parse_birth(text, today).unwrap().to_string(), expected, "{text}");
+        }
+        assert_eq!(parse("7/4/35").unwrap().to_string(), "2035-07-04");
     }
 
     #[test]

@@ -184,7 +184,12 @@ impl Header {
         if missing.is_empty() {
             return Look::Is(Format::Members);
         }
-        Look::Other(format!("a table that is no roster: it has no column for {}", missing.join(", ")))
+        Look::Other(format!(
+            "a table whose column names are not known here. Tables hold members, representatives, claims, prior authorizations, \
+             providers or drugs; for one of members there is no column for {}. Run ingle load --suggest-map with this file, \
+             correct the mapping that it proposes, and load the file with --map",
+            missing.join(", ")
+        ))
     }
 }
 

@@ -8,7 +8,7 @@ mod table;
 
 pub use header::Mapping;
 pub(super) use header::{Header, field_names};
-pub(super) use person::{Address, Cover, Person, Relative, people};
+pub(super) use person::{Address, Cover, KnownAs, Person, Relative, people};
 pub(super) use resources::{patient_id, resources};
 pub(super) use table::proxies;
 

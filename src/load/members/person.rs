@@ -44,6 +44,18 @@ pub(in crate::load) struct Person {
     pub(in crate::load) sponsor: Option<String>,
     /// Who holds the policy, where that is somebody else and the file says who.
     pub(in crate::load) subscriber: Option<Relative>,
+    /// Who she was by and by, where an enrolment tells: who has her number and was never one of these is somebody else.
+    pub(in crate::load) known_as: Vec<KnownAs>,
+    /// Member ids under which she may stand on the roster from a time when less was known of her.
+    pub(in crate::load) other_ids: Vec<String>,
+}
+
+/// A name and a birth date (`YYYY-MM-DD`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::load) struct KnownAs {
+    pub(in crate::load) given: String,
+    pub(in crate::load) family: String,
+    pub(in crate::load) birth: String,
 }
 
 /// Somebody of whom only name and number are known.
@@ -124,7 +136,7 @@ fn person(row: Row, today: Date, rejects: &mut Vec<(Rule, Reject)>) -> Result<Pe
     }
     let (given, family) = (need(Field::Given, "the first name")?, need(Field::Family, "the last name")?);
     let birth = need(Field::Birth, "the birth date")?;
-    let birth = date::parse(&birth).ok_or_else(|| {
+    let birth = date::parse_birth(&birth, today).ok_or_else(|| {
         refuse(&format!("the birth date is no date; write it as 1985-01-15 or 01/15/1985 {}", form(&birth)))
     })?;
     if birth > today {
@@ -183,6 +195,8 @@ fn person(row: Row, today: Date, rejects: &mut Vec<(Rule, Reject)>) -> Result<Pe
         died: None,
         sponsor: None,
         subscriber: None,
+        known_as: Vec::new(),
+        other_ids: Vec::new(),
         place: row.place,
     })
 }

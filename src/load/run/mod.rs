@@ -151,6 +151,12 @@ impl Run<'_> {
         }
 
         let scratch = request.dry_run.then(|| request.report.with_extension("scratch"));
+        if let Some(folder) = scratch.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty())
+        {
+            // On a fresh plan nothing was reported yet, and there is no folder for it.
+            let failed = |cause| Error::Report { path: folder.to_owned(), cause };
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
         let mut shelf = Shelf::new(self.target, scratch)?;
         for (path, format) in sorted {
             match format {
@@ -220,7 +226,7 @@ impl Run<'_> {
         }
         if source.broken.is_some() {
             let place = Place { file, line: source.line(), entry: None };
-            let reason = "the packed file is cut off or damaged; what came before was kept";
+            let reason = "the packed file is cut off or damaged; good records before the cut are kept";
             let (rule, reject) = place.reject(Rule::Truncated, reason);
             self.ledger.reject(rule, &reject)?;
         }

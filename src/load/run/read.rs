@@ -229,7 +229,7 @@ fn rows(format: Format, file: &Arc<str>, source: Source, request: &Request, out:
             out.reject(
                 &place(line),
                 Rule::Truncated,
-                "the table cannot be read here; what came before was kept".to_owned(),
+                "the table cannot be read here; good records before it are kept".to_owned(),
             )?;
         }
         if rows.is_empty() {
@@ -244,7 +244,7 @@ fn broken(file: &Arc<str>, source: &Source, out: &mut Out) -> Result<(), Closed>
         return Ok(());
     }
     let place = Place { file: Arc::clone(file), line: source.line(), entry: None };
-    let reason = "the packed file is cut off or damaged here; what came before was kept";
+    let reason = "the packed file is cut off or damaged here; good records before the cut are kept";
     out.reject(&place, Rule::Truncated, reason.to_owned())
 }
 

@@ -32,6 +32,10 @@ const GROUP: usize = 500;
 /// Groups of enrolments that are put together at a time.
 const FAMILIES: usize = 500;
 
+const ANOTHERS: &str = "two people have this member number: somebody with another name or birth date is on the roster under it \
+                        and is kept. Give each member a number of her own (NM109 or REF*23), or correct the birth date and the \
+                        name";
+
 /// What a load of the roster is told.
 #[derive(Clone, Copy)]
 pub(super) struct With<'a> {
@@ -84,10 +88,27 @@ struct Entry {
     rows: u64,
 }
 
-/// A dirty group of enrolments and whom it told of.
+/// A dirty group of enrolments and whom it told of, by member id and place.
 struct Family {
     dirty: Vec<u8>,
-    members: Vec<String>,
+    members: Vec<(String, u64, Arc<str>)>,
+}
+
+impl Family {
+    fn has(&self, person: &Person) -> bool {
+        self.members
+            .iter()
+            .any(|(id, line, file)| *id == person.member_id && *line == person.place.line && *file == person.place.file)
+    }
+}
+
+/// What became of a member.
+struct Put {
+    rows: u64,
+    /// Whether anything about her is new.
+    changed: bool,
+    /// Where she stands, if her number is somebody else's already and nothing was kept.
+    refused: Option<Place>,
 }
 
 impl Roster<'_> {
@@ -100,10 +121,10 @@ impl Roster<'_> {
         while people.peek().is_some() {
             self.request.stop.check()?;
             let entries = self.entries(people.by_ref().take(GROUP), today)?;
-            for (rows, changed) in self.put(entries, Vec::new())? {
-                self.ledger.kept(Format::Members, changed);
+            for put in self.put(entries, Vec::new())? {
+                self.ledger.kept(Format::Members, put.changed);
                 // Further rows of the same person said something about the one entry that was counted.
-                (1..rows).for_each(|_| self.ledger.kept(Format::Members, false));
+                (1..put.rows).for_each(|_| self.ledger.kept(Format::Members, false));
             }
         }
         Ok(())
@@ -127,12 +148,14 @@ impl Roster<'_> {
         Ok(entries)
     }
 
-    fn put(&mut self, entries: Vec<Entry>, families: Vec<Family>) -> Result<Vec<(u64, bool)>, Error> {
+    fn put(&mut self, entries: Vec<Entry>, families: Vec<Family>) -> Result<Vec<Put>, Error> {
         let (contacts, now) = (self.target.contacts.clone(), self.target.now);
         write(self.target.store, self.request.dry_run, move |txn| {
             let outcomes = put_members(txn, &contacts, &entries, now)?;
+            let kept =
+                || entries.iter().zip(&outcomes).filter(|(_, put)| put.refused.is_none()).map(|(entry, _)| entry);
             for family in &families {
-                let members = entries.iter().filter(|entry| family.members.contains(&entry.enrolment.member_id));
+                let members = kept().filter(|entry| family.has(&entry.person));
                 let made: Vec<&Prepared> = members.flat_map(|entry| &entry.resources).collect();
                 Shelf::settle(txn, &family.dirty, &made, now)?;
             }
@@ -159,15 +182,21 @@ impl Roster<'_> {
                 let events =
                     parts.iter().filter_map(|kept: &Kept| Some((kept.place.clone(), Event::read(&kept.text)?)));
                 let people = families(events, &mut rejects);
-                put.push(Family { dirty, members: people.iter().map(|person| person.member_id.clone()).collect() });
+                let place =
+                    |person: &Person| (person.member_id.clone(), person.place.line, Arc::clone(&person.place.file));
+                put.push(Family { dirty, members: people.iter().map(place).collect() });
                 all.extend(people);
             }
             self.reject(&rejects)?;
-            let refused = rejects.iter().filter(|(rule, _)| rule.refuses()).count() as u64;
+            let mut refused = rejects.iter().filter(|(rule, _)| rule.refuses()).count() as u64;
             let entries = self.entries(all.into_iter(), today)?;
             let outcomes = self.put(entries, put)?;
+            for place in outcomes.iter().filter_map(|put| put.refused.as_ref()) {
+                self.reject(&[place.reject(Rule::Member, ANOTHERS)])?;
+                refused += 1;
+            }
             // An event is one record: as many are counted as changed as members did.
-            let changed = outcomes.iter().filter(|(_, changed)| *changed).count() as u64;
+            let changed = outcomes.iter().filter(|put| put.changed).count() as u64;
             let kept = fresh.saturating_sub(refused);
             (0..kept).for_each(|at| self.ledger.kept(Format::Enrolment, at < changed));
         }
@@ -231,15 +260,24 @@ impl Roster<'_> {
     }
 }
 
-/// Each member's rows, and whether anything about her is new.
+/// Each member's rows, and what became of her.
 fn put_members(
     txn: &mut store::Txn<'_>,
     contacts: &ContactKey,
     entries: &[Entry],
     now: Timestamp,
-) -> Result<Vec<(u64, bool)>, store::Error> {
+) -> Result<Vec<Put>, store::Error> {
     let mut outcomes = Vec::with_capacity(entries.len());
     for entry in entries {
+        whose::forget(txn, &entry.person)?;
+    }
+    for entry in entries {
+        // A table says who has a number now; an enrolment may give one number to people of two families.
+        if !entry.person.known_as.is_empty() && whose::is_anothers(txn, &entry.person)? {
+            let refused = Some(entry.person.place.clone());
+            outcomes.push(Put { rows: entry.rows, changed: false, refused });
+            continue;
+        }
         let enrolled = enrol(txn, contacts, &entry.enrolment)?;
         whose::remember(txn, &entry.person, &entry.enrolment.patient)?;
         let put = put_all(txn, &entry.resources, now)?;
@@ -247,7 +285,7 @@ fn put_members(
             Shelf::stir(txn, &entry.enrolment.patient)?;
         }
         let same = enrolled == Enrolled::Unchanged && put.iter().all(|outcome| *outcome == Outcome::Unchanged);
-        outcomes.push((entry.rows, !same));
+        outcomes.push(Put { rows: entry.rows, changed: !same, refused: None });
     }
     Ok(outcomes)
 }
@@ -261,7 +299,7 @@ fn read(path: &Path, file: &Arc<str>, ledger: &mut Ledger) -> Result<Option<Vec<
         ledger.reject(rule, &reject)?;
     }
     if source.broken.is_some() {
-        let reason = "the packed file is cut off or damaged; what came before was kept";
+        let reason = "the packed file is cut off or damaged; good records before the cut are kept";
         let (rule, reject) = place.reject(Rule::Truncated, reason);
         ledger.reject(rule, &reject)?;
     }

@@ -466,7 +466,7 @@ impl Taker for ToShelf<'_, '_> {
             Trouble::Cut(segment) => (
                 segment,
                 Rule::Truncated,
-                "the file ends inside a transaction set; what came before was kept".to_owned(),
+                "the file ends inside a transaction set; good records before that are kept".to_owned(),
             ),
             Trouble::Nameless(segment, what) => (segment, Rule::Segment, what.to_owned()),
             Trouble::TooLong(segment) => (segment, Rule::TooLong, "longer than any claim or member is".to_owned()),

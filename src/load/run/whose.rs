@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::{Categories, Operation, View};
 use crate::fhir::{Kind, json};
-use crate::load::members::Person;
+use crate::load::members::{KnownAs, Person, patient_id};
 use crate::load::record::{Whom, Whose};
 use crate::load::{Error, Target};
 use crate::store::{self, Found, Snapshot, Table, Txn};
@@ -56,6 +56,48 @@ pub(super) fn remember(txn: &mut Txn<'_>, person: &Person, patient: &str) -> Res
         let entry = entry(number);
         if txn.get_json::<Numbered>(NUMBERS, key.as_bytes())?.as_ref() != Some(&entry) {
             txn.put_json(NUMBERS, key.as_bytes(), &entry)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the member's number is on the roster as somebody else's. Two of given name, last name and birth date must be hers, or all
+/// three must once have been: nobody who only shares one of them is taken for her.
+pub(super) fn is_anothers(txn: &mut Txn<'_>, person: &Person) -> Result<bool, store::Error> {
+    let key = [&person.member_id, "\u{1f}", &person.member_id].concat();
+    let Some(row) = txn.get_json::<Numbered>(NUMBERS, key.as_bytes())? else { return Ok(false) };
+    Ok(!person.known_as.iter().any(|known| agree(&row, known) >= 2))
+}
+
+/// How much of given name, last name and birth date is the same.
+fn agree(row: &Numbered, known: &KnownAs) -> usize {
+    let same = |one: &str, other: &str| one.to_lowercase() == other.to_lowercase();
+    let facts = [same(&row.given, &known.given), same(&row.family, &known.family), row.birth == known.birth];
+    facts.into_iter().filter(|fact| *fact).count()
+}
+
+/// Forgets a member under an id that she had while less was known of her: one person under two ids would be found by neither.
+pub(super) fn forget(txn: &mut Txn<'_>, person: &Person) -> Result<(), store::Error> {
+    let shared = person.covers.iter().filter_map(|cover| cover.subscriber.as_deref());
+    let numbers: Vec<&str> = person
+        .numbers
+        .iter()
+        .chain(&person.other_ids)
+        .map(String::as_str)
+        .chain(shared)
+        .chain([&*person.member_id])
+        .collect();
+    for id in &person.other_ids {
+        // Who is there under it, is so under it as a number, too; nearly nobody is.
+        if txn.get(NUMBERS, [id, "\u{1f}", id].concat().as_bytes())?.is_none() {
+            continue;
+        }
+        for number in &numbers {
+            let key = [number, "\u{1f}", id].concat();
+            let Some(row) = txn.get_json::<Numbered>(NUMBERS, key.as_bytes())? else { continue };
+            if row.patient == patient_id(id) && person.known_as.iter().any(|known| agree(&row, known) == 3) {
+                txn.delete(NUMBERS, key.as_bytes())?;
+            }
         }
     }
     Ok(())

@@ -2,6 +2,8 @@
 
 mod clinical;
 mod decisions;
+mod enrolment;
+mod reviews;
 mod tables;
 mod x12;
 
@@ -355,7 +357,8 @@ fn files_of_other_kinds_are_named() {
     assert_eq!(counts(&summary), (0, 0, 0, 3));
     let report = bench.report();
     assert!(report[0].contains("this looks like an X12 file"), "{report:?}");
-    assert!(report[2].contains("a table that is no roster: it has no column for"), "{report:?}");
+    assert!(report[2].contains("a table whose column names are not known here"), "{report:?}");
+    assert!(report[2].contains("--suggest-map") && report[2].contains("no column for the first name"), "{report:?}");
 }
 
 #[test]

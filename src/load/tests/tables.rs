@@ -405,3 +405,14 @@ fn rows_that_contradict_each_other_are_named() {
         assert_eq!(total(&eobs(&bench)["C1"], "benefit"), Some(100.0));
     }
 }
+
+#[test]
+fn a_birth_date_with_two_digits_is_before_the_care() {
+    let bench = Bench::new();
+    bench.put("members.csv", "member_id,first_name,last_name,date_of_birth,gender\nALD100,Ruth,Vance,1938-03-12,F\n");
+    bench.put(
+        "claims.csv",
+        format!("{HEADER}{}", row(["1", "99213", "150", "100", "1/20/2026", "Paid"])).replace("3/12/1959", "3/12/38"),
+    );
+    assert_eq!((bench.load().rejected, eobs(&bench).len()), (0, 1));
+}

@@ -10,12 +10,25 @@ pub(in crate::load) enum Upkeep {
     Holds,
     /// Cancelled or terminated.
     Ends,
+    /// Was said by mistake: it never was.
+    Deletes,
+}
+
+impl Upkeep {
+    /// INS03 or HD01.
+    fn read(code: &str) -> Self {
+        match code {
+            "024" => Self::Ends,
+            "002" => Self::Deletes,
+            _ => Self::Holds,
+        }
+    }
 }
 
 /// A product that somebody is covered by.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::load) struct Product<'a> {
-    pub(in crate::load) ends: bool,
+    pub(in crate::load) upkeep: Upkeep,
     /// `HLT`, `DEN`, `VIS` and so on.
     pub(in crate::load) line: &'a str,
     pub(in crate::load) plan: &'a str,
@@ -31,13 +44,15 @@ pub(in crate::load) struct Event<'a> {
     pub(in crate::load) relationship: &'a str,
     pub(in crate::load) upkeep: Upkeep,
     pub(in crate::load) number: &'a str,
-    /// REF*23 or REF*17: a number of her own.
+    /// REF*23: a number of her own, or the end of one. REF*17 is a class that many share, and is nobody's number.
     pub(in crate::load) own_number: &'a str,
     /// The subscriber whom the file named before her.
     pub(in crate::load) subscriber: &'a str,
     pub(in crate::load) group: &'a str,
     pub(in crate::load) sponsor: &'a str,
     pub(in crate::load) who: Party<'a>,
+    /// NM1*70: given name, birth date and number as they were before they were corrected; empty where nothing is said.
+    pub(in crate::load) before: Party<'a>,
     pub(in crate::load) phones: Vec<&'a str>,
     pub(in crate::load) emails: Vec<&'a str>,
     pub(in crate::load) died: &'a str,
@@ -53,13 +68,14 @@ impl<'a> Event<'a> {
         let mut event = Self {
             is_subscriber: ins.at(1) == "Y",
             relationship: ins.at(2),
-            upkeep: if ins.at(3) == "024" { Upkeep::Ends } else { Upkeep::Holds },
+            upkeep: Upkeep::read(ins.at(3)),
             number: "",
             own_number: "",
             subscriber: "",
             group: "",
             sponsor: "",
             who: Party::default(),
+            before: Party::default(),
             phones: Vec::new(),
             emails: Vec::new(),
             died: ins.at(12),
@@ -67,30 +83,36 @@ impl<'a> Event<'a> {
             end: "",
             products: Vec::new(),
         };
-        let (mut inside, mut named) = (false, "");
+        // In a loop about providers, other coverage or reporting categories nothing is said of the member herself.
+        let (mut inside, mut aside, mut named) = (false, false, "");
         for seg in segments(part) {
             match seg.name() {
                 "INS" => inside = true,
                 "SUB" => event.subscriber = seg.at(1),
                 "N1" if !inside && seg.at(1) == "P5" => event.sponsor = seg.at(2),
                 _ if !inside => {}
+                "LX" | "LS" | "COB" | "N1" => aside = true,
+                "LE" => (aside, named) = (false, ""),
+                "HD" => {
+                    (aside, named) = (false, "");
+                    event.products.push(Product {
+                        upkeep: Upkeep::read(seg.at(1)),
+                        line: seg.at(3),
+                        plan: seg.at(4),
+                        start: "",
+                        end: "",
+                    });
+                }
+                _ if aside => {}
                 "NM1" => {
                     named = seg.at(1);
                     // 74 is the name as it now is, 70 as it was.
-                    if matches!(named, "IL" | "74") {
-                        event.who = Party::named(seg);
+                    match named {
+                        "IL" | "74" => event.who = Party::named(seg),
+                        "70" => event.before = Party::named(seg),
+                        _ => {}
                     }
                 }
-                "HD" => {
-                    named = "";
-                    event.products.push(Product {
-                        ends: seg.at(1) == "024" || seg.at(1) == "002",
-                        line: seg.at(3),
-                        plan: seg.at(4),
-                        ..Product::default()
-                    });
-                }
-                "LX" | "LS" | "COB" => named = "other",
                 _ => event.detail(seg, named),
             }
         }
@@ -100,9 +122,10 @@ impl<'a> Event<'a> {
     fn detail(&mut self, seg: Seg<'a>, named: &str) {
         let (name, first) = (seg.name(), seg.at(1));
         match (name, self.products.last_mut()) {
+            ("REF", _) if !matches!(named, "" | "IL" | "74") => {}
             ("REF", None) => match first {
                 "0F" => self.number = seg.at(2),
-                "23" | "17" => self.own_number = seg.at(2),
+                "23" => self.own_number = seg.at(2),
                 "1L" => self.group = seg.at(2),
                 _ => {}
             },
@@ -115,6 +138,7 @@ impl<'a> Event<'a> {
                 }
             }
             ("DTP", None) if matches!(first, "357" | "349") => self.end = seg.at(3),
+            ("DMG", _) if named == "70" => self.before.more(seg),
             _ if named != "IL" && named != "74" => {}
             ("PER", _) => self.contacts(seg),
             _ => self.who.more(seg),

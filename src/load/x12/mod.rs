@@ -25,7 +25,7 @@ mod tests;
 pub(super) use claim::{Claim, ClaimKind, Line, Party};
 pub(super) use cut::Cutter;
 pub(super) use eligibility::{Eligibility, Tally};
-pub(super) use enrolment::{Event, Upkeep};
+pub(super) use enrolment::{Event, Product, Upkeep};
 pub(super) use remit::{Adjustment, PaidLine, Remit};
 pub(super) use review::{Review, Service};
 pub(super) use split::{Part, Replaces, Set, Splitter, Taker, Trouble};

@@ -9,13 +9,17 @@ pub(in crate::load) struct Service<'a> {
     /// UM: `SC` specialty care, `HS` health services, `AR` admission.
     pub(in crate::load) category: &'a str,
     pub(in crate::load) kind: &'a str,
+    /// UM04: where it is given; empty where it is told by the type of a bill.
     pub(in crate::load) place: &'a str,
+    /// UM06: `U` urgent, `03` emergency, `E` elective; empty where nothing is said.
+    pub(in crate::load) level: &'a str,
     /// HCR: `A1` certified, `A3` not certified, `A4` pended, `A6` modified, `CT` contact payer.
     pub(in crate::load) action: &'a str,
     pub(in crate::load) number: &'a str,
     pub(in crate::load) reason: &'a str,
     pub(in crate::load) qualifier: &'a str,
     pub(in crate::load) code: &'a str,
+    pub(in crate::load) modifiers: Vec<&'a str>,
     pub(in crate::load) units: &'a str,
     pub(in crate::load) charge: &'a str,
     pub(in crate::load) span: Option<Span<'a>>,
@@ -92,7 +96,10 @@ impl<'a> Review<'a> {
     fn service(&mut self, seg: Seg<'a>) {
         let Some(service) = self.services.last_mut() else { return };
         match seg.name() {
-            "UM" => (service.category, service.kind, service.place) = (seg.at(1), seg.at(2), seg.part(4, 1)),
+            "UM" => {
+                (service.category, service.kind, service.level) = (seg.at(1), seg.at(2), seg.at(6));
+                service.place = if seg.part(4, 2) == "B" { seg.part(4, 1) } else { "" };
+            }
             "HCR" => (service.action, service.number, service.reason) = (seg.at(1), seg.at(2), seg.at(3)),
             "SV1" => service.procedure(seg.at(1), seg.at(2), seg.at(4)),
             "SV2" => service.procedure(seg.at(2), seg.at(3), seg.at(5)),
@@ -113,6 +120,8 @@ impl<'a> Service<'a> {
         let mut parts = components(element);
         self.qualifier = parts.next().unwrap_or_default();
         self.code = parts.next().unwrap_or_default();
+        // The seventh component is a description.
+        self.modifiers = parts.take(4).filter(|modifier| !modifier.is_empty()).collect();
         if !units.is_empty() {
             self.units = units;
         }

@@ -307,8 +307,13 @@ impl Splitter {
             Some((_, part)) if part.len() + text.len() > PART_MAX => open.too_long = true,
             Some((_, part)) => {
                 part.push_str(text);
-                if set == Set::Enrolment && seg.is("REF", "0F") && part.contains("INS\u{1d}Y") {
-                    seg.at(2).clone_into(&mut open.subscriber);
+                let subscriber = if set == Set::Enrolment && seg.is("REF", "0F") && part.contains("INS\u{1d}Y") {
+                    of_member(part).find(|own| own.is("REF", "0F"))
+                } else {
+                    None
+                };
+                if let Some(own) = subscriber {
+                    own.at(2).clone_into(&mut open.subscriber);
                 }
             }
             None => open.context(set, seg, text),
@@ -394,6 +399,12 @@ impl Open {
     }
 }
 
+/// Segments of an 834 part that are about the member herself: loops about her coverage and reporting categories come after them.
+fn of_member(part: &str) -> impl Iterator<Item = Seg<'_>> {
+    let is_hers = |seg: &Seg<'_>| !matches!(seg.name(), "HD" | "LS" | "LX" | "COB" | "N1");
+    segments(part).skip_while(|seg| seg.name() != "INS").take_while(is_hers)
+}
+
 fn group(set: Set, part: &str) -> Option<String> {
     let first = |name: &str, place: usize| {
         segments(part)
@@ -405,7 +416,7 @@ fn group(set: Set, part: &str) -> Option<String> {
         Set::Claims => first("CLM", 1),
         Set::Payments => first("CLP", 1),
         Set::Enrolment => {
-            let number = segments(part).find(|seg| seg.is("REF", "0F")).map(|seg| seg.at(2).to_owned());
+            let number = of_member(part).find(|seg| seg.is("REF", "0F")).map(|seg| seg.at(2).to_owned());
             let named = || segments(part).find(|seg| seg.name() == "NM1").map(|seg| seg.at(9).to_owned());
             number.or_else(named).filter(|text| !text.is_empty())
         }
