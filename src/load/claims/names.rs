@@ -29,7 +29,7 @@ fields![
     (
         Line,
         "line_number",
-        "linenumber lineno linenbr line claimline claimlinenumber claimlineid serviceline servicelinenumber lineseq linenum clmlinenum clmvalsqncnum"
+        "linenumber lineno linenbr line claimline claimlinenumber claimlineid serviceline servicelinenumber lineseq linenum clmlinenum clmvalsqncnum ln lnnbr lnno lnnum"
     ),
     (
         Kind,
@@ -43,7 +43,7 @@ fields![
     (
         Status,
         "status",
-        "status claimstatus claimstatuscode clmstatus linestatus paymentstatus transactionstatus adjudicationstatus claimdisposition disposition"
+        "status claimstatus claimstatuscode clmstatus linestatus paymentstatus transactionstatus adjudicationstatus claimdisposition disposition statcd clmstatcd clmstcd linestatcd"
     ),
     (
         Adjustment,
@@ -78,12 +78,12 @@ fields![
     (
         From,
         "service_from",
-        "servicefrom servicefromdate fromdate fromdos dosfrom dos servicedate dateofservice servicestartdate fromservicedate statementfrom statementfromdate startdate clmfromdt srvcdt filldate datefilled dispensedate datedispensed servicedt begindate"
+        "servicefrom servicefromdate fromdate fromdos dosfrom dos servicedate dateofservice servicestartdate fromservicedate statementfrom statementfromdate startdate clmfromdt srvcdt filldate datefilled dispensedate datedispensed servicedt begindate svcstrt svcstart svcstartdt svcstrtdt svcfrom svcfromdt svcbeg svcbegdt fromdt dosfromdt"
     ),
     (
         To,
         "service_to",
-        "serviceto servicetodate todate todos dosto serviceenddate throughdate thrudate statementto statementthrough statementthroughdate enddate clmthrudt"
+        "serviceto servicetodate todate todos dosto serviceenddate throughdate thrudate statementto statementthrough statementthroughdate enddate clmthrudt svcend svcenddt svcthru svcthrudt svcto svctodt thrudt dostodt"
     ),
     (
         LineFrom,
@@ -104,7 +104,7 @@ fields![
     (
         BillingNpi,
         "billing_npi",
-        "billingnpi billingprovidernpi billnpi billprovnpi payeenpi paytonpi orgnpinum facprvdrnpinum carrclmblgnpinum clmblgprvdrnpinum paytoprvdrnpinum providernpi groupnpi facilitynpi"
+        "billingnpi billingprovidernpi billnpi billprovnpi payeenpi paytonpi orgnpinum facprvdrnpinum carrclmblgnpinum clmblgprvdrnpinum paytoprvdrnpinum providernpi groupnpi facilitynpi blgnpi bllngnpi blgprovnpi"
     ),
     (
         BillingName,
@@ -120,7 +120,7 @@ fields![
     (
         RenderingNpi,
         "rendering_npi",
-        "renderingnpi renderingprovidernpi rendprovnpi servicingnpi servicingprovidernpi performingnpi prfphysnnpi rndrngphysnnpi rndrgprvdrnpinum prvdrnpi clmrndrgprvdrnpinum"
+        "renderingnpi renderingprovidernpi rendprovnpi servicingnpi servicingprovidernpi performingnpi prfphysnnpi rndrngphysnnpi rndrgprvdrnpinum prvdrnpi clmrndrgprvdrnpinum rndrnpi rndngnpi rndrprovnpi rendnpi"
     ),
     (
         RenderingName,
@@ -222,17 +222,17 @@ fields![
     (
         Charge,
         "charge",
-        "charge charges billed billedamount billedamt chargeamount chargeamt chargedamount linecharge linechargeamount submittedcharge submittedamount submittedcharges linesbmtdchrgamt revcntrtotchrgamt totrxcstamt grossamountdue grosscost ingredientcostsubmitted usualandcustomary"
+        "charge charges billed billedamount billedamt chargeamount chargeamt chargedamount linecharge linechargeamount submittedcharge submittedamount submittedcharges linesbmtdchrgamt revcntrtotchrgamt totrxcstamt grossamountdue grosscost ingredientcostsubmitted usualandcustomary chgamt chrgamt billamt bldamt"
     ),
     (
         Allowed,
         "allowed",
-        "allowed allowedamount allowedamt allowedcharge eligibleamount contractedamount linealowdchrgamt clmlinealowdchrgamt lineallowed"
+        "allowed allowedamount allowedamt allowedcharge eligibleamount contractedamount linealowdchrgamt clmlinealowdchrgamt lineallowed alwdamt alwamt alwd allwdamt"
     ),
     (
         Paid,
         "paid",
-        "paid paidamount paidamt planpaid planpaidamount netpaid netpaidamount amountpaid linepaid linepaidamount benefitpaid linenchpmtamt revcntrpmtamtamt clmlinecvrdpdamt cvrddplanpdamt payeramount"
+        "paid paidamount paidamt planpaid planpaidamount netpaid netpaidamount amountpaid linepaid linepaidamount benefitpaid linenchpmtamt revcntrpmtamtamt clmlinecvrdpdamt cvrddplanpdamt payeramount pdamt"
     ),
     (PaidBesides, "paid_besides", "ncvrdplanpdamt"),
     (
@@ -259,7 +259,7 @@ fields![
     (
         Share,
         "member_pays",
-        "memberpays patientpays patientpay patientpayamount patientresponsibility memberresponsibility memberliability patientpaid memberpaid ptntpayamt clmlinebenepmtamt outofpocket"
+        "memberpays patientpays patientpay patientpayamount patientresponsibility memberresponsibility memberliability patientpaid memberpaid ptntpayamt clmlinebenepmtamt outofpocket mbrcostshr mbrcostshare mbrrespamt ptresp"
     ),
     // How much, of the claim.
     (

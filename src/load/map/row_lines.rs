@@ -95,10 +95,32 @@ impl Line {
                 self.standing.retain(|other| other.day() >= old.day());
                 self.taken = Some(old);
             }
-            None if self.taken.is_none() => self.taken = Some(row),
+            None if self.taken.is_none() => self.taken = Some(undone_by(row)),
             None => {}
         }
     }
+}
+
+const AMOUNTS: [Field; 9] = [
+    Field::Charge,
+    Field::ClaimCharge,
+    Field::Allowed,
+    Field::Paid,
+    Field::ClaimPaid,
+    Field::Share,
+    Field::Deductible,
+    Field::Coinsurance,
+    Field::Copay,
+];
+
+/// What a row takes back that never came: its amounts are those of the row, without the minus.
+fn undone_by(mut row: Row) -> Row {
+    for ((field, _), text) in &mut row.facts {
+        if AMOUNTS.contains(field) && text.starts_with('-') {
+            text.remove(0);
+        }
+    }
+    row
 }
 
 /// Charged and paid, whatever their signs; absent if the row says neither.

@@ -6,10 +6,14 @@ use jiff::civil::Date;
 /// serves until 2040.
 const CENTURY_BORDER: i16 = 40;
 
+/// Numbers that are days of spreadsheets: from 1927 to 2064.
+const SPREADSHEET_DAYS: std::ops::RangeInclusive<i32> = 10_000..=60_000;
+
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
-/// Reads `2026-11-24` (with or without a time after it), `11/24/2026`, `11-24-2026`, `20261124`, `24-Nov-2026`. Slashes
-/// and short forms are read the American way, month first.
+/// Reads `2026-11-24` (with or without a time after it), `11/24/2026`, `11-24-2026`, `20261124`, `24-Nov-2026`,
+/// `Nov 24, 2026`, and the number of a day as spreadsheets count them (`46350`). Slashes and short forms are read the American
+/// way, month first.
 pub(in crate::load) fn parse(text: &str) -> Option<Date> {
     read(text, None)
 }
@@ -20,7 +24,13 @@ pub(in crate::load) fn parse_birth(text: &str, today: Date) -> Option<Date> {
 }
 
 fn read(text: &str, last: Option<Date>) -> Option<Date> {
+    if let Some(date) = in_words(text) {
+        return Some(date);
+    }
     let day = text.trim().split(['T', ' ']).next()?;
+    if let Some(date) = of_spreadsheet(day) {
+        return Some(date);
+    }
     if day.len() == 8 && day.bytes().all(|b| b.is_ascii_digit()) {
         return date(day.get(..4)?, day.get(4..6)?, day.get(6..)?, last);
     }
@@ -36,6 +46,28 @@ fn read(text: &str, last: Option<Date>) -> Option<Date> {
         return date(third, &(month + 1).to_string(), first, last);
     }
     date(third, first, second, last)
+}
+
+/// `Nov 24, 2026`, `24 November 2026`.
+fn in_words(text: &str) -> Option<Date> {
+    let words: Vec<&str> = text.split([' ', ',']).filter(|word| !word.is_empty()).take(4).collect();
+    let [one, other, year] = words.as_slice() else { return None };
+    let month = |word: &str| {
+        let word = word.to_ascii_lowercase();
+        MONTHS.iter().position(|month| word.starts_with(month) && word.bytes().all(|b| b.is_ascii_alphabetic()))
+    };
+    let (month, day) = month(one).map(|month| (month, other)).or_else(|| Some((month(other)?, one)))?;
+    if year.len() != 4 {
+        return None;
+    }
+    Date::new(year.parse().ok()?, i8::try_from(month + 1).ok()?, day.parse().ok()?).ok()
+}
+
+/// Days since the end of 1899: a cell that somebody formatted as a number.
+fn of_spreadsheet(text: &str) -> Option<Date> {
+    let days: i32 = text.split('.').next()?.parse().ok().filter(|days| SPREADSHEET_DAYS.contains(days))?;
+    let is_number = text.len() >= 5 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    is_number.then(|| Date::new(1899, 12, 30).ok()?.checked_add(jiff::Span::new().days(days)).ok()).flatten()
 }
 
 fn date(year: &str, month: &str, day: &str, last: Option<Date>) -> Option<Date> {
@@ -73,6 +105,11 @@ mod tests {
             "15-JAN-1985",
             "1/15/85",
             " 1985-01-15 ",
+            "Jan 15, 1985",
+            "January 15 1985",
+            "15 Jan 1985",
+            "31062",
+            "31062.5",
         ] {
             assert_eq!(parse(text).map(|d| d.to_string()).as_deref(), Some("1985-01-15"), "{text}");
         }
@@ -101,7 +138,22 @@ mod tests {
 
     #[test]
     fn what_is_no_day_is_refused() {
-        for text in ["", "soon", "1985", "1985-13-01", "02/30/2020", "1-2-3-4", "15/Jan", "-1-02-03", "0x/01/1985"] {
+        for text in [
+            "",
+            "soon",
+            "1985",
+            "Jan 15",
+            "Jan 15, 85",
+            "Jan 40, 1985",
+            "99999",
+            "310621",
+            "1985-13-01",
+            "02/30/2020",
+            "1-2-3-4",
+            "15/Jan",
+            "-1-02-03",
+            "0x/01/1985",
+        ] {
             assert!(parse(text).is_none(), "{text}");
         }
     }
