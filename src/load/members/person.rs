@@ -161,6 +161,9 @@ fn person(row: Row, today: Date, rejects: &mut Vec<(Rule, Reject)>) -> Result<Pe
         start: day(Field::Start, "the start of coverage")?,
         end: day(Field::End, "the end of coverage")?,
     };
+    // One that ends before it begins never was: that is how a policy is written that nobody took up.
+    let never_was = matches!((cover.start, cover.end), (Some(start), Some(end)) if end < start);
+    let covers = if never_was { Vec::new() } else { vec![cover] };
     let (emails, bad_emails) = contacts(&row, Field::Email);
     let (phones, bad_phones) = contacts(&row, Field::Phone);
     if bad_emails + bad_phones > 0 {
@@ -191,7 +194,7 @@ fn person(row: Row, today: Date, rejects: &mut Vec<(Rule, Reject)>) -> Result<Pe
         middle: row.get(Field::Middle).map(str::to_owned),
         gender: gender(row.get(Field::Gender)),
         address,
-        covers: vec![cover],
+        covers,
         died: None,
         sponsor: None,
         subscriber: None,

@@ -416,3 +416,13 @@ fn a_birth_date_with_two_digits_is_before_the_care() {
     );
     assert_eq!((bench.load().rejected, eobs(&bench).len()), (0, 1));
 }
+
+#[test]
+fn a_coverage_that_ends_before_it_begins_never_was() {
+    let bench = Bench::new();
+    let header = "member_id,first_name,last_name,date_of_birth,gender,plan,coverage_start,coverage_end\n";
+    bench.put("members.csv", format!("{header}A1,Ruth,Vance,1938-03-12,F,SILVER,2026-01-01,2025-12-31\nA2,Jo,Vance,1940-03-12,F,SILVER,2026-01-01,2026-06-30\n"));
+    assert_eq!(bench.load().rejected, 0);
+    let coverages = state(&bench).into_keys().filter(|key| key.starts_with("Coverage/")).count();
+    assert_eq!((state(&bench).into_keys().filter(|key| key.starts_with("Patient/")).count(), coverages), (2, 1));
+}
