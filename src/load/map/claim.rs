@@ -9,7 +9,7 @@ use super::code::{
     ADMISSION_TYPE, DISCHARGE_STATUS, MS_DRG, POINT_OF_ORIGIN, TYPE_OF_BILL, c4bb, diagnosis, hl7, is_stay, modifier,
     procedure, service,
 };
-use super::eob::{Bill, BillKind, BillLine, Decided, Info, eob};
+use super::eob::{AREA, Bill, BillKind, BillLine, Decided, Info, TOOTH, eob};
 use super::lines::match_lines;
 use super::money::Cents;
 use super::party::{Provider, provider};
@@ -267,7 +267,20 @@ impl Case<'_> {
         for (at, line) in self.claim.lines.iter().enumerate() {
             let decided = paid.get_mut(at).map(std::mem::take).unwrap_or_default();
             let tooth = line.teeth.first();
+            // Of several sites the first stands on the line, and the others beside it.
+            let sites =
+                line.teeth.iter().map(|(tooth, _)| (TOOTH, *tooth)).chain(line.areas.iter().map(|area| (AREA, *area)));
+            let others: Vec<_> = sites.skip(1).filter(|_| bill.kind == BillKind::Oral).collect();
+            let first = bill.infos.len() + 1;
+            bill.infos.extend(others.into_iter().map(|(system, code)| Info::Coded("additionalbodysite", system, code)));
             bill.lines.push(BillLine {
+                infos: (first..=bill.infos.len()).collect(),
+                area: line.areas.first().copied().unwrap_or_default(),
+                unit: match line.unit {
+                    "MJ" => "min",
+                    "DA" => "d",
+                    _ => "",
+                },
                 service: service(line.qualifier, line.code),
                 modifiers: line.modifiers.iter().map(|code| modifier(code)).collect(),
                 revenue: line.revenue,

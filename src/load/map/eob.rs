@@ -15,6 +15,9 @@ use crate::load::x12::Adjustment;
 
 const PROFILE: &str = "http://hl7.org/fhir/us/carin-bb/StructureDefinition/C4BB-ExplanationOfBenefit";
 const VERSION: &str = "2.0.0";
+const UCUM: &str = "http://unitsofmeasure.org";
+pub(super) const TOOTH: &str = "http://terminology.hl7.org/CodeSystem/ADAUniversalToothDesignationSystem";
+pub(super) const AREA: &str = "http://terminology.hl7.org/CodeSystem/ADAAreaOralCavitySystem";
 /// Reasons on one line of a claim that is not institutional: CARIN 2.0 allows one.
 const REASONS_OF_LINE: usize = 1;
 /// Reasons of a line or the head of an institutional claim.
@@ -53,10 +56,16 @@ pub(in crate::load) struct BillLine<'a> {
     pub(in crate::load) to: Option<String>,
     pub(in crate::load) place: &'a str,
     pub(in crate::load) units: &'a str,
+    /// UCUM's code of what is counted, if it is time; otherwise empty.
+    pub(in crate::load) unit: &'static str,
     pub(in crate::load) charge: &'a str,
     pub(in crate::load) diagnoses: Vec<usize>,
     pub(in crate::load) tooth: &'a str,
     pub(in crate::load) surfaces: Vec<&'a str>,
+    /// An area of the mouth, where no tooth is named.
+    pub(in crate::load) area: &'a str,
+    /// Numbers of what is said of the line beside it, such as further teeth.
+    pub(in crate::load) infos: Vec<usize>,
     pub(in crate::load) drug: &'a str,
     pub(in crate::load) decided: Option<Decided<'a>>,
 }
@@ -351,16 +360,27 @@ fn item(bill: &Bill<'_>, at: usize, line: &BillLine<'_>) -> Value {
         set("locationCodeableConcept", super::code::place(line.place));
     }
     if let Some(units) = quantity(line.units) {
-        set("quantity", json!({"value": units}));
+        let unit = line.unit;
+        set(
+            "quantity",
+            if unit.is_empty() {
+                json!({"value": units})
+            } else {
+                json!({"value": units, "system": UCUM, "code": unit})
+            },
+        );
     }
     if let Some(charge) = cents(line.charge) {
         set("net", money(charge));
     }
+    if !line.infos.is_empty() {
+        set("informationSequence", json!(line.infos));
+    }
+    if line.tooth.is_empty() && !line.area.is_empty() {
+        set("bodySite", concept(AREA, line.area));
+    }
     if !line.tooth.is_empty() {
-        set(
-            "bodySite",
-            concept("http://terminology.hl7.org/CodeSystem/ADAUniversalToothDesignationSystem", line.tooth),
-        );
+        set("bodySite", concept(TOOTH, line.tooth));
         let surface = |code: &&str| concept(&format!("{C4BB}C4BBSurfaceCodes"), code);
         if !line.surfaces.is_empty() {
             set("subSite", line.surfaces.iter().map(surface).collect());

@@ -267,6 +267,9 @@ impl Draft {
         let modifiers = all(line, Field::Modifier).flat_map(|(_, cell)| cell.split([',', ';', ' ', ':']));
         let from_line = day(Field::LineFrom);
         BillLine {
+            area: "",
+            infos: Vec::new(),
+            unit: "",
             service,
             modifiers: modifiers.filter(|code| !code.is_empty()).take(MODIFIERS_MAX).map(modifier).collect(),
             revenue: if self.kind.is_institutional() { padded(&self.texts.revenue) } else { "" },

@@ -293,3 +293,27 @@ fn a_doctors_visit_to_a_hospital_is_not_as_long_as_the_stay() {
     let found = eobs(&[enrol(&[RUTH]), claim("20260210", RUTH, head, &[("99232", "150", "20260102")])]);
     assert_eq!(found[0]["billablePeriod"], serde_json::json!({"start": "2026-01-02", "end": "2026-01-02"}));
 }
+
+#[test]
+fn every_tooth_and_every_minute_is_told() {
+    let body =
+        claim("20260210", RUTH, "CLM*T-1*540***11:B:1*Y*A*Y*Y~DTP*472*D8*20260205", &[("D2392", "240", "20260205")]);
+    let teeth = "SV3*AD:D2392*240**10:20**1~TOO*JP*14*M:O~TOO*JP*15*D";
+    let dental = body.replace("X222A1", "X224A2").replace("SV1*HC:D2392*240*UN*1*11**1", teeth);
+    let found = eobs(&[enrol(&[RUTH]), dental]);
+    let item = &found[0]["item"][0];
+    assert_eq!(item["bodySite"]["coding"][0]["code"], "14");
+    let told = |sequence: &Value| {
+        let infos = found[0]["supportingInfo"].as_array().unwrap();
+        infos.iter().find(|info| info["sequence"] == *sequence).unwrap()["code"]["coding"][0]["code"].clone()
+    };
+    let others: Vec<Value> = item["informationSequence"].as_array().unwrap().iter().map(told).collect();
+    assert_eq!(others, ["15", "10", "20"]);
+    // A narcosis is billed by the minute.
+    let narcosis = claim("20260210", RUTH, "CLM*T-2*1200***22:B:1*Y*A*Y*Y", &[("00790", "1200", "20260205")]);
+    let found = eobs(&[enrol(&[RUTH]), narcosis.replace("*UN*1*11", "*MJ*95*11")]);
+    assert_eq!(
+        (&found[0]["item"][0]["quantity"]["code"], &found[0]["item"][0]["quantity"]["value"]),
+        (&"min".into(), &95.into())
+    );
+}

@@ -115,6 +115,8 @@ pub(in crate::load) struct Line<'a> {
     pub(in crate::load) revenue: &'a str,
     pub(in crate::load) charge: &'a str,
     pub(in crate::load) units: &'a str,
+    /// What is counted: `UN`, `MJ` for minutes, `DA` for days.
+    pub(in crate::load) unit: &'a str,
     pub(in crate::load) place: &'a str,
     pub(in crate::load) pointers: Vec<&'a str>,
     pub(in crate::load) served: Option<Span<'a>>,
@@ -122,6 +124,8 @@ pub(in crate::load) struct Line<'a> {
     pub(in crate::load) control: &'a str,
     pub(in crate::load) drug: &'a str,
     pub(in crate::load) teeth: Vec<(&'a str, Vec<&'a str>)>,
+    /// Areas of the mouth (SV304).
+    pub(in crate::load) areas: Vec<&'a str>,
     pub(in crate::load) rendering: Option<Party<'a>>,
 }
 
@@ -272,16 +276,17 @@ impl<'a> Claim<'a> {
         match seg.name() {
             "SV1" => {
                 line.procedure(seg.at(1));
-                (line.charge, line.units, line.place) = (seg.at(2), seg.at(4), seg.at(5));
+                (line.charge, line.unit, line.units, line.place) = (seg.at(2), seg.at(3), seg.at(4), seg.at(5));
                 line.pointers = components(seg.at(7)).filter(|text| !text.is_empty()).collect();
             }
             "SV2" => {
                 line.procedure(seg.at(2));
-                (line.revenue, line.charge, line.units) = (seg.at(1), seg.at(3), seg.at(5));
+                (line.revenue, line.charge, line.unit, line.units) = (seg.at(1), seg.at(3), seg.at(4), seg.at(5));
             }
             "SV3" => {
                 line.procedure(seg.at(1));
                 (line.charge, line.place, line.units) = (seg.at(2), seg.at(3), seg.at(6));
+                line.areas = components(seg.at(4)).filter(|text| !text.is_empty()).collect();
                 line.pointers = components(seg.at(11)).filter(|text| !text.is_empty()).collect();
             }
             "TOO" if is_dental => {
