@@ -72,6 +72,8 @@ pub enum Rule {
     Specialty,
     /// A drug or a plan of the formulary lacks what the drug list needs.
     Drug,
+    /// Kept as no longer available: the drug list says that the plan does not pay for the drug.
+    NotCovered,
     /// Left out: a row of the registry about a provider who is not in the directory.
     NotListed,
     /// Kept; a claim without any amounts.
@@ -125,6 +127,7 @@ impl Rule {
             Self::CheckDigit => "npi-check-digit",
             Self::Specialty => "specialty",
             Self::Drug => "drug",
+            Self::NotCovered => "drug-not-covered",
             Self::NotListed => "not-in-directory",
             Self::NoAdjudication => "claim-without-amounts",
             Self::DoubtfulNpi => "npi-doubtful",
@@ -187,6 +190,9 @@ impl Rule {
             Self::CheckDigit => "look the provider up in the registry (NPPES); a digit was mistyped",
             Self::Specialty => "give the NUCC taxonomy code of the specialty, such as 207Q00000X",
             Self::Drug => "fill the named columns; a drug needs its RxNorm or NDC code, its plan and its tier",
+            Self::NotCovered => {
+                "nothing to do; these drugs are kept with the status 'retired', so that nobody takes them for covered"
+            }
             Self::NotListed => {
                 "nothing to do; with [load] registry = 'all' these providers would be in your directory too"
             }
@@ -223,6 +229,7 @@ impl Rule {
                 | Self::UnmatchedLines
                 | Self::NoClaim
                 | Self::Undecided
+                | Self::NotCovered
                 | Self::NotListed
                 | Self::NoAdjudication
                 | Self::DoubtfulNpi

@@ -24,6 +24,8 @@ pub(in crate::load) struct Item {
     pub(in crate::load) tier: String,
     pub(in crate::load) prior_authorization: Option<bool>,
     pub(in crate::load) step_therapy: Option<bool>,
+    /// Whether prior authorization, and step therapy, are asked only of those who begin to take the drug.
+    pub(in crate::load) new_starts_only: [bool; 2],
     pub(in crate::load) quantity_limit: Option<bool>,
     pub(in crate::load) limit: Limit,
     pub(in crate::load) note: String,
@@ -39,14 +41,27 @@ impl Item {
         made_id(&["Basic", &self.formulary.to_lowercase(), &drug.id()])
     }
 
+    /// Whether the plan pays for the drug at all. Some lists name what they leave out, under a tier of its own.
+    pub(in crate::load) fn is_covered(&self) -> bool {
+        let plain: String = self.tier.chars().filter(char::is_ascii_alphanumeric).collect();
+        let plain = plain.to_ascii_lowercase();
+        let plain = plain.strip_prefix("tier").unwrap_or(&plain);
+        let is_left_out = matches!(plain, "nf" | "nc")
+            || plain.starts_with("exclu")
+            || ["nonformulary", "notonformulary", "notcovered", "noncovered"].iter().any(|words| plain.contains(words));
+        !is_left_out
+    }
+
     pub(super) fn resource(&self, drug: &Drug, source: Source, about: About<'_>) -> Value {
         let mut out = adopted("Basic", &self.id(drug), &[profile("FormularyItem")], source, about);
         put(&mut out, "code", coded(&format!("{GUIDE}CodeSystem/usdf-InsuranceItemTypeCS"), "formulary-item"));
         put(&mut out, "subject", reference("MedicationKnowledge", &drug.id()));
         let formulary = reference("InsurancePlan", &Formulary::id_of(&self.formulary));
+        // Who keeps a copy must learn that a drug is no longer paid for, so it is said rather than left out.
+        let status = if self.is_covered() { "active" } else { "retired" };
         let mut extensions = vec![
             json!({"url": extension("FormularyReference"), "valueReference": formulary}),
-            json!({"url": extension("AvailabilityStatus"), "valueCode": "active"}),
+            json!({"url": extension("AvailabilityStatus"), "valueCode": status}),
         ];
         if let Some(period) = period(&self.from, &self.until) {
             extensions.push(json!({"url": extension("AvailabilityPeriod"), "valuePeriod": period}));
@@ -58,9 +73,13 @@ impl Item {
             extensions.push(json!({"url": extension("PharmacyBenefitType"), "valueCodeableConcept": code}));
         }
         extensions.push(json!({"url": extension("DrugTierID"), "valueCodeableConcept": tier(&self.tier)}));
+        let only = |yes: bool| yes.then_some(true);
+        let [authorization_only, step_only] = self.new_starts_only.map(only);
         for (name, value) in [
             ("PriorAuthorization", self.prior_authorization),
+            ("PriorAuthorizationNewStartsOnly", authorization_only),
             ("StepTherapyLimit", self.step_therapy),
+            ("StepTherapyLimitNewStartsOnly", step_only),
             ("QuantityLimit", self.quantity_limit),
         ] {
             extensions.extend(value.map(|value| json!({"url": extension(name), "valueBoolean": value})));

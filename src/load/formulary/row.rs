@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::header::{Field, Header};
-use crate::load::columns::is_yes;
+use crate::load::columns::{is_no, normal};
 use crate::load::drug_list::{Drug, DrugListing, Formulary, Item, Limit, pharmacy};
 use crate::load::members::date;
 use crate::load::plan_net::Source;
@@ -27,6 +27,9 @@ pub(in crate::load) fn read(file: &Arc<str>, header: &Header, rows: &[(u64, csv:
         }
         match listing(header, cells, &mut said) {
             Ok((drug, items, formularies)) => {
+                if items.iter().any(|item| !item.is_covered()) {
+                    out.reject(&place, Rule::NotCovered, "");
+                }
                 let is_known = !said.drugs.insert(drug.id());
                 let source = Source::Table;
                 out.records.push(Box::new(DrugListing { place, source, is_known, drug, formularies, items }));
@@ -70,6 +73,10 @@ fn listing(
         tier,
         prior_authorization: flag(header, Field::PriorAuthorization, &text),
         step_therapy: flag(header, Field::StepTherapy, &text),
+        new_starts_only: [
+            [Field::PriorAuthorization, Field::AuthorizationType].iter().any(|field| is_for_new_starts(&text(*field))),
+            is_for_new_starts(&text(Field::StepTherapy)),
+        ],
         quantity_limit: has_limit,
         limit,
         note: text(Field::Note),
@@ -125,8 +132,13 @@ fn drug(text: &impl Fn(Field) -> String) -> Result<Drug, &'static str> {
 
 fn flag(header: &Header, field: Field, text: &impl Fn(Field) -> String) -> Option<bool> {
     let cell = text(field);
-    let says_itself = |names: &[&str]| names.iter().any(|name| cell.eq_ignore_ascii_case(name));
-    header.has(field).then(|| is_yes(&cell) || says_itself(&["PA", "ST", "QL", "required", "applies"]))
+    header.has(field).then(|| !is_no(&cell))
+}
+
+/// Whether a cell says that only those are asked who begin to take the drug.
+fn is_for_new_starts(cell: &str) -> bool {
+    let mut words = cell.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|word| word.eq_ignore_ascii_case("nso")) || normal(cell).contains("newstart")
 }
 
 /// The limit, and whether there is one; absent if the table does not say.
@@ -137,7 +149,7 @@ fn limit(header: &Header, text: &impl Fn(Field) -> String) -> (Limit, Option<boo
         (Ok(amount), Ok(days)) if amount > 0 && days > 0 => Some((amount, days)),
         _ => None,
     };
-    let is_word = cell.len() <= 5 && !cell.bytes().any(|byte| matches!(byte, b'2'..=b'9'));
+    let is_word = is_no(&cell) || cell.len() <= 5 && !cell.bytes().any(|byte| matches!(byte, b'2'..=b'9'));
     let words = match count {
         Some((amount, days)) => format!("{amount} per {days} days"),
         None if is_word => String::new(),
