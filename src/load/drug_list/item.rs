@@ -58,7 +58,8 @@ impl Item {
         put(&mut out, "subject", reference("MedicationKnowledge", &drug.id()));
         let formulary = reference("InsurancePlan", &Formulary::id_of(&self.formulary));
         // Who keeps a copy must learn that a drug is no longer paid for, so it is said rather than left out.
-        let status = if self.is_covered() { "active" } else { "retired" };
+        let is_available = self.is_covered() && !about.is_over(&self.until);
+        let status = if is_available { "active" } else { "retired" };
         let mut extensions = vec![
             json!({"url": extension("FormularyReference"), "valueReference": formulary}),
             json!({"url": extension("AvailabilityStatus"), "valueCode": status}),

@@ -90,3 +90,10 @@ fn what_the_plan_does_not_pay_for_is_not_available() {
         assert_eq!(said("tier", tier, "AvailabilityStatus")["valueCode"], status, "{tier}");
     }
 }
+
+#[test]
+fn what_is_over_is_not_available() {
+    for (last, status) in [("", "active"), ("2026-11-24", "active"), ("11/23/2026", "retired")] {
+        assert_eq!(said("tier,term date", &format!("1,{last}"), "AvailabilityStatus")["valueCode"], status, "{last}");
+    }
+}

@@ -136,10 +136,12 @@ impl Part {
                 fill(&mut one.service, other.service);
                 fill(&mut one.endpoint, other.endpoint);
                 later(&mut one.verified, other.verified);
+                one.span.join(other.span);
             }
             (Self::Affiliation(one), Self::Affiliation(other)) => {
                 union(&mut one.specialties, other.specialties);
                 later(&mut one.verified, other.verified);
+                one.span.join(other.span);
             }
             _ => {}
         }

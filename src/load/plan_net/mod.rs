@@ -27,7 +27,7 @@ mod specialty;
 mod tests;
 
 pub(super) use address::{Address, Phone, phone};
-pub(super) use build::{Source, adopted, coded, put, reference};
+pub(super) use build::{Source, Span, adopted, coded, put, reference};
 pub(super) use endpoint::Endpoint;
 pub(super) use hours::{Hours, hours};
 pub(super) use listing::{Listings, Part};

@@ -62,6 +62,7 @@ pub(super) fn take(
         role: affiliation,
         specialties: common.specialties.clone(),
         verified: common.verified.clone(),
+        span: common.span.clone(),
         ..Affiliation::default()
     };
     let endpoint = Endpoint::read(row.get(Field::Endpoint), &id);

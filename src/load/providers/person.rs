@@ -59,8 +59,7 @@ pub(super) fn take(
         hours: common.hours.clone(),
         hours_words: common.hours_words.clone(),
         verified: common.verified.clone(),
-        from: common.from.clone(),
-        until: common.until.clone(),
+        span: common.span.clone(),
         ..Role::default()
     };
     let group_name = group.as_ref().map(|group| group.name.clone()).unwrap_or_default();
