@@ -34,8 +34,13 @@ impl Source {
         }
     }
 
+    /// How the address of a source in `meta.source` ends.
+    pub(super) fn path(self) -> String {
+        format!("/source/{}", self.name())
+    }
+
     /// The source that a resource names in `meta.source`; absent for resources that none of these readers made.
-    pub(super) fn of(resource: &Value) -> Option<Self> {
+    pub(in crate::load) fn of(resource: &Value) -> Option<Self> {
         let name = resource.get("meta")?.get("source")?.as_str()?.rsplit_once("/source/")?.1;
         Self::ALL.into_iter().find(|source| source.name() == name)
     }
@@ -47,7 +52,7 @@ fn meta(profiles: &[String], source: Source, about: About<'_>) -> Value {
     if !profiles.is_empty() {
         out.insert("profile".to_owned(), json!(profiles));
     }
-    out.insert("source".to_owned(), Value::String(format!("{}/source/{}", about.ids, source.name())));
+    out.insert("source".to_owned(), Value::String(format!("{}{}", about.ids, source.path())));
     // The drug list's profiles require it. The server puts its own in its place.
     out.insert("lastUpdated".to_owned(), Value::String(about.now.to_string()));
     Value::Object(out)

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::retire::is_current;
 use super::*;
 use crate::load::fixtures_tests::{about, assert_valid};
 
@@ -179,7 +180,7 @@ fn what_is_over_is_not_in_the_directory_and_may_begin_again() {
     // The exchange's files know less than the table.
     let of_exchange = role.resource(Source::Qhp, about());
     assert_eq!(active(&merge(&over, of_exchange.clone())), (false, false));
-    assert_eq!(active(&merge(&of_exchange, over.clone())), (false, false));
+    assert_eq!(active(&merge(&of_exchange, over)), (false, false));
     let over_there = Role { span: ended(), ..role }.resource(Source::Qhp, about());
     assert_eq!(merge(&there, over_there.clone()), there);
     assert_eq!(merge(&over_there, there.clone()), there);
@@ -198,4 +199,28 @@ fn rows_about_the_same_are_over_when_all_of_them_are() {
             assert_eq!(into, both);
         }
     }
+}
+
+#[test]
+fn what_is_retired_is_not_public_and_whoever_lists_it_brings_it_back() {
+    let owner = organization_id("1234567893", "");
+    let place = Location { owner: owner.clone(), address: address(), ..Location::default() };
+    let role = Role { practitioner: "npi-1234567893".to_owned(), ..Role::default() };
+    let service = Service { category: "prov", organization: owner.clone(), ..Service::default() };
+    let affiliation = Affiliation { organization: owner.clone(), role: "pharmacy", ..Affiliation::default() };
+    for resource in [
+        role.resource(Source::Table, about()),
+        affiliation.resource(Source::Table, about()),
+        place.resource(Source::Table, about(), ""),
+        service.resource(Source::Table, about()),
+        Endpoint::read("https://fhir.example.org/r4", &owner).unwrap().resource(Source::Table, about()),
+    ] {
+        let out = retired(&resource).unwrap();
+        assert_valid(&out);
+        assert!(is_current(&resource) && !is_current(&out) && out["meta"].get("profile").is_none(), "{out}");
+        assert_eq!(retired(&out), None);
+        assert_eq!(merge(&out, resource.clone()), resource);
+        assert_eq!(merge(&out, out.clone()), out);
+    }
+    assert_eq!(retired(&json!({"resourceType": "PractitionerRole", "active": true})), None);
 }

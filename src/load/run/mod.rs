@@ -13,8 +13,10 @@
 //! spread over files and loads.
 
 mod commit;
+mod departed;
 mod fold;
 mod read;
+mod retire;
 mod roster;
 mod shelf;
 mod undo;
@@ -134,8 +136,7 @@ impl Run<'_> {
         };
         self.pieces(&of(&[Format::Fhir]), request)?;
         self.settle_deferred()?;
-        self.pieces(&of(&[Format::Nppes, Format::Providers, Format::Qhp, Format::Formulary]), request)?;
-        self.keeper.flush(&mut self.ledger)?;
+        self.directory(&of(&[Format::Nppes, Format::Providers, Format::Qhp, Format::Formulary]), request)?;
 
         // What is about members names the plan: as payor, as insurer.
         let is_about_members = |(_, format): &Sorted| {
@@ -170,6 +171,22 @@ impl Run<'_> {
         self.keeper.finish(&mut self.ledger)?;
         self.roster(&of(&[Format::Representatives]), &Shelf::new(self.target, None)?, request)?;
         self.tell();
+        Ok(())
+    }
+
+    /// What is about nobody: providers and drugs.
+    fn directory(&mut self, files: &[Sorted], request: &Request) -> Result<(), Error> {
+        let may_depart = !request.dry_run && files.iter().any(|(_, format)| *format == Format::Nppes);
+        if may_depart {
+            self.keeper.departed.lock().is_unsettled = retire::begin(self.target)?;
+        }
+        self.pieces(files, request)?;
+        self.keeper.flush(&mut self.ledger)?;
+        if may_depart {
+            let newly = self.keeper.departed.lock().take();
+            retire::with_departed(self.target, &newly, &self.stop)?;
+            retire::settled(self.target)?;
+        }
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! Whole load runs into a store of their own.
 
 mod clinical;
+mod directory;
 mod tables;
 mod x12;
 
