@@ -104,6 +104,7 @@ fn load(realm: &Realm, inbox: &Path, files: &[PathBuf], validation: Policy, stop
         validation,
         claims_as_clinical: realm.config.load.claims_as_clinical,
         registry: realm.config.load.registry,
+        complete: realm.config.load.complete.clone(),
         stop: stop.clone(),
     };
     let summary = into_realm(realm, &request, &mut |_| {})?;

@@ -76,6 +76,10 @@ pub enum Rule {
     NotCovered,
     /// Left out: a row of the registry about a provider who is not in the directory.
     NotListed,
+    /// Ended: the files of a complete list do not name it any more.
+    NoLongerListed,
+    /// Nothing was ended, for the files of a list that should be complete look cut off.
+    ListTooShort,
     /// Kept; a claim without any amounts.
     NoAdjudication,
     /// Kept; the last digit of an NPI does not fit the others.
@@ -129,6 +133,8 @@ impl Rule {
             Self::Drug => "drug",
             Self::NotCovered => "drug-not-covered",
             Self::NotListed => "not-in-directory",
+            Self::NoLongerListed => "no-longer-listed",
+            Self::ListTooShort => "list-too-short",
             Self::NoAdjudication => "claim-without-amounts",
             Self::DoubtfulNpi => "npi-doubtful",
             Self::EmptyNetwork => "network-without-providers",
@@ -196,6 +202,12 @@ impl Rule {
             Self::NotListed => {
                 "nothing to do; with [load] registry = 'all' these providers would be in your directory too"
             }
+            Self::NoLongerListed => {
+                "nothing to do; [load] complete says that these lists are whole, so what they name no longer is not current"
+            }
+            Self::ListTooShort => {
+                "compare these files with those of the load before; if they are whole, leave in what has ended and give it an end date"
+            }
             Self::NoAdjudication => {
                 "load what was decided about these claims; members see them without amounts until then"
             }
@@ -231,6 +243,8 @@ impl Rule {
                 | Self::Undecided
                 | Self::NotCovered
                 | Self::NotListed
+                | Self::NoLongerListed
+                | Self::ListTooShort
                 | Self::NoAdjudication
                 | Self::DoubtfulNpi
                 | Self::EmptyNetwork

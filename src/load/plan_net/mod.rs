@@ -38,7 +38,7 @@ pub(super) use network::{Affiliation, Network, Plan, network_id, payer};
 pub(super) use npi::{Npi, npi};
 pub(super) use organization::{Organization, organization_id};
 pub(super) use practitioner::{Licence, Practitioner, practitioner_id};
-pub(super) use retire::retired;
+pub(super) use retire::{is_current, retired};
 pub(super) use role::{Accepting, Role};
 pub(super) use service::{Service, category};
 pub(super) use specialty::{Specialty, is_any, is_code, is_personal, organization_type};

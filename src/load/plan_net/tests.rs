@@ -2,7 +2,6 @@
 
 use serde_json::json;
 
-use super::retire::is_current;
 use super::*;
 use crate::load::fixtures_tests::{about, assert_valid};
 

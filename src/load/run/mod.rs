@@ -13,6 +13,7 @@
 //! spread over files and loads.
 
 mod commit;
+mod complete;
 mod departed;
 mod fold;
 mod read;
@@ -42,6 +43,7 @@ use super::{Error, Format, Request, Stop, Target, claims, map, source};
 use crate::config::Policy;
 use crate::outbound::Clock;
 use commit::{Entry, Keeper};
+use complete::Lists;
 use read::{Given, Job, Sorted};
 use shelf::{Class, Shelf, ToShelf};
 pub use undo::{Undone, undo};
@@ -89,6 +91,7 @@ pub fn run(
     let mut run = Run {
         ledger: Ledger::new(&request.report),
         keeper: Keeper::new(target, request.dry_run),
+        lists: Lists::new(&request.complete),
         names: HashMap::new(),
         deferred: Vec::new(),
         deferred_bytes: 0,
@@ -104,6 +107,7 @@ pub fn run(
     let (sorted, troubles) = read::sort(&files, request);
     for (place, rule, reason) in troubles {
         let (rule, reject) = place.reject(rule, reason);
+        run.lists.see_trouble(rule);
         run.ledger.reject(rule, &reject)?;
     }
     run.all(&sorted, request)?;
@@ -116,6 +120,7 @@ pub fn run(
 struct Run<'a> {
     ledger: Ledger,
     keeper: Keeper<'a>,
+    lists: Lists,
     names: HashMap<NameKey, String>,
     deferred: Vec<Deferred>,
     deferred_bytes: usize,
@@ -182,6 +187,7 @@ impl Run<'_> {
         }
         self.pieces(files, request)?;
         self.keeper.flush(&mut self.ledger)?;
+        self.lists.end_others(self.target, request.dry_run, &self.stop, &mut self.ledger)?;
         if may_depart {
             let newly = self.keeper.departed.lock().take();
             retire::with_departed(self.target, &newly, &self.stop)?;
@@ -319,6 +325,7 @@ impl Run<'_> {
 
     fn take_records(&mut self, worked: work::Worked) -> Result<(), Error> {
         for (rule, reject) in &worked.rejects {
+            self.lists.see_trouble(*rule);
             self.ledger.reject(*rule, reject)?;
         }
         self.ledger.notice(Rule::NotListed, worked.skipped);
@@ -326,6 +333,7 @@ impl Run<'_> {
             self.signs(&place, signs)?;
         }
         for entry in worked.entries {
+            self.lists.see(&entry);
             self.keeper.add(entry, &mut self.ledger)?;
         }
         Ok(())
@@ -343,6 +351,10 @@ impl Run<'_> {
 
     fn take(&mut self, batch: Batch) -> Result<(), Error> {
         for (rule, reject) in &batch.rejects {
+            // Bad lines of FHIR say nothing of a list; a file that cannot be opened may be one.
+            if *rule != Rule::Json {
+                self.lists.see_trouble(*rule);
+            }
             self.ledger.reject(*rule, reject)?;
         }
         self.ledger.notice(Rule::Doubtful, batch.doubtful);

@@ -58,7 +58,7 @@ pub(super) fn with_departed(target: &Target<'_>, gone: &Providers, stop: &Stop) 
 }
 
 /// Shows every resource of a type that is there.
-fn each(target: &Target<'_>, kind: Kind, stop: &Stop, look: &mut dyn FnMut(&Stored)) -> Result<(), Error> {
+pub(super) fn each(target: &Target<'_>, kind: Kind, stop: &Stop, look: &mut dyn FnMut(&Stored)) -> Result<(), Error> {
     let snapshot = target.store.snapshot()?;
     let view = View::operator(target.now);
     let mut from = Vec::new();
@@ -81,7 +81,7 @@ fn read(snapshot: &Snapshot, view: &View, rids: &[u64]) -> Result<Vec<Stored>, E
 }
 
 /// Ends resources; returns how many were not ended yet.
-fn end(target: &Target<'_>, rids: &[u64]) -> Result<u64, Error> {
+pub(super) fn end(target: &Target<'_>, rids: &[u64]) -> Result<u64, Error> {
     let snapshot = target.store.snapshot()?;
     let (view, now) = (View::operator(target.now), target.now);
     let mut count = 0;

@@ -109,3 +109,128 @@ fn a_run_that_was_killed_before_it_ended_them_is_made_good() {
     let role = resources(&bench).into_iter().find(|(key, _)| key.starts_with("PractitionerRole/")).unwrap().1;
     assert_eq!(role["active"], false);
 }
+
+fn doctors(range: std::ops::Range<usize>) -> String {
+    let rows = range.map(|n| format!(",Doctor{n},Ann,207Q00000X,,,{n} A St,Hartford,CT,06103,N\n"));
+    TABLE.to_owned() + &rows.collect::<String>()
+}
+
+fn drugs(range: std::ops::Range<usize>) -> String {
+    let rows = range.map(|n| format!("{n},Drug {n},1,P100\n"));
+    "rxcui,drug,tier,plan_id\n".to_owned() + &rows.collect::<String>()
+}
+
+/// How many roles are public, and how many drugs are available.
+fn current(bench: &Bench) -> (usize, usize) {
+    let items = public(bench, &["Basic"]);
+    let is_active = |one: &&Value| one.to_string().contains(r#""valueCode":"active""#);
+    (public(bench, &["PractitionerRole"]).len(), items.iter().filter(is_active).count())
+}
+
+fn count(summary: &Summary, rule: &str) -> u64 {
+    summary.findings.iter().find(|finding| finding.rule == rule).map_or(0, |finding| finding.count)
+}
+
+fn with(bench: &Bench, complete: &[crate::config::Complete]) -> Request {
+    Request { complete: complete.to_vec(), ..request(bench) }
+}
+
+fn undo_last(bench: &Bench) {
+    let target = Target {
+        store: &bench.store,
+        contacts: &bench.contacts,
+        now: "2026-11-25T00:00:00Z".parse().unwrap(),
+        find: &|_, _, _| None,
+        ids: "https://plan.example/ids",
+        plan: "Plan",
+    };
+    assert_eq!(undo(&target).unwrap().unwrap().stayed, 0);
+}
+
+/// A load, each a day after the one before.
+fn run_on(day: u32, bench: &Bench, request: &Request) -> Summary {
+    let target = Target {
+        store: &bench.store,
+        contacts: &bench.contacts,
+        now: format!("2026-11-{day:02}T00:00:00Z").parse().unwrap(),
+        find: &|_, _, _| None,
+        ids: "https://plan.example/ids",
+        plan: "Plan",
+    };
+    run(request, &target, &Clock::system(), &mut |_| {}).unwrap()
+}
+
+/// Doctors who had left the plan's table stayed in the directory for ever.
+#[test]
+fn what_a_complete_list_names_no_longer_is_retired() {
+    use crate::config::Complete::{Formulary, Providers, Qhp};
+    let bench = Bench::new();
+    bench.put("p.csv", doctors(0..30));
+    bench.put("d.csv", drugs(1..31));
+    let first = bench.run(&with(&bench, &[Providers, Qhp, Formulary]));
+    assert_eq!((current(&bench), count(&first, "no-longer-listed")), ((30, 30), 0));
+
+    bench.put("p.csv", doctors(5..31));
+    bench.put("d.csv", drugs(11..31));
+    // Nobody said that the lists are complete.
+    assert_eq!(count(&bench.load(), "no-longer-listed"), 0);
+    assert_eq!(current(&bench), (31, 30));
+    let dry = bench.run(&Request { dry_run: true, ..with(&bench, &[Providers, Formulary]) });
+    assert_eq!((current(&bench), count(&dry, "no-longer-listed")), ((31, 30), 15));
+    let second = bench.run(&with(&bench, &[Providers, Formulary]));
+    assert_eq!((current(&bench), count(&second, "no-longer-listed")), ((26, 20), 15));
+    for one in resources(&bench).values().filter(|one| one["resourceType"] == "Basic") {
+        crate::load::fixtures_tests::assert_valid_when_stored(one);
+    }
+    let changes = bench.changes();
+    let again = bench.run(&with(&bench, &[Providers, Formulary]));
+    assert_eq!((bench.changes(), count(&again, "no-longer-listed")), (changes, 0));
+
+    // A load of one kind says nothing about the other.
+    std::fs::remove_file(bench.folder.path().join("in/p.csv")).unwrap();
+    bench.put("d.csv", drugs(12..31));
+    assert_eq!(count(&bench.run(&with(&bench, &[Providers, Formulary])), "no-longer-listed"), 1);
+    assert_eq!(current(&bench), (26, 19));
+    undo_last(&bench);
+    assert_eq!(current(&bench), (26, 20));
+    // Who is listed again is there again.
+    bench.put("p.csv", doctors(0..31));
+    assert_eq!(count(&bench.run(&with(&bench, &[Providers, Formulary])), "no-longer-listed"), 1);
+    assert_eq!(current(&bench), (31, 19));
+}
+
+#[test]
+fn a_list_that_was_cut_off_empties_nothing() {
+    use crate::config::Complete::{Providers, Qhp};
+    let bench = Bench::new();
+    bench.put("p.csv", doctors(0..50));
+    run_on(1, &bench, &with(&bench, &[Providers]));
+    bench.put("p.csv", doctors(40..60));
+    let summary = run_on(2, &bench, &with(&bench, &[Providers]));
+    assert_eq!((count(&summary, "no-longer-listed"), count(&summary, "list-too-short")), (0, 1));
+    let finding = summary.findings.iter().find(|finding| finding.rule == "list-too-short").unwrap();
+    assert_eq!(
+        finding.examples[0].reason,
+        "40 of 50 roles and affiliations of providers are not in the files of this load; none were taken out"
+    );
+    assert_eq!(current(&bench).0, 60);
+    // Few may go in any case.
+    let small = Bench::new();
+    small.put("p.csv", doctors(0..10));
+    run_on(3, &small, &with(&small, &[Providers]));
+    small.put("p.csv", doctors(0..1));
+    assert_eq!(count(&run_on(4, &small, &with(&small, &[Providers])), "no-longer-listed"), 9);
+
+    let exchange = Bench::new();
+    let drug = |n: usize| {
+        format!(r#"{{"rxnorm_id":"{n}","drug_name":"D","plans":[{{"plan_id":"P","drug_tier":"GENERIC"}}]}}"#)
+    };
+    exchange.put("d.json", format!("[{},{}]", drug(1), drug(2)));
+    run_on(5, &exchange, &with(&exchange, &[Qhp]));
+    exchange.put("d.json", format!("[{},{}", drug(1), &drug(2)[..30]));
+    let summary = run_on(6, &exchange, &with(&exchange, &[Qhp]));
+    assert_eq!((count(&summary, "list-too-short"), current(&exchange).1), (1, 2), "{summary:?}");
+    exchange.put("d.json", format!("[{}]", drug(1)));
+    run_on(7, &exchange, &with(&exchange, &[Qhp]));
+    assert_eq!(current(&exchange).1, 1);
+}

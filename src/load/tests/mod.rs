@@ -44,6 +44,7 @@ impl Bench {
             validation: crate::config::Policy::Off,
             claims_as_clinical: crate::config::ClaimsAsClinical::All,
             registry: crate::config::Registry::All,
+            complete: Vec::new(),
             stop: Stop::default(),
         }
     }
