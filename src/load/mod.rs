@@ -48,6 +48,7 @@ use jiff::Timestamp;
 pub use members::Mapping;
 pub use report::{Example, Finding, Reject, Rule, Summary};
 pub use run::{Progress, Undone, run, undo};
+pub use source::files_in;
 pub use suggest::suggest;
 
 use crate::config::{ClaimsAsClinical, Complete, Policy, Registry};

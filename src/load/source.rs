@@ -33,8 +33,13 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
             out.push(path.clone());
         }
     }
-    let inside = |path: PathBuf| archive::files(&path).unwrap_or_else(|| vec![path]);
-    Ok(out.into_iter().flat_map(inside).collect())
+    Ok(out.iter().flat_map(|path| files_in(path)).collect())
+}
+
+/// The files that a file stands for: those in it if it is an archive that can be read, else itself.
+#[must_use]
+pub fn files_in(path: &Path) -> Vec<PathBuf> {
+    archive::files(path).unwrap_or_else(|| vec![path.to_owned()])
 }
 
 fn walk(folder: &Path, out: &mut Vec<PathBuf>) -> Result<(), Error> {

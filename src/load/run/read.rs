@@ -221,7 +221,7 @@ fn rows(format: Format, file: &Arc<str>, source: Source, request: &Request, out:
     let place = |line| Place { file: Arc::clone(file), line, entry: None };
     let mut table = match Table::open(source, format, &request.mapping) {
         Ok(table) => table,
-        Err(reason) => return out.reject(&place(1), Rule::UnknownFile, reason.to_owned()),
+        Err(reason) => return out.reject(&place(0), Rule::UnknownFile, reason.to_owned()),
     };
     loop {
         let (rows, troubles) = table.next(ROWS);
