@@ -54,7 +54,9 @@ pub(super) async fn watch(realm: Arc<Realm>, inbox: PathBuf, validation: Policy,
             continue;
         }
         // Whatever becomes of them, they are new when they are seen again.
-        seen.0.retain(|path, _| !ready.iter().any(|(taken, _)| taken == path));
+        for (path, _) in &ready {
+            seen.0.remove(path);
+        }
         let (realm, inbox, asked) = (Arc::clone(&realm), inbox.clone(), stop.clone());
         // Told where it happens: when the server stops, nobody waits here any more.
         let told = tokio::task::spawn_blocking(move || tell(&load(&realm, &inbox, &ready, validation, &asked), &asked));

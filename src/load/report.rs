@@ -14,6 +14,8 @@ use super::{Error, Format};
 pub enum Rule {
     /// The file is of no format that can be loaded.
     UnknownFile,
+    /// The file cannot be read as it is: damaged, packed in a way that is not undone, or no file at all.
+    Unreadable,
     /// The file or line is not JSON.
     Json,
     /// It is JSON and not a FHIR resource we can keep.
@@ -102,6 +104,7 @@ impl Rule {
     pub const fn name(self) -> &'static str {
         match self {
             Self::UnknownFile => "unknown-file",
+            Self::Unreadable => "unreadable-file",
             Self::Json => "json",
             Self::Resource => "resource",
             Self::TooLong => "too-long",
@@ -150,11 +153,17 @@ impl Rule {
     pub const fn fix(self) -> &'static str {
         match self {
             Self::UnknownFile => "leave these files out, or force a format with --as",
+            Self::Unreadable => "unpack, save or copy these files as the reason says, and load them again",
             Self::Json => "export the named lines again; they are not whole JSON",
             Self::Resource => "correct the named elements where the data comes from",
-            Self::TooLong => "split the resource, or leave out its attachments",
+            Self::TooLong => {
+                "split what is too long: a resource without its attachments, a table with every quotation mark closed"
+            }
             Self::Truncated => "copy the file again; what came before the cut was kept",
-            Self::Member | Self::Provider => "fill the named columns; if they have other names, use --map",
+            Self::Member => "fill the named columns; if they have other names, use --map",
+            Self::Provider => {
+                "correct what is named where the file comes from; if columns of your own table have other names, use --map"
+            }
             Self::UnknownMember => {
                 "load the members file first, or together with this one; claims, payments and reviews are kept aside and \
                  follow by themselves then, other records must be loaded again"

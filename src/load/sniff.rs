@@ -13,6 +13,8 @@ pub(super) enum Look {
     Empty,
     /// Known, and meant for another system or of no use here; what it is.
     Foreign(String),
+    /// Something that cannot be read as it is; what it looks like.
+    Packed(String),
     /// Something else; what it looks like.
     Other(String),
 }
@@ -33,11 +35,10 @@ pub(super) fn look(start: &[u8], mapping: &Mapping) -> Look {
     if start.starts_with(b"PK\x03\x04") {
         // Archives that can be read were opened when the files were found.
         let is_office = text.contains("[Content_Types].xml") || text.contains("xl/");
-        return is(if is_office {
-            "a spreadsheet; save it as CSV"
-        } else {
-            "a ZIP archive within another, or a damaged one"
-        });
+        return Look::Packed(
+            if is_office { "a spreadsheet; save it as CSV" } else { "a ZIP archive within another, or a damaged one" }
+                .to_owned(),
+        );
     }
     if text.starts_with("ISA") || text.starts_with("GS*") || text.starts_with("ST*") {
         return x12(text);
@@ -156,12 +157,13 @@ mod tests {
         for (text, words) in [
             ("ISA*00*", "X12"),
             ("<?xml version", "XML"),
-            ("PK\u{3}\u{4}rest", "ZIP"),
             ("Id,NAME,ADDRESS,CITY,PHONE\n", "no column for the first name"),
             ("just words", "no table"),
         ] {
             let Look::Other(found) = of(text) else { panic!("{text}") };
             assert!(found.contains(words), "{text}: {found}");
         }
+        let Look::Packed(found) = of("PK\u{3}\u{4}rest") else { panic!("an archive") };
+        assert!(found.contains("ZIP"));
     }
 }

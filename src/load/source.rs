@@ -22,18 +22,20 @@ pub(super) const DOCUMENT_MAX: usize = 128 << 20;
 pub(super) const LOOK_BYTES: usize = 8 << 10;
 
 /// Every file under the paths, in the order of their names, so that runs are repeatable. Hidden files are left out; what is in
-/// a ZIP archive stands for the archive.
-pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
-    let mut out = Vec::new();
+/// a ZIP archive stands for the archive. The second list is of what is no file: reading a named pipe would wait for ever.
+pub(super) fn find(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Error> {
+    let (mut out, mut others) = (Vec::new(), Vec::new());
     for path in paths {
         let about = std::fs::metadata(path).map_err(|cause| Error::Unreadable { path: path.clone(), cause })?;
         if about.is_dir() {
-            walk(path, &mut out)?;
-        } else {
+            walk(path, &mut out, &mut others)?;
+        } else if about.is_file() {
             out.push(path.clone());
+        } else {
+            others.push(path.clone());
         }
     }
-    Ok(out.iter().flat_map(|path| files_in(path)).collect())
+    Ok((out.iter().flat_map(|path| files_in(path)).collect(), others))
 }
 
 /// The files that a file stands for: those in it if it is an archive that can be read, else itself.
@@ -42,7 +44,7 @@ pub fn files_in(path: &Path) -> Vec<PathBuf> {
     archive::files(path).unwrap_or_else(|| vec![path.to_owned()])
 }
 
-fn walk(folder: &Path, out: &mut Vec<PathBuf>) -> Result<(), Error> {
+fn walk(folder: &Path, out: &mut Vec<PathBuf>, others: &mut Vec<PathBuf>) -> Result<(), Error> {
     let failed = |cause| Error::Unreadable { path: folder.to_owned(), cause };
     let mut inside = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
@@ -53,10 +55,14 @@ fn walk(folder: &Path, out: &mut Vec<PathBuf>) -> Result<(), Error> {
     }
     inside.sort();
     for (path, is_folder) in inside {
+        // Links to files are followed, links to folders are not: they may lead in circles. What cannot be looked at is told of
+        // when it is opened.
         if is_folder {
-            walk(&path, out)?;
-        } else {
+            walk(&path, out, others)?;
+        } else if std::fs::metadata(&path).map_or(true, |about| about.is_file()) {
             out.push(path);
+        } else {
+            others.push(path);
         }
     }
     Ok(())

@@ -86,7 +86,7 @@ impl Lists {
 
     /// Takes notice of a refusal. What may hide the rest of a file makes its list doubtful.
     pub(super) fn see_trouble(&mut self, rule: Rule) {
-        self.is_cut |= matches!(rule, Rule::Truncated | Rule::TooLong | Rule::Json);
+        self.is_cut |= matches!(rule, Rule::Truncated | Rule::TooLong | Rule::Json | Rule::Unreadable);
     }
 
     /// Ends what is listed no longer, and tells how much that was. In a dry run it is only counted.

@@ -79,8 +79,8 @@ pub fn run(
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Summary, Error> {
     let started = clock.monotonic();
-    let files = source::find(&request.paths)?;
-    if files.is_empty() {
+    let (files, others) = source::find(&request.paths)?;
+    if files.is_empty() && others.is_empty() {
         return Err(Error::Nothing);
     }
     let total = files.iter().map(|file| source::size(file)).sum();
@@ -104,7 +104,8 @@ pub fn run(
         progress,
     };
     run.ledger.summary.files = files.len() as u64;
-    let (sorted, troubles) = read::sort(&files, request);
+    let (sorted, mut troubles) = read::sort(&files, request);
+    troubles.extend(others.iter().map(|path| read::no_file(path)));
     for (place, rule, reason) in troubles {
         let (rule, reject) = place.reject(rule, reason);
         run.lists.see_trouble(rule);

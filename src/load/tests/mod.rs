@@ -237,7 +237,26 @@ fn bad_archives_are_refused_in_words() {
         ("again.zip", "ZIP archive within another"),
     ] {
         assert!(report.iter().any(|line| line.starts_with(file) && line.contains(words)), "{file}: {report:?}");
+        assert!(report.iter().any(|line| line.starts_with(file) && line.contains("unreadable-file")), "{report:?}");
     }
+}
+
+/// A named pipe that nobody writes to stopped the load for ever.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_named_and_not_opened() {
+    let bench = Bench::new();
+    let inside = bench.folder.path().join("in");
+    bench.put("m.csv", "member_id,first_name,last_name,dob\n1,A,B,1980-01-01\n");
+    assert!(std::process::Command::new("mkfifo").arg(inside.join("pipe.csv")).status().unwrap().success());
+    std::os::unix::fs::symlink(inside.join("m.csv"), inside.join("link.csv")).unwrap();
+    std::os::unix::fs::symlink(bench.folder.path(), inside.join("loop")).unwrap();
+    let summary = bench.load();
+    assert_eq!(counts(&summary), (2, 1, 1, 2));
+    let report = bench.report();
+    assert!(report[0].starts_with("loop:0 unreadable-file") && report[1].starts_with("pipe.csv:0 "), "{report:?}");
+    let alone = Request { paths: vec![inside.join("pipe.csv")], ..bench.request() };
+    assert_eq!(counts(&bench.run(&alone)), (0, 0, 0, 1));
 }
 
 #[test]
