@@ -37,6 +37,7 @@ mod suggest;
 mod table;
 #[cfg(test)]
 mod tests;
+mod utf16;
 mod x12;
 
 use std::path::PathBuf;

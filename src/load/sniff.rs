@@ -2,6 +2,7 @@
 
 use super::members::{Header, Mapping};
 use super::table::delimiter;
+use super::utf16::{self, Order};
 use super::{Format, claims, formulary, nppes, providers, qhp};
 
 /// What the beginning of a file looks like.
@@ -21,6 +22,9 @@ pub(super) enum Look {
 
 /// Judges by the first few thousand bytes, already unpacked.
 pub(super) fn look(start: &[u8], mapping: &Mapping) -> Look {
+    // Of UTF-16 only XML comes here as it is.
+    let wide = Order::of(start).map(|order| utf16::text(start, order));
+    let start = wide.as_deref().map_or(start, str::as_bytes);
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
     let text = String::from_utf8_lossy(start);
     let text = text.trim_start();

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::read::MultiGzDecoder;
 
-use super::{Error, archive};
+use super::{Error, archive, utf16};
 
 /// Bytes of lines that one worker takes at a time.
 pub(super) const BLOCK_BYTES: usize = 1 << 20;
@@ -98,13 +98,33 @@ impl Source {
         let failed = |cause| Error::Unreadable { path: path.to_owned(), cause };
         if let Some(inside) = archive::open(path) {
             let reader = Counted { file: inside.map_err(failed)?, read: Arc::clone(read) };
-            return Ok(Self::over(reader));
+            return Ok(Self::decoding(BufReader::new(reader)));
         }
         let file = Counted { file: File::open(path).map_err(failed)?, read: Arc::clone(read) };
         let mut buffered = BufReader::with_capacity(256 << 10, file);
         let packed = io::BufRead::fill_buf(&mut buffered).map_err(failed)?.starts_with(&[0x1f, 0x8b]);
-        let reader: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(buffered)) } else { Box::new(buffered) };
-        Ok(Self { reader, buffer: Vec::new(), broken: None, ended: false, line: 1 })
+        if packed {
+            return Ok(Self::decoding(BufReader::with_capacity(256 << 10, MultiGzDecoder::new(buffered))));
+        }
+        Ok(Self::decoding(buffered))
+    }
+
+    /// Bytes that are text in UTF-16 as UTF-8. XML stays as it is: it names its own encoding, and the original is kept.
+    fn decoding(mut reader: impl io::BufRead + 'static) -> Self {
+        let start = match reader.fill_buf() {
+            Ok(start) => start,
+            // A packed file that is damaged at its beginning. The reader may not say so again.
+            Err(error) => return Self { broken: Some(error), ended: true, ..Self::over(io::empty()) },
+        };
+        let order = utf16::Order::of(start);
+        let is_xml = order.is_some_and(|order| {
+            let text = utf16::text(start.get(..64).unwrap_or(start), order);
+            text.trim_start().starts_with('<')
+        });
+        match order.filter(|_| !is_xml) {
+            Some(order) => Self::over(utf16::Utf8::new(reader, order)),
+            None => Self::over(reader),
+        }
     }
 
     /// Text that is not on disk.

@@ -241,6 +241,28 @@ fn bad_archives_are_refused_in_words() {
     }
 }
 
+/// Files in UTF-16 were called binary, though their mark says what they are.
+#[test]
+fn utf16_is_read_where_its_mark_says_so() {
+    let wide = |text: &str| -> Vec<u8> {
+        let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+        units.flat_map(u16::to_le_bytes).collect()
+    };
+    let bench = Bench::new();
+    let document = include_str!("../../../fixtures/load/ccda/summary.xml").replace("MRN-77", "M1");
+    bench.put("m.csv", wide("member_id,first_name,last_name,dob\r\nM1,Zoë,Quintero,1980-02-14\r\n"));
+    bench.put("m2.csv.gz", gz(&wide("member_id\tfirst_name\tlast_name\tdob\nM2\tAna\tB\t1980-01-01\n")));
+    bench.put("cut.gz", [&[0x1f, 0x8b, 8, 0xff][..], &[0; 40]].concat());
+    bench.put("c.xml", wide(&document.replace("UTF-8", "UTF-16").replace("utf-8", "utf-16")));
+    let summary = bench.load();
+    assert_eq!(
+        (summary.by_kind.get("members"), summary.by_kind.get("ccda")),
+        (Some(&2), Some(&1)),
+        "{:?}",
+        bench.report()
+    );
+}
+
 /// A named pipe that nobody writes to stopped the load for ever.
 #[cfg(unix)]
 #[test]
