@@ -204,7 +204,7 @@ impl Rule {
             Self::Undecided => "load the 835 of these claims; until then they are shown as not decided",
             Self::CheckDigit => "look the provider up in the registry (NPPES); a digit was mistyped",
             Self::Specialty => "give the NUCC taxonomy code of the specialty, such as 207Q00000X",
-            Self::Drug => "fill the named columns; a drug needs its RxNorm or NDC code, its plan and its tier",
+            Self::Drug => "fill what the reason names; a drug needs its RxNorm or NDC code, its plan and its tier",
             Self::NotCovered => {
                 "nothing to do; these drugs are kept with the status 'retired', so that nobody takes them for covered"
             }
@@ -221,7 +221,7 @@ impl Rule {
                 "load what was decided about these claims; members see them without amounts until then"
             }
             Self::DoubtfulNpi => "look these providers up in the registry (NPPES); a digit was mistyped",
-            Self::EmptyNetwork => "load the providers of these networks together with them, or take the networks out",
+            Self::EmptyNetwork => "load the providers of these networks, or take the networks out",
             Self::NoStreet => "give these places a street; nobody finds a doctor by the town alone",
             Self::NoContact => {
                 "put an e-mail address or a telephone number on file; until then these members cannot sign in"

@@ -16,6 +16,7 @@ mod commit;
 mod complete;
 mod departed;
 mod fold;
+mod networks;
 mod read;
 mod retire;
 mod roster;
@@ -112,9 +113,7 @@ pub fn run(
         run.ledger.reject(rule, &reject)?;
     }
     run.all(&sorted, request)?;
-    for (rule, count) in run.doctor.findings() {
-        run.ledger.notice(rule, count);
-    }
+    run.tell_findings()?;
     run.ledger.finish(clock.monotonic().saturating_sub(started).as_secs_f64())
 }
 
@@ -193,6 +192,19 @@ impl Run<'_> {
             let newly = self.keeper.departed.lock().take();
             retire::with_departed(self.target, &newly, &self.stop)?;
             retire::settled(self.target)?;
+        }
+        Ok(())
+    }
+
+    /// What is doubtful about all records together.
+    fn tell_findings(&mut self) -> Result<(), Error> {
+        self.ledger.notice(Rule::BeforeBirth, self.doctor.too_early());
+        let empty = self.doctor.empty_networks();
+        let ids = empty.iter().map(|(id, ..)| *id).collect();
+        let without = networks::without_providers(self.target, ids, &self.stop)?;
+        for (_, name, place) in empty.into_iter().filter(|(id, ..)| without.contains(id)) {
+            let (rule, reject) = place.reject(Rule::EmptyNetwork, format!("the network {name}"));
+            self.ledger.reject(rule, &reject)?;
         }
         Ok(())
     }
@@ -346,7 +358,7 @@ impl Run<'_> {
             let (rule, reject) = place.reject(*rule, "");
             self.ledger.reject(rule, &reject)?;
         }
-        self.doctor.take(signs);
+        self.doctor.take(signs, place);
         Ok(())
     }
 

@@ -7,6 +7,8 @@
 //! |---|---|---|
 //! | `load.retire` | `begun` | nothing; there while a run that may deactivate providers has not come to the end of this |
 
+use std::ops::ControlFlow;
+
 use super::commit::{as_ended, write};
 use super::departed::{Providers, TIED};
 use crate::access::{Operation, View};
@@ -59,6 +61,19 @@ pub(super) fn with_departed(target: &Target<'_>, gone: &Providers, stop: &Stop) 
 
 /// Shows every resource of a type that is there.
 pub(super) fn each(target: &Target<'_>, kind: Kind, stop: &Stop, look: &mut dyn FnMut(&Stored)) -> Result<(), Error> {
+    each_while(target, kind, stop, &mut |stored| {
+        look(stored);
+        ControlFlow::Continue(())
+    })
+}
+
+/// Shows resources of a type until `look` has seen enough.
+pub(super) fn each_while(
+    target: &Target<'_>,
+    kind: Kind,
+    stop: &Stop,
+    look: &mut dyn FnMut(&Stored) -> ControlFlow<()>,
+) -> Result<(), Error> {
     let snapshot = target.store.snapshot()?;
     let view = View::operator(target.now);
     let mut from = Vec::new();
@@ -67,7 +82,9 @@ pub(super) fn each(target: &Target<'_>, kind: Kind, stop: &Stop, look: &mut dyn 
         let (mut rids, next) = snapshot.step_of(kind, &from, STEP)?;
         // In the order in which they lie.
         rids.sort_unstable();
-        read(&snapshot, &view, &rids)?.iter().for_each(&mut *look);
+        if read(&snapshot, &view, &rids)?.iter().try_for_each(&mut *look).is_break() {
+            return Ok(());
+        }
         match next {
             Some(next) => from = next,
             None => return Ok(()),

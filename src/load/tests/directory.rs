@@ -234,3 +234,21 @@ fn a_list_that_was_cut_off_empties_nothing() {
     run_on(7, &exchange, &with(&exchange, &[Qhp]));
     assert_eq!(current(&exchange).1, 1);
 }
+
+/// A network was told to be empty because its providers had come the day before.
+#[test]
+fn a_network_has_the_providers_of_earlier_loads_too() {
+    let bench = Bench::new();
+    bench.put(
+        "p.json",
+        r#"[{"npi":"1234567893","name":{"last":"Albee"},"plans":[{"plan_id":"P1","network_tier":"A"}]}]"#,
+    );
+    assert_eq!(count(&bench.run(&request(&bench)), "network-without-providers"), 0);
+    std::fs::remove_file(bench.folder.path().join("in/p.json")).unwrap();
+    let plan = r#"[{"plan_id":"P1","marketing_name":"Choice","network":[{"network_tier":"A"},{"network_tier":"B"}]}]"#;
+    bench.put("plans.json", plan);
+    let summary = bench.run(&request(&bench));
+    let finding = summary.findings.iter().find(|finding| finding.rule == "network-without-providers").unwrap();
+    assert_eq!((finding.count, finding.examples.len()), (1, 1));
+    assert_eq!(finding.examples[0].reason, "the network Choice, B network");
+}
