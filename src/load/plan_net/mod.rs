@@ -40,5 +40,5 @@ pub(super) use organization::{Organization, organization_id};
 pub(super) use practitioner::{Licence, Practitioner, practitioner_id};
 pub(super) use retire::{is_current, retired};
 pub(super) use role::{Accepting, Role};
-pub(super) use service::{Service, category};
+pub(super) use service::{Service, VIRTUAL, category, virtual_id};
 pub(super) use specialty::{Specialty, is_any, is_code, is_personal, organization_type};

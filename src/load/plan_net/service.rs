@@ -28,6 +28,14 @@ pub(in crate::load) struct Service {
     pub(in crate::load) verified: String,
 }
 
+/// The id of the visits by video that a person offers. Nothing in such a service says whose it is.
+pub(in crate::load) fn virtual_id(practitioner: &str) -> String {
+    made_id(&["HealthcareService", practitioner, VIRTUAL])
+}
+
+/// What tells it from the person's other services.
+pub(in crate::load) const VIRTUAL: &str = "virtual";
+
 impl Service {
     pub(in crate::load) fn id(&self) -> String {
         made_id(&["HealthcareService", &self.key[0], &self.key[1]])

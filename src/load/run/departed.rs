@@ -5,12 +5,15 @@
 
 use std::collections::HashSet;
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use crate::fhir::Prepared;
+use crate::load::plan_net::virtual_id;
 use crate::store::Outcome;
 
-/// Types that may refer to a provider by whom they stand.
+/// Types that may stand with a provider; the first two also with a person.
 pub(super) const TIED: [&str; 5] =
-    ["PractitionerRole", "OrganizationAffiliation", "HealthcareService", "Location", "Endpoint"];
+    ["PractitionerRole", "HealthcareService", "OrganizationAffiliation", "Location", "Endpoint"];
 const PERSON: &str = "Practitioner";
 const ORGANIZATION: &str = "Organization";
 
@@ -24,28 +27,33 @@ pub(super) struct Departed {
     pub(super) is_unsettled: bool,
 }
 
-/// NPIs, doubled, and one more for an organization.
+/// Some providers.
 #[derive(Debug, Default)]
-pub(super) struct Providers(HashSet<u64>);
+pub(super) struct Providers {
+    /// NPIs, doubled, and one more for an organization.
+    keys: HashSet<u64>,
+    /// Hashes of the ids of what persons offer by video.
+    services: HashSet<u64>,
+}
 
 impl Departed {
     /// Takes notice of a provider as stored now.
     pub(super) fn see(&mut self, prepared: &Prepared, outcome: Outcome) {
         let Some(key) = prepared.id.strip_prefix("npi-").and_then(|npi| key(prepared.kind.name(), npi)) else { return };
         if memchr::memmem::find(prepared.text(), br#""active":false"#).is_none() {
-            self.all.0.remove(&key);
-            self.newly.0.remove(&key);
+            self.all.set(key, &prepared.id, false);
+            self.newly.set(key, &prepared.id, false);
             return;
         }
-        self.all.0.insert(key);
+        self.all.set(key, &prepared.id, true);
         if outcome == Outcome::Updated || self.is_unsettled {
-            self.newly.0.insert(key);
+            self.newly.set(key, &prepared.id, true);
         }
     }
 
     /// Whether a resource stands with somebody who is gone.
     pub(super) fn concerns(&self, prepared: &Prepared) -> bool {
-        !self.all.0.is_empty() && TIED.contains(&prepared.kind.name()) && self.all.are_named_in(prepared.text())
+        !self.all.is_empty() && TIED.contains(&prepared.kind.name()) && self.all.have(&prepared.id, prepared.text())
     }
 
     /// Those who went in this run and were here before; what they had may be in the store.
@@ -56,23 +64,38 @@ impl Departed {
 
 impl Providers {
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.keys.is_empty()
+    }
+
+    fn set(&mut self, key: u64, id: &str, is_gone: bool) {
+        let service = hash(&virtual_id(id));
+        if is_gone {
+            self.keys.insert(key);
+            self.services.insert(service);
+        } else if self.keys.remove(&key) {
+            self.services.remove(&service);
+        }
     }
 
     /// Whether organizations are among them.
     pub(super) fn has_organizations(&self) -> bool {
-        self.0.iter().any(|key| key % 2 == 1)
+        self.keys.iter().any(|key| key % 2 == 1)
     }
 
-    /// Whether a text refers to one of them.
-    pub(super) fn are_named_in(&self, text: &[u8]) -> bool {
-        memchr::memmem::find_iter(text, b"/npi-").any(|at| {
+    /// Whether a resource stands with one of them: it refers to her, or is the service that she alone offers.
+    pub(super) fn have(&self, id: &str, text: &[u8]) -> bool {
+        let refers = memchr::memmem::find_iter(text, b"/npi-").any(|at| {
             let (before, after) = text.split_at(at);
             let npi = after.get(5..15).and_then(|npi| std::str::from_utf8(npi).ok()).unwrap_or_default();
             let kind = if before.ends_with(PERSON.as_bytes()) { PERSON } else { ORGANIZATION };
-            key(kind, npi).is_some_and(|key| self.0.contains(&key))
-        })
+            key(kind, npi).is_some_and(|key| self.keys.contains(&key))
+        });
+        refers || self.services.contains(&hash(id))
     }
+}
+
+fn hash(id: &str) -> u64 {
+    xxh3_64(id.as_bytes())
 }
 
 fn key(kind: &str, npi: &str) -> Option<u64> {

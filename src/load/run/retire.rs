@@ -39,18 +39,17 @@ pub(super) fn settled(target: &Target<'_>) -> Result<(), Error> {
     Ok(forgotten?)
 }
 
-/// Ends what stands with providers who are gone: roles of a person; roles, affiliations, services and places of an
+/// Ends what stands with providers who are gone: roles and visits by video of a person; roles, affiliations, services and places of an
 /// organization.
 pub(super) fn with_departed(target: &Target<'_>, gone: &Providers, stop: &Stop) -> Result<(), Error> {
     if gone.is_empty() {
         return Ok(());
     }
-    // Only roles refer to persons.
-    let kinds = if gone.has_organizations() { &TIED[..] } else { &TIED[..1] };
+    let kinds = if gone.has_organizations() { &TIED[..] } else { &TIED[..2] };
     let mut found = Vec::new();
     for kind in kinds {
         each(target, Kind::named(kind), stop, &mut |stored| {
-            if gone.are_named_in(&stored.body) {
+            if gone.have(&stored.id, &stored.body) {
                 found.push(stored.rid);
             }
         })?;

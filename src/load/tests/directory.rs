@@ -10,7 +10,8 @@ use crate::config::Policy;
 
 const REGISTRY: &str = "NPI,Entity Type Code,Provider Organization Name (Legal Business Name),\
     Provider Last Name (Legal Name),Provider First Name,NPI Deactivation Date,NPI Reactivation Date\n";
-const TABLE: &str = "npi,last_name,first_name,specialty,group_name,group_npi,address,city,state,zip,network\n";
+const TABLE: &str =
+    "npi,last_name,first_name,specialty,group_name,group_npi,address,city,state,zip,network,telehealth\n";
 
 /// Everything in the store, by type and id.
 fn resources(bench: &Bench) -> BTreeMap<String, Value> {
@@ -42,8 +43,8 @@ fn what_a_deactivated_provider_had_goes_with_her() {
     bench.put(
         "t.csv",
         format!(
-            "{TABLE}1234567893,Albee,Ruth,207Q00000X,,,1 A St,Hartford,CT,06103,N\n\
-             1000000004,Quill,Rosa,207Q00000X,Elm Group,1000871099,2 A St,Hartford,CT,06103,N\n"
+            "{TABLE}1234567893,Albee,Ruth,207Q00000X,,,1 A St,Hartford,CT,06103,N,Y\n\
+             1000000004,Quill,Rosa,207Q00000X,Elm Group,1000871099,2 A St,Hartford,CT,06103,N,\n"
         ),
     );
     bench.put(
@@ -52,10 +53,11 @@ fn what_a_deactivated_provider_had_goes_with_her() {
          Elm Hospital,1000158380,3 A St,Hartford,CT,06103,N,https://elm.example/fhir\n",
     );
     bench.run(&request(&bench));
-    assert_eq!(public(&bench, &tied).len(), 2 + 1 + 1 + 3 + 1);
+    assert_eq!(public(&bench, &tied).len(), 2 + 1 + 2 + 3 + 1);
 
     bench.put("n.csv", format!("{REGISTRY}1234567893,,,,,05/01/2026,\n"));
     bench.run(&request(&bench));
+    assert_eq!(public(&bench, &["HealthcareService"]).len(), 1, "the visits by video are nobody's");
     let left = public(&bench, &roles);
     assert_eq!(left.len(), 1);
     assert_eq!(left[0]["practitioner"]["reference"], "Practitioner/npi-1000000004");
@@ -86,7 +88,7 @@ fn what_a_deactivated_provider_had_goes_with_her() {
 #[test]
 fn a_run_that_was_killed_before_it_ended_them_is_made_good() {
     let bench = Bench::new();
-    bench.put("t.csv", format!("{TABLE}1234567893,Albee,Ruth,207Q00000X,,,1 A St,Hartford,CT,06103,N\n"));
+    bench.put("t.csv", format!("{TABLE}1234567893,Albee,Ruth,207Q00000X,,,1 A St,Hartford,CT,06103,N,Y\n"));
     bench.run(&request(&bench));
     std::fs::remove_file(bench.folder.path().join("in/t.csv")).unwrap();
     bench.put("n.csv", format!("{REGISTRY}1234567893,,,,,05/01/2026,\n"));
@@ -111,7 +113,7 @@ fn a_run_that_was_killed_before_it_ended_them_is_made_good() {
 }
 
 fn doctors(range: std::ops::Range<usize>) -> String {
-    let rows = range.map(|n| format!(",Doctor{n},Ann,207Q00000X,,,{n} A St,Hartford,CT,06103,N\n"));
+    let rows = range.map(|n| format!(",Doctor{n},Ann,207Q00000X,,,{n} A St,Hartford,CT,06103,N,\n"));
     TABLE.to_owned() + &rows.collect::<String>()
 }
 
