@@ -157,6 +157,11 @@ impl Run<'_> {
         }
 
         let scratch = request.dry_run.then(|| request.report.with_extension("scratch"));
+        if let Some(folder) = scratch.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty())
+        {
+            // The first load of an installation: no report has needed the folder yet.
+            std::fs::create_dir_all(folder).map_err(|cause| Error::Report { path: request.report.clone(), cause })?;
+        }
         let mut shelf = Shelf::new(self.target, scratch)?;
         for (path, format) in sorted {
             match format {

@@ -281,6 +281,15 @@ fn what_is_no_file_is_named_and_not_opened() {
     assert_eq!(counts(&bench.run(&alone)), (0, 0, 0, 1));
 }
 
+/// A dry run as the very first thing failed, for its scratch file had no folder.
+#[test]
+fn a_dry_run_needs_no_folder_for_reports() {
+    let bench = Bench::new();
+    bench.put("m.csv", "member_id,first_name,last_name,dob\n1,A,B,1980-01-01\n");
+    let report = bench.folder.path().join("data/reports/load.ndjson");
+    assert_eq!(counts(&bench.run(&Request { dry_run: true, report, ..bench.request() })), (1, 1, 0, 0));
+}
+
 #[test]
 fn a_cut_bundle_gives_what_it_has() {
     let bench = Bench::new();
