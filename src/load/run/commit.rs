@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::departed::Departed;
+use super::ended::Ended;
 use super::shelf::Shelf;
 use super::undo;
 use crate::fhir::{Kind, Prepared, prepare};
@@ -83,6 +84,7 @@ pub(super) struct Keeper<'a> {
     writing: Option<Writing<(Vec<Entry>, Vec<Became>)>>,
     held: HashMap<(Kind, String), (Prepared, Format)>,
     mentioned: HashSet<u64>,
+    ended: Ended,
     /// Providers of this run whom the registry deactivated.
     pub(super) departed: Arc<Mutex<Departed>>,
 }
@@ -98,11 +100,18 @@ impl<'a> Keeper<'a> {
             writing: None,
             held: HashMap::new(),
             mentioned: HashSet::new(),
+            ended: Ended::default(),
             departed: Arc::default(),
         }
     }
 
     pub(super) fn add(&mut self, mut entry: Entry, ledger: &mut Ledger) -> Result<(), Error> {
+        self.ended.set_aside(&mut entry);
+        if entry.merge && entry.resources.is_empty() {
+            // Nothing is left of it to keep; what waits is counted when it is.
+            tell(&entry.counts, false, ledger);
+            return Ok(());
+        }
         if self.mentioned.len() > MENTIONS {
             self.mentioned.clear();
         }
@@ -173,11 +182,32 @@ impl<'a> Keeper<'a> {
                 ledger.kept(format, false);
             }
             if let Became::Kept { changed } = became {
-                for (format, count) in entry.counts {
-                    (0..count).for_each(|_| ledger.kept(format, changed));
-                }
+                tell(&entry.counts, changed, ledger);
             }
         }
+    }
+
+    /// Ends what rows of this run end and none says to go on.
+    pub(super) fn end(&mut self, ledger: &mut Ledger) -> Result<(), Error> {
+        self.flush(ledger)?;
+        let (waiting, now) = (self.ended.take(), self.target.now);
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let told = write(self.target.store, self.dry_run, move |txn| {
+            let mut told = Vec::with_capacity(waiting.len());
+            for (resources, counts) in waiting {
+                let mut changed = false;
+                for prepared in &resources {
+                    let written = txn.put_merged(prepared, now, |known| merged(known, prepared, now))?;
+                    changed |= written.outcome != Outcome::Unchanged;
+                }
+                told.push((counts, changed));
+            }
+            Ok(told)
+        })?;
+        told.iter().for_each(|(counts, changed)| tell(counts, *changed, ledger));
+        Ok(())
     }
 
     /// Writes the rest, and what was held back to the end.
@@ -195,6 +225,12 @@ impl<'a> Keeper<'a> {
             }
         }
         Ok(())
+    }
+}
+
+fn tell(counts: &[(Format, u64)], changed: bool, ledger: &mut Ledger) {
+    for (format, count) in counts {
+        (0..*count).for_each(|_| ledger.kept(*format, changed));
     }
 }
 

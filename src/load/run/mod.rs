@@ -15,6 +15,7 @@
 mod commit;
 mod complete;
 mod departed;
+mod ended;
 mod fold;
 mod networks;
 mod read;
@@ -191,7 +192,7 @@ impl Run<'_> {
             self.keeper.departed.lock().is_unsettled = retire::begin(self.target)?;
         }
         self.pieces(files, request)?;
-        self.keeper.flush(&mut self.ledger)?;
+        self.keeper.end(&mut self.ledger)?;
         self.lists.end_others(self.target, request.dry_run, &self.stop, &mut self.ledger)?;
         if may_depart {
             let newly = self.keeper.departed.lock().take();

@@ -254,3 +254,28 @@ fn a_network_has_the_providers_of_earlier_loads_too() {
     assert_eq!((finding.count, finding.examples.len()), (1, 1));
     assert_eq!(finding.examples[0].reason, "the network Choice, B network");
 }
+
+/// Tables of contracts have a row for every one that ended, beside the one that goes on, in any order and far apart.
+#[test]
+fn a_role_goes_on_if_any_row_says_so() {
+    let header = "npi,last_name,first_name,specialty,network,term_date\n";
+    let row = |until: &str| format!("1234567893,Albee,Ruth,207Q00000X,N,{until}\n");
+    let others: String = (0..600).map(|n| format!(",Doctor{n},Ann,207Q00000X,N,\n")).collect();
+    let (over, on) = (row("2025-12-31"), row(""));
+    let is_there = |bench: &Bench| {
+        let hers = |one: &&Value| one["practitioner"]["reference"] == "Practitioner/npi-1234567893";
+        public(bench, &["PractitionerRole"]).iter().filter(hers).count()
+    };
+    for (first, second, there) in [(&over, &on, 1), (&on, &over, 1), (&over, &over, 0)] {
+        let bench = Bench::new();
+        bench.put("t.csv", format!("{header}{first}{others}{second}"));
+        let summary = bench.run(&request(&bench));
+        assert_eq!((is_there(&bench), summary.kept), (there, 602), "{first}{second}");
+        let changes = bench.changes();
+        assert_eq!((bench.run(&request(&bench)).changed, bench.changes()), (0, changes), "{first}{second}");
+        // From now on there is nothing but the end.
+        bench.put("t.csv", format!("{header}{over}"));
+        let summary = bench.run(&request(&bench));
+        assert_eq!((is_there(&bench), summary.kept, summary.changed), (0, 1, there as u64));
+    }
+}
