@@ -34,7 +34,12 @@ pub(in crate::load) struct Item {
     /// `YYYY-MM-DD`, or empty.
     pub(in crate::load) from: String,
     pub(in crate::load) until: String,
+    /// What further rows say of the same drug in the same formulary; see [`Item::add`].
+    pub(in crate::load) others: Vec<Item>,
 }
+
+/// Rows of one drug in one formulary; a table of packages has a few dozen.
+const OTHERS_MAX: usize = 200;
 
 impl Item {
     pub(in crate::load) fn id(&self, drug: &Drug) -> String {
@@ -52,14 +57,30 @@ impl Item {
         !is_left_out
     }
 
+    /// Takes what another row says of the same. The first row counts that holds: a list may have one for every year.
+    pub(in crate::load) fn add(&mut self, other: Self) {
+        // Rows that differ in nothing that is kept are the many packages of a drug.
+        if self.others.len() < OTHERS_MAX && (other.until != self.until || other.tier != self.tier) {
+            self.others.push(other);
+        }
+    }
+
+    fn is_available(&self, about: About<'_>) -> bool {
+        self.is_covered() && !about.is_over(&self.until)
+    }
+
     pub(super) fn resource(&self, drug: &Drug, source: Source, about: About<'_>) -> Value {
+        let holds = std::iter::once(self).chain(&self.others).find(|item| item.is_available(about));
+        holds.unwrap_or(self).own_resource(drug, source, about)
+    }
+
+    fn own_resource(&self, drug: &Drug, source: Source, about: About<'_>) -> Value {
         let mut out = adopted("Basic", &self.id(drug), &[profile("FormularyItem")], source, about);
         put(&mut out, "code", coded(&format!("{GUIDE}CodeSystem/usdf-InsuranceItemTypeCS"), "formulary-item"));
         put(&mut out, "subject", reference("MedicationKnowledge", &drug.id()));
         let formulary = reference("InsurancePlan", &Formulary::id_of(&self.formulary));
         // Who keeps a copy must learn that a drug is no longer paid for, so it is said rather than left out.
-        let is_available = self.is_covered() && !about.is_over(&self.until);
-        let status = if is_available { "active" } else { "retired" };
+        let status = if self.is_available(about) { "active" } else { "retired" };
         let mut extensions = vec![
             json!({"url": extension("FormularyReference"), "valueReference": formulary}),
             json!({"url": extension("AvailabilityStatus"), "valueCode": status}),

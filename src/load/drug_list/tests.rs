@@ -27,6 +27,7 @@ fn all_kinds_are_valid() {
         pharmacies: vec!["3-month-in-mail"],
         from: "2026-01-01".to_owned(),
         until: String::new(),
+        others: Vec::new(),
     };
     let formulary = Formulary { number: "S1".to_owned(), from: "2026-01-01".to_owned(), ..Formulary::default() };
     let value = item.resource(&drug, Source::Table, about());

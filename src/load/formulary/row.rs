@@ -1,6 +1,6 @@
 //! Rows into drugs and their places in formularies.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::header::{Field, Header};
@@ -8,7 +8,7 @@ use crate::load::columns::{is_no, normal};
 use crate::load::drug_list::{Drug, DrugListing, Formulary, Item, Limit, pharmacy};
 use crate::load::members::date;
 use crate::load::plan_net::Source;
-use crate::load::record::{Read, place};
+use crate::load::record::{Read, Record, place};
 use crate::load::report::Rule;
 
 /// Plans in one cell.
@@ -20,6 +20,7 @@ const ONLY_PLAN: &str = "formulary";
 pub(in crate::load) fn read(file: &Arc<str>, header: &Header, rows: &[(u64, csv::StringRecord)]) -> Read {
     let mut out = Read::default();
     let mut said = Said::default();
+    let mut listings: Vec<DrugListing> = Vec::new();
     for (line, cells) in rows {
         let place = place(file, *line);
         if cells.iter().all(|cell| cell.trim().is_empty()) {
@@ -30,13 +31,15 @@ pub(in crate::load) fn read(file: &Arc<str>, header: &Header, rows: &[(u64, csv:
                 if items.iter().any(|item| !item.is_covered()) {
                     out.reject(&place, Rule::NotCovered, "");
                 }
+                let items = said.only_new(items, &drug, &mut listings);
                 let is_known = !said.drugs.insert(drug.id());
                 let source = Source::Table;
-                out.records.push(Box::new(DrugListing { place, source, is_known, drug, formularies, items }));
+                listings.push(DrugListing { place, source, is_known, drug, formularies, items });
             }
             Err(reason) => out.reject(&place, Rule::Drug, reason),
         }
     }
+    out.records.extend(listings.into_iter().map(|listing| Box::new(listing) as Box<dyn Record>));
     out
 }
 
@@ -45,7 +48,32 @@ pub(in crate::load) fn read(file: &Arc<str>, header: &Header, rows: &[(u64, csv:
 struct Said {
     drugs: HashSet<String>,
     formularies: HashSet<String>,
-    items: HashSet<String>,
+    /// In which listing, and where in it.
+    items: HashMap<String, (usize, usize)>,
+}
+
+impl Said {
+    /// Gives items that an earlier row has said to that row's; the others are the next listing's own.
+    fn only_new(&mut self, items: Vec<Item>, drug: &Drug, listings: &mut [DrugListing]) -> Vec<Item> {
+        let mut own: Vec<Item> = Vec::new();
+        for item in items {
+            let id = item.id(drug);
+            match self.items.get(&id) {
+                None => {
+                    self.items.insert(id, (listings.len(), own.len()));
+                    own.push(item);
+                }
+                Some((row, at)) => {
+                    let known = listings.get_mut(*row).and_then(|listing| listing.items.get_mut(*at));
+                    // A row may name a formulary twice.
+                    if let Some(known) = known {
+                        known.add(item);
+                    }
+                }
+            }
+        }
+        own
+    }
 }
 
 fn listing(
@@ -84,6 +112,7 @@ fn listing(
         from: day(Field::From, "the effective date is no date; write it as 2026-01-31 or 01/31/2026")?,
         until: day(Field::Until, "the end date is no date; write it as 2026-01-31 or 01/31/2026")?,
         formulary: String::new(),
+        others: Vec::new(),
     };
     let plans = text(Field::Plan);
     let mut numbers: Vec<&str> =
@@ -97,11 +126,7 @@ fn listing(
     let name = if numbers.len() == 1 { text(Field::PlanName) } else { String::new() };
     let (mut items, mut formularies) = (Vec::new(), Vec::new());
     for number in numbers {
-        let item = Item { formulary: number.to_owned(), ..item.clone() };
-        // Two rows of one drug: it is listed per package, and the first row counts.
-        if said.items.insert(item.id(&drug)) {
-            items.push(item);
-        }
+        items.push(Item { formulary: number.to_owned(), ..item.clone() });
         if said.formularies.insert(number.to_lowercase()) {
             formularies.push(Formulary { number: number.to_owned(), name: name.clone(), ..Formulary::default() });
         }

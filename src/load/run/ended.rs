@@ -1,4 +1,4 @@
-//! Roles and affiliations that a row ends wait until every row was read: another row of the same role may say that it goes on,
+//! Roles, affiliations and drugs that a row ends wait until every row was read: another row of the same may say that it goes on,
 //! and then that one counts, wherever in the files it stands. Without this the order of rows would decide who is in the
 //! directory, and a second run of the same files would end and begin such a role again.
 //!
@@ -13,7 +13,7 @@ use super::commit::Entry;
 use crate::fhir::{Kind, Prepared};
 use crate::load::Format;
 
-/// Ended roles and affiliations that wait.
+/// Ended ones that wait.
 const WAITING: usize = 5_000;
 
 /// What waits of a record, and how many records of which format that is.
@@ -34,7 +34,7 @@ impl Ended {
         }
         let mut kept = Vec::with_capacity(entry.resources.len());
         for prepared in std::mem::take(&mut entry.resources) {
-            let is_tie = matches!(prepared.kind.name(), "PractitionerRole" | "OrganizationAffiliation");
+            let is_tie = matches!(prepared.kind.name(), "PractitionerRole" | "OrganizationAffiliation" | "Basic");
             let key = hash(&prepared);
             if !is_tie || !is_ended(&prepared) {
                 if is_tie {
@@ -67,7 +67,8 @@ impl Ended {
 }
 
 fn is_ended(prepared: &Prepared) -> bool {
-    memchr::memmem::find(prepared.text(), br#""active":false"#).is_some()
+    let says = |words: &[u8]| memchr::memmem::find(prepared.text(), words).is_some();
+    says(br#""active":false"#) || (prepared.kind.name() == "Basic" && says(br#""valueCode":"retired""#))
 }
 
 fn hash(prepared: &Prepared) -> u64 {

@@ -279,3 +279,19 @@ fn a_role_goes_on_if_any_row_says_so() {
         assert_eq!((is_there(&bench), summary.kept, summary.changed), (0, 1, there as u64));
     }
 }
+
+/// A drug list with a row for every year retired what is available now, for the first row of a drug counted.
+#[test]
+fn a_drug_is_available_if_any_row_says_so() {
+    let header = "rxcui,drug,tier,plan_id,term_date\n";
+    let others: String = (0..600).map(|n| format!("{},Drug {n},1,P,\n", n + 2)).collect();
+    let (over, on) = ("1,One,1,P,12/31/2025\n", "1,One,2,P,\n");
+    for rows in [[over, on, &others], [on, over, &others], [over, &others, on], [on, &others, over]] {
+        let bench = Bench::new();
+        bench.put("d.csv", format!("{header}{}", rows.concat()));
+        let summary = bench.run(&request(&bench));
+        assert_eq!((current(&bench).1, summary.kept), (601, 602), "{:?}", &rows[..2]);
+        let changes = bench.changes();
+        assert_eq!((bench.run(&request(&bench)).changed, bench.changes()), (0, changes));
+    }
+}
