@@ -206,7 +206,9 @@ impl<'a> Keeper<'a> {
             }
             Ok(told)
         })?;
-        told.iter().for_each(|(counts, changed)| tell(counts, *changed, ledger));
+        for (counts, changed) in told {
+            tell(&counts, changed, ledger);
+        }
         Ok(())
     }
 

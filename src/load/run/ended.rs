@@ -16,13 +16,13 @@ use crate::load::Format;
 /// Ended ones that wait.
 const WAITING: usize = 5_000;
 
-/// What waits of a record, and how many records of which format that is.
-pub(super) type Waits = (Vec<Prepared>, Vec<(Format, u64)>);
+/// How many records of which format.
+type Counts = Vec<(Format, u64)>;
 
 #[derive(Default)]
 pub(super) struct Ended {
     goes_on: HashSet<u64>,
-    waiting: BTreeMap<(Kind, String), (Prepared, Vec<(Format, u64)>)>,
+    waiting: BTreeMap<(Kind, String), (Prepared, Counts)>,
 }
 
 impl Ended {
@@ -56,7 +56,7 @@ impl Ended {
     }
 
     /// Everything that waited: what nobody contradicted, and the counts of all of it.
-    pub(super) fn take(&mut self) -> Vec<Waits> {
+    pub(super) fn take(&mut self) -> Vec<(Vec<Prepared>, Counts)> {
         let waiting = std::mem::take(&mut self.waiting).into_values();
         let out = waiting.map(|(prepared, counts)| {
             let goes_on = self.goes_on.contains(&hash(&prepared));

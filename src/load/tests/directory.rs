@@ -260,7 +260,7 @@ fn a_network_has_the_providers_of_earlier_loads_too() {
 fn a_role_goes_on_if_any_row_says_so() {
     let header = "npi,last_name,first_name,specialty,network,term_date\n";
     let row = |until: &str| format!("1234567893,Albee,Ruth,207Q00000X,N,{until}\n");
-    let others: String = (0..600).map(|n| format!(",Doctor{n},Ann,207Q00000X,N,\n")).collect();
+    let others = (0..600).map(|n| format!(",Doctor{n},Ann,207Q00000X,N,\n")).collect::<Vec<_>>().concat();
     let (over, on) = (row("2025-12-31"), row(""));
     let is_there = |bench: &Bench| {
         let hers = |one: &&Value| one["practitioner"]["reference"] == "Practitioner/npi-1234567893";
@@ -284,7 +284,7 @@ fn a_role_goes_on_if_any_row_says_so() {
 #[test]
 fn a_drug_is_available_if_any_row_says_so() {
     let header = "rxcui,drug,tier,plan_id,term_date\n";
-    let others: String = (0..600).map(|n| format!("{},Drug {n},1,P,\n", n + 2)).collect();
+    let others = (0..600).map(|n| format!("{},Drug {n},1,P,\n", n + 2)).collect::<Vec<_>>().concat();
     let (over, on) = ("1,One,1,P,12/31/2025\n", "1,One,2,P,\n");
     for rows in [[over, on, &others], [on, over, &others], [over, &others, on], [on, &others, over]] {
         let bench = Bench::new();
