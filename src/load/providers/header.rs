@@ -45,11 +45,12 @@ pub(in crate::load) enum Field {
     From,
     Until,
     Status,
+    Active,
     Verified,
 }
 
 /// Field, its name in a mapping file, and the column names it is known by.
-pub(in crate::load) const NAMES: [Names<Field>; 40] = [
+pub(in crate::load) const NAMES: [Names<Field>; 41] = [
     (Field::Npi, "npi", "npi npinumber providernpi individualnpi practitionernpi nationalprovideridentifier npinbr"),
     (
         Field::Number,
@@ -116,11 +117,8 @@ pub(in crate::load) const NAMES: [Names<Field>; 40] = [
     (Field::PlanName, "plan_name", "planname marketingname productname"),
     (Field::From, "effective_date", "effectivedate effdate startdate networkeffectivedate from"),
     (Field::Until, "end_date", "enddate terminationdate termdate networkenddate until"),
-    (
-        Field::Status,
-        "status",
-        "status providerstatus networkstatus participationstatus contractstatus recordstatus active isactive",
-    ),
+    (Field::Status, "status", "status providerstatus participationstatus contractstatus recordstatus"),
+    (Field::Active, "active", "active isactive"),
     (
         Field::Verified,
         "last_verified",

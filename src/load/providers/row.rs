@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::header::{Field, Header};
 use super::{facility, person};
-use crate::load::columns::normal;
+use crate::load::columns::{is_no, normal};
 use crate::load::fhir::Place;
 use crate::load::members::date;
 use crate::load::plan_net::{
@@ -148,7 +148,7 @@ impl Common {
             span: Span {
                 from: day(row, Field::From, "the effective date is no date; write it as 2026-01-31 or 01/31/2026")?,
                 until: day(row, Field::Until, "the end date is no date; write it as 2026-01-31 or 01/31/2026")?,
-                is_ended: is_ended(row.get(Field::Status)),
+                is_ended: is_ended(row),
             },
             verified: day(
                 row,
@@ -206,13 +206,15 @@ fn networks(row: &Row<'_>) -> Vec<Network> {
     names.into_iter().map(|key| Network { key, name: String::new() }).collect()
 }
 
-/// What a cell says whose column is about whether the row still holds.
-fn is_ended(status: &str) -> bool {
-    let plain = normal(status);
-    matches!(plain.as_str(), "t" | "i" | "n" | "no" | "false" | "0" | "deleted" | "expired" | "retired" | "withdrawn")
-        || plain.starts_with("term")
-        || plain.starts_with("inactive")
-        || plain.starts_with("notactive")
+/// Whether the row says itself that it holds no longer. Words only: a single letter in a column of states may mean anything.
+fn is_ended(row: &Row<'_>) -> bool {
+    let active = row.get(Field::Active);
+    let over = |cell: &str| {
+        let plain = normal(cell);
+        ["term", "inactive", "notactive"].iter().any(|word| plain.starts_with(word))
+            || matches!(plain.as_str(), "deleted" | "expired" | "retired" | "withdrawn")
+    };
+    over(row.get(Field::Status)) || over(active) || (!active.is_empty() && is_no(active))
 }
 
 fn day(row: &Row<'_>, field: Field, wrong: &'static str) -> Result<String, Refused> {

@@ -51,6 +51,16 @@ fn who_has_left_is_not_active() {
     let roles = out.iter().filter(|one| one["resourceType"] == "PractitionerRole");
     let active: Vec<bool> = roles.map(|one| one["active"].as_bool().unwrap()).collect();
     assert_eq!(active, [true, false, false, false, false, true]);
+    for (header, cell, is_active) in [
+        ("active", "N", false),
+        ("active", "Y", true),
+        ("active", "", true),
+        ("status", "I", true),
+        ("status", "Par", true),
+    ] {
+        let out = of(&format!("npi,last_name,specialty,{header}\n1234567893,Albee,207Q00000X,{cell}\n"));
+        assert_eq!(out.last().unwrap()["active"], is_active, "{header} {cell}");
+    }
     let out = of("pharmacy_name,address,city,state,zip,network,term_date\nA,1 A St,Hartford,CT,06103,N,01/31/2026\n");
     out.iter().for_each(assert_valid);
     let affiliation = out.iter().find(|one| one["resourceType"] == "OrganizationAffiliation").unwrap();
