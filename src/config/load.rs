@@ -23,8 +23,8 @@ section! {
         /// want.
         Default registry: Registry = r#""all""#;
         /// Kinds of files of which every load that has one holds the complete list: out of `providers`, `qhp` and `formulary`.
-        /// Roles, affiliations and drugs that such a list named before and names no longer are then no longer current. If more
-        /// than half of a list would go, nothing does: a file that was cut off must not empty the directory.
+        /// Roles, affiliations, services and drugs that such a list named before and names no longer are then no longer current.
+        /// If more than half of a list would go, nothing does: a file that was cut off must not empty the directory.
         Default complete: Vec<Complete> = "[]";
     }
 }

@@ -121,6 +121,7 @@ impl Part {
                 union(&mut one.specialties, other.specialties);
                 one.accepting = one.accepting.or(other.accepting);
                 later(&mut one.verified, other.verified);
+                one.span.join(other.span);
             }
             (Self::Practitioner(one), Self::Practitioner(other)) => {
                 fill(&mut one.number, other.number);

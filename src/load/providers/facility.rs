@@ -53,6 +53,7 @@ pub(super) fn take(
         hours: common.hours.clone(),
         hours_words: common.hours_words.clone(),
         verified: common.verified.clone(),
+        span: common.span.clone(),
         ..Service::default()
     };
     let affiliated = Affiliation {

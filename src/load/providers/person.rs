@@ -44,6 +44,7 @@ pub(super) fn take(
         category: "prov",
         specialties: specialties.clone(),
         is_virtual: true,
+        span: common.span.clone(),
         ..Service::default()
     });
     let endpoint = Endpoint::read(row.get(Field::Endpoint), &owner);

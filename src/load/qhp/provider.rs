@@ -208,6 +208,12 @@ fn add_facility(value: &Value, name: &str, common: &Common, listings: &mut Listi
     let (category, affiliation, kind) = category(&words.join(" "));
     let codes: Vec<String> = common.codes.iter().filter(|code| is_any(code)).cloned().collect();
     let first = common.places.first();
+    let spans = common.networks.iter().map(|(_, span)| span.clone());
+    let span = spans.reduce(|mut all, span| {
+        all.join(span);
+        all
+    });
+    let span = span.unwrap_or_default();
     let organization = Organization {
         id: id.clone(),
         npi: common.npi.clone(),
@@ -239,6 +245,7 @@ fn add_facility(value: &Value, name: &str, common: &Common, listings: &mut Listi
             phones: phones.clone(),
             accepting: common.accepting,
             verified: common.verified.clone(),
+            span: span.clone(),
             ..Service::default()
         };
         let base = Affiliation {

@@ -1,6 +1,6 @@
 //! Lists that are complete (`[load] complete`): what such a list named before, and the files of this load do not, has left it.
 //!
-//! Roles, affiliations and places of drugs in a formulary end so; people, organizations, places and drugs stay, for others may
+//! Roles, affiliations, services of organizations and places of drugs in a formulary end so; people, organizations, places and drugs stay, for others may
 //! speak of them. Of each only the source counts that is believed most: what the exchange's files drop and the plan's own table
 //! lists is the table's.
 //!
@@ -8,6 +8,7 @@
 
 use std::collections::HashSet;
 
+use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::commit::Entry;
@@ -31,11 +32,12 @@ struct Sort {
     words: &'static str,
 }
 
-const TIES: &[&str] = &["PractitionerRole", "OrganizationAffiliation"];
+const SERVICE: &str = "HealthcareService";
+const TIES: &[&str] = &["PractitionerRole", "OrganizationAffiliation", SERVICE];
 const DRUGS: &[&str] = &["Basic"];
 const SORTS: [Sort; 4] = [
-    sort(Complete::Providers, Format::Providers, Source::Table, TIES, "roles and affiliations of providers"),
-    sort(Complete::Qhp, Format::Qhp, Source::Qhp, TIES, "roles and affiliations of providers"),
+    sort(Complete::Providers, Format::Providers, Source::Table, TIES, "roles, affiliations and services of providers"),
+    sort(Complete::Qhp, Format::Qhp, Source::Qhp, TIES, "roles, affiliations and services of providers"),
     sort(Complete::Qhp, Format::Qhp, Source::Qhp, DRUGS, "drugs in formularies"),
     sort(Complete::Formulary, Format::Formulary, Source::Table, DRUGS, "drugs in formularies"),
 ];
@@ -129,8 +131,12 @@ impl Lists {
         for name in sort.types {
             let kind = Kind::named(name);
             each(target, kind, stop, &mut |stored: &Stored| {
-                let Ok(value) = serde_json::from_slice(&stored.body) else { return };
+                let Ok(value) = serde_json::from_slice::<Value>(&stored.body) else { return };
                 if Source::of(&value) != Some(sort.source) || !is_current(&value) {
+                    return;
+                }
+                // Visits by video have no organization; the role that names them would refer to nothing.
+                if *name == SERVICE && value.get("providedBy").is_none() {
                     return;
                 }
                 let is_listed = self.listed.contains(&hash(kind, &stored.id));

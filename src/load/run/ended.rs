@@ -1,4 +1,4 @@
-//! Roles, affiliations and drugs that a row ends wait until every row was read: another row of the same may say that it goes on,
+//! Roles, affiliations, services and drugs that a row ends wait until every row was read: another row of the same may say that it goes on,
 //! and then that one counts, wherever in the files it stands. Without this the order of rows would decide who is in the
 //! directory, and a second run of the same files would end and begin such a role again.
 //!
@@ -13,6 +13,7 @@ use super::commit::Entry;
 use crate::fhir::{Kind, Prepared};
 use crate::load::Format;
 
+const KINDS: [&str; 4] = ["PractitionerRole", "OrganizationAffiliation", "HealthcareService", "Basic"];
 /// Ended ones that wait.
 const WAITING: usize = 5_000;
 
@@ -34,7 +35,7 @@ impl Ended {
         }
         let mut kept = Vec::with_capacity(entry.resources.len());
         for prepared in std::mem::take(&mut entry.resources) {
-            let is_tie = matches!(prepared.kind.name(), "PractitionerRole" | "OrganizationAffiliation" | "Basic");
+            let is_tie = KINDS.contains(&prepared.kind.name());
             let key = hash(&prepared);
             if !is_tie || !is_ended(&prepared) {
                 if is_tie {

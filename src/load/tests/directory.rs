@@ -202,6 +202,26 @@ fn what_a_complete_list_names_no_longer_is_retired() {
 }
 
 #[test]
+fn a_facility_that_is_listed_no_longer_offers_nothing() {
+    let bench = Bench::new();
+    let header = "facility_name,npi,address,city,state,zip,network,term_date\n";
+    let (one, other) = ("Elm,1000158380,3 A St,Hartford,CT,06103,N,\n", "Oak,1000871099,4 A St,Hartford,CT,06103,N,");
+    let request = with(&bench, &[crate::config::Complete::Providers]);
+    let offered = || public(&bench, &["HealthcareService", "OrganizationAffiliation"]).len();
+    bench.put("f.csv", format!("{header}{one}{other}\n"));
+    bench.run(&request);
+    assert_eq!(offered(), 4);
+    bench.put("f.csv", format!("{header}{one}"));
+    assert_eq!(count(&bench.run(&request), "no-longer-listed"), 2);
+    assert_eq!(offered(), 2);
+    bench.put("f.csv", format!("{header}{one}{other}\n"));
+    bench.run(&request);
+    assert_eq!(offered(), 4);
+    bench.put("f.csv", format!("{header}{one}{other}12/31/2025\n"));
+    assert_eq!((count(&bench.run(&request), "no-longer-listed"), offered()), (0, 2));
+}
+
+#[test]
 fn a_list_that_was_cut_off_empties_nothing() {
     use crate::config::Complete::{Providers, Qhp};
     let bench = Bench::new();
@@ -213,7 +233,7 @@ fn a_list_that_was_cut_off_empties_nothing() {
     let finding = summary.findings.iter().find(|finding| finding.rule == "list-too-short").unwrap();
     assert_eq!(
         finding.examples[0].reason,
-        "40 of 50 roles and affiliations of providers are not in the files of this load; none were taken out"
+        "40 of 50 roles, affiliations and services of providers are not in the files of this load; none were taken out"
     );
     assert_eq!(current(&bench).0, 60);
     // Few may go in any case.
