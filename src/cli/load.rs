@@ -51,6 +51,7 @@ pub(super) fn run(global: &Global, args: &Load) -> anyhow::Result<Code> {
         validation: config.validation.loads,
         claims_as_clinical: config.load.claims_as_clinical,
         registry: config.load.registry,
+        complete: config.load.complete.clone(),
         stop: Stop::default(),
     };
     let mut talk = Talk::new(global, realm.clock.clone());

@@ -7,6 +7,7 @@ use anyhow::Context;
 
 use super::args::Global;
 use super::exit::Code;
+use super::inbox::Pace;
 use super::reindex::kinds;
 use super::{demo, install, runtime};
 use crate::config::Config;
@@ -39,7 +40,7 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
         let inbox = config.load.inbox.clone().zip(realms.first().cloned());
         let stop = Stop::default();
         let watching = inbox.map(|(inbox, realm)| {
-            tokio::spawn(super::inbox::watch(realm, inbox, config.validation.loads, stop.clone()))
+            tokio::spawn(super::inbox::watch(realm, inbox, config.validation.loads, Pace::USUAL, stop.clone()))
         });
         // A load ends while requests drain.
         let signal = async {

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::key::section;
 
@@ -21,6 +22,10 @@ section! {
         /// `listed`: only rows of providers whom the plan's own files have named; with the registry in full, this is what you
         /// want.
         Default registry: Registry = r#""all""#;
+        /// Kinds of files of which every load that has one holds the complete list: out of `providers`, `qhp` and `formulary`.
+        /// Roles, affiliations, services and drugs that such a list named before and names no longer are then no longer current.
+        /// If more than half of a list would go, nothing does: a file that was cut off must not empty the directory.
+        Default complete: Vec<Complete> = "[]";
     }
 }
 
@@ -35,6 +40,28 @@ pub enum ClaimsAsClinical {
     Encounters,
     /// All.
     All,
+}
+
+/// A kind of file that may be a complete list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Complete {
+    /// The plan's own table of providers.
+    Providers,
+    /// An exchange plan's providers and drugs.
+    Qhp,
+    /// The plan's own drug list.
+    Formulary,
+}
+
+impl<'de> Deserialize<'de> for Complete {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        match String::deserialize(from)?.as_str() {
+            "providers" => Ok(Self::Providers),
+            "qhp" => Ok(Self::Qhp),
+            "formulary" => Ok(Self::Formulary),
+            _ => Err(D::Error::custom("must hold kinds out of \"providers\", \"qhp\" and \"formulary\"")),
+        }
+    }
 }
 
 /// Whom the national registry tells about.

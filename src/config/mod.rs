@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 pub use apps::{Apps, Registration};
 pub use key::{Key, Need, Section};
-pub use load::{ClaimsAsClinical, Load, Registry};
+pub use load::{ClaimsAsClinical, Complete, Load, Registry};
 pub use mail::{Mail, Sms};
 pub use plan::{Language, Plan};
 pub use read::{Finding, Setting, Source};

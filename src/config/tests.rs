@@ -134,3 +134,14 @@ fn networks_hold_their_addresses() {
     assert!(Network::parse("::1").unwrap().contains(ip("::1")));
     assert!(Network::parse("10.0.0.0/33").is_none() && Network::parse("ten").is_none());
 }
+
+#[test]
+fn complete_lists_are_kinds_of_files() {
+    let config = load(SMALLEST, &[("INGLE_LOAD__COMPLETE", "[\"providers\", \"qhp\"]")], &[]).unwrap();
+    assert_eq!(config.load.complete, [Complete::Providers, Complete::Qhp]);
+    let found = refusals(&format!("{SMALLEST}\n[load]\ncomplete = [\"nppes\"]\n"), &[]);
+    assert!(
+        found[0].contains("load.complete must hold kinds out of \"providers\", \"qhp\" and \"formulary\""),
+        "{found:?}"
+    );
+}

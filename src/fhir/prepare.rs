@@ -159,6 +159,12 @@ impl Prepared {
         Arc::make_mut(&mut self.extracted).updated = updated.as_microsecond();
     }
 
+    /// The text without version and time, as compact JSON.
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
     /// The text to store and serve for a version.
     #[must_use]
     pub fn render(&self, version: u32, updated: Timestamp) -> Vec<u8> {

@@ -81,6 +81,51 @@ pub(super) fn normal(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
+/// Ways to say that something does not hold, as [`normal`] has them.
+const NO: [&str; 34] = [
+    "n",
+    "no",
+    "f",
+    "false",
+    "0",
+    "none",
+    "na",
+    "nan",
+    "null",
+    "not",
+    "notapplicable",
+    "doesnotapply",
+    "notrequired",
+    "nonerequired",
+    "notneeded",
+    "norequirement",
+    "norequirements",
+    "nopa",
+    "noparequired",
+    "nopriorauth",
+    "nopriorauthorization",
+    "nopriorauthorizationrequired",
+    "nost",
+    "nostrequired",
+    "nostep",
+    "nosteptherapy",
+    "nosteptherapyrequired",
+    "noql",
+    "nolimit",
+    "nolimits",
+    "noquantitylimit",
+    "notlimited",
+    "unlimited",
+    "norestrictions",
+];
+
+/// A cell that says no, or says nothing. Whatever else stands where yes or no is asked means that there is something: to tell
+/// somebody that nothing is asked of her, though it is, is the error that hurts.
+pub(super) fn is_no(cell: &str) -> bool {
+    let is_mark = |c: char| c.is_whitespace() || "-–—_.~/✗✘☐".contains(c);
+    cell.chars().all(is_mark) || NO.contains(&normal(cell).as_str())
+}
+
 /// A cell that says yes.
 pub(super) fn is_yes(cell: &str) -> bool {
     matches!(cell.to_ascii_lowercase().as_str(), "y" | "yes" | "true" | "t" | "1" | "x")

@@ -1,10 +1,12 @@
 //! What is doubtful about records that are kept: nothing that a profile forbids, but what a member or a caller would stumble
 //! over. Pure; each finding comes with the sentence of what to do ([`Rule::fix`]).
 //!
-//! Absent: findings that need the whole store. Networks and birth dates are compared within one load.
+//! Absent: looking into the store. Birth dates are compared within one load; whether a network has providers of an earlier load
+//! is asked by the run.
 
 use std::collections::{HashMap, HashSet};
 
+use super::fhir::Place;
 use super::plan_net::{Npi, npi};
 use super::report::Rule;
 use crate::fhir::json::Node;
@@ -14,6 +16,8 @@ const NPI: &str = "http://hl7.org/fhir/sid/us-npi";
 const MEMBERS_MAX: usize = 2_000_000;
 /// Networks that are remembered in one load.
 const NETWORKS_MAX: usize = 100_000;
+/// Letters of a network's name.
+const NAME_MAX: usize = 100;
 
 /// What one resource shows.
 #[derive(Debug, Default)]
@@ -35,7 +39,8 @@ enum Fact {
     Born(String, String),
     /// Patient, day on which something was done.
     Treated(String, String),
-    Network(String),
+    /// Id and name.
+    Network(String, String),
     /// A provider is part of a network.
     InNetwork(String),
 }
@@ -57,7 +62,8 @@ pub(super) fn examine(node: &Node<'_>) -> Signs {
             if profiles.iter().filter_map(Node::text).any(|profile| profile.contains("plannet-Network"))
                 && let Some(id) = node.text_of("id")
             {
-                signs.facts.push(Fact::Network(id.to_owned()));
+                let name = node.text_of("name").unwrap_or_default().chars().filter(|c| !c.is_control());
+                signs.facts.push(Fact::Network(id.to_owned(), name.take(NAME_MAX).collect()));
             }
         }
         "Location" => {
@@ -66,7 +72,7 @@ pub(super) fn examine(node: &Node<'_>) -> Signs {
                 signs.rules.push(Rule::NoStreet);
             }
         }
-        "PractitionerRole" | "OrganizationAffiliation" => {
+        "PractitionerRole" | "OrganizationAffiliation" if !matches!(node.get("active"), Some(Node::Bool(false))) => {
             let extensions = node.get("extension").map(Node::items).unwrap_or_default().iter();
             let said = extensions.filter_map(|one| one.get("valueReference"));
             let own = node.get("network").map(Node::items).unwrap_or_default().iter();
@@ -153,13 +159,14 @@ pub(super) struct Doctor {
     born: HashMap<String, String>,
     /// The first day on which something was done.
     treated: HashMap<String, String>,
-    networks: HashSet<String>,
+    /// By id, with the name and where it stands.
+    networks: HashMap<String, (String, Place)>,
     joined: HashSet<String>,
 }
 
 impl Doctor {
     /// Takes the facts of a resource.
-    pub(super) fn take(&mut self, signs: Signs) {
+    pub(super) fn take(&mut self, signs: Signs, place: &Place) {
         for fact in signs.facts {
             match fact {
                 Fact::Born(patient, day) if self.born.len() < MEMBERS_MAX => drop(self.born.insert(patient, day)),
@@ -169,20 +176,29 @@ impl Doctor {
                         *first = day;
                     }
                 }
-                Fact::Network(id) if self.networks.len() < NETWORKS_MAX => drop(self.networks.insert(id)),
+                Fact::Network(id, name) if self.networks.len() < NETWORKS_MAX => {
+                    self.networks.entry(id).or_insert_with(|| (name, place.clone()));
+                }
                 Fact::InNetwork(id) if self.joined.len() < NETWORKS_MAX => drop(self.joined.insert(id)),
                 _ => {}
             }
         }
     }
 
-    /// What is doubtful about all of them together: the rule and how often.
-    pub(super) fn findings(&self) -> [(Rule, u64); 2] {
-        let too_early = |(patient, birth): &(&String, &String)| {
+    /// Members of whom something says that it was done before they were born.
+    pub(super) fn too_early(&self) -> u64 {
+        let is_early = |(patient, birth): &(&String, &String)| {
             self.treated.get(*patient).is_some_and(|day| day.as_str() < birth.as_str())
         };
-        let early = self.born.iter().filter(too_early).count();
-        [(Rule::BeforeBirth, early as u64), (Rule::EmptyNetwork, self.networks.difference(&self.joined).count() as u64)]
+        self.born.iter().filter(is_early).count() as u64
+    }
+
+    /// Networks in which nobody of this load is: ids, names, and where they stand; in the order of their names.
+    pub(super) fn empty_networks(&self) -> Vec<(&str, &str, &Place)> {
+        let empty = self.networks.iter().filter(|(id, _)| !self.joined.contains(*id));
+        let mut out: Vec<_> = empty.map(|(id, (name, place))| (id.as_str(), name.as_str(), place)).collect();
+        out.sort_by_key(|(id, name, _)| (*name, *id));
+        out
     }
 }
 
@@ -233,11 +249,14 @@ mod tests {
             r#"{"resourceType":"Patient","id":"a","birthDate":"1980-01-01"}"#,
             r#"{"resourceType":"Patient","id":"b","birthDate":"1980-01-01"}"#,
             r#"{"resourceType":"Organization","id":"n","meta":{"profile":["http://x/plannet-Network|1"]}}"#,
-            r#"{"resourceType":"Organization","id":"m","meta":{"profile":["http://x/plannet-Network|1"]}}"#,
+            r#"{"resourceType":"Organization","id":"m","name":"Gold","meta":{"profile":["http://x/plannet-Network|1"]}}"#,
             r#"{"resourceType":"PractitionerRole","extension":[{"url":"x","valueReference":{"reference":"Organization/n"}}]}"#,
         ] {
-            doctor.take(examine(&json::parse(text.as_bytes()).unwrap()));
+            let place = Place { file: "f".into(), line: 1, entry: None };
+            doctor.take(examine(&json::parse(text.as_bytes()).unwrap()), &place);
         }
-        assert_eq!(doctor.findings(), [(Rule::BeforeBirth, 1), (Rule::EmptyNetwork, 1)]);
+        assert_eq!(doctor.too_early(), 1);
+        let empty: Vec<_> = doctor.empty_networks().iter().map(|(id, name, _)| (*id, *name)).collect();
+        assert_eq!(empty, [("m", "Gold")]);
     }
 }

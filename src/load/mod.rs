@@ -4,7 +4,8 @@
 //! reason that quotes nothing from it; running the same files again changes nothing; memory does not grow with the
 //! size of the files (two numbers are kept per record).
 //!
-//! Absent: deletions (a load adds and updates), and what is meant for other systems, which is recognised and named.
+//! Absent: deletions (a load adds and updates; what has ended stays, as ended), and what is meant for other systems, which is
+//! recognised and named.
 
 mod archive;
 mod ccda;
@@ -36,6 +37,7 @@ mod suggest;
 mod table;
 #[cfg(test)]
 mod tests;
+mod utf16;
 mod x12;
 
 use std::path::PathBuf;
@@ -47,9 +49,10 @@ use jiff::Timestamp;
 pub use members::Mapping;
 pub use report::{Example, Finding, Reject, Rule, Summary};
 pub use run::{Progress, Undone, run, undo};
+pub use source::files_in;
 pub use suggest::suggest;
 
-use crate::config::{ClaimsAsClinical, Policy, Registry};
+use crate::config::{ClaimsAsClinical, Complete, Policy, Registry};
 use crate::fhir::Kind;
 use crate::identity::ContactKey;
 use crate::store::{self, Store};
@@ -175,6 +178,8 @@ pub struct Request {
     pub claims_as_clinical: ClaimsAsClinical,
     /// Whom files of the national registry tell about.
     pub registry: Registry,
+    /// Kinds of files that hold complete lists.
+    pub complete: Vec<Complete>,
     /// Ends the load before the files do.
     pub stop: Stop,
 }

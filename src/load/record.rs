@@ -43,8 +43,16 @@ pub(super) struct About<'a> {
     pub(super) ids: &'a str,
     /// The plan's name.
     pub(super) plan: &'a str,
-    /// When the run began. Nothing that a second run of the same file would say differently may depend on it.
+    /// When the run began. Nothing that a second run of the same file would say differently may depend on it, but whether
+    /// what has an end is over.
     pub(super) now: Timestamp,
+}
+
+impl About<'_> {
+    /// Whether a last day, `YYYY-MM-DD` or empty for none, is over.
+    pub(super) fn is_over(&self, last: &str) -> bool {
+        !last.is_empty() && *last < *self.now.strftime("%Y-%m-%d").to_string()
+    }
 }
 
 /// One record: a message, a document, a row, a claim.

@@ -14,6 +14,8 @@ use super::{Error, Format};
 pub enum Rule {
     /// The file is of no format that can be loaded.
     UnknownFile,
+    /// The file cannot be read as it is: damaged, packed in a way that is not undone, or no file at all.
+    Unreadable,
     /// The file or line is not JSON.
     Json,
     /// It is JSON and not a FHIR resource we can keep.
@@ -76,8 +78,14 @@ pub enum Rule {
     Specialty,
     /// A drug or a plan of the formulary lacks what the drug list needs.
     Drug,
+    /// Kept as no longer available: the drug list says that the plan does not pay for the drug.
+    NotCovered,
     /// Left out: a row of the registry about a provider who is not in the directory.
     NotListed,
+    /// Ended: the files of a complete list do not name it any more.
+    NoLongerListed,
+    /// Nothing was ended, for the files of a list that should be complete look cut off.
+    ListTooShort,
     /// Kept; a claim without any amounts.
     NoAdjudication,
     /// Kept; the last digit of an NPI does not fit the others.
@@ -100,6 +108,7 @@ impl Rule {
     pub const fn name(self) -> &'static str {
         match self {
             Self::UnknownFile => "unknown-file",
+            Self::Unreadable => "unreadable-file",
             Self::Json => "json",
             Self::Resource => "resource",
             Self::TooLong => "too-long",
@@ -131,7 +140,10 @@ impl Rule {
             Self::CheckDigit => "npi-check-digit",
             Self::Specialty => "specialty",
             Self::Drug => "drug",
+            Self::NotCovered => "drug-not-covered",
             Self::NotListed => "not-in-directory",
+            Self::NoLongerListed => "no-longer-listed",
+            Self::ListTooShort => "list-too-short",
             Self::NoAdjudication => "claim-without-amounts",
             Self::DoubtfulNpi => "npi-doubtful",
             Self::EmptyNetwork => "network-without-providers",
@@ -147,11 +159,17 @@ impl Rule {
     pub const fn fix(self) -> &'static str {
         match self {
             Self::UnknownFile => "leave these files out, or force a format with --as",
+            Self::Unreadable => "unpack, save or copy these files as the reason says, and load them again",
             Self::Json => "export the named lines again; they are not whole JSON",
             Self::Resource => "correct the named elements where the data comes from",
-            Self::TooLong => "split the resource, or leave out its attachments",
+            Self::TooLong => {
+                "split what is too long: a resource without its attachments, a table with every quotation mark closed"
+            }
             Self::Truncated => "copy the file again; good records before the cut are kept",
-            Self::Member | Self::Provider => "fill the named columns; if they have other names, use --map",
+            Self::Member => "fill the named columns; if they have other names, use --map",
+            Self::Provider => {
+                "correct what is named where the file comes from; if columns of your own table have other names, use --map"
+            }
             Self::UnknownMember => {
                 "load the members file first, or together with this one; claims, payments and reviews are kept aside and \
                  follow by themselves then, other records must be loaded again"
@@ -203,15 +221,24 @@ impl Rule {
             Self::Undecided => "load the 835 of these claims; until then they are shown as not decided",
             Self::CheckDigit => "look the provider up in the registry (NPPES); a digit was mistyped",
             Self::Specialty => "give the NUCC taxonomy code of the specialty, such as 207Q00000X",
-            Self::Drug => "fill the named columns; a drug needs its RxNorm or NDC code, its plan and its tier",
+            Self::Drug => "fill what the reason names; a drug needs its RxNorm or NDC code, its plan and its tier",
+            Self::NotCovered => {
+                "nothing to do; these drugs are kept with the status 'retired', so that nobody takes them for covered"
+            }
             Self::NotListed => {
                 "nothing to do; with [load] registry = 'all' these providers would be in your directory too"
+            }
+            Self::NoLongerListed => {
+                "nothing to do; [load] complete says that these lists are whole, so what they name no longer is not current"
+            }
+            Self::ListTooShort => {
+                "compare these files with those of the load before; if they are whole, leave in what has ended and give it an end date"
             }
             Self::NoAdjudication => {
                 "load what was decided about these claims; members see them without amounts until then"
             }
             Self::DoubtfulNpi => "look these providers up in the registry (NPPES); a digit was mistyped",
-            Self::EmptyNetwork => "load the providers of these networks together with them, or take the networks out",
+            Self::EmptyNetwork => "load the providers of these networks, or take the networks out",
             Self::NoStreet => "give these places a street; nobody finds a doctor by the town alone",
             Self::NoContact => {
                 "put an e-mail address or a telephone number on file; until then these members cannot sign in"
@@ -241,7 +268,10 @@ impl Rule {
                 | Self::StrangeReplacement
                 | Self::NoClaim
                 | Self::Undecided
+                | Self::NotCovered
                 | Self::NotListed
+                | Self::NoLongerListed
+                | Self::ListTooShort
                 | Self::NoAdjudication
                 | Self::DoubtfulNpi
                 | Self::EmptyNetwork

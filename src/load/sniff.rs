@@ -2,6 +2,7 @@
 
 use super::members::{Header, Mapping};
 use super::table::delimiter;
+use super::utf16::{self, Order};
 use super::{Format, claims, formulary, nppes, providers, qhp};
 
 /// What the beginning of a file looks like.
@@ -13,12 +14,17 @@ pub(super) enum Look {
     Empty,
     /// Known, and meant for another system or of no use here; what it is.
     Foreign(String),
+    /// Something that cannot be read as it is; what it looks like.
+    Packed(String),
     /// Something else; what it looks like.
     Other(String),
 }
 
 /// Judges by the first few thousand bytes, already unpacked.
 pub(super) fn look(start: &[u8], mapping: &Mapping) -> Look {
+    // Of UTF-16 only XML comes here as it is.
+    let wide = Order::of(start).map(|order| utf16::text(start, order));
+    let start = wide.as_deref().map_or(start, str::as_bytes);
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
     let text = String::from_utf8_lossy(start);
     let text = text.trim_start();
@@ -33,11 +39,10 @@ pub(super) fn look(start: &[u8], mapping: &Mapping) -> Look {
     if start.starts_with(b"PK\x03\x04") {
         // Archives that can be read were opened when the files were found.
         let is_office = text.contains("[Content_Types].xml") || text.contains("xl/");
-        return is(if is_office {
-            "a spreadsheet; save it as CSV"
-        } else {
-            "a ZIP archive within another, or a damaged one"
-        });
+        return Look::Packed(
+            if is_office { "a spreadsheet; save it as CSV" } else { "a ZIP archive within another, or a damaged one" }
+                .to_owned(),
+        );
     }
     if text.starts_with("ISA") || text.starts_with("GS*") || text.starts_with("ST*") {
         return x12(text);
@@ -156,12 +161,13 @@ mod tests {
         for (text, words) in [
             ("ISA*00*", "X12"),
             ("<?xml version", "XML"),
-            ("PK\u{3}\u{4}rest", "ZIP"),
             ("Id,NAME,ADDRESS,CITY,PHONE\n", "no column for the first name"),
             ("just words", "no table"),
         ] {
             let Look::Other(found) = of(text) else { panic!("{text}") };
             assert!(found.contains(words), "{text}: {found}");
         }
+        let Look::Packed(found) = of("PK\u{3}\u{4}rest") else { panic!("an archive") };
+        assert!(found.contains("ZIP"));
     }
 }

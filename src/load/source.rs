@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::read::MultiGzDecoder;
 
-use super::{Error, archive};
+use super::{Error, archive, utf16};
 
 /// Bytes of lines that one worker takes at a time.
 pub(super) const BLOCK_BYTES: usize = 1 << 20;
@@ -22,22 +22,29 @@ pub(super) const DOCUMENT_MAX: usize = 128 << 20;
 pub(super) const LOOK_BYTES: usize = 8 << 10;
 
 /// Every file under the paths, in the order of their names, so that runs are repeatable. Hidden files are left out; what is in
-/// a ZIP archive stands for the archive.
-pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
-    let mut out = Vec::new();
+/// a ZIP archive stands for the archive. The second list is of what is no file: reading a named pipe would wait for ever.
+pub(super) fn find(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Error> {
+    let (mut out, mut others) = (Vec::new(), Vec::new());
     for path in paths {
         let about = std::fs::metadata(path).map_err(|cause| Error::Unreadable { path: path.clone(), cause })?;
         if about.is_dir() {
-            walk(path, &mut out)?;
-        } else {
+            walk(path, &mut out, &mut others)?;
+        } else if about.is_file() {
             out.push(path.clone());
+        } else {
+            others.push(path.clone());
         }
     }
-    let inside = |path: PathBuf| archive::files(&path).unwrap_or_else(|| vec![path]);
-    Ok(out.into_iter().flat_map(inside).collect())
+    Ok((out.iter().flat_map(|path| files_in(path)).collect(), others))
 }
 
-fn walk(folder: &Path, out: &mut Vec<PathBuf>) -> Result<(), Error> {
+/// The files that a file stands for: those in it if it is an archive that can be read, else itself.
+#[must_use]
+pub fn files_in(path: &Path) -> Vec<PathBuf> {
+    archive::files(path).unwrap_or_else(|| vec![path.to_owned()])
+}
+
+fn walk(folder: &Path, out: &mut Vec<PathBuf>, others: &mut Vec<PathBuf>) -> Result<(), Error> {
     let failed = |cause| Error::Unreadable { path: folder.to_owned(), cause };
     let mut inside = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
@@ -48,10 +55,14 @@ fn walk(folder: &Path, out: &mut Vec<PathBuf>) -> Result<(), Error> {
     }
     inside.sort();
     for (path, is_folder) in inside {
+        // Links to files are followed, links to folders are not: they may lead in circles. What cannot be looked at is told of
+        // when it is opened.
         if is_folder {
-            walk(&path, out)?;
-        } else {
+            walk(&path, out, others)?;
+        } else if std::fs::metadata(&path).map_or(true, |about| about.is_file()) {
             out.push(path);
+        } else {
+            others.push(path);
         }
     }
     Ok(())
@@ -87,13 +98,33 @@ impl Source {
         let failed = |cause| Error::Unreadable { path: path.to_owned(), cause };
         if let Some(inside) = archive::open(path) {
             let reader = Counted { file: inside.map_err(failed)?, read: Arc::clone(read) };
-            return Ok(Self::over(reader));
+            return Ok(Self::decoding(BufReader::new(reader)));
         }
         let file = Counted { file: File::open(path).map_err(failed)?, read: Arc::clone(read) };
         let mut buffered = BufReader::with_capacity(256 << 10, file);
         let packed = io::BufRead::fill_buf(&mut buffered).map_err(failed)?.starts_with(&[0x1f, 0x8b]);
-        let reader: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(buffered)) } else { Box::new(buffered) };
-        Ok(Self { reader, buffer: Vec::new(), broken: None, ended: false, line: 1 })
+        if packed {
+            return Ok(Self::decoding(BufReader::with_capacity(256 << 10, MultiGzDecoder::new(buffered))));
+        }
+        Ok(Self::decoding(buffered))
+    }
+
+    /// Bytes that are text in UTF-16 as UTF-8. XML stays as it is: it names its own encoding, and the original is kept.
+    fn decoding(mut reader: impl io::BufRead + 'static) -> Self {
+        let start = match reader.fill_buf() {
+            Ok(start) => start,
+            // A packed file that is damaged at its beginning. The reader may not say so again.
+            Err(error) => return Self { broken: Some(error), ended: true, ..Self::over(io::empty()) },
+        };
+        let order = utf16::Order::of(start);
+        let is_xml = order.is_some_and(|order| {
+            let text = utf16::text(start.get(..64).unwrap_or(start), order);
+            text.trim_start().starts_with('<')
+        });
+        match order.filter(|_| !is_xml) {
+            Some(order) => Self::over(utf16::Utf8::new(reader, order)),
+            None => Self::over(reader),
+        }
     }
 
     /// Text that is not on disk.

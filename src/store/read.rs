@@ -141,6 +141,14 @@ impl Snapshot {
         Ok(rows.iter().filter_map(|(_, value)| read_number(value)).collect())
     }
 
+    /// [`Snapshot::all_of`] in steps, for types of which there are millions: the numbers from the place where the step before
+    /// ended (empty for the first), and where the next begins; nothing if there is no more.
+    pub fn step_of(&self, kind: Kind, from: &[u8], limit: usize) -> Result<(Vec<u64>, Option<Vec<u8>>), Error> {
+        let mut rows = self.scan_from(tables::IDS, &kind.number().to_be_bytes(), from, limit.saturating_add(1))?;
+        let next = if rows.len() > limit { rows.pop().map(|(key, _)| key) } else { None };
+        Ok((rows.iter().filter_map(|(_, value)| read_number(value)).collect(), next))
+    }
+
     /// Number of the newest change.
     pub fn last_seq(&self) -> Result<u64, Error> {
         Ok(self.get(tables::META, tables::META_SEQ)?.as_deref().and_then(read_u64).unwrap_or(0))

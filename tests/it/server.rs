@@ -277,6 +277,7 @@ fn load_demo(realm: &Realm, folder: &Path) {
         validation: ingle::config::Policy::Reject,
         claims_as_clinical: ingle::config::ClaimsAsClinical::Encounters,
         registry: ingle::config::Registry::All,
+        complete: Vec::new(),
         stop: load::Stop::default(),
     };
     let target = load::Target {

@@ -60,6 +60,7 @@ pub(super) fn measure(folder: &Path, claims: usize, clock: &Clock) -> anyhow::Re
             validation: Policy::Off,
             claims_as_clinical: crate::config::ClaimsAsClinical::Encounters,
             registry,
+            complete: Vec::new(),
             stop: load::Stop::default(),
         };
         let target = Target {

@@ -85,6 +85,7 @@ impl Plan {
             validation: crate::config::Policy::Off,
             claims_as_clinical: crate::config::ClaimsAsClinical::Encounters,
             registry: crate::config::Registry::All,
+            complete: Vec::new(),
             stop: load::Stop::default(),
         };
         let target = load::Target {

@@ -112,6 +112,7 @@ pub(super) fn fill(realm: &Realm) -> anyhow::Result<()> {
         validation: realm.config.validation.loads,
         claims_as_clinical: crate::config::ClaimsAsClinical::Encounters,
         registry: crate::config::Registry::All,
+        complete: Vec::new(),
         stop: Stop::default(),
     };
     let outcome = into_realm(realm, &request, &mut |_| {});

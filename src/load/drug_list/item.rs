@@ -24,6 +24,8 @@ pub(in crate::load) struct Item {
     pub(in crate::load) tier: String,
     pub(in crate::load) prior_authorization: Option<bool>,
     pub(in crate::load) step_therapy: Option<bool>,
+    /// Whether prior authorization, and step therapy, are asked only of those who begin to take the drug.
+    pub(in crate::load) new_starts_only: [bool; 2],
     pub(in crate::load) quantity_limit: Option<bool>,
     pub(in crate::load) limit: Limit,
     pub(in crate::load) note: String,
@@ -32,21 +34,56 @@ pub(in crate::load) struct Item {
     /// `YYYY-MM-DD`, or empty.
     pub(in crate::load) from: String,
     pub(in crate::load) until: String,
+    /// What further rows say of the same drug in the same formulary; see [`Item::add`].
+    pub(in crate::load) others: Vec<Item>,
 }
+
+/// Rows of one drug in one formulary; a table of packages has a few dozen.
+const OTHERS_MAX: usize = 200;
 
 impl Item {
     pub(in crate::load) fn id(&self, drug: &Drug) -> String {
         made_id(&["Basic", &self.formulary.to_lowercase(), &drug.id()])
     }
 
+    /// Whether the plan pays for the drug at all. Some lists name what they leave out, under a tier of its own.
+    pub(in crate::load) fn is_covered(&self) -> bool {
+        let plain: String = self.tier.chars().filter(char::is_ascii_alphanumeric).collect();
+        let plain = plain.to_ascii_lowercase();
+        let plain = plain.strip_prefix("tier").unwrap_or(&plain);
+        let is_left_out = matches!(plain, "nf" | "nc")
+            || plain.starts_with("exclu")
+            || ["nonformulary", "notonformulary", "notcovered", "noncovered"].iter().any(|words| plain.contains(words));
+        !is_left_out
+    }
+
+    /// Takes what another row says of the same. The first row counts that holds: a list may have one for every year.
+    pub(in crate::load) fn add(&mut self, other: Self) {
+        // Rows that differ in nothing that is kept are the many packages of a drug.
+        if self.others.len() < OTHERS_MAX && (other.until != self.until || other.tier != self.tier) {
+            self.others.push(other);
+        }
+    }
+
+    fn is_available(&self, about: About<'_>) -> bool {
+        self.is_covered() && !about.is_over(&self.until)
+    }
+
     pub(super) fn resource(&self, drug: &Drug, source: Source, about: About<'_>) -> Value {
+        let holds = std::iter::once(self).chain(&self.others).find(|item| item.is_available(about));
+        holds.unwrap_or(self).own_resource(drug, source, about)
+    }
+
+    fn own_resource(&self, drug: &Drug, source: Source, about: About<'_>) -> Value {
         let mut out = adopted("Basic", &self.id(drug), &[profile("FormularyItem")], source, about);
         put(&mut out, "code", coded(&format!("{GUIDE}CodeSystem/usdf-InsuranceItemTypeCS"), "formulary-item"));
         put(&mut out, "subject", reference("MedicationKnowledge", &drug.id()));
         let formulary = reference("InsurancePlan", &Formulary::id_of(&self.formulary));
+        // Who keeps a copy must learn that a drug is no longer paid for, so it is said rather than left out.
+        let status = if self.is_available(about) { "active" } else { "retired" };
         let mut extensions = vec![
             json!({"url": extension("FormularyReference"), "valueReference": formulary}),
-            json!({"url": extension("AvailabilityStatus"), "valueCode": "active"}),
+            json!({"url": extension("AvailabilityStatus"), "valueCode": status}),
         ];
         if let Some(period) = period(&self.from, &self.until) {
             extensions.push(json!({"url": extension("AvailabilityPeriod"), "valuePeriod": period}));
@@ -58,9 +95,13 @@ impl Item {
             extensions.push(json!({"url": extension("PharmacyBenefitType"), "valueCodeableConcept": code}));
         }
         extensions.push(json!({"url": extension("DrugTierID"), "valueCodeableConcept": tier(&self.tier)}));
+        let only = |yes: bool| yes.then_some(true);
+        let [authorization_only, step_only] = self.new_starts_only.map(only);
         for (name, value) in [
             ("PriorAuthorization", self.prior_authorization),
+            ("PriorAuthorizationNewStartsOnly", authorization_only),
             ("StepTherapyLimit", self.step_therapy),
+            ("StepTherapyLimitNewStartsOnly", step_only),
             ("QuantityLimit", self.quantity_limit),
         ] {
             extensions.extend(value.map(|value| json!({"url": extension(name), "valueBoolean": value})));

@@ -27,7 +27,7 @@ impl Formulary {
     pub(in crate::load) fn resource(&self, source: Source, about: About<'_>) -> Value {
         let mut out = adopted("InsurancePlan", &Self::id_of(&self.number), &[profile("Formulary")], source, about);
         put(&mut out, "identifier", json!([{"system": format!("{}/formulary", about.ids), "value": self.number}]));
-        put(&mut out, "status", "active");
+        put(&mut out, "status", if about.is_over(&self.until) { "retired" } else { "active" });
         put(&mut out, "type", json!([coded(ACT_CODE, "DRUGPOL")]));
         let of = if self.name.is_empty() { &self.number } else { &self.name };
         put(&mut out, "name", format!("Drug list of {of}"));

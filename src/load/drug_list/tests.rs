@@ -20,16 +20,18 @@ fn all_kinds_are_valid() {
         tier: "NON-PREFERRED BRAND".to_owned(),
         prior_authorization: Some(true),
         step_therapy: Some(false),
+        new_starts_only: [true, true],
         quantity_limit: Some(true),
         limit: Limit { words: "30 per 30 days".to_owned(), count: Some((30, 30)) },
         note: "Only with a *specialist*.".to_owned(),
         pharmacies: vec!["3-month-in-mail"],
         from: "2026-01-01".to_owned(),
         until: String::new(),
+        others: Vec::new(),
     };
     let formulary = Formulary { number: "S1".to_owned(), from: "2026-01-01".to_owned(), ..Formulary::default() };
     let value = item.resource(&drug, Source::Table, about());
-    assert_eq!(value["extension"].as_array().unwrap().len(), 10);
+    assert_eq!(value["extension"].as_array().unwrap().len(), 12);
     assert_valid(&value);
     assert_valid(&drug.resource(Source::Table, about()));
     assert_valid(&formulary.resource(Source::Table, about()));

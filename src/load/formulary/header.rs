@@ -13,6 +13,7 @@ pub(in crate::load) enum Field {
     DoseForm,
     Tier,
     PriorAuthorization,
+    AuthorizationType,
     StepTherapy,
     QuantityLimit,
     LimitAmount,
@@ -26,7 +27,7 @@ pub(in crate::load) enum Field {
 }
 
 /// Field, its name in a mapping file, and the column names it is known by.
-pub(in crate::load) const NAMES: [Names<Field>; 17] = [
+pub(in crate::load) const NAMES: [Names<Field>; 18] = [
     (Field::Rxnorm, "rxnorm", "rxnorm rxnormid rxcui rxnormcode rxnormcui rxnormconceptid"),
     (Field::Ndc, "ndc", "ndc ndccode ndc11 ndcnumber proxyndc nationaldrugcode"),
     (Field::Name, "drug_name", "drugname drug name medication medicationname productname labelname drugdescription"),
@@ -38,6 +39,7 @@ pub(in crate::load) const NAMES: [Names<Field>; 17] = [
         "prior_authorization",
         "priorauthorization priorauth pa priorauthorizationyn parequired priorauthrequired authorizationrequired",
     ),
+    (Field::AuthorizationType, "prior_authorization_type", "patype priorauthorizationtype priorauthtype"),
     (Field::StepTherapy, "step_therapy", "steptherapy st steptherapyyn steptherapyrequired step"),
     (
         Field::QuantityLimit,

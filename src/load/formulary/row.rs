@@ -1,14 +1,14 @@
 //! Rows into drugs and their places in formularies.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::header::{Field, Header};
-use crate::load::columns::is_yes;
+use crate::load::columns::{is_no, normal};
 use crate::load::drug_list::{Drug, DrugListing, Formulary, Item, Limit, pharmacy};
 use crate::load::members::date;
 use crate::load::plan_net::Source;
-use crate::load::record::{Read, place};
+use crate::load::record::{Read, Record, place};
 use crate::load::report::Rule;
 
 /// Plans in one cell.
@@ -20,6 +20,7 @@ const ONLY_PLAN: &str = "formulary";
 pub(in crate::load) fn read(file: &Arc<str>, header: &Header, rows: &[(u64, csv::StringRecord)]) -> Read {
     let mut out = Read::default();
     let mut said = Said::default();
+    let mut listings: Vec<DrugListing> = Vec::new();
     for (line, cells) in rows {
         let place = place(file, *line);
         if cells.iter().all(|cell| cell.trim().is_empty()) {
@@ -27,13 +28,18 @@ pub(in crate::load) fn read(file: &Arc<str>, header: &Header, rows: &[(u64, csv:
         }
         match listing(header, cells, &mut said) {
             Ok((drug, items, formularies)) => {
+                if items.iter().any(|item| !item.is_covered()) {
+                    out.reject(&place, Rule::NotCovered, "");
+                }
+                let items = said.only_new(items, &drug, &mut listings);
                 let is_known = !said.drugs.insert(drug.id());
                 let source = Source::Table;
-                out.records.push(Box::new(DrugListing { place, source, is_known, drug, formularies, items }));
+                listings.push(DrugListing { place, source, is_known, drug, formularies, items });
             }
             Err(reason) => out.reject(&place, Rule::Drug, reason),
         }
     }
+    out.records.extend(listings.into_iter().map(|listing| Box::new(listing) as Box<dyn Record>));
     out
 }
 
@@ -42,7 +48,32 @@ pub(in crate::load) fn read(file: &Arc<str>, header: &Header, rows: &[(u64, csv:
 struct Said {
     drugs: HashSet<String>,
     formularies: HashSet<String>,
-    items: HashSet<String>,
+    /// In which listing, and where in it.
+    items: HashMap<String, (usize, usize)>,
+}
+
+impl Said {
+    /// Gives items that an earlier row has said to that row's; the others are the next listing's own.
+    fn only_new(&mut self, items: Vec<Item>, drug: &Drug, listings: &mut [DrugListing]) -> Vec<Item> {
+        let mut own: Vec<Item> = Vec::new();
+        for item in items {
+            let id = item.id(drug);
+            match self.items.get(&id) {
+                None => {
+                    self.items.insert(id, (listings.len(), own.len()));
+                    own.push(item);
+                }
+                Some((row, at)) => {
+                    let known = listings.get_mut(*row).and_then(|listing| listing.items.get_mut(*at));
+                    // A row may name a formulary twice.
+                    if let Some(known) = known {
+                        known.add(item);
+                    }
+                }
+            }
+        }
+        own
+    }
 }
 
 fn listing(
@@ -70,6 +101,10 @@ fn listing(
         tier,
         prior_authorization: flag(header, Field::PriorAuthorization, &text),
         step_therapy: flag(header, Field::StepTherapy, &text),
+        new_starts_only: [
+            [Field::PriorAuthorization, Field::AuthorizationType].iter().any(|field| is_for_new_starts(&text(*field))),
+            is_for_new_starts(&text(Field::StepTherapy)),
+        ],
         quantity_limit: has_limit,
         limit,
         note: text(Field::Note),
@@ -77,6 +112,7 @@ fn listing(
         from: day(Field::From, "the effective date is no date; write it as 2026-01-31 or 01/31/2026")?,
         until: day(Field::Until, "the end date is no date; write it as 2026-01-31 or 01/31/2026")?,
         formulary: String::new(),
+        others: Vec::new(),
     };
     let plans = text(Field::Plan);
     let mut numbers: Vec<&str> =
@@ -90,11 +126,7 @@ fn listing(
     let name = if numbers.len() == 1 { text(Field::PlanName) } else { String::new() };
     let (mut items, mut formularies) = (Vec::new(), Vec::new());
     for number in numbers {
-        let item = Item { formulary: number.to_owned(), ..item.clone() };
-        // Two rows of one drug: it is listed per package, and the first row counts.
-        if said.items.insert(item.id(&drug)) {
-            items.push(item);
-        }
+        items.push(Item { formulary: number.to_owned(), ..item.clone() });
         if said.formularies.insert(number.to_lowercase()) {
             formularies.push(Formulary { number: number.to_owned(), name: name.clone(), ..Formulary::default() });
         }
@@ -125,8 +157,13 @@ fn drug(text: &impl Fn(Field) -> String) -> Result<Drug, &'static str> {
 
 fn flag(header: &Header, field: Field, text: &impl Fn(Field) -> String) -> Option<bool> {
     let cell = text(field);
-    let says_itself = |names: &[&str]| names.iter().any(|name| cell.eq_ignore_ascii_case(name));
-    header.has(field).then(|| is_yes(&cell) || says_itself(&["PA", "ST", "QL", "required", "applies"]))
+    header.has(field).then(|| !is_no(&cell))
+}
+
+/// Whether a cell says that only those are asked who begin to take the drug.
+fn is_for_new_starts(cell: &str) -> bool {
+    let mut words = cell.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|word| word.eq_ignore_ascii_case("nso")) || normal(cell).contains("newstart")
 }
 
 /// The limit, and whether there is one; absent if the table does not say.
@@ -137,7 +174,7 @@ fn limit(header: &Header, text: &impl Fn(Field) -> String) -> (Limit, Option<boo
         (Ok(amount), Ok(days)) if amount > 0 && days > 0 => Some((amount, days)),
         _ => None,
     };
-    let is_word = cell.len() <= 5 && !cell.bytes().any(|byte| matches!(byte, b'2'..=b'9'));
+    let is_word = is_no(&cell) || cell.len() <= 5 && !cell.bytes().any(|byte| matches!(byte, b'2'..=b'9'));
     let words = match count {
         Some((amount, days)) => format!("{amount} per {days} days"),
         None if is_word => String::new(),

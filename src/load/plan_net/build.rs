@@ -34,8 +34,13 @@ impl Source {
         }
     }
 
+    /// How the address of a source in `meta.source` ends.
+    pub(super) fn path(self) -> String {
+        format!("/source/{}", self.name())
+    }
+
     /// The source that a resource names in `meta.source`; absent for resources that none of these readers made.
-    pub(super) fn of(resource: &Value) -> Option<Self> {
+    pub(in crate::load) fn of(resource: &Value) -> Option<Self> {
         let name = resource.get("meta")?.get("source")?.as_str()?.rsplit_once("/source/")?.1;
         Self::ALL.into_iter().find(|source| source.name() == name)
     }
@@ -47,7 +52,7 @@ fn meta(profiles: &[String], source: Source, about: About<'_>) -> Value {
     if !profiles.is_empty() {
         out.insert("profile".to_owned(), json!(profiles));
     }
-    out.insert("source".to_owned(), Value::String(format!("{}/source/{}", about.ids, source.name())));
+    out.insert("source".to_owned(), Value::String(format!("{}{}", about.ids, source.path())));
     // The drug list's profiles require it. The server puts its own in its place.
     out.insert("lastUpdated".to_owned(), Value::String(about.now.to_string()));
     Value::Object(out)
@@ -96,6 +101,59 @@ pub(super) fn put_joined(out: &mut Map<String, Value>, name: &str, mut values: V
         values.dedup();
     }
     put_all(out, name, values);
+}
+
+/// From when until when something holds, `YYYY-MM-DD` or empty, and whether the source says besides that it has ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::load) struct Span {
+    pub(in crate::load) from: String,
+    pub(in crate::load) until: String,
+    pub(in crate::load) is_ended: bool,
+}
+
+impl Span {
+    /// True if it holds no longer. What begins later is not over.
+    pub(super) fn is_over(&self, about: About<'_>) -> bool {
+        self.is_ended || about.is_over(&self.until)
+    }
+
+    /// The `period`, if one of its ends is known.
+    pub(super) fn put(&self, out: &mut Map<String, Value>) {
+        let mut period = Map::new();
+        for (name, day) in [("start", &self.from), ("end", &self.until)] {
+            if !day.is_empty() {
+                put(&mut period, name, day.as_str());
+            }
+        }
+        if !period.is_empty() {
+            put(out, "period", Value::Object(period));
+        }
+    }
+
+    /// Two rows about the same: the one that says that it has ended says nothing against the other; else from the earlier
+    /// beginning to the later end, where no day is the earliest and the latest.
+    pub(in crate::load) fn join(&mut self, other: Self) {
+        match (self.is_ended, other.is_ended) {
+            (true, false) => *self = other,
+            (false, true) => {}
+            _ => {
+                self.from = std::mem::take(&mut self.from).min(other.from);
+                if !self.until.is_empty() && (other.until.is_empty() || other.until > self.until) {
+                    self.until = other.until;
+                }
+            }
+        }
+    }
+}
+
+/// The start of something that is in the directory while it holds: a profile says that the public may see it, and that it is
+/// active.
+pub(super) fn start_while(kind: &str, id: &str, span: &Span, source: Source, about: About<'_>) -> Map<String, Value> {
+    let is_over = span.is_over(about);
+    let profiles = if is_over { Vec::new() } else { vec![profile(kind)] };
+    let mut out = adopted(kind, id, &profiles, source, about);
+    put(&mut out, "active", !is_over);
+    out
 }
 
 /// A `CodeableConcept` of one code.

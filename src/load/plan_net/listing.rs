@@ -121,6 +121,7 @@ impl Part {
                 union(&mut one.specialties, other.specialties);
                 one.accepting = one.accepting.or(other.accepting);
                 later(&mut one.verified, other.verified);
+                one.span.join(other.span);
             }
             (Self::Practitioner(one), Self::Practitioner(other)) => {
                 fill(&mut one.number, other.number);
@@ -136,10 +137,12 @@ impl Part {
                 fill(&mut one.service, other.service);
                 fill(&mut one.endpoint, other.endpoint);
                 later(&mut one.verified, other.verified);
+                one.span.join(other.span);
             }
             (Self::Affiliation(one), Self::Affiliation(other)) => {
                 union(&mut one.specialties, other.specialties);
                 later(&mut one.verified, other.verified);
+                one.span.join(other.span);
             }
             _ => {}
         }

@@ -20,13 +20,17 @@ pub(in crate::load) fn merge(known: &Value, new: Value) -> Value {
     let (Some(before), Some(now)) = (Source::of(known), Source::of(&new)) else { return new };
     let Value::Object(new) = new else { return new };
     let Some(known) = known.as_object() else { return Value::Object(new) };
-    // The registry alone says who is gone, and that is all there is to say; it alone says that somebody is back.
     let gone = |one: &Map<String, Value>| one.get("active") == Some(&Value::Bool(false));
-    if gone(&new) {
+    // The registry alone says who is gone, and that is all there is to say; it alone says that somebody is back. What ties a
+    // provider to a place or a network ends and begins again as the source says that is believed most.
+    let is_provider = known.get("resourceType").is_some_and(|kind| kind == "Practitioner" || kind == "Organization");
+    if gone(&new) && (is_provider || now >= before) {
         return Value::Object(new);
     }
-    let is_back = gone(known) && now == Source::Nppes;
-    let new_counts = if gone(known) { is_back } else { now >= before };
+    let new_counts = if is_provider && gone(known) { now == Source::Nppes } else { now >= before };
+    if gone(&new) {
+        return Value::Object(known.clone());
+    }
     let (strong, weak) = if new_counts { (&new, known) } else { (known, &new) };
     let mut out = if gone(known) { strong.clone() } else { weak.clone() };
     // The server's own.

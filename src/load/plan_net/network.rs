@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::build::{CODES, NUCC, Source, coded, of_plan_net, put, put_all, put_joined, reference, start, verified};
+use super::build::{
+    CODES, NUCC, Source, Span, coded, of_plan_net, put, put_all, put_joined, reference, start, start_while, verified,
+};
 use super::specialty;
 use crate::load::record::{About, made_id};
 
@@ -101,6 +103,7 @@ pub(in crate::load) struct Affiliation {
     pub(in crate::load) role: &'static str,
     pub(in crate::load) specialties: Vec<String>,
     pub(in crate::load) verified: String,
+    pub(in crate::load) span: Span,
 }
 
 impl Affiliation {
@@ -110,8 +113,8 @@ impl Affiliation {
     }
 
     pub(in crate::load) fn resource(&self, source: Source, about: About<'_>) -> Value {
-        let mut out = start("OrganizationAffiliation", &self.id(), "OrganizationAffiliation", source, about);
-        put(&mut out, "active", true);
+        let mut out = start_while("OrganizationAffiliation", &self.id(), &self.span, source, about);
+        self.span.put(&mut out);
         put(&mut out, "organization", reference("Organization", &payer_id(about)));
         put(&mut out, "participatingOrganization", reference("Organization", &self.organization));
         if !self.network.is_empty() {

@@ -1,9 +1,9 @@
 //! What a person does where, for whom, and in which network.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::address::Phone;
-use super::build::{NUCC, Source, coded, extension, of_plan_net, put, put_all, reference, start, verified};
+use super::build::{NUCC, Source, Span, coded, extension, of_plan_net, put, put_all, reference, start_while, verified};
 use super::{Hours, network_id, specialty};
 use crate::load::record::{About, made_id};
 
@@ -26,8 +26,7 @@ pub(in crate::load) struct Role {
     pub(in crate::load) hours_words: String,
     /// `YYYY-MM-DD`, or empty.
     pub(in crate::load) verified: String,
-    pub(in crate::load) from: String,
-    pub(in crate::load) until: String,
+    pub(in crate::load) span: Span,
 }
 
 /// Whether new patients are taken.
@@ -83,8 +82,7 @@ impl Role {
     }
 
     pub(in crate::load) fn resource(&self, source: Source, about: About<'_>) -> Value {
-        let mut out = start("PractitionerRole", &self.id(), "PractitionerRole", source, about);
-        put(&mut out, "active", true);
+        let mut out = start_while("PractitionerRole", &self.id(), &self.span, source, about);
         put(&mut out, "practitioner", reference("Practitioner", &self.practitioner));
         if !self.organization.is_empty() {
             put(&mut out, "organization", reference("Organization", &self.organization));
@@ -108,15 +106,7 @@ impl Role {
         if !self.hours_words.is_empty() {
             put(&mut out, "availabilityExceptions", self.hours_words.as_str());
         }
-        let mut period = Map::new();
-        for (name, day) in [("start", &self.from), ("end", &self.until)] {
-            if !day.is_empty() {
-                put(&mut period, name, day.as_str());
-            }
-        }
-        if !period.is_empty() {
-            put(&mut out, "period", Value::Object(period));
-        }
+        self.span.put(&mut out);
         let mut extensions = Vec::new();
         if !self.network.is_empty() {
             let network = reference("Organization", &network_id(&self.network));

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::address::Phone;
-use super::build::{NUCC, Source, coded, extension, of_plan_net, put, put_all, reference, start, verified};
+use super::build::{NUCC, Source, Span, coded, extension, of_plan_net, put, put_all, reference, start_while, verified};
 use super::{Accepting, Hours, specialty};
 use crate::load::record::{About, made_id};
 
@@ -26,7 +26,16 @@ pub(in crate::load) struct Service {
     pub(in crate::load) hours_words: String,
     pub(in crate::load) is_virtual: bool,
     pub(in crate::load) verified: String,
+    pub(in crate::load) span: Span,
 }
+
+/// The id of the visits by video that a person offers. Nothing in such a service says whose it is.
+pub(in crate::load) fn virtual_id(practitioner: &str) -> String {
+    made_id(&["HealthcareService", practitioner, VIRTUAL])
+}
+
+/// What tells it from the person's other services.
+pub(in crate::load) const VIRTUAL: &str = "virtual";
 
 impl Service {
     pub(in crate::load) fn id(&self) -> String {
@@ -34,8 +43,7 @@ impl Service {
     }
 
     pub(in crate::load) fn resource(&self, source: Source, about: About<'_>) -> Value {
-        let mut out = start("HealthcareService", &self.id(), "HealthcareService", source, about);
-        put(&mut out, "active", true);
+        let mut out = start_while("HealthcareService", &self.id(), &self.span, source, about);
         put(&mut out, "category", json!([of_plan_net("HealthcareServiceCategoryCS", self.category)]));
         if !self.organization.is_empty() {
             put(&mut out, "providedBy", reference("Organization", &self.organization));

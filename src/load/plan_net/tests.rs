@@ -24,6 +24,11 @@ fn address() -> Address {
     Address::new(["12 Main St", ""].into_iter(), "Hartford", "CT", "061051208")
 }
 
+/// What was over before the clock of the tests.
+fn ended() -> Span {
+    Span { from: "2024-01-01".to_owned(), until: "2025-12-31".to_owned(), is_ended: false }
+}
+
 #[test]
 fn all_kinds_are_valid() {
     let about = about();
@@ -69,7 +74,7 @@ fn all_kinds_are_valid() {
         accepting: Some(Accepting::Yes),
         hours: hours("Sat 9-12").unwrap(),
         verified: "2026-11-01".to_owned(),
-        from: "2026-01-01".to_owned(),
+        span: Span { from: "2026-01-01".to_owned(), ..Span::default() },
         ..Role::default()
     };
     let affiliation = Affiliation {
@@ -91,7 +96,9 @@ fn all_kinds_are_valid() {
         service.resource(Source::Table, about),
         role.resource(Source::Table, about),
         Role { phones: Vec::new(), network: String::new(), ..role.clone() }.resource(Source::Table, about),
+        Role { span: ended(), ..role.clone() }.resource(Source::Table, about),
         affiliation.resource(Source::Table, about),
+        Affiliation { span: ended(), ..affiliation }.resource(Source::Table, about),
         endpoint.resource(Source::Table, about),
         Role { endpoint: endpoint.id(), ..role }.resource(Source::Table, about),
         plan.resource(Source::Table, about),
@@ -147,4 +154,72 @@ fn who_is_gone_is_gone_and_may_come_back() {
     assert_eq!(merge(&after, there.clone()), gone);
     let back = merge(&after, person().resource(Source::Nppes, about()));
     assert_eq!((&back["active"], &back["meta"]["profile"]), (&json!(true), &there["meta"]["profile"]));
+}
+
+/// A doctor whom the table ends was in the directory as before, for nothing asked whether the last day was over.
+#[test]
+fn what_is_over_is_not_in_the_directory_and_may_begin_again() {
+    let role = Role { practitioner: "npi-1234567893".to_owned(), ..Role::default() };
+    let with = |from: &str, until: &str, is_ended: bool| {
+        let span = Span { from: from.to_owned(), until: until.to_owned(), is_ended };
+        Role { span, ..role.clone() }.resource(Source::Table, about())
+    };
+    let active = |value: &serde_json::Value| (value["active"].as_bool().unwrap(), value["meta"]["profile"].is_array());
+    assert_eq!(active(&with("", "", false)), (true, true));
+    assert_eq!(active(&with("", "2026-11-24", false)), (true, true), "the last day counts");
+    assert_eq!(active(&with("2027-01-01", "", false)), (true, true));
+    let over = with("2024-01-01", "2026-11-23", false);
+    assert_eq!(active(&over), (false, false));
+    assert_eq!(over["period"], json!({"start": "2024-01-01", "end": "2026-11-23"}));
+    assert_eq!(active(&with("", "", true)), (false, false));
+
+    let there = with("", "", false);
+    assert_eq!(merge(&there, over.clone()), over);
+    assert_eq!(merge(&over, there.clone()), there);
+    // The exchange's files know less than the table.
+    let of_exchange = role.resource(Source::Qhp, about());
+    assert_eq!(active(&merge(&over, of_exchange.clone())), (false, false));
+    assert_eq!(active(&merge(&of_exchange, over)), (false, false));
+    let over_there = Role { span: ended(), ..role }.resource(Source::Qhp, about());
+    assert_eq!(merge(&there, over_there.clone()), there);
+    assert_eq!(merge(&over_there, there.clone()), there);
+}
+
+#[test]
+fn rows_about_the_same_are_over_when_all_of_them_are() {
+    let span = |from: &str, until: &str, is_ended| Span { from: from.to_owned(), until: until.to_owned(), is_ended };
+    for (one, other, both) in [
+        (span("2024-01-01", "2024-12-31", false), span("2026-01-01", "", false), span("2024-01-01", "", false)),
+        (span("", "2024-12-31", false), span("2026-01-01", "2026-12-31", false), span("", "2026-12-31", false)),
+        (span("2024-01-01", "", true), span("2026-01-01", "", false), span("2026-01-01", "", false)),
+    ] {
+        for (mut into, from) in [(one.clone(), other.clone()), (other, one)] {
+            into.join(from);
+            assert_eq!(into, both);
+        }
+    }
+}
+
+#[test]
+fn what_is_retired_is_not_public_and_whoever_lists_it_brings_it_back() {
+    let owner = organization_id("1234567893", "");
+    let place = Location { owner: owner.clone(), address: address(), ..Location::default() };
+    let role = Role { practitioner: "npi-1234567893".to_owned(), ..Role::default() };
+    let service = Service { category: "prov", organization: owner.clone(), ..Service::default() };
+    let affiliation = Affiliation { organization: owner.clone(), role: "pharmacy", ..Affiliation::default() };
+    for resource in [
+        role.resource(Source::Table, about()),
+        affiliation.resource(Source::Table, about()),
+        place.resource(Source::Table, about(), ""),
+        service.resource(Source::Table, about()),
+        Endpoint::read("https://fhir.example.org/r4", &owner).unwrap().resource(Source::Table, about()),
+    ] {
+        let out = retired(&resource).unwrap();
+        assert_valid(&out);
+        assert!(is_current(&resource) && !is_current(&out) && out["meta"].get("profile").is_none(), "{out}");
+        assert_eq!(retired(&out), None);
+        assert_eq!(merge(&out, resource.clone()), resource);
+        assert_eq!(merge(&out, out.clone()), out);
+    }
+    assert_eq!(retired(&json!({"resourceType": "PractitionerRole", "active": true})), None);
 }

@@ -53,6 +53,7 @@ pub(super) fn take(
         hours: common.hours.clone(),
         hours_words: common.hours_words.clone(),
         verified: common.verified.clone(),
+        span: common.span.clone(),
         ..Service::default()
     };
     let affiliated = Affiliation {
@@ -62,6 +63,7 @@ pub(super) fn take(
         role: affiliation,
         specialties: common.specialties.clone(),
         verified: common.verified.clone(),
+        span: common.span.clone(),
         ..Affiliation::default()
     };
     let endpoint = Endpoint::read(row.get(Field::Endpoint), &id);

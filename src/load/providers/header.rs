@@ -44,11 +44,13 @@ pub(in crate::load) enum Field {
     PlanName,
     From,
     Until,
+    Status,
+    Active,
     Verified,
 }
 
 /// Field, its name in a mapping file, and the column names it is known by.
-pub(in crate::load) const NAMES: [Names<Field>; 39] = [
+pub(in crate::load) const NAMES: [Names<Field>; 41] = [
     (Field::Npi, "npi", "npi npinumber providernpi individualnpi practitionernpi nationalprovideridentifier npinbr"),
     (
         Field::Number,
@@ -115,6 +117,8 @@ pub(in crate::load) const NAMES: [Names<Field>; 39] = [
     (Field::PlanName, "plan_name", "planname marketingname productname"),
     (Field::From, "effective_date", "effectivedate effdate startdate networkeffectivedate from"),
     (Field::Until, "end_date", "enddate terminationdate termdate networkenddate until"),
+    (Field::Status, "status", "status providerstatus participationstatus contractstatus recordstatus"),
+    (Field::Active, "active", "active isactive"),
     (
         Field::Verified,
         "last_verified",

@@ -6,7 +6,7 @@
 //! Invariants: what several rows say of the same provider is put together; what a row says of others than itself never
 //! overrules what they say.
 //!
-//! Absent: rows that end somebody (a provider who is no longer listed stays until the registry says so).
+//! Absent: who is no longer in the table; what a complete list leaves out is seen by the run (`run/retire.rs`).
 
 mod facility;
 mod header;

@@ -5,7 +5,7 @@ use super::row::{Common, Refused, Row};
 use crate::load::columns::is_yes;
 use crate::load::fhir::Place;
 use crate::load::plan_net::{
-    Accepting, Endpoint, Licence, Listings, Location, Organization, Part, Practitioner, Role, Service, Source,
+    Accepting, Endpoint, Licence, Listings, Location, Organization, Part, Practitioner, Role, Service, Source, VIRTUAL,
     organization_id, practitioner_id,
 };
 use crate::load::plan_net::{Npi, npi};
@@ -39,11 +39,12 @@ pub(super) fn take(
     let owner = group.as_ref().map(|group| group.id.clone()).unwrap_or_default();
     let location = common.location(row, &owner);
     let service = is_yes(row.get(Field::Telehealth)).then(|| Service {
-        key: [person.id.clone(), "virtual".to_owned()],
+        key: [person.id.clone(), VIRTUAL.to_owned()],
         name: "Telehealth".to_owned(),
         category: "prov",
         specialties: specialties.clone(),
         is_virtual: true,
+        span: common.span.clone(),
         ..Service::default()
     });
     let endpoint = Endpoint::read(row.get(Field::Endpoint), &owner);
@@ -59,8 +60,7 @@ pub(super) fn take(
         hours: common.hours.clone(),
         hours_words: common.hours_words.clone(),
         verified: common.verified.clone(),
-        from: common.from.clone(),
-        until: common.until.clone(),
+        span: common.span.clone(),
         ..Role::default()
     };
     let group_name = group.as_ref().map(|group| group.name.clone()).unwrap_or_default();

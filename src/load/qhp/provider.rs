@@ -2,12 +2,13 @@
 
 use serde_json::Value;
 
-use super::element::{items, text, texts};
+use super::element::{items, text, texts, years};
 use crate::load::fhir::Place;
 use crate::load::members::date;
 use crate::load::plan_net::{
     Accepting, Address, Affiliation, Listings, Location, Network, Npi, Organization, Part, Phone, Plan, Practitioner,
-    Role, Service, Source, Specialty, category, is_any, is_personal, npi, organization_id, phone, practitioner_id,
+    Role, Service, Source, Span, Specialty, category, is_any, is_personal, npi, organization_id, phone,
+    practitioner_id,
 };
 use crate::load::report::Rule;
 
@@ -21,7 +22,7 @@ type Refused = (Rule, &'static str);
 struct Common {
     npi: String,
     places: Vec<(Address, Vec<Phone>, (String, String))>,
-    networks: Vec<String>,
+    networks: Vec<(String, Span)>,
     plans: Vec<Plan>,
     codes: Vec<String>,
     words: Vec<String>,
@@ -99,8 +100,11 @@ fn common(value: &Value) -> Result<Common, Refused> {
             Some(plan) => plan.networks.push(key.clone()),
             None => out.plans.push(Plan { number, name: String::new(), networks: vec![key.clone()] }),
         }
-        if !out.networks.contains(&key) {
-            out.networks.push(key);
+        let (from, until) = years(one);
+        let span = Span { from, until, is_ended: false };
+        match out.networks.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, known)) => known.join(span),
+            None => out.networks.push((key, span)),
         }
     }
     // Both spellings occur, and some files have both in one element.
@@ -129,7 +133,7 @@ fn begin(common: &Common, place: &Place, listings: &mut Listings) {
     if !common.networks.is_empty() {
         listings.add(Part::Payer, Source::Mentioned);
     }
-    for key in &common.networks {
+    for (key, _) in &common.networks {
         listings.add(Part::Network(Network { key: key.clone(), name: String::new() }), Source::Mentioned);
     }
     for plan in &common.plans {
@@ -188,12 +192,12 @@ fn add_person(person: Practitioner, common: &Common, listings: &mut Listings) {
     if places.is_empty() {
         places.push((String::new(), Vec::new()));
     }
-    let nowhere = [String::new()];
+    let nowhere = [(String::new(), Span::default())];
     let networks = if common.networks.is_empty() { &nowhere[..] } else { &common.networks };
     for (location, phones) in places {
-        for network in networks {
-            let (location, phones, network) = (location.clone(), phones.clone(), network.clone());
-            listings.add(Part::Role(Role { location, network, phones, ..base.clone() }), SOURCE);
+        for (network, span) in networks.iter().cloned() {
+            let (location, phones) = (location.clone(), phones.clone());
+            listings.add(Part::Role(Role { location, network, phones, span, ..base.clone() }), SOURCE);
         }
     }
 }
@@ -204,6 +208,12 @@ fn add_facility(value: &Value, name: &str, common: &Common, listings: &mut Listi
     let (category, affiliation, kind) = category(&words.join(" "));
     let codes: Vec<String> = common.codes.iter().filter(|code| is_any(code)).cloned().collect();
     let first = common.places.first();
+    let spans = common.networks.iter().map(|(_, span)| span.clone());
+    let span = spans.reduce(|mut all, span| {
+        all.join(span);
+        all
+    });
+    let span = span.unwrap_or_default();
     let organization = Organization {
         id: id.clone(),
         npi: common.npi.clone(),
@@ -235,6 +245,7 @@ fn add_facility(value: &Value, name: &str, common: &Common, listings: &mut Listi
             phones: phones.clone(),
             accepting: common.accepting,
             verified: common.verified.clone(),
+            span: span.clone(),
             ..Service::default()
         };
         let base = Affiliation {
@@ -248,8 +259,8 @@ fn add_facility(value: &Value, name: &str, common: &Common, listings: &mut Listi
         };
         listings.add(Part::Location(location, name.to_owned()), SOURCE);
         listings.add(Part::Service(service), SOURCE);
-        for network in &common.networks {
-            listings.add(Part::Affiliation(Affiliation { network: network.clone(), ..base.clone() }), SOURCE);
+        for (network, span) in common.networks.iter().cloned() {
+            listings.add(Part::Affiliation(Affiliation { network, span, ..base.clone() }), SOURCE);
         }
     }
 }

@@ -43,6 +43,32 @@ fn what_is_wrong_in_real_files_is_survived() {
 }
 
 #[test]
+fn years_say_from_when_until_when() {
+    let plan = |number: u8, years: &str| {
+        format!(r#"{{"plan_id": "P{number}", "network_tier": "A", "drug_tier": "GENERIC", "years": {years}}}"#)
+    };
+    let plans =
+        [plan(1, "[2024]"), plan(2, "[2024, 2026]"), plan(3, "[2027]"), plan(4, "[]"), plan(5, "2025")].join(",");
+    let (out, reasons) = of(&format!(
+        r#"[{{"npi": "1234567893", "name": {{"last": "Albee"}}, "plans": [{plans}]}},
+            {{"npi": "1000158380", "facility_name": "F", "addresses": [{{"city": "A", "state": "CT"}}], "plans": [{plans}]}},
+            {{"rxnorm_id": "209459", "drug_name": "One", "plans": [{plans}]}}]"#
+    ));
+    assert_eq!(reasons, [""; 0]);
+    out.iter().for_each(assert_valid);
+    for kind in ["PractitionerRole", "OrganizationAffiliation"] {
+        let of_kind: Vec<&Value> = out.iter().filter(|one| one["resourceType"] == kind).collect();
+        let active: Vec<bool> = of_kind.iter().map(|one| one["active"].as_bool().unwrap()).collect();
+        assert_eq!(active, [false, true, true, true, false], "{kind}");
+        let future = serde_json::json!({"start": "2027-01-01", "end": "2027-12-31"});
+        assert_eq!((&of_kind[2]["period"], &of_kind[3]["period"]), (&future, &Value::Null), "{kind}");
+    }
+    let items = out.iter().filter(|one| one["resourceType"] == "Basic");
+    let retired: Vec<bool> = items.map(|one| one.to_string().contains("\"retired\"")).collect();
+    assert_eq!(retired, [true, false, false, false, true]);
+}
+
+#[test]
 fn one_code_for_two_drugs_keeps_both() {
     let drug = |name: &str| {
         format!(

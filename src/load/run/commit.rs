@@ -5,15 +5,19 @@
 //! same resource, that one decides; if none is, the source has gone back to the earlier content, and so does the store.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use serde_json::Value;
 
+use super::departed::Departed;
+use super::ended::Ended;
 use super::shelf::Shelf;
 use super::undo;
 use crate::fhir::{Kind, Prepared, prepare};
-use crate::load::plan_net::merge;
+use crate::load::plan_net::{merge, retired};
 use crate::load::report::Ledger;
 use crate::load::{Error, Format, Target};
 use crate::store::{self, Outcome, Store, Txn};
@@ -80,6 +84,9 @@ pub(super) struct Keeper<'a> {
     writing: Option<Writing<(Vec<Entry>, Vec<Became>)>>,
     held: HashMap<(Kind, String), (Prepared, Format)>,
     mentioned: HashSet<u64>,
+    ended: Ended,
+    /// Providers of this run whom the registry deactivated.
+    pub(super) departed: Arc<Mutex<Departed>>,
 }
 
 impl<'a> Keeper<'a> {
@@ -93,10 +100,18 @@ impl<'a> Keeper<'a> {
             writing: None,
             held: HashMap::new(),
             mentioned: HashSet::new(),
+            ended: Ended::default(),
+            departed: Arc::default(),
         }
     }
 
     pub(super) fn add(&mut self, mut entry: Entry, ledger: &mut Ledger) -> Result<(), Error> {
+        self.ended.set_aside(&mut entry);
+        if entry.merge && entry.resources.is_empty() {
+            // Nothing is left of it to keep; what waits is counted when it is.
+            tell(&entry.counts, false, ledger);
+            return Ok(());
+        }
         if self.mentioned.len() > MENTIONS {
             self.mentioned.clear();
         }
@@ -128,10 +143,11 @@ impl<'a> Keeper<'a> {
         (self.resources, self.bytes) = (0, 0);
         let group = std::mem::replace(&mut self.group, Vec::with_capacity(GROUP));
         let (now, may_hold) = (self.target.now, self.held.len() < HELD);
+        let departed = Arc::clone(&self.departed);
         self.writing = Some(Writing::start(self.target.store, self.dry_run, move |txn| {
             let mut outcomes = Vec::with_capacity(group.len());
             for entry in &group {
-                outcomes.push(keep(txn, entry, now, may_hold)?);
+                outcomes.push(keep(txn, entry, now, may_hold, &mut departed.lock())?);
             }
             Ok((group, outcomes))
         })?);
@@ -166,11 +182,34 @@ impl<'a> Keeper<'a> {
                 ledger.kept(format, false);
             }
             if let Became::Kept { changed } = became {
-                for (format, count) in entry.counts {
-                    (0..count).for_each(|_| ledger.kept(format, changed));
-                }
+                tell(&entry.counts, changed, ledger);
             }
         }
+    }
+
+    /// Ends what rows of this run end and none says to go on.
+    pub(super) fn end(&mut self, ledger: &mut Ledger) -> Result<(), Error> {
+        self.flush(ledger)?;
+        let (waiting, now) = (self.ended.take(), self.target.now);
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let told = write(self.target.store, self.dry_run, move |txn| {
+            let mut told = Vec::with_capacity(waiting.len());
+            for (resources, counts) in waiting {
+                let mut changed = false;
+                for prepared in &resources {
+                    let written = txn.put_merged(prepared, now, |known| merged(known, prepared, now))?;
+                    changed |= written.outcome != Outcome::Unchanged;
+                }
+                told.push((counts, changed));
+            }
+            Ok(told)
+        })?;
+        for (counts, changed) in told {
+            tell(&counts, changed, ledger);
+        }
+        Ok(())
     }
 
     /// Writes the rest, and what was held back to the end.
@@ -191,7 +230,19 @@ impl<'a> Keeper<'a> {
     }
 }
 
-fn keep(txn: &mut Txn<'_>, entry: &Entry, now: Timestamp, may_hold: bool) -> Result<Became, store::Error> {
+fn tell(counts: &[(Format, u64)], changed: bool, ledger: &mut Ledger) {
+    for (format, count) in counts {
+        (0..*count).for_each(|_| ledger.kept(*format, changed));
+    }
+}
+
+fn keep(
+    txn: &mut Txn<'_>,
+    entry: &Entry,
+    now: Timestamp,
+    may_hold: bool,
+    departed: &mut Departed,
+) -> Result<Became, store::Error> {
     if let [only] = entry.resources.as_slice()
         && entry.done.is_none()
         && !entry.merge
@@ -204,8 +255,7 @@ fn keep(txn: &mut Txn<'_>, entry: &Entry, now: Timestamp, may_hold: bool) -> Res
     let mut changed = entry.resources.is_empty();
     if entry.merge {
         for prepared in &entry.resources {
-            let written = txn.put_merged(prepared, now, |known| merged(known, prepared, now))?;
-            changed |= written.outcome != Outcome::Unchanged;
+            changed |= keep_merged(txn, prepared, now, departed)? != Outcome::Unchanged;
         }
         return Ok(Became::Kept { changed });
     }
@@ -225,6 +275,34 @@ fn keep(txn: &mut Txn<'_>, entry: &Entry, now: Timestamp, may_hold: bool) -> Res
         Shelf::settle(txn, done, &made, now)?;
     }
     Ok(Became::Kept { changed })
+}
+
+/// Keeps what several sources speak of. What stands with a provider who is gone is kept as ended, whoever lists it.
+fn keep_merged(
+    txn: &mut Txn<'_>,
+    prepared: &Prepared,
+    now: Timestamp,
+    departed: &mut Departed,
+) -> Result<Outcome, store::Error> {
+    let ended = if departed.concerns(prepared) { as_ended(&prepared.render(1, now))? } else { None };
+    let prepared = ended.as_ref().unwrap_or(prepared);
+    let mut kept = None;
+    let written = txn.put_merged(prepared, now, |known| {
+        let merged = merged(known, prepared, now)?;
+        kept.clone_from(&merged);
+        Ok(merged)
+    })?;
+    departed.see(kept.as_ref().unwrap_or(prepared), written.outcome);
+    Ok(written.outcome)
+}
+
+/// A stored resource as one that has ended; absent if it has already.
+pub(super) fn as_ended(known: &[u8]) -> Result<Option<Prepared>, store::Error> {
+    let damaged = || store::Error::Corrupted("a stored resource".into());
+    let known: Value = serde_json::from_slice(known).map_err(|_| damaged())?;
+    let Some(ended) = retired(&known) else { return Ok(None) };
+    let text = serde_json::to_vec(&ended).map_err(|_| damaged())?;
+    Ok(prepare(&text).ok())
 }
 
 /// A resource together with what another source has said of it.

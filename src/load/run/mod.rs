@@ -13,8 +13,13 @@
 //! spread over files and loads.
 
 mod commit;
+mod complete;
+mod departed;
+mod ended;
 mod fold;
+mod networks;
 mod read;
+mod retire;
 mod roster;
 mod shelf;
 mod undo;
@@ -40,6 +45,7 @@ use super::{Error, Format, Request, Stop, Target, claims, map, source};
 use crate::config::Policy;
 use crate::outbound::Clock;
 use commit::{Entry, Keeper};
+use complete::Lists;
 use read::{Given, Job, Sorted};
 use shelf::{Class, Shelf, ToShelf};
 pub use undo::{Undone, undo};
@@ -75,8 +81,8 @@ pub fn run(
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Summary, Error> {
     let started = clock.monotonic();
-    let files = source::find(&request.paths)?;
-    if files.is_empty() {
+    let (files, others) = source::find(&request.paths)?;
+    if files.is_empty() && others.is_empty() {
         return Err(Error::Nothing);
     }
     let total = files.iter().map(|file| source::size(file)).sum();
@@ -87,6 +93,7 @@ pub fn run(
     let mut run = Run {
         ledger: Ledger::new(&request.report),
         keeper: Keeper::new(target, request.dry_run),
+        lists: Lists::new(&request.complete),
         names: HashMap::new(),
         deferred: Vec::new(),
         deferred_bytes: 0,
@@ -99,21 +106,22 @@ pub fn run(
         progress,
     };
     run.ledger.summary.files = files.len() as u64;
-    let (sorted, troubles) = read::sort(&files, request);
+    let (sorted, mut troubles) = read::sort(&files, request);
+    troubles.extend(others.iter().map(|path| read::no_file(path)));
     for (place, rule, reason) in troubles {
         let (rule, reject) = place.reject(rule, reason);
+        run.lists.see_trouble(rule);
         run.ledger.reject(rule, &reject)?;
     }
     run.all(&sorted, request)?;
-    for (rule, count) in run.doctor.findings() {
-        run.ledger.notice(rule, count);
-    }
+    run.tell_findings()?;
     run.ledger.finish(clock.monotonic().saturating_sub(started).as_secs_f64())
 }
 
 struct Run<'a> {
     ledger: Ledger,
     keeper: Keeper<'a>,
+    lists: Lists,
     names: HashMap<NameKey, String>,
     deferred: Vec<Deferred>,
     deferred_bytes: usize,
@@ -134,8 +142,7 @@ impl Run<'_> {
         };
         self.pieces(&of(&[Format::Fhir]), request)?;
         self.settle_deferred()?;
-        self.pieces(&of(&[Format::Nppes, Format::Providers, Format::Qhp, Format::Formulary]), request)?;
-        self.keeper.flush(&mut self.ledger)?;
+        self.directory(&of(&[Format::Nppes, Format::Providers, Format::Qhp, Format::Formulary]), request)?;
 
         // What is about members names the plan: as payor, as insurer.
         let is_about_members = |(_, format): &Sorted| {
@@ -176,6 +183,36 @@ impl Run<'_> {
         self.keeper.finish(&mut self.ledger)?;
         self.roster(&of(&[Format::Representatives]), &Shelf::new(self.target, None)?, request)?;
         self.tell();
+        Ok(())
+    }
+
+    /// What is about nobody: providers and drugs.
+    fn directory(&mut self, files: &[Sorted], request: &Request) -> Result<(), Error> {
+        let may_depart = !request.dry_run && files.iter().any(|(_, format)| *format == Format::Nppes);
+        if may_depart {
+            self.keeper.departed.lock().is_unsettled = retire::begin(self.target)?;
+        }
+        self.pieces(files, request)?;
+        self.keeper.end(&mut self.ledger)?;
+        self.lists.end_others(self.target, request.dry_run, &self.stop, &mut self.ledger)?;
+        if may_depart {
+            let newly = self.keeper.departed.lock().take();
+            retire::with_departed(self.target, &newly, &self.stop)?;
+            retire::settled(self.target)?;
+        }
+        Ok(())
+    }
+
+    /// What is doubtful about all records together.
+    fn tell_findings(&mut self) -> Result<(), Error> {
+        self.ledger.notice(Rule::BeforeBirth, self.doctor.too_early());
+        let empty = self.doctor.empty_networks();
+        let ids = empty.iter().map(|(id, ..)| *id).collect();
+        let without = networks::without_providers(self.target, ids, &self.stop)?;
+        for (_, name, place) in empty.into_iter().filter(|(id, ..)| without.contains(id)) {
+            let (rule, reject) = place.reject(Rule::EmptyNetwork, format!("the network {name}"));
+            self.ledger.reject(rule, &reject)?;
+        }
         Ok(())
     }
 
@@ -308,6 +345,7 @@ impl Run<'_> {
 
     fn take_records(&mut self, worked: work::Worked) -> Result<(), Error> {
         for (rule, reject) in &worked.rejects {
+            self.lists.see_trouble(*rule);
             self.ledger.reject(*rule, reject)?;
         }
         self.ledger.notice(Rule::NotListed, worked.skipped);
@@ -315,6 +353,7 @@ impl Run<'_> {
             self.signs(&place, signs)?;
         }
         for entry in worked.entries {
+            self.lists.see(&entry);
             self.keeper.add(entry, &mut self.ledger)?;
         }
         Ok(())
@@ -326,12 +365,16 @@ impl Run<'_> {
             let (rule, reject) = place.reject(*rule, "");
             self.ledger.reject(rule, &reject)?;
         }
-        self.doctor.take(signs);
+        self.doctor.take(signs, place);
         Ok(())
     }
 
     fn take(&mut self, batch: Batch) -> Result<(), Error> {
         for (rule, reject) in &batch.rejects {
+            // Bad lines of FHIR say nothing of a list; a file that cannot be opened may be one.
+            if *rule != Rule::Json {
+                self.lists.see_trouble(*rule);
+            }
             self.ledger.reject(*rule, reject)?;
         }
         self.ledger.notice(Rule::Doubtful, batch.doubtful);

@@ -135,13 +135,14 @@ pub(super) fn sort(files: &[PathBuf], request: &Request) -> (Vec<Sorted>, Vec<(P
         let mut source = match Source::open(path, &Arc::new(AtomicU64::new(0))) {
             Ok(source) => source,
             Err(error) => {
-                troubles.push((whole, Rule::UnknownFile, error.to_string()));
+                troubles.push((whole, Rule::Unreadable, error.to_string()));
                 continue;
             }
         };
         match request.format.map_or_else(|| look(source.start(), &request.mapping), Look::Is) {
             Look::Is(format) => sorted.push((path.clone(), format)),
             Look::Foreign(words) => troubles.push((whole, Rule::OtherMessage, format!("this is {words}"))),
+            Look::Packed(words) => troubles.push((whole, Rule::Unreadable, format!("this looks like {words}"))),
             Look::Other(words) => troubles.push((whole, Rule::UnknownFile, format!("this looks like {words}"))),
             Look::Empty if source.broken.is_some() => {
                 let reason = "the packed file is cut off or damaged at its beginning".to_owned();
@@ -151,6 +152,12 @@ pub(super) fn sort(files: &[PathBuf], request: &Request) -> (Vec<Sorted>, Vec<(P
         }
     }
     (sorted, troubles)
+}
+
+/// What is told of a path that is no file.
+pub(super) fn no_file(path: &Path) -> (Place, Rule, String) {
+    let reason = "this is no file but a pipe, a device or a link to a folder; it was not opened";
+    (whole(path), Rule::Unreadable, reason.to_owned())
 }
 
 fn whole(path: &Path) -> Place {
@@ -164,7 +171,7 @@ pub(super) fn all(files: &[Sorted], request: &Request, bytes: &Arc<AtomicU64>, o
         let source = match Source::open(path, bytes) {
             Ok(source) => source,
             Err(error) => {
-                if out.reject(&whole, Rule::UnknownFile, error.to_string()).is_err() {
+                if out.reject(&whole, Rule::Unreadable, error.to_string()).is_err() {
                     return;
                 }
                 continue;
@@ -221,7 +228,7 @@ fn rows(format: Format, file: &Arc<str>, source: Source, request: &Request, out:
     let place = |line| Place { file: Arc::clone(file), line, entry: None };
     let mut table = match Table::open(source, format, &request.mapping) {
         Ok(table) => table,
-        Err(reason) => return out.reject(&place(1), Rule::UnknownFile, reason.to_owned()),
+        Err(reason) => return out.reject(&place(0), Rule::UnknownFile, reason.to_owned()),
     };
     loop {
         let (rows, troubles) = table.next(ROWS);

@@ -131,7 +131,8 @@ fn entry(
 fn provenance(record: &dyn Record, format: Format, targets: &[Value], whose: &Whose, about: About<'_>) -> Value {
     let place = record.place();
     let file = place.file.rsplit('/').next().unwrap_or_default();
-    let source = if format == Format::Ccda { "hl7ccda" } else { "hl7v2other" };
+    // Members read it; which file it was is the plan's own affair, and the identifier tells the plan.
+    let source = if format == Format::Ccda { "Clinical document (C-CDA)" } else { "HL7 v2 message" };
     let line = place.line.to_string();
     let first = targets.first().map(Value::to_string).unwrap_or_default();
     json!({
@@ -151,7 +152,7 @@ fn provenance(record: &dyn Record, format: Format, targets: &[Value], whose: &Wh
             "role": "source",
             "what": {
                 "identifier": {"system": format!("{}/load", about.ids), "value": made_id(&[file, &line])},
-                "display": format!("{source}: file {file}, line {line}"),
+                "display": source,
             },
         }],
     })

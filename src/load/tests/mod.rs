@@ -2,6 +2,7 @@
 
 mod clinical;
 mod decisions;
+mod directory;
 mod enrolment;
 mod reviews;
 mod tables;
@@ -46,6 +47,7 @@ impl Bench {
             validation: crate::config::Policy::Off,
             claims_as_clinical: crate::config::ClaimsAsClinical::All,
             registry: crate::config::Registry::All,
+            complete: Vec::new(),
             stop: Stop::default(),
         }
     }
@@ -238,7 +240,57 @@ fn bad_archives_are_refused_in_words() {
         ("again.zip", "ZIP archive within another"),
     ] {
         assert!(report.iter().any(|line| line.starts_with(file) && line.contains(words)), "{file}: {report:?}");
+        assert!(report.iter().any(|line| line.starts_with(file) && line.contains("unreadable-file")), "{report:?}");
     }
+}
+
+/// Files in UTF-16 were called binary, though their mark says what they are.
+#[test]
+fn utf16_is_read_where_its_mark_says_so() {
+    let wide = |text: &str| -> Vec<u8> {
+        let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+        units.flat_map(u16::to_le_bytes).collect()
+    };
+    let bench = Bench::new();
+    let document = include_str!("../../../fixtures/load/ccda/summary.xml").replace("MRN-77", "M1");
+    bench.put("m.csv", wide("member_id,first_name,last_name,dob\r\nM1,Zoë,Quintero,1980-02-14\r\n"));
+    bench.put("m2.csv.gz", gz(&wide("member_id\tfirst_name\tlast_name\tdob\nM2\tAna\tB\t1980-01-01\n")));
+    bench.put("cut.gz", [&[0x1f, 0x8b, 8, 0xff][..], &[0; 40]].concat());
+    bench.put("c.xml", wide(&document.replace("UTF-8", "UTF-16").replace("utf-8", "utf-16")));
+    let summary = bench.load();
+    assert_eq!(
+        (summary.by_kind.get("members"), summary.by_kind.get("ccda")),
+        (Some(&2), Some(&1)),
+        "{:?}",
+        bench.report()
+    );
+}
+
+/// A named pipe that nobody writes to stopped the load for ever.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_named_and_not_opened() {
+    let bench = Bench::new();
+    let inside = bench.folder.path().join("in");
+    bench.put("m.csv", "member_id,first_name,last_name,dob\n1,A,B,1980-01-01\n");
+    assert!(std::process::Command::new("mkfifo").arg(inside.join("pipe.csv")).status().unwrap().success());
+    std::os::unix::fs::symlink(inside.join("m.csv"), inside.join("link.csv")).unwrap();
+    std::os::unix::fs::symlink(bench.folder.path(), inside.join("loop")).unwrap();
+    let summary = bench.load();
+    assert_eq!(counts(&summary), (2, 1, 1, 2));
+    let report = bench.report();
+    assert!(report[0].starts_with("loop:0 unreadable-file") && report[1].starts_with("pipe.csv:0 "), "{report:?}");
+    let alone = Request { paths: vec![inside.join("pipe.csv")], ..bench.request() };
+    assert_eq!(counts(&bench.run(&alone)), (0, 0, 0, 1));
+}
+
+/// A dry run as the very first thing failed, for its scratch file had no folder.
+#[test]
+fn a_dry_run_needs_no_folder_for_reports() {
+    let bench = Bench::new();
+    bench.put("m.csv", "member_id,first_name,last_name,dob\n1,A,B,1980-01-01\n");
+    let report = bench.folder.path().join("data/reports/load.ndjson");
+    assert_eq!(counts(&bench.run(&Request { dry_run: true, report, ..bench.request() })), (1, 1, 0, 0));
 }
 
 #[test]

@@ -18,6 +18,7 @@ fn load(server: &TestServer, paths: Vec<PathBuf>) -> Summary {
         validation: ingle::config::Policy::Off,
         claims_as_clinical: ingle::config::ClaimsAsClinical::Encounters,
         registry: ingle::config::Registry::All,
+        complete: Vec::new(),
         stop: ingle::load::Stop::default(),
     };
     let target = Target {

@@ -1,0 +1,161 @@
+//! Lists that are complete (`[load] complete`): what such a list named before, and the files of this load do not, has left it.
+//!
+//! Roles, affiliations, services of organizations and places of drugs in a formulary end so; people, organizations, places and drugs stay, for others may
+//! speak of them. Of each only the source counts that is believed most: what the exchange's files drop and the plan's own table
+//! lists is the table's.
+//!
+//! Memory: one number of eight bytes for everything that the files list, and one for everything that goes.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::commit::Entry;
+use super::retire::{each, end};
+use crate::config::Complete;
+use crate::fhir::Kind;
+use crate::load::plan_net::{Source, is_current};
+use crate::load::report::{Ledger, Reject, Rule};
+use crate::load::{Error, Format, Stop, Target};
+use crate::store::Stored;
+
+/// So many may go in any case; of more, at most half.
+const FEW: u64 = 20;
+
+/// What one kind of file lists.
+struct Sort {
+    kind: Complete,
+    format: Format,
+    source: Source,
+    types: &'static [&'static str],
+    words: &'static str,
+}
+
+const SERVICE: &str = "HealthcareService";
+const TIES: &[&str] = &["PractitionerRole", "OrganizationAffiliation", SERVICE];
+const DRUGS: &[&str] = &["Basic"];
+const SORTS: [Sort; 4] = [
+    sort(Complete::Providers, Format::Providers, Source::Table, TIES, "roles, affiliations and services of providers"),
+    sort(Complete::Qhp, Format::Qhp, Source::Qhp, TIES, "roles, affiliations and services of providers"),
+    sort(Complete::Qhp, Format::Qhp, Source::Qhp, DRUGS, "drugs in formularies"),
+    sort(Complete::Formulary, Format::Formulary, Source::Table, DRUGS, "drugs in formularies"),
+];
+
+const fn sort(
+    kind: Complete,
+    format: Format,
+    source: Source,
+    types: &'static [&'static str],
+    words: &'static str,
+) -> Sort {
+    Sort { kind, format, source, types, words }
+}
+
+/// What the files of this load list.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    complete: Vec<Complete>,
+    listed: HashSet<u64>,
+    /// Of which sorts there was something: a load of drugs alone says nothing of providers.
+    said: [bool; SORTS.len()],
+    /// A file ended before its list did.
+    is_cut: bool,
+}
+
+impl Lists {
+    pub(super) fn new(complete: &[Complete]) -> Self {
+        Self { complete: complete.to_vec(), ..Self::default() }
+    }
+
+    /// Takes notice of what a record lists.
+    pub(super) fn see(&mut self, entry: &Entry) {
+        let Some((format, _)) = entry.counts.first() else { return };
+        if self.complete.is_empty() || *format == Format::Nppes {
+            return;
+        }
+        for prepared in &entry.resources {
+            let name = prepared.kind.name();
+            if !TIES.contains(&name) && !DRUGS.contains(&name) {
+                continue;
+            }
+            self.listed.insert(hash(prepared.kind, &prepared.id));
+            for (said, sort) in self.said.iter_mut().zip(&SORTS) {
+                *said |= sort.format == *format && sort.types.contains(&name);
+            }
+        }
+    }
+
+    /// Takes notice of a refusal. What may hide the rest of a file makes its list doubtful.
+    pub(super) fn see_trouble(&mut self, rule: Rule) {
+        self.is_cut |= matches!(rule, Rule::Truncated | Rule::TooLong | Rule::Json | Rule::Unreadable);
+    }
+
+    /// Ends what is listed no longer, and tells how much that was. In a dry run it is only counted.
+    pub(super) fn end_others(
+        &self,
+        target: &Target<'_>,
+        dry_run: bool,
+        stop: &Stop,
+        ledger: &mut Ledger,
+    ) -> Result<(), Error> {
+        for (sort, _) in SORTS.iter().zip(self.said).filter(|(_, said)| *said) {
+            if !self.complete.contains(&sort.kind) {
+                continue;
+            }
+            if self.is_cut {
+                let reason = format!("a file was cut off or damaged, so no {} were taken out", sort.words);
+                tell(sort, reason, ledger)?;
+                continue;
+            }
+            let (before, gone) = self.missing(sort, target, stop)?;
+            let count = gone.len() as u64;
+            if count > FEW && count * 2 > before {
+                let reason = format!(
+                    "{count} of {before} {} are not in the files of this load; none were taken out",
+                    sort.words
+                );
+                tell(sort, reason, ledger)?;
+                continue;
+            }
+            let ended = if dry_run { count } else { end(target, &gone)? };
+            ledger.notice(Rule::NoLongerListed, ended);
+        }
+        Ok(())
+    }
+
+    /// How much was listed before this load, and the numbers of what is not listed now.
+    fn missing(&self, sort: &Sort, target: &Target<'_>, stop: &Stop) -> Result<(u64, Vec<u64>), Error> {
+        let now = target.now.as_microsecond();
+        let (mut before, mut gone) = (0, Vec::new());
+        for name in sort.types {
+            let kind = Kind::named(name);
+            each(target, kind, stop, &mut |stored: &Stored| {
+                let Ok(value) = serde_json::from_slice::<Value>(&stored.body) else { return };
+                if Source::of(&value) != Some(sort.source) || !is_current(&value) {
+                    return;
+                }
+                // Visits by video have no organization; the role that names them would refer to nothing.
+                if *name == SERVICE && value.get("providedBy").is_none() {
+                    return;
+                }
+                let is_listed = self.listed.contains(&hash(kind, &stored.id));
+                let is_new = is_listed && stored.version == 1 && stored.updated == now;
+                before += u64::from(!is_new);
+                if !is_listed {
+                    gone.push(stored.rid);
+                }
+            })?;
+        }
+        Ok((before, gone))
+    }
+}
+
+fn hash(kind: Kind, id: &str) -> u64 {
+    xxh3_64([kind.name(), "/", id].concat().as_bytes())
+}
+
+fn tell(sort: &Sort, reason: String, ledger: &mut Ledger) -> Result<(), Error> {
+    let (rule, file) = (Rule::ListTooShort, sort.format.name().to_owned());
+    ledger.reject(rule, &Reject { file, line: 0, entry: None, rule: rule.name(), reason })
+}

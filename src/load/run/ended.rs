@@ -1,0 +1,77 @@
+//! Roles, affiliations, services and drugs that a row ends wait until every row was read: another row of the same may say that it goes on,
+//! and then that one counts, wherever in the files it stands. Without this the order of rows would decide who is in the
+//! directory, and a second run of the same files would end and begin such a role again.
+//!
+//! Bounded: what is said to go on is remembered by eight bytes each; of what waits there are at most so many, and more is kept
+//! as it comes.
+
+use std::collections::{BTreeMap, HashSet};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::commit::Entry;
+use crate::fhir::{Kind, Prepared};
+use crate::load::Format;
+
+const KINDS: [&str; 4] = ["PractitionerRole", "OrganizationAffiliation", "HealthcareService", "Basic"];
+/// Ended ones that wait.
+const WAITING: usize = 5_000;
+
+/// How many records of which format.
+type Counts = Vec<(Format, u64)>;
+
+#[derive(Default)]
+pub(super) struct Ended {
+    goes_on: HashSet<u64>,
+    waiting: BTreeMap<(Kind, String), (Prepared, Counts)>,
+}
+
+impl Ended {
+    /// Takes out of an entry what waits, and what another row has contradicted. With what waits goes the count of the record.
+    pub(super) fn set_aside(&mut self, entry: &mut Entry) {
+        // The registry ends nothing by a row of its own, and has millions of roles.
+        if !entry.merge || entry.counts.first().is_none_or(|(format, _)| *format == Format::Nppes) {
+            return;
+        }
+        let mut kept = Vec::with_capacity(entry.resources.len());
+        for prepared in std::mem::take(&mut entry.resources) {
+            let is_tie = KINDS.contains(&prepared.kind.name());
+            let key = hash(&prepared);
+            if !is_tie || !is_ended(&prepared) {
+                if is_tie {
+                    self.goes_on.insert(key);
+                }
+                kept.push(prepared);
+            } else if self.goes_on.contains(&key) {
+                // Contradicted.
+            } else if self.waiting.len() < WAITING {
+                let counts = std::mem::take(&mut entry.counts);
+                let id = (prepared.kind, prepared.id.clone());
+                let before = self.waiting.insert(id, (prepared, counts));
+                entry.counts.extend(before.into_iter().flat_map(|(_, counts)| counts));
+            } else {
+                kept.push(prepared);
+            }
+        }
+        entry.resources = kept;
+    }
+
+    /// Everything that waited: what nobody contradicted, and the counts of all of it.
+    pub(super) fn take(&mut self) -> Vec<(Vec<Prepared>, Counts)> {
+        let waiting = std::mem::take(&mut self.waiting).into_values();
+        let out = waiting.map(|(prepared, counts)| {
+            let goes_on = self.goes_on.contains(&hash(&prepared));
+            (if goes_on { Vec::new() } else { vec![prepared] }, counts)
+        });
+        out.collect()
+    }
+}
+
+fn is_ended(prepared: &Prepared) -> bool {
+    let says = |words: &[u8]| memchr::memmem::find(prepared.text(), words).is_some();
+    says(br#""active":false"#) || (prepared.kind.name() == "Basic" && says(br#""valueCode":"retired""#))
+}
+
+fn hash(prepared: &Prepared) -> u64 {
+    xxh3_64([prepared.kind.name(), "/", &prepared.id].concat().as_bytes())
+}
