@@ -153,7 +153,7 @@ mod tests {
         ]);
         let part = row.part(Source::Rif, "C 1", 7);
         assert_eq!((part.member(), part.order.as_str()), ("M\"1", "2026-02-03\u{1f}0\u{1f}000003"));
-        assert_eq!(part.numbers(), [("C 1".to_owned(), None)]);
+        assert_eq!(part.numbers(), [("C1".to_owned(), None)]);
         assert_eq!(Row::read(&part.text), Some(("rif", row)));
         assert_eq!(Row::read("a\nb\nc\nd\n{\"colour\":\"x\"}"), None);
         assert_eq!(Row::read(""), None);

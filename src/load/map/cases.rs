@@ -9,8 +9,10 @@ use std::collections::BTreeSet;
 
 use super::claim::{Case, days};
 use super::money::{Cents, cents};
-use crate::load::x12::{Claim, Party, Remit};
+use crate::load::x12::{Claim, Party, Remit, plain_number};
 
+/// CLP02 of a decision that takes one back.
+const REVERSAL: &str = "22";
 /// CARC 18: the claim had come before.
 const DUPLICATE: &str = "18";
 
@@ -32,26 +34,33 @@ pub(in crate::load) enum Said<'a> {
 struct Cluster<'a> {
     claims: Vec<(usize, Claim<'a>)>,
     decisions: Vec<(usize, Remit<'a>)>,
-    /// The first day of an earlier visit's claim under the same number, if this is not the first such visit.
+    /// What tells it from earlier claims of the same patient under the same number: the day, and which of the day it is.
     again: Option<String>,
 }
 
 /// Folds what was said, the earliest first.
 pub(in crate::load) fn fold<'a>(said: impl IntoIterator<Item = Said<'a>>) -> Folded<'a> {
     let mut clusters: Vec<Cluster<'a>> = Vec::new();
-    let mut decisions = Vec::new();
+    let mut early = Vec::new();
     for (at, said) in said.into_iter().enumerate() {
         match said {
-            Said::Decision(remit) => decisions.push((at, *remit)),
             Said::Claim(claim) => put(&mut clusters, at, *claim),
+            Said::Decision(remit) => match choose(&mut clusters, &remit, false) {
+                Some(cluster) => cluster.decisions.push((at, *remit)),
+                None => early.push((at, *remit)),
+            },
         }
     }
     let mut folded = Folded::default();
-    for (at, remit) in decisions {
-        match choose(&mut clusters, at, &remit) {
+    // Some payments are dated before the claim that they are about, and some corrections stand before what they correct is taken back.
+    for (at, remit) in early {
+        match choose(&mut clusters, &remit, true) {
             Some(cluster) => cluster.decisions.push((at, remit)),
             None => folded.waiting += 1,
         }
+    }
+    for cluster in &mut clusters {
+        cluster.decisions.sort_by_key(|(at, _)| *at);
     }
     folded.cases.extend(clusters.into_iter().filter_map(Cluster::case));
     folded
@@ -59,30 +68,68 @@ pub(in crate::load) fn fold<'a>(said: impl IntoIterator<Item = Said<'a>>) -> Fol
 
 /// Puts a claim to the visit that it is about.
 fn put<'a>(clusters: &mut Vec<Cluster<'a>>, at: usize, claim: Claim<'a>) {
-    let changes = matches!(claim.frequency, "7" | "8");
-    let first = days(&claim).0;
-    let of_visit = |cluster: &Cluster<'_>| cluster.is_of(&claim) && cluster.begins(first.as_deref());
-    let found = match clusters.iter().position(of_visit) {
-        // A correction may be about the day itself.
-        None if changes => clusters.iter().rposition(|cluster| cluster.is_of(&claim)),
-        found => found,
+    let repeats = |cluster: &Cluster<'_>| cluster.is_of(&claim) && cluster.begins(&claim) && cluster.is_same(&claim);
+    let found = match claim.frequency {
+        "7" | "8" => changed(clusters, &claim),
+        _ => clusters.iter().position(repeats),
     };
     if let Some(cluster) = found.and_then(|found| clusters.get_mut(found)) {
         cluster.claims.push((at, claim));
         return;
     }
-    let again = clusters.iter().any(|cluster| cluster.is_of(&claim)).then_some(first).flatten();
+    let before: Vec<&Cluster<'_>> = clusters.iter().filter(|cluster| cluster.is_of(&claim)).collect();
+    let day = days(&claim).0.unwrap_or_default();
+    let again = match (before.len(), before.iter().filter(|cluster| cluster.begins(&claim)).count()) {
+        (0, _) => None,
+        (_, 0) => Some(day),
+        (_, same_day) => Some(format!("{day}/{same_day}")),
+    };
     clusters.push(Cluster { claims: vec![(at, claim)], decisions: Vec::new(), again });
+}
+
+/// The visit that a replacement or void is about: whose decision it names, else that of the day, else the last one, for a
+/// correction may be about the day itself.
+fn changed(clusters: &[Cluster<'_>], claim: &Claim<'_>) -> Option<usize> {
+    let named = claim.reference("F8").map(plain_number).unwrap_or_default();
+    let is_named = |cluster: &Cluster<'_>| {
+        !named.is_empty() && cluster.decisions.iter().any(|(_, remit)| plain_number(remit.payer_control) == named)
+    };
+    let last = |test: &dyn Fn(&Cluster<'_>) -> bool| {
+        clusters.iter().rposition(|cluster| cluster.is_of(claim) && cluster.is_kind_of(claim) && test(cluster))
+    };
+    last(&is_named)
+        .or_else(|| last(&|cluster| cluster.begins(claim) && cluster.is_same(claim)))
+        .or_else(|| last(&|cluster| cluster.begins(claim)))
+        .or_else(|| last(&|_| true))
 }
 
 impl<'a> Cluster<'a> {
     fn is_of(&self, claim: &Claim<'_>) -> bool {
-        let Some((_, own)) = self.claims.first() else { return false };
-        own.identity() == claim.identity()
+        self.claims.first().is_some_and(|(_, own)| own.identity().is(&claim.identity()))
     }
 
-    fn begins(&self, day: Option<&str>) -> bool {
-        self.claims.iter().any(|(_, own)| days(own).0.as_deref() == day)
+    fn is_kind_of(&self, claim: &Claim<'_>) -> bool {
+        self.claims.first().is_some_and(|(_, own)| own.kind == claim.kind)
+    }
+
+    fn begins(&self, claim: &Claim<'_>) -> bool {
+        let day = days(claim).0;
+        self.claims.iter().any(|(_, own)| days(own).0 == day)
+    }
+
+    /// Whether nothing is decided, or everything was taken back.
+    fn is_open(&self) -> bool {
+        let taken_back = self.decisions.iter().filter(|(_, remit)| remit.status == REVERSAL).count();
+        self.decisions.len() <= 2 * taken_back
+    }
+
+    /// Whether it says the same once more: hospital and doctor bill one visit under one number, and so do two clerks.
+    fn is_same(&self, claim: &Claim<'_>) -> bool {
+        let codes = |claim: &Claim<'_>| -> BTreeSet<(String, String)> {
+            claim.lines.iter().map(|line| (line.revenue.to_owned(), line.code.to_owned())).collect()
+        };
+        let same = |own: &Claim<'_>| cents(own.charge) == cents(claim.charge) || codes(own) == codes(claim);
+        self.is_kind_of(claim) && self.claims.iter().any(|(_, own)| same(own))
     }
 
     fn case(mut self) -> Option<Case<'a>> {
@@ -117,7 +164,7 @@ fn standing<'a>(decisions: Vec<(usize, Remit<'a>)>) -> (Vec<(usize, Remit<'a>)>,
     let mut standing: Vec<(usize, Remit<'a>)> = Vec::new();
     let mut reversed = false;
     for (at, remit) in decisions {
-        if remit.status == "22" {
+        if remit.status == REVERSAL {
             let place = taken_back(&standing, &remit);
             if let Some(place) = place {
                 standing.remove(place);
@@ -185,29 +232,22 @@ enum Match {
 }
 
 /// The claim that a decision is about: nothing speaks against it, and more for it than for any other. Of several visits of one
-/// patient of which that is so, it is the first that had come by then and is not decided.
-fn choose<'c, 'a>(clusters: &'c mut [Cluster<'a>], at: usize, remit: &Remit<'_>) -> Option<&'c mut Cluster<'a>> {
+/// patient of which that is so, it is the first that is not decided; if all are, the last one `if_decided`.
+fn choose<'c, 'a>(clusters: &'c mut [Cluster<'a>], remit: &Remit<'_>, if_decided: bool) -> Option<&'c mut Cluster<'a>> {
     let ranks: Vec<Option<u8>> = clusters.iter().map(|cluster| rank(cluster, remit)).collect();
     let best = ranks.iter().flatten().max()?;
     let of_best: Vec<usize> =
         ranks.iter().enumerate().filter(|(_, rank)| rank.as_ref() == Some(best)).map(|(place, _)| place).collect();
-    let (first, others) = of_best.split_first()?;
-    let own = clusters.get(*first)?.claims.first()?.1.identity();
-    let is_one_patients = |place: &usize| {
-        clusters
-            .get(*place)
-            .and_then(|cluster| cluster.claims.first())
-            .is_some_and(|(_, claim)| claim.identity() == own)
-    };
-    if !others.iter().all(is_one_patients) {
+    if let [only] = of_best.as_slice() {
+        return clusters.get_mut(*only);
+    }
+    let identity = |place: usize| Some(clusters.get(place)?.claims.first()?.1.identity());
+    let first = identity(*of_best.first()?)?;
+    if !of_best.iter().all(|place| identity(*place).is_some_and(|other| other.is(&first))) {
         return None;
     }
-    let had_come = |place: &&usize| {
-        clusters.get(**place).and_then(|cluster| cluster.claims.first()).is_some_and(|(sent, _)| *sent < at)
-    };
-    let is_open = |place: &&usize| clusters.get(**place).is_some_and(|cluster| cluster.decisions.is_empty());
-    let open = of_best.iter().filter(had_come).find(is_open);
-    let chosen = *open.or_else(|| of_best.iter().rfind(had_come)).unwrap_or(first);
+    let is_open = |place: &&usize| clusters.get(**place).is_some_and(Cluster::is_open);
+    let chosen = *of_best.iter().find(is_open).or_else(|| of_best.last().filter(|_| if_decided))?;
     clusters.get_mut(chosen)
 }
 
@@ -217,11 +257,7 @@ fn rank(cluster: &Cluster<'_>, remit: &Remit<'_>) -> Option<u8> {
     let plain = |text: &str| cents(text.trim_start_matches('-'));
     let same_charge = cluster.claims.iter().any(|(_, claim)| plain(claim.charge) == plain(remit.charge));
     let patient = same_patient(claim, remit);
-    let biller = match (claim.billing.number, remit.payee.number) {
-        ("", _) | (_, "") => Match::Open,
-        (one, other) if one == other => Match::Yes,
-        _ => Match::No,
-    };
+    let biller = same_biller(claim, remit);
     let on_day =
         cluster.claims.iter().map(|(_, claim)| same_days(claim, remit)).fold(Match::No, |best, one| match one {
             Match::No => best,
@@ -242,30 +278,46 @@ fn rank(cluster: &Cluster<'_>, remit: &Remit<'_>) -> Option<u8> {
     })
 }
 
-/// Whether the decision is about the claim's patient: by number, else by name. Payers write names as they have them.
-fn same_patient(claim: &Claim<'_>, remit: &Remit<'_>) -> Match {
-    let plain = |text: &str| -> String {
-        text.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_uppercase()).collect()
+/// Whether the payee is the biller: by NPI or by tax number, whichever the payment has.
+fn same_biller(claim: &Claim<'_>, remit: &Remit<'_>) -> Match {
+    let own = match remit.payee.qualifier {
+        "XX" if claim.billing.qualifier == "XX" => claim.billing.number,
+        "FI" => claim.billing.tax,
+        _ => "",
     };
+    match (plain_number(own), plain_number(remit.payee.number)) {
+        (own, payee) if own.is_empty() || payee.is_empty() => Match::Open,
+        (own, payee) if own == payee => Match::Yes,
+        _ => Match::No,
+    }
+}
+
+/// Whether the decision is about the claim's patient. A family shares numbers, so another first name says no; else a number that
+/// is hers says yes, and so does the name.
+fn same_patient(claim: &Claim<'_>, remit: &Remit<'_>) -> Match {
+    let letters = |text: &str| plain_number(text.split_whitespace().next().unwrap_or_default());
     let numbers = |parties: [&Party<'_>; 2]| -> BTreeSet<String> {
-        parties.into_iter().map(|party| plain(party.number)).filter(|number| !number.is_empty()).collect()
+        parties.into_iter().map(|party| plain_number(party.number)).filter(|number| !number.is_empty()).collect()
     };
     let treated = claim.treated();
+    let (given, own_given) = (letters(remit.patient.given), letters(treated.given));
+    if !given.is_empty() && !own_given.is_empty() && given.chars().next() != own_given.chars().next() {
+        return Match::No;
+    }
     let (claimed, told) = (numbers([treated, &claim.subscriber]), numbers([&remit.patient, &remit.insured]));
     if !claimed.is_disjoint(&told) {
         return Match::Yes;
     }
-    let (family, given) = (plain(remit.patient.family), plain(remit.patient.given));
-    let (own_family, own_given) = (plain(treated.family), plain(treated.given));
+    let (family, own_family) = (letters(remit.patient.family), letters(treated.family));
     if family.is_empty() || own_family.is_empty() {
-        return Match::Open;
-    }
-    let alike = |one: &str, other: &str| one.chars().next() == other.chars().next();
-    match (family == own_family, alike(&given, &own_given)) {
-        (true, true) => Match::Yes,
+        Match::Open
+    } else if family == own_family {
+        Match::Yes
+    } else if given == own_given {
         // Married, or two letters changed places.
-        (true, false) | (false, true) if given == own_given || given.is_empty() || own_given.is_empty() => Match::Open,
-        _ => Match::No,
+        Match::Open
+    } else {
+        Match::No
     }
 }
 

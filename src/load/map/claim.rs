@@ -18,7 +18,7 @@ use super::{Made, day};
 use crate::config::ClaimsAsClinical;
 use crate::load::record::{About, Whom, Whose, made_id};
 use crate::load::report::Rule;
-use crate::load::x12::{Adjustment, Claim, ClaimKind, PaidLine, Party, Remit};
+use crate::load::x12::{Adjustment, Claim, ClaimKind, Identity, PaidLine, Party, Remit};
 
 /// A claim and everything that was decided about it.
 pub(in crate::load) struct Case<'a> {
@@ -31,7 +31,7 @@ pub(in crate::load) struct Case<'a> {
     pub(super) bill_type: String,
     /// The payer's number of what stands, or of the last word; empty if there is none.
     pub(super) number: &'a str,
-    /// The day that tells it from an earlier visit with the same control number.
+    /// What tells it from earlier claims of the patient with the same control number.
     pub(super) again: Option<String>,
     /// Numbers that the payer has given it.
     pub(in crate::load) numbers: BTreeSet<&'a str>,
@@ -66,7 +66,7 @@ impl Case<'_> {
     }
 
     /// Who was treated by whom, so that nobody's claim ends another's.
-    pub(in crate::load) fn identity(&self) -> String {
+    pub(in crate::load) fn identity(&self) -> Identity {
         self.claim.identity()
     }
 

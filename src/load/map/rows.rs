@@ -14,6 +14,7 @@ use crate::config::ClaimsAsClinical;
 use crate::load::claims::{Facts, Field, Row, Turn, first};
 use crate::load::record::{About, Whom, Whose, made_id};
 use crate::load::report::Rule;
+use crate::load::x12::Identity;
 
 /// A claim of which rows tell.
 pub(in crate::load) struct RowCase {
@@ -100,8 +101,8 @@ impl RowCase {
     }
 
     /// Whose it is, so that nobody's claim ends another's.
-    pub(in crate::load) fn identity(&self) -> String {
-        first(&self.draft.head, Field::Member).to_uppercase()
+    pub(in crate::load) fn identity(&self) -> Identity {
+        Identity::of_member(first(&self.draft.head, Field::Member))
     }
 
     /// Whether two rows of one line contradict each other and nothing says which came later.

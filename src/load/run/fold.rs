@@ -19,7 +19,7 @@ use crate::load::fhir::Place;
 use crate::load::map::{Made, Reviewed, RowCase, Said, fold, review_rows, reviewed};
 use crate::load::record::{About, Whom, Whose};
 use crate::load::report::{Reject, Rule};
-use crate::load::x12::{Claim, Remit, Review, Set};
+use crate::load::x12::{Claim, Identity, Remit, Review, Set};
 use crate::load::{Error, Format, Request, Target};
 
 /// Groups that one worker takes at a time.
@@ -265,7 +265,7 @@ impl AtBench<'_, '_> {
         Ok(vec![(place, review.resources(&whose, self.about()))])
     }
 
-    fn replaced_by(&mut self, number: &str, identity: &str, place: &Place) -> Result<Vec<String>, Error> {
+    fn replaced_by(&mut self, number: &str, identity: &Identity, place: &Place) -> Result<Vec<String>, Error> {
         let (numbers, strange) = self.reader.replaced_by(number, self.group, identity)?;
         if strange > 0 {
             self.note(place, Rule::StrangeReplacement, "");

@@ -30,7 +30,7 @@ use crate::fhir::{Kind, Prepared};
 use crate::load::claims::Found;
 use crate::load::fhir::Place;
 use crate::load::report::{Ledger, Rule};
-use crate::load::x12::{Eligibility, Part, Replaces, Set, Taker, Tally, Trouble};
+use crate::load::x12::{Eligibility, Identity, Part, Replaces, Set, Taker, Tally, Trouble, plain_number};
 use crate::load::{Error, Format, Target};
 use crate::store::{self, Snapshot, Store, Table};
 
@@ -180,7 +180,7 @@ impl<'a> Shelf<'a> {
                 let mut key = ordered(&number).to_vec();
                 key.push(u8::from(replaces.is_some()));
                 key.extend_from_slice(&group);
-                let value = replaces.map(|Replaces { by, identity }| format!("{by}\u{1f}{identity}"));
+                let value = replaces.map(|Replaces { by, identity }| format!("{by}\u{1f}{}", identity.text()));
                 (key, value.unwrap_or_default().into_bytes())
             })
             .collect();
@@ -376,9 +376,9 @@ impl ShelfReader {
         &self,
         number: &str,
         group: GroupKey,
-        identity: &str,
+        identity: &Identity,
     ) -> Result<(Vec<String>, usize), Error> {
-        let prefix = [ordered(number).as_slice(), &[1]].concat();
+        let prefix = [ordered(&plain_number(number)).as_slice(), &[1]].concat();
         let mut rows = self.snapshot.scan(CLAIM_NUMBERS, &prefix, REPLACED_MAX)?;
         if let Some(scratch) = &self.scratch {
             rows.extend(scratch.scan(CLAIM_NUMBERS, &prefix, REPLACED_MAX)?);
@@ -386,7 +386,8 @@ impl ShelfReader {
         let others = rows.into_iter().filter(|(key, _)| key.get(17..) != Some(group.as_slice()));
         let said: HashSet<String> = others.filter_map(|(_, value)| String::from_utf8(value).ok()).collect();
         let split = said.iter().filter_map(|value| value.split_once('\u{1f}'));
-        let (own, strange): (Vec<_>, Vec<_>) = split.partition(|(_, whose)| *whose == identity);
+        let (own, strange): (Vec<_>, Vec<_>) =
+            split.partition(|(_, whose)| Identity::parse(whose).is_some_and(|whose| whose.is(identity)));
         let mut numbers: Vec<String> = own.into_iter().map(|(by, _)| by.to_owned()).collect();
         numbers.sort();
         Ok((numbers, strange.len()))

@@ -317,3 +317,90 @@ fn every_tooth_and_every_minute_is_told() {
         (&"min".into(), &95.into())
     );
 }
+
+#[test]
+fn two_bills_of_one_visit_under_one_number_are_two() {
+    let visit = claim("20260210", RUTH, "CLM*M7*150***22:B:1*Y*A*Y*Y", &[("99213", "150", "20260205")]);
+    let other = claim("20260210", RUTH, "CLM*M7*80***22:B:1*Y*A*Y*Y", &[("96372", "80", "20260205")]);
+    let hospital =
+        claim("20260210", RUTH, "CLM*M7*300***13:A:1**A*Y*Y~DTP*434*D8*20260205", &[("G0463", "300", "20260205")])
+            .replace("X222A1", "X223A2")
+            .replace("SV1*HC:G0463*300*UN*1*11**1", "SV2*0510*HC:G0463*300*UN*1");
+    let clp = |icn: &str, charge: &str, paid: &str, code: &str| {
+        format!(
+            "CLP*M7*1*{charge}*{paid}*0*12*{icn}~{OF_RUTH}~SVC*HC:{code}*{charge}*{paid}~DTM*472*20260205~CAS*CO*45*1"
+        )
+    };
+    let bodies = [clp("I1", "150", "149", "99213"), clp("I2", "80", "79", "96372"), clp("I3", "300", "299", "G0463")];
+    let found = eobs(&[enrol(&[RUTH]), visit, other, hospital, paid("20260220", &bodies.join("~"))]);
+    let expected = [("I1", 149), ("I2", 79), ("I3", 299)].map(|(number, paid)| row(number, "active", "complete", paid));
+    assert_eq!(told(&found), expected);
+}
+
+#[test]
+fn a_relatives_payment_under_the_familys_number_is_not_hers() {
+    let own = claim("20260210", RUTH, "CLM*1001*150***11:B:1*Y*A*Y*Y", VISIT);
+    let of =
+        |who: &str, paid: &str| format!("CLP*1001*1*150*{paid}*0*12*I{paid}~{who}~SVC*HC:99213*150*{paid}~CAS*CO*45*1");
+    for relative in
+        ["NM1*QC*1*VANCE*TIM****MI*ALD100", "NM1*QC*1*VANCE*TIM****MI*ALD100-02~NM1*IL*1*VANCE*RUTH****MI*ALD100"]
+    {
+        let found = eobs(&[enrol(&[RUTH]), own.clone(), paid("20260220", &of(relative, "33"))]);
+        assert_eq!(told(&found), [row("1001", "active", "queued", 0)], "{relative}");
+        let both = paid("20260220", &[of(relative, "33"), of(OF_RUTH, "100")].join("~"));
+        assert_eq!(told(&eobs(&[enrol(&[RUTH]), own.clone(), both])), [row("I100", "active", "complete", 100)]);
+    }
+}
+
+#[test]
+fn a_replacement_is_of_the_visit_whose_decision_it_names() {
+    let visit = |sent: &str, day: &str, head: &str| {
+        claim(sent, RUTH, &format!("CLM*1001*150***11:B:{head}"), &[("99213", "150", day)])
+    };
+    let clp = |icn: &str, charge: &str, amount: &str, status: &str| {
+        format!("CLP*1001*{status}*{charge}*{amount}*0*12*{icn}~{OF_RUTH}~SVC*HC:99213*{charge}*{amount}~CAS*CO*45*1")
+    };
+    let first = [
+        enrol(&[RUTH]),
+        visit("20260206", "20260205", "1*Y*A*Y*Y"),
+        paid("20260209", &clp("0I-1", "150", "100", "1")),
+        visit("20260213", "20260212", "1*Y*A*Y*Y"),
+        paid("20260216", &clp("I2", "150", "90", "1")),
+    ];
+    // The day was wrong; the number is written without its dash.
+    let replaced = visit("20260301", "20260206", "7*Y*A*Y*Y~REF*F8*I1");
+    let found = eobs(&[first.as_slice(), &[replaced.clone()]].concat());
+    let days = |found: &[Value]| -> Vec<(Value, Value)> {
+        let one = |eob: &Value| (eob["identifier"][0]["value"].clone(), eob["billablePeriod"]["start"].clone());
+        let mut all: Vec<_> = found.iter().map(one).collect();
+        all.sort_by_key(|(number, _)| number.to_string());
+        all
+    };
+    assert_eq!(days(&found), [("0I-1".into(), "2026-02-06".into()), ("I2".into(), "2026-02-12".into())]);
+    let (reversed, corrected) = (clp("0I-1", "-150", "-100", "22"), clp("I3", "150", "101", "1"));
+    for body in [format!("{reversed}~{corrected}"), format!("{corrected}~{reversed}")] {
+        let found = eobs(&[first.as_slice(), &[replaced.clone(), paid("20260310", &body)]].concat());
+        assert_eq!(told(&found), [row("I2", "active", "complete", 90), row("I3", "active", "complete", 101)], "{body}");
+    }
+    // Under another number of the provider's, and her name written shorter.
+    let ruthie = claim("20260210", Member { given: "RUTHIE", ..RUTH }, "CLM*A-1*150***11:B:1*Y*A*Y*Y", VISIT);
+    let payment =
+        paid("20260220", &format!("CLP*A-1*1*150*100*0*12*0012345~{OF_RUTH}~SVC*HC:99213*150*100~CAS*CO*45*50"));
+    let replaced = claim("20260301", RUTH, "CLM*A-2*150***11:B:7*Y*A*Y*Y~REF*F8*00-12345", VISIT);
+    let found = eobs(&[enrol(&[RUTH]), ruthie.clone(), payment.clone(), replaced]);
+    assert_eq!(told(&found), [row("0012345", "cancelled", "complete", 100), row("A-2", "active", "queued", 0)]);
+    let again = claim("20260211", RUTH, "CLM*A-1*150***11:B:1*Y*A*Y*Y", VISIT);
+    assert_eq!(told(&eobs(&[enrol(&[RUTH]), ruthie, again, payment])), [row("0012345", "active", "complete", 100)]);
+}
+
+#[test]
+fn a_payee_may_be_named_by_its_tax_number() {
+    let head = "CLM*S-1*250***11:B:1*Y*A*Y*Y";
+    let own = claim("20260210", RUTH, head, &[("99213", "150", "20260205"), ("83036", "100", "20260205")]);
+    let body = format!(
+        "CLP*S-1*1*150*95*0*12*ICN1~{OF_RUTH}~SVC*HC:99213*150*95~CAS*CO*45*55~CLP*S-1*1*100*40*0*12*ICN2~{OF_RUTH}~\
+         SVC*HC:83036*100*40~CAS*CO*45*60"
+    );
+    let by_tax = paid("20260220", &body).replace("XX*1234567893~LX", "FI*900000003~LX");
+    assert_eq!(told(&eobs(&[enrol(&[RUTH]), own, by_tax])), [row("ICN2", "active", "complete", 135)]);
+}

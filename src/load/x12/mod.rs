@@ -22,7 +22,7 @@ mod split;
 #[cfg(test)]
 mod tests;
 
-pub(super) use claim::{Claim, ClaimKind, Line, Party};
+pub(super) use claim::{Claim, ClaimKind, Identity, Line, Party, plain_number};
 pub(super) use cut::Cutter;
 pub(super) use eligibility::{Eligibility, Tally};
 pub(super) use enrolment::{Event, Product, Upkeep};

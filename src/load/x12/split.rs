@@ -1,7 +1,7 @@
 //! Segments to parts: one claim, payment, member or review each, with the levels of the file that it stands in.
 
 use super::asked::{Asked, Cut};
-use super::claim::Claim;
+use super::claim::{Claim, Identity, plain_number};
 use super::cut::Segment;
 use super::segment::{Plain, Seg, segments};
 
@@ -50,7 +50,7 @@ pub(in crate::load) struct Replaces {
     /// The number of the claim that does.
     pub(in crate::load) by: String,
     /// Whose it is: only claims of the same member and provider are replaced by it.
-    pub(in crate::load) identity: String,
+    pub(in crate::load) identity: Identity,
 }
 
 /// Something of a file that stands for itself.
@@ -93,8 +93,9 @@ impl Part {
                 if let (Some(clm), Some(original)) = (find("CLM", None), find("REF", Some("F8")))
                     && matches!(clm.part(5, 3), "7" | "8")
                 {
-                    let identity = Claim::read(&self.text).map(|claim| claim.identity()).unwrap_or_default();
-                    out.push((original.at(2).to_owned(), Some(Replaces { by: clm.at(1).to_owned(), identity })));
+                    let replaces = Claim::read(&self.text)
+                        .map(|claim| Replaces { by: clm.at(1).to_owned(), identity: claim.identity() });
+                    out.extend(replaces.map(|replaces| (original.at(2).to_owned(), Some(replaces))));
                 }
             }
             // The first three lines of a row (`claims/row.rs`).
@@ -102,12 +103,15 @@ impl Part {
                 let mut lines = self.text.lines().map(str::to_owned);
                 let [member, own, original] = std::array::from_fn(|_| lines.next().unwrap_or_default());
                 if original != own {
-                    let identity = member.to_uppercase();
+                    let identity = Identity::of_member(&member);
                     out.push((original, Some(Replaces { by: own.clone(), identity })));
                 }
                 out.push((own, None));
             }
             _ => {}
+        }
+        for (number, _) in &mut out {
+            *number = plain_number(number);
         }
         out.retain(|(number, _)| !number.is_empty());
         out
