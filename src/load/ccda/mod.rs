@@ -33,7 +33,7 @@ use serde_json::Value;
 use self::draft::Draft;
 use super::clinical::{is_empty, labels, marked};
 use super::fhir::Place;
-use super::record::{About, Read, Record, Whom, Whose, place};
+use super::record::{About, Read, Record, Whom, Whose, Written, place};
 use super::report::Rule;
 
 /// The largest document.
@@ -45,6 +45,9 @@ const NODES_MAX: u32 = 1_000_000;
 struct Told {
     place: Place,
     whom: Whom,
+    written: Option<Written>,
+    /// The set of documents of which it is a version.
+    set: Option<String>,
     /// As it came, where that is not the text.
     original: Option<Vec<u8>>,
     /// Ready to be parsed.
@@ -69,9 +72,13 @@ fn told(place: &Place, original: &[u8]) -> Result<Told, &'static str> {
     let decoded = text::decoded(original)?;
     text::weigh(&decoded)?;
     let text = text::declared(&decoded).into_owned();
-    let whom = header::whom(parse(&text)?.root_element())?;
+    let (whom, written, set) = {
+        let document = parse(&text)?;
+        let root = document.root_element();
+        (header::whom(root)?, header::written(root), header::set(root))
+    };
     let original = (original != text.as_bytes()).then(|| original.to_owned());
-    Ok(Told { place: place.clone(), whom, original, text })
+    Ok(Told { place: place.clone(), whom, written, set, original, text })
 }
 
 fn parse(text: &str) -> Result<Document<'_>, &'static str> {
@@ -92,6 +99,14 @@ impl Record for Told {
 
     fn whom(&self) -> Option<Whom> {
         Some(self.whom.clone())
+    }
+
+    fn written(&self, _resource: &Value) -> Option<Written> {
+        self.written
+    }
+
+    fn set(&self) -> Option<String> {
+        self.set.clone()
     }
 
     fn resources(&self, whose: &Whose, _about: About<'_>) -> Result<Vec<Value>, (Rule, String)> {

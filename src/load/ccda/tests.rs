@@ -208,14 +208,16 @@ fn labels_of_the_document() {
     }
 }
 
-/// A next version of a document is the same document, and a replacement of another set says which.
+/// A next version of a document is a document of its own in the same set, and a replacement of another says which.
 #[test]
 fn versions_and_replacements() {
     let original = |text: &str| of(text).into_iter().find(|one| one["resourceType"] == "DocumentReference").unwrap();
     let first = original(DOCUMENT);
     let next =
         original(&DOCUMENT.replace("DOC-8", "DOC-9").replace("versionNumber value=\"2\"", "versionNumber value=\"3\""));
-    assert_eq!(first["id"], next["id"]);
+    assert_ne!(first["id"], next["id"]);
+    let read = read(&"d.xml".into(), DOCUMENT.as_bytes());
+    assert_eq!(read.records[0].set().as_deref(), Some("2.16.840.1.113883.3.9999.2|SET-8"));
     let alone = original(
         "<ClinicalDocument><id root='2.16.840.1.113883.3.9999.2' extension='DOC-5'/>\
          <recordTarget><patientRole><id root='1.2' extension='7'/></patientRole></recordTarget></ClinicalDocument>",

@@ -24,7 +24,7 @@ pub(super) use observation::{Category, Seen, pressures, vital_sign};
 pub(super) use party::{Party, Spoken, organization};
 pub(super) use quantity::{number, quantity};
 pub(super) use system::{by_name, by_oid, is_oid};
-pub(super) use time::{When, date_time, day, instant, zone_of};
+pub(super) use time::{When, date_time, day, instant, moment, zone_of};
 
 /// The address before the names of US Core's profiles.
 const US_CORE: &str = "http://hl7.org/fhir/us/core/StructureDefinition/";

@@ -14,6 +14,7 @@
 
 mod commit;
 mod fold;
+mod latest;
 mod read;
 mod roster;
 mod shelf;

@@ -118,13 +118,27 @@ fn entry(
         if is_clinical && one.kind.name() != "Provenance" {
             targets.push(json!({"reference": format!("{}/{}", one.kind.name(), one.id)}));
         }
+        if is_clinical {
+            entry.dated.written.push(record.written(value));
+            entry.dated.replaces.extend(replaced(value));
+        }
         entry.resources.push(one);
     }
+    entry.dated.set = record.set().map(|set| format!("{}|{set}", whose.patient));
     if !targets.is_empty() {
         let value = provenance(record, format, &targets, whose, about);
         entry.provenance = prepared(&value, validation).ok().map(|(one, _)| one);
     }
     Ok((entry, all))
+}
+
+/// Ids of the documents that a document says it replaces.
+fn replaced(value: &Value) -> Vec<String> {
+    let related = value.get("relatesTo").and_then(Value::as_array).into_iter().flatten();
+    let replaced = related.filter(|one| one.get("code").is_some_and(|code| code == "replaces"));
+    let reference =
+        |one: &Value| one.pointer("/target/reference")?.as_str()?.strip_prefix("DocumentReference/").map(str::to_owned);
+    replaced.filter_map(reference).collect()
 }
 
 /// Where the resources of a record come from: which file, which line, which load.
@@ -133,7 +147,10 @@ fn provenance(record: &dyn Record, format: Format, targets: &[Value], whose: &Wh
     let file = place.file.rsplit('/').next().unwrap_or_default();
     let source = if format == Format::Ccda { "hl7ccda" } else { "hl7v2other" };
     let line = place.line.to_string();
-    let first = targets.first().map(Value::to_string).unwrap_or_default();
+    // A record is told from others by its document: others may speak of the same results.
+    let reference = |one: &Value| one.get("reference").and_then(Value::as_str).map(str::to_owned);
+    let is_document = |one: &&Value| reference(one).is_some_and(|text| text.starts_with("DocumentReference/"));
+    let first = targets.iter().find(is_document).or(targets.first()).map(Value::to_string).unwrap_or_default();
     json!({
         "resourceType": "Provenance",
         "id": made_id(&["Provenance", &whose.patient, &first]),
