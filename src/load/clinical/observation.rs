@@ -100,6 +100,8 @@ pub(in crate::load) struct Seen {
     pub(in crate::load) encounter: Option<String>,
     pub(in crate::load) method: Concept,
     pub(in crate::load) site: Concept,
+    /// References to the observations that it says more of.
+    pub(in crate::load) derived: Vec<Value>,
     /// Code and value of each part.
     pub(in crate::load) parts: Vec<(Concept, Option<(&'static str, Value)>)>,
 }
@@ -132,7 +134,7 @@ impl Seen {
             self.notes.iter().map(|note| super::clean(note)).filter(|note| !note.is_empty() && note.len() <= NOTE_MAX);
         out.set("note", notes.map(|text| json!({ "text": text })).collect::<Vec<_>>());
         out.set("bodySite", self.site.value()).set("method", self.method.value());
-        out.set("referenceRange", self.ranges);
+        out.set("referenceRange", self.ranges).set("derivedFrom", self.derived);
         let parts = self.parts.iter().map(|(code, value)| {
             let mut part = Made::part();
             part.set("code", code.value());
