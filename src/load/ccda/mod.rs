@@ -4,8 +4,8 @@
 //! size; a part of a document (a section, an entry) is told from a whole one and refused, for it does not say whose it is; a
 //! statement that is negated, refused or nullified is never told as one that holds.
 //!
-//! Absent on purpose: the patient's own particulars (the roster's), family history, advance directives, plans in entries (their
-//! words are kept), anything that only the narrative says.
+//! Absent on purpose: the patient's own particulars (the roster's), family history, advance directives, planned visits and
+//! supplies (their words are kept, and how many they are is told), anything that only the narrative says.
 
 mod allergy;
 mod device;
@@ -48,6 +48,8 @@ struct Told {
     written: Option<Written>,
     /// The set of documents of which it is a version.
     set: Option<String>,
+    /// What of it is not read, in words.
+    not_read: Option<String>,
     /// As it came, where that is not the text.
     original: Option<Vec<u8>>,
     /// Ready to be parsed.
@@ -59,7 +61,12 @@ pub(super) fn read(file: &Arc<str>, text: &[u8]) -> Read {
     let mut out = Read::default();
     let place = place(file, 1);
     match told(&place, text) {
-        Ok(told) => out.records.push(Box::new(told)),
+        Ok(told) => {
+            if let Some(words) = &told.not_read {
+                out.reject(&place, Rule::NotRead, words.as_str());
+            }
+            out.records.push(Box::new(told));
+        }
         Err(reason) => out.reject(&place, Rule::Document, reason),
     }
     out
@@ -72,13 +79,13 @@ fn told(place: &Place, original: &[u8]) -> Result<Told, &'static str> {
     let decoded = text::decoded(original)?;
     text::weigh(&decoded)?;
     let text = text::declared(&decoded).into_owned();
-    let (whom, written, set) = {
+    let (whom, written, set, not_read) = {
         let document = parse(&text)?;
         let root = document.root_element();
-        (header::whom(root)?, header::written(root), header::set(root))
+        (header::whom(root)?, header::written(root), header::set(root), section::not_read(root))
     };
     let original = (original != text.as_bytes()).then(|| original.to_owned());
-    Ok(Told { place: place.clone(), whom, written, set, original, text })
+    Ok(Told { place: place.clone(), whom, written, set, not_read, original, text })
 }
 
 fn parse(text: &str) -> Result<Document<'_>, &'static str> {

@@ -23,6 +23,47 @@ impl Made {
         Self(Map::new())
     }
 
+    /// One that was made before, to be added to.
+    pub(in crate::load) fn again(resource: Value) -> Self {
+        match resource {
+            Value::Object(members) => Self(members),
+            _ => Self::part(),
+        }
+    }
+
+    pub(in crate::load) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    pub(in crate::load) fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    /// Takes what another says besides: lists grow, parts are put together, and of two different texts the first stays.
+    pub(in crate::load) fn join(&mut self, other: Self) {
+        for (name, value) in other.0 {
+            let Some(known) = self.0.get_mut(&name) else {
+                self.0.insert(name, value);
+                continue;
+            };
+            match (known, value) {
+                (Value::Array(list), Value::Array(more)) => {
+                    for one in more {
+                        if !list.contains(&one) {
+                            list.push(one);
+                        }
+                    }
+                }
+                (Value::Object(part), Value::Object(more)) => {
+                    let mut joined = Self(std::mem::take(part));
+                    joined.join(Self(more));
+                    *part = joined.0;
+                }
+                _ => {}
+            }
+        }
+    }
+
     pub(in crate::load) fn set(&mut self, name: &str, value: impl Into<Value>) -> &mut Self {
         let value = value.into();
         if !is_empty(&value) {
