@@ -107,7 +107,8 @@ impl Count {
 
 /// What the 106 public files become. 23 are whole documents (one of them among the 84 examples), and all are read. The 83 parts
 /// of documents do not say whose they are and are refused (`as they are`); within an envelope of the test's own
-/// (`in an envelope`) it is seen what their entries become. Every document gives a `DocumentReference`.
+/// (`in an envelope`) it is seen what their entries become. Every document gives a `DocumentReference`. Twelve
+/// whole ones have entries that are not read; of the plans, those that order nothing.
 #[test]
 fn the_public_samples() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/ccda");
@@ -354,6 +355,21 @@ fn goals_orders_and_what_was_handed_out() {
     assert_eq!((&order["intent"], &order["occurrenceDateTime"]), (&json!("order"), &json!("2026-07-15")));
     let notes = read(&"d.xml".into(), text.as_bytes()).rejects;
     assert_eq!(notes[0].1.reason, "3 entries were not read: family history 2, plan 1");
+}
+
+#[test]
+fn results_name_their_specimen() {
+    let entry = "<entry><organizer classCode='BATTERY' moodCode='EVN'><code code='24323-8' codeSystem='2.16.840.1.113883.6.1'/><statusCode code='completed'/>\
+        <specimen><specimenRole><specimenPlayingEntity><code code='119297000' codeSystem='2.16.840.1.113883.6.96' displayName='Blood specimen'/></specimenPlayingEntity></specimenRole></specimen>\
+        <component><observation classCode='OBS' moodCode='EVN'><code code='4548-4' codeSystem='2.16.840.1.113883.6.1'/><statusCode code='completed'/>\
+        <effectiveTime value='20260311'/><value xsi:type='PQ' value='6.5' unit='%'/></observation></component></organizer></entry>";
+    let all = of(&with("", &section("30954-2", entry)));
+    all.iter().for_each(assert_valid);
+    let specimen = &of_kind(&all, "Specimen")[0];
+    assert!(specimen["meta"]["profile"][0].as_str().unwrap().ends_with("us-core-specimen"));
+    let reference = json!({"reference": format!("Specimen/{}", specimen["id"].as_str().unwrap())});
+    assert_eq!(of_kind(&all, "Observation")[0]["specimen"], reference);
+    assert_eq!(of_kind(&all, "DiagnosticReport")[0]["specimen"], json!([reference]));
 }
 
 fn goes_through(text: &[u8]) {

@@ -79,6 +79,11 @@ pub(in crate::load) fn vital_sign(code: &str) -> bool {
     OTHER_VITALS.contains(&code) || PROFILES.iter().take(VITALS).any(|(known, _)| *known == code)
 }
 
+/// Whether a LOINC code asks how somebody lives: whether she smokes, is pregnant, what she works.
+pub(in crate::load) fn about_life(code: &str) -> bool {
+    PROFILES.iter().skip(VITALS).any(|(known, _)| *known == code)
+}
+
 /// What was observed.
 #[derive(Clone, Debug, Default)]
 pub(in crate::load) struct Seen {
@@ -102,6 +107,8 @@ pub(in crate::load) struct Seen {
     pub(in crate::load) site: Concept,
     /// References to the observations that it says more of.
     pub(in crate::load) derived: Vec<Value>,
+    /// A reference to what it was measured in.
+    pub(in crate::load) specimen: Option<Value>,
     /// Code and value of each part.
     pub(in crate::load) parts: Vec<(Concept, Option<(&'static str, Value)>)>,
 }
@@ -135,6 +142,7 @@ impl Seen {
         out.set("note", notes.map(|text| json!({ "text": text })).collect::<Vec<_>>());
         out.set("bodySite", self.site.value()).set("method", self.method.value());
         out.set("referenceRange", self.ranges).set("derivedFrom", self.derived);
+        out.set("specimen", self.specimen);
         let parts = self.parts.iter().map(|(code, value)| {
             let mut part = Made::part();
             part.set("code", code.value());

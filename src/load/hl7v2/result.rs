@@ -9,7 +9,8 @@ use super::draft::Draft;
 use super::split::{Message, Segment};
 use super::value::{Held, document, flags, range, unit, values};
 use crate::load::clinical::{
-    Attached, Category, Concept, Made, Seen, When, hl7, known, organization, pressures, vital_sign,
+    Attached, Category, Coding, Concept, Made, Seen, Specimen, When, about_life, hl7, known, organization, pressures,
+    vital_sign,
 };
 
 const LOINC: &str = "http://loinc.org";
@@ -51,7 +52,7 @@ const REPORT_STATES: [(&str, &str); 9] = [
 struct Group<'s, 'm> {
     order: Option<&'s Segment<'m>>,
     request: &'s Segment<'m>,
-    specimen: Option<&'s Segment<'m>>,
+    specimens: Vec<&'s Segment<'m>>,
     notes: Vec<String>,
     observed: Vec<Observed<'s, 'm>>,
 }
@@ -137,9 +138,15 @@ fn groups<'s, 'm>(message: &'s Message<'m>) -> Vec<Group<'s, 'm>> {
             "ORC" => order = Some(segment),
             "OBR" => {
                 let order = order.take();
-                out.push(Group { order, request: segment, specimen: None, notes: Vec::new(), observed: Vec::new() });
+                out.push(Group {
+                    order,
+                    request: segment,
+                    specimens: Vec::new(),
+                    notes: Vec::new(),
+                    observed: Vec::new(),
+                });
             }
-            "SPM" => out.iter_mut().rev().take(1).for_each(|group| group.specimen = Some(segment)),
+            "SPM" => out.iter_mut().rev().take(1).for_each(|group| group.specimens.push(segment)),
             "OBX" => out.iter_mut().rev().take(1).for_each(|group| group.observed.push(observed(segment))),
             "NTE" => {
                 if let Some(group) = out.last_mut() {
@@ -166,7 +173,7 @@ fn report(draft: &mut Draft<'_>, group: &Group<'_, '_>, told: &mut Vec<Told>) {
     let (begun, ended) = (draft.date_time(request.field(7)), draft.date_time(request.field(8)));
     let when = if ended.is_some() { When::between(begun, ended) } else { begun.map(When::At) };
     let when = when
-        .or_else(|| draft.date_time(group.specimen?.field(17)).map(When::At))
+        .or_else(|| draft.date_time(group.specimens.first()?.field(17)).map(When::At))
         .or_else(|| group.observed.iter().find_map(|one| draft.date_time(one.segment.field(14))).map(When::At));
     let number = filler.or(placer).map(|part| part.component(1).text()).unwrap_or_default();
     // Without a number, the time tells one from another.
@@ -180,6 +187,9 @@ fn report(draft: &mut Draft<'_>, group: &Group<'_, '_>, told: &mut Vec<Told>) {
     let issued = draft.instant(request.field(22)).or_else(|| draft.sent());
     let state = known(&REPORT_STATES, &request.field(25).text());
 
+    let specimens = specimens(draft, group, &key);
+    // Of several, nobody says in which a result was measured.
+    let specimen = if let [one] = specimens.as_slice() { Some(one.clone()) } else { None };
     let (texts, others): (Vec<_>, Vec<_>) =
         joined(draft, &group.observed).into_iter().partition(|one| is_image && one.is_text);
     let mut forms: Vec<Value> =
@@ -198,7 +208,15 @@ fn report(draft: &mut Draft<'_>, group: &Group<'_, '_>, told: &mut Vec<Told>) {
         told.push(Told { name, id: id.clone() });
         let category = if is_image { Category::Imaging } else { Category::Laboratory };
         let derived = of_parent.iter().cloned().collect();
-        let before = Seen { id, when: when.clone(), issued: issued.clone(), category, derived, ..Seen::default() };
+        let before = Seen {
+            id,
+            when: when.clone(),
+            issued: issued.clone(),
+            category,
+            derived,
+            specimen: specimen.clone(),
+            ..Seen::default()
+        };
         seen.push(observation(draft, one, before, state));
     }
     let seen = pressures(seen);
@@ -231,7 +249,7 @@ fn report(draft: &mut Draft<'_>, group: &Group<'_, '_>, told: &mut Vec<Told>) {
             Some(issued) => out.set("issued", issued),
             None => out.set("_issued", json!({"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]})),
         };
-        out.set("performer", performers(draft, group));
+        out.set("performer", performers(draft, group)).set("specimen", specimens);
         out.set("resultsInterpreter", person_of(draft, request).map(|reference| json!([reference])));
         out.set("result", results).set("conclusion", group.notes.join("\n").trim()).set("presentedForm", forms);
         let profile = if is_image { "us-core-diagnosticreport-note" } else { "us-core-diagnosticreport-lab" };
@@ -244,7 +262,86 @@ fn report(draft: &mut Draft<'_>, group: &Group<'_, '_>, told: &mut Vec<Told>) {
 fn performers(draft: &mut Draft<'_>, group: &Group<'_, '_>) -> Vec<Value> {
     let name = group.observed.iter().map(|one| one.segment.field(23).text()).find(|name| !name.is_empty());
     let spoken = name.and_then(|name| organization(&name, Vec::new()));
-    draft.mention(spoken).into_iter().collect()
+    let producer = || group.observed.iter().find_map(|one| producer(one.segment));
+    draft.mention(spoken).or_else(producer).or_else(|| draft.facility()).into_iter().collect()
+}
+
+/// Who made an observation, by the field that said so before there was one for the name.
+fn producer(segment: &Segment<'_>) -> Option<Value> {
+    let field = segment.field(15);
+    let name = [2, 1].iter().map(|at| field.component(*at).text()).find(|name| !name.is_empty())?;
+    Some(json!({"type": "Organization", "display": crate::load::clinical::line(&name)}))
+}
+
+/// What the results were measured in; references.
+fn specimens(draft: &mut Draft<'_>, group: &Group<'_, '_>, key: &[&str]) -> Vec<Value> {
+    let mut found: Vec<Specimen> = group.specimens.iter().filter_map(|segment| specimen(draft, segment, key)).collect();
+    if found.is_empty() {
+        found.extend(source(draft, group.request, key));
+    }
+    let mut out = Vec::new();
+    for one in found {
+        let reference = one.reference();
+        if !out.contains(&reference) {
+            out.push(reference);
+            let resource = one.resource(draft.patient);
+            let is_told = draft.resources.iter().any(|other| other.get("id") == resource.get("id"));
+            draft.resources.extend(Some(resource).filter(|_| !is_told));
+        }
+    }
+    out
+}
+
+/// A specimen in a segment of its own (SPM).
+fn specimen(draft: &Draft<'_>, segment: &Segment<'_>, key: &[&str]) -> Option<Specimen> {
+    let kind = Draft::of_table(segment.field(4), "0487");
+    if kind.is_empty() {
+        return None;
+    }
+    let number = |at: usize| segment.field(2).component(at).sub(1).text();
+    let number = [number(2), number(1)].into_iter().find(|number| !number.is_empty()).unwrap_or_default();
+    let order = key.iter().take(2).copied().filter(|_| number.is_empty()).collect::<Vec<_>>().join("|");
+    let taken = segment.field(17);
+    Some(Specimen {
+        id: draft.ids.same("Specimen", &[&number, &order, &kind.key()]),
+        identifier: (!number.is_empty()).then(|| json!({"system": draft.assigner(segment.field(2)), "value": number})),
+        kind,
+        collected: When::between(draft.date_time(taken.component(1)), draft.date_time(taken.component(2))).map(moment),
+        received: draft.date_time(segment.field(18)),
+        method: Draft::of_table(segment.field(7), "0488"),
+        site: Draft::concept(segment.field(8)),
+    })
+}
+
+/// A time without an end is one moment.
+fn moment(when: When) -> When {
+    match when {
+        When::Between(Some(at), None) => When::At(at),
+        other => other,
+    }
+}
+
+/// A specimen as older messages have it, in the order (OBR-15).
+fn source(draft: &Draft<'_>, request: &Segment<'_>, key: &[&str]) -> Option<Specimen> {
+    let field = request.field(15);
+    let part = field.component(1);
+    let (code, words) = (part.sub(1).whole(), [part.sub(2).whole(), field.component(2).text()]);
+    let words = words.into_iter().find(|words| !words.is_empty()).unwrap_or_default();
+    let system = crate::load::clinical::by_name(&part.sub(3).whole());
+    let system = if system.is_empty() { "http://terminology.hl7.org/CodeSystem/v2-0070".to_owned() } else { system };
+    let mut kind = Concept::words(if words.is_empty() { &code } else { &words });
+    // Many write words where the code belongs.
+    if !code.is_empty() && !code.contains(' ') {
+        kind.codes.push(Coding::new(&system, &code, &part.sub(2).whole()));
+    }
+    let order = key.iter().take(2).copied().collect::<Vec<_>>().join("|");
+    (!kind.is_empty()).then(|| Specimen {
+        id: draft.ids.same("Specimen", &["", &order, &kind.key()]),
+        collected: draft.date_time(request.field(7)).map(When::At),
+        received: draft.date_time(request.field(14)),
+        kind,
+        ..Specimen::default()
+    })
 }
 
 /// Who read the results (NDL: somebody with a number, as subcomponents).
@@ -317,9 +414,19 @@ pub(super) fn observation(
     let spoken = organization(&name, Vec::new());
     let performer = draft.mention(spoken);
     let observer = draft.person(segment.field(16));
+    let mut performers: Vec<Value> = performer.into_iter().chain(observer).collect();
+    if performers.is_empty() {
+        performers.extend(producer(segment).or_else(|| draft.facility()));
+    }
+    let is_life = one.code.code_in(LOINC).is_some_and(about_life);
+    let category = match before.category {
+        _ if is_vital => Category::VitalSigns,
+        _ if is_life => Category::SocialHistory,
+        category => category,
+    };
     Seen {
         status,
-        category: if is_vital { Category::VitalSigns } else { before.category },
+        category,
         when: draft.date_time(segment.field(14)).map(When::At).or(before.when),
         value: one.value,
         parts: one.parts.into_iter().map(|held| (one.code.clone(), Some(held))).collect(),
@@ -327,7 +434,7 @@ pub(super) fn observation(
         interpretations: flags(segment.field(8)),
         ranges: range(&segment.field(7).whole(), &unit(segment.field(6))).into_iter().collect(),
         notes: one.notes,
-        performers: performer.into_iter().chain(observer).collect(),
+        performers,
         method: Draft::concept(segment.field(17)),
         site: Draft::concept(segment.field(20)),
         code: one.code,

@@ -177,6 +177,57 @@ fn no_value_of_several_is_dropped() {
     assert_eq!(one("ST|2-2^B^LN||1.020|")["valueString"], "1.020");
 }
 
+/// What was measured, in what, and by whom where nothing but the header says so.
+#[test]
+fn specimens_and_who_measured_them() {
+    let text = |source: &str, more: &str, producer: &str| {
+        format!(
+            "MSH|^~\\&|L|LABCORP^34D0655059^CLIA|||20260101120000Z||ORU^R01|1|P|2.5\rPID|1||M\rOBR|1||F1|1-1^A^LN|||20260101||||||||{source}\r\
+             OBX|1|NM|2-2^B^LN||5|mg/dL|||||F||||{producer}\r{more}"
+        )
+    };
+    let of_kind = |all: &[Value], kind: &str| -> Vec<Value> {
+        all.iter().filter(|one| one["resourceType"] == kind).cloned().collect()
+    };
+    let segment = "SPM|1|^05511S||122575003^Urine specimen^SCT|||||||||||||20260101081500-0500|20260101200000-0500\r";
+    for (source, more, name) in [
+        ("", segment, "Urine specimen"),
+        ("UR^Urine, clean catch", "", "Urine, clean catch"),
+        ("BLD&Blood&HL70070", "", "Blood"),
+    ] {
+        let all = of(&text(source, more, ""));
+        all.iter().for_each(assert_valid);
+        let specimen = &of_kind(&all, "Specimen")[0];
+        assert_eq!(specimen["type"]["text"], name);
+        assert!(specimen["meta"]["profile"][0].as_str().unwrap().ends_with("us-core-specimen"));
+        let reference = json!({"reference": format!("Specimen/{}", specimen["id"].as_str().unwrap())});
+        assert_eq!(of_kind(&all, "Observation")[0]["specimen"], reference);
+        assert_eq!(of_kind(&all, "DiagnosticReport")[0]["specimen"], json!([reference]));
+        let sender = json!({
+            "type": "Organization",
+            "display": "LABCORP",
+            "identifier": {"system": "urn:oid:2.16.840.1.113883.4.7", "value": "34D0655059"},
+        });
+        assert_eq!(of_kind(&all, "Observation")[0]["performer"], json!([sender]));
+        assert_eq!(of_kind(&all, "DocumentReference")[0]["author"], json!([sender]));
+    }
+    let all = of(&text("", "", "BN^LabCorp Burlington"));
+    assert_eq!(of_kind(&all, "Observation")[0]["performer"][0]["display"], "LabCorp Burlington");
+    assert!(of_kind(&all, "Specimen").is_empty());
+}
+
+#[test]
+fn whether_she_smokes_is_told_by_a_visit_too() {
+    let all = of("MSH|^~\\&|E|H|||20260101120000Z||ADT^A04|1|P|2.5\rPID|1||M\rPV1|1|O|||||||||||||||||V1\r\
+                  OBX|1|CWE|72166-2^Tobacco smoking status^LN||8517006^Former smoker^SCT||||||F|||20260101\r\
+                  OBX|2|ST|99-9^Parking^L||yes||||||F\r");
+    all.iter().for_each(assert_valid);
+    let seen: Vec<&Value> = all.iter().filter(|one| one["resourceType"] == "Observation").collect();
+    assert_eq!(seen.len(), 1);
+    let profiles = seen[0]["meta"]["profile"].as_array().unwrap();
+    assert!(profiles.iter().any(|one| one.as_str().unwrap().ends_with("us-core-smokingstatus")), "{profiles:?}");
+}
+
 /// Whom a message is about is told by every number in it, the insurer's first.
 #[test]
 fn all_numbers_of_the_patient() {

@@ -126,7 +126,14 @@ fn entry(
     }
     entry.dated.set = record.set().map(|set| format!("{}|{set}", whose.patient));
     if !targets.is_empty() {
-        let value = provenance(record, format, &targets, whose, about);
+        let mut value = provenance(record, format, &targets, whose, about);
+        let author =
+            values.iter().find(|value| value.get("resourceType").is_some_and(|kind| kind == "DocumentReference"));
+        if let (Some(author), Some(agents)) =
+            (author.and_then(author_of), value.get_mut("agent").and_then(Value::as_array_mut))
+        {
+            agents.push(author);
+        }
         entry.provenance = prepared(&value, validation).ok().map(|(one, _)| one);
     }
     Ok((entry, all))
@@ -139,6 +146,26 @@ fn replaced(value: &Value) -> Vec<String> {
     let reference =
         |one: &Value| one.pointer("/target/reference")?.as_str()?.strip_prefix("DocumentReference/").map(str::to_owned);
     replaced.filter_map(reference).collect()
+}
+
+/// Who says what a record says, as its document names them.
+fn author_of(document: &Value) -> Option<Value> {
+    let custodian = document.get("custodian");
+    let author = document.pointer("/author/0").or(custodian)?;
+    let mut agent = json!({
+        "type": {"coding": [{
+            "system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type",
+            "code": "author",
+        }]},
+        "who": author,
+    });
+    // A person speaks for an organization.
+    let is_person = author.get("type").is_none_or(|kind| kind != "Organization")
+        && author.get("reference").and_then(Value::as_str).is_none_or(|to| !to.starts_with("Organization/"));
+    if let (true, Some(custodian), Some(agent)) = (is_person, custodian, agent.as_object_mut()) {
+        agent.insert("onBehalfOf".to_owned(), custodian.clone());
+    }
+    Some(agent)
 }
 
 /// Where the resources of a record come from: which file, which line, which load.

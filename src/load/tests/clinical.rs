@@ -214,3 +214,43 @@ fn target(bench: &Bench) -> Target<'_> {
         plan: "Plan",
     }
 }
+
+#[test]
+fn a_replaced_note_is_superseded_in_every_order() {
+    let note = |event: &str, sent: &str, own: &str, parent: &str| {
+        format!(
+            "MSH|^~\\&|E|HHC|||{sent}||MDM^{event}|D{own}|P|2.4\rPID|1||M100200300^^^PLAN^MB||QUINTERO^ANA||19800214|F\r\
+             TXA|1|11488-4^Note^LN|TX|||||||||DOC{own}^HHC|{parent}||||LA|U|AV\rOBX|1|TX|1-1^Note^LN||Text {own}||||||F\r"
+        )
+    };
+    let texts = [note("T02", "202604021015-0400", "55", ""), note("T10", "202604031015-0400", "56", "DOC55^HHC")];
+    let all = in_every_order(&texts);
+    let mut found: Vec<(&str, bool)> = all
+        .values()
+        .filter(|one| one["resourceType"] == "DocumentReference")
+        .map(|one| (one["status"].as_str().unwrap(), one["relatesTo"][0]["code"] == "replaces"))
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, [("current", true), ("superseded", false)]);
+}
+
+#[test]
+fn provenance_names_who_wrote_it() {
+    let bench = Bench::new();
+    bench.put("members.csv", MEMBERS);
+    bench.put("a.hl7", result("20260311101500-0500", "A1", "F", "OBX|1|NM|2823-3^K^LN||7.2|mmol/L|||||F\r"));
+    bench.put("c.xml", DOCUMENT.replace("MRN-77", "M100200300"));
+    bench.run(&Request { validation: Policy::Reject, ..bench.request() });
+    let all = resources(&bench);
+    let mut agents: Vec<Value> =
+        all.values().filter(|one| one["resourceType"] == "Provenance").map(|one| one["agent"][1].clone()).collect();
+    agents.sort_by_key(Value::to_string);
+    assert_eq!(agents.len(), 2);
+    assert!(agents.iter().all(|agent| agent["type"]["coding"][0]["code"] == "author"), "{agents:?}");
+    assert!(agents.iter().any(|agent| agent["who"]["display"] == "LAB"), "{agents:?}");
+    // A person speaks for an organization.
+    let person = agents.iter().find(|agent| agent["who"]["reference"] == "Practitioner/npi-1245319599").unwrap();
+    assert!(person["onBehalfOf"].is_object());
+    let provenance: Vec<&Value> = all.values().filter(|one| one["resourceType"] == "Provenance").collect();
+    provenance.into_iter().for_each(crate::load::fixtures_tests::assert_valid_when_stored);
+}
