@@ -24,7 +24,8 @@ pub(super) fn about() -> About<'static> {
 /// What the records of a file become. Those of members are taken to be one member's.
 pub(super) fn resources(read: &Read) -> Vec<Value> {
     let is_hers = read.records.iter().any(|record| record.whom().is_some());
-    let whose = Whose { patient: if is_hers { "p1".into() } else { String::new() }, coverage: None };
+    let whose =
+        Whose { patient: if is_hers { "p1".into() } else { String::new() }, coverage: None, ..Whose::default() };
     read.records.iter().flat_map(|record| record.resources(&whose, about()).unwrap()).collect()
 }
 

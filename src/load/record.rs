@@ -34,6 +34,8 @@ pub(super) struct Whose {
     pub(super) patient: String,
     /// Id of her Coverage on the day that matters.
     pub(super) coverage: Option<String>,
+    /// Her birth date on the roster, `YYYY-MM-DD`; empty where it has none.
+    pub(super) birth: String,
 }
 
 /// The plan that loads, and when.

@@ -15,7 +15,7 @@ use crate::load::record::{Read, Whose};
 const DOCUMENT: &str = include_str!("../../../fixtures/load/ccda/summary.xml");
 
 fn whose() -> Whose {
-    Whose { patient: "p1".into(), coverage: None }
+    Whose { patient: "p1".into(), coverage: None, ..Whose::default() }
 }
 
 fn resources(read: &Read) -> Vec<Value> {

@@ -16,7 +16,7 @@ use crate::load::record::{Read, Whose};
 const MESSAGE: &str = include_str!("../../../fixtures/load/hl7v2/results.hl7");
 
 fn whose() -> Whose {
-    Whose { patient: "p1".into(), coverage: None }
+    Whose { patient: "p1".into(), coverage: None, ..Whose::default() }
 }
 
 fn resources(read: &Read) -> Vec<Value> {

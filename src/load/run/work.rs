@@ -85,6 +85,8 @@ pub(super) fn records(read: Read, format: Format, target: &Target<'_>, validatio
             Ok((mut entry, signs)) => {
                 entry.pack(target);
                 out.entries.push(entry);
+                let place = record.place();
+                out.signs.extend(signs.iter().any(Signs::is_of_care).then(|| (place.clone(), Signs::born(&whose))));
                 out.signs.extend(signs.into_iter().map(|signs| (record.place().clone(), signs)));
             }
             Err((rule, reason)) => out.rejects.push(record.place().reject(rule, reason)),

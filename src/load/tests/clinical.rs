@@ -234,6 +234,20 @@ fn a_replaced_note_is_superseded_in_every_order() {
     assert_eq!(found, [("current", true), ("superseded", false)]);
 }
 
+/// A result of 1970 stood on a woman born in 1980 without a word.
+#[test]
+fn care_before_birth_is_told() {
+    let bench = Bench::new();
+    bench.put("members.csv", MEMBERS);
+    bench.load();
+    let text = result("20260311101500-0500", "A1", "F", "OBX|1|NM|2823-3^K^LN||7.2|mmol/L|||||F\r");
+    let told = |summary: &Summary| summary.findings.iter().any(|one| one.rule == "before-birth");
+    bench.put("a.hl7", &text);
+    assert!(!told(&bench.load()));
+    bench.put("b.hl7", text.replace("20260310070000", "19700310070000").replace("||F1|", "||F2|"));
+    assert!(told(&bench.load()));
+}
+
 #[test]
 fn provenance_names_who_wrote_it() {
     let bench = Bench::new();
