@@ -74,6 +74,9 @@ pub(super) trait Record: Send {
     }
 }
 
+/// A day in microseconds.
+const DAY: i64 = 86_400_000_000;
+
 /// When something was written. The later is the greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Written {
@@ -86,6 +89,12 @@ pub(super) struct Written {
 }
 
 impl Written {
+    /// Whether it was written by then, or by the clock of somebody whose clock is fast. What says that it was written in years to
+    /// come would hold against every correction until then.
+    pub(super) fn is_by(&self, now: Timestamp) -> bool {
+        self.at.max(self.sent) <= now.as_microsecond().saturating_add(DAY)
+    }
+
     /// As bytes of which the later are the greater.
     pub(super) fn bytes(self) -> [u8; 24] {
         let mut out = [0; 24];

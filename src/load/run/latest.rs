@@ -10,13 +10,16 @@
 //! the row in `load.replaced` waits for it.
 //!
 //! A corrected report may hold the corrected results only. Those of the report before it stay in its list, whichever of the
-//! two came first.
+//! two came first. So do the specimen of a result and what it says more of.
+
+use std::borrow::Cow;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::fhir::{Kind, Prepared, prepare};
+use crate::fhir::json::{self, Node};
+use crate::fhir::{Kind, Prepared, prepare, prepare_node};
 use crate::load::record::Written;
 use crate::store::{self, Outcome, Table, Txn};
 
@@ -31,6 +34,9 @@ pub(super) const TABLES: [Table; 3] = [WRITTEN, VERSIONS, REPLACED];
 const VERSIONS_MAX: usize = 200;
 const DOCUMENT: &str = "DocumentReference";
 const REPORT: &str = "DiagnosticReport";
+const OBSERVATION: &str = "Observation";
+/// What a result is linked to.
+const LINKS: [&str; 3] = ["specimen", "derivedFrom", "hasMember"];
 
 /// When the resources of an entry were written, and what its document is a version of.
 #[derive(Default)]
@@ -69,23 +75,19 @@ pub(super) fn put(
         Some(before) if before == written => Age::Same,
         Some(_) => Age::Newer,
     };
-    if prepared.kind.name() == REPORT && age != Age::First {
-        let is_kept = put_report(txn, prepared, age, now)?;
-        if age == Age::Newer {
-            txn.put(WRITTEN, &key, written.bytes().to_vec())?;
-        }
-        return Ok(is_kept);
+    if matches!(age, Age::First | Age::Newer) {
+        txn.put(WRITTEN, &key, written.bytes().to_vec())?;
     }
-    if age == Age::Older {
-        return Ok(false);
+    match (prepared.kind.name(), age) {
+        (REPORT, Age::Older | Age::Same | Age::Newer) => return put_report(txn, prepared, age, now),
+        (OBSERVATION, Age::Older | Age::Same | Age::Newer) => return put_observation(txn, prepared, age, now),
+        (_, Age::Older) => return Ok(false),
+        _ => {}
     }
     let patched = if prepared.kind.name() == DOCUMENT { version(txn, prepared, written, dated, now)? } else { None };
     let prepared = patched.as_ref().unwrap_or(prepared);
     // Where times do not tell them apart, a content that was replaced before is one of a history that is told again.
     let is_old = age != Age::Newer && txn.was_replaced(prepared)?;
-    if matches!(age, Age::First | Age::Newer) {
-        txn.put(WRITTEN, &key, written.bytes().to_vec())?;
-    }
     Ok(!is_old && stored(txn, prepared, now)?)
 }
 
@@ -99,6 +101,11 @@ fn put_report(txn: &mut Txn<'_>, prepared: &Prepared, age: Age, now: Timestamp) 
     let own = value(&prepared.render(1, now))?;
     let is_corrected = |report: &Value| report.get("status").and_then(Value::as_str) == Some("corrected");
     let (earlier, mut later) = if age == Age::Older { (own, known) } else { (known, own) };
+    let specimens = list(&earlier, "specimen");
+    let lacks_specimen = later.get("specimen").is_none() && !specimens.is_empty();
+    if let Some(members) = later.as_object_mut().filter(|_| lacks_specimen) {
+        members.insert("specimen".to_owned(), Value::Array(specimens));
+    }
     if is_corrected(&later) {
         let mut results = list(&earlier, "result");
         for one in list(&later, "result") {
@@ -109,10 +116,51 @@ fn put_report(txn: &mut Txn<'_>, prepared: &Prepared, age: Age, now: Timestamp) 
         if let Some(members) = later.as_object_mut().filter(|_| !results.is_empty()) {
             members.insert("result".to_owned(), Value::Array(results));
         }
+    }
+    if is_corrected(&later) || lacks_specimen {
         return stored(txn, &ready(&later)?, now);
     }
     let is_old = age == Age::Older || age == Age::Same && txn.was_replaced(prepared)?;
     Ok(!is_old && stored(txn, prepared, now)?)
+}
+
+/// An observation of which something is stored already. What is sent once more may come without its specimen and without what
+/// it says more of; those are what they were.
+fn put_observation(txn: &mut Txn<'_>, prepared: &Prepared, age: Age, now: Timestamp) -> Result<bool, store::Error> {
+    let Some(known) = txn.current_text(prepared.kind, &prepared.id)? else { return stored(txn, prepared, now) };
+    let own = prepared.render(1, now);
+    let (earlier, later) = if age == Age::Older { (&own, &known) } else { (&known, &own) };
+    let (earlier, later) = (json::parse(earlier), json::parse(later));
+    let (Ok(earlier), Ok(mut later)) = (earlier, later) else { return Err(damaged()) };
+    // Numbers stay as they are written in a node.
+    let filled = if fill(&mut later, &earlier) {
+        Some(prepare_node(&later, &prepared.id).map_err(|_| damaged())?)
+    } else if age == Age::Older {
+        return Ok(false);
+    } else {
+        None
+    };
+    let prepared = filled.as_ref().unwrap_or(prepared);
+    let is_old = age == Age::Same && txn.was_replaced(prepared)?;
+    Ok(!is_old && stored(txn, prepared, now)?)
+}
+
+/// Takes links that only the earlier of two has; whether there were any.
+fn fill<'n>(later: &mut Node<'n>, earlier: &Node<'n>) -> bool {
+    let is_link = |node: &Node<'_>| {
+        node.text_of("reference").is_some() || node.items().iter().any(|one| one.text_of("reference").is_some())
+    };
+    let missing: Vec<(&str, &Node<'n>)> = LINKS
+        .iter()
+        .filter_map(|name| Some((*name, earlier.get(name).filter(|node| is_link(node))?)))
+        .filter(|(name, _)| !later.get(name).is_some_and(is_link))
+        .collect();
+    let Node::Object(members) = later else { return false };
+    for (name, node) in &missing {
+        members.retain(|(known, _)| known != name);
+        members.push((Cow::Borrowed(*name), (*node).clone()));
+    }
+    !missing.is_empty()
 }
 
 /// Tells the versions of a document of each other; the document as it is among them, if that is not as it came.

@@ -121,7 +121,7 @@ fn entry(
             targets.push(json!({"reference": format!("{}/{}", one.kind.name(), one.id)}));
         }
         if is_clinical {
-            entry.dated.written.push(record.written(value));
+            entry.dated.written.push(record.written(value).filter(|written| written.is_by(about.now)));
             entry.dated.replaces.extend(replaced(value));
         }
         entry.resources.push(one);

@@ -189,7 +189,7 @@ fn taking_back_forgets_what_was_later() {
     bench.put("members.csv", MEMBERS);
     bench.put("a.hl7", result("20260311101500-0500", "A1", "F", &line("7.2")));
     bench.load();
-    bench.put("b.hl7", result("20270311101500-0500", "A2", "F", &line("4.2")));
+    bench.put("b.hl7", result("20261111101500-0500", "A2", "F", &line("4.2")));
     bench.load();
     let value = || {
         let all = resources(&bench);
@@ -232,6 +232,57 @@ fn a_replaced_note_is_superseded_in_every_order() {
         .collect();
     found.sort_unstable();
     assert_eq!(found, [("current", true), ("superseded", false)]);
+}
+
+/// A correction of one panel comes without the culture and the specimen, and keeps its links to both.
+#[test]
+fn a_correction_keeps_its_links_in_every_order() {
+    let head = |sent: &str| {
+        format!("MSH|^~\\&|L|LAB|||{sent}||ORU^R01|M1|P|2.5.1\rPID|1||M100200300^^^PLAN^MB||Quintero^Ana||19800214|F\r")
+    };
+    let panel = |state: &str, value: &str| {
+        format!(
+            "OBR|2|P7|F7|50545-3^Panel^LN|||20260309081500-0500|||||||||||||||||MB|{state}|630-4&Culture&LN^1^E. coli|||P7&H^F7&L\r\
+             OBX|1|SN|18906-8^Ciprofloxacin^LN||<=^{value}|ug/mL||S|||{state}\r"
+        )
+    };
+    let culture = "OBR|1|P7|F7|630-4^Culture^LN|||20260309081500-0500|||||||||||||||||MB|F\r\
+                   OBX|1|CE|634-6^Organism^LN|1|112283007^Escherichia coli^SCT||||||F\r\
+                   SPM|1|^05511S||122575003^Urine^SCT\r";
+    let specimen = "SPM|1|^05511S||122575003^Urine^SCT\r";
+    let texts = [
+        format!("{}{}{}{specimen}", head("20260312101500-0500"), culture.replace("634-6", "630-4"), panel("F", "0.50")),
+        format!("{}{}", head("20260313101500-0500"), panel("C", "0.25")),
+    ];
+    let all = in_every_order(&texts);
+    let of_code = |code: &str| {
+        all.values()
+            .find(|one| one["code"]["coding"][0]["code"] == code && one["resourceType"] == "Observation")
+            .unwrap()
+    };
+    let (organism, drug) = (of_code("630-4"), of_code("18906-8"));
+    assert_eq!((&drug["status"], &drug["valueQuantity"]["value"]), (&"corrected".into(), &0.25.into()));
+    assert_eq!(drug["derivedFrom"][0]["reference"], format!("Observation/{}", organism["id"].as_str().unwrap()));
+    assert_eq!(organism["hasMember"][0]["reference"], format!("Observation/{}", drug["id"].as_str().unwrap()));
+    assert_eq!(drug["specimen"], organism["specimen"]);
+    let report =
+        all.values().find(|one| one["status"] == "corrected" && one["resourceType"] == "DiagnosticReport").unwrap();
+    assert_eq!(report["specimen"][0], drug["specimen"]);
+}
+
+/// A clock that is years ahead must not hold against every correction to come.
+#[test]
+fn a_time_in_years_to_come_does_not_count() {
+    let line = |value: &str| format!("OBX|1|NM|2823-3^K^LN||{value}|mmol/L|||||F\r");
+    let bench = Bench::new();
+    bench.put("members.csv", MEMBERS);
+    bench.put("a.hl7", result("20990311101500-0500", "A1", "F", &line("7.2")));
+    bench.load();
+    bench.put("b.hl7", result("20260311101500-0500", "A2", "F", &line("4.2")));
+    bench.load();
+    let all = resources(&bench);
+    let seen = all.values().find(|one| one["resourceType"] == "Observation").unwrap();
+    assert_eq!(seen["valueQuantity"]["value"], 4.2);
 }
 
 /// A result of 1970 stood on a woman born in 1980 without a word.
