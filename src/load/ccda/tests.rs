@@ -372,6 +372,32 @@ fn results_name_their_specimen() {
     assert_eq!(of_kind(&all, "DiagnosticReport")[0]["specimen"], json!([reference]));
 }
 
+/// Digits travel within a text that begins with a character which no document may have.
+#[test]
+fn no_document_can_say_what_marks_digits() {
+    let with_id = |id: &str| {
+        with(
+            "",
+            &section(
+                "30954-2",
+                &format!(
+                    "<entry><observation classCode='OBS' moodCode='EVN'><id root='1.2' extension='{id}'/><code code='4548-4' codeSystem='2.16.840.1.113883.6.1'/>\
+         <statusCode code='completed'/><effectiveTime value='20260311'/><value xsi:type='PQ' value='7.20' unit='%'/></observation></entry>"
+                ),
+            ),
+        )
+    };
+    for id in ["&#1;7.20", "\u{1}7.20"] {
+        let all = of(&with_id(id));
+        let texts: Vec<String> =
+            all.iter().filter_map(|one| one["identifier"][0]["value"].as_str()).map(str::to_owned).collect();
+        assert!(texts.iter().all(|text| !text.starts_with('\u{1}')), "{texts:?}");
+    }
+    let all = of(&with_id("o1"));
+    let text = crate::load::clinical::text_of(&of_kind(&all, "Observation")[0]);
+    assert!(text.contains("\"value\":7.20}"), "{text}");
+}
+
 fn goes_through(text: &[u8]) {
     for resource in resources(&read(&"d.xml".into(), text)) {
         assert_valid(&resource);

@@ -20,7 +20,7 @@ mod time;
 pub(super) use code::{Coding, Concept, hl7, known};
 pub(super) use document::{Attached, Original, labels, marked};
 pub(super) use id::Ids;
-pub(super) use made::{Made, is_empty};
+pub(super) use made::{Made, digits_of, is_empty, text_of};
 pub(super) use observation::{Category, Seen, about_life, pressures, vital_sign};
 pub(super) use party::{Party, Spoken, organization};
 pub(super) use quantity::{number, quantity};

@@ -4,7 +4,7 @@ use serde_json::{Number, Value, json};
 
 use super::code::known;
 use super::line;
-use super::made::Made;
+use super::made::{Made, with_digits};
 use crate::fhir::ucum;
 
 const UCUM: &str = "http://unitsofmeasure.org";
@@ -103,26 +103,34 @@ pub(in crate::load) fn number(text: &str) -> Option<Number> {
 /// A `Quantity`. A unit is said to be of UCUM only if it is.
 pub(in crate::load) fn quantity(value: &str, unit: &str, comparator: &str) -> Option<Value> {
     let mut out = Made::part();
-    out.set("value", Value::Number(number(value)?));
+    let said = with_digits(value, &number(value)?);
+    out.set("value", said.clone());
     out.set("comparator", Some(comparator).filter(|text| matches!(*text, "<" | "<=" | ">" | ">=")));
     let unit = line(unit);
     out.set("unit", unit.as_str());
     if let Some(code) = ucum_of(&unit) {
         out.set("system", UCUM).set("code", code);
     } else if unit == "1" || unit.is_empty() {
-        return Some(json!({"value": number(value)?}));
+        return Some(json!({ "value": said }));
     }
     Some(out.value())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::made::text_of;
     use super::*;
 
     #[test]
     fn only_ucum_is_called_so() {
+        let text = |value: &str| text_of(&quantity(value, "%", "").unwrap());
+        for (said, kept) in
+            [("40.10", "40.10"), ("-0.50", "-0.50"), ("+7.0", "7.0"), ("007.20", "7.2"), ("5", "5"), (".50", "0.5")]
+        {
+            assert!(text(said).contains(&format!("\"value\":{kept}}}")), "{said} {}", text(said));
+        }
         assert_eq!(
-            quantity("40.10", "%", "").unwrap(),
+            quantity("40.1", "%", "").unwrap(),
             json!({"value": 40.1, "unit": "%", "system": UCUM, "code": "%"})
         );
         assert_eq!(quantity("120", "mmHg", "").unwrap()["code"], "mm[Hg]");

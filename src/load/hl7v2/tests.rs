@@ -217,6 +217,20 @@ fn specimens_and_who_measured_them() {
 }
 
 #[test]
+fn digits_are_kept_and_no_message_can_say_what_marks_them() {
+    let text = "MSH|^~\\&|L|LAB|||20260101120000Z||ORU^R01|1|P|2.5\rPID|1||M\rOBR|1||\u{1}7.20|1-1^A^LN|||20260101\r\
+                OBX|1|NM|2-2^B^LN||7.20|mg/dL|0.50-4.00||||F\rOBX|2|ST|2-3^C^LN||\\X01\\7.20|||||F\r";
+    let all = of(text);
+    all.iter().for_each(assert_valid);
+    let texts = all.iter().map(crate::load::clinical::text_of).collect::<Vec<_>>().join("\n");
+    for said in
+        ["\"value\":7.20}", "\"value\":0.50}", "\"value\":4.00}", "\"value\":\"7.20\"", "\"valueString\":\"7.20\""]
+    {
+        assert!(texts.contains(said), "{said} {texts}");
+    }
+}
+
+#[test]
 fn whether_she_smokes_is_told_by_a_visit_too() {
     let all = of("MSH|^~\\&|E|H|||20260101120000Z||ADT^A04|1|P|2.5\rPID|1||M\rPV1|1|O|||||||||||||||||V1\r\
                   OBX|1|CWE|72166-2^Tobacco smoking status^LN||8517006^Former smoker^SCT||||||F|||20260101\r\

@@ -7,6 +7,7 @@ use super::whose::Roster;
 use crate::config::Policy;
 use crate::fhir::json::Node;
 use crate::fhir::{Prepared, prepare_node};
+use crate::load::clinical::digits_of;
 use crate::load::doctor::{Signs, examine};
 use crate::load::fhir::{Place, first_error, label};
 use crate::load::record::{About, Read, Record, Whose, made_id};
@@ -58,7 +59,10 @@ fn node<'v>(value: &'v Value, numbers: &mut std::slice::Iter<'v, String>) -> Nod
         Value::Null => Node::Null,
         Value::Bool(is) => Node::Bool(*is),
         Value::Number(_) => Node::Number(numbers.next().map_or("0", String::as_str)),
-        Value::String(text) => Node::String(text.as_str().into()),
+        Value::String(text) => match digits_of(text) {
+            Some(number) => Node::Number(number),
+            None => Node::String(text.as_str().into()),
+        },
         Value::Array(items) => Node::Array(items.iter().map(|item| node(item, numbers)).collect()),
         Value::Object(members) => {
             Node::Object(members.iter().map(|(name, member)| (name.as_str().into(), node(member, numbers))).collect())
