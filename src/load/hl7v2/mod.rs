@@ -11,6 +11,7 @@ mod escape;
 mod note;
 mod problem;
 mod result;
+mod specimen;
 mod split;
 #[cfg(test)]
 mod tests;

@@ -319,3 +319,17 @@ fn provenance_names_who_wrote_it() {
     let provenance: Vec<&Value> = all.values().filter(|one| one["resourceType"] == "Provenance").collect();
     provenance.into_iter().for_each(crate::load::fixtures_tests::assert_valid_when_stored);
 }
+
+/// 7.20 was measured to a hundredth, and is stored and served so.
+#[test]
+fn digits_reach_the_store() {
+    let bench = Bench::new();
+    bench.put("members.csv", MEMBERS);
+    bench.put("a.hl7", result("20260311101500-0500", "A1", "F", "OBX|1|NM|2823-3^K^LN||7.20|mmol/L|||||F\r"));
+    bench.load();
+    let snapshot = bench.store.snapshot().unwrap();
+    let view = View::operator("2026-11-24T00:00:00Z".parse().unwrap());
+    let versions = snapshot.feed(&view, None, u64::MAX, &crate::store::Times::default(), 10_000).unwrap().versions;
+    let texts: Vec<String> = versions.iter().map(|one| String::from_utf8_lossy(&one.body).into_owned()).collect();
+    assert!(texts.iter().any(|text| text.contains("\"value\":7.20")), "{texts:#?}");
+}
