@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::fhir::Place;
 use super::plan_net::{Npi, npi};
+use super::record::Whose;
 use super::report::Rule;
 use crate::fhir::json::Node;
 
@@ -27,6 +28,18 @@ pub(super) struct Signs {
 }
 
 impl Signs {
+    /// A member's birth date, as the roster has it: what is done to her is compared with it.
+    pub(super) fn born(whose: &Whose) -> Self {
+        let is_known = !whose.patient.is_empty() && !whose.birth.is_empty();
+        let facts = is_known.then(|| Fact::Born(whose.patient.clone(), whose.birth.clone())).into_iter().collect();
+        Self { rules: Vec::new(), facts }
+    }
+
+    /// Whether something was done on a day.
+    pub(super) fn is_of_care(&self) -> bool {
+        self.facts.iter().any(|fact| matches!(fact, Fact::Treated(..)))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.rules.is_empty() && self.facts.is_empty()
     }
@@ -85,12 +98,18 @@ pub(super) fn examine(node: &Node<'_>) -> Signs {
         "Encounter" => {
             treated(node, "subject", node.get("period").and_then(|period| period.text_of("start")), &mut signs);
         }
-        "Observation" => treated(node, "subject", node.text_of("effectiveDateTime"), &mut signs),
-        "Procedure" => treated(node, "subject", node.text_of("performedDateTime"), &mut signs),
+        "Observation" | "DiagnosticReport" => treated(node, "subject", began(node, "effective"), &mut signs),
+        "Procedure" => treated(node, "subject", began(node, "performed"), &mut signs),
         "Immunization" => treated(node, "patient", node.text_of("occurrenceDateTime"), &mut signs),
         _ => {}
     }
     signs
+}
+
+/// When something was done, or began to be.
+fn began<'n>(node: &'n Node<'_>, name: &str) -> Option<&'n str> {
+    let period = || node.get(&format!("{name}Period")).and_then(|period| period.text_of("start"));
+    node.text_of(&format!("{name}DateTime")).or_else(period)
 }
 
 fn claim(node: &Node<'_>, signs: &mut Signs) {

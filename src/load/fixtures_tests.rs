@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::clinical::text_of;
 use super::members::Mapping;
 use super::plan_net::merge;
 use super::record::{About, Read, Whose};
@@ -24,7 +25,8 @@ pub(super) fn about() -> About<'static> {
 /// What the records of a file become. Those of members are taken to be one member's.
 pub(super) fn resources(read: &Read) -> Vec<Value> {
     let is_hers = read.records.iter().any(|record| record.whom().is_some());
-    let whose = Whose { patient: if is_hers { "p1".into() } else { String::new() }, coverage: None };
+    let whose =
+        Whose { patient: if is_hers { "p1".into() } else { String::new() }, coverage: None, ..Whose::default() };
     read.records.iter().flat_map(|record| record.resources(&whose, about()).unwrap()).collect()
 }
 
@@ -36,7 +38,7 @@ pub(super) fn assert_valid_when_stored(resource: &Value) {
 }
 
 pub(super) fn assert_valid(resource: &Value) {
-    let text = resource.to_string();
+    let text = text_of(resource);
     let node = crate::fhir::json::parse(text.as_bytes()).unwrap();
     let errors: Vec<_> = validate(&node, &[]).into_iter().filter(|issue| issue.severity == Severity::Error).collect();
     assert!(errors.is_empty(), "{text}\n{errors:#?}");
@@ -114,7 +116,7 @@ fn every_fixture_becomes_what_stands_beside_it() {
                 assert_eq!(merge(resource, resource.clone()), *resource, "the second run changes something");
             }
             let refusals = found.rejects.iter().map(|(_, reject)| json!({ "reject": reject }));
-            let values: Vec<String> = resources.into_iter().chain(refusals).map(|value| value.to_string()).collect();
+            let values: Vec<String> = resources.into_iter().chain(refusals).map(|value| text_of(&value)).collect();
             let lines = values.join("\n") + "\n";
             let expected = path.with_extension("expected.ndjson");
             if std::env::var_os("UPDATE_EXPECTED").is_some() {

@@ -93,6 +93,11 @@ pub fn ccda(text: &[u8]) -> Vec<Value> {
 
 fn resources(read: &Read) -> Vec<Value> {
     let about = About { ids: "https://plan.example/ids", plan: "Plan", now: jiff::Timestamp::UNIX_EPOCH };
-    let whose = Whose { patient: "p1".to_owned(), coverage: None };
-    read.records.iter().filter_map(|record| record.resources(&whose, about).ok()).flatten().collect()
+    let whose = Whose { patient: "p1".to_owned(), coverage: None, ..Whose::default() };
+    read.records.iter().filter_map(|record| record.resources(&whose, about).ok()).flatten().map(plain).collect()
+}
+
+/// Numbers as numbers.
+fn plain(resource: Value) -> Value {
+    serde_json::from_str(&super::clinical::text_of(&resource)).unwrap_or(resource)
 }

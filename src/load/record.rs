@@ -34,6 +34,8 @@ pub(super) struct Whose {
     pub(super) patient: String,
     /// Id of her Coverage on the day that matters.
     pub(super) coverage: Option<String>,
+    /// Her birth date on the roster, `YYYY-MM-DD`; empty where it has none.
+    pub(super) birth: String,
 }
 
 /// The plan that loads, and when.
@@ -67,6 +69,54 @@ pub(super) trait Record: Send {
     /// # Errors
     /// The rule and a reason that quotes nothing of the record, if it cannot be kept.
     fn resources(&self, whose: &Whose, about: About<'_>) -> Result<Vec<Value>, (Rule, String)>;
+
+    /// When what it says in one of its resources was written: of two that say different things of one resource, what was
+    /// written later holds. Absent where what is loaded last does.
+    fn written(&self, _resource: &Value) -> Option<Written> {
+        None
+    }
+
+    /// The set of documents of which it is a version.
+    fn set(&self) -> Option<String> {
+        None
+    }
+}
+
+/// A day in microseconds.
+const DAY: i64 = 86_400_000_000;
+
+/// When something was written. The later is the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Written {
+    /// When what is said was written, in microseconds.
+    pub(super) at: i64,
+    /// When it was sent, in microseconds: who corrects a statement may give it its first time again.
+    pub(super) sent: i64,
+    /// The number of the version or message, which tells apart what has one time.
+    pub(super) turn: i64,
+}
+
+impl Written {
+    /// Whether it was written by then, or by the clock of somebody whose clock is fast. What says that it was written in years to
+    /// come would hold against every correction until then.
+    pub(super) fn is_by(&self, now: Timestamp) -> bool {
+        self.at.max(self.sent) <= now.as_microsecond().saturating_add(DAY)
+    }
+
+    /// As bytes of which the later are the greater.
+    pub(super) fn bytes(self) -> [u8; 24] {
+        let mut out = [0; 24];
+        for (to, number) in out.chunks_exact_mut(8).zip([self.at, self.sent, self.turn]) {
+            to.copy_from_slice(&(number ^ i64::MIN).to_be_bytes());
+        }
+        out
+    }
+
+    /// From the first bytes of a key or value.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let at = |from: usize| Some(i64::from_be_bytes(bytes.get(from..from + 8)?.try_into().ok()?) ^ i64::MIN);
+        Some(Self { at: at(0)?, sent: at(8)?, turn: at(16)? })
+    }
 }
 
 /// What a piece of a file gave.

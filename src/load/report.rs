@@ -50,6 +50,8 @@ pub enum Rule {
     Segment,
     /// A clinical document that is not whole, or not XML that is accepted.
     Document,
+    /// Kept; entries of a document are of kinds that are not read.
+    NotRead,
     /// A transaction set or message that is not loaded.
     OtherMessage,
     /// Read and not kept: questions about eligibility and their answers.
@@ -126,6 +128,7 @@ impl Rule {
             Self::Review => "prior-authorization",
             Self::Segment => "segment",
             Self::Document => "document",
+            Self::NotRead => "entries-not-read",
             Self::OtherMessage => "other-message",
             Self::Eligibility => "eligibility-not-kept",
             Self::EligibilityFlaw => "eligibility-segment",
@@ -198,6 +201,7 @@ impl Rule {
             Self::Document => {
                 "ask the sender for the whole document: a ClinicalDocument in XML, without a document type"
             }
+            Self::NotRead => "nothing to do: the document is kept whole, and members read there what these entries say",
             Self::OtherMessage => {
                 "nothing to do unless the reason names something: they hold nothing that is served here, or are for another system"
             }
@@ -259,6 +263,7 @@ impl Rule {
                 | Self::Unresolved
                 | Self::Doubtful
                 | Self::Superseded
+                | Self::NotRead
                 | Self::OtherMessage
                 | Self::Eligibility
                 | Self::EligibilityFlaw

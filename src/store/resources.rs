@@ -70,6 +70,16 @@ impl Txn<'_> {
         self.put_over(rid, old.as_deref(), merged.as_ref().unwrap_or(prepared), now, None)
     }
 
+    /// The text of a resource as it is stored; absent if it was deleted or never was.
+    pub fn current_text(&mut self, kind: Kind, id: &str) -> Result<Option<Vec<u8>>, Error> {
+        let Some(rid) = self.get(tables::IDS, &id_key(kind, id))?.as_deref().and_then(read_number) else {
+            return Ok(None);
+        };
+        let Some(record) = self.get(tables::CURRENT, &number(rid))? else { return Ok(None) };
+        let (header, packed) = Header::read(&record)?;
+        if header.deleted { Ok(None) } else { Ok(Some(self.codec.decompress(packed)?)) }
+    }
+
     /// The resource's number, and its current record if there is one.
     fn current_of(&mut self, prepared: &Prepared) -> Result<(u64, Option<Vec<u8>>), Error> {
         let (rid, is_new) = self.rid_of(prepared.kind, &prepared.id)?;

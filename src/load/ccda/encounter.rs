@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::draft::Draft;
-use super::node::{El, added, all, attr, kid, kids, path, text};
+use super::node::{El, added, all, attr, ids, kid, kids, path, text};
 use super::problem::{Role, condition};
 use super::section::{is_negated, state};
 use super::text::V3;
@@ -30,8 +30,31 @@ pub(super) fn of_header<'d>(draft: &mut Draft<'d>, el: El<'d>) -> String {
     let provider = place.and_then(|place| kid(place, "serviceProviderOrganization"));
     let provider = provider.and_then(|provider| draft.organization(provider));
     out.set("serviceProvider", provider);
-    draft.resources.push(out.claim(&["us-core-encounter"]));
+    keep(draft, &id, out);
     id
+}
+
+/// A visit of the section may be that of the header: then it is one, with what both say. What the section says of how far it
+/// has come, when it was and of what class is said of this visit, and the header's is about the document.
+fn keep(draft: &mut Draft<'_>, id: &str, out: Made) {
+    let is_same = |one: &Value| {
+        let text = |name: &str| one.get(name).and_then(Value::as_str);
+        text("resourceType") == Some("Encounter") && text("id") == Some(id)
+    };
+    let Some(known) = draft.resources.iter_mut().find(|one| is_same(one)) else {
+        draft.resources.push(out.claim(&["us-core-encounter"]));
+        return;
+    };
+    let mut before = Made::again(std::mem::take(known));
+    let mut joined = out;
+    // No class is less than any.
+    let is_unknown = joined.get("class").and_then(|class| class.get("code")).is_some_and(|code| code == "UNK");
+    if let Some(class) = before.get("class").cloned().filter(|_| is_unknown) {
+        joined.set("class", class);
+    }
+    before.remove("meta");
+    joined.join(before);
+    *known = joined.claim(&["us-core-encounter"]);
 }
 
 /// Maps a visit of the section, and what was found in it.
@@ -76,7 +99,24 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     let reasons = kids(el, "entryRelationship").filter(|link| attr(*link, "typeCode") == "RSON");
     let reasons = reasons.filter_map(|link| draft.concept(kid(kid(link, "observation")?, "value")).value());
     out.set("reasonCode", reasons.collect::<Vec<_>>());
-    draft.resources.push(out.claim(&["us-core-encounter"]));
+    keep(draft, &id, out);
+}
+
+/// The id of a visit. It goes by its identifier alone, since one document names it in its header and another in a section;
+/// but two visits of one section that bear one identifier on different days are two.
+fn id<'d>(draft: &mut Draft<'d>, el: El<'d>, role: &str, code: &Concept, when: Option<&When>) -> String {
+    let Some(own) = ids(el).first().map(|(root, extension)| format!("{root}|{extension}")) else {
+        return draft.id("Encounter", el, role, code, when);
+    };
+    let id = draft.ids.same("Encounter", &[&own]);
+    let known = draft.resources.iter().find(|one| one.get("id").and_then(Value::as_str) == Some(&id));
+    let day = |text: &str| text.get(..10).map(str::to_owned);
+    let began = known.and_then(|one| day(one.pointer("/period/start")?.as_str()?));
+    let begins = when.and_then(When::first).and_then(day);
+    if began.zip(begins).is_none_or(|(one, other)| one == other) {
+        return id;
+    }
+    draft.ids.next("Encounter", &[&own, &code.key(), when.and_then(When::first).unwrap_or_default()])
 }
 
 fn start<'d>(draft: &mut Draft<'d>, el: El<'d>, role: &str) -> (String, Made) {
@@ -84,7 +124,7 @@ fn start<'d>(draft: &mut Draft<'d>, el: El<'d>, role: &str) -> (String, Made) {
     let when = draft.when(el, "effectiveTime");
     // The header names a visit by its identifier, whatever it calls it.
     let key = if role == "header" { Concept::default() } else { code.clone() };
-    let id = draft.id("Encounter", el, role, &key, when.as_ref());
+    let id = id(draft, el, role, &key, when.as_ref());
     let mut out = Made::new("Encounter", &id);
     out.set("identifier", Draft::identifiers(el));
     let class = code.codes.iter().find(|code| code.system == ACT_CODE && CLASSES.contains(&code.code.as_str()));

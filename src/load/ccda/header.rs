@@ -6,8 +6,8 @@ use super::draft::Draft;
 use super::encounter;
 use super::node::{El, all, attr, ids, is_null, kid, kid_attr, kids, path, text};
 use super::text::V3;
-use crate::load::clinical::{Attached, Original, by_oid, day, line};
-use crate::load::record::Whom;
+use crate::load::clinical::{Attached, Original, by_oid, day, line, moment};
+use crate::load::record::{Whom, Written};
 
 /// Numbers that may be the patient's, of one document.
 const NUMBERS_MAX: usize = 32;
@@ -64,17 +64,32 @@ pub(super) fn whom(root: El<'_>) -> Result<Whom, &'static str> {
     })
 }
 
-/// What a document tells its versions and itself by: the set that it belongs to, or its own identifier.
-fn key(el: El<'_>) -> String {
-    let of = |el: El<'_>| format!("{}|{}", attr(el, "root"), attr(el, "extension"));
-    let set = kid(el, "setId").filter(|set| !is_null(*set) && !attr(*set, "root").is_empty());
-    set.or_else(|| kid(el, "id")).map(of).unwrap_or_default()
+/// When a document was written.
+pub(super) fn written(root: El<'_>) -> Option<Written> {
+    let at = moment(kid_attr(root, "effectiveTime", "value"))?;
+    Some(Written { at, sent: at, turn: kid_attr(root, "versionNumber", "value").parse().unwrap_or(0) })
+}
+
+fn named(el: El<'_>) -> String {
+    format!("{}|{}", attr(el, "root"), attr(el, "extension"))
+}
+
+/// The set of documents of which one is a version.
+pub(super) fn set(el: El<'_>) -> Option<String> {
+    kid(el, "setId").filter(|set| !is_null(*set) && !attr(*set, "root").is_empty()).map(named)
+}
+
+/// What tells a document apart from all others, its own earlier versions among them.
+fn key(el: El<'_>) -> Option<String> {
+    let own = kid(el, "id").filter(|id| !is_null(*id) && !attr(*id, "root").is_empty()).map(named);
+    own.or_else(|| Some(format!("{}|{}", set(el)?, kid_attr(el, "versionNumber", "value"))))
 }
 
 /// The document as a document.
 pub(super) fn original<'d>(draft: &mut Draft<'d>, root: El<'d>, bytes: &[u8]) -> Original {
-    draft.document = key(root);
-    let document = draft.document.clone();
+    let document = key(root).unwrap_or_default();
+    // What is told of the whole document, such as its plan, is told anew by its next version.
+    draft.document = set(root).unwrap_or_else(|| document.clone());
     let visit = path(root, &["componentOf", "encompassingEncounter"]);
     draft.encounter = visit.map(|visit| encounter::of_header(draft, visit));
     let mut authors = Vec::new();
@@ -83,9 +98,8 @@ pub(super) fn original<'d>(draft: &mut Draft<'d>, root: El<'d>, bytes: &[u8]) ->
     }
     let custodian = path(root, &["custodian", "assignedCustodian", "representedCustodianOrganization"]);
     let custodian = custodian.and_then(|custodian| draft.organization(custodian));
-    // A document that replaces another of its set is its next version; of another set, it says what it replaces.
     let others = kids(root, "relatedDocument").filter(|related| attr(*related, "typeCode") == "RPLC");
-    let others = others.filter_map(|related| kid(related, "parentDocument")).map(key).filter(|key| *key != document);
+    let others = others.filter_map(|related| key(kid(related, "parentDocument")?)).filter(|key| *key != document);
     let replaces = others.map(|key| draft.ids.same("DocumentReference", &[&key])).collect();
     let period = path(root, &["documentationOf", "serviceEvent"]).and_then(|event| draft.when(event, "effectiveTime"));
     let title = kid(root, "title").map(text).unwrap_or_default();

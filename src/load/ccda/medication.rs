@@ -1,12 +1,12 @@
-//! Medicines: what is taken or planned, as a request for it.
+//! Medicines: what is taken or planned, as a request for it, and what was handed out.
 
 use serde_json::{Value, json};
 
 use super::draft::Draft;
-use super::node::{El, all, attr, is_null, kid, kid_attr, kids, kind, path};
+use super::node::{El, all, attr, follows, is_null, kid, kid_attr, kids, kind, path};
 use super::section::{is_negated, state};
 use super::text::V3;
-use crate::load::clinical::{Concept, Made, known, number, quantity};
+use crate::load::clinical::{Concept, Made, When, known, number, quantity};
 
 const STATES: [(&str, &str); 8] = [
     ("active", "active"),
@@ -22,6 +22,17 @@ const STATES: [(&str, &str); 8] = [
 const MOMENTS: [&str; 14] = ["HS", "WAKE", "C", "CM", "CD", "CV", "AC", "ACM", "ACD", "ACV", "PC", "PCM", "PCD", "PCV"];
 const PERIODS: [&str; 7] = ["s", "min", "h", "d", "wk", "mo", "a"];
 const FREE_TEXT: &str = "2.16.840.1.113883.10.20.22.4.147";
+/// The template of a medicine that was handed out.
+const DISPENSE: &str = "2.16.840.1.113883.10.20.22.4.18";
+const DISPENSED: [(&str, &str); 7] = [
+    ("completed", "completed"),
+    ("active", "in-progress"),
+    ("aborted", "stopped"),
+    ("held", "on-hold"),
+    ("suspended", "on-hold"),
+    ("cancelled", "cancelled"),
+    ("nullified", "entered-in-error"),
+];
 /// Refills beyond this are no number of refills.
 const REFILLS_MAX: u32 = 1_000;
 
@@ -48,7 +59,8 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
         return;
     }
     let when = kids(el, "effectiveTime").find_map(|time| draft.when_of(time));
-    let mut out = Made::new("MedicationRequest", &draft.id("MedicationRequest", el, "", &code, when.as_ref()));
+    let id = draft.id("MedicationRequest", el, "", &code, when.as_ref());
+    let mut out = Made::new("MedicationRequest", &id);
     out.set("identifier", Draft::identifiers(el));
     out.set("status", known(&STATES, state(el)).unwrap_or("unknown"));
     let (author, time) = draft.author(el);
@@ -81,12 +93,43 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
         out.set("dispenseRequest", request.value());
     }
     draft.resources.push(out.claim(&["us-core-medicationrequest"]));
+    for supply in all(el, &["entryRelationship", "supply"]) {
+        if is_dispense(supply) {
+            dispense(draft, supply, Some((&id, &code)));
+        }
+    }
+}
+
+/// Whether something was handed out.
+pub(super) fn is_dispense(el: El<'_>) -> bool {
+    el.has_tag_name((V3, "supply")) && attr(el, "moodCode") == "EVN" && follows(el, DISPENSE) && !is_negated(el)
+}
+
+/// Maps a medicine that was handed out, on a request or by itself.
+pub(super) fn dispense<'d>(draft: &mut Draft<'d>, el: El<'d>, request: Option<(&str, &Concept)>) {
+    let product = path(el, &["product", "manufacturedProduct", "manufacturedMaterial", "code"]);
+    let own = draft.concept(product);
+    let Some(code) = Some(own).filter(|code| !code.is_empty()).or_else(|| request.map(|(_, code)| code.clone())) else {
+        return;
+    };
+    let when = draft.when(el, "effectiveTime");
+    let mut out = Made::new("MedicationDispense", &draft.id("MedicationDispense", el, "", &code, when.as_ref()));
+    out.set("identifier", Draft::identifiers(el));
+    out.set("status", known(&DISPENSED, state(el)).unwrap_or("unknown"));
+    out.set("medicationCodeableConcept", code.value()).set("subject", draft.subject());
+    let performers = draft.performers(el);
+    out.set("performer", performers.into_iter().map(|actor| json!({ "actor": actor })).collect::<Vec<_>>());
+    let request = request.map(|(id, _)| json!([{"reference": format!("MedicationRequest/{id}")}]));
+    out.set("authorizingPrescription", request);
+    out.set("quantity", kid(el, "quantity").and_then(|one| quantity(attr(one, "value"), attr(one, "unit"), "")));
+    out.set("whenHandedOver", when.as_ref().and_then(When::first));
+    draft.resources.push(out.claim(&["us-core-medicationdispense"]));
 }
 
 fn dosage<'d>(draft: &Draft<'d>, el: El<'d>) -> Value {
     let mut out = Made::part();
     let free = all(el, &["entryRelationship", "substanceAdministration"]);
-    let free = free.into_iter().find(|one| super::node::follows(*one, FREE_TEXT));
+    let free = free.into_iter().find(|one| follows(*one, FREE_TEXT));
     let words = draft.words(free.and_then(|free| kid(free, "text")));
     out.set("text", if words.is_empty() { draft.words(kid(el, "text")) } else { words });
     out.set("timing", timing(draft, el));

@@ -4,8 +4,8 @@
 //! size; a part of a document (a section, an entry) is told from a whole one and refused, for it does not say whose it is; a
 //! statement that is negated, refused or nullified is never told as one that holds.
 //!
-//! Absent on purpose: the patient's own particulars (the roster's), family history, advance directives, plans in entries (their
-//! words are kept), anything that only the narrative says.
+//! Absent on purpose: the patient's own particulars (the roster's), family history, advance directives, planned visits and
+//! supplies (their words are kept, and how many they are is told), anything that only the narrative says.
 
 mod allergy;
 mod device;
@@ -33,7 +33,7 @@ use serde_json::Value;
 use self::draft::Draft;
 use super::clinical::{is_empty, labels, marked};
 use super::fhir::Place;
-use super::record::{About, Read, Record, Whom, Whose, place};
+use super::record::{About, Read, Record, Whom, Whose, Written, place};
 use super::report::Rule;
 
 /// The largest document.
@@ -45,6 +45,11 @@ const NODES_MAX: u32 = 1_000_000;
 struct Told {
     place: Place,
     whom: Whom,
+    written: Option<Written>,
+    /// The set of documents of which it is a version.
+    set: Option<String>,
+    /// What of it is not read, in words.
+    not_read: Option<String>,
     /// As it came, where that is not the text.
     original: Option<Vec<u8>>,
     /// Ready to be parsed.
@@ -56,7 +61,12 @@ pub(super) fn read(file: &Arc<str>, text: &[u8]) -> Read {
     let mut out = Read::default();
     let place = place(file, 1);
     match told(&place, text) {
-        Ok(told) => out.records.push(Box::new(told)),
+        Ok(told) => {
+            if let Some(words) = &told.not_read {
+                out.reject(&place, Rule::NotRead, words.as_str());
+            }
+            out.records.push(Box::new(told));
+        }
         Err(reason) => out.reject(&place, Rule::Document, reason),
     }
     out
@@ -69,9 +79,13 @@ fn told(place: &Place, original: &[u8]) -> Result<Told, &'static str> {
     let decoded = text::decoded(original)?;
     text::weigh(&decoded)?;
     let text = text::declared(&decoded).into_owned();
-    let whom = header::whom(parse(&text)?.root_element())?;
+    let (whom, written, set, not_read) = {
+        let document = parse(&text)?;
+        let root = document.root_element();
+        (header::whom(root)?, header::written(root), header::set(root), section::not_read(root))
+    };
     let original = (original != text.as_bytes()).then(|| original.to_owned());
-    Ok(Told { place: place.clone(), whom, original, text })
+    Ok(Told { place: place.clone(), whom, written, set, not_read, original, text })
 }
 
 fn parse(text: &str) -> Result<Document<'_>, &'static str> {
@@ -92,6 +106,14 @@ impl Record for Told {
 
     fn whom(&self) -> Option<Whom> {
         Some(self.whom.clone())
+    }
+
+    fn written(&self, _resource: &Value) -> Option<Written> {
+        self.written
+    }
+
+    fn set(&self) -> Option<String> {
+        self.set.clone()
     }
 
     fn resources(&self, whose: &Whose, _about: About<'_>) -> Result<Vec<Value>, (Rule, String)> {

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::draft::{Draft, range};
-use super::node::{El, all, attr, follows, kid, kids};
+use super::node::{El, all, attr, follows, ids, kid, kids, path};
 use super::section::{is_negated, state};
 use super::text::V3;
-use crate::load::clinical::{Category, Concept, Made, Seen, When, hl7, known, pressures, vital_sign};
+use crate::load::clinical::{Category, Concept, Made, Seen, Specimen, When, hl7, known, pressures, vital_sign};
 
 const LOINC: &str = "http://loinc.org";
 const DATA_ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
@@ -43,6 +43,11 @@ pub(super) fn results<'d>(draft: &mut Draft<'d>, entry: El<'d>) {
     let when = when.or_else(|| seen.iter().find_map(|one| one.when.clone()));
     let status = known(&STATES, state(entry)).unwrap_or("unknown");
     let code = if code.is_empty() { Concept::words(&draft.words(kid(entry, "text"))) } else { code };
+    let specimen = specimen(draft, entry, when.as_ref());
+    let mut seen = seen;
+    for one in &mut seen {
+        one.specimen = one.specimen.take().or_else(|| specimen.clone());
+    }
     let results: Vec<Value> = seen.iter().map(|one| json!({"reference": format!("Observation/{}", one.id)})).collect();
     if !code.is_empty() {
         let mut out = Made::new("DiagnosticReport", &draft.id("DiagnosticReport", entry, "", &code, when.as_ref()));
@@ -65,6 +70,7 @@ pub(super) fn results<'d>(draft: &mut Draft<'d>, entry: El<'d>) {
         let mut performers = draft.performers(entry);
         performers.extend(author.filter(|_| performers.is_empty()));
         out.set("performer", performers).set("result", results);
+        out.set("specimen", specimen.map(|one| json!([one])));
         let profile = if is_image { "us-core-diagnosticreport-note" } else { "us-core-diagnosticreport-lab" };
         draft.resources.push(out.claim(&[profile]));
     }
@@ -143,7 +149,9 @@ fn seen<'d>(draft: &mut Draft<'d>, el: El<'d>, category: Category, of_group: Opt
         category
     };
     let status = known(&STATES, state(el)).unwrap_or("unknown");
+    let specimen = specimen(draft, el, when.as_ref());
     let mut out = Seen {
+        specimen,
         id: draft.id("Observation", el, "", &code, when.as_ref()),
         identifier: Draft::identifiers(el).into_iter().next(),
         status,
@@ -171,6 +179,30 @@ fn seen<'d>(draft: &mut Draft<'d>, el: El<'d>, category: Category, of_group: Opt
     let comments: Vec<String> = comments.map(|act| draft.words(kid(act, "text"))).collect();
     out.notes.extend(comments);
     Some(out)
+}
+
+/// What results were measured in, as a reference.
+fn specimen<'d>(draft: &mut Draft<'d>, el: El<'d>, when: Option<&When>) -> Option<Value> {
+    let role = path(el, &["specimen", "specimenRole"])?;
+    let kind = draft.concept(path(role, &["specimenPlayingEntity", "code"]));
+    if kind.is_empty() {
+        return None;
+    }
+    let own = ids(role).first().map(|(root, extension)| format!("{root}|{extension}")).unwrap_or_default();
+    // Without an identifier, what was taken at one time is one.
+    let time = when.and_then(When::first).filter(|_| own.is_empty()).unwrap_or_default();
+    let specimen = Specimen {
+        id: draft.ids.same("Specimen", &[&own, &kind.key(), time]),
+        identifier: Draft::identifiers(role).into_iter().next(),
+        kind,
+        ..Specimen::default()
+    };
+    let reference = specimen.reference();
+    let resource = specimen.resource(draft.patient);
+    if !draft.resources.iter().any(|other| other.get("id") == resource.get("id")) {
+        draft.resources.push(resource);
+    }
+    Some(reference)
 }
 
 fn is_image(name: &str) -> bool {

@@ -91,6 +91,8 @@ pub(super) fn condition<'d>(
         let said = related(el, STATUS).map(|status| draft.concept(kid(status, "value")));
         let said = said.and_then(|status| known(&STATES, status.code_in(SNOMED)?));
         let status = match (said, state(concern)) {
+            // What she does not have is not active, whatever the concern about it is.
+            _ if is_refuted => "inactive",
             (Some(said @ ("inactive" | "resolved" | "remission")), _) => said,
             _ if has_end => "resolved",
             (Some(said), _) => said,

@@ -15,7 +15,7 @@ use crate::load::record::{Read, Whose};
 const DOCUMENT: &str = include_str!("../../../fixtures/load/ccda/summary.xml");
 
 fn whose() -> Whose {
-    Whose { patient: "p1".into(), coverage: None }
+    Whose { patient: "p1".into(), coverage: None, ..Whose::default() }
 }
 
 fn resources(read: &Read) -> Vec<Value> {
@@ -107,7 +107,8 @@ impl Count {
 
 /// What the 106 public files become. 23 are whole documents (one of them among the 84 examples), and all are read. The 83 parts
 /// of documents do not say whose they are and are refused (`as they are`); within an envelope of the test's own
-/// (`in an envelope`) it is seen what their entries become. Every document gives a `DocumentReference`.
+/// (`in an envelope`) it is seen what their entries become. Every document gives a `DocumentReference`. Twelve
+/// whole ones have entries that are not read; of the plans, those that order nothing.
 #[test]
 fn the_public_samples() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/ccda");
@@ -208,14 +209,16 @@ fn labels_of_the_document() {
     }
 }
 
-/// A next version of a document is the same document, and a replacement of another set says which.
+/// A next version of a document is a document of its own in the same set, and a replacement of another says which.
 #[test]
 fn versions_and_replacements() {
     let original = |text: &str| of(text).into_iter().find(|one| one["resourceType"] == "DocumentReference").unwrap();
     let first = original(DOCUMENT);
     let next =
         original(&DOCUMENT.replace("DOC-8", "DOC-9").replace("versionNumber value=\"2\"", "versionNumber value=\"3\""));
-    assert_eq!(first["id"], next["id"]);
+    assert_ne!(first["id"], next["id"]);
+    let read = read(&"d.xml".into(), DOCUMENT.as_bytes());
+    assert_eq!(read.records[0].set().as_deref(), Some("2.16.840.1.113883.3.9999.2|SET-8"));
     let alone = original(
         "<ClinicalDocument><id root='2.16.840.1.113883.3.9999.2' extension='DOC-5'/>\
          <recordTarget><patientRole><id root='1.2' extension='7'/></patientRole></recordTarget></ClinicalDocument>",
@@ -235,6 +238,164 @@ fn a_scanned_letter_is_kept_beside_its_envelope() {
     let forms = found[0]["content"].as_array().unwrap();
     assert_eq!(forms.len(), 2);
     assert_eq!(forms[1]["attachment"], json!({"contentType": "application/pdf", "data": "JVBERi0xLjQK"}));
+}
+
+/// A document with these sections.
+fn with(header: &str, sections: &str) -> String {
+    format!(
+        "<ClinicalDocument xmlns='urn:hl7-org:v3' xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'><id root='1.2.9' extension='D'/>\
+         {TARGET}{header}<component><structuredBody>{sections}</structuredBody></component></ClinicalDocument>"
+    )
+}
+
+fn section(code: &str, entries: &str) -> String {
+    format!("<component><section><code code='{code}'/>{entries}</section></component>")
+}
+
+fn of_kind(all: &[Value], kind: &str) -> Vec<Value> {
+    all.iter().filter(|one| one["resourceType"] == kind).cloned().collect()
+}
+
+/// One visit stood in the record twice: as the document's header calls it, and as its section does.
+#[test]
+fn a_visit_of_header_and_section_is_one() {
+    let header = "<componentOf><encompassingEncounter><id root='1.2.4' extension='V1'/><code code='AMB' codeSystem='2.16.840.1.113883.5.4'/>\
+        <effectiveTime><low value='202603110930-0500'/><high value='202603111000-0500'/></effectiveTime>\
+        <location><healthCareFacility><location><name>Room 4</name></location></healthCareFacility></location></encompassingEncounter></componentOf>";
+    let visit = |extension: &str, day: &str| {
+        format!(
+            "<entry><encounter classCode='ENC' moodCode='EVN'><id root='1.2.4' extension='{extension}'/>\
+             <code code='99213' codeSystem='2.16.840.1.113883.6.12'/><statusCode code='active'/><effectiveTime value='{day}'/></encounter></entry>"
+        )
+    };
+    let entries = [visit("V1", "20260311"), visit("V2", "20260311"), visit("V1", "20260409")].concat();
+    let all = of(&with(header, &section("46240-8", &entries)));
+    all.iter().for_each(assert_valid);
+    let found = of_kind(&all, "Encounter");
+    assert_eq!(found.len(), 3);
+    assert_eq!((&found[0]["class"]["code"], &found[0]["status"]), (&json!("AMB"), &json!("in-progress")));
+    assert_eq!(found[0]["location"][0]["location"]["display"], "Room 4");
+    assert_eq!(found[0]["type"].as_array().unwrap().len(), 2);
+    let ids: std::collections::BTreeSet<&str> = found.iter().map(|one| one["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), 3);
+    // Another document that names it in its section alone means the same visit.
+    let other = of(&with("", &section("46240-8", &visit("V1", "20260311"))));
+    assert_eq!(of_kind(&other, "Encounter")[0]["id"], found[0]["id"]);
+}
+
+#[test]
+fn what_she_does_not_have_is_not_active() {
+    let entry = "<entry><act classCode='ACT' moodCode='EVN'><statusCode code='active'/><entryRelationship typeCode='SUBJ'>\
+        <observation classCode='OBS' moodCode='EVN' negationInd='true'><value xsi:type='CD' code='73211009' codeSystem='2.16.840.1.113883.6.96'/>\
+        </observation></entryRelationship></act></entry>";
+    let all = of(&with("", &section("11450-4", entry)));
+    all.iter().for_each(assert_valid);
+    let found = &of_kind(&all, "Condition")[0];
+    assert_eq!(found["clinicalStatus"]["coding"][0]["code"], "inactive");
+    assert_eq!(found["verificationStatus"]["coding"][0]["code"], "refuted");
+}
+
+#[test]
+fn a_section_without_a_code_is_known_by_its_template() {
+    let entry = "<entry><observation classCode='OBS' moodCode='EVN'><code code='4548-4' codeSystem='2.16.840.1.113883.6.1'/>\
+        <statusCode code='completed'/><effectiveTime value='20260311'/><value xsi:type='PQ' value='6.5' unit='%'/></observation></entry>";
+    let template = "<templateId root='2.16.840.1.113883.10.20.22.2.3.1' extension='2015-08-01'/>";
+    for code in ["", "<code nullFlavor='UNK'/>", "<code code='RES' codeSystem='1.2.3'/>"] {
+        let all = of(&with("", &format!("<component><section>{template}{code}{entry}</section></component>")));
+        assert_eq!(of_kind(&all, "Observation").len(), 1, "{code}");
+    }
+}
+
+#[test]
+fn goals_orders_and_what_was_handed_out() {
+    let goal = |value: &str| {
+        format!(
+            "<entry><observation classCode='OBS' moodCode='GOL'><id root='1.2.5' extension='g'/><code code='4548-4' codeSystem='2.16.840.1.113883.6.1' displayName='A1c'/>\
+             <statusCode code='active'/><effectiveTime><low value='20260415'/><high value='20261015'/></effectiveTime>{value}</observation></entry>"
+        )
+    };
+    let target = |value: &str| {
+        let all = of(&with("", &section("61146-7", &goal(value))));
+        all.iter().for_each(assert_valid);
+        of_kind(&all, "Goal")[0]["target"][0].clone()
+    };
+    let below = json!({"value": 7, "comparator": "<", "unit": "%", "system": "http://unitsofmeasure.org", "code": "%"});
+    assert_eq!(target("<value xsi:type='ST'>&lt;7 %</value>")["detailQuantity"], below);
+    let most = target("<value xsi:type='IVL_PQ'><high value='7' unit='%'/></value>");
+    assert_eq!((&most["detailQuantity"]["comparator"], &most["dueDate"]), (&json!("<="), &json!("2026-10-15")));
+    assert_eq!(most["measure"]["coding"][0]["code"], "4548-4");
+    assert_eq!(target("<value xsi:type='ST'>lower than last year</value>")["detailString"], "lower than last year");
+    assert_eq!(target("").get("measure"), None);
+
+    let medicine = "<consumable><manufacturedProduct><manufacturedMaterial><code code='860975' codeSystem='2.16.840.1.113883.6.88'/>\
+        </manufacturedMaterial></manufacturedProduct></consumable>";
+    let supply = "<entryRelationship typeCode='REFR'><supply classCode='SPLY' moodCode='EVN'><templateId root='2.16.840.1.113883.10.20.22.4.18'/>\
+        <id root='1.2.6' extension='d1'/><statusCode code='completed'/><effectiveTime value='20260103'/><quantity value='60' unit='{tbl}'/></supply></entryRelationship>";
+    let taken = format!(
+        "<entry><substanceAdministration classCode='SBADM' moodCode='INT'><id root='1.2.6' extension='m1'/><statusCode code='active'/>{medicine}{supply}</substanceAdministration></entry>"
+    );
+    let planned = "<entry><observation classCode='OBS' moodCode='RQO'><id root='1.2.7' extension='o1'/><code code='4548-4' codeSystem='2.16.840.1.113883.6.1'/>\
+        <statusCode code='active'/><effectiveTime value='20260715'/></observation></entry>\
+        <entry><encounter classCode='ENC' moodCode='INT'><code code='99213' codeSystem='2.16.840.1.113883.6.12'/></encounter></entry>";
+    let family = "<entry><organizer/></entry><entry><organizer/></entry>";
+    let text =
+        with("", &[section("10160-0", &taken), section("18776-5", planned), section("10157-6", family)].concat());
+    let all = of(&text);
+    all.iter().for_each(assert_valid);
+    let request = &of_kind(&all, "MedicationRequest")[0];
+    let dispense = &of_kind(&all, "MedicationDispense")[0];
+    assert!(dispense["meta"]["profile"][0].as_str().unwrap().ends_with("us-core-medicationdispense"));
+    assert_eq!(
+        dispense["authorizingPrescription"][0]["reference"],
+        format!("MedicationRequest/{}", request["id"].as_str().unwrap())
+    );
+    assert_eq!(dispense["whenHandedOver"], "2026-01-03");
+    let order = &of_kind(&all, "ServiceRequest")[0];
+    assert!(order["meta"]["profile"][0].as_str().unwrap().ends_with("us-core-servicerequest"));
+    assert_eq!((&order["intent"], &order["occurrenceDateTime"]), (&json!("order"), &json!("2026-07-15")));
+    let notes = read(&"d.xml".into(), text.as_bytes()).rejects;
+    assert_eq!(notes[0].1.reason, "3 entries were not read: family history 2, plan 1");
+}
+
+#[test]
+fn results_name_their_specimen() {
+    let entry = "<entry><organizer classCode='BATTERY' moodCode='EVN'><code code='24323-8' codeSystem='2.16.840.1.113883.6.1'/><statusCode code='completed'/>\
+        <specimen><specimenRole><specimenPlayingEntity><code code='119297000' codeSystem='2.16.840.1.113883.6.96' displayName='Blood specimen'/></specimenPlayingEntity></specimenRole></specimen>\
+        <component><observation classCode='OBS' moodCode='EVN'><code code='4548-4' codeSystem='2.16.840.1.113883.6.1'/><statusCode code='completed'/>\
+        <effectiveTime value='20260311'/><value xsi:type='PQ' value='6.5' unit='%'/></observation></component></organizer></entry>";
+    let all = of(&with("", &section("30954-2", entry)));
+    all.iter().for_each(assert_valid);
+    let specimen = &of_kind(&all, "Specimen")[0];
+    assert!(specimen["meta"]["profile"][0].as_str().unwrap().ends_with("us-core-specimen"));
+    let reference = json!({"reference": format!("Specimen/{}", specimen["id"].as_str().unwrap())});
+    assert_eq!(of_kind(&all, "Observation")[0]["specimen"], reference);
+    assert_eq!(of_kind(&all, "DiagnosticReport")[0]["specimen"], json!([reference]));
+}
+
+/// Digits travel within a text that begins with a character which no document may have.
+#[test]
+fn no_document_can_say_what_marks_digits() {
+    let with_id = |id: &str| {
+        with(
+            "",
+            &section(
+                "30954-2",
+                &format!(
+                    "<entry><observation classCode='OBS' moodCode='EVN'><id root='1.2' extension='{id}'/><code code='4548-4' codeSystem='2.16.840.1.113883.6.1'/>\
+         <statusCode code='completed'/><effectiveTime value='20260311'/><value xsi:type='PQ' value='7.20' unit='%'/></observation></entry>"
+                ),
+            ),
+        )
+    };
+    for id in ["&#1;7.20", "\u{1}7.20"] {
+        let all = of(&with_id(id));
+        let texts: Vec<String> =
+            all.iter().filter_map(|one| one["identifier"][0]["value"].as_str()).map(str::to_owned).collect();
+        assert!(texts.iter().all(|text| !text.starts_with('\u{1}')), "{texts:?}");
+    }
+    let all = of(&with_id("o1"));
+    let text = crate::load::clinical::text_of(&of_kind(&all, "Observation")[0]);
+    assert!(text.contains("\"value\":7.20}"), "{text}");
 }
 
 fn goes_through(text: &[u8]) {

@@ -13,18 +13,20 @@ mod made;
 mod observation;
 mod party;
 mod quantity;
+mod specimen;
 mod system;
 mod time;
 
 pub(super) use code::{Coding, Concept, hl7, known};
 pub(super) use document::{Attached, Original, labels, marked};
 pub(super) use id::Ids;
-pub(super) use made::{Made, is_empty};
-pub(super) use observation::{Category, Seen, pressures, vital_sign};
+pub(super) use made::{Made, digits_of, is_empty, text_of};
+pub(super) use observation::{Category, Seen, about_life, pressures, vital_sign};
 pub(super) use party::{Party, Spoken, organization};
 pub(super) use quantity::{number, quantity};
+pub(super) use specimen::Specimen;
 pub(super) use system::{by_name, by_oid, is_oid};
-pub(super) use time::{When, date_time, day, instant, zone_of};
+pub(super) use time::{When, date_time, day, instant, moment, zone_of};
 
 /// The address before the names of US Core's profiles.
 const US_CORE: &str = "http://hl7.org/fhir/us/core/StructureDefinition/";

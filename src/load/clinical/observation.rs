@@ -79,6 +79,11 @@ pub(in crate::load) fn vital_sign(code: &str) -> bool {
     OTHER_VITALS.contains(&code) || PROFILES.iter().take(VITALS).any(|(known, _)| *known == code)
 }
 
+/// Whether a LOINC code asks how somebody lives: whether she smokes, is pregnant, what she works.
+pub(in crate::load) fn about_life(code: &str) -> bool {
+    PROFILES.iter().skip(VITALS).any(|(known, _)| *known == code)
+}
+
 /// What was observed.
 #[derive(Clone, Debug, Default)]
 pub(in crate::load) struct Seen {
@@ -100,6 +105,10 @@ pub(in crate::load) struct Seen {
     pub(in crate::load) encounter: Option<String>,
     pub(in crate::load) method: Concept,
     pub(in crate::load) site: Concept,
+    /// References to the observations that it says more of.
+    pub(in crate::load) derived: Vec<Value>,
+    /// A reference to what it was measured in.
+    pub(in crate::load) specimen: Option<Value>,
     /// Code and value of each part.
     pub(in crate::load) parts: Vec<(Concept, Option<(&'static str, Value)>)>,
 }
@@ -132,7 +141,8 @@ impl Seen {
             self.notes.iter().map(|note| super::clean(note)).filter(|note| !note.is_empty() && note.len() <= NOTE_MAX);
         out.set("note", notes.map(|text| json!({ "text": text })).collect::<Vec<_>>());
         out.set("bodySite", self.site.value()).set("method", self.method.value());
-        out.set("referenceRange", self.ranges);
+        out.set("referenceRange", self.ranges).set("derivedFrom", self.derived);
+        out.set("specimen", self.specimen);
         let parts = self.parts.iter().map(|(code, value)| {
             let mut part = Made::part();
             part.set("code", code.value());

@@ -111,6 +111,23 @@ pub(in crate::load) fn instant(text: &str, zone: Option<&str>) -> Option<String>
     date_time(text, zone).filter(|text| text.contains('T'))
 }
 
+/// The moment in microseconds, to put times in order; where no zone is said, as if it were UTC.
+pub(in crate::load) fn moment(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number = |from: usize, to: usize| text.get(..digits)?.get(from..to)?.parse::<i8>().ok();
+    let date = Date::new(text.get(..4)?.parse().ok()?, number(4, 6).unwrap_or(1), number(6, 8).unwrap_or(1)).ok()?;
+    let (hour, minute, second) = (number(8, 10), number(10, 12), number(12, 14));
+    let time = Time::new(hour.unwrap_or(0), minute.unwrap_or(0), second.unwrap_or(0), 0).ok()?;
+    let fraction = text.get(digits..)?.strip_prefix('.').unwrap_or_default();
+    let fraction: String = fraction.chars().take_while(char::is_ascii_digit).chain("000000".chars()).take(6).collect();
+    let zone = zone_of(text.get(digits..)?).unwrap_or_default();
+    let part = |from: usize| zone.get(from..from + 2).and_then(|digits| digits.parse::<i64>().ok()).unwrap_or(0);
+    let offset = (part(1) * 60 + part(4)) * if zone.starts_with('-') { -60 } else { 60 };
+    let utc = jiff::tz::Offset::UTC.to_timestamp(date.to_datetime(time)).ok()?.as_microsecond();
+    Some(utc + fraction.parse::<i64>().unwrap_or(0) - offset * 1_000_000)
+}
+
 /// The day, `YYYY-MM-DD`.
 pub(in crate::load) fn day(text: &str) -> Option<String> {
     date_time(text, None)?.get(..10).map(str::to_owned)
@@ -129,6 +146,27 @@ mod tests {
             [("2026-03-09T10:00:00Z", "2026-03-09"), ("2026-03-09T10:00:00Z", "2026-03-09T09:00:00-05:00")]
         {
             assert!(matches!(between(start, end), When::Between(..)), "{start} {end}");
+        }
+    }
+
+    #[test]
+    fn moments_have_an_order() {
+        let order = [
+            "2026",
+            "20260102",
+            "202601020300",
+            "20260102030405",
+            "20260102030405.2",
+            "20260102030405.25",
+            "20260102030405-0500",
+            "20260102083406Z",
+            "20260103",
+        ];
+        let moments: Vec<i64> = order.iter().map(|text| moment(text).unwrap()).collect();
+        assert!(moments.is_sorted_by(|a, b| a < b), "{moments:?}");
+        assert_eq!(moment("20260102030405+0100"), moment("20260102020405Z"));
+        for text in ["", "soon", "20261301", "20260102256100"] {
+            assert_eq!(moment(text), None, "{text}");
         }
     }
 

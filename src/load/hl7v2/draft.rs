@@ -5,13 +5,15 @@ use serde_json::{Value, json};
 
 use super::split::{Message, Part};
 use crate::load::clinical::{
-    Attached, Coding, Concept, Ids, Original, Party, Spoken, by_name, by_oid, date_time, instant, is_oid, labels,
+    Attached, Coding, Concept, Ids, Made, Original, Party, Spoken, by_name, by_oid, date_time, instant, is_oid, labels,
     marked, zone_of,
 };
 use crate::load::record::{About, Whose};
 
 /// The type of the text of a message.
 const MESSAGE: &str = "x-application/hl7-v2+er7";
+/// Numbers of laboratories.
+const CLIA: &str = "urn:oid:2.16.840.1.113883.4.7";
 const NPI: &str = "http://hl7.org/fhir/sid/us-npi";
 
 /// Resources of one message.
@@ -118,6 +120,19 @@ impl<'m> Draft<'m> {
             words: String::new(),
         };
         self.mention(party.person())
+    }
+
+    /// Who sent the message, in words: its name is a short one of its own, which says too little for a directory.
+    pub(super) fn facility(&self) -> Option<Value> {
+        let field = self.message.header(4);
+        let (name, number, kind) = (field.component(1).text(), field.component(2).text(), field.component(3).text());
+        let mut out = Made::part();
+        out.set("type", "Organization");
+        if kind == "CLIA" {
+            out.set("identifier", json!({"system": CLIA, "value": number}));
+        }
+        out.set("display", if name.is_empty() { number.as_str() } else { name.as_str() });
+        (!name.is_empty() || !number.is_empty()).then(|| out.value())
     }
 
     pub(super) fn mention(&mut self, spoken: Option<Spoken>) -> Option<Value> {

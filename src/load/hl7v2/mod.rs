@@ -11,6 +11,7 @@ mod escape;
 mod note;
 mod problem;
 mod result;
+mod specimen;
 mod split;
 #[cfg(test)]
 mod tests;
@@ -21,14 +22,15 @@ mod visit;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use self::draft::Draft;
 pub(super) use self::split::cut;
 use self::split::{Message, messages};
-use super::clinical::day;
+use super::clinical::{day, moment};
 use super::fhir::Place;
-use super::record::{About, Read, Record, Whom, Whose, place};
+use super::record::{About, Read, Record, Whom, Whose, Written, place};
 use super::report::Rule;
 
 /// Numbers that may be the patient's, of one message.
@@ -51,6 +53,7 @@ struct Told {
     place: Place,
     kind: Kind,
     whom: Whom,
+    written: Option<Written>,
     text: String,
 }
 
@@ -99,7 +102,7 @@ fn told(place: &Place, text: &str) -> Result<Vec<Told>, (Rule, &'static str)> {
     let one = |text: &str| {
         // The part of a message is one.
         let message = Message::read(text).map_err(|wrong| (Rule::Segment, wrong.reason()))?;
-        Ok(Told { place: place.clone(), kind, whom: whom(&message), text: text.to_owned() })
+        Ok(Told { place: place.clone(), kind, whom: whom(&message), written: written(&message), text: text.to_owned() })
     };
     if patients.len() == 1 {
         return Ok(vec![one(text)?]);
@@ -185,6 +188,18 @@ fn whom(message: &Message<'_>) -> Whom {
     }
 }
 
+/// When a message was written.
+fn written(message: &Message<'_>) -> Option<Written> {
+    let event = || moment(&message.first("EVN")?.field(2).text());
+    let sent = moment(&message.header(7).text()).or_else(event)?;
+    // Systems that count their messages tell by it which of one second is the later.
+    let control = message.header(10).text();
+    let prefix = control.trim_end_matches(|c: char| c.is_ascii_digit());
+    let number = control.get(prefix.len()..).filter(|_| !prefix.contains(|c: char| c.is_ascii_digit()));
+    let turn = number.and_then(|number| number.parse().ok()).unwrap_or(0);
+    Some(Written { at: sent, sent, turn })
+}
+
 impl Record for Told {
     fn place(&self) -> &Place {
         &self.place
@@ -206,5 +221,12 @@ impl Record for Told {
         }
         let original = if self.kind == Kind::Note { note::note(&mut draft) } else { note::message(&draft) };
         Ok(draft.finish(original, &self.text))
+    }
+
+    fn written(&self, resource: &Value) -> Option<Written> {
+        let written = self.written?;
+        // A result that is sent once more, with others or in a later batch, is as old as its report says.
+        let issued = resource.get("issued").and_then(Value::as_str).and_then(|text| text.parse::<Timestamp>().ok());
+        Some(Written { at: issued.map_or(written.at, Timestamp::as_microsecond), ..written })
     }
 }

@@ -28,6 +28,7 @@ pub(super) fn message(draft: &Draft<'_>) -> Original {
         status: "current",
         kind: Concept::words(&format!("HL7 v2 message {kind}")),
         date: draft.sent(),
+        authors: draft.facility().into_iter().collect(),
         ..Original::default()
     }
 }
@@ -72,7 +73,11 @@ pub(super) fn note(draft: &mut Draft<'_>) -> Original {
     for part in header.field(9).repetitions() {
         authors.extend(draft.person(part).filter(|one| !authors.contains(one)));
     }
-    out.authors = authors;
+    if !authors.is_empty() {
+        // Whoever wrote it did so for whoever sent it.
+        out.custodian = out.authors.pop();
+        out.authors = authors;
+    }
     out.title = header.field(16).text();
     let mut lines = Vec::new();
     for segment in message.all("OBX") {

@@ -16,7 +16,7 @@ use crate::load::record::{Read, Whose};
 const MESSAGE: &str = include_str!("../../../fixtures/load/hl7v2/results.hl7");
 
 fn whose() -> Whose {
-    Whose { patient: "p1".into(), coverage: None }
+    Whose { patient: "p1".into(), coverage: None, ..Whose::default() }
 }
 
 fn resources(read: &Read) -> Vec<Value> {
@@ -119,6 +119,127 @@ fn the_same_result_is_the_same_resource() {
     assert_eq!((first["status"].as_str(), second["status"].as_str()), (Some("preliminary"), Some("corrected")));
     assert_eq!(of_kind(&text("2", "6", "C")), second);
     assert_eq!(of_kind(&text("3", "6", "W"))["status"], "entered-in-error");
+}
+
+const CULTURE: &str = "MSH|^~\\&|L|LAB|||20260312101500-0500||ORU^R01|M1|P|2.5.1\rPID|1||M\r\
+    OBR|1|P7|F7|630-4^Urine culture^LN|||20260309081500-0500|||||||||||||||||MB|F\r\
+    OBX|1|CE|630-4^Urine culture^LN|1|112283007^Escherichia coli^SCT||||||F\r\
+    OBX|2|CE|630-4^Urine culture^LN|2|3092008^Staphylococcus aureus^SCT||||||F\r\
+    OBR|2|P7|F7|50545-3^Panel^LN|||20260309081500-0500|||||||||||||||||MB|F|630-4&Urine culture&LN^1^Escherichia coli|||P7&HFP^F7&LAB\r\
+    OBX|1|ST|18906-8^Ciprofloxacin^LN||<=0.25|ug/mL||S|||F\r\
+    OBR|3|P7|F7|50545-3^Panel^LN|||20260309081500-0500|||||||||||||||||MB|F|630-4&Urine culture&LN^2^Staphylococcus aureus|||P7&HFP^F7&LAB\r\
+    OBX|1|ST|18906-8^Ciprofloxacin^LN||>=4|ug/mL||R|||F\r";
+
+/// What two organisms resist stands under one number of the laboratory. A correction of one panel took the place of the other.
+#[test]
+fn what_organisms_resist_stays_apart() {
+    let kinds = |all: &[Value], kind: &str| -> Vec<Value> {
+        all.iter().filter(|one| one["resourceType"] == kind).cloned().collect()
+    };
+    let all = of(CULTURE);
+    all.iter().for_each(assert_valid);
+    let seen = kinds(&all, "Observation");
+    let id = |at: usize| format!("Observation/{}", seen[at]["id"].as_str().unwrap());
+    let links = |name: &str| -> Vec<Value> { seen.iter().map(|one| one[name][0]["reference"].clone()).collect() };
+    assert_eq!(links("derivedFrom"), [Value::Null, Value::Null, json!(id(0)), json!(id(1))]);
+    assert_eq!(links("hasMember"), [json!(id(2)), json!(id(3)), Value::Null, Value::Null]);
+    assert_eq!(seen[2]["valueQuantity"]["comparator"], "<=");
+
+    // The correction of the second alone, in a message of its own.
+    let lines: Vec<&str> = CULTURE.split('\r').collect();
+    let corrected = of(&[lines[0], lines[1], lines[7], &lines[8].replace(">=4", ">=8"), ""].join("\r"));
+    let again = kinds(&corrected, "Observation");
+    assert_eq!(again[0]["id"], seen[3]["id"]);
+    assert_eq!(again[0]["derivedFrom"], json!([{"type": "Observation", "display": "Staphylococcus aureus"}]));
+    assert_eq!(kinds(&corrected, "DiagnosticReport")[0]["id"], kinds(&all, "DiagnosticReport")[2]["id"]);
+    corrected.iter().for_each(assert_valid);
+}
+
+#[test]
+fn no_value_of_several_is_dropped() {
+    let one = |fields: &str| {
+        let text = format!(
+            "MSH|^~\\&|L|LAB|||20260101120000Z||ORU^R01|1|P|2.5\rPID|1||M\rOBR|1||F1|1-1^A^LN|||20260101\rOBX|1|{fields}|||||F\r"
+        );
+        let all = of(&text);
+        all.iter().for_each(assert_valid);
+        all.into_iter().find(|one| one["resourceType"] == "Observation").unwrap()
+    };
+    let many = one("CE|630-4^Culture^LN|1|3092008^S. aureus^SCT~112283007^E. coli^SCT|");
+    assert_eq!(many["component"][0]["valueCodeableConcept"]["text"], "S. aureus");
+    assert_eq!(many["component"][1]["valueCodeableConcept"]["text"], "E. coli");
+    assert_eq!(many.get("dataAbsentReason").or(many.get("valueCodeableConcept")), None);
+    assert_eq!(one("ST|2-2^B^LN||a~b|")["valueString"], "a\nb");
+    assert_eq!(one("ST|2-2^B^LN||< 5|mg/dL")["valueQuantity"]["comparator"], "<");
+    assert_eq!(one("ST|2-2^B^LN||5-9|/HPF")["valueString"], "5-9 /HPF");
+    assert_eq!(one("NM|2-2^B^LN||1,200|mg/dL")["valueString"], "1,200 mg/dL");
+    assert_eq!(one("ST|2-2^B^LN||Negative|mg/dL")["valueString"], "Negative");
+    assert_eq!(one("ST|2-2^B^LN||1.020|")["valueString"], "1.020");
+}
+
+/// What was measured, in what, and by whom where nothing but the header says so.
+#[test]
+fn specimens_and_who_measured_them() {
+    let text = |source: &str, more: &str, producer: &str| {
+        format!(
+            "MSH|^~\\&|L|LABCORP^34D0655059^CLIA|||20260101120000Z||ORU^R01|1|P|2.5\rPID|1||M\rOBR|1||F1|1-1^A^LN|||20260101||||||||{source}\r\
+             OBX|1|NM|2-2^B^LN||5|mg/dL|||||F||||{producer}\r{more}"
+        )
+    };
+    let of_kind = |all: &[Value], kind: &str| -> Vec<Value> {
+        all.iter().filter(|one| one["resourceType"] == kind).cloned().collect()
+    };
+    let segment = "SPM|1|^05511S||122575003^Urine specimen^SCT|||||||||||||20260101081500-0500|20260101200000-0500\r";
+    for (source, more, name) in [
+        ("", segment, "Urine specimen"),
+        ("UR^Urine, clean catch", "", "Urine, clean catch"),
+        ("BLD&Blood&HL70070", "", "Blood"),
+    ] {
+        let all = of(&text(source, more, ""));
+        all.iter().for_each(assert_valid);
+        let specimen = &of_kind(&all, "Specimen")[0];
+        assert_eq!(specimen["type"]["text"], name);
+        assert!(specimen["meta"]["profile"][0].as_str().unwrap().ends_with("us-core-specimen"));
+        let reference = json!({"reference": format!("Specimen/{}", specimen["id"].as_str().unwrap())});
+        assert_eq!(of_kind(&all, "Observation")[0]["specimen"], reference);
+        assert_eq!(of_kind(&all, "DiagnosticReport")[0]["specimen"], json!([reference]));
+        let sender = json!({
+            "type": "Organization",
+            "display": "LABCORP",
+            "identifier": {"system": "urn:oid:2.16.840.1.113883.4.7", "value": "34D0655059"},
+        });
+        assert_eq!(of_kind(&all, "Observation")[0]["performer"], json!([sender]));
+        assert_eq!(of_kind(&all, "DocumentReference")[0]["author"], json!([sender]));
+    }
+    let all = of(&text("", "", "BN^LabCorp Burlington"));
+    assert_eq!(of_kind(&all, "Observation")[0]["performer"][0]["display"], "LabCorp Burlington");
+    assert!(of_kind(&all, "Specimen").is_empty());
+}
+
+#[test]
+fn digits_are_kept_and_no_message_can_say_what_marks_them() {
+    let text = "MSH|^~\\&|L|LAB|||20260101120000Z||ORU^R01|1|P|2.5\rPID|1||M\rOBR|1||\u{1}7.20|1-1^A^LN|||20260101\r\
+                OBX|1|NM|2-2^B^LN||7.20|mg/dL|0.50-4.00||||F\rOBX|2|ST|2-3^C^LN||\\X01\\7.20|||||F\r";
+    let all = of(text);
+    all.iter().for_each(assert_valid);
+    let texts = all.iter().map(crate::load::clinical::text_of).collect::<Vec<_>>().join("\n");
+    for said in
+        ["\"value\":7.20}", "\"value\":0.50}", "\"value\":4.00}", "\"value\":\"7.20\"", "\"valueString\":\"7.20\""]
+    {
+        assert!(texts.contains(said), "{said} {texts}");
+    }
+}
+
+#[test]
+fn whether_she_smokes_is_told_by_a_visit_too() {
+    let all = of("MSH|^~\\&|E|H|||20260101120000Z||ADT^A04|1|P|2.5\rPID|1||M\rPV1|1|O|||||||||||||||||V1\r\
+                  OBX|1|CWE|72166-2^Tobacco smoking status^LN||8517006^Former smoker^SCT||||||F|||20260101\r\
+                  OBX|2|ST|99-9^Parking^L||yes||||||F\r");
+    all.iter().for_each(assert_valid);
+    let seen: Vec<&Value> = all.iter().filter(|one| one["resourceType"] == "Observation").collect();
+    assert_eq!(seen.len(), 1);
+    let profiles = seen[0]["meta"]["profile"].as_array().unwrap();
+    assert!(profiles.iter().any(|one| one.as_str().unwrap().ends_with("us-core-smokingstatus")), "{profiles:?}");
 }
 
 /// Whom a message is about is told by every number in it, the insurer's first.

@@ -12,24 +12,41 @@ const COMPARATORS: [&str; 4] = ["<=", ">=", "<", ">"];
 /// The member of the choice, and what it holds.
 pub(super) type Held = (&'static str, Value);
 
-/// The value; absent if there is none, or if it is a document.
-pub(super) fn value(draft: &Draft<'_>, segment: &Segment<'_>) -> Option<Held> {
+/// The values: none if there is none or if it is a document, and several if the field repeats and each says something of its
+/// own, such as the organisms of a culture.
+pub(super) fn values(draft: &Draft<'_>, segment: &Segment<'_>) -> Vec<Held> {
     let field = segment.field(5);
-    if field.is_empty() {
-        return None;
+    let (kind, unit) = (segment.field(2).text(), unit(segment.field(6)));
+    match kind.as_str() {
+        "ED" => Vec::new(),
+        "TX" | "FT" => words(field).into_iter().collect(),
+        "ST" if field.repetitions().count() > 1 => words(field).into_iter().collect(),
+        kind => field.repetitions().filter_map(|part| value(draft, kind, part, &unit)).collect(),
     }
-    let unit = unit(segment.field(6));
-    match segment.field(2).text().as_str() {
-        "NM" => numeric(&field.text(), &unit).or_else(|| words(field)),
-        "SN" => structured(field, &unit).or_else(|| words(field)),
+}
+
+fn value(draft: &Draft<'_>, kind: &str, field: Part<'_>, unit: &str) -> Option<Held> {
+    match kind {
+        "NM" => numeric(&field.text(), unit).or_else(|| measured(field, unit)),
+        // A number with a unit is one, whatever its type says.
+        "ST" if !unit.is_empty() => numeric(&field.text(), unit).or_else(|| measured(field, unit)),
+        "SN" => structured(field, unit).or_else(|| words(field)),
         "CE" | "CWE" | "CNE" | "CF" | "IS" | "ID" => {
             let concept = Draft::concept(field).value();
             concept.map(|concept| ("valueCodeableConcept", concept)).or_else(|| words(field))
         }
         "DT" | "TS" | "DTM" => draft.date_time(field).map(|at| ("valueDateTime", json!(at))).or_else(|| words(field)),
-        "ED" => None,
         _ => words(field),
     }
+}
+
+/// Words that begin as a number does, with the unit in which it is.
+fn measured(field: Part<'_>, unit: &str) -> Option<Held> {
+    let (name, value) = words(field)?;
+    let text = value.as_str()?;
+    let is_measured = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '<' | '>' | '+' | '-' | '~'));
+    let text = if is_measured && !text.contains('\n') { format!("{text} {unit}") } else { text.to_owned() };
+    Some((name, json!(text.trim_end())))
 }
 
 /// A document in an OBX (ED): source, type, subtype, encoding, data.

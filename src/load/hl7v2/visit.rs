@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::draft::Draft;
 use super::result::{joined, observation, observed};
 use super::split::Segment;
-use crate::load::clinical::{Category, Concept, Made, Seen, When, hl7, known, pressures, vital_sign};
+use crate::load::clinical::{Category, Concept, Made, Seen, When, about_life, hl7, known, pressures, vital_sign};
 
 const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
 const LOINC: &str = "http://loinc.org";
@@ -201,14 +201,18 @@ fn allergy(draft: &mut Draft<'_>, segment: &Segment<'_>, is_longer: bool) {
     draft.resources.push(out.claim(&["us-core-allergyintolerance"]));
 }
 
-/// Vital signs that came with the visit. Other observations of a registration are questions and answers of a desk.
+/// Vital signs that came with the visit, and whether she smokes and the like. Other observations of a registration are questions and answers of a desk.
 fn vitals(draft: &mut Draft<'_>, encounter: Option<&str>) {
     let message = draft.message;
     let all: Vec<_> = message.all("OBX").map(observed).collect();
     let sent = draft.date_time(message.header(7)).map(When::At);
     let mut seen = Vec::new();
     for one in joined(draft, &all) {
-        let Some(code) = one.code().code_in(LOINC).filter(|code| vital_sign(code)).map(str::to_owned) else { continue };
+        let Some(code) =
+            one.code().code_in(LOINC).filter(|code| vital_sign(code) || about_life(code)).map(str::to_owned)
+        else {
+            continue;
+        };
         let time = one.time(draft).unwrap_or_default();
         let id = draft.ids.next("Observation", &["visit", encounter.unwrap_or_default(), &code, &time]);
         let before = Seen {

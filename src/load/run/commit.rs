@@ -3,6 +3,7 @@
 //! Where the files hold several versions of a resource, the last one wins. So that running the same files again changes
 //! nothing, a record that says what an earlier version said is held back: if a later record of the run is about the
 //! same resource, that one decides; if none is, the source has gone back to the earlier content, and so does the store.
+//! Messages and documents say when they were written: of those, what was written last wins ([`latest`]).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 use super::departed::Departed;
 use super::ended::Ended;
+use super::latest::{self, Dated};
 use super::shelf::Shelf;
 use super::undo;
 use crate::fhir::{Kind, Prepared, prepare};
@@ -41,6 +43,8 @@ pub(super) struct Entry {
     pub(super) provenance: Option<Prepared>,
     /// Whether several sources speak of the same resources, and what each says is put together.
     pub(super) merge: bool,
+    /// When the resources were written, where their source says so.
+    pub(super) dated: Dated,
     /// How many records of which format the entry accounts for.
     pub(super) counts: Vec<(Format, u64)>,
     /// The shelf's row that is settled with this entry.
@@ -246,6 +250,7 @@ fn keep(
     if let [only] = entry.resources.as_slice()
         && entry.done.is_none()
         && !entry.merge
+        && entry.dated.written.is_empty()
         && may_hold
         && txn.was_replaced(only)?
     {
@@ -259,7 +264,12 @@ fn keep(
         }
         return Ok(Became::Kept { changed });
     }
-    for prepared in &entry.resources {
+    let dates = entry.dated.written.iter().copied().chain(std::iter::repeat(None));
+    for (prepared, written) in entry.resources.iter().zip(dates) {
+        if let Some(written) = written {
+            changed |= latest::put(txn, prepared, written, &entry.dated, now)?;
+            continue;
+        }
         // Of several resources none is held: a record that tells of an earlier state is one of a history that is told again.
         let is_old = entry.done.is_none() && entry.resources.len() > 1 && txn.was_replaced(prepared)?;
         changed |= !is_old && txn.put_resource(prepared, now, None)?.outcome != Outcome::Unchanged;

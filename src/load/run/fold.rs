@@ -35,6 +35,8 @@ struct Outcome {
     entries: Vec<Entry>,
     rejects: Vec<(Rule, Reject)>,
     signs: Vec<(Place, Signs)>,
+    /// Birth dates of the members whom the groups are about.
+    born: Vec<(Place, Signs)>,
 }
 
 /// What every worker needs.
@@ -103,6 +105,7 @@ pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, request: &
                 for (rule, reject) in &outcome.rejects {
                     run.ledger.reject(*rule, reject)?;
                 }
+                outcome.born.into_iter().for_each(|(place, signs)| run.doctor.take(signs, &place));
                 for (place, signs) in outcome.signs {
                     run.signs(&place, signs)?;
                 }
@@ -280,6 +283,7 @@ impl AtBench<'_, '_> {
 
     fn whose(&mut self, whom: &Whom, place: &Place) -> Result<Option<Whose>, Error> {
         let whose = self.roster.find(whom)?;
+        self.out.born.extend(whose.as_ref().map(|whose| (place.clone(), Signs::born(whose))));
         if whose.is_none() {
             self.refused += 1;
             self.waits = true;

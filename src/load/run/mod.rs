@@ -17,6 +17,7 @@ mod complete;
 mod departed;
 mod ended;
 mod fold;
+mod latest;
 mod networks;
 mod read;
 mod retire;

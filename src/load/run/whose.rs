@@ -174,7 +174,8 @@ impl<'t> Roster<'t> {
             }
             if let Some(patient) = choose(&people, whom) {
                 let coverage = self.coverage(&patient, &whom.day)?;
-                return Ok(Some(Whose { patient, coverage }));
+                let birth = people.into_iter().find(|person| person.patient == patient).map(|person| person.birth);
+                return Ok(Some(Whose { patient, coverage, birth: birth.unwrap_or_default() }));
             }
         }
         Ok(None)

@@ -7,6 +7,7 @@ use super::whose::Roster;
 use crate::config::Policy;
 use crate::fhir::json::Node;
 use crate::fhir::{Prepared, prepare_node};
+use crate::load::clinical::digits_of;
 use crate::load::doctor::{Signs, examine};
 use crate::load::fhir::{Place, first_error, label};
 use crate::load::record::{About, Read, Record, Whose, made_id};
@@ -58,7 +59,10 @@ fn node<'v>(value: &'v Value, numbers: &mut std::slice::Iter<'v, String>) -> Nod
         Value::Null => Node::Null,
         Value::Bool(is) => Node::Bool(*is),
         Value::Number(_) => Node::Number(numbers.next().map_or("0", String::as_str)),
-        Value::String(text) => Node::String(text.as_str().into()),
+        Value::String(text) => match digits_of(text) {
+            Some(number) => Node::Number(number),
+            None => Node::String(text.as_str().into()),
+        },
         Value::Array(items) => Node::Array(items.iter().map(|item| node(item, numbers)).collect()),
         Value::Object(members) => {
             Node::Object(members.iter().map(|(name, member)| (name.as_str().into(), node(member, numbers))).collect())
@@ -85,6 +89,8 @@ pub(super) fn records(read: Read, format: Format, target: &Target<'_>, validatio
             Ok((mut entry, signs)) => {
                 entry.pack(target);
                 out.entries.push(entry);
+                let place = record.place();
+                out.signs.extend(signs.iter().any(Signs::is_of_care).then(|| (place.clone(), Signs::born(&whose))));
                 out.signs.extend(signs.into_iter().map(|signs| (record.place().clone(), signs)));
             }
             Err((rule, reason)) => out.rejects.push(record.place().reject(rule, reason)),
@@ -118,13 +124,54 @@ fn entry(
         if is_clinical && one.kind.name() != "Provenance" {
             targets.push(json!({"reference": format!("{}/{}", one.kind.name(), one.id)}));
         }
+        if is_clinical {
+            entry.dated.written.push(record.written(value).filter(|written| written.is_by(about.now)));
+            entry.dated.replaces.extend(replaced(value));
+        }
         entry.resources.push(one);
     }
+    entry.dated.set = record.set().map(|set| format!("{}|{set}", whose.patient));
     if !targets.is_empty() {
-        let value = provenance(record, format, &targets, whose, about);
+        let mut value = provenance(record, format, &targets, whose, about);
+        let author =
+            values.iter().find(|value| value.get("resourceType").is_some_and(|kind| kind == "DocumentReference"));
+        if let (Some(author), Some(agents)) =
+            (author.and_then(author_of), value.get_mut("agent").and_then(Value::as_array_mut))
+        {
+            agents.push(author);
+        }
         entry.provenance = prepared(&value, validation).ok().map(|(one, _)| one);
     }
     Ok((entry, all))
+}
+
+/// Ids of the documents that a document says it replaces.
+fn replaced(value: &Value) -> Vec<String> {
+    let related = value.get("relatesTo").and_then(Value::as_array).into_iter().flatten();
+    let replaced = related.filter(|one| one.get("code").is_some_and(|code| code == "replaces"));
+    let reference =
+        |one: &Value| one.pointer("/target/reference")?.as_str()?.strip_prefix("DocumentReference/").map(str::to_owned);
+    replaced.filter_map(reference).collect()
+}
+
+/// Who says what a record says, as its document names them.
+fn author_of(document: &Value) -> Option<Value> {
+    let custodian = document.get("custodian");
+    let author = document.pointer("/author/0").or(custodian)?;
+    let mut agent = json!({
+        "type": {"coding": [{
+            "system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type",
+            "code": "author",
+        }]},
+        "who": author,
+    });
+    // A person speaks for an organization.
+    let is_person = author.get("type").is_none_or(|kind| kind != "Organization")
+        && author.get("reference").and_then(Value::as_str).is_none_or(|to| !to.starts_with("Organization/"));
+    if let (true, Some(custodian), Some(agent)) = (is_person, custodian, agent.as_object_mut()) {
+        agent.insert("onBehalfOf".to_owned(), custodian.clone());
+    }
+    Some(agent)
 }
 
 /// Where the resources of a record come from: which file, which line, which load.
@@ -134,7 +181,10 @@ fn provenance(record: &dyn Record, format: Format, targets: &[Value], whose: &Wh
     // Members read it; which file it was is the plan's own affair, and the identifier tells the plan.
     let source = if format == Format::Ccda { "Clinical document (C-CDA)" } else { "HL7 v2 message" };
     let line = place.line.to_string();
-    let first = targets.first().map(Value::to_string).unwrap_or_default();
+    // A record is told from others by its document: others may speak of the same results.
+    let reference = |one: &Value| one.get("reference").and_then(Value::as_str).map(str::to_owned);
+    let is_document = |one: &&Value| reference(one).is_some_and(|text| text.starts_with("DocumentReference/"));
+    let first = targets.iter().find(is_document).or(targets.first()).map(Value::to_string).unwrap_or_default();
     json!({
         "resourceType": "Provenance",
         "id": made_id(&["Provenance", &whose.patient, &first]),

@@ -369,7 +369,7 @@ fn a_replacement_is_of_the_visit_whose_decision_it_names() {
     ];
     // The day was wrong; the number is written without its dash.
     let replaced = visit("20260301", "20260206", "7*Y*A*Y*Y~REF*F8*I1");
-    let found = eobs(&[first.as_slice(), &[replaced.clone()]].concat());
+    let found = eobs(&[first.as_slice(), std::slice::from_ref(&replaced)].concat());
     let days = |found: &[Value]| -> Vec<(Value, Value)> {
         let one = |eob: &Value| (eob["identifier"][0]["value"].clone(), eob["billablePeriod"]["start"].clone());
         let mut all: Vec<_> = found.iter().map(one).collect();

@@ -1,0 +1,266 @@
+//! Of what several messages or documents say of one resource, what was written last holds, in whatever order they are loaded.
+//!
+//! | table | key | value |
+//! |---|---|---|
+//! | `load.written` | type and id (16 bytes) | when what is stored was written ([`Written`], 24 bytes) |
+//! | `load.versions` | set of documents (16 bytes), when the version was written (24 bytes), its id | its id |
+//! | `load.replaced` | id of a document (16 bytes) | nothing |
+//!
+//! A version of a document keeps its own `DocumentReference`. That another stands in its place may be known before it comes:
+//! the row in `load.replaced` waits for it.
+//!
+//! A corrected report may hold the corrected results only. Those of the report before it stay in its list, whichever of the
+//! two came first. So do the specimen of a result and what it says more of.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::fhir::json::{self, Node};
+use crate::fhir::{Kind, Prepared, prepare, prepare_node};
+use crate::load::record::Written;
+use crate::store::{self, Outcome, Table, Txn};
+
+const WRITTEN: Table = Table::new("load.written");
+const VERSIONS: Table = Table::new("load.versions");
+const REPLACED: Table = Table::new("load.replaced");
+
+/// All of them.
+pub(super) const TABLES: [Table; 3] = [WRITTEN, VERSIONS, REPLACED];
+
+/// Versions of one document that are told of each other.
+const VERSIONS_MAX: usize = 200;
+const DOCUMENT: &str = "DocumentReference";
+const REPORT: &str = "DiagnosticReport";
+const OBSERVATION: &str = "Observation";
+/// What a result is linked to.
+const LINKS: [&str; 3] = ["specimen", "derivedFrom", "hasMember"];
+
+/// When the resources of an entry were written, and what its document is a version of.
+#[derive(Default)]
+pub(super) struct Dated {
+    /// For each resource of the entry, in their order.
+    pub(super) written: Vec<Option<Written>>,
+    /// The set that its document belongs to.
+    pub(super) set: Option<String>,
+    /// Ids of the documents that its document says it replaces.
+    pub(super) replaces: Vec<String>,
+}
+
+/// When a resource was written, next to what is stored of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Age {
+    Older,
+    Same,
+    Newer,
+    /// Nothing is stored of which it is known.
+    First,
+}
+
+/// Stores a resource unless what is stored was written later; whether anything changed.
+pub(super) fn put(
+    txn: &mut Txn<'_>,
+    prepared: &Prepared,
+    written: Written,
+    dated: &Dated,
+    now: Timestamp,
+) -> Result<bool, store::Error> {
+    let key = key_of(prepared.kind.name(), &prepared.id);
+    let before = txn.get(WRITTEN, &key)?.as_deref().and_then(Written::from_bytes);
+    let age = match before {
+        None => Age::First,
+        Some(before) if before > written => Age::Older,
+        Some(before) if before == written => Age::Same,
+        Some(_) => Age::Newer,
+    };
+    if matches!(age, Age::First | Age::Newer) {
+        txn.put(WRITTEN, &key, written.bytes().to_vec())?;
+    }
+    match (prepared.kind.name(), age) {
+        (REPORT, Age::Older | Age::Same | Age::Newer) => return put_report(txn, prepared, age, now),
+        (OBSERVATION, Age::Older | Age::Same | Age::Newer) => return put_observation(txn, prepared, age, now),
+        (_, Age::Older) => return Ok(false),
+        _ => {}
+    }
+    let patched = if prepared.kind.name() == DOCUMENT { version(txn, prepared, written, dated, now)? } else { None };
+    let prepared = patched.as_ref().unwrap_or(prepared);
+    // Where times do not tell them apart, a content that was replaced before is one of a history that is told again.
+    let is_old = age != Age::Newer && txn.was_replaced(prepared)?;
+    Ok(!is_old && stored(txn, prepared, now)?)
+}
+
+fn stored(txn: &mut Txn<'_>, prepared: &Prepared, now: Timestamp) -> Result<bool, store::Error> {
+    Ok(txn.put_resource(prepared, now, None)?.outcome != Outcome::Unchanged)
+}
+
+/// A report of which something is stored already.
+fn put_report(txn: &mut Txn<'_>, prepared: &Prepared, age: Age, now: Timestamp) -> Result<bool, store::Error> {
+    let Some(known) = current(txn, prepared.kind, &prepared.id)? else { return stored(txn, prepared, now) };
+    let own = value(&prepared.render(1, now))?;
+    let is_corrected = |report: &Value| report.get("status").and_then(Value::as_str) == Some("corrected");
+    let (earlier, mut later) = if age == Age::Older { (own, known) } else { (known, own) };
+    let specimens = list(&earlier, "specimen");
+    let lacks_specimen = later.get("specimen").is_none() && !specimens.is_empty();
+    if let Some(members) = later.as_object_mut().filter(|_| lacks_specimen) {
+        members.insert("specimen".to_owned(), Value::Array(specimens));
+    }
+    if is_corrected(&later) {
+        let mut results = list(&earlier, "result");
+        for one in list(&later, "result") {
+            if !results.contains(&one) {
+                results.push(one);
+            }
+        }
+        if let Some(members) = later.as_object_mut().filter(|_| !results.is_empty()) {
+            members.insert("result".to_owned(), Value::Array(results));
+        }
+    }
+    if is_corrected(&later) || lacks_specimen {
+        return stored(txn, &ready(&later)?, now);
+    }
+    let is_old = age == Age::Older || age == Age::Same && txn.was_replaced(prepared)?;
+    Ok(!is_old && stored(txn, prepared, now)?)
+}
+
+/// An observation of which something is stored already. What is sent once more may come without its specimen and without what
+/// it says more of; those are what they were.
+fn put_observation(txn: &mut Txn<'_>, prepared: &Prepared, age: Age, now: Timestamp) -> Result<bool, store::Error> {
+    let Some(known) = txn.current_text(prepared.kind, &prepared.id)? else { return stored(txn, prepared, now) };
+    let own = prepared.render(1, now);
+    let (earlier, later) = if age == Age::Older { (&own, &known) } else { (&known, &own) };
+    let (earlier, later) = (json::parse(earlier), json::parse(later));
+    let (Ok(earlier), Ok(mut later)) = (earlier, later) else { return Err(damaged()) };
+    // Numbers stay as they are written in a node.
+    let filled = if fill(&mut later, &earlier) {
+        Some(prepare_node(&later, &prepared.id).map_err(|_| damaged())?)
+    } else if age == Age::Older {
+        return Ok(false);
+    } else {
+        None
+    };
+    let prepared = filled.as_ref().unwrap_or(prepared);
+    let is_old = age == Age::Same && txn.was_replaced(prepared)?;
+    Ok(!is_old && stored(txn, prepared, now)?)
+}
+
+/// Takes links that only the earlier of two has; whether there were any.
+fn fill<'n>(later: &mut Node<'n>, earlier: &Node<'n>) -> bool {
+    let is_link = |node: &Node<'_>| {
+        node.text_of("reference").is_some() || node.items().iter().any(|one| one.text_of("reference").is_some())
+    };
+    let missing: Vec<(&str, &Node<'n>)> = LINKS
+        .iter()
+        .filter_map(|name| Some((*name, earlier.get(name).filter(|node| is_link(node))?)))
+        .filter(|(name, _)| !later.get(name).is_some_and(is_link))
+        .collect();
+    let Node::Object(members) = later else { return false };
+    for (name, node) in &missing {
+        members.retain(|(known, _)| known != name);
+        members.push((Cow::Borrowed(*name), (*node).clone()));
+    }
+    !missing.is_empty()
+}
+
+/// Tells the versions of a document of each other; the document as it is among them, if that is not as it came.
+fn version(
+    txn: &mut Txn<'_>,
+    prepared: &Prepared,
+    written: Written,
+    dated: &Dated,
+    now: Timestamp,
+) -> Result<Option<Prepared>, store::Error> {
+    let (mut older, mut newer) = (Vec::new(), Vec::new());
+    if let Some(set) = &dated.set {
+        let set = key_of("set", set);
+        for (key, id) in txn.scan(VERSIONS, &set, VERSIONS_MAX)? {
+            let Ok(id) = String::from_utf8(id) else { continue };
+            let Some(at) = key.get(set.len()..).and_then(Written::from_bytes) else { continue };
+            if id != prepared.id {
+                if (at, &id) < (written, &prepared.id) { older.push(id) } else { newer.push(id) }
+            }
+        }
+        let key = [set.as_slice(), written.bytes().as_slice(), prepared.id.as_bytes()].concat();
+        txn.put(VERSIONS, &key, prepared.id.clone().into_bytes())?;
+    }
+    let targets: Vec<&String> = dated.replaces.iter().filter(|id| **id != prepared.id).chain(&older).collect();
+    for target in targets {
+        txn.put(REPLACED, &key_of(DOCUMENT, target), Vec::new())?;
+        change(txn, prepared.kind, target, now, superseded)?;
+    }
+    for id in &newer {
+        change(txn, prepared.kind, id, now, |document| replaces(document, std::slice::from_ref(&prepared.id)))?;
+    }
+    let is_replaced = !newer.is_empty() || txn.get(REPLACED, &key_of(DOCUMENT, &prepared.id))?.is_some();
+    if !is_replaced && older.is_empty() {
+        return Ok(None);
+    }
+    let mut own = value(&prepared.render(1, now))?;
+    replaces(&mut own, &older);
+    if is_replaced {
+        superseded(&mut own);
+    }
+    Ok(Some(ready(&own)?))
+}
+
+/// Changes a document that is stored.
+fn change(
+    txn: &mut Txn<'_>,
+    kind: Kind,
+    id: &str,
+    now: Timestamp,
+    change: impl FnOnce(&mut Value),
+) -> Result<(), store::Error> {
+    if let Some(mut document) = current(txn, kind, id)? {
+        change(&mut document);
+        stored(txn, &ready(&document)?, now)?;
+    }
+    Ok(())
+}
+
+fn superseded(document: &mut Value) {
+    if let Some(status) = document.get_mut("status").filter(|status| **status == "current") {
+        *status = json!("superseded");
+    }
+}
+
+/// Says what a document replaces besides what it says itself, in an order that does not depend on which came first.
+fn replaces(document: &mut Value, ids: &[String]) {
+    let mut all = list(document, "relatesTo");
+    for id in ids {
+        let one = json!({"code": "replaces", "target": {"reference": format!("{DOCUMENT}/{id}")}});
+        if !all.contains(&one) {
+            all.push(one);
+        }
+    }
+    all.sort_by_cached_key(Value::to_string);
+    if let Some(members) = document.as_object_mut().filter(|_| !all.is_empty()) {
+        members.insert("relatesTo".to_owned(), Value::Array(all));
+    }
+}
+
+fn list(resource: &Value, name: &str) -> Vec<Value> {
+    resource.get(name).and_then(Value::as_array).cloned().unwrap_or_default()
+}
+
+fn current(txn: &mut Txn<'_>, kind: Kind, id: &str) -> Result<Option<Value>, store::Error> {
+    txn.current_text(kind, id)?.map(|text| value(&text)).transpose()
+}
+
+// Documents and reports have no decimal numbers, whose digits a `Value` would not keep.
+fn value(text: &[u8]) -> Result<Value, store::Error> {
+    serde_json::from_slice(text).map_err(|_| damaged())
+}
+
+fn ready(resource: &Value) -> Result<Prepared, store::Error> {
+    prepare(resource.to_string().as_bytes()).map_err(|_| damaged())
+}
+
+fn damaged() -> store::Error {
+    store::Error::Corrupted("a stored resource".into())
+}
+
+fn key_of(kind: &str, id: &str) -> [u8; 16] {
+    xxh3_128(format!("{kind}/{id}").as_bytes()).to_be_bytes()
+}
