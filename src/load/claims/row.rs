@@ -47,17 +47,49 @@ impl Row {
         days.into_iter().find(|day| !day.is_empty()).unwrap_or_default()
     }
 
+    /// What tells its line from others of the claim: its number, or where the table numbers none, what was done. Decisions about
+    /// requests may change the days.
+    pub(in crate::load) fn line_key(&self, with_days: bool) -> (String, u32) {
+        if self.nth == 0 {
+            return (String::new(), self.line);
+        }
+        let days: &[Field] = if with_days { &[Field::LineFrom, Field::From] } else { &[] };
+        let fields = [Field::Service, Field::Modifier, Field::Revenue, Field::Ndc, Field::Tooth];
+        let texts = fields.iter().chain(days).flat_map(|field| all(&self.facts, *field).map(|(_, text)| text));
+        (texts.collect::<Vec<_>>().join("\u{1f}"), self.nth)
+    }
+
+    /// Whether it is about the claim as a whole and no line of it.
+    pub(in crate::load) fn is_of_claim(&self) -> bool {
+        let services = [Field::Service, Field::Revenue, Field::Ndc, Field::Prescription];
+        self.facet.is_empty() && services.into_iter().all(|field| self.get(field).is_empty())
+    }
+
+    /// Whether the claim that it is of replaces all that was said of it before.
+    pub(in crate::load) fn replaces_all(&self) -> bool {
+        self.facet.is_empty() && self.get(Field::Frequency) == "7"
+    }
+
     /// Whether it takes the claim back, or changes it.
     pub(in crate::load) fn turn(&self) -> Turn {
+        let amounts = [Field::Charge, Field::ClaimCharge, Field::Paid, Field::ClaimPaid];
+        // A takeback without a word for it: the charge, or what was paid, comes with a minus.
+        let negative = amounts.into_iter().any(|field| self.get(field).starts_with('-'));
+        match self.said_turn() {
+            Turn::Void => Turn::Void,
+            _ if negative => Turn::Void,
+            turn => turn,
+        }
+    }
+
+    /// What its words say of that.
+    pub(in crate::load) fn said_turn(&self) -> Turn {
         let begins = |field: Field, words: &[&str]| {
             let text = self.get(field).to_ascii_lowercase();
             words.iter().any(|word| text.starts_with(word))
         };
         let is = |field: Field, words: &[&str]| words.contains(&self.get(field).to_ascii_lowercase().as_str());
         let taken_back = ["void", "revers", "cancel", "delet", "backout", "back out"];
-        // A takeback without a word for it: the charge, or what was paid, comes with a minus.
-        let amounts = [Field::Charge, Field::ClaimCharge, Field::Paid, Field::ClaimPaid];
-        let negative = amounts.into_iter().any(|field| self.get(field).starts_with('-'));
         if begins(Field::Status, &taken_back)
             || begins(Field::Adjustment, &taken_back)
             || is(Field::Status, &["v", "x", "b2", "22", "reversal"])
@@ -65,7 +97,6 @@ impl Row {
             || is(Field::CmsAdjustment, &["1", "d"])
             || is(Field::Frequency, &["8"])
             || is(Field::Void, &["y", "yes", "true", "t", "1", "x", "v", "r", "void", "reversed", "cancelled"])
-            || negative
         {
             return Turn::Void;
         }
@@ -84,7 +115,11 @@ impl Row {
         // What is taken back without a day is taken back whenever that was.
         let none = if turn == Turn::Void { "9999-12-31" } else { "0000-00-00" };
         let day = if self.day().is_empty() { none } else { self.day() };
-        let order = format!("{day}\u{1f}{}\u{1f}{:06}", turn as u8, self.line);
+        let order = match source {
+            // A switch writes its messages one after the other, and they tell no time.
+            Source::Ncpdp => format!("{segment:012}"),
+            _ => format!("{day}\u{1f}{}\u{1f}{:06}", turn as u8, self.line),
+        };
         let mut json = Map::new();
         json.insert("facet".to_owned(), self.facet.clone().into());
         json.insert("line".to_owned(), self.line.into());

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::money::{Cents, cents};
-use super::row_amounts::is_pending;
-use crate::load::claims::{Field, Row, Turn, all};
+use super::row_amounts::{is_denied, is_pending};
+use crate::load::claims::{Field, Row, Turn};
 
 /// The lines of a claim, each by what tells it from the others.
 #[derive(Default)]
@@ -26,12 +26,20 @@ struct Line {
 impl Lines {
     /// Takes the next row.
     pub(super) fn take(&mut self, row: Row) {
-        let key = match row.nth {
-            0 => (row.facet.clone(), String::new(), row.line),
-            nth => (row.facet.clone(), service(&row), nth),
-        };
-        let line = self.0.entry(key).or_insert_with(|| Line { place: row.line, ..Line::default() });
-        if row.turn() == Turn::Void { line.take_back(row) } else { line.standing.push(row) }
+        let is_void = row.turn() == Turn::Void;
+        if is_void && row.is_of_claim() && !self.0.is_empty() {
+            self.0.values_mut().for_each(|line| line.take_back(row.clone()));
+            return;
+        }
+        if row.replaces_all() {
+            let is_later = |old: &Row| old.day() >= row.day();
+            self.0.values_mut().for_each(|line| line.standing.retain(is_later));
+        }
+        let (service, number) = row.line_key(true);
+        let place = row.line;
+        let line =
+            self.0.entry((row.facet.clone(), service, number)).or_insert_with(|| Line { place, ..Line::default() });
+        if is_void { line.take_back(row) } else { line.standing.push(row) }
     }
 
     /// Whether every line was taken back.
@@ -47,7 +55,7 @@ impl Lines {
     /// Whether two rows of one line say different things and neither says that it is the later one.
     pub(super) fn are_doubtful(&self) -> bool {
         self.0.values().any(|line| match line.standing.as_slice() {
-            [.., before, last] => before.day() == last.day() && is_pending(&before.facts) == is_pending(&last.facts),
+            [.., before, last] => before.day() == last.day() && weight(before) == weight(last),
             _ => false,
         })
     }
@@ -72,11 +80,11 @@ impl Lines {
 }
 
 impl Line {
-    /// The last row of those that decide something, else the last.
+    /// The last row of the last day that says most.
     fn stands(&self) -> Option<usize> {
         let last = self.standing.last()?.day();
-        let decides = |row: &Row| row.day() == last && !is_pending(&row.facts);
-        self.standing.iter().rposition(decides).or_else(|| self.standing.len().checked_sub(1))
+        let of_day = self.standing.iter().enumerate().filter(|(_, row)| row.day() == last);
+        of_day.max_by_key(|(at, row)| (weight(row), *at)).map(|(at, _)| at)
     }
 
     /// Takes back what the row undoes, and what that had replaced. Adjustments come in pairs of one day, so it is a row of an
@@ -90,6 +98,13 @@ impl Line {
             .or_else(|| last(&same))
             .or_else(|| last(&earlier))
             .or_else(|| self.standing.len().checked_sub(1));
+        let is_whole = row.said_turn() == Turn::Void || row.get(Field::Charge).starts_with('-');
+        let is_part = !is_whole && !at.and_then(|at| self.standing.get(at)).is_some_and(same);
+        if let Some(old) = at.filter(|_| is_part).and_then(|at| self.standing.get_mut(at)) {
+            // Only what was paid has a minus, and is not that of the row: a part of it is taken back.
+            less(old, &row);
+            return;
+        }
         match at.map(|at| self.standing.remove(at)) {
             Some(old) => {
                 self.standing.retain(|other| other.day() >= old.day());
@@ -97,6 +112,23 @@ impl Line {
             }
             None if self.taken.is_none() => self.taken = Some(undone_by(row)),
             None => {}
+        }
+    }
+}
+
+/// Of rows of one day: what is decided counts more than what is pending, and what is paid more than what was refused first.
+fn weight(row: &Row) -> u8 {
+    if is_pending(&row.facts) { 0 } else { 1 + u8::from(!is_denied(&row.facts)) }
+}
+
+/// Takes from what was paid what a row takes back of it.
+fn less(old: &mut Row, row: &Row) {
+    for field in [Field::Paid, Field::ClaimPaid] {
+        if let (Some(paid), Some(part)) = (cents(old.get(field)), cents(row.get(field))) {
+            let left = paid + part;
+            let sign = if left < 0 { "-" } else { "" };
+            let text = format!("{sign}{}.{:02}", left.abs() / 100, left.abs() % 100);
+            old.facts.insert((field, 0), text);
         }
     }
 }
@@ -128,12 +160,4 @@ fn amounts(row: &Row) -> Option<[Cents; 2]> {
     let of = |fields: [Field; 2]| fields.iter().find_map(|field| cents(row.get(*field))).map(Cents::abs);
     let (charged, paid) = (of([Field::Charge, Field::ClaimCharge]), of([Field::Paid, Field::ClaimPaid]));
     (charged.is_some() || paid.is_some()).then(|| [charged.unwrap_or_default(), paid.unwrap_or_default()])
-}
-
-/// What was done, on which day: tells lines apart where a table does not number them.
-fn service(row: &Row) -> String {
-    let fields =
-        [Field::Service, Field::Modifier, Field::Revenue, Field::Ndc, Field::Tooth, Field::LineFrom, Field::From];
-    let texts = fields.iter().flat_map(|field| all(&row.facts, *field).map(|(_, text)| text));
-    texts.collect::<Vec<_>>().join("\u{1f}")
 }

@@ -357,10 +357,21 @@ impl AtBench<'_, '_> {
     }
 }
 
-/// The last row of each line.
+/// The last row of each line, in the order in which the lines were first named.
 fn latest(rows: Vec<Row>) -> Vec<Row> {
-    let by_line: BTreeMap<u32, Row> = rows.into_iter().map(|row| (row.line, row)).collect();
-    by_line.into_values().collect()
+    let mut lines: Vec<((String, u32), Row)> = Vec::new();
+    for row in rows {
+        let key = row.line_key(false);
+        match lines.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, known)) => *known = row,
+            None => lines.push((key, row)),
+        }
+    }
+    let is_numbered = lines.iter().all(|(_, row)| row.nth == 0);
+    if is_numbered {
+        lines.sort_by_key(|(_, row)| row.line);
+    }
+    lines.into_iter().map(|(_, row)| row).collect()
 }
 
 fn place_of(parts: &[Kept]) -> Place {

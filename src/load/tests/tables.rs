@@ -426,3 +426,78 @@ fn a_coverage_that_ends_before_it_begins_never_was() {
     let coverages = state(&bench).into_keys().filter(|key| key.starts_with("Coverage/")).count();
     assert_eq!((state(&bench).into_keys().filter(|key| key.starts_with("Patient/")).count(), coverages), (2, 1));
 }
+
+#[test]
+fn a_claim_is_voided_replaced_and_lowered_as_a_whole() {
+    let numbered = ["1", "99213", "150", "100", "2/20/2026", "Paid"];
+    let second = ["2", "83036", "60", "40", "2/20/2026", "Paid"];
+    // A void without a service is of all lines.
+    assert_eq!(come_to(&[numbered, second, ["1", "", "", "", "3/1/2026", "Void"]]).0, "cancelled");
+    // Part of what was paid is asked back.
+    let (status, lines) = come_to(&[numbered, second, ["1", "99213", "0", "-20", "3/1/2026", "Adjusted"]]);
+    assert_eq!((status.as_str(), lines[0].1, lines[1].1), ("active", 80, 40));
+    // Refused and then paid on the same day, in whatever order the rows come.
+    let refused = ["1", "99213", "150", "0", "2/20/2026", "Denied"];
+    assert_eq!(come_to(&[refused, numbered]).1, [("99213".to_owned(), 100)]);
+    assert_eq!(come_to(&[numbered, refused]).1, [("99213".to_owned(), 100)]);
+    // A replacement has its own lines and none of those before.
+    let header = HEADER.replace("Line,", "Frequency,");
+    let bench = Bench::new();
+    bench.put("members.csv", ROSTER);
+    let first = row(["1", "99213", "150", "100", "2/20/2026", "Paid"]);
+    let replaced = row(["7", "99214", "180", "130", "3/1/2026", "Paid"]);
+    bench.put("claims.csv", header + &first + &replaced);
+    bench.load();
+    let eob = &eobs(&bench)["C1"];
+    assert_eq!((total(eob, "submitted"), total(eob, "benefit")), (Some(180.0), Some(130.0)));
+}
+
+#[test]
+fn requests_without_line_numbers_go_by_the_service() {
+    let header = "Authorization Number,Requesting NPI,Member ID,DOB,Start Date,End Date,CPT,Units Requested,Units Approved,Decision,Decision Date\n";
+    let row = |cells: &str| format!("PA1,1245319599,ALD100,3/12/1959,1/5/26,2/5/26,{cells}\n");
+    let bench = Bench::new();
+    bench.put("members.csv", ROSTER);
+    let first = row("97110,12,12,Approved,1/6/26") + &row("97140,12,,Denied,1/6/26") + &row("97161,1,,Pending,");
+    bench.put("reviews.csv", header.to_owned() + &first);
+    bench.load();
+    let codes = || -> Vec<String> {
+        let found = eobs(&bench);
+        assert!(found.contains_key("PA1"), "{:?} {:?}", found.keys(), bench.report());
+        let items = found["PA1"]["item"].as_array().unwrap();
+        items.iter().map(|item| item["productOrService"]["coding"][0]["code"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut found = codes();
+    found.sort();
+    assert_eq!(found, ["97110", "97140", "97161"]);
+    bench.put("reviews.csv", header.to_owned() + &row("97161,1,1,Approved,1/9/26"));
+    bench.load();
+    assert_eq!(codes().len(), 3);
+}
+
+/// A switch tells no time: what it wrote later counts.
+#[test]
+fn messages_of_one_day_count_in_the_order_in_which_they_stand() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/load/tables");
+    let switch = fs::read_to_string(folder.join("switch.ncpdp")).unwrap();
+    let of_one_fill = |line: &str| {
+        let line = line.replace("20260302", "20260301").replace("20260303", "20260301");
+        line.replace("7700002", "7700001").replace("7700003", "7700001")
+    };
+    let lines: Vec<String> = switch.lines().map(of_one_fill).collect();
+    let [asked, paid, refused, taken_back, accepted] = [0, 1, 3, 6, 7].map(|at| lines[at].as_str());
+    let again = asked.replace("E70000060000", "E70000090000");
+    let come_to = |messages: &[&str]| {
+        let bench = Bench::new();
+        bench.put("switch.ncpdp", messages.join("\n") + "\n");
+        load(&bench, vec![folder.join("members.csv"), bench.folder.path().join("in")]);
+        let mut found = eobs(&bench);
+        let (_, eob) = found.pop_first().unwrap();
+        assert!(found.is_empty());
+        let quantity = eob["item"][0]["quantity"]["value"].as_f64().unwrap() as i64;
+        (eob["status"].as_str().unwrap().to_owned(), quantity, total(&eob, "benefit").is_some_and(|paid| paid > 0.0))
+    };
+    assert_eq!(come_to(&[asked, refused, asked, paid]), ("active".to_owned(), 60, true));
+    assert_eq!(come_to(&[asked, paid, taken_back, accepted]), ("cancelled".to_owned(), 60, true));
+    assert_eq!(come_to(&[asked, paid, taken_back, accepted, &again, paid]), ("active".to_owned(), 90, true));
+}
