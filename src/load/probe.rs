@@ -23,7 +23,7 @@ pub fn rows(bytes: &[u8]) -> (usize, usize) {
             count += 1;
             match Row::read(&part.text) {
                 Some((source, row)) => {
-                    if let Some(case) = RowCase::fold(part.group.clone(), [(source, row.clone())]) {
+                    for case in RowCase::fold(&part.group, [(source, row.clone())]) {
                         let _ = (case.whom(), case.resources(&[], &Whose::default(), about, ClaimsAsClinical::All));
                     }
                     if let Ok(review) = review_rows(&[row]) {

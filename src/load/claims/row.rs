@@ -96,6 +96,7 @@ impl Row {
             || is(Field::Adjustment, &["v", "b2"])
             || is(Field::CmsAdjustment, &["1", "d"])
             || is(Field::Frequency, &["8"])
+            || is(Field::Change, &["delete"])
             || is(Field::Void, &["y", "yes", "true", "t", "1", "x", "v", "r", "void", "reversed", "cancelled"])
         {
             return Turn::Void;

@@ -209,12 +209,16 @@ impl<'a> Family<'a> {
             // On the card the number is followed by the member's own digits.
             numbers.push([event.number, end].concat());
         }
+        // Without the subscriber whose number it is, it looked like one of her own.
+        let former =
+            Some(event.number).filter(|number| !event.is_subscriber && !numbers.iter().any(|own| own == number));
         numbers.retain(|number| !number.is_empty() && !self.members.iter().any(|one| one.numbers.contains(number)));
         let name = name(&event.who);
         let first_name = self.first_name(name.clone());
         let Some(member) = self.members.get_mut(at) else { return };
         member.numbers.extend(numbers);
-        for id in [made(&event, &name), made(&event, &first_name)] {
+        let former = former.map(str::to_owned);
+        for id in [made(&event, &name), made(&event, &first_name)].into_iter().chain(former) {
             if !member.ids.contains(&id) {
                 member.ids.push(id);
             }

@@ -38,8 +38,9 @@ struct Version {
 }
 
 impl RowCase {
-    /// Folds rows, the earliest first; each with the name of its source. Absent if there is none.
-    pub(in crate::load) fn fold<'t>(key: String, rows: impl IntoIterator<Item = (&'t str, Row)>) -> Option<Self> {
+    /// Folds rows, the earliest first; each with the name of its source. Several claims are in one group where CMS's natural key
+    /// does not tell them apart.
+    pub(in crate::load) fn fold<'t>(key: &str, rows: impl IntoIterator<Item = (&'t str, Row)>) -> Vec<Self> {
         let mut versions: Vec<Version> = Vec::new();
         let mut source = String::new();
         for (name, row) in rows {
@@ -67,12 +68,20 @@ impl RowCase {
             }
         }
         let taken_back = standing.is_empty();
-        let version = standing.pop().or(last)?;
-        let cancelled = taken_back || version.lines.are_void();
-        let has_head = version.lines.has(&["asked", "head"]);
-        let is_doubtful = !is_cms && version.lines.are_doubtful();
-        let rows = version.lines.rows(cancelled).into_iter();
-        Some(Self { key, draft: Draft::new(rows), cancelled, source, has_head, is_doubtful })
+        if !is_cms {
+            standing.drain(..standing.len().saturating_sub(1));
+        }
+        let claims = if taken_back { Vec::from_iter(last) } else { standing };
+        let case = |(at, version): (usize, Version)| {
+            let cancelled = taken_back || version.lines.are_void();
+            let has_head = version.lines.has(&["asked", "head"]);
+            let is_doubtful = !is_cms && version.lines.are_doubtful();
+            // The first keeps the key, whatever comes later.
+            let key = if at == 0 { key.to_owned() } else { [key, "/", &version.number].concat() };
+            let rows = version.lines.rows(cancelled).into_iter();
+            Self { key, draft: Draft::new(rows), cancelled, source: source.clone(), has_head, is_doubtful }
+        };
+        claims.into_iter().enumerate().map(case).collect()
     }
 
     /// The member, as the rows name her.

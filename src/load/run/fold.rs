@@ -169,30 +169,37 @@ impl AtBench<'_, '_> {
         let place = place_of(parts);
         let key = format!("{:032x}", u128::from_be_bytes(self.group));
         let rows = parts.iter().filter_map(|kept| Row::read(&kept.text));
-        let Some(case) = RowCase::fold(key, rows) else { return Ok(Vec::new()) };
-        if case.waits() {
-            self.note(&place, Rule::NoClaim, "");
-            return Ok(Vec::new());
+        let mut made = Vec::new();
+        for case in RowCase::fold(&key, rows) {
+            made.extend(self.row_case(&case, &place)?);
         }
-        let Some(whose) = self.whose(&case.whom(), &place)? else { return Ok(Vec::new()) };
-        let replaced_by = self.replaced_by(case.number(), &case.identity(), &place)?;
+        Ok(made)
+    }
+
+    fn row_case(&mut self, case: &RowCase, place: &Place) -> Result<Option<Placed>, Error> {
+        if case.waits() {
+            self.note(place, Rule::NoClaim, "");
+            return Ok(None);
+        }
+        let Some(whose) = self.whose(&case.whom(), place)? else { return Ok(None) };
+        let replaced_by = self.replaced_by(case.number(), &case.identity(), place)?;
         match case.resources(&replaced_by, &whose, self.about(), self.bench.clinical) {
             Ok(resources) => {
                 if !case.is_decided() {
-                    self.note(&place, Rule::Undecided, "");
+                    self.note(place, Rule::Undecided, "");
                 }
                 if case.is_doubtful() {
-                    self.note(&place, Rule::Undated, "");
+                    self.note(place, Rule::Undated, "");
                 }
                 if case.is_by_number_alone() && self.is_fresh() {
-                    self.note(&place, Rule::NumberAlone, "");
+                    self.note(place, Rule::NumberAlone, "");
                 }
-                Ok(vec![(place, resources)])
+                Ok(Some((place.clone(), resources)))
             }
             Err((rule, reason)) => {
                 self.refused += 1;
                 self.out.rejects.push(place.reject(rule, reason));
-                Ok(Vec::new())
+                Ok(None)
             }
         }
     }

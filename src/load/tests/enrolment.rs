@@ -296,3 +296,21 @@ fn who_gets_a_number_later_is_found_by_it() {
         assert_eq!(of_kind(&bench, "ExplanationOfBenefit/").len(), 2);
     }
 }
+
+/// A change for a dependant alone, behind another family, came first: her subscriber's number looked like one of her own and kept
+/// the subscriber out for ever.
+#[test]
+fn a_dependants_change_before_the_subscriber_keeps_nobody_out() {
+    let john = RUTH.replace("RUTH", "JOHN").replace("ALD100", "BLD200").replace("19590312", "19700101");
+    let change = COLE.replace("INS*N*19*021*28*A", "INS*N*19*001*25*A");
+    let early = [john.as_str(), &change].concat();
+    let family = [RUTH, COLE].concat();
+    let (before, after) = (("20260301", early.as_str()), ("20260101", family.as_str()));
+    for files in [vec![before, after], vec![after, before], vec![before, after, before]] {
+        let (bench, summary) = loaded(&files);
+        assert_eq!(summary.rejected, 0, "{:?}", bench.report());
+        let found = people(&bench);
+        assert_eq!((found.len(), found[1].as_str(), found[2].as_str()), (3, "JOHN BLD200", "RUTH ALD100"), "{found:?}");
+        assert!(found[0].starts_with("COLE ALD100-"), "{found:?}");
+    }
+}

@@ -501,3 +501,27 @@ fn messages_of_one_day_count_in_the_order_in_which_they_stand() {
     assert_eq!(come_to(&[asked, paid, taken_back, accepted]), ("cancelled".to_owned(), 60, true));
     assert_eq!(come_to(&[asked, paid, taken_back, accepted, &again, paid]), ("active".to_owned(), 90, true));
 }
+
+/// CMS's natural key is one for two bills of a hospital for one day; without a cancellation both stand.
+#[test]
+fn two_bills_under_one_natural_key_are_two() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/load/tables");
+    let number = "5001         ";
+    let bench = Bench::new();
+    for part in ["T.TEST.ZC1Y26", "T.TEST.ZC2Y26", "T.TEST.ZC8Y26"] {
+        let text = fs::read_to_string(folder.join(part)).unwrap();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let own: Vec<String> = lines.iter().filter(|line| line.starts_with(number)).cloned().collect();
+        // Without the cancellation and the change that follow.
+        lines.retain(|line| !line.starts_with("500"));
+        lines.extend(own.clone());
+        lines.extend(own.iter().map(|line| line.replacen(number, "5901         ", 1)));
+        bench.put(part, lines.join("\n") + "\n");
+    }
+    bench.load();
+    let found = eobs(&bench);
+    let mut ids: Vec<&Value> = ["5001", "5901"].iter().map(|number| &found[*number]["id"]).collect();
+    ids.dedup();
+    assert_eq!(ids.len(), 2);
+    assert_eq!(found["5001"]["total"], found["5901"]["total"]);
+}
