@@ -148,6 +148,10 @@ pub(super) fn sort(files: &[PathBuf], request: &Request) -> (Vec<Sorted>, Vec<(P
                 let reason = "the packed file is cut off or damaged at its beginning".to_owned();
                 troubles.push((whole, Rule::Truncated, reason));
             }
+            Look::Empty if source.start().iter().all(u8::is_ascii_whitespace) => {
+                let reason = "the file is empty; if it should not be, its transfer has failed".to_owned();
+                troubles.push((whole, Rule::OtherMessage, reason));
+            }
             Look::Empty => {}
         }
     }

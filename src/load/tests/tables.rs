@@ -525,3 +525,15 @@ fn two_bills_under_one_natural_key_are_two() {
     assert_eq!(ids.len(), 2);
     assert_eq!(found["5001"]["total"], found["5901"]["total"]);
 }
+
+#[test]
+fn an_empty_file_is_named() {
+    let bench = Bench::new();
+    bench.put("claims.x12", "\r\n");
+    let summary = bench.load();
+    assert_eq!(summary.rejected, 0);
+    assert_eq!(
+        bench.report(),
+        ["claims.x12:0 other-message the file is empty; if it should not be, its transfer has failed"]
+    );
+}
