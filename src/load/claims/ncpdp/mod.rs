@@ -106,19 +106,21 @@ fn row(message: &Message<'_>, kind: &str, fields: &[(String, &str)]) -> Result<(
             (Field::Family, "01CB"),
             (Field::PrescriberNpi, "03DB"),
             (Field::PrescriberName, "03DR"),
-            (Field::Ndc, "07D7"),
             (Field::Daw, "07D8"),
             (Field::Origin, "07DJ"),
             (Field::Compound, "07D6"),
         ] {
             set(field, text(name));
         }
+        // Of a compound the claim itself has no code, and the first ingredient has one.
+        set(Field::Ndc, text("07D7").filter(|code| code.bytes().any(|digit| digit != b'0')).or_else(|| text("10TE")));
         for (field, name) in [(Field::Fill, "07D3"), (Field::Refills, "07DF"), (Field::Days, "07D5")] {
             set(field, cell::number(get(name)));
         }
         set(Field::Birth, cell::day(get("01C4")));
         set(Field::Units, thousandths(get("07E7")));
         set(Field::Charge, amount("11DU").or_else(|| amount("11DQ")).or_else(|| amount("11D9")));
+        set(Field::OtherPayer, amount("05DV"));
         // A reversal names the prescription and often nobody.
         if get("04C2").is_empty() && kind != "B2" {
             return Err("the claim has no cardholder id (C2)");
