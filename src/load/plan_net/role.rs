@@ -29,6 +29,8 @@ pub(in crate::load) struct Role {
     pub(in crate::load) span: Span,
 }
 
+const NPI_DIGITS: usize = 10;
+
 /// Whether new patients are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::load) enum Accepting {
@@ -76,9 +78,15 @@ impl Accepting {
 
 impl Role {
     /// One person at one place for one organization in one network.
+    /// Roles of one NPI begin with it: the registry comes in the order of NPIs, so what is written together lies together in the
+    /// store.
     pub(super) fn id(&self) -> String {
         let network = self.network.to_lowercase();
-        made_id(&["PractitionerRole", &self.practitioner, &self.organization, &self.location, &network])
+        let made = made_id(&["PractitionerRole", &self.practitioner, &self.organization, &self.location, &network]);
+        match (self.practitioner.strip_prefix("npi-"), made.get(NPI_DIGITS..)) {
+            (Some(npi), Some(rest)) if npi.len() == NPI_DIGITS => [npi, rest].concat(),
+            _ => made,
+        }
     }
 
     pub(in crate::load) fn resource(&self, source: Source, about: About<'_>) -> Value {
