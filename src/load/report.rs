@@ -175,7 +175,8 @@ impl Rule {
             }
             Self::UnknownMember => {
                 "load the members file first, or together with this one; claims, payments and reviews are kept aside and \
-                 follow by themselves then, other records must be loaded again"
+                 follow by themselves then, other records must be loaded again. A dry run enrols nobody, so who comes with this \
+                 load is not known yet"
             }
             Self::Contact => "correct the address; until then the member cannot get a code there",
             Self::Unresolved => "load the resources that are referred to, then these again",

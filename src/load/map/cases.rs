@@ -34,7 +34,7 @@ pub(in crate::load) enum Said<'a> {
 struct Cluster<'a> {
     claims: Vec<(usize, Claim<'a>)>,
     decisions: Vec<(usize, Remit<'a>)>,
-    /// What tells it from earlier claims of the same patient under the same number: the day, and which of the day it is.
+    /// What tells it from earlier claims of the biller under the same number: the day, and which of the day it is.
     again: Option<String>,
 }
 
@@ -77,7 +77,9 @@ fn put<'a>(clusters: &mut Vec<Cluster<'a>>, at: usize, claim: Claim<'a>) {
         cluster.claims.push((at, claim));
         return;
     }
-    let before: Vec<&Cluster<'_>> = clusters.iter().filter(|cluster| cluster.is_of(&claim)).collect();
+    // Of one biller, whoever the patient is: two spellings may turn out to be one member.
+    let own = claim.identity();
+    let before: Vec<&Cluster<'_>> = clusters.iter().filter(|cluster| cluster.is_billed_by(own.biller())).collect();
     let day = days(&claim).0.unwrap_or_default();
     let again = match (before.len(), before.iter().filter(|cluster| cluster.begins(&claim)).count()) {
         (0, _) => None,
@@ -106,6 +108,10 @@ fn changed(clusters: &[Cluster<'_>], claim: &Claim<'_>) -> Option<usize> {
 impl<'a> Cluster<'a> {
     fn is_of(&self, claim: &Claim<'_>) -> bool {
         self.claims.first().is_some_and(|(_, own)| own.identity().is(&claim.identity()))
+    }
+
+    fn is_billed_by(&self, biller: &str) -> bool {
+        self.claims.first().is_some_and(|(_, own)| own.identity().biller() == biller)
     }
 
     fn is_kind_of(&self, claim: &Claim<'_>) -> bool {

@@ -31,7 +31,7 @@ pub(in crate::load) struct Case<'a> {
     pub(super) bill_type: String,
     /// The payer's number of what stands, or of the last word; empty if there is none.
     pub(super) number: &'a str,
-    /// What tells it from earlier claims of the patient with the same control number.
+    /// What tells it from earlier claims of the biller with the same control number.
     pub(super) again: Option<String>,
     /// Numbers that the payer has given it.
     pub(in crate::load) numbers: BTreeSet<&'a str>,

@@ -404,3 +404,18 @@ fn a_payee_may_be_named_by_its_tax_number() {
     let by_tax = paid("20260220", &body).replace("XX*1234567893~LX", "FI*900000003~LX");
     assert_eq!(told(&eobs(&[enrol(&[RUTH]), own, by_tax])), [row("ICN2", "active", "complete", 135)]);
 }
+
+/// A claim with a mistyped birth date waits, and takes nothing from the one that is right. Two that are told apart and turn out to be
+/// hers are both there: one id for both lost one without a word.
+#[test]
+fn a_claim_that_is_not_quite_hers_costs_her_no_other() {
+    let visit = claim("20260210", RUTH, "CLM*B-1*150***11:B:1*Y*A*Y*Y", VISIT);
+    let payment = paid("20260220", &format!("CLP*B-1*1*150*100*0*12*ICN1~{OF_RUTH}~SVC*HC:99213*150*100~CAS*CO*45*50"));
+    let mistyped = Member { birth: "19590321", ..RUTH };
+    let again = claim("20260211", mistyped, "CLM*B-1*150***11:B:1*Y*A*Y*Y", VISIT);
+    let found = eobs(&[enrol(&[RUTH]), visit.clone(), again]);
+    assert_eq!(told(&found), [row("B-1", "active", "queued", 0)]);
+    let unborn = Member { birth: "", ..RUTH };
+    let second = claim("20260402", unborn, "CLM*B-1*80***11:B:1*Y*A*Y*Y", &[("96372", "80", "20260401")]);
+    assert_eq!(eobs(&[enrol(&[RUTH]), visit, second, payment]).len(), 2);
+}

@@ -83,15 +83,23 @@ impl Identity {
         Self([String::new(), String::new(), number.to_uppercase(), String::new()])
     }
 
-    /// Whether both are one: by the patient's own number, or by her name, of which some write more than others.
+    /// Whether both are one: by the patient's own number, or by her name, of which some write more than others; and another birth
+    /// date is somebody else's, or was mistyped and says nothing of anybody.
     pub(in crate::load) fn is(&self, other: &Self) -> bool {
-        let [biller, birth, number, given] = &self.0;
-        let [other_biller, other_birth, other_number, other_given] = &other.0;
+        let [_, birth, number, given] = &self.0;
+        let [_, other_birth, other_number, other_given] = &other.0;
+        let same_birth = birth == other_birth || birth.is_empty() || other_birth.is_empty();
         let same_number = !number.is_empty() && number == other_number;
         let longer = |one: &str, other: &str| !other.is_empty() && one.starts_with(other);
         let same_name = given == other_given || longer(given, other_given) || longer(other_given, given);
         let is_named = !given.is_empty() || !other_given.is_empty() || number.is_empty();
-        biller == other_biller && birth == other_birth && (same_number || (same_name && is_named))
+        self.biller() == other.biller() && same_birth && (same_number || (same_name && is_named))
+    }
+
+    /// Who treated her.
+    pub(in crate::load) fn biller(&self) -> &str {
+        let [biller, ..] = &self.0;
+        biller
     }
 
     /// As text, for [`Identity::parse`].
