@@ -127,6 +127,13 @@ impl<'d> Draft<'d> {
         }
     }
 
+    /// What an entry is about: its code, or the words that it has instead; absent if it has neither.
+    pub(super) fn act(&self, el: El<'d>) -> Option<Concept> {
+        let code = self.concept(kid(el, "code"));
+        let code = if code.is_empty() { Concept::words(&self.words(kid(el, "text"))) } else { code };
+        Some(code).filter(|code| !code.is_empty())
+    }
+
     /// A coded element with its translations and the words that it was coded from.
     pub(super) fn concept(&self, el: Option<El<'d>>) -> Concept {
         let Some(el) = el else { return Concept::default() };

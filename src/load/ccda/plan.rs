@@ -92,13 +92,7 @@ pub(super) fn is_order(el: El<'_>) -> bool {
 
 /// Maps what is planned to be done.
 pub(super) fn order<'d>(draft: &mut Draft<'d>, el: El<'d>) {
-    let mut code = draft.concept(kid(el, "code"));
-    if code.is_empty() {
-        code = Concept::words(&draft.words(kid(el, "text")));
-    }
-    if code.is_empty() {
-        return;
-    }
+    let Some(code) = draft.act(el) else { return };
     let when = draft.when(el, "effectiveTime");
     let mut out = Made::new("ServiceRequest", &draft.id("ServiceRequest", el, "", &code, when.as_ref()));
     out.set("identifier", Draft::identifiers(el));

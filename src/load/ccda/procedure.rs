@@ -6,7 +6,7 @@ use super::device;
 use super::draft::Draft;
 use super::node::{El, all, attr, kid, kids};
 use super::section::{is_negated, state};
-use crate::load::clinical::{Concept, Made, known};
+use crate::load::clinical::{Made, known};
 
 const STATES: [(&str, &str); 7] = [
     ("completed", "completed"),
@@ -25,13 +25,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     {
         return;
     }
-    let mut code = draft.concept(kid(el, "code"));
-    if code.is_empty() {
-        code = Concept::words(&draft.words(kid(el, "text")));
-    }
-    if code.is_empty() {
-        return;
-    }
+    let Some(code) = draft.act(el) else { return };
     let when = draft.when(el, "effectiveTime");
     let mut out = Made::new("Procedure", &draft.id("Procedure", el, "", &code, when.as_ref()));
     let status = known(&STATES, state(el)).unwrap_or("unknown");

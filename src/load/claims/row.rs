@@ -206,6 +206,7 @@ mod tests {
             (Field::Frequency, "8", Turn::Void),
             (Field::Charge, "-1.00", Turn::Void),
             (Field::Change, "UPDATE", Turn::Again),
+            (Field::Change, "DELETE", Turn::Void),
             (Field::Void, "N", Turn::First),
         ] {
             assert_eq!(row(&[(field, 0, text)]).turn(), turn, "{text}");

@@ -196,23 +196,12 @@ fn taking_back_forgets_what_was_later() {
         all.values().find(|one| one["resourceType"] == "Observation").unwrap()["valueQuantity"]["value"].clone()
     };
     assert_eq!(value(), 4.2);
-    undo(&target(&bench)).unwrap();
+    undo(&bench.target("2026-11-25T00:00:00Z")).unwrap();
     assert_eq!(value(), 7.2);
     fs::remove_file(bench.folder.path().join("in/b.hl7")).unwrap();
     bench.put("c.hl7", result("20260312101500-0500", "A3", "F", &line("5.2")));
     bench.load();
     assert_eq!(value(), 5.2);
-}
-
-fn target(bench: &Bench) -> Target<'_> {
-    Target {
-        store: &bench.store,
-        contacts: &bench.contacts,
-        now: "2026-11-25T00:00:00Z".parse().unwrap(),
-        find: &|_, _, _| None,
-        ids: "https://plan.example/ids",
-        plan: "Plan",
-    }
 }
 
 #[test]

@@ -138,14 +138,7 @@ fn with(bench: &Bench, complete: &[crate::config::Complete]) -> Request {
 }
 
 fn undo_last(bench: &Bench) {
-    let target = Target {
-        store: &bench.store,
-        contacts: &bench.contacts,
-        now: "2026-11-25T00:00:00Z".parse().unwrap(),
-        find: &|_, _, _| None,
-        ids: "https://plan.example/ids",
-        plan: "Plan",
-    };
+    let target = bench.target("2026-11-25T00:00:00Z");
     assert_eq!(undo(&target).unwrap().unwrap().stayed, 0);
 }
 

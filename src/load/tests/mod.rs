@@ -57,15 +57,20 @@ impl Bench {
     }
 
     fn find(&self, request: &Request, find: Find<'_>) -> Summary {
-        let target = Target {
+        let target = Target { find, ..self.target("2026-11-24T00:00:00Z") };
+        run(request, &target, &Clock::system(), &mut |_| {}).unwrap()
+    }
+
+    /// Nobody was on file before.
+    fn target(&self, now: &str) -> Target<'_> {
+        Target {
             store: &self.store,
             contacts: &self.contacts,
-            now: "2026-11-24T00:00:00Z".parse().unwrap(),
-            find,
+            now: now.parse().unwrap(),
+            find: &|_, _, _| None,
             ids: "https://plan.example/ids",
             plan: "Plan",
-        };
-        run(request, &target, &Clock::system(), &mut |_| {}).unwrap()
+        }
     }
 
     fn load(&self) -> Summary {
@@ -496,14 +501,7 @@ fn a_load_that_is_stopped_goes_on_with_the_next() {
         bench.put(&format!("p{file}.ndjson"), patients(file * 1_000..(file + 1) * 1_000));
     }
     bench.put("z.csv", "member_id,first_name,last_name,dob\n1,A,B,1980-01-01\n");
-    let target = Target {
-        store: &bench.store,
-        contacts: &bench.contacts,
-        now: "2026-11-24T00:00:00Z".parse().unwrap(),
-        find: &|_, _, _| None,
-        ids: "https://plan.example/ids",
-        plan: "Plan",
-    };
+    let target = bench.target("2026-11-24T00:00:00Z");
     let request = bench.request();
     let stop = request.stop.clone();
     let stopped = run(&request, &target, &Clock::system(), &mut |progress| {

@@ -196,14 +196,7 @@ fn a_load_can_be_taken_back_once() {
     let after = state(&bench);
     assert_ne!(before, after);
     let take_back = || {
-        let target = Target {
-            store: &bench.store,
-            contacts: &bench.contacts,
-            now: "2026-11-25T00:00:00Z".parse().unwrap(),
-            find: &|_, _, _| None,
-            ids: "https://plan.example/ids",
-            plan: "Plan",
-        };
+        let target = bench.target("2026-11-25T00:00:00Z");
         undo(&target).unwrap()
     };
     assert!(take_back().is_some_and(|undone| undone.resources > 0 && undone.stayed == 0));
