@@ -7,11 +7,13 @@
 //! Deliberately absent: where principals come from (`web/guard`, `oauth`, `identity`).
 
 mod category;
+mod effort;
 mod principal;
 mod scope;
 mod view;
 
 pub use category::{Categories, Category};
+pub use effort::{CHECK, Effort, Exhausted};
 pub use principal::{AppAccess, Narrowing, Principal, Role};
 pub use scope::{Level, Scope, ScopeError, ScopeSet};
 pub use view::{Base, Denied, Operation, Permit, Reach, View, decide};

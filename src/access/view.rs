@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::category::Categories;
+use super::effort::{Effort, Exhausted};
 use super::principal::{AppAccess, Principal};
 use super::scope::Level;
 use crate::fhir::Kind;
@@ -77,6 +78,8 @@ pub struct View {
     now: Timestamp,
     /// Only this patient's compartment, where a request says so; nobody's if it is empty.
     compartment: Option<Vec<String>>,
+    /// What reading under it may cost; without limit if absent.
+    effort: Option<Effort>,
 }
 
 #[derive(Clone, Debug)]
@@ -187,11 +190,11 @@ pub fn decide(
         if operation.is_write() || !base.serves(kind) {
             return Err(Denied::NotServed);
         }
-        return Ok(View { source: Source::Public(base), now, compartment: None });
+        return Ok(View { source: Source::Public(base), now, compartment: None, effort: None });
     }
     let Principal::App(access) = principal else { return Err(Denied::SignIn) };
     if access.member.is_none() {
-        let view = View { source: Source::System(Arc::clone(access)), now, compartment: None };
+        let view = View { source: Source::System(Arc::clone(access)), now, compartment: None, effort: None };
         return if view.permit(kind, operation).is_some() { Ok(view) } else { Err(Denied::Scope) };
     }
     if !base.serves(kind) {
@@ -204,7 +207,7 @@ pub fn decide(
         access.narrowing.as_ref().is_none_or(|narrowing| narrowing.allows(now, kind.name(), operation, Some(patient)))
     };
     let patients: Vec<String> = access.patients.iter().filter(reached).cloned().collect();
-    let view = View { source: Source::App(Arc::clone(access), patients), now, compartment: None };
+    let view = View { source: Source::App(Arc::clone(access), patients), now, compartment: None, effort: None };
     match view.permit(kind, operation) {
         Some(_) => Ok(view),
         None => Err(Denied::Scope),
@@ -216,7 +219,27 @@ impl View {
     /// the tidy test keeps this call out of `web/`.
     #[must_use]
     pub const fn operator(now: Timestamp) -> Self {
-        Self { source: Source::Operator, now, compartment: None }
+        Self { source: Source::Operator, now, compartment: None, effort: None }
+    }
+
+    /// The same View, whose reading costs an effort.
+    #[must_use]
+    pub fn costing(self, effort: &Effort) -> Self {
+        Self { effort: Some(effort.clone()), ..self }
+    }
+
+    /// Takes units of work off what reading under this View may cost.
+    ///
+    /// # Errors
+    /// [`Exhausted`] if there are none left, or nobody waits for the answer any more.
+    pub fn spend(&self, units: u32) -> Result<(), Exhausted> {
+        self.effort.as_ref().map_or(Ok(()), |effort| effort.spend(units))
+    }
+
+    /// What reading under this View may cost; without limit if absent.
+    #[must_use]
+    pub const fn effort(&self) -> Option<&Effort> {
+        self.effort.as_ref()
     }
 
     /// The part of the View that is about one patient: nothing, if she is not within it.

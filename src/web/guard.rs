@@ -25,7 +25,8 @@ impl Guard {
     /// Proves who is asking.
     pub(super) fn principal(self, realm: &Realm, request: &Request) -> Result<Principal, Problem> {
         match self {
-            Self::Fhir(Base::Fhir) => bearer(realm, request),
+            // Before anything is read of the request: strangers send no bodies here, and learn of no types.
+            Self::Fhir(Base::Fhir) => bearer(realm, request)?.ok_or(Problem::SignIn),
             // A token sent to a public base is not looked at: the answer is the same for everyone.
             Self::Fhir(Base::Directory | Base::Formulary) | Self::Anyone | Self::Client | Self::Page => {
                 Ok(Principal::Anyone)
@@ -34,14 +35,14 @@ impl Guard {
     }
 }
 
-fn bearer(realm: &Realm, request: &Request) -> Result<Principal, Problem> {
+fn bearer(realm: &Realm, request: &Request) -> Result<Option<Principal>, Problem> {
     let mut headers = request.headers().get_all(AUTHORIZATION).iter();
-    let Some(value) = headers.next() else { return Ok(Principal::Anyone) };
+    let Some(value) = headers.next() else { return Ok(None) };
     let token = value.to_str().ok().and_then(|text| text.split_once(' '));
     match token {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && headers.next().is_none() => {
             let access = realm.oauth.verify(token.trim())?;
-            Ok(Principal::App(access))
+            Ok(Some(Principal::App(access)))
         }
         _ => Err(Problem::Token),
     }

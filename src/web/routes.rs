@@ -9,6 +9,7 @@ use poem::Response;
 use poem::http::Method;
 
 use super::ask::Ask;
+use super::disclosed::Outgoing;
 use super::guard::Guard;
 use super::pages::{self, page};
 use super::problem::Problem;
@@ -115,22 +116,22 @@ fn developer_pages() -> Vec<Route> {
 /// One FHIR base (FHIR R4, `RESTful` API).
 fn fhir_base(base: Base) -> Vec<Route> {
     let open = Guard::Anyone;
-    let data = Guard::Fhir(base);
+    let data = Data(base);
     let at = |rest: &str| format!("/{}{rest}", base.path());
     let mut routes = vec![
         get(at("/metadata"), open, fhir::capability::metadata),
-        get(at("/:kind"), data, fhir::search::by_get),
-        post(at("/:kind/_search"), data, fhir::search::by_post),
-        get(at("/:kind/$docref"), data, fhir::docref::by_get),
-        post(at("/:kind/$docref"), data, fhir::docref::by_post),
-        get(at("/:kind/$lastn"), data, fhir::lastn::by_get),
-        post(at("/:kind/$lastn"), data, fhir::lastn::by_post),
-        get(at("/:kind/:id"), data, fhir::read::read),
-        get(at("/:kind/:id/_history"), data, fhir::history::history),
-        get(at("/:kind/:id/_history/:version"), data, fhir::read::vread),
-        get(at("/:kind/:id/$everything"), data, fhir::everything::by_get),
-        post(at("/:kind/:id/$everything"), data, fhir::everything::by_post),
-        get(at("/:kind/:id/$meta"), data, fhir::meta::meta),
+        data.get(at("/:kind"), fhir::search::by_get),
+        data.post(at("/:kind/_search"), fhir::search::by_post),
+        data.get(at("/:kind/$docref"), fhir::docref::by_get),
+        data.post(at("/:kind/$docref"), fhir::docref::by_post),
+        data.get(at("/:kind/$lastn"), fhir::lastn::by_get),
+        data.post(at("/:kind/$lastn"), fhir::lastn::by_post),
+        data.get(at("/:kind/:id"), fhir::read::read),
+        data.get(at("/:kind/:id/_history"), fhir::history::history),
+        data.get(at("/:kind/:id/_history/:version"), fhir::read::vread),
+        data.get(at("/:kind/:id/$everything"), fhir::everything::by_get),
+        data.post(at("/:kind/:id/$everything"), fhir::everything::by_post),
+        data.get(at("/:kind/:id/$meta"), fhir::meta::meta),
         get(at("/ValueSet/$expand"), open, fhir::terminology::expand),
         post(at("/ValueSet/$expand"), open, fhir::terminology::expand),
         get(at("/ValueSet/$validate-code"), open, fhir::terminology::validate_in_set),
@@ -139,9 +140,9 @@ fn fhir_base(base: Base) -> Vec<Route> {
         post(at("/CodeSystem/$validate-code"), open, fhir::terminology::validate_in_system),
         get(at("/CodeSystem/$lookup"), open, fhir::terminology::lookup),
         post(at("/CodeSystem/$lookup"), open, fhir::terminology::lookup),
-        get(at(""), data, fhir::everywhere::of_base),
-        get(at("/"), data, fhir::everywhere::of_base),
-        post(at("/_search"), data, fhir::everywhere::of_base_by_post),
+        data.get(at(""), fhir::everywhere::of_base),
+        data.get(at("/"), fhir::everywhere::of_base),
+        data.post(at("/_search"), fhir::everywhere::of_base_by_post),
     ];
     if base == Base::Fhir {
         routes.extend(fhir_writes(data));
@@ -150,26 +151,26 @@ fn fhir_base(base: Base) -> Vec<Route> {
 }
 
 /// What only back-end clients with `system/` scopes get through, batches excepted.
-fn fhir_writes(data: Guard) -> Vec<Route> {
+fn fhir_writes(data: Data) -> Vec<Route> {
     let at = |rest: &str| format!("/fhir{rest}");
     vec![
-        get(at("/:kind/:id/:type"), data, fhir::everywhere::of_compartment),
-        post(at("/:kind/:id/:type/_search"), data, fhir::everywhere::of_compartment_by_post),
-        post(at(""), data, fhir::bundle::bundle),
-        post(at("/"), data, fhir::bundle::bundle),
-        get(at("/_history"), data, fhir::feed::of_base),
-        get(at("/:kind/_history"), data, fhir::feed::of_type),
-        post(at("/:kind/$validate"), data, fhir::validate::of_type),
-        post(at("/:kind/:id/$validate"), data, fhir::validate::of_instance),
-        post(at("/:kind"), data, fhir::write::create),
-        route(Method::PUT, at("/:kind/:id"), data, fhir::write::update),
-        route(Method::PUT, at("/:kind"), data, fhir::write::update),
-        route(Method::PATCH, at("/:kind/:id"), data, fhir::write::patch),
-        route(Method::PATCH, at("/:kind"), data, fhir::write::patch),
-        route(Method::DELETE, at("/:kind/:id"), data, fhir::write::delete),
-        route(Method::DELETE, at("/:kind"), data, fhir::write::delete),
-        post(at("/:kind/:id/$meta-add"), data, fhir::write::add_meta),
-        post(at("/:kind/:id/$meta-delete"), data, fhir::write::delete_meta),
+        data.get(at("/:kind/:id/:type"), fhir::everywhere::of_compartment),
+        data.post(at("/:kind/:id/:type/_search"), fhir::everywhere::of_compartment_by_post),
+        data.post(at(""), fhir::bundle::bundle),
+        data.post(at("/"), fhir::bundle::bundle),
+        data.get(at("/_history"), fhir::feed::of_base),
+        data.get(at("/:kind/_history"), fhir::feed::of_type),
+        data.post(at("/:kind/$validate"), fhir::validate::of_type),
+        data.post(at("/:kind/:id/$validate"), fhir::validate::of_instance),
+        data.post(at("/:kind"), fhir::write::create),
+        data.route(Method::PUT, at("/:kind/:id"), fhir::write::update),
+        data.route(Method::PUT, at("/:kind"), fhir::write::update),
+        data.route(Method::PATCH, at("/:kind/:id"), fhir::write::patch),
+        data.route(Method::PATCH, at("/:kind"), fhir::write::patch),
+        data.route(Method::DELETE, at("/:kind/:id"), fhir::write::delete),
+        data.route(Method::DELETE, at("/:kind"), fhir::write::delete),
+        data.post(at("/:kind/:id/$meta-add"), fhir::write::add_meta),
+        data.post(at("/:kind/:id/$meta-delete"), fhir::write::delete_meta),
     ]
 }
 
@@ -189,6 +190,40 @@ pub(super) fn find(base: Base, method: &Method, path: &str) -> Option<&'static R
     match BASES.find(method, &format!("/{}/{path}", base.path())) {
         Found::Here(route) => Some(route),
         Found::OtherMethod | Found::Nothing => None,
+    }
+}
+
+/// Routes to the records of a base. Their handlers return what is in the audit, and nothing else.
+#[derive(Clone, Copy)]
+struct Data(Base);
+
+impl Data {
+    fn get<F, R>(self, path: impl Into<String>, handler: F) -> Route
+    where
+        F: Fn(Ask) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Outgoing, Problem>> + Send + 'static,
+    {
+        self.route(Method::GET, path, handler)
+    }
+
+    fn post<F, R>(self, path: impl Into<String>, handler: F) -> Route
+    where
+        F: Fn(Ask) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Outgoing, Problem>> + Send + 'static,
+    {
+        self.route(Method::POST, path, handler)
+    }
+
+    fn route<F, R>(self, method: Method, path: impl Into<String>, handler: F) -> Route
+    where
+        F: Fn(Ask) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Outgoing, Problem>> + Send + 'static,
+    {
+        let handler = move |ask| {
+            let answer = handler(ask);
+            async move { answer.await.map(Outgoing::into_response) }
+        };
+        route(method, path, Guard::Fhir(self.0), handler)
     }
 }
 

@@ -14,6 +14,7 @@ mod hierarchy;
 mod history;
 mod lastn;
 mod links;
+mod long;
 mod matrix;
 mod read;
 mod search;
