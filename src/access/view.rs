@@ -8,8 +8,8 @@ use super::category::Categories;
 use super::effort::{Effort, Exhausted};
 use super::principal::{AppAccess, Principal};
 use super::scope::Level;
-use crate::fhir::Kind;
 use crate::fhir::filter::Clause;
+use crate::fhir::{Audience, Kind};
 
 /// One of the FHIR bases of a realm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,6 +69,17 @@ pub enum Permit {
     All,
     /// Resources that satisfy all clauses of at least one of these.
     Only(Vec<Vec<Clause>>),
+}
+
+/// What access asks of a resource, besides whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Its type.
+    pub kind: Kind,
+    /// Where it is published.
+    pub audience: Audience,
+    /// In which categories it is.
+    pub categories: Categories,
 }
 
 /// What a caller may see. There is no way to make an unlimited one from a request.
@@ -296,6 +307,21 @@ impl View {
             only.push(scope.only.clone());
         }
         (!only.is_empty()).then_some(Permit::Only(only))
+    }
+
+    /// Whether the View shows a resource with these facts: whose it is, where it is published, what is withheld. What of the
+    /// type may pass at all says [`View::permit`]. `is_mine` says whether the resource is in the compartment of one of the
+    /// View's patients; it is asked only where that decides.
+    #[must_use]
+    pub fn shows(&self, facts: &Facts, is_mine: impl FnOnce() -> bool) -> bool {
+        let within = match self.reach() {
+            Reach::Everything => true,
+            Reach::Public(Base::Directory) => facts.audience.directory,
+            Reach::Public(Base::Formulary) => facts.audience.formulary,
+            Reach::Public(Base::Fhir) => false,
+            Reach::Patients(_) => !facts.kind.is_personal() || is_mine(),
+        };
+        within && !self.withheld().overlaps(facts.categories)
     }
 
     /// Categories that must not pass.

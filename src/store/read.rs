@@ -13,7 +13,8 @@ use super::resources::{compartment_key, history_key};
 use super::snapshot::{Rows, Snapshot};
 use super::stored::Stored;
 use super::tables::{self, id_key, number, read_number, read_u64, split_number};
-use crate::access::{Base, CHECK, Categories, Operation, Permit, Reach, View};
+use super::txn::ChangeKind;
+use crate::access::{CHECK, Categories, Facts, Operation, Permit, Reach, View};
 use crate::fhir::dates::Span;
 use crate::fhir::{self, Kind};
 
@@ -330,7 +331,8 @@ impl Snapshot {
                 break;
             }
             view.spend(1)?;
-            let parts = value.value().split_first().and_then(|(_, rest)| split_number(rest));
+            let parts = value.value().split_first().filter(|(kind, _)| **kind != ChangeKind::Rederived as u8);
+            let parts = parts.and_then(|(_, rest)| split_number(rest));
             let Some((rid, Some(version))) = parts.map(|(rid, rest)| (rid, read_number(rest))) else { continue };
             // Of types that are not asked for, the header of the current version is enough.
             if let Some(kind) = kind
@@ -521,16 +523,9 @@ impl Reader<'_> {
     /// Whether the View shows a resource with that header; if so, what its content must satisfy.
     fn passes(&self, header: &Header) -> Option<Rc<Permit>> {
         let permit = self.permit_for(header.kind)?;
-        let within = match self.view.reach() {
-            Reach::Everything => true,
-            Reach::Public(Base::Directory) => header.audience.directory,
-            Reach::Public(Base::Formulary) => header.audience.formulary,
-            Reach::Public(Base::Fhir) => false,
-            Reach::Patients(_) => {
-                !header.kind.is_personal() || header.patients.iter().any(|rid| self.patients.contains(rid))
-            }
-        };
-        (within && !self.view.withheld().overlaps(header.categories)).then_some(permit)
+        let facts = Facts { kind: header.kind, audience: header.audience, categories: header.categories };
+        let is_mine = || header.patients.iter().any(|rid| self.patients.contains(rid));
+        self.view.shows(&facts, is_mine).then_some(permit)
     }
 
     fn permit_for(&self, kind: Kind) -> Option<Rc<Permit>> {

@@ -11,7 +11,7 @@ use poem::Response;
 use super::ask::Ask;
 use super::problem::Problem;
 use crate::access::{Base, Principal};
-use crate::audit::{Entry, Who};
+use crate::audit::{self, Entry, Who};
 use crate::fhir::Kind;
 use crate::search::{Page, Query};
 use crate::store::Stored;
@@ -112,6 +112,11 @@ impl Records for Page {
 }
 
 impl Ask {
+    /// Refuses a change that could not be entered in the audit once it is made.
+    pub(super) fn can_disclose(&self) -> Result<(), Problem> {
+        if self.realm.audit.is_well() { Ok(()) } else { Err(Problem::Audit(audit::Error::Stopped)) }
+    }
+
     /// Enters in the audit what goes out, and gives it back as what may. On an error nothing may leave, nor before the
     /// entry is in the file, which the door sees to. The public bases keep no record of who asked what (Plan-Net 1.1,
     /// privacy).

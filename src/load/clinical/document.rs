@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::code::Concept;
 use super::made::Made;
 use crate::fhir::json::{self as fhir_json, Node};
-use crate::load::fhir::label;
+use crate::fhir::labels;
 
 const UNKNOWN: &str = "http://terminology.hl7.org/CodeSystem/v3-NullFlavor";
 const MIME_MAX: usize = 100;
@@ -133,7 +133,7 @@ pub(in crate::load) fn labels(codes: &[(String, String)]) -> Vec<Value> {
         codes.iter().take(CODES_MAX).map(|(system, code)| json!({"system": system, "code": code})).collect();
     let text = json!({"resourceType": "Basic", "code": codes}).to_string();
     let Ok(mut node) = fhir_json::parse(text.as_bytes()) else { return Vec::new() };
-    label(&mut node);
+    labels::set(&mut node);
     let found = node.get("meta").and_then(|meta| meta.get("security")).map(Node::items).unwrap_or_default();
     found
         .iter()

@@ -5,19 +5,17 @@
 
 mod bundle;
 mod id;
-mod labels;
 mod links;
 
 use std::sync::Arc;
 
 use super::doctor::{Signs, examine};
 use super::report::{Reject, Rule};
+use crate::access::{Admitted as Prepared, NotAdmitted, admit};
 use crate::config::Policy;
 use crate::fhir::json::{self, Node};
-use crate::fhir::validate::{Severity, validate};
-use crate::fhir::{Issue, Kind, Prepared, kind_of, prepare_node};
+use crate::fhir::{Issue, Kind, kind_of};
 
-pub(super) use labels::set as label;
 pub(super) use links::{Known, NameKey, name_key};
 
 /// How many lines of a broken document are tried, to see whether it is NDJSON.
@@ -121,15 +119,12 @@ impl Batch {
             Err(issue) => return self.refuse(&place, &issue),
         };
         let id = id::of(kind, &node, full_url);
-        if self.validation != Policy::Off
-            && let Some(reason) = first_error(&node)
-        {
-            if self.validation == Policy::Reject {
-                return self.rejects.push(place.reject(Rule::Invalid, reason));
-            }
-            self.doubtful += 1;
-        }
-        labels::set(&mut node);
+        let admission = match admit(&mut node, &id, self.validation) {
+            Ok(admission) => admission,
+            Err(NotAdmitted::Resource(issue)) => return self.refuse(&place, &issue),
+            Err(invalid) => return self.rejects.push(place.reject(Rule::Invalid, invalid.to_string())),
+        };
+        self.doubtful += u64::from(!admission.issues.is_empty());
         let signs = examine(&node);
         if !signs.is_empty() {
             self.signs.push((place.clone(), signs));
@@ -140,10 +135,7 @@ impl Batch {
             node.write(&mut text);
             return self.deferred.push(Deferred { place, id, text });
         }
-        match prepare_node(&node, &id) {
-            Ok(prepared) => self.ready.push(prepared),
-            Err(issue) => self.refuse(&place, &issue),
-        }
+        self.ready.push(admission.resource);
     }
 
     pub(super) fn refuse(&mut self, place: &Place, issue: &Issue) {
@@ -166,34 +158,10 @@ impl Batch {
     }
 }
 
-/// What is wrong with a resource first, and how much more there is.
-pub(super) fn first_error(node: &Node<'_>) -> Option<String> {
-    let stamped = stamped(node);
-    let issues = validate(stamped.as_ref().unwrap_or(node), &[]);
-    let mut errors = issues.iter().filter(|issue| issue.severity == Severity::Error);
-    let first = errors.next()?;
-    let more = errors.count();
-    let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
-    Some(format!("{}: {}{more}", first.path, first.text))
-}
-
-/// The resource as it will be: the server says when it was last updated, and profiles ask for that.
-fn stamped<'a>(node: &Node<'a>) -> Option<Node<'a>> {
-    let meta = node.get("meta")?;
-    if meta.get("lastUpdated").is_some() {
-        return None;
-    }
-    let mut members = node.members().to_vec();
-    let (_, meta) = members.iter_mut().find(|(name, _)| name == "meta")?;
-    if let Node::Object(meta) = meta {
-        meta.push(("lastUpdated".into(), Node::String("2000-01-01T00:00:00Z".into())));
-    }
-    Some(Node::Object(members))
-}
-
 /// Finishes a deferred resource. Returns it with the number of references that stay logical.
-pub(super) fn settle(deferred: &Deferred, known: &Known<'_>) -> Result<(Prepared, u64), Issue> {
-    let mut node = json::parse(&deferred.text)?;
+pub(super) fn settle(deferred: &Deferred, known: &Known<'_>) -> Result<(Prepared, u64), NotAdmitted> {
+    let mut node = json::parse(&deferred.text).map_err(Issue::from)?;
     let unresolved = links::find_all(&mut node, known);
-    Ok((prepare_node(&node, &deferred.id)?, unresolved))
+    // Its first reading was checked; looking up a reference makes nothing wrong.
+    Ok((admit(&mut node, &deferred.id, Policy::Off)?.resource, unresolved))
 }

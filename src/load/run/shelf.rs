@@ -26,7 +26,8 @@ use parking_lot::Mutex;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::commit::Writing;
-use crate::fhir::{Kind, Prepared};
+use crate::access::Admitted as Prepared;
+use crate::fhir::Kind;
 use crate::load::claims::Found;
 use crate::load::fhir::Place;
 use crate::load::report::{Ledger, Rule};

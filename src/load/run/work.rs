@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::commit::Entry;
 use super::whose::Roster;
+use crate::access::{Admitted as Prepared, admit};
 use crate::config::Policy;
 use crate::fhir::json::Node;
-use crate::fhir::{Prepared, prepare_node};
 use crate::load::clinical::digits_of;
 use crate::load::doctor::{Signs, examine};
-use crate::load::fhir::{Place, first_error, label};
+use crate::load::fhir::Place;
 use crate::load::record::{About, Read, Record, Whose, made_id};
 use crate::load::report::{Reject, Rule};
 use crate::load::{Error, Format, Target};
@@ -32,15 +32,11 @@ pub(super) fn prepared(value: &Value, validation: Policy) -> Result<(Prepared, S
     let mut numbers = Vec::new();
     write_numbers(value, &mut numbers);
     let mut node = node(value, &mut numbers.iter());
-    if validation == Policy::Reject
-        && let Some(reason) = first_error(&node)
-    {
-        return Err(reason);
-    }
-    label(&mut node);
-    let signs = examine(&node);
     let id = node.text_of("id").unwrap_or_default().to_owned();
-    Ok((prepare_node(&node, &id).map_err(|issue| issue.to_string())?, signs))
+    // What our own mapper made is only checked where that decides something.
+    let policy = if validation == Policy::Reject { Policy::Reject } else { Policy::Off };
+    let admission = admit(&mut node, &id, policy).map_err(|refused| refused.to_string())?;
+    Ok((admission.resource, examine(&node)))
 }
 
 /// The numbers of a value as FHIR's JSON has them: as text, in the order in which they stand.

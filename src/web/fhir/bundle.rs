@@ -203,6 +203,7 @@ async fn transaction(ask: &Ask, items: &[Item]) -> Result<Vec<Said>, Problem> {
     }
     let mut said: Vec<Said> = items.iter().map(|_| Said::default()).collect();
     if let Some(view) = view {
+        ask.can_disclose()?;
         let (base, caller) = (ask.realm.base(ask.base), search::caller(ask));
         let made = writing(ask, &caller, &base).transaction(&view, entries).await?;
         let (places, done): (Vec<usize>, Vec<Done>) = made.done.into_iter().unzip();

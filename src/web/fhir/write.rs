@@ -107,6 +107,7 @@ async fn run(ask: Ask, kind: Kind, change: Change) -> Result<Outgoing, Problem> 
 
 async fn changed(ask: &Ask, kind: Kind, change: Change) -> Result<Disclosed<Changed>, Problem> {
     let view = ask.decide(kind, change.operation())?;
+    ask.can_disclose()?;
     let (base, caller) = (ask.realm.base(ask.base), caller(ask));
     let interaction = match change {
         Change::Create { .. } => "create",

@@ -1,5 +1,7 @@
 //! The FHIR bases.
 
+mod admitted;
+mod audited;
 mod bundle;
 mod capability;
 mod client;
