@@ -16,6 +16,6 @@ mod view;
 pub use admit::{Admission, Admitted, NotAdmitted, admit, admit_text, rules};
 pub use category::{Categories, Category};
 pub use effort::{CHECK, Effort, Exhausted};
-pub use principal::{AppAccess, Narrowing, Principal, Role};
+pub use principal::{AppAccess, Narrowing, Person, Principal, Role};
 pub use scope::{Level, Scope, ScopeError, ScopeSet};
 pub use view::{Base, Denied, Facts, Operation, Permit, Reach, View, decide};

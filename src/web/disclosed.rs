@@ -165,7 +165,7 @@ impl Ask {
         };
         let entry = Entry {
             request: &self.id,
-            who: Who::App(&access.client_id),
+            who: Who::from(&self.principal),
             grant: access.grant.as_deref(),
             patients,
             interaction,

@@ -11,12 +11,12 @@ use poem::http::Method;
 use super::ask::Ask;
 use super::disclosed::Outgoing;
 use super::guard::Guard;
-use super::pages::{self, page};
+use super::pages;
 use super::problem::Problem;
 use super::router::{Found, Router};
 use super::{fhir, oauth};
 use crate::access::Base;
-use crate::identity::Audience;
+use crate::identity::{Audience, Level};
 
 /// What a handler gives back.
 pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send>>;
@@ -65,8 +65,8 @@ fn oauth() -> Vec<Route> {
         get("/.well-known/openid-configuration", Guard::Anyone, oauth::discovery::openid),
         get("/.well-known/oauth-authorization-server", Guard::Anyone, oauth::discovery::server),
         get("/oauth/jwks", Guard::Anyone, oauth::discovery::jwks),
-        get("/oauth/authorize", Guard::Page, pages::open_page(oauth::authorize::begin)),
-        post("/oauth/authorize", Guard::Page, pages::open_page(oauth::authorize::begin)),
+        pages::route::open(Method::GET, "/oauth/authorize", oauth::authorize::begin),
+        pages::route::open(Method::POST, "/oauth/authorize", oauth::authorize::begin),
         post("/oauth/token", Guard::Client, oauth::token::token),
         post("/oauth/revoke", Guard::Client, oauth::revoke::revoke),
         post("/oauth/introspect", Guard::Client, oauth::introspect::introspect),
@@ -75,40 +75,44 @@ fn oauth() -> Vec<Route> {
 
 /// Pages for members and for anyone.
 fn member_pages() -> Vec<Route> {
-    let member = Audience::Member;
+    use pages::route::{member, visitor};
+    let (get_, post, whose) = (Method::GET, Method::POST, Audience::Member);
     vec![
-        get("/", Guard::Page, page(member, pages::front::show)),
-        get("/login", Guard::Page, page(member, pages::login::show)),
-        post("/login", Guard::Page, page(member, pages::login::send)),
-        post("/login/code", Guard::Page, page(member, pages::login::check)),
-        post("/login/birth-date", Guard::Page, page(member, pages::login::birth_date)),
-        get("/consent", Guard::Page, page(member, pages::consent::show)),
-        post("/consent", Guard::Page, page(member, pages::consent::decide)),
-        post("/consent/switch", Guard::Page, page(member, pages::consent::switch)),
-        get("/member", Guard::Page, page(member, pages::member::show)),
-        get("/member/stop", Guard::Page, page(member, pages::member::confirm)),
-        post("/member/stop", Guard::Page, page(member, pages::member::stop)),
-        post("/sign-out", Guard::Page, page(member, pages::member::sign_out)),
-        get("/outbox", Guard::Page, page(member, pages::outbox::show)).demo_only(),
+        visitor(get_.clone(), "/", whose, pages::front::show),
+        visitor(get_.clone(), "/login", whose, pages::login::show),
+        visitor(post.clone(), "/login", whose, pages::login::send),
+        visitor(post.clone(), "/login/code", whose, pages::login::check),
+        visitor(post.clone(), "/login/birth-date", whose, pages::login::birth_date),
+        member(get_.clone(), "/consent", pages::consent::show),
+        // Whoever declines need not be signed in.
+        visitor(post.clone(), "/consent", whose, pages::consent::decide),
+        visitor(post.clone(), "/consent/switch", whose, pages::consent::switch),
+        member(get_.clone(), "/member", pages::member::show),
+        member(get_.clone(), "/member/stop", pages::member::confirm),
+        member(post.clone(), "/member/stop", pages::member::stop),
+        visitor(post, "/sign-out", whose, pages::member::sign_out),
+        visitor(get_, "/outbox", whose, pages::outbox::show).demo_only(),
         get("/static/:name", Guard::Anyone, pages::static_files::file).plan_only(),
     ]
 }
 
 /// Pages for makers of apps. Their accounts are the plan's; their apps live in both realms.
 fn developer_pages() -> Vec<Route> {
-    let developer = Audience::Developer;
+    use pages::route::{developer, visitor};
+    let (get, post, whose) = (Method::GET, Method::POST, Audience::Developer);
+    let (full, partial) = (Level::Full, Level::Partial);
     let pages = vec![
-        get("/developers", Guard::Page, page(developer, pages::developers::show)),
-        post("/developers/login", Guard::Page, page(developer, pages::developers::send)),
-        post("/developers/login/code", Guard::Page, page(developer, pages::developers::check)),
-        get("/developers/authenticator", Guard::Page, page(developer, pages::developers::authenticator)),
-        post("/developers/authenticator", Guard::Page, page(developer, pages::developers::check_authenticator)),
-        post("/developers/sign-out", Guard::Page, page(developer, pages::developers::sign_out)),
-        post("/developers/apps", Guard::Page, page(developer, pages::developer_apps::create)),
-        get("/developers/apps/new", Guard::Page, page(developer, pages::developer_apps::blank)),
-        get("/developers/apps/:id", Guard::Page, page(developer, pages::developer_apps::show)),
-        post("/developers/apps/:id/secret", Guard::Page, page(developer, pages::developer_apps::secret)),
-        post("/developers/apps/:id/live", Guard::Page, page(developer, pages::developer_apps::go_live)),
+        visitor(get.clone(), "/developers", whose, pages::developers::show),
+        visitor(post.clone(), "/developers/login", whose, pages::developers::send),
+        visitor(post.clone(), "/developers/login/code", whose, pages::developers::check),
+        developer(get.clone(), "/developers/authenticator", partial, pages::developers::authenticator),
+        developer(post.clone(), "/developers/authenticator", partial, pages::developers::check_authenticator),
+        visitor(post.clone(), "/developers/sign-out", whose, pages::developers::sign_out),
+        developer(post.clone(), "/developers/apps", full, pages::developer_apps::create),
+        developer(get.clone(), "/developers/apps/new", full, pages::developer_apps::blank),
+        developer(get, "/developers/apps/:id", full, pages::developer_apps::show),
+        developer(post.clone(), "/developers/apps/:id/secret", full, pages::developer_apps::secret),
+        developer(post, "/developers/apps/:id/live", full, pages::developer_apps::go_live),
     ];
     pages.into_iter().map(Route::plan_only).collect()
 }
@@ -243,7 +247,7 @@ where
     route(Method::POST, path, guard, handler)
 }
 
-fn route<F, R>(method: Method, path: impl Into<String>, guard: Guard, handler: F) -> Route
+pub(super) fn route<F, R>(method: Method, path: impl Into<String>, guard: Guard, handler: F) -> Route
 where
     F: Fn(Ask) -> R + Send + Sync + 'static,
     R: Future<Output = Result<Response, Problem>> + Send + 'static,

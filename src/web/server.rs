@@ -145,14 +145,14 @@ impl Door {
 
     /// What a page about a failure needs to know of its reader; nothing elsewhere.
     fn reader(&self, request: &Request) -> HeaderMap {
-        if self.route.guard == Guard::Page { request.headers().clone() } else { HeaderMap::new() }
+        if self.route.guard.is_page() { request.headers().clone() } else { HeaderMap::new() }
     }
 
     fn explain(&self, problem: &Problem, id: &str, reader: &HeaderMap) -> Response {
         match self.route.guard {
-            Guard::Page => problem.to_page(&self.realm, reader, id),
+            guard if guard.is_page() => problem.to_page(&self.realm, reader, id),
             Guard::Client => problem.to_error_object(id),
-            Guard::Anyone | Guard::Fhir(_) => problem.to_outcome(id),
+            _ => problem.to_outcome(id),
         }
     }
 }
