@@ -23,6 +23,10 @@ use crate::store::{self, Store, Table, Txn};
 const GRANTS: Table = Table::new("consent.grants");
 /// Member id + 0 + grant id -> nothing.
 const BY_MEMBER: Table = Table::new("consent.by_member");
+/// Patient id + 0 + grant id -> nothing: whoever decided, whose records they are can see and stop it.
+const BY_PATIENT: Table = Table::new("consent.by_patient");
+/// In [`BY_PATIENT`] once grants of older versions are in it; no patient's id is empty.
+const BY_PATIENT_DONE: &[u8] = &[0];
 /// Grants shown to one member at most; far above what anyone connects.
 const MAX_LISTED: usize = 1_000;
 /// Grants read per step at start.
@@ -68,6 +72,29 @@ impl Grant {
     pub const fn is_live(&self, now: i64) -> bool {
         self.revoked.is_none() && now < self.until
     }
+
+    /// True if a member sees the two as one: the same app, the same records, the same decider.
+    #[must_use]
+    pub fn is_on_card_of(&self, other: &Self) -> bool {
+        (&self.client_id, &self.patients, &self.member) == (&other.client_id, &other.patients, &other.member)
+    }
+}
+
+/// A member who wants something stopped.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'a> {
+    /// Her member id.
+    pub member: &'a str,
+    /// Her own Patient.
+    pub patient: &'a str,
+}
+
+impl Asker<'_> {
+    /// True if she decided, or the records are hers.
+    #[must_use]
+    pub fn may_stop(&self, grant: &Grant) -> bool {
+        grant.member == self.member || grant.patients.iter().any(|patient| patient == self.patient)
+    }
 }
 
 /// What is kept back when only these categories were chosen.
@@ -110,12 +137,17 @@ impl Consent {
     pub fn open(store: Store, clock: Clock, chance: Chance) -> Result<Self, Error> {
         let now = clock.now().as_second();
         let snapshot = store.snapshot()?;
+        let is_old = snapshot.get(BY_PATIENT, BY_PATIENT_DONE)?.is_none();
         let mut live = HashMap::new();
         let mut from: Vec<u8> = Vec::new();
         loop {
             let rows = snapshot.scan_from(GRANTS, b"", &from, OPEN_BATCH)?;
             let Some((last, _)) = rows.last() else { break };
             from = [last.as_slice(), &[0]].concat();
+            if is_old {
+                let grants: Vec<Grant> = rows.iter().filter_map(|(_, row)| serde_json::from_slice(row).ok()).collect();
+                store.transact_blocking(move |txn| grants.iter().try_for_each(|grant| put_by_patient(txn, grant)))?;
+            }
             for (key, value) in rows {
                 // A row that cannot be read is not live: refusing one app is better than not starting.
                 match serde_json::from_slice::<Grant>(&value) {
@@ -124,6 +156,9 @@ impl Consent {
                     Err(_) => tracing::error!(grant = %String::from_utf8_lossy(&key), "a grant cannot be read"),
                 }
             }
+        }
+        if is_old {
+            store.transact_blocking(|txn| txn.put(BY_PATIENT, BY_PATIENT_DONE, Vec::new()))?;
         }
         Ok(Self(Arc::new(Inner { store, clock, chance, live: RwLock::new(live) })))
     }
@@ -145,6 +180,7 @@ impl Consent {
         };
         txn.put_json(GRANTS, grant.id.as_bytes(), &grant)?;
         txn.put(BY_MEMBER, &member_key(&grant.member, &grant.id), Vec::new())?;
+        put_by_patient(txn, &grant)?;
         self.0.live.write().insert(grant.id.as_str().into(), grant.until);
         Ok(grant)
     }
@@ -160,12 +196,21 @@ impl Consent {
         Ok(self.0.store.snapshot()?.get_json(GRANTS, id.as_bytes())?)
     }
 
-    /// Everything a member ever shared, newest first.
+    /// Everything a member ever shared, her own records and those of people she acts for, newest first.
     pub fn of_member(&self, member: &str) -> Result<Vec<Grant>, Error> {
+        self.listed(BY_MEMBER, member)
+    }
+
+    /// Everything that was ever shared of a patient's records, whoever decided, newest first.
+    pub fn of_patient(&self, patient: &str) -> Result<Vec<Grant>, Error> {
+        self.listed(BY_PATIENT, patient)
+    }
+
+    fn listed(&self, table: Table, whose: &str) -> Result<Vec<Grant>, Error> {
         let snapshot = self.0.store.snapshot()?;
-        let prefix = member_key(member, "");
+        let prefix = member_key(whose, "");
         let mut grants = Vec::new();
-        for (key, _) in snapshot.scan(BY_MEMBER, &prefix, MAX_LISTED)? {
+        for (key, _) in snapshot.scan(table, &prefix, MAX_LISTED)? {
             let id = key.get(prefix.len()..).unwrap_or_default();
             grants.extend(snapshot.get_json::<Grant>(GRANTS, id)?);
         }
@@ -173,17 +218,18 @@ impl Consent {
         Ok(grants)
     }
 
-    /// Stops every live grant of a member to an app; gives how many there were.
-    pub async fn stop(&self, member: &str, client_id: &str) -> Result<usize, Error> {
+    /// Stops what one card shows: every live grant with the same app, the same records and the same decider as this one.
+    /// Who decided may stop it, and whose records they are. Gives the app.
+    pub async fn stop(&self, grant: &str, asked_by: Asker<'_>) -> Result<String, Error> {
+        let shown = self.find(grant)?.filter(|grant| asked_by.may_stop(grant)).ok_or(Error::Unknown)?;
         let now = self.0.clock.now().as_second();
-        let grants = self.of_member(member)?;
-        let ids: Vec<String> =
-            grants.into_iter().filter(|g| g.client_id == client_id && g.is_live(now)).map(|g| g.id).collect();
+        let same = self.of_member(&shown.member)?.into_iter().filter(|other| other.is_on_card_of(&shown));
+        let ids: Vec<String> = same.filter(|other| other.is_live(now)).map(|other| other.id).collect();
         if ids.is_empty() {
             return Err(Error::Unknown);
         }
         self.revoke(&ids).await?;
-        Ok(ids.len())
+        Ok(shown.client_id)
     }
 
     /// Ends grants, whoever asked. The memory goes first: if the disk fails, the apps are out all the same until the
@@ -207,6 +253,10 @@ impl Consent {
         };
         Ok(self.0.store.transact(end).await?)
     }
+}
+
+fn put_by_patient(txn: &mut Txn<'_>, grant: &Grant) -> Result<(), store::Error> {
+    grant.patients.iter().try_for_each(|patient| txn.put(BY_PATIENT, &member_key(patient, &grant.id), Vec::new()))
 }
 
 fn member_key(member: &str, grant: &str) -> Vec<u8> {

@@ -15,6 +15,7 @@ mod code;
 mod contact;
 mod expiry;
 pub mod limits;
+pub mod representation;
 pub mod roster;
 mod seal;
 mod second;
@@ -35,6 +36,7 @@ use tokio::sync::Notify;
 pub use account::Account;
 pub use code::{Audience, Waiting};
 pub use contact::{Contact, ContactDigest, ContactKey};
+pub use representation::{Representation, Representations};
 pub use roster::Member;
 pub use seal::Sealer;
 pub use session::{Level, NewSession, Session};
@@ -124,6 +126,7 @@ struct Inner {
     sms: Sms,
     settings: Settings,
     sealer: Sealer,
+    representations: Representations,
     /// Messages on their way: sending never holds up an answer, which would tell by its time that there was something
     /// to send.
     sending: AtomicUsize,
@@ -145,7 +148,8 @@ impl Identity {
         let sealer = Sealer::new(&settings.sealing_key).ok_or(Error::Keys)?;
         let (mail, sms) = transports;
         let (sending, sent) = (AtomicUsize::new(0), Notify::new());
-        Ok(Self(Arc::new(Inner { store, clock, chance, mail, sms, settings, sealer, sending, sent })))
+        let representations = Representations::open(store.clone())?;
+        Ok(Self(Arc::new(Inner { store, clock, chance, mail, sms, settings, sealer, representations, sending, sent })))
     }
 
     /// The key under which contacts are digested, for loading the roster.
@@ -168,12 +172,19 @@ impl Identity {
     pub fn people_of(&self, member_id: &str) -> Result<Vec<Member>, Error> {
         let snapshot = self.0.store.snapshot()?;
         let Some(member) = roster::find_member(&snapshot, member_id)? else { return Err(Error::Unknown) };
+        let now = self.now();
         let mut people = Vec::new();
-        for other in &member.represents {
-            people.extend(roster::find_member(&snapshot, other)?);
+        for acts in self.0.representations.of_representative(member_id)?.iter().filter(|acts| acts.stands(now)) {
+            people.extend(roster::find_member(&snapshot, &acts.represented)?);
         }
         people.insert(0, member);
         Ok(people)
+    }
+
+    /// Who acts for whom.
+    #[must_use]
+    pub fn representations(&self) -> &Representations {
+        &self.0.representations
     }
 
     /// The first members of the roster, for the sandbox's and the demo's list of people who can sign in.

@@ -188,10 +188,13 @@ impl OAuth {
     /// The member agreed: the grant and the code are written together, and the app's address with the code comes back.
     pub async fn approve(&self, id: &str, decision: Decision<'_>) -> Result<String, Error> {
         let (who, whose) = (decision.who, decision.whose);
-        if who.member_id != whose.member_id && !who.represents.contains(&whose.member_id) {
-            return Err(Error::NotHers);
+        let mut asking = self.asking(id)?;
+        if who.member_id != whose.member_id {
+            let standing = self.0.rooms.representations.standing(&who.member_id, &whose.member_id, self.now())?;
+            // What is shared for somebody ends with the right to do so at the latest.
+            let ends = standing.ok_or(Error::NotHers)?.until;
+            asking.until = ends.map_or(asking.until, |ends| ends.min(asking.until));
         }
-        let asking = self.asking(id)?;
         let pending = self.find_pending(id)?;
         let rooms = &self.0.rooms;
         let code = rooms.chance.token();

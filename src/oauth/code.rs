@@ -141,7 +141,7 @@ impl OAuth {
         scope: Option<&str>,
     ) -> Result<TokenAnswer, Error> {
         let (inner, now) = (&self.0, self.now());
-        if !inner.rooms.consent.is_live(&basis.grant, now) {
+        if !inner.rooms.consent.is_live(&basis.grant, now) || !self.stands(basis, now)? {
             return Err(unknown().into());
         }
         let expires = basis.until.min(now + inner.settings.access_life);
@@ -173,6 +173,17 @@ impl OAuth {
             patient: basis.patient.clone(),
             need_patient_banner: true,
         })
+    }
+
+    /// Whether the member may act for whom the grant is about, under what she had when she decided.
+    fn stands(&self, basis: &Basis, now: i64) -> Result<bool, Error> {
+        if basis.patient == basis.fhir_user {
+            return Ok(true);
+        }
+        let rooms = &self.0.rooms;
+        let since = rooms.representations.may_act(&basis.member, &basis.patient, now)?;
+        let decided = rooms.consent.find(&basis.grant)?.map(|grant| grant.created);
+        Ok(matches!((since, decided), (Some(since), Some(decided)) if since <= decided))
     }
 
     /// A refresh token says by its first letters what it is and of which realm.

@@ -46,6 +46,7 @@ pub use keys::Keys;
 use crate::access::{AppAccess, Category};
 use crate::apps::Apps;
 use crate::consent::Consent;
+use crate::identity::Representations;
 use crate::outbound::{Chance, Clock};
 use crate::store::{self, Store, Table, Txn};
 use revoke::Revoked;
@@ -89,6 +90,8 @@ pub struct Rooms {
     pub apps: Apps,
     /// What members agreed to.
     pub consent: Consent,
+    /// Who acts for whom.
+    pub representations: Representations,
 }
 
 /// A handle to the room; clones share it.
@@ -172,10 +175,25 @@ impl OAuth {
                 // Nobody granted a back-end client its token but the operator, who can suspend the app.
                 None => access.member.is_none(),
             }
+            && self.may_still_act(&verified, second)?
             && !inner.revoked.contains(&verified.family)
             && !inner.revoked.contains(&verified.token)
             && inner.rooms.apps.is_active(&access.client_id);
         if stands { Ok(verified) } else { Err(Error::InvalidToken) }
+    }
+
+    /// Whether the member of a token may act for everybody whose records it covers, under what she had when it was made. Of
+    /// her own nobody is asked.
+    fn may_still_act(&self, verified: &Verified, now: i64) -> Result<bool, Error> {
+        let access = &verified.access;
+        let Some(member) = &access.member else { return Ok(true) };
+        for patient in access.patients.iter().filter(|patient| **patient != verified.fhir_user) {
+            let since = self.0.rooms.representations.may_act(member, patient, now)?;
+            if since.is_none_or(|since| access.issued.as_second() < since) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Forgets what is over; call it every few minutes.

@@ -224,6 +224,7 @@ impl Realm {
                 chance: chance.clone(),
                 apps: apps.clone(),
                 consent: consent.clone(),
+                representations: identity.representations().clone(),
             },
             keys,
             oauth::Settings {

@@ -251,6 +251,21 @@ impl Txn<'_> {
         Ok(merged.into_iter().take(limit).collect())
     }
 
+    /// The first `limit` keys of a table at or after `from`: for walking a long one in steps.
+    pub fn scan_from(&mut self, table: Table, from: &[u8], limit: usize) -> Result<Vec<Row>, Error> {
+        let range: Range<'_> = (Bound::Included(from), Bound::Unbounded);
+        let mine = self.pending.get(&table);
+        let base = self.base.range(table, range, limit.saturating_add(mine.map_or(0, BTreeMap::len)))?;
+        let mut merged: BTreeMap<Vec<u8>, Vec<u8>> = base.into_iter().collect();
+        for (key, value) in mine.into_iter().flat_map(|mine| mine.range::<[u8], _>(range)) {
+            match value {
+                Some(value) => drop(merged.insert(key.clone(), value.clone())),
+                None => drop(merged.remove(key)),
+            }
+        }
+        Ok(merged.into_iter().take(limit).collect())
+    }
+
     /// [`Txn::get`] for a value that was put with [`Txn::put_json`].
     pub fn get_json<T: DeserializeOwned>(&mut self, table: Table, key: &[u8]) -> Result<Option<T>, Error> {
         self.get(table, key)?.map(|value| decode(table, &value)).transpose()

@@ -214,7 +214,7 @@ impl Builder {
         put(&plan, self.resources.iter().map(String::as_str));
         for member in self.members {
             let realm = Arc::clone(&plan);
-            let row = move |txn: &mut ingle::store::Txn<'_>| enrol(txn, realm.identity.contact_key(), &member);
+            let row = move |txn: &mut ingle::store::Txn<'_>| enrol(txn, realm.identity.contact_key(), &member, 0);
             plan.store.transact(row).await.unwrap();
         }
         if self.demo_data {

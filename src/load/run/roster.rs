@@ -16,6 +16,7 @@ use super::whose::{self, Linked};
 use crate::access::{Admitted as Prepared, admit_text as prepare};
 use crate::fhir::Kind;
 use crate::identity::ContactKey;
+use crate::identity::representation::{Basis, Representation};
 use crate::identity::roster::{Enrolled, Enrolment, enrol, represent};
 use crate::load::claims::former_numbers;
 use crate::load::fhir::{Known, Place};
@@ -243,7 +244,9 @@ impl Roster<'_> {
         self.reject(&rejects)?;
         for proxy in proxies {
             let coming = self.seen.contains(&proxy.representative) && self.seen.contains(&proxy.member);
-            let work = move |txn: &mut store::Txn<'_>| represent(txn, &proxy.representative, &proxy.member);
+            let now = self.target.now.as_second();
+            let new = Representation::new(&proxy.representative, &proxy.member, Basis::RepresentativesFile);
+            let work = move |txn: &mut store::Txn<'_>| represent(txn, new, now);
             match write(self.target.store, self.request.dry_run, work)? {
                 Some(outcome) => self.ledger.kept(Format::Representatives, outcome != Enrolled::Unchanged),
                 None if coming => self.ledger.kept(Format::Representatives, true),
@@ -279,7 +282,7 @@ fn put_members(
             outcomes.push(Put { rows: entry.rows, changed: false, refused });
             continue;
         }
-        let enrolled = enrol(txn, contacts, &entry.enrolment)?;
+        let enrolled = enrol(txn, contacts, &entry.enrolment, now.as_second())?;
         whose::remember(txn, &entry.person, &entry.enrolment.patient)?;
         let put = put_all(txn, &entry.resources, now)?;
         if put.iter().any(|outcome| *outcome != Outcome::Unchanged) {

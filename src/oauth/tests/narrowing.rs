@@ -36,7 +36,7 @@ async fn an_app_can_narrow_its_token_offline() {
     assert!(allows(&room, &until, "Coverage", Operation::Read, "pat-M1"));
     room.hand.advance(Duration::from_secs(601));
     assert!(!allows(&room, &until, "Coverage", Operation::Read, "pat-M1"));
-    room.consent.stop("M1", &room.web.client_id).await.unwrap();
+    room.stop("M1", &room.web).await;
     assert!(room.oauth.verify(&types).is_err(), "stopping reaches every narrowed copy");
 }
 

@@ -32,7 +32,7 @@ pub async fn house() -> TestServer {
                 represents,
             };
             let key = realm.identity.contact_key().clone();
-            realm.store.transact(move |txn| enrol(txn, &key, &row)).await.unwrap();
+            realm.store.transact(move |txn| enrol(txn, &key, &row, 0)).await.unwrap();
         }
     }
     house
