@@ -352,7 +352,7 @@ async fn sweeping_forgets_what_is_over_and_nothing_else() {
     let tokens = room.tokens(&room.web).await;
     room.pending(&room.web, &[]).await;
     room.hand.advance(Duration::from_hours(26));
-    assert_eq!(room.oauth.sweep().await.unwrap(), 3, "two requests and a code");
+    assert_eq!(room.store.sweep(room.clock.now()).await.unwrap(), 3, "two requests and a code");
     let refreshed = room.refresh(&room.web, tokens.refresh_token.as_ref().unwrap(), "").await.unwrap();
     assert!(room.oauth.verify(&refreshed.access_token).is_ok());
 }
