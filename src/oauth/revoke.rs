@@ -90,7 +90,7 @@ impl OAuth {
     }
 
     /// The next request finds it ended even if the disk is slow or fails.
-    async fn end(&self, id: String, until: i64) -> Result<(), Error> {
+    pub(super) async fn end(&self, id: String, until: i64) -> Result<(), Error> {
         self.0.revoked.shut_out(&id);
         Ok(self.0.rooms.store.transact(move |txn| put(txn, &id, until)).await?)
     }

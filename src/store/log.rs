@@ -26,7 +26,7 @@ pub enum LogError {
 
 /// A batch as it lies in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct LogEntry {
     /// Its number.
     pub number: u64,
     /// The batch (`batch.rs`).
@@ -45,10 +45,10 @@ pub struct Lease {
 /// Where batches are shared. Four calls, each of which is one statement on a database.
 pub trait Log: Send + Sync {
     /// Keeps a batch under the number after the last, durably, if this epoch is the newest.
-    fn append(&self, epoch: u64, entry: Entry) -> Result<(), LogError>;
+    fn append(&self, epoch: u64, entry: LogEntry) -> Result<(), LogError>;
 
     /// The batches after a number, in order, at most `limit`.
-    fn read_after(&self, number: u64, limit: usize) -> Result<Vec<Entry>, LogError>;
+    fn read_after(&self, number: u64, limit: usize) -> Result<Vec<LogEntry>, LogError>;
 
     /// Takes or renews the lead, unless another node has it: nothing then.
     fn lease(&self, node: &str, now: Timestamp, lasts: Duration) -> Result<Option<Lease>, LogError>;
@@ -65,7 +65,7 @@ pub struct MemoryLog(Mutex<Kept>);
 struct Kept {
     /// Number of the last batch that was forgotten.
     trimmed: u64,
-    entries: Vec<Entry>,
+    entries: Vec<LogEntry>,
     leader: Option<(String, Lease)>,
 }
 
@@ -84,7 +84,7 @@ impl MemoryLog {
 }
 
 impl Log for MemoryLog {
-    fn append(&self, epoch: u64, entry: Entry) -> Result<(), LogError> {
+    fn append(&self, epoch: u64, entry: LogEntry) -> Result<(), LogError> {
         let mut kept = self.0.lock();
         let leads = kept.leader.as_ref().is_some_and(|(_, lease)| lease.epoch == epoch);
         if !leads || entry.number != kept.last() + 1 {
@@ -94,7 +94,7 @@ impl Log for MemoryLog {
         Ok(())
     }
 
-    fn read_after(&self, number: u64, limit: usize) -> Result<Vec<Entry>, LogError> {
+    fn read_after(&self, number: u64, limit: usize) -> Result<Vec<LogEntry>, LogError> {
         let kept = self.0.lock();
         let skipped = number.checked_sub(kept.trimmed).ok_or(LogError::Trimmed)?;
         Ok(kept.entries.iter().skip(usize::try_from(skipped).unwrap_or(usize::MAX)).take(limit).cloned().collect())
@@ -130,8 +130,8 @@ mod tests {
 
     const LIFE: Duration = Duration::from_secs(5);
 
-    fn entry(number: u64) -> Entry {
-        Entry { number, body: vec![number as u8] }
+    fn entry(number: u64) -> LogEntry {
+        LogEntry { number, body: vec![number as u8] }
     }
 
     fn at(second: i64) -> Timestamp {

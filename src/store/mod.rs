@@ -41,7 +41,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 pub use ends::Ending;
 pub use error::Error;
 pub use followers::{Follower, WatchedRow, Watcher};
-pub use log::{Entry, Lease, Log, LogError, MemoryLog};
+pub use log::{Lease, Log, LogEntry, LogError, MemoryLog};
 pub use node::Membership;
 pub use read::{Feed, Found, Reader, Times};
 pub use recent::References;

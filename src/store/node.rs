@@ -16,7 +16,7 @@ use super::batch::{Batch, BatchRow, digest};
 use super::error::Error;
 use super::followers::{Followers, changes_of, dictionaries_of};
 use super::ledger::Ledger;
-use super::log::{Entry, Lease, Log, LogError};
+use super::log::{Lease, Log, LogEntry, LogError};
 use super::snapshot::Snapshot;
 use super::tables;
 use crate::outbound::Clock;
@@ -187,7 +187,7 @@ impl Node {
         let position = Position { number, digest: digest(&body) };
         // Until the commit the log holds more than this node.
         self.is_behind = true;
-        match self.membership.log.append(lease.epoch, Entry { number, body }) {
+        match self.membership.log.append(lease.epoch, LogEntry { number, body }) {
             Ok(()) => Ok((position, batch.rows)),
             Err(LogError::Deposed) => {
                 self.set_lead(None);
@@ -225,7 +225,7 @@ impl Node {
         }
     }
 
-    fn apply(&mut self, entries: &[Entry], ledger: &Ledger, followers: &RwLock<Followers>) -> Result<(), Error> {
+    fn apply(&mut self, entries: &[LogEntry], ledger: &Ledger, followers: &RwLock<Followers>) -> Result<(), Error> {
         let mut position = self.position;
         let mut batches = Vec::with_capacity(entries.len());
         for entry in entries {

@@ -341,6 +341,17 @@ async fn introspection_and_revocation_know_only_ones_own_tokens() {
     assert!(reopened.0.revoked.contains(&token_family(&room, &again)), "ended tokens stay ended after a restart");
 }
 
+#[tokio::test]
+async fn a_token_is_out_even_if_its_end_cannot_be_kept() {
+    let room = room().await;
+    let tokens = room.tokens(&room.web).await;
+    assert!(room.oauth.verify(&tokens.access_token).is_ok());
+    let family = token_family(&room, &tokens);
+    room.store.close();
+    assert!(room.oauth.end(family, i64::MAX).await.is_err());
+    assert!(room.oauth.verify(&tokens.access_token).is_err());
+}
+
 fn token_family(room: &Room, answer: &TokenAnswer) -> String {
     let keys = std::sync::Arc::clone(&room.oauth.0.keys.read());
     token::read(&keys, "plan", "ing_", &answer.access_token).unwrap().family

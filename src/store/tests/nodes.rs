@@ -201,7 +201,7 @@ const LOSES: u8 = 1;
 const LOSES_THE_ANSWER: u8 = 2;
 
 impl Log for Unreliable {
-    fn append(&self, epoch: u64, entry: Entry) -> Result<(), LogError> {
+    fn append(&self, epoch: u64, entry: LogEntry) -> Result<(), LogError> {
         match self.next.swap(0, Ordering::SeqCst) {
             LOSES => Err(LogError::Failed("the network is down".into())),
             LOSES_THE_ANSWER => {
@@ -212,7 +212,7 @@ impl Log for Unreliable {
         }
     }
 
-    fn read_after(&self, number: u64, limit: usize) -> Result<Vec<Entry>, LogError> {
+    fn read_after(&self, number: u64, limit: usize) -> Result<Vec<LogEntry>, LogError> {
         self.log.read_after(number, limit)
     }
 
