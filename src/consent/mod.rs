@@ -1,23 +1,23 @@
 //! Grants: what a member lets an app read, of whose records, until when, and when she stopped it.
 //!
-//! Every live grant is also held in memory. A token is good only while its grant is in that map, so stopping takes
-//! effect with the next request and nothing has to be looked up on the disk. The map is rebuilt at start; a grant that
-//! the store does not know is not live.
+//! Every live grant is also held in memory (`live.rs`). A token is good only while its grant is in that map, so stopping
+//! takes effect with the next request and nothing has to be looked up on the disk. The map follows what the store commits,
+//! on whichever node; a grant that the store does not know is not live.
 //!
 //! Deliberately absent: tokens (`oauth`), what a scope means (`access`), and who read when (`audit`).
 
+mod live;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
 use crate::access::{Categories, Category};
 use crate::outbound::{Chance, Clock};
 use crate::store::{self, Store, Table, Txn};
+use live::Live;
 
 /// Grant id -> [`Grant`] as JSON.
 const GRANTS: Table = Table::new("consent.grants");
@@ -29,8 +29,6 @@ const BY_PATIENT: Table = Table::new("consent.by_patient");
 const BY_PATIENT_DONE: &[u8] = &[0];
 /// Grants shown to one member at most; far above what anyone connects.
 const MAX_LISTED: usize = 1_000;
-/// Grants read per step at start.
-const OPEN_BATCH: usize = 10_000;
 
 /// What went wrong with a grant.
 #[derive(Debug, thiserror::Error)]
@@ -128,44 +126,22 @@ struct Inner {
     store: Store,
     clock: Clock,
     chance: Chance,
-    /// Live grants: id -> end.
-    live: RwLock<HashMap<Box<str>, i64>>,
+    live: Arc<Live>,
 }
 
 impl Consent {
     /// Opens the room and rebuilds the view of what is live.
     pub fn open(store: Store, clock: Clock, chance: Chance) -> Result<Self, Error> {
-        let now = clock.now().as_second();
-        let snapshot = store.snapshot()?;
-        let is_old = snapshot.get(BY_PATIENT, BY_PATIENT_DONE)?.is_none();
-        let mut live = HashMap::new();
-        let mut from: Vec<u8> = Vec::new();
-        loop {
-            let rows = snapshot.scan_from(GRANTS, b"", &from, OPEN_BATCH)?;
-            let Some((last, _)) = rows.last() else { break };
-            from = [last.as_slice(), &[0]].concat();
-            if is_old {
-                let grants: Vec<Grant> = rows.iter().filter_map(|(_, row)| serde_json::from_slice(row).ok()).collect();
-                store.transact_blocking(move |txn| grants.iter().try_for_each(|grant| put_by_patient(txn, grant)))?;
-            }
-            for (key, value) in rows {
-                // A row that cannot be read is not live: refusing one app is better than not starting.
-                match serde_json::from_slice::<Grant>(&value) {
-                    Ok(grant) if grant.is_live(now) => drop(live.insert(grant.id.into_boxed_str(), grant.until)),
-                    Ok(_) => {}
-                    Err(_) => tracing::error!(grant = %String::from_utf8_lossy(&key), "a grant cannot be read"),
-                }
-            }
+        if store.leads() {
+            note_patients(&store)?;
         }
-        if is_old {
-            store.transact_blocking(|txn| txn.put(BY_PATIENT, BY_PATIENT_DONE, Vec::new()))?;
-        }
-        Ok(Self(Arc::new(Inner { store, clock, chance, live: RwLock::new(live) })))
+        let live = Live::follow(&store, clock.now().as_second())?;
+        Ok(Self(Arc::new(Inner { store, clock, chance, live })))
     }
 
-    /// Writes a grant inside a transaction of the caller (the authorization code is written in the same one). It is
-    /// live from here on: before the commit, so that stopping it can never come first and be undone. If the commit
-    /// fails, nothing was handed out that could use it.
+    /// Writes a grant inside a transaction of the caller (the authorization code is written in the same one). It is live once
+    /// that is committed, before the caller is answered: whoever is given the code can use it. Stopping it is a later
+    /// commit, so it can never come first and be undone.
     pub fn put_new(&self, txn: &mut Txn<'_>, new: NewGrant) -> Result<Grant, store::Error> {
         let grant = Grant {
             id: self.0.chance.id(),
@@ -181,14 +157,13 @@ impl Consent {
         txn.put_json(GRANTS, grant.id.as_bytes(), &grant)?;
         txn.put(BY_MEMBER, &member_key(&grant.member, &grant.id), Vec::new())?;
         put_by_patient(txn, &grant)?;
-        self.0.live.write().insert(grant.id.as_str().into(), grant.until);
         Ok(grant)
     }
 
     /// True while apps may read under this grant. Answered from memory.
     #[must_use]
     pub fn is_live(&self, grant: &str, now: i64) -> bool {
-        self.0.live.read().get(grant).is_some_and(|until| now < *until)
+        self.0.live.contains(grant, now)
     }
 
     /// One grant.
@@ -232,15 +207,10 @@ impl Consent {
         Ok(shown.client_id)
     }
 
-    /// Ends grants, whoever asked. The memory goes first: if the disk fails, the apps are out all the same until the
-    /// next start, and the caller is told to try again.
+    /// Ends grants, whoever asked. The apps are out from here on, before the disk has it: if it fails they are out all the same
+    /// until the next start, and the caller is told to try again.
     pub async fn revoke(&self, ids: &[String]) -> Result<(), Error> {
-        {
-            let mut live = self.0.live.write();
-            for id in ids {
-                live.remove(id.as_str());
-            }
-        }
+        self.0.live.shut_out(ids);
         let (ids, now) = (ids.to_vec(), self.0.clock.now().as_second());
         let end = move |txn: &mut Txn<'_>| {
             for id in &ids {
@@ -253,6 +223,26 @@ impl Consent {
         };
         Ok(self.0.store.transact(end).await?)
     }
+}
+
+/// Grants read per step.
+const STEP: usize = 10_000;
+
+/// Notes whose records the grants of older versions are about, once.
+fn note_patients(store: &Store) -> Result<(), Error> {
+    let snapshot = store.snapshot()?;
+    if snapshot.get(BY_PATIENT, BY_PATIENT_DONE)?.is_some() {
+        return Ok(());
+    }
+    let mut from: Vec<u8> = Vec::new();
+    loop {
+        let rows = snapshot.scan_from(GRANTS, b"", &from, STEP)?;
+        let Some((last, _)) = rows.last() else { break };
+        from = [last.as_slice(), &[0]].concat();
+        let grants: Vec<Grant> = rows.iter().filter_map(|(_, row)| serde_json::from_slice(row).ok()).collect();
+        store.transact_blocking(move |txn| grants.iter().try_for_each(|grant| put_by_patient(txn, grant)))?;
+    }
+    Ok(store.transact_blocking(|txn| txn.put(BY_PATIENT, BY_PATIENT_DONE, Vec::new()))?)
 }
 
 fn put_by_patient(txn: &mut Txn<'_>, grant: &Grant) -> Result<(), store::Error> {

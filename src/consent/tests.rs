@@ -46,6 +46,41 @@ async fn stopping_takes_effect_at_once_and_survives_a_restart() {
 }
 
 #[tokio::test]
+async fn a_grant_is_live_for_whoever_was_given_the_code_and_not_before_it_is_kept() {
+    let (consent, store, clock, _hand, _dir) = room();
+    let now = clock.now().as_second();
+    let made = std::sync::Arc::new(parking_lot::Mutex::new(String::new()));
+    let (room, id) = (consent.clone(), std::sync::Arc::clone(&made));
+    let refused: Result<(), store::Error> = store
+        .transact(move |txn| {
+            let new = NewGrant {
+                client_id: "app-a".into(),
+                member: "M1".into(),
+                patients: vec!["p1".into()],
+                scopes: "patient/*.rs".into(),
+                shared: vec![],
+                until: now + 1_000,
+            };
+            *id.lock() = room.put_new(txn, new)?.id;
+            Err(store::Error::VersionConflict)
+        })
+        .await;
+    assert!(refused.is_err() && !consent.is_live(&made.lock(), now), "nothing was kept");
+    let kept = share(&consent, &store, "app-a", now + 1_000).await;
+    assert!(consent.is_live(&kept.id, now));
+}
+
+#[tokio::test]
+async fn an_app_is_out_even_if_the_stop_cannot_be_kept() {
+    let (consent, store, clock, _hand, _dir) = room();
+    let now = clock.now().as_second();
+    let grant = share(&consent, &store, "app-a", now + 1_000).await;
+    store.close();
+    assert!(matches!(consent.revoke(std::slice::from_ref(&grant.id)).await, Err(Error::Store(_))));
+    assert!(!consent.is_live(&grant.id, now));
+}
+
+#[tokio::test]
 async fn a_grant_ends_by_itself() {
     let (consent, store, clock, hand, _dir) = room();
     let grant = share(&consent, &store, "app-a", clock.now().as_second() + 60).await;

@@ -13,7 +13,6 @@ mod account;
 mod budget;
 mod code;
 mod contact;
-mod expiry;
 pub mod limits;
 pub mod representation;
 pub mod roster;
@@ -46,7 +45,10 @@ pub use totp::{Factor, Offer};
 pub use crate::access::{Person, Role};
 
 use crate::outbound::{Chance, Clock, Letter, Mail, Sms, Text};
-use crate::store::{self, Snapshot, Store};
+use crate::store::{self, Snapshot, Store, Table};
+
+/// Where ends were noted before the store did it for all rooms.
+const NOTED_BEFORE: Table = Table::new("identity.expiry");
 
 /// Why someone could not be signed in or found.
 #[derive(Debug, thiserror::Error)]
@@ -149,6 +151,7 @@ impl Identity {
         let (mail, sms) = transports;
         let (sending, sent) = (AtomicUsize::new(0), Notify::new());
         let representations = Representations::open(store.clone())?;
+        store.forget_from(&[code::ENDING, session::ENDING]);
         Ok(Self(Arc::new(Inner { store, clock, chance, mail, sms, settings, sealer, representations, sending, sent })))
     }
 
@@ -263,12 +266,11 @@ impl Identity {
         (self.0.mail.outbox(), self.0.sms.outbox())
     }
 
-    /// Forgets what is over; call it every few minutes.
+    /// Forgets what people's budgets were in windows that are over; call it every few minutes. Codes and sessions end in the
+    /// store's own sweep.
     pub async fn sweep(&self) -> Result<usize, Error> {
         let now = self.now();
-        let sweep =
-            move |txn: &mut store::Txn<'_>| Ok::<_, store::Error>(expiry::sweep(txn, now)? + budget::sweep(txn, now)?);
-        Ok(self.0.store.transact(sweep).await?)
+        Ok(self.0.store.transact(move |txn| budget::sweep(txn, now)).await?)
     }
 
     fn now(&self) -> i64 {

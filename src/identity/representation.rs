@@ -141,6 +141,9 @@ impl Representations {
     /// Opens it. Representations that an older version kept in the roster become things of their own.
     pub fn open(store: Store) -> Result<Self, store::Error> {
         let mut from = Vec::new();
+        if !store.leads() {
+            return Ok(Self(store));
+        }
         while let Some(next) = store.transact_blocking(move |txn| migrate(txn, &from))? {
             from = next;
         }

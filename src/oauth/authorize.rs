@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{Code, Error, Refusal};
 use super::form::{Form, with_query};
 use super::scopes::{self, Granted};
-use super::{Basis, OAuth, code, limits, note_end, pkce, token};
+use super::{Basis, OAuth, code, limits, pkce, token};
 use crate::access::Category;
 use crate::apps::{App, Status};
 use crate::consent::NewGrant;
@@ -160,7 +160,7 @@ impl OAuth {
         let key = token::cache_key(&id);
         let keep = move |txn: &mut Txn<'_>| {
             txn.put_json(PENDING, &key, &pending)?;
-            note_end(txn, pending.expires, PENDING, &key)
+            txn.note_end(pending.expires, PENDING, &key)
         };
         self.0.rooms.store.transact(keep).await?;
         Ok(id)

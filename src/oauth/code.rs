@@ -8,7 +8,7 @@ use super::form::Form;
 use super::refresh::{self, Refresh};
 use super::revoke;
 use super::token::{self, Claims};
-use super::{Basis, OAuth, limits, note_end, pkce};
+use super::{Basis, OAuth, limits, pkce};
 use crate::apps::{App, Kind};
 use crate::store::{self, Table, Txn};
 
@@ -64,7 +64,7 @@ enum Redeemed {
 
 pub(super) fn put(txn: &mut Txn<'_>, now: i64, key: &[u8], issued: &Issued) -> Result<(), store::Error> {
     txn.put_json(CODES, key, issued)?;
-    note_end(txn, now + limits::CODE_MEMORY, CODES, key)
+    txn.note_end(now + limits::CODE_MEMORY, CODES, key)
 }
 
 impl OAuth {
@@ -126,7 +126,6 @@ impl OAuth {
             Redeemed::Fresh => self.answer_with(&basis, refresh_token, None),
             Redeemed::Refused(refusal) => Err(refusal.into()),
             Redeemed::Replayed => {
-                self.0.revoked.insert(&basis.family, basis.until);
                 tracing::warn!(app.id = %basis.client_id, "an authorization code was used twice; its tokens have ended");
                 Err(unknown().into())
             }

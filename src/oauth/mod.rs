@@ -48,12 +48,21 @@ use crate::apps::Apps;
 use crate::consent::Consent;
 use crate::identity::Representations;
 use crate::outbound::{Chance, Clock};
-use crate::store::{self, Store, Table, Txn};
+use crate::store::{Ending, Store, Table};
 use revoke::Revoked;
 use token::Verified;
 
-/// End (8 bytes, big-endian seconds) + kind (1 byte) + key in the table of that kind -> nothing.
-const EXPIRY: Table = Table::new("oauth.expiry");
+/// Where ends were noted before the store did it for all rooms.
+const NOTED_BEFORE: Table = Table::new("oauth.expiry");
+
+/// Tables whose rows end for good at the time that is noted, and the letters that they had in [`NOTED_BEFORE`].
+const ENDING: [(Table, u8); 5] = [
+    (authorize::PENDING, b'p'),
+    (code::CODES, b'c'),
+    (refresh::REFRESH, b'r'),
+    (assertion::USED, b'a'),
+    (revoke::REVOKED, b'x'),
+];
 
 /// What the realm decides about authorization.
 #[derive(Debug, Clone)]
@@ -102,7 +111,7 @@ struct Inner {
     rooms: Rooms,
     settings: Settings,
     keys: RwLock<Arc<Keys>>,
-    revoked: Revoked,
+    revoked: Arc<Revoked>,
     /// By digest of the token; with the second in which its signature was checked.
     verified: quick_cache::sync::Cache<[u8; 32], (i64, Arc<Verified>)>,
 }
@@ -130,7 +139,12 @@ struct Basis {
 impl OAuth {
     /// Opens the room.
     pub fn open(rooms: Rooms, keys: Keys, settings: Settings) -> Result<Self, Error> {
-        let revoked = Revoked::open(&rooms.store, rooms.clock.now().as_second())?;
+        rooms.store.forget_from(&ENDING.map(|(table, letter)| Ending {
+            table,
+            is_over: |_, _| true,
+            noted_before: Some((NOTED_BEFORE, letter)),
+        }));
+        let revoked = Revoked::follow(&rooms.store)?;
         let verified = quick_cache::sync::Cache::new(limits::CACHED_TOKENS);
         let keys = RwLock::new(Arc::new(keys));
         Ok(Self(Arc::new(Inner { rooms, settings, keys, revoked, verified })))
@@ -196,50 +210,7 @@ impl OAuth {
         Ok(true)
     }
 
-    /// Forgets what is over; call it every few minutes.
-    pub async fn sweep(&self) -> Result<usize, Error> {
-        let now = self.now();
-        let sweep = move |txn: &mut Txn<'_>| {
-            let mut swept = 0;
-            for (note, _) in txn.scan(EXPIRY, b"", limits::SWEEP_BATCH)? {
-                let Some((ends, rest)) = note.split_first_chunk::<8>() else { continue };
-                if i64::from_be_bytes(*ends) > now {
-                    break;
-                }
-                if let Some((kind, key)) = rest.split_first() {
-                    for table in [authorize::PENDING, code::CODES, refresh::REFRESH, revoke::REVOKED, assertion::USED] {
-                        if kind_of(table) == *kind {
-                            txn.delete(table, key)?;
-                        }
-                    }
-                }
-                txn.delete(EXPIRY, &note)?;
-                swept += 1;
-            }
-            Ok::<_, store::Error>(swept)
-        };
-        let swept = self.0.rooms.store.transact(sweep).await?;
-        self.0.revoked.forget(now);
-        Ok(swept)
-    }
-
     fn now(&self) -> i64 {
         self.0.rooms.clock.now().as_second()
     }
-}
-
-/// The letter of a table in the expiry index.
-fn kind_of(table: Table) -> u8 {
-    match table {
-        t if t == authorize::PENDING => b'p',
-        t if t == code::CODES => b'c',
-        t if t == refresh::REFRESH => b'r',
-        t if t == assertion::USED => b'a',
-        _ => b'x',
-    }
-}
-
-/// Notes when a row may be forgotten.
-fn note_end(txn: &mut Txn<'_>, ends: i64, table: Table, key: &[u8]) -> Result<(), store::Error> {
-    txn.put(EXPIRY, &[ends.to_be_bytes().as_slice(), &[kind_of(table)], key].concat(), Vec::new())
 }

@@ -342,6 +342,17 @@ async fn introspection_and_revocation_know_only_ones_own_tokens() {
     assert!(reopened.0.revoked.contains(&token_family(&room, &again)), "ended tokens stay ended after a restart");
 }
 
+#[tokio::test]
+async fn a_token_is_out_even_if_its_end_cannot_be_kept() {
+    let room = room().await;
+    let tokens = room.tokens(&room.web).await;
+    assert!(room.oauth.verify(&tokens.access_token).is_ok());
+    let family = token_family(&room, &tokens);
+    room.store.close();
+    assert!(room.oauth.end(family, i64::MAX).await.is_err());
+    assert!(room.oauth.verify(&tokens.access_token).is_err());
+}
+
 fn token_family(room: &Room, answer: &TokenAnswer) -> String {
     let keys = std::sync::Arc::clone(&room.oauth.0.keys.read());
     token::read(&keys, "plan", "ing_", &answer.access_token).unwrap().family
@@ -353,7 +364,7 @@ async fn sweeping_forgets_what_is_over_and_nothing_else() {
     let tokens = room.tokens(&room.web).await;
     room.pending(&room.web, &[]).await;
     room.hand.advance(Duration::from_hours(26));
-    assert_eq!(room.oauth.sweep().await.unwrap(), 3, "two requests and a code");
+    assert_eq!(room.store.sweep(room.clock.now()).await.unwrap(), 3, "two requests and a code");
     let refreshed = room.refresh(&room.web, tokens.refresh_token.as_ref().unwrap(), "").await.unwrap();
     assert!(room.oauth.verify(&refreshed.access_token).is_ok());
 }
@@ -407,7 +418,7 @@ async fn what_a_representative_shared_ends_with_her_right_to() {
     let ends = room.oauth.now() + 500;
     let again = crate::identity::Representation { until: Some(ends), ..again };
     let now = room.oauth.now();
-    let establish = move |txn: &mut Txn<'_>| crate::identity::representation::establish(txn, again, now);
+    let establish = move |txn: &mut crate::store::Txn<'_>| crate::identity::representation::establish(txn, again, now);
     room.store.transact(establish).await.unwrap();
     assert!(room.oauth.verify(&tokens.access_token).is_err());
     assert_eq!(code_of(room.refresh(&room.web, refresh, "").await), Code::InvalidGrant);
