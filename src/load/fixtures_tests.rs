@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::clinical::text_of;
-use super::members::Mapping;
+use super::mapping::Mapping;
 use super::plan_net::merge;
 use super::record::{About, Read, Whose};
 use crate::fhir::validate::{Severity, validate};
@@ -77,11 +77,11 @@ fn read(kind: &str, file: &Arc<str>, text: &[u8]) -> Read {
         }
         "providers" => {
             let (header, rows) = rows(text);
-            super::providers::read(file, &super::providers::Header::new(&header, &mapping), &rows)
+            super::providers::read(file, &super::providers::Header::new(&header, &mapping.providers), &rows)
         }
         "formulary" => {
             let (header, rows) = rows(text);
-            super::formulary::read(file, &super::formulary::Header::new(&header, &mapping), &rows)
+            super::formulary::read(file, &super::formulary::Header::new(&header, &mapping.formulary), &rows)
         }
         "qhp" => super::qhp::read(file, 1, text),
         "hl7v2" => super::hl7v2::read(file, 1, text),

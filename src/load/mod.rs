@@ -12,6 +12,8 @@ mod ccda;
 mod claims;
 mod clinical;
 mod columns;
+mod compact_day;
+mod csv_rows;
 mod doctor;
 mod drug_list;
 mod fhir;
@@ -20,10 +22,15 @@ mod fixtures_tests;
 mod form;
 mod formulary;
 mod hl7v2;
+mod issue;
 mod map;
+mod mapping;
 mod members;
+mod npi;
 mod nppes;
 pub mod parse;
+mod part;
+mod person;
 mod plan_net;
 pub mod probe;
 mod providers;
@@ -35,8 +42,10 @@ mod sniff;
 mod source;
 mod suggest;
 mod table;
+mod table_columns;
 #[cfg(test)]
 mod tests;
+mod text;
 mod utf16;
 mod x12;
 
@@ -46,14 +55,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 
-pub use members::Mapping;
+pub use fhir::Find;
+pub use mapping::Mapping;
 pub use report::{Example, Finding, Reject, Rule, Summary};
 pub use run::{Progress, Undone, run, undo};
 pub use source::files_in;
 pub use suggest::suggest;
 
 use crate::config::{ClaimsAsClinical, Complete, Policy, Registry};
-use crate::fhir::Kind;
 use crate::identity::ContactKey;
 use crate::store::{self, Store};
 
@@ -140,9 +149,6 @@ impl Format {
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
 }
-
-/// Finds the id of a resource that an earlier load brought, by identifier: type, system (empty for any), value.
-pub type Find<'a> = &'a (dyn Fn(Kind, &str, &str) -> Option<String> + Sync);
 
 /// Where a load goes.
 pub struct Target<'a> {

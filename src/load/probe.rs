@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::claims::{self, Found, Message, Row};
 use super::map::{RowCase, review_rows};
-use super::members::Mapping;
+use super::mapping::Mapping;
 use super::record::{About, Whose};
 use super::source::Source;
 use crate::config::ClaimsAsClinical;

@@ -3,13 +3,12 @@
 //! A reader never looks anything up and a record never guesses whose it is: the run asks the roster in between, and a record
 //! about nobody on the roster is put aside with a reason (THREATS 19).
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::fhir::Place;
+pub(super) use super::issue::place;
 use super::report::{Reject, Rule};
 
 /// The member that a record is about, as the file names her.
@@ -134,11 +133,6 @@ impl Read {
     pub(super) fn reject(&mut self, place: &Place, rule: Rule, reason: impl Into<String>) {
         self.rejects.push(place.reject(rule, reason));
     }
-}
-
-/// The place of a record in a file, by line or segment from 1.
-pub(super) fn place(file: &Arc<str>, line: u64) -> Place {
-    Place { file: Arc::clone(file), line, entry: None }
 }
 
 /// An id made from texts; the texts cannot be read from it, and the same texts give the same id in every run.

@@ -1,7 +1,8 @@
 //! What a file is, judged by its first bytes and not by its name. Pure.
 
-use super::members::{Header, Mapping};
-use super::table::delimiter;
+use super::csv_rows::delimiter;
+use super::mapping::Mapping;
+use super::members::Header;
 use super::utf16::{self, Order};
 use super::{Format, claims, formulary, nppes, providers, qhp};
 
@@ -95,13 +96,13 @@ pub(super) fn look(start: &[u8], mapping: &Mapping) -> Look {
         claims::Looks::No => {}
     }
     // Before the roster: a table of providers has names and may have birth dates.
-    if formulary::looks_like(&cells, mapping) {
+    if formulary::looks_like(&cells, &mapping.formulary) {
         return Look::Is(Format::Formulary);
     }
-    if providers::looks_like(&cells, mapping) {
+    if providers::looks_like(&cells, &mapping.providers) {
         return Look::Is(Format::Providers);
     }
-    Header::read(line, mapping).look()
+    Header::read(line, &mapping.members).format().map_or_else(Look::Other, Look::Is)
 }
 
 /// What is left out of CMS's feed, and why.

@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicU64;
 use super::claims::{Field, NAMES, REVIEW_NAMES, Shape, amount, day};
 use super::columns::{Names, is_blank, normal};
 use super::source::Source;
-use super::{formulary, members, providers, table};
+use super::{csv_rows as table, formulary, members, providers};
 
 /// Rows that are looked at.
 const ROWS: usize = 200;

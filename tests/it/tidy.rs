@@ -212,7 +212,8 @@ fn only_listed_files_make_the_operators_view() {
         assert!(!makes || is_listed(&below_src(path)), "{} makes the operator's view", path.display());
     }
     for listed in OPERATORS {
-        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(listed)).unwrap_or_default();
+        let text =
+            fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(listed)).unwrap_or_default();
         assert!(text.contains("::operator("), "{listed} makes no operator's view any more; take it off the list");
     }
 }

@@ -27,19 +27,15 @@ mod vaccine;
 
 use std::sync::Arc;
 
-use roxmltree::{Document, ParsingOptions};
 use serde_json::Value;
 
 use self::draft::Draft;
+pub(super) use self::text::DOCUMENT_MAX;
+use self::text::parse;
 use super::clinical::{is_empty, labels, marked};
 use super::fhir::Place;
 use super::record::{About, Read, Record, Whom, Whose, Written, place};
 use super::report::Rule;
-
-/// The largest document.
-pub(super) const DOCUMENT_MAX: usize = 32 << 20;
-/// Elements and texts of one document.
-const NODES_MAX: u32 = 1_000_000;
 
 /// A document about one patient.
 struct Told {
@@ -86,17 +82,6 @@ fn told(place: &Place, original: &[u8]) -> Result<Told, &'static str> {
     };
     let original = (original != text.as_bytes()).then(|| original.to_owned());
     Ok(Told { place: place.clone(), whom, written, set, not_read, original, text })
-}
-
-fn parse(text: &str) -> Result<Document<'_>, &'static str> {
-    let options = ParsingOptions { allow_dtd: false, nodes_limit: NODES_MAX, ..ParsingOptions::default() };
-    Document::parse_with_options(text, options).map_err(|error| match error {
-        roxmltree::Error::DtdDetected => "a document type (DTD) is not accepted",
-        roxmltree::Error::NodesLimitReached => "a document of more than a million elements",
-        roxmltree::Error::UnknownNamespace(..) => "a prefix without its namespace",
-        roxmltree::Error::UnknownEntityReference(..) => "an entity that XML does not know",
-        _ => "not well-formed XML; the document may be cut off",
-    })
 }
 
 impl Record for Told {

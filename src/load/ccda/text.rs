@@ -7,6 +7,12 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
+use roxmltree::{Document, ParsingOptions};
+
+/// The largest document.
+pub(in crate::load) const DOCUMENT_MAX: usize = 32 << 20;
+/// Elements and texts of one document.
+const NODES_MAX: u32 = 1_000_000;
 /// Elements within one another.
 const DEPTH_MAX: usize = 64;
 /// Attributes of one element.
@@ -22,6 +28,17 @@ pub(super) const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 /// Prefixes that everybody uses for the same, and that parts of documents use without a declaration.
 const PREFIXES: [(&str, &str); 5] =
     [("xsi", XSI), ("sdtc", SDTC), ("voc", "urn:hl7-org:v3/voc"), ("cda", V3), ("hl7", V3)];
+
+pub(super) fn parse(text: &str) -> Result<Document<'_>, &'static str> {
+    let options = ParsingOptions { allow_dtd: false, nodes_limit: NODES_MAX, ..ParsingOptions::default() };
+    Document::parse_with_options(text, options).map_err(|error| match error {
+        roxmltree::Error::DtdDetected => "a document type (DTD) is not accepted",
+        roxmltree::Error::NodesLimitReached => "a document of more than a million elements",
+        roxmltree::Error::UnknownNamespace(..) => "a prefix without its namespace",
+        roxmltree::Error::UnknownEntityReference(..) => "an entity that XML does not know",
+        _ => "not well-formed XML; the document may be cut off",
+    })
+}
 
 /// Text of bytes: UTF-8, UTF-16 with its mark, or one byte one character if the document says so.
 pub(super) fn decoded(bytes: &[u8]) -> Result<Cow<'_, str>, &'static str> {

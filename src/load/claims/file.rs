@@ -6,23 +6,16 @@ use super::names::NAMES;
 use super::ncpdp;
 use super::read::Reader;
 use super::reviews::{REVIEW_NAMES, looks_like as is_reviews};
-use crate::load::members::Mapping;
+use crate::load::csv_rows as table;
+use crate::load::mapping::Mapping;
+pub(in crate::load) use crate::load::part::Found;
 use crate::load::report::Rule;
 use crate::load::source::{Piece, Source};
-use crate::load::table;
-use crate::load::x12::Part;
 
 /// Rows that are read at a time.
 const ROWS: usize = 500;
 /// The largest file of NCPDP messages.
 const MESSAGES_MAX: usize = 256 << 20;
-
-/// What a file gives.
-pub(in crate::load) enum Found {
-    Part(Part),
-    /// The line, the rule and the reason.
-    Refused(u64, Rule, String),
-}
 
 /// Reads a file; `take` gets what is found, and says whether to go on.
 pub(in crate::load) fn read(mut source: Source, mapping: &Mapping, take: &mut dyn FnMut(Found) -> bool) {

@@ -1,52 +1,11 @@
 //! The header row of a table of claims: which column is what, and from which kind of system the table comes.
 
 use super::names::{Field, NAMES};
+pub(super) use super::row::Source;
 use crate::load::columns::{Names, Own, normal};
 
 /// Columns of one table.
 const COLUMNS_MAX: usize = 2_000;
-
-/// Where rows come from. Claim numbers of different sources have nothing to do with each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::load) enum Source {
-    /// The plan's claims system.
-    Plan,
-    /// A pharmacy benefit manager.
-    Drugs,
-    /// CMS Blue Button RIF.
-    Rif,
-    /// CMS's public-use files.
-    SynPuf,
-    /// CMS claim and claim line feed.
-    Cclf,
-    /// NCPDP messages.
-    Ncpdp,
-    /// Prior authorizations of the plan's.
-    Reviews,
-    /// CMS's prior authorizations.
-    CmsReviews,
-}
-
-impl Source {
-    /// The name on disk.
-    pub(in crate::load) const fn name(self) -> &'static str {
-        match self {
-            Self::Plan => "plan",
-            Self::Drugs => "drugs",
-            Self::Rif => "rif",
-            Self::SynPuf => "synpuf",
-            Self::Cclf => "cclf",
-            Self::Ncpdp => "ncpdp",
-            Self::Reviews => "reviews",
-            Self::CmsReviews => "cms-reviews",
-        }
-    }
-
-    /// Whether CMS wrote it: its rows name the member by her number and nothing else.
-    pub(in crate::load) const fn is_cms(self) -> bool {
-        matches!(self, Self::Rif | Self::SynPuf | Self::Cclf | Self::CmsReviews)
-    }
-}
 
 /// The header row.
 #[derive(Clone, Debug)]

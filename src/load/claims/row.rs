@@ -7,9 +7,50 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::header::Source;
 use super::names::Field;
-use crate::load::x12::{Part, Set};
+use crate::load::part::{Identity, Part, Replaces, Set};
+
+/// Where rows come from. Claim numbers of different sources have nothing to do with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::load) enum Source {
+    /// The plan's claims system.
+    Plan,
+    /// A pharmacy benefit manager.
+    Drugs,
+    /// CMS Blue Button RIF.
+    Rif,
+    /// CMS's public-use files.
+    SynPuf,
+    /// CMS claim and claim line feed.
+    Cclf,
+    /// NCPDP messages.
+    Ncpdp,
+    /// Prior authorizations of the plan's.
+    Reviews,
+    /// CMS's prior authorizations.
+    CmsReviews,
+}
+
+impl Source {
+    /// The name on disk.
+    pub(in crate::load) const fn name(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Drugs => "drugs",
+            Self::Rif => "rif",
+            Self::SynPuf => "synpuf",
+            Self::Cclf => "cclf",
+            Self::Ncpdp => "ncpdp",
+            Self::Reviews => "reviews",
+            Self::CmsReviews => "cms-reviews",
+        }
+    }
+
+    /// Whether CMS wrote it: its rows name the member by her number and nothing else.
+    pub(in crate::load) const fn is_cms(self) -> bool {
+        matches!(self, Self::Rif | Self::SynPuf | Self::Cclf | Self::CmsReviews)
+    }
+}
 
 /// What a row says: by field, and by number where a field stands several times.
 pub(in crate::load) type Facts = BTreeMap<(Field, u16), String>;
@@ -138,6 +179,24 @@ impl Row {
         Part { set, group: ["rows", source.name(), key].join("\u{1f}"), order, segment, text }
     }
 
+    /// The member's number in the text of a part.
+    pub(in crate::load) fn member_of(text: &str) -> &str {
+        text.lines().next().unwrap_or_default()
+    }
+
+    /// The claim numbers in the text of a part, as they are written, with what replaces the claim where the row says so.
+    pub(in crate::load) fn claim_numbers_of(text: &str) -> Vec<(String, Option<Replaces>)> {
+        let mut lines = text.lines().map(str::to_owned);
+        let [member, own, original] = std::array::from_fn(|_| lines.next().unwrap_or_default());
+        let mut out = Vec::new();
+        if original != own {
+            let identity = Identity::of_member(&member);
+            out.push((original, Some(Replaces { by: own.clone(), identity })));
+        }
+        out.push((own, None));
+        out
+    }
+
     /// Reads the text of a part: the name of its source, and the row.
     pub(in crate::load) fn read(text: &str) -> Option<(&str, Self)> {
         let mut lines = text.splitn(5, '\n').skip(3);
@@ -188,8 +247,8 @@ mod tests {
             (Field::Processed, 0, "2026-02-03"),
         ]);
         let part = row.part(Source::Rif, "C 1", 7);
-        assert_eq!((part.member(), part.order.as_str()), ("M\"1", "2026-02-03\u{1f}0\u{1f}000003"));
-        assert_eq!(part.numbers(), [("C1".to_owned(), None)]);
+        assert_eq!((Row::member_of(&part.text), part.order.as_str()), ("M\"1", "2026-02-03\u{1f}0\u{1f}000003"));
+        assert_eq!(Row::claim_numbers_of(&part.text).last(), Some(&("C 1".to_owned(), None)));
         assert_eq!(Row::read(&part.text), Some(("rif", row)));
         assert_eq!(Row::read("a\nb\nc\nd\n{\"colour\":\"x\"}"), None);
         assert_eq!(Row::read(""), None);

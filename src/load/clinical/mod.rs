@@ -17,6 +17,7 @@ mod specimen;
 mod system;
 mod time;
 
+pub(super) use super::text::{clean, line};
 pub(super) use code::{Coding, Concept, hl7, known};
 pub(super) use document::{Attached, Original, labels, marked};
 pub(super) use id::Ids;
@@ -30,15 +31,3 @@ pub(super) use time::{When, date_time, day, instant, moment, zone_of};
 
 /// The address before the names of US Core's profiles.
 const US_CORE: &str = "http://hl7.org/fhir/us/core/StructureDefinition/";
-
-/// A text as FHIR wants it: no control characters, white space around it gone. Line ends stay.
-pub(super) fn clean(text: &str) -> String {
-    let kept = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
-    text.replace("\r\n", "\n").replace('\r', "\n").chars().filter(kept).collect::<String>().trim().to_owned()
-}
-
-/// A text in one line.
-pub(super) fn line(text: &str) -> String {
-    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
-}

@@ -9,6 +9,9 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::fhir::Kind;
 use crate::fhir::json::Node;
 
+/// Finds the id of a resource that an earlier load brought, by identifier: type, system (empty for any), value.
+pub type Find<'a> = &'a (dyn Fn(Kind, &str, &str) -> Option<String> + Sync);
+
 /// Stands for a type and an identifier.
 pub(in crate::load) type NameKey = u128;
 
@@ -38,7 +41,7 @@ pub(super) fn may_be_named(kind: Kind) -> bool {
 /// What a run knows by identifier.
 pub(in crate::load) struct Known<'a> {
     pub(in crate::load) names: &'a HashMap<NameKey, String>,
-    pub(in crate::load) find: super::super::Find<'a>,
+    pub(in crate::load) find: Find<'a>,
 }
 
 impl Known<'_> {

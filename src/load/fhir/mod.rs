@@ -7,36 +7,24 @@ mod bundle;
 mod id;
 mod labels;
 mod links;
+pub(super) mod signs;
 
 use std::sync::Arc;
 
-use super::doctor::{Signs, examine};
-use super::report::{Reject, Rule};
+use self::signs::{Signs, examine};
+pub(super) use super::issue::Place;
+use super::issue::{Reject, Rule};
 use crate::config::Policy;
 use crate::fhir::json::{self, Node};
 use crate::fhir::validate::{Severity, validate};
 use crate::fhir::{Issue, Kind, Prepared, kind_of, prepare_node};
 
 pub(super) use labels::set as label;
+pub use links::Find;
 pub(super) use links::{Known, NameKey, name_key};
 
 /// How many lines of a broken document are tried, to see whether it is NDJSON.
 const LINES_TRIED: usize = 50;
-
-/// Where a record stands.
-#[derive(Clone, Debug)]
-pub(super) struct Place {
-    pub(super) file: Arc<str>,
-    pub(super) line: u64,
-    pub(super) entry: Option<usize>,
-}
-
-impl Place {
-    pub(super) fn reject(&self, rule: Rule, reason: impl Into<String>) -> (Rule, Reject) {
-        let reason = reason.into();
-        (rule, Reject { file: self.file.to_string(), line: self.line, entry: self.entry, rule: rule.name(), reason })
-    }
-}
 
 /// A resource that names another by an identifier that may come later in the run.
 #[derive(Clone, Debug)]

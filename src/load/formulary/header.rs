@@ -1,7 +1,6 @@
 //! Which column is what: by the names that pharmacy benefit managers give, or by the plan's own mapping.
 
-use crate::load::columns::{Columns, Names, normal};
-use crate::load::members::Mapping;
+use crate::load::columns::{Columns, Names, Own, normal};
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,8 +68,8 @@ const OTHERS: [&str; 9] =
 pub(in crate::load) struct Header(Columns<Field>);
 
 impl Header {
-    pub(in crate::load) fn new(row: &csv::StringRecord, mapping: &Mapping) -> Self {
-        Self(Columns::new(row.iter(), &mapping.formulary, &NAMES))
+    pub(in crate::load) fn new(row: &csv::StringRecord, own: &Own<Field>) -> Self {
+        Self(Columns::new(row.iter(), own, &NAMES))
     }
 
     pub(super) fn get<'r>(&self, row: &'r csv::StringRecord, field: Field) -> &'r str {
@@ -87,8 +86,8 @@ impl Header {
 }
 
 /// True for the header row of a drug list: a drug, by code or name, and its tier.
-pub(in crate::load) fn looks_like(header: &[&str], mapping: &Mapping) -> bool {
-    let columns = Columns::new(header.iter().copied(), &mapping.formulary, &NAMES);
+pub(in crate::load) fn looks_like(header: &[&str], own: &Own<Field>) -> bool {
+    let columns = Columns::new(header.iter().copied(), own, &NAMES);
     let is_other = header.iter().any(|cell| OTHERS.contains(&normal(cell).as_str()));
     let has_drug = columns.has(Field::Rxnorm) || columns.has(Field::Ndc);
     !is_other && has_drug && columns.has(Field::Tier)

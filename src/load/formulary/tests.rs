@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::load::columns::Own;
 use crate::load::fixtures_tests::{resources, rows};
-use crate::load::members::Mapping;
+use crate::load::mapping::Mapping;
 
 #[test]
 fn drug_lists_are_told_from_other_tables() {
@@ -14,16 +15,16 @@ fn drug_lists_are_told_from_other_tables() {
         ("member_id,ndc,days_supply,tier", false),
         ("npi,name,specialty", false),
     ] {
-        assert_eq!(looks_like(&line.split(',').collect::<Vec<_>>(), &Mapping::default()), is, "{line}");
+        assert_eq!(looks_like(&line.split(',').collect::<Vec<_>>(), &Own::default()), is, "{line}");
     }
 }
 
 #[test]
 fn a_mapping_names_columns() {
     let mapping = Mapping::parse("[formulary]\ntier = \"Stufe\"").unwrap();
-    assert!(looks_like(&["rxcui", "Stufe"], &mapping));
+    assert!(looks_like(&["rxcui", "Stufe"], &mapping.formulary));
     let (header, rows) = rows(b"rxcui,drug,Stufe\n209459,Headache-Ex,2\n");
-    let read = read(&Arc::from("f.csv"), &Header::new(&header, &mapping), &rows);
+    let read = read(&Arc::from("f.csv"), &Header::new(&header, &mapping.formulary), &rows);
     let out = resources(&read);
     assert_eq!(out.len(), 3, "{:?}", read.rejects);
     assert!(out[2].to_string().contains("Tier 2"));
@@ -32,7 +33,7 @@ fn a_mapping_names_columns() {
 /// The extension of the first item of a drug list whose row has these cells.
 fn said(header: &str, row: &str, name: &str) -> serde_json::Value {
     let (header, rows) = rows(format!("rxcui,drug,{header}\n209459,Headache-Ex,{row}\n").as_bytes());
-    let read = read(&Arc::from("f.csv"), &Header::new(&header, &Mapping::default()), &rows);
+    let read = read(&Arc::from("f.csv"), &Header::new(&header, &Own::default()), &rows);
     let out = resources(&read);
     let item = out.iter().find(|one| one["resourceType"] == "Basic").unwrap();
     crate::load::fixtures_tests::assert_valid(item);

@@ -19,15 +19,14 @@ mod vaccine;
 mod value;
 mod visit;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use self::draft::Draft;
-pub(super) use self::split::cut;
-use self::split::{Message, messages};
+use self::split::{Message, decoded, messages};
+pub(super) use self::split::{cut, printed};
 use super::clinical::{day, moment};
 use super::fhir::Place;
 use super::record::{About, Read, Record, Whom, Whose, Written, place};
@@ -73,20 +72,6 @@ pub(super) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> Read {
         }
     }
     out
-}
-
-/// Messages as they stand and as they are printed from their parts.
-pub(super) fn printed(text: &str) -> Vec<(String, String)> {
-    let found = messages(text).0.into_iter();
-    found.filter_map(|(_, text)| Some((text.to_owned(), Message::read(text).ok()?.print()))).collect()
-}
-
-/// UTF-8, or else one byte one character: the old character set of the standard.
-fn decoded(text: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(text) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(text.iter().copied().map(char::from).collect()),
-    }
 }
 
 fn told(place: &Place, text: &str) -> Result<Vec<Told>, (Rule, &'static str)> {

@@ -4,6 +4,8 @@
 //! Line ends are taken as they come (the standard says CR), and a line that begins with no segment name goes on with the
 //! segment before it: free text is often sent with its line ends in it.
 
+use std::borrow::Cow;
+
 use super::escape;
 
 /// Segments of one message.
@@ -285,6 +287,20 @@ pub(super) fn messages(text: &str) -> (Vec<(u64, &str)>, bool) {
         out.push((line, without_envelope(text.get(*start..end).unwrap_or_default())));
     }
     (out, !is_envelope)
+}
+
+/// Messages as they stand and as they are printed from their parts.
+pub(in crate::load) fn printed(text: &str) -> Vec<(String, String)> {
+    let found = messages(text).0.into_iter();
+    found.filter_map(|(_, text)| Some((text.to_owned(), Message::read(text).ok()?.print()))).collect()
+}
+
+/// UTF-8, or else one byte one character: the old character set of the standard.
+pub(super) fn decoded(text: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(text) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(text.iter().copied().map(char::from).collect()),
+    }
 }
 
 fn line_ends(text: &str) -> u64 {

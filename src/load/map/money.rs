@@ -37,6 +37,11 @@ pub(super) fn money(amount: Cents) -> Value {
     json!({"value": value, "currency": "USD"})
 }
 
+/// A count as it is written; absent if it is none.
+pub(super) fn quantity(text: &str) -> Option<Number> {
+    text.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

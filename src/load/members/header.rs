@@ -1,12 +1,11 @@
 //! Which column is what: by the names that payroll, enrollment and claims systems use, or by the plan's own mapping.
 
+use crate::load::Format;
 use crate::load::columns::{Names, Own, normal};
-use crate::load::sniff::Look;
-use crate::load::{Format, claims, formulary, providers};
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Field {
+pub(in crate::load) enum Field {
     MemberId,
     Patient,
     Given,
@@ -35,7 +34,7 @@ pub(super) enum Field {
 }
 
 /// Field, its name in a mapping file, and the column names it is known by (letters and digits only, lower case).
-const SYNONYMS: [Names<Field>; 23] = [
+pub(in crate::load) const NAMES: [Names<Field>; 23] = [
     (
         Field::MemberId,
         "member_id",
@@ -97,45 +96,9 @@ const SYNONYMS: [Names<Field>; 23] = [
     (Field::OtherNumber, "other_number", "othernumber beneid benesk"),
 ];
 
-/// Column names of the plan's own, from a mapping file: `member_id = "MBR NO"`. Tables of other kinds have sections of
-/// their own, such as `[providers]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Mapping {
-    members: Own<Field>,
-    pub(in crate::load) providers: Own<providers::Field>,
-    pub(in crate::load) formulary: Own<formulary::Field>,
-    pub(in crate::load) claims: Own<claims::Field>,
-    pub(in crate::load) reviews: Own<claims::Field>,
-}
-
-impl Mapping {
-    /// Reads a mapping file (TOML): our field name = the column's name, or a list of them.
-    ///
-    /// # Errors
-    /// What is wrong, in words.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let mut table: toml::Table = toml::from_str(text).map_err(|error| error.message().to_owned())?;
-        let mut section = |name: &str| match table.remove(name) {
-            None => Ok(toml::Table::new()),
-            Some(toml::Value::Table(section)) => Ok(section),
-            Some(_) => Err(format!("{name} is a section: write [{name}] and its columns below")),
-        };
-        let (providers, formulary) = (section("providers")?, section("formulary")?);
-        let (claims, reviews) = (section("claims")?, section("prior_authorizations")?);
-        let within = |name: &str, why: String| format!("in [{name}]: {why}");
-        Ok(Self {
-            members: Own::parse(&table, &SYNONYMS)?,
-            providers: Own::parse(&providers, &providers::NAMES).map_err(|why| within("providers", why))?,
-            formulary: Own::parse(&formulary, &formulary::NAMES).map_err(|why| within("formulary", why))?,
-            claims: Own::parse(&claims, &claims::NAMES).map_err(|why| within("claims", why))?,
-            reviews: Own::parse(&reviews, &claims::REVIEW_NAMES).map_err(|why| within("prior_authorizations", why))?,
-        })
-    }
-}
-
 /// The names of fields in a mapping file, with the column names they are known by.
 pub(in crate::load) fn field_names() -> Vec<(&'static str, &'static str)> {
-    SYNONYMS.iter().map(|(_, name, columns)| (*name, *columns)).collect()
+    NAMES.iter().map(|(_, name, columns)| (*name, *columns)).collect()
 }
 
 /// The first line of a table.
@@ -146,14 +109,14 @@ pub(in crate::load) struct Header {
 }
 
 impl Header {
-    pub(in crate::load) fn read(line: &str, mapping: &Mapping) -> Self {
+    pub(in crate::load) fn read(line: &str, own: &Own<Field>) -> Self {
         let line = line.trim_start_matches('\u{feff}').trim_end();
         let count = |delimiter: &u8| line.bytes().filter(|byte| byte == delimiter).count();
         // The first of equals wins, and a comma is the most usual.
         let delimiter = [b'\t', b';', b'|', b','].into_iter().max_by_key(count).unwrap_or(b',');
         let cells: Vec<String> =
             line.split(char::from(delimiter)).map(|cell| normal(cell.trim().trim_matches('"'))).collect();
-        let mut columns: Vec<Option<Field>> = cells.iter().map(|cell| mapping.members.find(cell, &SYNONYMS)).collect();
+        let mut columns: Vec<Option<Field>> = cells.iter().map(|cell| own.find(cell, &NAMES)).collect();
         if !columns.contains(&Some(Field::MemberId))
             && let Some(at) = cells.iter().position(|cell| cell == "id")
             && let Some(column) = columns.get_mut(at)
@@ -163,13 +126,14 @@ impl Header {
         Self { delimiter, columns }
     }
 
-    pub(in crate::load) fn look(&self) -> Look {
+    /// What the table holds, or in words what it looks like.
+    pub(in crate::load) fn format(&self) -> Result<Format, String> {
         if self.columns.len() < 2 {
-            return Look::Other("no table and no format that we know".to_owned());
+            return Err("no table and no format that we know".to_owned());
         }
         let has = |field| self.columns.contains(&Some(field));
         if has(Field::Representative) && has(Field::MemberId) {
-            return Look::Is(Format::Representatives);
+            return Ok(Format::Representatives);
         }
         let missing: Vec<&str> = [
             (Field::MemberId, "the member id"),
@@ -182,9 +146,9 @@ impl Header {
         .map(|(_, words)| words)
         .collect();
         if missing.is_empty() {
-            return Look::Is(Format::Members);
+            return Ok(Format::Members);
         }
-        Look::Other(format!(
+        Err(format!(
             "a table whose column names are not known here. Tables hold members, representatives, claims, prior authorizations, \
              providers or drugs; for one of members there is no column for {}. Run ingle load --suggest-map with this file, \
              correct the mapping that it proposes, and load the file with --map",
@@ -206,19 +170,7 @@ mod tests {
             "employee_id\tfirst_name\tlast_name\tdob",
             "Id,BIRTHDATE,FIRST,LAST",
         ] {
-            assert_eq!(Header::read(line, &Mapping::default()).look(), Look::Is(Format::Members), "{line}");
+            assert_eq!(Header::read(line, &Own::default()).format(), Ok(Format::Members), "{line}");
         }
-    }
-
-    #[test]
-    fn a_mapping_adds_names() {
-        let mapping = Mapping::parse("member_id = \"MBR NO\"\nbirth_date = [\"geboren\", \"né\"]").unwrap();
-        let line = "mbr_no,Geboren,first,last";
-        assert_eq!(Header::read(line, &mapping).look(), Look::Is(Format::Members));
-        assert!(Mapping::parse("colour = \"x\"").unwrap_err().contains("the fields are member_id"));
-        assert!(Mapping::parse("member_id = 3").is_err());
-        assert!(Mapping::parse("[providers]\nnpi = \"NPI NBR\"\n[formulary]\ntier = \"Level\"").is_ok());
-        assert!(Mapping::parse("[providers]\ncolour = \"x\"").unwrap_err().starts_with("in [providers]: colour"));
-        assert!(Mapping::parse("providers = 3").unwrap_err().contains("section"));
     }
 }

@@ -6,8 +6,7 @@ mod person;
 mod resources;
 mod table;
 
-pub use header::Mapping;
-pub(super) use header::{Header, field_names};
+pub(super) use header::{Field, Header, NAMES, field_names};
 pub(super) use person::{Address, Cover, KnownAs, Person, Relative, people};
 pub(super) use resources::{patient_id, resources};
 pub(super) use table::proxies;

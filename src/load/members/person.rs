@@ -7,101 +7,36 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use super::date;
-use super::header::{Field, Mapping};
+use super::header::Field;
 use super::table::{Row, rows};
-use crate::identity::Contact;
 use crate::load::claims::beneficiaries;
-use crate::load::fhir::Place;
+use crate::load::columns::Own;
 use crate::load::form::form;
+pub(in crate::load) use crate::load::person::{Address, Cover, KnownAs, Person, Relative};
 use crate::load::report::{Reject, Rule};
 
 /// Longest member id; cards have far fewer characters.
 const MEMBER_ID_MAX: usize = 64;
 
-/// One member.
-#[derive(Clone, Debug)]
-pub(in crate::load) struct Person {
-    pub(in crate::load) place: Place,
-    pub(in crate::load) member_id: String,
-    /// Other numbers of hers, which nobody shares.
-    pub(in crate::load) numbers: Vec<String>,
-    /// Id of the FHIR Patient, where the table names it.
-    pub(in crate::load) patient: Option<String>,
-    pub(in crate::load) given: String,
-    pub(in crate::load) family: String,
-    pub(in crate::load) birth: Date,
-    pub(in crate::load) emails: Vec<String>,
-    pub(in crate::load) phones: Vec<String>,
-    pub(in crate::load) represents: Vec<String>,
-    /// How many rows told of her.
-    pub(in crate::load) rows: u64,
-    pub(in crate::load) middle: Option<String>,
-    pub(in crate::load) gender: &'static str,
-    pub(in crate::load) address: Address,
-    pub(in crate::load) covers: Vec<Cover>,
-    pub(in crate::load) died: Option<Date>,
-    /// The employer or exchange that enrolled her, where the file says who.
-    pub(in crate::load) sponsor: Option<String>,
-    /// Who holds the policy, where that is somebody else and the file says who.
-    pub(in crate::load) subscriber: Option<Relative>,
-    /// Who she was by and by, where an enrolment tells: who has her number and was never one of these is somebody else.
-    pub(in crate::load) known_as: Vec<KnownAs>,
-    /// Member ids under which she may stand on the roster from a time when less was known of her.
-    pub(in crate::load) other_ids: Vec<String>,
-}
-
-/// A name and a birth date (`YYYY-MM-DD`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::load) struct KnownAs {
-    pub(in crate::load) given: String,
-    pub(in crate::load) family: String,
-    pub(in crate::load) birth: String,
-}
-
-/// Somebody of whom only name and number are known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::load) struct Relative {
-    pub(in crate::load) given: String,
-    pub(in crate::load) family: String,
-    pub(in crate::load) number: String,
-}
-
-#[derive(Clone, Debug, Default)]
-pub(in crate::load) struct Address {
-    pub(in crate::load) lines: Vec<String>,
-    pub(in crate::load) city: Option<String>,
-    pub(in crate::load) state: Option<String>,
-    pub(in crate::load) zip: Option<String>,
-}
-
-/// One span of coverage.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::load) struct Cover {
-    pub(in crate::load) plan: Option<String>,
-    pub(in crate::load) group: Option<String>,
-    pub(in crate::load) subscriber: Option<String>,
-    pub(in crate::load) relationship: &'static str,
-    pub(in crate::load) start: Option<Date>,
-    pub(in crate::load) end: Option<Date>,
-}
-
-/// Reads a roster. `today` is the last day on which somebody can have been born.
+/// Reads a roster. `today` is the last day on which somebody can have been born; `is_contact` tells whether a code can be sent to
+/// an e-mail address or phone number.
 pub(in crate::load) fn people(
     file: &Arc<str>,
     bytes: &[u8],
-    mapping: &Mapping,
+    own: &Own<Field>,
     today: Date,
+    is_contact: &dyn Fn(&str) -> bool,
     rejects: &mut Vec<(Rule, Reject)>,
 ) -> Vec<Person> {
     let mut people: Vec<Person> = Vec::new();
     let mut by_id: HashMap<String, usize> = HashMap::new();
     let table = beneficiaries(bytes);
-    for row in rows(file, table.as_deref().unwrap_or(bytes), mapping, rejects) {
+    for row in rows(file, table.as_deref().unwrap_or(bytes), own, rejects) {
         if row.get(Field::Newest) == Some("N") {
             rejects.push(row.place.reject(Rule::Superseded, ""));
             continue;
         }
-        let person = match person(row, today, rejects) {
+        let person = match person(row, today, is_contact, rejects) {
             Ok(person) => person,
             Err(reject) => {
                 rejects.push(reject);
@@ -123,7 +58,12 @@ pub(in crate::load) fn people(
     people
 }
 
-fn person(row: Row, today: Date, rejects: &mut Vec<(Rule, Reject)>) -> Result<Person, (Rule, Reject)> {
+fn person(
+    row: Row,
+    today: Date,
+    is_contact: &dyn Fn(&str) -> bool,
+    rejects: &mut Vec<(Rule, Reject)>,
+) -> Result<Person, (Rule, Reject)> {
     let refuse = |reason: &str| row.place.reject(Rule::Member, reason);
     let need =
         |field, words: &str| row.get(field).map(str::to_owned).ok_or_else(|| refuse(&format!("{words} is empty")));
@@ -164,8 +104,8 @@ fn person(row: Row, today: Date, rejects: &mut Vec<(Rule, Reject)>) -> Result<Pe
     // One that ends before it begins never was: that is how a policy is written that nobody took up.
     let never_was = matches!((cover.start, cover.end), (Some(start), Some(end)) if end < start);
     let covers = if never_was { Vec::new() } else { vec![cover] };
-    let (emails, bad_emails) = contacts(&row, Field::Email);
-    let (phones, bad_phones) = contacts(&row, Field::Phone);
+    let (emails, bad_emails) = contacts(&row, Field::Email, is_contact);
+    let (phones, bad_phones) = contacts(&row, Field::Phone, is_contact);
     if bad_emails + bad_phones > 0 {
         rejects.push(row.place.reject(Rule::Contact, ""));
     }
@@ -208,11 +148,11 @@ fn person(row: Row, today: Date, rejects: &mut Vec<(Rule, Reject)>) -> Result<Pe
 const END_OF_TIME: i16 = 2099;
 
 /// The addresses of a field, and how many cells hold something else.
-fn contacts(row: &Row, field: Field) -> (Vec<String>, usize) {
+fn contacts(row: &Row, field: Field, is_contact: &dyn Fn(&str) -> bool) -> (Vec<String>, usize) {
     let mut good = Vec::new();
     let mut bad = 0;
     for cell in row.all(field).flat_map(|cell| cell.split([';', ','])).map(str::trim).filter(|cell| !cell.is_empty()) {
-        if Contact::parse(cell).is_some() {
+        if is_contact(cell) {
             good.push(cell.to_owned());
         } else {
             bad += 1;

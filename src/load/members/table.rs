@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::header::{Field, Header, Mapping};
+use super::header::{Field, Header};
+use crate::load::columns::Own;
 use crate::load::fhir::Place;
 use crate::load::report::{Reject, Rule};
 
@@ -26,9 +27,9 @@ impl Row {
 }
 
 /// Reads a table; rows that are no CSV are refused.
-pub(super) fn rows(file: &Arc<str>, bytes: &[u8], mapping: &Mapping, rejects: &mut Vec<(Rule, Reject)>) -> Vec<Row> {
+pub(super) fn rows(file: &Arc<str>, bytes: &[u8], own: &Own<Field>, rejects: &mut Vec<(Rule, Reject)>) -> Vec<Row> {
     let text = decode(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
-    let header = Header::read(text.lines().next().unwrap_or_default(), mapping);
+    let header = Header::read(text.lines().next().unwrap_or_default(), own);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(header.delimiter)
         .flexible(true)
@@ -101,11 +102,11 @@ pub(in crate::load) struct Proxy {
 pub(in crate::load) fn proxies(
     file: &Arc<str>,
     bytes: &[u8],
-    mapping: &Mapping,
+    own: &Own<Field>,
     rejects: &mut Vec<(Rule, Reject)>,
 ) -> Vec<Proxy> {
     let mut out = Vec::new();
-    for row in rows(file, bytes, mapping, rejects) {
+    for row in rows(file, bytes, own, rejects) {
         match (row.get(Field::Representative), row.get(Field::MemberId)) {
             (Some(representative), Some(member)) if representative != member => {
                 let (representative, member) = (representative.to_owned(), member.to_owned());

@@ -17,7 +17,6 @@ mod listing;
 mod location;
 mod merge;
 mod network;
-mod npi;
 mod organization;
 mod practitioner;
 mod retire;
@@ -27,6 +26,7 @@ mod specialty;
 #[cfg(test)]
 mod tests;
 
+pub(super) use super::npi::{Npi, npi};
 pub(super) use address::{Address, Phone, phone};
 pub(super) use build::{Source, Span, adopted, coded, put, reference};
 pub(super) use endpoint::Endpoint;
@@ -35,7 +35,6 @@ pub(super) use listing::{Listings, Part};
 pub(super) use location::{Location, accessibility};
 pub(super) use merge::merge;
 pub(super) use network::{Affiliation, Network, Plan, network_id, payer};
-pub(super) use npi::{Npi, npi};
 pub(super) use organization::{Organization, organization_id};
 pub(super) use practitioner::{Licence, Practitioner, practitioner_id};
 pub(super) use retire::{is_current, retired};

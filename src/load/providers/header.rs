@@ -1,7 +1,6 @@
 //! Which column is what: by the names that credentialing and directory systems give, or by the plan's own mapping.
 
-use crate::load::columns::{Columns, Names, normal};
-use crate::load::members::Mapping;
+use crate::load::columns::{Columns, Names, Own, normal};
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -153,8 +152,8 @@ pub(in crate::load) struct Header {
 }
 
 impl Header {
-    pub(in crate::load) fn new(row: &csv::StringRecord, mapping: &Mapping) -> Self {
-        let columns = Columns::new(row.iter(), &mapping.providers, &NAMES);
+    pub(in crate::load) fn new(row: &csv::StringRecord, own: &Own<Field>) -> Self {
+        let columns = Columns::new(row.iter(), own, &NAMES);
         let has_persons = [Field::Given, Field::Family, Field::Gender].into_iter().any(|field| columns.has(field));
         let is_of_pharmacies = row.iter().any(|cell| normal(cell).starts_with("pharmacy"));
         Self { columns, has_persons, is_of_pharmacies }
@@ -182,9 +181,9 @@ impl Header {
 }
 
 /// True for the header row of a table of providers: who it is, and something that only a directory says.
-pub(in crate::load) fn looks_like(header: &[&str], mapping: &Mapping) -> bool {
+pub(in crate::load) fn looks_like(header: &[&str], own: &Own<Field>) -> bool {
     let names: Vec<String> = header.iter().map(|cell| normal(cell)).collect();
-    let columns = Columns::new(header.iter().copied(), &mapping.providers, &NAMES);
+    let columns = Columns::new(header.iter().copied(), own, &NAMES);
     let any = |fields: &[Field]| fields.iter().any(|field| columns.has(*field));
     if OTHERS.iter().any(|other| names.iter().any(|name| name == other)) {
         return false;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::load::columns::Own;
 use crate::load::fixtures_tests::{assert_valid, resources, rows, sample};
-use crate::load::members::Mapping;
 
 fn of(text: &str) -> Vec<serde_json::Value> {
     let (header, rows) = rows(text.as_bytes());
-    resources(&read(&Arc::from("p.csv"), &Header::new(&header, &Mapping::default()), &rows))
+    resources(&read(&Arc::from("p.csv"), &Header::new(&header, &Own::default()), &rows))
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn directories_are_told_from_other_tables() {
         ("claim_id,npi,name", false),
         ("rxnorm,drug_name,tier", false),
     ] {
-        assert_eq!(looks_like(&line.split(',').collect::<Vec<_>>(), &Mapping::default()), is, "{line}");
+        assert_eq!(looks_like(&line.split(',').collect::<Vec<_>>(), &Own::default()), is, "{line}");
     }
 }
 
@@ -78,8 +78,8 @@ fn the_public_samples_go_through() {
     ] {
         let Some(text) = sample(name) else { return };
         let (header, rows) = rows(&text);
-        assert!(looks_like(&header.iter().collect::<Vec<_>>(), &Mapping::default()), "{name}");
-        let read = read(&Arc::from(name), &Header::new(&header, &Mapping::default()), &rows);
+        assert!(looks_like(&header.iter().collect::<Vec<_>>(), &Own::default()), "{name}");
+        let read = read(&Arc::from(name), &Header::new(&header, &Own::default()), &rows);
         let out = resources(&read);
         out.iter().for_each(assert_valid);
         assert_eq!((read.records.len(), out.len()), (kept, made), "{name}");
@@ -92,9 +92,9 @@ fn tables_of_networks_and_owners_are_left_to_others() {
     for name in ["managing_orgs_data.csv", "network.csv", "plan.csv", "sample-nppes-network_20181204-data.csv"] {
         let Some(text) = sample(&format!("nppes/pdex-plan-net-sample-data/{name}")) else { return };
         let (header, rows) = rows(&text);
-        assert!(!looks_like(&header.iter().collect::<Vec<_>>(), &Mapping::default()), "{name}");
+        assert!(!looks_like(&header.iter().collect::<Vec<_>>(), &Own::default()), "{name}");
         // Forced all the same, they are read or refused.
-        let read = read(&Arc::from(name), &Header::new(&header, &Mapping::default()), &rows);
+        let read = read(&Arc::from(name), &Header::new(&header, &Own::default()), &rows);
         resources(&read).iter().for_each(assert_valid);
     }
 }
@@ -106,7 +106,7 @@ proptest::proptest! {
         let mut row: csv::StringRecord = cells.iter().collect();
         let without_npi = |(at, cell): (usize, &str)| if matches!(NAMES[at].0, Field::Npi | Field::OrganizationNpi | Field::From | Field::Until | Field::Verified) { String::new() } else { cell.to_owned() };
         row = row.iter().enumerate().map(without_npi).collect();
-        let read = read(&Arc::from("p"), &Header::new(&header, &Mapping::default()), &[(2, row)]);
+        let read = read(&Arc::from("p"), &Header::new(&header, &Own::default()), &[(2, row)]);
         resources(&read).iter().for_each(assert_valid);
     }
 }

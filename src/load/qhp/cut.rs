@@ -104,6 +104,21 @@ impl<'t> Scan<'t> {
     }
 }
 
+/// True for the beginning of one of these files.
+pub(in crate::load) fn looks_like(start: &[u8]) -> bool {
+    let has = |name: &str| memchr::memmem::find(start, format!("\"{name}\"").as_bytes()).is_some();
+    let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
+    if !matches!(text.first(), Some(b'[' | b'{')) || has("resourceType") || has("$schema") {
+        return false;
+    }
+    has("rxnorm_id")
+        || has("marketing_name")
+        || has("provider_urls")
+        || has("formulary_urls")
+        || has("facility_name")
+        || (has("npi") && (has("addresses") || has("plans") || has("accepting") || has("name")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub(super) use cut::cut;
+pub(super) use cut::{cut, looks_like};
 
 use super::plan_net::Listings;
 use super::record::{Read, Record, place};
@@ -97,19 +97,4 @@ fn kind(value: &Value) -> Kind {
         () if has("provider_urls") || has("formulary_urls") || has("plan_urls") => Kind::Index,
         () => Kind::Other,
     }
-}
-
-/// True for the beginning of one of these files.
-pub(super) fn looks_like(start: &[u8]) -> bool {
-    let has = |name: &str| memchr::memmem::find(start, format!("\"{name}\"").as_bytes()).is_some();
-    let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
-    if !matches!(text.first(), Some(b'[' | b'{')) || has("resourceType") || has("$schema") {
-        return false;
-    }
-    has("rxnorm_id")
-        || has("marketing_name")
-        || has("provider_urls")
-        || has("formulary_urls")
-        || has("facility_name")
-        || (has("npi") && (has("addresses") || has("plans") || has("accepting") || has("name")))
 }

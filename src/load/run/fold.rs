@@ -290,7 +290,7 @@ impl AtBench<'_, '_> {
 
     fn whose(&mut self, whom: &Whom, place: &Place) -> Result<Option<Whose>, Error> {
         let whose = self.roster.find(whom)?;
-        self.out.born.extend(whose.as_ref().map(|whose| (place.clone(), Signs::born(whose))));
+        self.out.born.extend(whose.as_ref().map(|whose| (place.clone(), Signs::born(&whose.patient, &whose.birth))));
         if whose.is_none() {
             self.refused += 1;
             self.waits = true;

@@ -14,8 +14,8 @@ use super::read::Sorted;
 use super::shelf::{Class, Kept, Shelf, group_of};
 use super::whose::{self, Linked};
 use crate::fhir::{Kind, Prepared, prepare};
-use crate::identity::ContactKey;
 use crate::identity::roster::{Enrolled, Enrolment, enrol, represent};
+use crate::identity::{Contact, ContactKey};
 use crate::load::claims::former_numbers;
 use crate::load::fhir::{Known, Place};
 use crate::load::map::people as families;
@@ -115,7 +115,14 @@ impl Roster<'_> {
     fn members(&mut self, file: &Arc<str>, bytes: &[u8]) -> Result<(), Error> {
         let today = self.target.now.to_zoned_datetime(TimeZone::UTC).date();
         let mut rejects = Vec::new();
-        let people = people(file, bytes, &self.request.mapping, today, &mut rejects);
+        let people = people(
+            file,
+            bytes,
+            &self.request.mapping.members,
+            today,
+            &|text| Contact::parse(text).is_some(),
+            &mut rejects,
+        );
         self.reject(&rejects)?;
         let mut people = people.into_iter().peekable();
         while people.peek().is_some() {
@@ -238,7 +245,7 @@ impl Roster<'_> {
 
     fn representatives(&mut self, file: &Arc<str>, bytes: &[u8]) -> Result<(), Error> {
         let mut rejects = Vec::new();
-        let proxies = proxies(file, bytes, &self.request.mapping, &mut rejects);
+        let proxies = proxies(file, bytes, &self.request.mapping.members, &mut rejects);
         self.reject(&rejects)?;
         for proxy in proxies {
             let coming = self.seen.contains(&proxy.representative) && self.seen.contains(&proxy.member);

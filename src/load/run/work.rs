@@ -8,7 +8,7 @@ use crate::config::Policy;
 use crate::fhir::json::Node;
 use crate::fhir::{Prepared, prepare_node};
 use crate::load::clinical::digits_of;
-use crate::load::doctor::{Signs, examine};
+use crate::load::fhir::signs::{Signs, examine};
 use crate::load::fhir::{Place, first_error, label};
 use crate::load::record::{About, Read, Record, Whose, made_id};
 use crate::load::report::{Reject, Rule};
@@ -90,7 +90,12 @@ pub(super) fn records(read: Read, format: Format, target: &Target<'_>, validatio
                 entry.pack(target);
                 out.entries.push(entry);
                 let place = record.place();
-                out.signs.extend(signs.iter().any(Signs::is_of_care).then(|| (place.clone(), Signs::born(&whose))));
+                out.signs.extend(
+                    signs
+                        .iter()
+                        .any(Signs::is_of_care)
+                        .then(|| (place.clone(), Signs::born(&whose.patient, &whose.birth))),
+                );
                 out.signs.extend(signs.into_iter().map(|signs| (record.place().clone(), signs)));
             }
             Err((rule, reason)) => out.rejects.push(record.place().reject(rule, reason)),

@@ -461,8 +461,8 @@ proptest::proptest! {
             batch.file(&file, bytes);
             batch.lines(&file, 1, bytes);
             let mut rejects = Vec::new();
-            let _ = members::people(&file, bytes, &Mapping::default(), today, &mut rejects);
-            let _ = members::proxies(&file, bytes, &Mapping::default(), &mut rejects);
+            let _ = members::people(&file, bytes, &Mapping::default().members, today, &|_| true, &mut rejects);
+            let _ = members::proxies(&file, bytes, &Mapping::default().members, &mut rejects);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! An 837 part as a claim: professional, institutional or dental.
 
 use super::segment::{Seg, components, segments};
+pub(in crate::load) use crate::load::part::{Identity, plain_number};
 use crate::load::plan_net::{Npi, npi};
 
 /// What a claim is about.
@@ -71,54 +72,6 @@ impl<'a> Party<'a> {
     pub(in crate::load) fn npi(&self) -> Option<&'a str> {
         (self.qualifier == "XX" && npi(self.number) == Npi::Good).then_some(self.number)
     }
-}
-
-/// Who is treated by whom: biller, birth date, the patient's own number, first name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::load) struct Identity([String; 4]);
-
-impl Identity {
-    /// Of rows of a table, which are their member's.
-    pub(in crate::load) fn of_member(number: &str) -> Self {
-        Self([String::new(), String::new(), number.to_uppercase(), String::new()])
-    }
-
-    /// Whether both are one: by the patient's own number, or by her name, of which some write more than others; and another birth
-    /// date is somebody else's, or was mistyped and says nothing of anybody.
-    pub(in crate::load) fn is(&self, other: &Self) -> bool {
-        let [_, birth, number, given] = &self.0;
-        let [_, other_birth, other_number, other_given] = &other.0;
-        let same_birth = birth == other_birth || birth.is_empty() || other_birth.is_empty();
-        let same_number = !number.is_empty() && number == other_number;
-        let longer = |one: &str, other: &str| !other.is_empty() && one.starts_with(other);
-        let same_name = given == other_given || longer(given, other_given) || longer(other_given, given);
-        let is_named = !given.is_empty() || !other_given.is_empty() || number.is_empty();
-        self.biller() == other.biller() && same_birth && (same_number || (same_name && is_named))
-    }
-
-    /// Who treated her.
-    pub(in crate::load) fn biller(&self) -> &str {
-        let [biller, ..] = &self.0;
-        biller
-    }
-
-    /// As text, for [`Identity::parse`].
-    pub(in crate::load) fn text(&self) -> String {
-        self.0.join("|")
-    }
-
-    /// Reads what [`Identity::text`] wrote.
-    pub(in crate::load) fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.splitn(4, '|').map(str::to_owned);
-        Some(Self([parts.next()?, parts.next()?, parts.next()?, parts.next()?]))
-    }
-}
-
-/// A number as it is compared: letters and digits, without zeros in front. Systems write it with and without dashes.
-pub(in crate::load) fn plain_number(text: &str) -> String {
-    let plain: String =
-        text.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_uppercase()).collect();
-    plain.trim_start_matches('0').to_owned()
 }
 
 /// From a day to a day; both the same for one day.
@@ -369,7 +322,7 @@ impl<'a> Claim<'a> {
         let treated = self.treated();
         let given = treated.given.split_whitespace().next().unwrap_or_default();
         let parts = [self.billing.identity(), treated.birth, treated.number, given];
-        Identity(parts.map(str::to_uppercase))
+        Identity::of(parts.map(str::to_uppercase))
     }
 
     /// Who is treated.

@@ -28,4 +28,4 @@ pub(super) use eligibility::{Eligibility, Tally};
 pub(super) use enrolment::{Event, Product, Upkeep};
 pub(super) use remit::{Adjustment, PaidLine, Remit};
 pub(super) use review::{Review, Service};
-pub(super) use split::{Part, Replaces, Set, Splitter, Taker, Trouble};
+pub(super) use split::{Part, Replaces, Set, Splitter, Taker, Trouble, claim_numbers, member};

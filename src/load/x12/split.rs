@@ -1,120 +1,41 @@
 //! Segments to parts: one claim, payment, member or review each, with the levels of the file that it stands in.
 
 use super::asked::{Asked, Cut};
-use super::claim::{Claim, Identity, plain_number};
+use super::claim::Claim;
 use super::cut::Segment;
 use super::segment::{Plain, Seg, segments};
+pub(in crate::load) use crate::load::part::{Part, Replaces, Set};
 
 /// The longest part. A claim with 999 lines has some hundred thousand bytes.
 const PART_MAX: usize = 2 << 20;
 
-/// The kind of a transaction set, or of the rows of a table that say the same. The numbers are on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub(in crate::load) enum Set {
-    /// 834.
-    Enrolment = 0,
-    /// 837.
-    Claims = 1,
-    /// 835.
-    Payments = 2,
-    /// 278.
-    Reviews = 3,
-    /// Rows of a table of claims.
-    Rows = 4,
-    /// Rows of a table of prior authorizations.
-    ReviewRows = 5,
-}
-
-impl Set {
-    /// How many there are.
-    pub(in crate::load) const COUNT: usize = 6;
-
-    /// The set of that number.
-    pub(in crate::load) const fn from_number(number: u8) -> Option<Self> {
-        Some(match number {
-            0 => Self::Enrolment,
-            1 => Self::Claims,
-            2 => Self::Payments,
-            3 => Self::Reviews,
-            4 => Self::Rows,
-            5 => Self::ReviewRows,
-            _ => return None,
-        })
+/// The member's number in a part; empty if the part does not say.
+pub(in crate::load) fn member(part: &str) -> &str {
+    let mut found = "";
+    for seg in segments(part).filter(|seg| seg.name() == "NM1" && matches!(seg.at(1), "IL" | "QC")) {
+        if found.is_empty() || seg.at(1) == "IL" {
+            found = seg.at(9);
+        }
     }
+    found
 }
 
-/// That a claim replaces another.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::load) struct Replaces {
-    /// The number of the claim that does.
-    pub(in crate::load) by: String,
-    /// Whose it is: only claims of the same member and provider are replaced by it.
-    pub(in crate::load) identity: Identity,
-}
-
-/// Something of a file that stands for itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::load) struct Part {
-    pub(in crate::load) set: Set,
-    /// What parts that belong together have in common: a claim's control number, a member's number, a review's trace.
-    pub(in crate::load) group: String,
-    /// Later files sort after earlier ones, whenever they are loaded.
-    pub(in crate::load) order: String,
-    /// The number of its first segment in the file.
-    pub(in crate::load) segment: u64,
-    pub(in crate::load) text: String,
-}
-
-impl Part {
-    /// The member's number, so that one member's parts come together; empty if the part does not say.
-    pub(in crate::load) fn member(&self) -> &str {
-        if matches!(self.set, Set::Rows | Set::ReviewRows) {
-            return self.text.lines().next().unwrap_or_default();
-        }
-        let mut found = "";
-        for seg in segments(&self.text).filter(|seg| seg.name() == "NM1" && matches!(seg.at(1), "IL" | "QC")) {
-            if found.is_empty() || seg.at(1) == "IL" {
-                found = seg.at(9);
+/// Claim numbers of the payer's that a part is about, as they are written; with what replaces it where the part's own claim does.
+pub(in crate::load) fn claim_numbers(set: Set, part: &str) -> Option<(String, Option<Replaces>)> {
+    let find = |name: &str, first: Option<&str>| {
+        segments(part).find(|seg| seg.name() == name && first.is_none_or(|first| seg.at(1) == first))
+    };
+    match set {
+        Set::Payments => find("CLP", None).map(|clp| (clp.at(7).to_owned(), None)),
+        Set::Claims => {
+            let (clm, original) = (find("CLM", None)?, find("REF", Some("F8"))?);
+            if !matches!(clm.part(5, 3), "7" | "8") {
+                return None;
             }
+            let replaces = Replaces { by: clm.at(1).to_owned(), identity: Claim::read(part)?.identity() };
+            Some((original.at(2).to_owned(), Some(replaces)))
         }
-        found
-    }
-
-    /// Numbers of the payer's that the part is about; with what replaces it where the part's own claim does.
-    pub(in crate::load) fn numbers(&self) -> Vec<(String, Option<Replaces>)> {
-        let find = |name: &str, first: Option<&str>| {
-            segments(&self.text).find(|seg| seg.name() == name && first.is_none_or(|first| seg.at(1) == first))
-        };
-        let mut out = Vec::new();
-        match self.set {
-            Set::Payments => out.extend(find("CLP", None).map(|clp| (clp.at(7).to_owned(), None))),
-            Set::Claims => {
-                if let (Some(clm), Some(original)) = (find("CLM", None), find("REF", Some("F8")))
-                    && matches!(clm.part(5, 3), "7" | "8")
-                {
-                    let replaces = Claim::read(&self.text)
-                        .map(|claim| Replaces { by: clm.at(1).to_owned(), identity: claim.identity() });
-                    out.extend(replaces.map(|replaces| (original.at(2).to_owned(), Some(replaces))));
-                }
-            }
-            // The first three lines of a row (`claims/row.rs`).
-            Set::Rows => {
-                let mut lines = self.text.lines().map(str::to_owned);
-                let [member, own, original] = std::array::from_fn(|_| lines.next().unwrap_or_default());
-                if original != own {
-                    let identity = Identity::of_member(&member);
-                    out.push((original, Some(Replaces { by: own.clone(), identity })));
-                }
-                out.push((own, None));
-            }
-            _ => {}
-        }
-        for (number, _) in &mut out {
-            *number = plain_number(number);
-        }
-        out.retain(|(number, _)| !number.is_empty());
-        out
+        _ => None,
     }
 }
 
