@@ -6,8 +6,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::fhir::Place;
-pub(super) use super::fhir::signs::{Fact, Signs};
+use crate::formats::fhir::{Fact, Signs};
+use crate::formats::issue::Place;
 
 /// Members whose birth dates are remembered in one load.
 const MEMBERS_MAX: usize = 2_000_000;
@@ -67,7 +67,7 @@ impl Doctor {
 mod tests {
     use super::*;
     use crate::fhir::json;
-    use crate::load::fhir::signs::examine;
+    use crate::formats::fhir::examine;
 
     #[test]
     fn resources_are_compared_with_each_other() {

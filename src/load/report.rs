@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub use super::issue::{Reject, Rule};
-use super::{Error, Format};
+use super::Error;
+use crate::formats::Format;
+use crate::formats::issue::{Reject, Rule};
 
 /// How often a rule was met.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

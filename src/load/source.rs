@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::read::MultiGzDecoder;
 
-use super::{Error, archive, utf16};
+use super::{Error, archive};
+use crate::formats::utf16;
 
 /// Bytes of lines that one worker takes at a time.
 pub(super) const BLOCK_BYTES: usize = 1 << 20;

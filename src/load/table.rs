@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::Format;
-use super::csv_rows::{delimiter, reader, rows, text};
-use super::mapping::Mapping;
 use super::source::Source;
-pub(super) use super::table_columns::Columns;
+use crate::formats::Format;
+use crate::formats::tables::csv_rows::{delimiter, reader, rows, text};
+use crate::formats::tables::mapping::Mapping;
+use crate::map::tables::Columns;
 
 /// An open table.
 pub(super) struct Table {

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 const MAX_LINES: usize = 800;
 const MAX_TEST_LINES: usize = 1_500;
 
-/// Rooms by floor (ARCHITECTURE.md); `realm` stands below `web`.
-const FLOORS: [(&str, u8); 27] = [
+/// Rooms by floor (ARCHITECTURE.md); `realm` stands below `web`, and `formats` above `fhir`, of which it reads the JSON.
+const FLOORS: [(&str, u8); 29] = [
     ("main", 90),
     ("cli", 80),
     ("web", 71),
@@ -32,11 +32,77 @@ const FLOORS: [(&str, u8); 27] = [
     ("index", 30),
     ("audit", 30),
     ("access", 20),
+    ("map", 20),
+    ("formats", 11),
     ("fhir", 10),
     ("outbound", 10),
     ("config", 10),
     ("lib", 100),
     ("", 0),
+];
+
+/// Inside these rooms: their sub-rooms and files by floor. What stands on floor 0 is the room's own `mod.rs`.
+const SUB_FLOORS: [(&str, &[(&str, u8)]); 3] = [
+    (
+        "formats",
+        &[
+            ("Format", 0),
+            ("issue", 1),
+            ("utf16", 1),
+            ("cells", 2),
+            ("columns", 3),
+            ("records", 4),
+            ("ccda", 5),
+            ("fhir", 5),
+            ("hl7v2", 5),
+            ("ncpdp", 5),
+            ("nppes", 5),
+            ("qhp", 5),
+            ("tables", 5),
+            ("x12", 5),
+            ("sniff", 6),
+        ],
+    ),
+    (
+        "map",
+        &[
+            ("record", 1),
+            ("code", 1),
+            ("plan", 2),
+            ("members", 3),
+            ("claims", 3),
+            ("clinical", 3),
+            ("plan_net", 3),
+            ("drug_list", 4),
+            ("ccda", 5),
+            ("hl7v2", 5),
+            ("nppes", 5),
+            ("providers", 5),
+            ("formulary", 5),
+            ("qhp", 5),
+            ("tables", 6),
+        ],
+    ),
+    (
+        "load",
+        &[
+            ("Error", 0),
+            ("Mapping", 0),
+            ("Request", 0),
+            ("Stop", 0),
+            ("Target", 0),
+            ("archive", 1),
+            ("report", 1),
+            ("doctor", 1),
+            ("source", 2),
+            ("table", 3),
+            ("claim_rows", 3),
+            ("suggest", 4),
+            ("parse", 4),
+            ("probe", 4),
+            ("run", 5),
+        ],
+    ),
 ];
 
 /// Libraries and the rooms that may name them.
@@ -56,8 +122,8 @@ const OPERATORS: [&str; 8] = [
     "cli/bench/rooms.rs",
     "cli/load.rs",
     "cli/verify.rs",
+    "identity/matching.rs",
     "load/run/retire.rs",
-    "load/run/whose.rs",
     "search/define.rs",
     "search/follow.rs",
     "write/plan.rs",
@@ -163,6 +229,112 @@ fn named_rooms(text: &str) -> Vec<String> {
     }
     rooms.retain(|room| !room.is_empty());
     rooms
+}
+
+/// The modules and items that a file names in paths that begin with `crate`, `self` or `super`, as paths from the root of the crate.
+fn named_paths(module: &[String], text: &str) -> Vec<Vec<String>> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut out = Vec::new();
+    for start in ["crate::", "self::", "super::"] {
+        for (at, _) in text.match_indices(start) {
+            if !text[..at].ends_with(|c: char| is_word(c) || c == ':') {
+                let mut path = Vec::new();
+                expand(&mut path, &text[at..], &mut out);
+            }
+        }
+    }
+    out.into_iter()
+        .map(|path: Vec<String>| {
+            let mut base = module.to_vec();
+            let mut steps = path.into_iter().peekable();
+            if steps.next_if(|step| step == "crate").is_some() {
+                base.clear();
+            }
+            steps.next_if(|step| step == "self");
+            while steps.next_if(|step| step == "super").is_some() {
+                base.pop();
+            }
+            base.extend(steps);
+            base
+        })
+        .collect()
+}
+
+/// Reads one path, or a tree of paths in braces; returns what stands behind it.
+fn expand<'t>(path: &mut Vec<String>, text: &'t str, out: &mut Vec<Vec<String>>) -> &'t str {
+    let text = text.trim_start();
+    if let Some(mut rest) = text.strip_prefix('{') {
+        loop {
+            rest = expand(&mut path.clone(), rest, out).trim_start();
+            match rest.strip_prefix(',') {
+                Some(more) if !more.trim_start().starts_with('}') => rest = more,
+                other => return other.unwrap_or(rest).trim_start().strip_prefix('}').unwrap_or(rest),
+            }
+        }
+    }
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    path.push(text[..end].to_owned());
+    let rest = &text[end..];
+    if let Some(deeper) = rest.strip_prefix("::") {
+        return expand(path, deeper, out);
+    }
+    out.push(path.clone());
+    rest.trim_start()
+        .strip_prefix("as ")
+        .map_or(rest, |alias| &alias[alias.find([',', '}', ';']).unwrap_or(alias.len())..])
+}
+
+/// The module of a source file.
+fn module(path: &Path) -> Vec<String> {
+    let below = below_src(path);
+    let below = below.trim_end_matches(".rs").trim_end_matches("/mod");
+    below.split('/').map(str::to_owned).collect()
+}
+
+#[test]
+fn sub_rooms_use_lower_floors_of_their_room_only() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources().iter().filter(|(path, _)| !is_test(path)) {
+        let own = module(path);
+        let [room, sub, ..] = own.as_slice() else { continue };
+        let Some((_, floors)) = SUB_FLOORS.iter().find(|(name, _)| name == room) else { continue };
+        let floor = |name: &str| floors.iter().find(|(known, _)| *known == name).map(|(_, floor)| *floor);
+        let Some(own_floor) = floor(sub) else {
+            wrong.push(format!("{} is not in the plan of {room}", path.display()));
+            continue;
+        };
+        for used in named_paths(&own, &without_comments(&without_tests(text))) {
+            let [in_room, other, ..] = used.as_slice() else { continue };
+            if in_room != room || other == sub {
+                continue;
+            }
+            match floor(other) {
+                Some(floor) if floor < own_floor => {}
+                Some(_) => wrong.push(format!("{} uses {room}::{other}, which is not below {sub}", path.display())),
+                None => wrong.push(format!("{} uses {room}::{other}, which is not in the plan", path.display())),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn paths_are_read_as_the_compiler_reads_them() {
+    let own = ["formats", "x12", "claim"].map(str::to_owned);
+    let text = "use super::{segment::{self, Seg}, cut as knife};\nuse crate::formats::{cells::{npi, form::form}, issue::Rule};\nlet a = super::super::tables::read(x); pub(super) fn f() { self::g() }";
+    let mut paths: Vec<String> = named_paths(&own, text).iter().map(|path| path.join("::")).collect();
+    paths.sort();
+    let expected = [
+        "formats::cells::form::form",
+        "formats::cells::npi",
+        "formats::issue::Rule",
+        "formats::tables::read",
+        "formats::x12::claim::g",
+        "formats::x12::cut",
+        "formats::x12::segment::Seg",
+        "formats::x12::segment::self",
+    ];
+    assert_eq!(paths, expected);
 }
 
 #[test]

@@ -19,9 +19,10 @@ use super::latest::{self, Dated};
 use super::shelf::Shelf;
 use super::undo;
 use crate::fhir::{Kind, Prepared, prepare};
-use crate::load::plan_net::{merge, retired};
+use crate::formats::Format;
 use crate::load::report::Ledger;
-use crate::load::{Error, Format, Target};
+use crate::load::{Error, Target};
+use crate::map::plan_net::{merge, retired};
 use crate::store::{self, Outcome, Store, Txn};
 
 /// Resources in one transaction, and bytes of them. Each waits for the disk, so fewer cost less; what is under way stays in

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::fhir::Prepared;
-use crate::load::plan_net::virtual_id;
+use crate::map::plan_net::virtual_id;
 use crate::store::Outcome;
 
 /// Types that may stand with a provider; the first two also with a person.

@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::commit::Entry;
 use crate::fhir::{Kind, Prepared};
-use crate::load::Format;
+use crate::formats::Format;
 
 const KINDS: [&str; 4] = ["PractitionerRole", "OrganizationAffiliation", "HealthcareService", "Basic"];
 /// Ended ones that wait.

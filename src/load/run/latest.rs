@@ -20,7 +20,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::fhir::json::{self, Node};
 use crate::fhir::{Kind, Prepared, prepare, prepare_node};
-use crate::load::record::Written;
+use crate::map::record::Written;
 use crate::store::{self, Outcome, Table, Txn};
 
 const WRITTEN: Table = Table::new("load.written");

@@ -12,18 +12,22 @@ use jiff::tz::TimeZone;
 use super::commit::{put_all, write};
 use super::read::Sorted;
 use super::shelf::{Class, Kept, Shelf, group_of};
-use super::whose::{self, Linked};
 use crate::fhir::{Kind, Prepared, prepare};
+use crate::formats::Format;
+use crate::formats::fhir::Known;
+use crate::formats::issue::{Place, Reject, Rule};
+use crate::formats::records::Person;
+use crate::formats::tables::cclf::former_numbers;
+use crate::formats::tables::members::{TABLE_MAX, people, proxies};
+use crate::formats::x12::Event;
+use crate::identity::family::people as families;
+use crate::identity::matching::{self, Linked};
 use crate::identity::roster::{Enrolled, Enrolment, enrol, represent};
 use crate::identity::{Contact, ContactKey};
-use crate::load::claims::former_numbers;
-use crate::load::fhir::{Known, Place};
-use crate::load::map::people as families;
-use crate::load::members::{Person, TABLE_MAX, patient_id, people, proxies, resources};
-use crate::load::report::{Ledger, Reject, Rule};
+use crate::load::report::Ledger;
 use crate::load::source::Source;
-use crate::load::x12::Event;
-use crate::load::{Error, Format, Request, Target};
+use crate::load::{Error, Request, Target};
+use crate::map::members::{patient_id, resources};
 use crate::store::{self, Outcome};
 
 /// Members in one transaction.
@@ -218,7 +222,7 @@ impl Roster<'_> {
             let outcomes = write(self.target.store, self.request.dry_run, move |txn| {
                 group
                     .into_iter()
-                    .map(|(line, now, before)| Ok((line, whose::link(txn, &now, &before)?, now, before)))
+                    .map(|(line, now, before)| Ok((line, matching::link(txn, &now, &before)?, now, before)))
                     .collect::<Result<Vec<_>, store::Error>>()
             })?;
             for (line, linked, now, before) in outcomes {
@@ -276,17 +280,17 @@ fn put_members(
 ) -> Result<Vec<Put>, store::Error> {
     let mut outcomes = Vec::with_capacity(entries.len());
     for entry in entries {
-        whose::forget(txn, &entry.person)?;
+        matching::forget(txn, &entry.person)?;
     }
     for entry in entries {
         // A table says who has a number now; an enrolment may give one number to people of two families.
-        if !entry.person.known_as.is_empty() && whose::is_anothers(txn, &entry.person)? {
+        if !entry.person.known_as.is_empty() && matching::is_anothers(txn, &entry.person)? {
             let refused = Some(entry.person.place.clone());
             outcomes.push(Put { rows: entry.rows, changed: false, refused });
             continue;
         }
         let enrolled = enrol(txn, contacts, &entry.enrolment)?;
-        whose::remember(txn, &entry.person, &entry.enrolment.patient)?;
+        matching::remember(txn, &entry.person, &entry.enrolment.patient)?;
         let put = put_all(txn, &entry.resources, now)?;
         if put.iter().any(|outcome| *outcome != Outcome::Unchanged) {
             Shelf::stir(txn, &entry.enrolment.patient)?;

@@ -27,11 +27,12 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::commit::Writing;
 use crate::fhir::{Kind, Prepared};
-use crate::load::claims::Found;
-use crate::load::fhir::Place;
-use crate::load::report::{Ledger, Rule};
-use crate::load::x12::{Eligibility, Identity, Part, Replaces, Set, Taker, Tally, Trouble, plain_number};
-use crate::load::{Error, Format, Target, claims, x12};
+use crate::formats::Format;
+use crate::formats::issue::{Place, Rule};
+use crate::formats::records::{self, Found, Identity, Part, Replaces, Set, plain_number};
+use crate::formats::x12::{self, Eligibility, Taker, Tally, Trouble};
+use crate::load::report::Ledger;
+use crate::load::{Error, Target};
 use crate::store::{self, Snapshot, Store, Table};
 
 const PARTS: Table = Table::new("load.parts");
@@ -483,7 +484,7 @@ fn plain(set: &str) -> &str {
 /// The member's number, so that one member's parts come together; empty if the part does not say.
 fn member(part: &Part) -> &str {
     match part.set {
-        Set::Rows | Set::ReviewRows => claims::Row::member_of(&part.text),
+        Set::Rows | Set::ReviewRows => records::Row::member_of(&part.text),
         _ => x12::member(&part.text),
     }
 }
@@ -491,7 +492,7 @@ fn member(part: &Part) -> &str {
 /// Numbers of the payer's that the part is about; with what replaces it where the part's own claim does.
 fn claim_numbers(part: &Part) -> Vec<(String, Option<Replaces>)> {
     let mut out = match part.set {
-        Set::Rows => claims::Row::claim_numbers_of(&part.text),
+        Set::Rows => records::Row::claim_numbers_of(&part.text),
         set => x12::claim_numbers(set, &part.text).into_iter().collect(),
     };
     for (number, _) in &mut out {

@@ -3,16 +3,16 @@
 use serde_json::{Value, json};
 
 use super::commit::Entry;
-use super::whose::Roster;
 use crate::config::Policy;
 use crate::fhir::json::Node;
 use crate::fhir::{Prepared, prepare_node};
-use crate::load::clinical::digits_of;
-use crate::load::fhir::signs::{Signs, examine};
-use crate::load::fhir::{Place, first_error, label};
-use crate::load::record::{About, Read, Record, Whose, made_id};
-use crate::load::report::{Reject, Rule};
-use crate::load::{Error, Format, Target};
+use crate::formats::Format;
+use crate::formats::fhir::{Signs, examine, first_error, label};
+use crate::formats::issue::{Place, Reject, Rule};
+use crate::identity::matching::Roster;
+use crate::load::{Error, Target};
+use crate::map::clinical::digits_of;
+use crate::map::record::{About, Read, Record, Whose, made_id};
 
 /// What a piece of a file of records gave.
 #[derive(Default)]
@@ -72,7 +72,7 @@ fn node<'v>(value: &'v Value, numbers: &mut std::slice::Iter<'v, String>) -> Nod
 
 /// Finds whose each record is, maps it, prepares what it gave.
 pub(super) fn records(read: Read, format: Format, target: &Target<'_>, validation: Policy) -> Result<Worked, Error> {
-    let roster = Roster::new(target)?;
+    let roster = Roster::new(target.store, target.find, target.now)?;
     let about = About { ids: target.ids, plan: target.plan, now: target.now };
     let mut out = Worked { rejects: read.rejects, skipped: read.skipped, ..Worked::default() };
     for record in read.records {
