@@ -11,6 +11,7 @@
 pub(crate) mod ccda;
 pub(crate) mod cells;
 pub(crate) mod columns;
+pub(crate) mod encoding;
 pub(crate) mod fhir;
 pub(crate) mod hl7v2;
 pub(crate) mod issue;
@@ -20,7 +21,6 @@ pub(crate) mod qhp;
 pub(crate) mod records;
 pub(crate) mod sniff;
 pub(crate) mod tables;
-pub(crate) mod utf16;
 pub(crate) mod x12;
 
 /// What a file holds.

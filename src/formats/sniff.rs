@@ -5,8 +5,7 @@ use crate::formats::tables::csv_rows::delimiter;
 use crate::formats::tables::mapping::Mapping;
 use crate::formats::tables::members::Header;
 use crate::formats::tables::{cclf, claims, drug_list, providers};
-use crate::formats::utf16::{self, Order};
-use crate::formats::{Format, ncpdp, nppes};
+use crate::formats::{Format, encoding, ncpdp, nppes};
 
 /// What the beginning of a file looks like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +25,7 @@ pub(crate) enum Look {
 /// Judges by the first few thousand bytes, already unpacked.
 pub(crate) fn look(start: &[u8], mapping: &Mapping) -> Look {
     // Of UTF-16 only XML comes here as it is.
-    let wide = Order::of(start).map(|order| utf16::text(start, order));
+    let wide = encoding::utf_16(start).map(|utf_16| encoding::start(start, utf_16));
     let start = wide.as_deref().map_or(start, str::as_bytes);
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
     let text = String::from_utf8_lossy(start);

@@ -48,7 +48,7 @@ const SUB_FLOORS: [(&str, &[(&str, u8)]); 3] = [
         &[
             ("Format", 0),
             ("issue", 1),
-            ("utf16", 1),
+            ("encoding", 1),
             ("cells", 2),
             ("columns", 3),
             ("records", 4),
@@ -377,7 +377,7 @@ fn sockets_are_opened_where_they_belong() {
 
 #[test]
 fn only_listed_files_make_the_operators_view() {
-    let is_listed = |path: &str| OPERATORS.iter().any(|listed| path == *listed);
+    let is_listed = |path: &str| OPERATORS.contains(&path);
     for (path, text) in sources().iter().filter(|(path, _)| !is_test(path)) {
         let code = without_comments(&without_tests(text));
         let makes = code.contains("::operator(");

@@ -9,10 +9,14 @@ use std::fmt::Write as _;
 
 use roxmltree::{Document, ParsingOptions};
 
+use crate::formats::encoding;
+
 /// The largest document.
 pub(crate) const DOCUMENT_MAX: usize = 32 << 20;
 /// Elements and texts of one document.
 const NODES_MAX: u32 = 1_000_000;
+/// Where the XML declaration ends at the latest.
+const DECLARATION_MAX: usize = 200;
 /// Elements within one another.
 const DEPTH_MAX: usize = 64;
 /// Attributes of one element.
@@ -40,28 +44,26 @@ pub(crate) fn parse(text: &str) -> Result<Document<'_>, &'static str> {
     })
 }
 
-/// Text of bytes: UTF-8, UTF-16 with its mark, or one byte one character if the document says so.
+/// Text of bytes: UTF-8, UTF-16 with its mark, or the encoding that the document declares.
 pub(crate) fn decoded(bytes: &[u8]) -> Result<Cow<'_, str>, &'static str> {
-    let wide = |bytes: &[u8], of: fn([u8; 2]) -> u16| {
-        let units = bytes.chunks_exact(2).filter_map(|pair| Some(of([*pair.first()?, *pair.get(1)?])));
-        char::decode_utf16(units)
-            .collect::<Result<String, _>>()
-            .map(Cow::Owned)
-            .map_err(|_| "the text is not UTF-16 as it says")
-    };
-    match bytes {
-        [0xff, 0xfe, rest @ ..] => return wide(rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => return wide(rest, u16::from_be_bytes),
-        _ => {}
+    if let Some(utf_16) = encoding::utf_16(bytes) {
+        return encoding::declared(bytes, utf_16).ok_or("the text is not UTF-16 as it says");
     }
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Ok(Cow::Borrowed(text.trim_start_matches('\u{feff}').trim_start()));
     }
-    let start = String::from_utf8_lossy(bytes.get(..200).unwrap_or(bytes)).to_ascii_lowercase();
-    if start.contains("8859-1") || start.contains("windows-1252") || start.contains("latin") {
-        return Ok(Cow::Owned(bytes.iter().copied().map(char::from).collect()));
-    }
-    Err("the text is neither UTF-8 nor in a character set that it declares")
+    let declared = declaration(bytes).and_then(encoding::named).and_then(|named| encoding::declared(bytes, named));
+    declared.ok_or("the text is neither UTF-8 nor in a character set that it declares")
+}
+
+/// The name of the encoding in the XML declaration.
+fn declaration(bytes: &[u8]) -> Option<&[u8]> {
+    let start = bytes.get(..bytes.len().min(DECLARATION_MAX))?.trim_ascii_start().strip_prefix(b"<?xml")?;
+    let start = start.get(..memchr::memmem::find(start, b"?>")?)?;
+    let value = start.get(memchr::memmem::find(start, b"encoding")? + b"encoding".len()..)?;
+    let value = value.trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
+    let (quote, rest) = value.split_first()?;
+    rest.get(..memchr::memchr(*quote, rest)?)
 }
 
 /// Weighs a text.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::split::Delimiters;
+use crate::formats::encoding;
 
 /// No escape is longer; what is, is text.
 const ESCAPE_MAX: usize = 1_024;
@@ -58,7 +59,7 @@ fn bytes(digits: &str) -> Option<String> {
     }
     let pairs = digits.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
     let bytes: Vec<u8> = pairs.collect::<Option<_>>()?;
-    Some(String::from_utf8(bytes).unwrap_or_else(|error| error.as_bytes().iter().copied().map(char::from).collect()))
+    Some(encoding::text(&bytes).into_owned())
 }
 
 #[cfg(test)]

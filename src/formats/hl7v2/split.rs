@@ -4,8 +4,6 @@
 //! Line ends are taken as they come (the standard says CR), and a line that begins with no segment name goes on with the
 //! segment before it: free text is often sent with its line ends in it.
 
-use std::borrow::Cow;
-
 use super::escape;
 
 /// Segments of one message.
@@ -293,14 +291,6 @@ pub(crate) fn messages(text: &str) -> (Vec<(u64, &str)>, bool) {
 pub(crate) fn printed(text: &str) -> Vec<(String, String)> {
     let found = messages(text).0.into_iter();
     found.filter_map(|(_, text)| Some((text.to_owned(), Message::read(text).ok()?.print()))).collect()
-}
-
-/// UTF-8, or else one byte one character: the old character set of the standard.
-pub(crate) fn decoded(text: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(text) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(text.iter().copied().map(char::from).collect()),
-    }
 }
 
 fn line_ends(text: &str) -> u64 {

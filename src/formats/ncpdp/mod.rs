@@ -11,6 +11,7 @@ mod message;
 pub(crate) use message::Message;
 
 use crate::formats::cells::amount;
+use crate::formats::encoding;
 use crate::formats::issue::Rule;
 use crate::formats::records::{Facts, Field, Found, Row, Source};
 
@@ -35,8 +36,8 @@ pub(crate) fn read(bytes: &[u8], take: &mut dyn FnMut(Found) -> bool) {
     for (at, text) in texts.take(MESSAGES_MAX).enumerate() {
         let at = at as u64 + 1;
         let refused = |reason: &str| Found::Refused(at, Rule::ClaimRow, reason.to_owned());
-        let message = std::str::from_utf8(text).ok().and_then(Message::parse);
-        let Some(message) = message else {
+        let text = encoding::text(text);
+        let Some(message) = Message::parse(&text) else {
             if !take(refused("the message is no NCPDP D.0")) {
                 return;
             }

@@ -4,6 +4,7 @@
 //! Cells get the names of the layout and are read like those of a table.
 
 use crate::formats::cells::amount;
+use crate::formats::encoding;
 
 /// A layout: its width, where days must stand (from 1), and the names of the columns with their widths.
 struct Layout {
@@ -352,9 +353,7 @@ fn cells<'a>(layout: &'static Layout, line: &'a [u8]) -> impl Iterator<Item = (&
     layout.columns.iter().filter_map(move |(name, width)| {
         let cell = line.get(at..line.len().min(at + width)).unwrap_or_default();
         at += width;
-        // Old systems write letters that are no UTF-8.
-        (!name.is_empty())
-            .then(|| (*name, cell.iter().map(|byte| char::from(*byte)).collect::<String>().trim().to_owned()))
+        (!name.is_empty()).then(|| (*name, encoding::text(cell).trim().to_owned()))
     })
 }
 

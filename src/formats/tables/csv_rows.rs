@@ -1,5 +1,7 @@
 //! Rows of delimited text, as they are read. Pure.
 
+use crate::formats::encoding;
+
 /// How much of the first line tells the delimiter.
 const DELIMITERS: [u8; 4] = [b'\t', b';', b'|', b','];
 
@@ -40,13 +42,8 @@ pub(crate) fn rows<R: std::io::Read>(
     (rows, troubles)
 }
 
-/// Cells that are no UTF-8 are read as Windows-1252's letters, as old systems write them.
+/// Cells that are not UTF-8 are Windows-1252, whatever the others are.
 pub(crate) fn text(row: csv::ByteRecord) -> csv::StringRecord {
-    csv::StringRecord::from_byte_record(row).unwrap_or_else(|error| {
-        let cell = |cell: &[u8]| match std::str::from_utf8(cell) {
-            Ok(text) => text.to_owned(),
-            Err(_) => cell.iter().map(|byte| char::from(*byte)).collect(),
-        };
-        error.into_byte_record().iter().map(cell).collect()
-    })
+    csv::StringRecord::from_byte_record(row)
+        .unwrap_or_else(|error| error.into_byte_record().iter().map(encoding::text).collect())
 }

@@ -1,6 +1,7 @@
 //! Segments of a part: texts by their place.
 
 use super::cut::Separators;
+use crate::formats::encoding;
 
 /// Between the elements of a part's segment.
 pub(super) const ELEMENT: char = '\u{1d}';
@@ -90,7 +91,7 @@ impl Plain {
         self.separators == separators
     }
 
-    /// Puts a segment in place of what `out` holds. Bytes that are no UTF-8 are read as Latin-1, as old systems write them.
+    /// Puts a segment in place of what `out` holds. A segment that is not UTF-8 is Windows-1252.
     pub(super) fn put(&mut self, text: &[u8], out: &mut String) {
         out.clear();
         self.bytes.clear();
@@ -100,7 +101,7 @@ impl Plain {
         }
         match std::str::from_utf8(&self.bytes) {
             Ok(plain) => out.push_str(plain),
-            Err(_) => out.extend(self.bytes.iter().map(|byte| char::from(*byte))),
+            Err(_) => out.push_str(&encoding::windows_1252(&self.bytes)),
         }
         out.push(SEGMENT);
     }

@@ -3,6 +3,7 @@
 mod clinical;
 mod decisions;
 mod directory;
+mod encodings;
 mod enrolment;
 mod reviews;
 mod tables;

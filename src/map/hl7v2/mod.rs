@@ -23,7 +23,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use self::draft::Draft;
-use crate::formats::hl7v2::{self, Message, decoded, messages};
+use crate::formats::encoding;
+use crate::formats::hl7v2::{self, Message, messages};
 use crate::formats::issue::{Place, Rule, place};
 use crate::map::clinical::{day, moment};
 use crate::map::record::{About, Read, Record, Whom, Whose, Written};
@@ -55,7 +56,7 @@ struct Told {
 /// Reads messages.
 pub(crate) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> Read {
     let mut out = Read::default();
-    let text = decoded(text);
+    let text = encoding::text(text);
     let (messages, is_other_before) = messages(&text);
     if is_other_before {
         out.reject(&place(file, first), Rule::Segment, "no message starts here (MSH)");

@@ -1,10 +1,10 @@
 //! Rows of a table as texts by field; and the table of representatives.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::header::{Field, Header};
 use crate::formats::columns::Own;
+use crate::formats::encoding;
 use crate::formats::issue::{Place, Reject, Rule};
 
 /// One row.
@@ -27,7 +27,7 @@ impl Row {
 
 /// Reads a table; rows that are no CSV are refused.
 pub(super) fn rows(file: &Arc<str>, bytes: &[u8], own: &Own<Field>, rejects: &mut Vec<(Rule, Reject)>) -> Vec<Row> {
-    let text = decode(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
+    let text = encoding::text(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
     let header = Header::read(text.lines().next().unwrap_or_default(), own);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(header.delimiter)
@@ -80,14 +80,6 @@ impl Counted<'_> {
 /// Marks that systems write where they have nothing.
 fn is_blank(cell: &str) -> bool {
     cell.is_empty() || matches!(cell, "~" | "-" | "NULL" | "null" | "N/A" | "n/a")
-}
-
-/// UTF-8, or else Latin-1, in which every byte is a letter: old systems write names that way.
-fn decode(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(bytes.iter().map(|byte| char::from(*byte)).collect()),
-    }
 }
 
 /// One row of the table of representatives.
