@@ -5,7 +5,8 @@ use super::*;
 
 /// Everything that is stored, as one text.
 fn stored(bench: &Bench) -> String {
-    state(bench).into_iter().map(|(key, body)| format!("{key} {body}\n")).collect()
+    let resources: Vec<String> = state(bench).into_iter().map(|(key, body)| format!("{key} {body}")).collect();
+    resources.join("\n")
 }
 
 fn assert_has(stored: &str, texts: &[&str]) {
