@@ -5,7 +5,6 @@
 
 #![allow(clippy::expect_used, reason = "a bench stops at its first surprise")]
 
-use ingle::fhir;
 use ingle::outbound::Clock;
 use ingle::store::{Error, Store, Table, Txn};
 

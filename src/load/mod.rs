@@ -8,37 +8,18 @@
 //! recognised and named.
 
 mod archive;
-mod ccda;
-mod claims;
-mod clinical;
-mod columns;
+mod claim_rows;
 mod doctor;
-mod drug_list;
-mod fhir;
-#[cfg(test)]
-mod fixtures_tests;
-mod form;
-mod formulary;
-mod hl7v2;
-mod map;
-mod members;
-mod nppes;
+mod gate;
 pub mod parse;
-mod plan_net;
 pub mod probe;
-mod providers;
-mod qhp;
-mod record;
 mod report;
 mod run;
-mod sniff;
 mod source;
 mod suggest;
 mod table;
 #[cfg(test)]
 mod tests;
-mod utf16;
-mod x12;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -46,103 +27,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 
-pub use members::Mapping;
-pub use report::{Example, Finding, Reject, Rule, Summary};
-pub use run::{Progress, Undone, run, undo};
-pub use source::files_in;
-pub use suggest::suggest;
-
 use crate::config::{ClaimsAsClinical, Complete, Policy, Registry};
-use crate::fhir::Kind;
 use crate::identity::ContactKey;
 use crate::store::{self, Store};
 
-/// What a file holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Format {
-    /// FHIR R4 JSON: NDJSON, a Bundle, or one resource.
-    Fhir,
-    /// The national registry of providers, as CSV.
-    Nppes,
-    /// The plan's own providers, as CSV.
-    Providers,
-    /// Providers, plans and drugs of an exchange plan, as JSON.
-    Qhp,
-    /// The plan's drug list, as CSV.
-    Formulary,
-    /// The roster, as CSV.
-    Members,
-    /// X12 834.
-    Enrolment,
-    /// X12 837, professional, institutional or dental.
-    Claims,
-    /// X12 835.
-    Payments,
-    /// X12 278.
-    Reviews,
-    /// X12 270 and 271, which are read and not kept.
-    Eligibility,
-    /// Claims or prior authorizations as CSV or fixed columns.
-    ClaimRows,
-    /// HL7 version 2 messages.
-    Hl7v2,
-    /// C-CDA documents.
-    Ccda,
-    /// Who acts for whom, as CSV.
-    Representatives,
-}
-
-impl Format {
-    /// All of them, in the order they are loaded: whom records are about must be known before the records.
-    pub const ALL: [Self; 15] = [
-        Self::Fhir,
-        Self::Nppes,
-        Self::Providers,
-        Self::Qhp,
-        Self::Formulary,
-        Self::Members,
-        Self::Enrolment,
-        Self::Claims,
-        Self::Payments,
-        Self::Reviews,
-        Self::Eligibility,
-        Self::ClaimRows,
-        Self::Hl7v2,
-        Self::Ccda,
-        Self::Representatives,
-    ];
-
-    /// The name on the command line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Fhir => "fhir",
-            Self::Nppes => "nppes",
-            Self::Providers => "providers",
-            Self::Qhp => "qhp",
-            Self::Formulary => "formulary",
-            Self::Members => "members",
-            Self::Enrolment => "834",
-            Self::Claims => "837",
-            Self::Payments => "835",
-            Self::Reviews => "278",
-            Self::Eligibility => "270",
-            Self::ClaimRows => "claims",
-            Self::Hl7v2 => "hl7v2",
-            Self::Ccda => "ccda",
-            Self::Representatives => "representatives",
-        }
-    }
-
-    /// The format of that name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.name() == name)
-    }
-}
-
-/// Finds the id of a resource that an earlier load brought, by identifier: type, system (empty for any), value.
-pub type Find<'a> = &'a (dyn Fn(Kind, &str, &str) -> Option<String> + Sync);
+pub use self::report::{Example, Finding, Summary};
+pub use self::run::{Progress, Undone, run, undo};
+pub use self::source::files_in;
+pub use self::suggest::suggest;
+pub use crate::formats::Format;
+pub use crate::formats::fhir::Find;
+pub use crate::formats::issue::{Reject, Rule};
+pub use crate::formats::tables::mapping::Mapping;
 
 /// Where a load goes.
 pub struct Target<'a> {

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::Format;
-use super::record::{About, Read, Whose};
-use super::x12::{Claim, Cutter, Eligibility, Event, Part, Remit, Review, Set, Splitter, Taker, Trouble};
+use crate::formats::Format;
+use crate::formats::records::{Part, Set};
+use crate::formats::x12::{Claim, Cutter, Eligibility, Event, Remit, Review, Splitter, Taker, Trouble};
+use crate::map::record::{About, Read, Whose};
 
 #[derive(Default)]
 struct Count {
@@ -39,7 +40,7 @@ impl Taker for Count {
 #[must_use]
 pub fn x12(text: &[u8], reads: bool) -> usize {
     let (mut cutter, mut splitter, mut count) = (Cutter::default(), Splitter::default(), Count { records: 0, reads });
-    for block in text.chunks(super::source::BLOCK_BYTES) {
+    for block in text.chunks(crate::load::source::BLOCK_BYTES) {
         cutter.push(block, false, &mut |segment| splitter.take(segment, &mut count));
     }
     cutter.push(b"", true, &mut |segment| splitter.take(segment, &mut count));
@@ -58,7 +59,7 @@ pub fn x12_printed(text: &[u8]) -> Vec<u8> {
 /// Reads a file of FHIR: one document or lines. Returns how many resources can be kept and how many cannot.
 #[must_use]
 pub fn fhir(text: &[u8]) -> (usize, usize) {
-    let mut batch = super::fhir::Batch { validation: crate::config::Policy::Warn, ..super::fhir::Batch::default() };
+    let mut batch = super::gate::batch(crate::config::Policy::Warn);
     batch.file(&"fuzz".into(), text);
     (batch.ready.len() + batch.deferred.len(), batch.rejects.len())
 }
@@ -66,8 +67,8 @@ pub fn fhir(text: &[u8]) -> (usize, usize) {
 /// What a file looks like, by its first bytes: the name of a format, if it can be loaded.
 #[must_use]
 pub fn look(start: &[u8]) -> Option<Format> {
-    match super::sniff::look(start, &super::Mapping::default()) {
-        super::sniff::Look::Is(format) => Some(format),
+    match crate::formats::sniff::look(start, &crate::formats::tables::mapping::Mapping::default()) {
+        crate::formats::sniff::Look::Is(format) => Some(format),
         _ => None,
     }
 }
@@ -75,20 +76,20 @@ pub fn look(start: &[u8]) -> Option<Format> {
 /// What HL7 version 2 messages become, as if they were about one member.
 #[must_use]
 pub fn hl7v2(text: &[u8]) -> Vec<Value> {
-    let _ = super::hl7v2::cut(text);
-    resources(&super::hl7v2::read(&"fuzz".into(), 1, text))
+    let _ = crate::formats::hl7v2::cut(text);
+    resources(&crate::map::hl7v2::read(&"fuzz".into(), 1, text))
 }
 
 /// Messages as they are printed from their parts: the same text again, as far as it is messages.
 #[must_use]
 pub fn hl7v2_printed(text: &str) -> Vec<(String, String)> {
-    super::hl7v2::printed(text)
+    crate::formats::hl7v2::printed(text)
 }
 
 /// What a clinical document becomes, as if it were about one member.
 #[must_use]
 pub fn ccda(text: &[u8]) -> Vec<Value> {
-    resources(&super::ccda::read(&"fuzz".into(), text))
+    resources(&crate::map::ccda::read(&"fuzz".into(), text))
 }
 
 fn resources(read: &Read) -> Vec<Value> {
@@ -99,5 +100,5 @@ fn resources(read: &Read) -> Vec<Value> {
 
 /// Numbers as numbers.
 fn plain(resource: Value) -> Value {
-    serde_json::from_str(&super::clinical::text_of(&resource)).unwrap_or(resource)
+    serde_json::from_str(&crate::map::clinical::text_of(&resource)).unwrap_or(resource)
 }

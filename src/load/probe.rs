@@ -5,12 +5,14 @@ use std::io::Cursor;
 
 use jiff::Timestamp;
 
-use super::claims::{self, Found, Message, Row};
-use super::map::{RowCase, review_rows};
-use super::members::Mapping;
-use super::record::{About, Whose};
+use super::claim_rows;
 use super::source::Source;
 use crate::config::ClaimsAsClinical;
+use crate::formats::ncpdp::Message;
+use crate::formats::records::{Found, Row};
+use crate::formats::tables::mapping::Mapping;
+use crate::map::claims::{RowCase, review_rows};
+use crate::map::record::{About, Whose};
 
 /// Reads a file of rows. How many rows came of it, and how many of them did not read as they were written, which is none.
 #[must_use]
@@ -18,7 +20,7 @@ pub fn rows(bytes: &[u8]) -> (usize, usize) {
     let about = About { ids: "https://plan.example/ids", plan: "Plan", now: Timestamp::UNIX_EPOCH };
     let (mut count, mut lost) = (0, 0);
     let source = Source::over(Cursor::new(bytes.to_vec()));
-    claims::read(source, &Mapping::default(), &mut |found| {
+    claim_rows::read(source, &Mapping::default(), &mut |found| {
         if let Found::Part(part) = found {
             count += 1;
             match Row::read(&part.text) {

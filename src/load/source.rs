@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::read::MultiGzDecoder;
 
-use super::{Error, archive, utf16};
+use super::{Error, archive};
+use crate::formats::encoding;
 
 /// Bytes of lines that one worker takes at a time.
 pub(super) const BLOCK_BYTES: usize = 1 << 20;
@@ -116,13 +117,13 @@ impl Source {
             // A packed file that is damaged at its beginning. The reader may not say so again.
             Err(error) => return Self { broken: Some(error), ended: true, ..Self::over(io::empty()) },
         };
-        let order = utf16::Order::of(start);
-        let is_xml = order.is_some_and(|order| {
-            let text = utf16::text(start.get(..64).unwrap_or(start), order);
+        let declared = encoding::utf_16(start);
+        let is_xml = declared.is_some_and(|utf_16| {
+            let text = encoding::start(start.get(..64).unwrap_or(start), utf_16);
             text.trim_start().starts_with('<')
         });
-        match order.filter(|_| !is_xml) {
-            Some(order) => Self::over(utf16::Utf8::new(reader, order)),
+        match declared.filter(|_| !is_xml) {
+            Some(utf_16) => Self::over(encoding::Utf8Reader::new(reader, utf_16)),
             None => Self::over(reader),
         }
     }

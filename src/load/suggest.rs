@@ -8,10 +8,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use super::claims::{Field, NAMES, REVIEW_NAMES, Shape, amount, day};
-use super::columns::{Names, is_blank, normal};
 use super::source::Source;
-use super::{formulary, members, providers, table};
+use crate::formats::cells::amount::{amount, day};
+use crate::formats::columns::{Names, is_blank, normal};
+use crate::formats::records::{Field, NAMES, Shape};
+use crate::formats::tables::claims::REVIEW_NAMES;
+use crate::formats::tables::{csv_rows, drug_list, members, providers};
 
 /// Rows that are looked at.
 const ROWS: usize = 200;
@@ -45,10 +47,10 @@ struct Column {
 /// Why none can be proposed, in words.
 pub fn suggest(path: &Path) -> Result<String, String> {
     let mut source = Source::open(path, &Arc::new(AtomicU64::new(0))).map_err(|error| error.to_string())?;
-    let delimiter = table::delimiter(source.first_line());
-    let mut reader = table::reader(source, delimiter);
+    let delimiter = csv_rows::delimiter(source.first_line());
+    let mut reader = csv_rows::reader(source, delimiter);
     let mut ended = false;
-    let (rows, _) = table::rows(&mut reader, &mut ended, ROWS + 1);
+    let (rows, _) = csv_rows::rows(&mut reader, &mut ended, ROWS + 1);
     let rows: Vec<csv::StringRecord> = rows.into_iter().map(|(_, row)| row).collect();
     let (head, rows) = rows.split_first().ok_or("the file is empty")?;
     if head.len() < 2 {
@@ -78,7 +80,7 @@ fn kinds() -> [Kind; 5] {
         kind("prior_authorizations", &["authorization_number", "member_id", "decision"], fields(&REVIEW_NAMES)),
         kind("", &["member_id", "first_name", "last_name", "birth_date"], members::field_names()),
         kind("providers", &["npi"], fields(&providers::NAMES)),
-        kind("formulary", &["tier"], fields(&formulary::NAMES)),
+        kind("formulary", &["tier"], fields(&drug_list::NAMES)),
     ]
 }
 
@@ -261,7 +263,7 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::Mapping;
+    use crate::formats::tables::mapping::Mapping;
 
     fn of(text: &str) -> Result<String, String> {
         let folder = tempfile::tempdir().unwrap();

@@ -15,9 +15,11 @@ use super::commit::Entry;
 use super::retire::{each, end};
 use crate::config::Complete;
 use crate::fhir::Kind;
-use crate::load::plan_net::{Source, is_current};
-use crate::load::report::{Ledger, Reject, Rule};
-use crate::load::{Error, Format, Stop, Target};
+use crate::formats::Format;
+use crate::formats::issue::{Reject, Rule};
+use crate::load::report::Ledger;
+use crate::load::{Error, Stop, Target};
+use crate::map::plan_net::{Source, is_current};
 use crate::store::Stored;
 
 /// So many may go in any case; of more, at most half.

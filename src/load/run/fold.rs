@@ -10,17 +10,17 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::Run;
 use super::commit::Entry;
 use super::shelf::{Class, GroupKey, Kept, Shelf, ShelfReader, format, group_of};
-use super::whose::Roster;
 use super::work::prepared;
 use crate::config::{ClaimsAsClinical, Policy};
-use crate::load::claims::Row;
-use crate::load::doctor::Signs;
-use crate::load::fhir::Place;
-use crate::load::map::{Made, Reviewed, RowCase, Said, fold, review_rows, reviewed};
-use crate::load::record::{About, Whom, Whose};
-use crate::load::report::{Reject, Rule};
-use crate::load::x12::{Claim, Identity, Remit, Review, Set};
-use crate::load::{Error, Format, Request, Target};
+use crate::formats::Format;
+use crate::formats::fhir::Signs;
+use crate::formats::issue::{Place, Reject, Rule};
+use crate::formats::records::{Identity, Row, Set};
+use crate::formats::x12::{Claim, Remit, Review};
+use crate::identity::matching::Roster;
+use crate::load::{Error, Request, Target};
+use crate::map::claims::{Made, Reviewed, RowCase, Said, fold, review_rows, reviewed};
+use crate::map::record::{About, Whom, Whose};
 
 /// Groups that one worker takes at a time.
 const CHUNK: usize = 200;
@@ -119,7 +119,7 @@ pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, request: &
 
 impl Bench<'_> {
     fn work(&self, reader: &ShelfReader, chunk: &[Job]) -> Result<Outcome, Error> {
-        let roster = Roster::new(self.target)?;
+        let roster = Roster::new(self.target.store, self.target.find, self.target.now)?;
         let mut out = Outcome::default();
         // Many claims name the same few providers.
         let mut mentioned = HashSet::new();
@@ -290,7 +290,7 @@ impl AtBench<'_, '_> {
 
     fn whose(&mut self, whom: &Whom, place: &Place) -> Result<Option<Whose>, Error> {
         let whose = self.roster.find(whom)?;
-        self.out.born.extend(whose.as_ref().map(|whose| (place.clone(), Signs::born(whose))));
+        self.out.born.extend(whose.as_ref().map(|whose| (place.clone(), Signs::born(&whose.patient, &whose.birth))));
         if whose.is_none() {
             self.refused += 1;
             self.waits = true;

@@ -24,7 +24,6 @@ mod retire;
 mod roster;
 mod shelf;
 mod undo;
-mod whose;
 mod work;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -36,20 +35,27 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use parking_lot::Mutex;
 
-use super::doctor::{Doctor, Signs};
-use super::fhir::{Batch, Deferred, Known, NameKey, Place, settle};
-use super::record::About;
-use super::report::{Ledger, Rule, Summary};
-use super::source::{BLOCK_BYTES, Source};
-use super::x12::{Cutter, Splitter, Tally};
-use super::{Error, Format, Request, Stop, Target, claims, map, source};
+use self::commit::{Entry, Keeper};
+use self::complete::Lists;
+use self::read::{Given, Job, Sorted};
+use self::shelf::{Class, Shelf, ToShelf};
 use crate::config::Policy;
+use crate::formats::Format;
+use crate::formats::fhir::{Deferred, Known, NameKey, Signs};
+use crate::formats::issue::{Place, Rule};
+use crate::formats::x12::{Cutter, Splitter, Tally};
+use crate::load::claim_rows;
+use crate::load::doctor::Doctor;
+use crate::load::gate::{Batch, settle};
+use crate::load::report::{Ledger, Summary};
+use crate::load::source::{self, BLOCK_BYTES, Source};
+use crate::load::{Error, Request, Stop, Target};
+use crate::map::plan::plan;
+use crate::map::record::About;
 use crate::outbound::Clock;
-use commit::{Entry, Keeper};
-use complete::Lists;
-use read::{Given, Job, Sorted};
-use shelf::{Class, Shelf, ToShelf};
-pub use undo::{Undone, undo};
+
+pub use crate::load::run::undo::Undone;
+pub use crate::load::run::undo::undo;
 
 /// Blocks under way at the same time, per worker.
 const BLOCKS_PER_WORKER: usize = 2;
@@ -151,7 +157,7 @@ impl Run<'_> {
         };
         if sorted.iter().any(is_about_members) {
             let about = About { ids: self.target.ids, plan: self.target.plan, now: self.target.now };
-            if let Ok((plan, _)) = work::prepared(&map::plan(about), Policy::Off) {
+            if let Ok((plan, _)) = work::prepared(&plan(about), Policy::Off) {
                 let entry = Entry { counts: Vec::new(), ..Entry::of(plan, Format::Members) };
                 self.keeper.add(entry, &mut self.ledger)?;
                 self.keeper.flush(&mut self.ledger)?;
@@ -277,7 +283,7 @@ impl Run<'_> {
         let source = Source::open(path, &self.bytes)?;
         let file: Arc<str> = path.display().to_string().into();
         let mut to = ToShelf { shelf, ledger: &mut self.ledger, file, asked: Tally::default(), failed: None };
-        claims::read(source, &request.mapping, &mut |found| to.found(found) && !request.stop.is_asked());
+        claim_rows::read(source, &request.mapping, &mut |found| to.found(found) && !request.stop.is_asked());
         let failed = to.failed.take();
         request.stop.check()?;
         self.tell();

@@ -8,12 +8,16 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use super::work::{Worked, records};
 use crate::config::{Policy, Registry};
 use crate::fhir::{Kind, json};
-use crate::load::fhir::{Batch, Place};
-use crate::load::report::Rule;
-use crate::load::sniff::{Look, look};
+use crate::formats::ccda::text;
+use crate::formats::issue::{Place, Rule};
+use crate::formats::sniff::{Look, look};
+use crate::formats::{self, Format, nppes};
+use crate::load::gate::{Batch, batch};
 use crate::load::source::{DOCUMENT_MAX, Piece, Source};
-use crate::load::table::{Columns, Table};
-use crate::load::{Error, Format, Request, Target, ccda, hl7v2, nppes, qhp};
+use crate::load::table::Table;
+use crate::load::{Error, Request, Target};
+use crate::map::tables::Columns;
+use crate::map::{ccda, hl7v2, qhp};
 
 /// Rows of a table that one worker takes at a time.
 const ROWS: usize = 250;
@@ -40,7 +44,7 @@ pub(super) enum Given {
 
 impl Job {
     pub(super) fn work(self, target: &Target<'_>, validation: Policy, registry: Registry) -> Given {
-        let mut batch = Batch { validation, ..Batch::default() };
+        let mut batch = batch(validation);
         match self {
             Self::Lines(file, first, text) => batch.lines(&file, first, &text),
             Self::Document(file, text) => batch.file(&file, &text),
@@ -119,7 +123,8 @@ impl Out {
 
     fn reject(&mut self, place: &Place, rule: Rule, reason: String) -> Result<(), Closed> {
         let number = self.ticket()?;
-        let batch = Batch { rejects: vec![place.reject(rule, reason)], ..Batch::default() };
+        let mut batch = batch(Policy::Off);
+        batch.rejects.push(place.reject(rule, reason));
         self.done.send((number, Given::Resources(batch))).map_err(|_| Closed)
     }
 }
@@ -184,8 +189,8 @@ pub(super) fn all(files: &[Sorted], request: &Request, bytes: &Arc<AtomicU64>, o
         let file = Arc::clone(&whole.file);
         let sent = match format {
             Format::Fhir => resources(path, &file, source, out),
-            Format::Qhp => blocks(*format, &file, source, qhp::cut, out),
-            Format::Hl7v2 => blocks(*format, &file, source, hl7v2::cut, out),
+            Format::Qhp => blocks(*format, &file, source, formats::qhp::cut::cut, out),
+            Format::Hl7v2 => blocks(*format, &file, source, crate::formats::hl7v2::cut, out),
             Format::Ccda => document(*format, &file, source, out),
             _ => rows(*format, &file, source, request, out),
         };
@@ -219,7 +224,7 @@ fn blocks(
 }
 
 fn document(format: Format, file: &Arc<str>, mut source: Source, out: &mut Out) -> Result<(), Closed> {
-    if let Some(text) = source.rest(ccda::DOCUMENT_MAX) {
+    if let Some(text) = source.rest(text::DOCUMENT_MAX) {
         out.job(Job::Records(format, Arc::clone(file), 1, text))?;
     } else {
         let place = Place { file: Arc::clone(file), line: 0, entry: None };

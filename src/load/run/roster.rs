@@ -12,20 +12,24 @@ use jiff::tz::TimeZone;
 use super::commit::{put_all, write};
 use super::read::Sorted;
 use super::shelf::{Class, Kept, Shelf, group_of};
-use super::whose::{self, Linked};
-use crate::access::{Admitted as Prepared, admit_text as prepare};
+use crate::access::{Admitted, admit_text};
 use crate::fhir::Kind;
-use crate::identity::ContactKey;
+use crate::formats::Format;
+use crate::formats::fhir::Known;
+use crate::formats::issue::{Place, Reject, Rule};
+use crate::formats::records::Person;
+use crate::formats::tables::cclf::former_numbers;
+use crate::formats::tables::members::{TABLE_MAX, people, proxies};
+use crate::formats::x12::Event;
+use crate::identity::family::people as families;
+use crate::identity::matching::{self, Linked};
 use crate::identity::representation::{Basis, Representation};
 use crate::identity::roster::{Enrolled, Enrolment, enrol, represent};
-use crate::load::claims::former_numbers;
-use crate::load::fhir::{Known, Place};
-use crate::load::map::people as families;
-use crate::load::members::{Person, TABLE_MAX, patient_id, people, proxies, resources};
-use crate::load::report::{Ledger, Reject, Rule};
+use crate::identity::{Contact, ContactKey};
+use crate::load::report::Ledger;
 use crate::load::source::Source;
-use crate::load::x12::Event;
-use crate::load::{Error, Format, Request, Target};
+use crate::load::{Error, Request, Target};
+use crate::map::members::{patient_id, resources};
 use crate::store::{self, Outcome};
 
 /// Members in one transaction.
@@ -86,7 +90,7 @@ struct Roster<'a> {
 struct Entry {
     enrolment: Enrolment,
     person: Person,
-    resources: Vec<Prepared>,
+    resources: Vec<Admitted>,
     rows: u64,
 }
 
@@ -117,7 +121,14 @@ impl Roster<'_> {
     fn members(&mut self, file: &Arc<str>, bytes: &[u8]) -> Result<(), Error> {
         let today = self.target.now.to_zoned_datetime(TimeZone::UTC).date();
         let mut rejects = Vec::new();
-        let people = people(file, bytes, &self.request.mapping, today, &mut rejects);
+        let people = people(
+            file,
+            bytes,
+            &self.request.mapping.members,
+            today,
+            &|text| Contact::parse(text).is_some(),
+            &mut rejects,
+        );
         self.reject(&rejects)?;
         let mut people = people.into_iter().peekable();
         while people.peek().is_some() {
@@ -158,7 +169,7 @@ impl Roster<'_> {
                 || entries.iter().zip(&outcomes).filter(|(_, put)| put.refused.is_none()).map(|(entry, _)| entry);
             for family in &families {
                 let members = kept().filter(|entry| family.has(&entry.person));
-                let made: Vec<&Prepared> = members.flat_map(|entry| &entry.resources).collect();
+                let made: Vec<&Admitted> = members.flat_map(|entry| &entry.resources).collect();
                 Shelf::settle(txn, &family.dirty, &made, now)?;
             }
             Ok(outcomes)
@@ -213,7 +224,7 @@ impl Roster<'_> {
             let outcomes = write(self.target.store, self.request.dry_run, move |txn| {
                 group
                     .into_iter()
-                    .map(|(line, now, before)| Ok((line, whose::link(txn, &now, &before)?, now, before)))
+                    .map(|(line, now, before)| Ok((line, matching::link(txn, &now, &before)?, now, before)))
                     .collect::<Result<Vec<_>, store::Error>>()
             })?;
             for (line, linked, now, before) in outcomes {
@@ -240,7 +251,7 @@ impl Roster<'_> {
 
     fn representatives(&mut self, file: &Arc<str>, bytes: &[u8]) -> Result<(), Error> {
         let mut rejects = Vec::new();
-        let proxies = proxies(file, bytes, &self.request.mapping, &mut rejects);
+        let proxies = proxies(file, bytes, &self.request.mapping.members, &mut rejects);
         self.reject(&rejects)?;
         for proxy in proxies {
             let coming = self.seen.contains(&proxy.representative) && self.seen.contains(&proxy.member);
@@ -273,17 +284,17 @@ fn put_members(
 ) -> Result<Vec<Put>, store::Error> {
     let mut outcomes = Vec::with_capacity(entries.len());
     for entry in entries {
-        whose::forget(txn, &entry.person)?;
+        matching::forget(txn, &entry.person)?;
     }
     for entry in entries {
         // A table says who has a number now; an enrolment may give one number to people of two families.
-        if !entry.person.known_as.is_empty() && whose::is_anothers(txn, &entry.person)? {
+        if !entry.person.known_as.is_empty() && matching::is_anothers(txn, &entry.person)? {
             let refused = Some(entry.person.place.clone());
             outcomes.push(Put { rows: entry.rows, changed: false, refused });
             continue;
         }
         let enrolled = enrol(txn, contacts, &entry.enrolment, now.as_second())?;
-        whose::remember(txn, &entry.person, &entry.enrolment.patient)?;
+        matching::remember(txn, &entry.person, &entry.enrolment.patient)?;
         let put = put_all(txn, &entry.resources, now)?;
         if put.iter().any(|outcome| *outcome != Outcome::Unchanged) {
             Shelf::stir(txn, &entry.enrolment.patient)?;
@@ -317,7 +328,7 @@ fn entry(person: Person, target: &Target<'_>, known: &Known<'_>, today: Date) ->
     // Where a FHIR feed brought the Patient, it knows more than the table, so nothing is made from the table.
     if patient.as_ref().is_none_or(|id| *id == made) {
         for text in resources(&person, target.ids, target.plan, today) {
-            prepared.push(prepare(&text).map_err(|issue| issue.to_string())?);
+            prepared.push(admit_text(&text).map_err(|issue| issue.to_string())?);
         }
     }
     let enrolment = Enrolment {

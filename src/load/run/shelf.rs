@@ -26,13 +26,14 @@ use parking_lot::Mutex;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::commit::Writing;
-use crate::access::Admitted as Prepared;
+use crate::access::Admitted;
 use crate::fhir::Kind;
-use crate::load::claims::Found;
-use crate::load::fhir::Place;
-use crate::load::report::{Ledger, Rule};
-use crate::load::x12::{Eligibility, Identity, Part, Replaces, Set, Taker, Tally, Trouble, plain_number};
-use crate::load::{Error, Format, Target};
+use crate::formats::Format;
+use crate::formats::issue::{Place, Rule};
+use crate::formats::records::{self, Found, Identity, Part, Replaces, Set, plain_number};
+use crate::formats::x12::{self, Eligibility, Taker, Tally, Trouble};
+use crate::load::report::Ledger;
+use crate::load::{Error, Target};
 use crate::store::{self, Snapshot, Store, Table};
 
 const PARTS: Table = Table::new("load.parts");
@@ -174,8 +175,7 @@ impl<'a> Shelf<'a> {
         plain.extend_from_slice(part.text.as_bytes());
         let mut value = (plain.len() as u32).to_be_bytes().to_vec();
         value.extend(self.packer.compress(&plain).unwrap_or_default());
-        let numbers = part
-            .numbers()
+        let numbers = claim_numbers(part)
             .into_iter()
             .map(|(number, replaces)| {
                 let mut key = ordered(&number).to_vec();
@@ -185,7 +185,7 @@ impl<'a> Shelf<'a> {
                 (key, value.unwrap_or_default().into_bytes())
             })
             .collect();
-        let neighbour = if class == Class::Enrolment { part.group.as_str() } else { part.member() };
+        let neighbour = if class == Class::Enrolment { part.group.as_str() } else { member(part) };
         let near = digits(neighbour).to_be_bytes();
         Row { class, set: part.set, group, near, key, value, numbers }
     }
@@ -214,7 +214,7 @@ impl<'a> Shelf<'a> {
     pub(super) fn settle(
         txn: &mut store::Txn<'_>,
         dirty: &[u8],
-        made: &[&Prepared],
+        made: &[&Admitted],
         now: Timestamp,
     ) -> Result<(), store::Error> {
         txn.delete(DIRTY, dirty)?;
@@ -480,4 +480,25 @@ impl Taker for ToShelf<'_, '_> {
 /// The number of a set, if it looks like one: reasons quote nothing else.
 fn plain(set: &str) -> &str {
     if set.len() == 3 && set.bytes().all(|byte| byte.is_ascii_digit()) { set } else { "without a number" }
+}
+
+/// The member's number, so that one member's parts come together; empty if the part does not say.
+fn member(part: &Part) -> &str {
+    match part.set {
+        Set::Rows | Set::ReviewRows => records::Row::member_of(&part.text),
+        _ => x12::member(&part.text),
+    }
+}
+
+/// Numbers of the payer's that the part is about; with what replaces it where the part's own claim does.
+fn claim_numbers(part: &Part) -> Vec<(String, Option<Replaces>)> {
+    let mut out = match part.set {
+        Set::Rows => records::Row::claim_numbers_of(&part.text),
+        set => x12::claim_numbers(set, &part.text).into_iter().collect(),
+    };
+    for (number, _) in &mut out {
+        *number = plain_number(number);
+    }
+    out.retain(|(number, _)| !number.is_empty());
+    out
 }

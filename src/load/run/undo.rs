@@ -129,7 +129,7 @@ fn restore(txn: &mut Txn<'_>, place: &[u8], before: &[u8]) -> Result<(), store::
     let Some(end) = place.iter().position(|byte| *byte == 0) else { return Ok(()) };
     let (name, key) = (place.get(..end).unwrap_or_default(), place.get(end + 1..).unwrap_or_default());
     // Tables that a load writes; a name that is none of them was written by a later Ingle.
-    let tables = shelf::TABLES.into_iter().chain(latest::TABLES).chain([super::whose::NUMBERS]);
+    let tables = shelf::TABLES.into_iter().chain(latest::TABLES).chain([crate::identity::matching::NUMBERS]);
     let known = tables.chain(crate::identity::roster::TABLES).find(|table| table.name().as_bytes() == name);
     let Some(table) = known else { return Err(store::Error::Corrupted("the journal of the last load".into())) };
     // What was put together from parts that are gone, or waits again, is seen anew by the next load.

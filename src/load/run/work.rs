@@ -3,16 +3,16 @@
 use serde_json::{Value, json};
 
 use super::commit::Entry;
-use super::whose::Roster;
-use crate::access::{Admitted as Prepared, admit};
+use crate::access::{Admitted, admit};
 use crate::config::Policy;
 use crate::fhir::json::Node;
-use crate::load::clinical::digits_of;
-use crate::load::doctor::{Signs, examine};
-use crate::load::fhir::Place;
-use crate::load::record::{About, Read, Record, Whose, made_id};
-use crate::load::report::{Reject, Rule};
-use crate::load::{Error, Format, Target};
+use crate::formats::Format;
+use crate::formats::fhir::{Signs, examine};
+use crate::formats::issue::{Place, Reject, Rule};
+use crate::identity::matching::Roster;
+use crate::load::{Error, Target};
+use crate::map::clinical::digits_of;
+use crate::map::record::{About, Read, Record, Whose, made_id};
 
 /// What a piece of a file of records gave.
 #[derive(Default)]
@@ -28,7 +28,7 @@ pub(super) struct Worked {
 ///
 /// # Errors
 /// What is wrong with it, in words, if it may not be kept.
-pub(super) fn prepared(value: &Value, validation: Policy) -> Result<(Prepared, Signs), String> {
+pub(super) fn prepared(value: &Value, validation: Policy) -> Result<(Admitted, Signs), String> {
     let mut numbers = Vec::new();
     write_numbers(value, &mut numbers);
     let mut node = node(value, &mut numbers.iter());
@@ -68,7 +68,7 @@ fn node<'v>(value: &'v Value, numbers: &mut std::slice::Iter<'v, String>) -> Nod
 
 /// Finds whose each record is, maps it, prepares what it gave.
 pub(super) fn records(read: Read, format: Format, target: &Target<'_>, validation: Policy) -> Result<Worked, Error> {
-    let roster = Roster::new(target)?;
+    let roster = Roster::new(target.store, target.find, target.now)?;
     let about = About { ids: target.ids, plan: target.plan, now: target.now };
     let mut out = Worked { rejects: read.rejects, skipped: read.skipped, ..Worked::default() };
     for record in read.records {
@@ -86,7 +86,12 @@ pub(super) fn records(read: Read, format: Format, target: &Target<'_>, validatio
                 entry.pack(target);
                 out.entries.push(entry);
                 let place = record.place();
-                out.signs.extend(signs.iter().any(Signs::is_of_care).then(|| (place.clone(), Signs::born(&whose))));
+                out.signs.extend(
+                    signs
+                        .iter()
+                        .any(Signs::is_of_care)
+                        .then(|| (place.clone(), Signs::born(&whose.patient, &whose.birth))),
+                );
                 out.signs.extend(signs.into_iter().map(|signs| (record.place().clone(), signs)));
             }
             Err((rule, reason)) => out.rejects.push(record.place().reject(rule, reason)),

@@ -87,7 +87,7 @@ fn state(files: &[(&str, &str)], at_once: bool) -> BTreeMap<String, Value> {
     for one in all.values_mut() {
         let meta = one["meta"].as_object_mut().unwrap();
         meta.retain(|name, _| !matches!(name.as_str(), "lastUpdated" | "versionId"));
-        crate::load::fixtures_tests::assert_valid_when_stored(one);
+        crate::map::fixtures_tests::assert_valid_when_stored(one);
     }
     all
 }
@@ -306,7 +306,7 @@ fn provenance_names_who_wrote_it() {
     let person = agents.iter().find(|agent| agent["who"]["reference"] == "Practitioner/npi-1245319599").unwrap();
     assert!(person["onBehalfOf"].is_object());
     let provenance: Vec<&Value> = all.values().filter(|one| one["resourceType"] == "Provenance").collect();
-    provenance.into_iter().for_each(crate::load::fixtures_tests::assert_valid_when_stored);
+    provenance.into_iter().for_each(crate::map::fixtures_tests::assert_valid_when_stored);
 }
 
 /// 7.20 was measured to a hundredth, and is stored and served so.

@@ -158,7 +158,9 @@ fn run_on(day: u32, bench: &Bench, request: &Request) -> Summary {
 /// Doctors who had left the plan's table stayed in the directory for ever.
 #[test]
 fn what_a_complete_list_names_no_longer_is_retired() {
-    use crate::config::Complete::{Formulary, Providers, Qhp};
+    use crate::config::Complete::Formulary;
+    use crate::config::Complete::Providers;
+    use crate::config::Complete::Qhp;
     let bench = Bench::new();
     bench.put("p.csv", doctors(0..30));
     bench.put("d.csv", drugs(1..31));
@@ -175,7 +177,7 @@ fn what_a_complete_list_names_no_longer_is_retired() {
     let second = bench.run(&with(&bench, &[Providers, Formulary]));
     assert_eq!((current(&bench), count(&second, "no-longer-listed")), ((26, 20), 15));
     for one in resources(&bench).values().filter(|one| one["resourceType"] == "Basic") {
-        crate::load::fixtures_tests::assert_valid_when_stored(one);
+        crate::map::fixtures_tests::assert_valid_when_stored(one);
     }
     let changes = bench.changes();
     let again = bench.run(&with(&bench, &[Providers, Formulary]));
@@ -216,7 +218,8 @@ fn a_facility_that_is_listed_no_longer_offers_nothing() {
 
 #[test]
 fn a_list_that_was_cut_off_empties_nothing() {
-    use crate::config::Complete::{Providers, Qhp};
+    use crate::config::Complete::Providers;
+    use crate::config::Complete::Qhp;
     let bench = Bench::new();
     bench.put("p.csv", doctors(0..50));
     run_on(1, &bench, &with(&bench, &[Providers]));

@@ -3,6 +3,7 @@
 mod clinical;
 mod decisions;
 mod directory;
+mod encodings;
 mod enrolment;
 mod reviews;
 mod tables;
@@ -456,13 +457,13 @@ proptest::proptest! {
         let file: std::sync::Arc<str> = "f".into();
         let today = "2026-11-24".parse().unwrap();
         for bytes in [&text[..], table.as_bytes(), json.as_bytes()] {
-            let _ = sniff::look(bytes, &Mapping::default());
-            let mut batch = fhir::Batch::default();
+            let _ = crate::formats::sniff::look(bytes, &Mapping::default());
+            let mut batch = crate::load::gate::batch(crate::config::Policy::Off);
             batch.file(&file, bytes);
             batch.lines(&file, 1, bytes);
             let mut rejects = Vec::new();
-            let _ = members::people(&file, bytes, &Mapping::default(), today, &mut rejects);
-            let _ = members::proxies(&file, bytes, &Mapping::default(), &mut rejects);
+            let _ = crate::formats::tables::members::people(&file, bytes, &Mapping::default().members, today, &|_| true, &mut rejects);
+            let _ = crate::formats::tables::members::proxies(&file, bytes, &Mapping::default().members, &mut rejects);
         }
     }
 }

@@ -53,7 +53,7 @@ fn the_fixtures_come_to_what_stands_beside_them() {
     );
     assert_eq!(summary.rejected, bench.report().len() as u64);
     for resource in state(&bench).values() {
-        super::super::fixtures_tests::assert_valid_when_stored(resource);
+        crate::map::fixtures_tests::assert_valid_when_stored(resource);
     }
 }
 
@@ -299,7 +299,7 @@ fn the_public_samples_go_through() {
             findings.concat()
         )]);
         for resource in state(&bench).values().filter(|body| body["resourceType"] == "ExplanationOfBenefit") {
-            super::super::fixtures_tests::assert_valid_when_stored(resource);
+            crate::map::fixtures_tests::assert_valid_when_stored(resource);
         }
         // Some samples tell of one member in several ways; whatever a run makes of them, the next one makes too.
         let first = state(&bench);

@@ -70,7 +70,7 @@ fn the_fixtures_come_to_what_stands_beside_them() {
     assert_eq!(found, fs::read_to_string(&beside).unwrap(), "run with UPDATE_EXPECTED=1 and read what changed");
     assert_eq!(summary.rejected, 2);
     for resource in state(&bench).values() {
-        super::super::fixtures_tests::assert_valid_when_stored(resource);
+        crate::map::fixtures_tests::assert_valid_when_stored(resource);
     }
 }
 
@@ -250,7 +250,7 @@ fn the_public_samples_go_through() {
         findings.sort();
         out += &findings.concat();
         for resource in state(&bench).values() {
-            super::super::fixtures_tests::assert_valid_when_stored(resource);
+            crate::map::fixtures_tests::assert_valid_when_stored(resource);
         }
         let again = bench.run(&request(&bench, vec![shared.join(name)]));
         assert_eq!(again.changed, 0, "{name}");

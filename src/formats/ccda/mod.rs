@@ -1,0 +1,4 @@
+//! C-CDA as XML: a document is weighed, decoded and parsed; its elements are found by name. Pure.
+
+pub(crate) mod node;
+pub(crate) mod text;

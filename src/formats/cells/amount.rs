@@ -1,0 +1,135 @@
+//! What people write into cells of tables: amounts, days and counts, as one form each.
+
+use super::date;
+
+/// The longest amount with all its signs.
+const AMOUNT_MAX: usize = 32;
+
+/// An amount as plain decimals: `$1,234.50`, `(12.00)`, `1234.5-`, `USD 12`, `-.5`. More than two decimals are rounded to the
+/// cent, for benefit managers reckon with four.
+pub(crate) fn amount(text: &str) -> Option<String> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > AMOUNT_MAX {
+        return None;
+    }
+    let (mut negative, mut digits) = (false, String::with_capacity(text.len()));
+    let inside = match text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
+        Some(inside) => {
+            negative = true;
+            inside
+        }
+        None => text,
+    };
+    let inside = inside.trim().trim_start_matches("USD").trim_end_matches("USD").trim();
+    let inside = match inside.strip_suffix("CR").or_else(|| inside.strip_suffix('-')) {
+        Some(rest) => {
+            negative = !negative;
+            rest.trim_end()
+        }
+        None => inside,
+    };
+    for (at, c) in inside.char_indices() {
+        match c {
+            '-' if digits.is_empty() && !inside.get(..at).unwrap_or_default().contains('-') => negative = !negative,
+            '+' if at == 0 => {}
+            '$' | ' ' if digits.is_empty() => {}
+            ',' if !digits.is_empty() && !digits.contains('.') => {}
+            '.' if !digits.contains('.') => digits.push('.'),
+            '0'..='9' => digits.push(c),
+            _ => return None,
+        }
+    }
+    let (whole, part) = digits.split_once('.').unwrap_or((&digits, ""));
+    if whole.is_empty() && part.is_empty() {
+        return None;
+    }
+    // Fixed columns are filled with zeros.
+    let whole = whole.trim_start_matches('0');
+    if whole.len() > 12 {
+        return None;
+    }
+    let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let mut hundredths = 0;
+    for (at, digit) in part.bytes().take(3).enumerate() {
+        let digit = i64::from(digit - b'0');
+        hundredths += match at {
+            0 => digit * 10,
+            1 => digit,
+            _ => i64::from(digit >= 5),
+        };
+    }
+    let cents = whole * 100 + hundredths;
+    let sign = if negative && cents != 0 { "-" } else { "" };
+    Some(format!("{sign}{}.{:02}", cents / 100, cents % 100))
+}
+
+/// A day as `YYYY-MM-DD`; what systems write for "no day" is none.
+pub(crate) fn day(text: &str) -> Option<String> {
+    let day = date::parse(text)?;
+    (1850..2099).contains(&day.year()).then(|| day.to_string())
+}
+
+/// Whether a cell holds no day on purpose: zeros, or the end of time.
+pub(crate) fn is_no_day(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b'0' | b'/' | b'-' | b' ')) || date::parse(text).is_some()
+}
+
+/// A count: digits with at most one point; zeros before it and after its decimals say nothing.
+pub(crate) fn number(text: &str) -> Option<String> {
+    let text = text.trim().trim_start_matches('+');
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !all_digits(whole) || !all_digits(part) || digits.len() > AMOUNT_MAX || (whole.is_empty() && part.is_empty()) {
+        return None;
+    }
+    let whole = whole.trim_start_matches('0');
+    let whole = if whole.is_empty() { "0" } else { whole };
+    let part = part.trim_end_matches('0');
+    Some(if part.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{part}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_as_people_write_them() {
+        for (text, expected) in [
+            ("$1,234.50", "1234.50"),
+            ("(12.00)", "-12.00"),
+            ("($12)", "-12.00"),
+            ("1234.5-", "-1234.50"),
+            ("-$3.1", "-3.10"),
+            ("$-3.1", "-3.10"),
+            (" 7 ", "7.00"),
+            (".5", "0.50"),
+            ("12.345", "12.35"),
+            ("0.9999", "1.00"),
+            ("-0", "0.00"),
+            ("USD 1", "1.00"),
+            ("5.00 CR", "-5.00"),
+            ("-0000000000000000012.30", "-12.30"),
+        ] {
+            assert_eq!(amount(text).as_deref(), Some(expected), "{text}");
+        }
+        for text in ["", "-", "$", "1.2.3", "12a", "1e5", "--1", "(5", "9999999999999", "1,2.3,4"] {
+            assert_eq!(amount(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn days_and_counts() {
+        for text in ["01/31/2026", "20260131", "31-JAN-2026", "2026-01-31 00:00:00"] {
+            assert_eq!(day(text).as_deref(), Some("2026-01-31"), "{text}");
+        }
+        assert_eq!(day("9999-12-31"), None);
+        assert!(is_no_day("9999-12-31") && is_no_day("00000000") && !is_no_day("soon"));
+        for (text, expected) in
+            [("0030", "30"), ("1.500", "1.5"), ("000", "0"), ("+4", "4"), (".5", "0.5"), ("-2", "-2")]
+        {
+            assert_eq!(number(text).as_deref(), Some(expected), "{text}");
+        }
+        assert_eq!((number("x"), number("1.2.3"), number("")), (None, None, None));
+    }
+}

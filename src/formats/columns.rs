@@ -1,0 +1,132 @@
+//! Which column of a table is what: by the names that systems give, or by the plan's own. Pure.
+
+use std::collections::BTreeMap;
+
+/// A field, its name in a mapping file, and the column names it is known by (letters and digits only, lower case).
+pub(crate) type Names<F> = (F, &'static str, &'static str);
+
+/// Column names of the plan's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Own<F>(BTreeMap<String, F>);
+
+impl<F> Default for Own<F> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<F: Copy> Own<F> {
+    /// Reads a table of a mapping file: our field name = the column's name, or a list of them.
+    pub(crate) fn parse(table: &toml::Table, names: &[Names<F>]) -> Result<Self, String> {
+        let mut out = BTreeMap::new();
+        for (name, columns) in table {
+            let field = names.iter().find(|(_, known, _)| known == name).map(|(field, ..)| *field);
+            let known = || names.iter().map(|(_, known, _)| *known).collect::<Vec<_>>().join(", ");
+            let field = field.ok_or_else(|| format!("{name} is not a field; the fields are {}", known()))?;
+            let columns = match columns {
+                toml::Value::String(column) => vec![column.as_str()],
+                toml::Value::Array(list) => list.iter().filter_map(toml::Value::as_str).collect(),
+                _ => return Err(format!("{name} must be a column name, or a list of them")),
+            };
+            out.extend(columns.into_iter().map(|column| (normal(column), field)));
+        }
+        Ok(Self(out))
+    }
+
+    /// The field of a column, by its normal name.
+    pub(crate) fn find(&self, cell: &str, names: &[Names<F>]) -> Option<F> {
+        let own = self.0.get(cell).copied();
+        own.or_else(|| {
+            names.iter().find(|(_, _, all)| all.split(' ').any(|name| name == cell)).map(|(field, ..)| *field)
+        })
+    }
+}
+
+/// The header row of a table.
+#[derive(Clone, Debug)]
+pub(crate) struct Columns<F>(Vec<Option<F>>);
+
+impl<F: Copy + PartialEq> Columns<F> {
+    pub(crate) fn new<'h>(cells: impl Iterator<Item = &'h str>, own: &Own<F>, names: &[Names<F>]) -> Self {
+        Self(cells.map(|cell| own.find(&normal(cell), names)).collect())
+    }
+
+    pub(crate) fn has(&self, field: F) -> bool {
+        self.0.contains(&Some(field))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The first cell of the field that is not empty; empty if there is none.
+    pub(crate) fn get<'r>(&self, row: &'r csv::StringRecord, field: F) -> &'r str {
+        self.all(row, field).next().unwrap_or_default()
+    }
+
+    /// Every cell of the field that is not empty.
+    pub(crate) fn all<'r>(&self, row: &'r csv::StringRecord, field: F) -> impl Iterator<Item = &'r str> {
+        let cells = self.0.iter().zip(row).filter(move |(of, _)| **of == Some(field));
+        cells.map(|(_, cell)| cell.trim()).filter(|cell| !is_blank(cell))
+    }
+}
+
+/// Marks that systems write where they have nothing.
+pub(crate) fn is_blank(cell: &str) -> bool {
+    cell.is_empty() || matches!(cell, "~" | "-" | "." | "NULL" | "null" | "N/A" | "n/a" | "NaN")
+}
+
+/// Letters and digits, lower case: `Member ID`, `member_id` and `MEMBERID` are one name.
+pub(crate) fn normal(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// Ways to say that something does not hold, as [`normal`] has them.
+const NO: [&str; 34] = [
+    "n",
+    "no",
+    "f",
+    "false",
+    "0",
+    "none",
+    "na",
+    "nan",
+    "null",
+    "not",
+    "notapplicable",
+    "doesnotapply",
+    "notrequired",
+    "nonerequired",
+    "notneeded",
+    "norequirement",
+    "norequirements",
+    "nopa",
+    "noparequired",
+    "nopriorauth",
+    "nopriorauthorization",
+    "nopriorauthorizationrequired",
+    "nost",
+    "nostrequired",
+    "nostep",
+    "nosteptherapy",
+    "nosteptherapyrequired",
+    "noql",
+    "nolimit",
+    "nolimits",
+    "noquantitylimit",
+    "notlimited",
+    "unlimited",
+    "norestrictions",
+];
+
+/// A cell that says no, or says nothing. Whatever else stands where yes or no is asked means that there is something: to tell
+/// somebody that nothing is asked of her, though it is, is the error that hurts.
+pub(crate) fn is_no(cell: &str) -> bool {
+    let is_mark = |c: char| c.is_whitespace() || "-–—_.~/✗✘☐".contains(c);
+    cell.chars().all(is_mark) || NO.contains(&normal(cell).as_str())
+}
+
+/// A cell that says yes.
+pub(crate) fn is_yes(cell: &str) -> bool {
+    matches!(cell.to_ascii_lowercase().as_str(), "y" | "yes" | "true" | "t" | "1" | "x")
+}

@@ -1,0 +1,155 @@
+//! Pharmacy claims as a pharmacy and the plan's switch say them: NCPDP Telecommunication D.0, questions and answers.
+//!
+//! Question and answer have no number in common; pharmacy, prescription and day of service name both. A question alone is a
+//! claim of which nothing is decided; an answer alone says neither whose it is nor what was dispensed, and waits.
+//!
+//! Absent: eligibility (E1), prior authorization (P1 to P4) and information messages, which are named and left out; other
+//! versions than D.0; SCRIPT, which is XML and prescribes.
+
+mod message;
+
+pub(crate) use message::Message;
+
+use crate::formats::cells::amount;
+use crate::formats::encoding;
+use crate::formats::issue::Rule;
+use crate::formats::records::{Facts, Field, Found, Row, Source};
+
+/// Messages of one file.
+const MESSAGES_MAX: usize = 2_000_000;
+
+/// Whether a file begins with a message.
+pub(crate) fn looks_like(start: &[u8]) -> bool {
+    let start = start.get(start.iter().take_while(|byte| is_between(**byte)).count()..).unwrap_or_default();
+    let is_d0 = |from: usize| start.get(from..from + 2) == Some(b"D0");
+    (is_d0(6) || is_d0(0)) && start.iter().take(200).any(|byte| (0x1c..=0x1e).contains(byte))
+}
+
+/// What stands between messages: start and end of text, and line ends.
+const fn is_between(byte: u8) -> bool {
+    matches!(byte, 2 | 3 | b'\n' | b'\r')
+}
+
+/// Reads messages; their number in the file stands for a line.
+pub(crate) fn read(bytes: &[u8], take: &mut dyn FnMut(Found) -> bool) {
+    let texts = bytes.split(|byte| is_between(*byte)).filter(|text| !text.iter().all(u8::is_ascii_whitespace));
+    for (at, text) in texts.take(MESSAGES_MAX).enumerate() {
+        let at = at as u64 + 1;
+        let refused = |reason: &str| Found::Refused(at, Rule::ClaimRow, reason.to_owned());
+        let text = encoding::text(text);
+        let Some(message) = Message::parse(&text) else {
+            if !take(refused("the message is no NCPDP D.0")) {
+                return;
+            }
+            continue;
+        };
+        for row in rows(&message) {
+            let found = match row {
+                Ok((key, row)) => Found::Part(row.part(Source::Ncpdp, &key, at)),
+                Err(reason) => refused(reason),
+            };
+            if !take(found) {
+                return;
+            }
+        }
+    }
+}
+
+/// A row for each transaction, with what names both question and answer.
+fn rows(message: &Message<'_>) -> Vec<Result<(String, Row), &'static str>> {
+    let kind = if message.is_question { message.header(8, 10) } else { message.header(2, 4) };
+    if !matches!(kind, "B1" | "B2" | "B3") {
+        return vec![Err("the message is no claim and no reversal (B1, B2, B3)")];
+    }
+    message.transactions().into_iter().map(|fields| row(message, kind, &fields)).collect()
+}
+
+fn row(message: &Message<'_>, kind: &str, fields: &[(String, &str)]) -> Result<(String, Row), &'static str> {
+    let get = |name: &str| fields.iter().find(|(known, _)| known == name).map_or("", |(_, value)| *value);
+    let mut facts = Facts::new();
+    let mut set = |field: Field, text: Option<String>| {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            facts.insert((field, 0), text);
+        }
+    };
+    let text = |name: &str| Some(get(name).split_whitespace().collect::<Vec<_>>().join(" "));
+    let amount = |name: &str| message::amount(get(name));
+    let (pharmacy, date) = if message.is_question {
+        (message.header(23, 38), message.header(38, 46))
+    } else {
+        (message.header(8, 23), message.header(23, 31))
+    };
+    let day = amount::day(date).ok_or("the header has no day of service")?;
+    let prescription = if message.is_question { get("07D2") } else { get("22D2") }.trim_start_matches('0');
+    if prescription.is_empty() {
+        return Err(if message.is_question {
+            "the claim has no prescription number (D2)"
+        } else {
+            "the answer does not say which prescription it is about (D2)"
+        });
+    }
+    let key = [pharmacy, prescription, &day].join("\u{1f}");
+    set(Field::Claim, Some(format!("{prescription}-{day}")));
+    set(Field::From, Some(day));
+    set(Field::PharmacyNpi, Some(pharmacy.to_owned()));
+    set(Field::Prescription, Some(prescription.to_owned()));
+    if kind == "B2" {
+        set(Field::Status, Some("reversal".to_owned()));
+    }
+    if message.is_question {
+        set(Field::Kind, Some("pharmacy".to_owned()));
+        for (field, name) in [
+            (Field::Member, "04C2"),
+            (Field::Given, "01CA"),
+            (Field::Family, "01CB"),
+            (Field::PrescriberNpi, "03DB"),
+            (Field::PrescriberName, "03DR"),
+            (Field::Daw, "07D8"),
+            (Field::Origin, "07DJ"),
+            (Field::Compound, "07D6"),
+        ] {
+            set(field, text(name));
+        }
+        // Of a compound the claim itself has no code, and the first ingredient has one.
+        set(Field::Ndc, text("07D7").filter(|code| code.bytes().any(|digit| digit != b'0')).or_else(|| text("10TE")));
+        for (field, name) in [(Field::Fill, "07D3"), (Field::Refills, "07DF"), (Field::Days, "07D5")] {
+            set(field, amount::number(get(name)));
+        }
+        set(Field::Birth, amount::day(get("01C4")));
+        set(Field::Units, thousandths(get("07E7")));
+        set(Field::Charge, amount("11DU").or_else(|| amount("11DQ")).or_else(|| amount("11D9")));
+        set(Field::OtherPayer, amount("05DV"));
+        // A reversal names the prescription and often nobody.
+        if get("04C2").is_empty() && kind != "B2" {
+            return Err("the claim has no cardholder id (C2)");
+        }
+    } else {
+        let status = match get("21AN") {
+            "P" | "C" | "A" | "D" | "S" => "paid",
+            "R" => "denied",
+            _ => return Err("the answer has no status that decides (AN)"),
+        };
+        if kind != "B2" {
+            set(Field::Status, Some(status.to_owned()));
+        } else if status == "denied" {
+            return Err("the reversal was refused; the claim stands");
+        }
+        for (field, name) in
+            [(Field::Paid, "23F9"), (Field::Share, "23F5"), (Field::Copay, "23FI"), (Field::Deductible, "23FH")]
+        {
+            set(field, amount(name));
+        }
+    }
+    let facet = if message.is_question { "asked" } else { "answered" };
+    Ok((key, Row { facet: facet.to_owned(), line: 1, facts, ..Row::default() }))
+}
+
+/// A quantity with three decimals and no point.
+fn thousandths(text: &str) -> Option<String> {
+    let digits = format!("{text:0>4}");
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return amount::number(text);
+    }
+    let (whole, part) = digits.split_at_checked(digits.len() - 3)?;
+    amount::number(&format!("{whole}.{part}"))
+}

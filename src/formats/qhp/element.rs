@@ -1,0 +1,54 @@
+//! Members of an element, as forgiving as the files need it: text or number, one value or a list.
+
+use serde_json::Value;
+
+use crate::formats::columns::is_no;
+
+/// Values of one member's list.
+const LIST_MAX: usize = 1_000;
+
+/// The text of a member, without blanks at its ends; empty if it is missing, null or no text.
+pub(crate) fn text(value: &Value, name: &str) -> String {
+    plain(value.get(name).unwrap_or(&Value::Null))
+}
+
+/// The texts of a member that is a list or a single value; those that are empty are left out.
+pub(crate) fn texts(value: &Value, name: &str) -> Vec<String> {
+    items(value, name).map(plain).filter(|text| !text.is_empty()).collect()
+}
+
+/// The values of a member that is a list or, as some files have it, a single value.
+pub(crate) fn items<'v>(value: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
+    let (list, single) = match value.get(name) {
+        Some(Value::Array(list)) => (list.as_slice(), None),
+        Some(Value::Null) | None => (&[][..], None),
+        single => (&[][..], single),
+    };
+    list.iter().chain(single).take(LIST_MAX)
+}
+
+/// True or false, also as words; absent if the member says nothing. Words that are no "no" mean that there is something.
+pub(crate) fn flag(value: &Value, name: &str) -> Option<bool> {
+    match value.get(name)? {
+        Value::Bool(flag) => Some(*flag),
+        other => Some(plain(other)).filter(|words| !words.is_empty()).map(|words| !is_no(&words)),
+    }
+}
+
+/// The first and the last day of the years that a member lists.
+pub(crate) fn years(value: &Value) -> (String, String) {
+    let years = || items(value, "years").filter_map(|year| plain(year).parse::<u16>().ok());
+    let years = || years().filter(|year| (1990..2100).contains(year));
+    match (years().min(), years().max()) {
+        (Some(first), Some(last)) => (format!("{first}-01-01"), format!("{last}-12-31")),
+        _ => (String::new(), String::new()),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.split_whitespace().collect::<Vec<_>>().join(" "),
+        Value::Number(number) => number.to_string(),
+        _ => String::new(),
+    }
+}

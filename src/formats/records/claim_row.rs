@@ -1,0 +1,274 @@
+//! One row of a table of claims, and how it lies on the shelf.
+//!
+//! A part's text is four lines and then JSON: the member's number, the claim's number, the number of the claim that it
+//! replaces, the source; so that whoever sorts parts need not read the JSON.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::claim_field::Field;
+use super::part::{Identity, Part, Replaces, Set};
+
+/// Where rows come from. Claim numbers of different sources have nothing to do with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The plan's claims system.
+    Plan,
+    /// A pharmacy benefit manager.
+    Drugs,
+    /// CMS Blue Button RIF.
+    Rif,
+    /// CMS's public-use files.
+    SynPuf,
+    /// CMS claim and claim line feed.
+    Cclf,
+    /// NCPDP messages.
+    Ncpdp,
+    /// Prior authorizations of the plan's.
+    Reviews,
+    /// CMS's prior authorizations.
+    CmsReviews,
+}
+
+impl Source {
+    /// The name on disk.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Drugs => "drugs",
+            Self::Rif => "rif",
+            Self::SynPuf => "synpuf",
+            Self::Cclf => "cclf",
+            Self::Ncpdp => "ncpdp",
+            Self::Reviews => "reviews",
+            Self::CmsReviews => "cms-reviews",
+        }
+    }
+
+    /// Whether CMS wrote it: its rows name the member by her number and nothing else.
+    pub(crate) const fn is_cms(self) -> bool {
+        matches!(self, Self::Rif | Self::SynPuf | Self::Cclf | Self::CmsReviews)
+    }
+}
+
+/// What a row says: by field, and by number where a field stands several times.
+pub(crate) type Facts = BTreeMap<(Field, u16), String>;
+
+/// A row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// What of the claim it holds; empty for everything.
+    pub(crate) facet: String,
+    /// The line of the claim; where the table numbers none, how many of the claim came before.
+    pub(crate) line: u32,
+    /// Where the table numbers no lines: which of the rows about the same service it is. Otherwise zero.
+    pub(crate) nth: u32,
+    pub(crate) facts: Facts,
+}
+
+/// Whether a row takes back, changes, or tells for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Turn {
+    First = 0,
+    Again = 1,
+    Changed = 2,
+    Void = 3,
+}
+
+impl Row {
+    /// The first text of the field; empty if there is none.
+    pub(crate) fn get(&self, field: Field) -> &str {
+        first(&self.facts, field)
+    }
+
+    /// The day on which what it says was decided; empty if it does not tell.
+    pub(crate) fn day(&self) -> &str {
+        let days = [Field::Processed, Field::PaidOn, Field::Received].map(|field| self.get(field));
+        days.into_iter().find(|day| !day.is_empty()).unwrap_or_default()
+    }
+
+    /// What tells its line from others of the claim: its number, or where the table numbers none, what was done. Decisions about
+    /// requests may change the days.
+    pub(crate) fn line_key(&self, with_days: bool) -> (String, u32) {
+        if self.nth == 0 {
+            return (String::new(), self.line);
+        }
+        let days: &[Field] = if with_days { &[Field::LineFrom, Field::From] } else { &[] };
+        let fields = [Field::Service, Field::Modifier, Field::Revenue, Field::Ndc, Field::Tooth];
+        let texts = fields.iter().chain(days).flat_map(|field| all(&self.facts, *field).map(|(_, text)| text));
+        (texts.collect::<Vec<_>>().join("\u{1f}"), self.nth)
+    }
+
+    /// Whether it is about the claim as a whole and no line of it.
+    pub(crate) fn is_of_claim(&self) -> bool {
+        let services = [Field::Service, Field::Revenue, Field::Ndc, Field::Prescription];
+        self.facet.is_empty() && services.into_iter().all(|field| self.get(field).is_empty())
+    }
+
+    /// Whether the claim that it is of replaces all that was said of it before.
+    pub(crate) fn replaces_all(&self) -> bool {
+        self.facet.is_empty() && self.get(Field::Frequency) == "7"
+    }
+
+    /// Whether it takes the claim back, or changes it.
+    pub(crate) fn turn(&self) -> Turn {
+        let amounts = [Field::Charge, Field::ClaimCharge, Field::Paid, Field::ClaimPaid];
+        // A takeback without a word for it: the charge, or what was paid, comes with a minus.
+        let negative = amounts.into_iter().any(|field| self.get(field).starts_with('-'));
+        match self.said_turn() {
+            Turn::Void => Turn::Void,
+            _ if negative => Turn::Void,
+            turn => turn,
+        }
+    }
+
+    /// What its words say of that.
+    pub(crate) fn said_turn(&self) -> Turn {
+        let begins = |field: Field, words: &[&str]| {
+            let text = self.get(field).to_ascii_lowercase();
+            words.iter().any(|word| text.starts_with(word))
+        };
+        let is = |field: Field, words: &[&str]| words.contains(&self.get(field).to_ascii_lowercase().as_str());
+        let taken_back = ["void", "revers", "cancel", "delet", "backout", "back out"];
+        if begins(Field::Status, &taken_back)
+            || begins(Field::Adjustment, &taken_back)
+            || is(Field::Status, &["v", "x", "b2", "22", "reversal"])
+            || is(Field::Adjustment, &["v", "b2"])
+            || is(Field::CmsAdjustment, &["1", "d"])
+            || is(Field::Frequency, &["8"])
+            || is(Field::Change, &["delete"])
+            || is(Field::Void, &["y", "yes", "true", "t", "1", "x", "v", "r", "void", "reversed", "cancelled"])
+        {
+            return Turn::Void;
+        }
+        if is(Field::CmsAdjustment, &["2", "a"])
+            || begins(Field::Adjustment, &["adj", "repl", "corr"])
+            || is(Field::Frequency, &["7"])
+        {
+            return Turn::Changed;
+        }
+        if is(Field::Change, &["update"]) { Turn::Again } else { Turn::First }
+    }
+
+    /// As a part, of a group.
+    pub(crate) fn part(&self, source: Source, key: &str, segment: u64) -> Part {
+        let turn = self.turn();
+        // What is taken back without a day is taken back whenever that was.
+        let none = if turn == Turn::Void { "9999-12-31" } else { "0000-00-00" };
+        let day = if self.day().is_empty() { none } else { self.day() };
+        let order = match source {
+            // A switch writes its messages one after the other, and they tell no time.
+            Source::Ncpdp => format!("{segment:012}"),
+            _ => format!("{day}\u{1f}{}\u{1f}{:06}", turn as u8, self.line),
+        };
+        let mut json = Map::new();
+        json.insert("facet".to_owned(), self.facet.clone().into());
+        json.insert("line".to_owned(), self.line.into());
+        if self.nth > 0 {
+            json.insert("nth".to_owned(), self.nth.into());
+        }
+        for ((field, index), text) in &self.facts {
+            let name = if *index == 0 { field.name().to_owned() } else { format!("{}.{index}", field.name()) };
+            json.insert(name, text.clone().into());
+        }
+        let (member, claim) = (self.get(Field::Member), self.get(Field::Claim));
+        let text =
+            format!("{member}\n{claim}\n{}\n{}\n{}", self.get(Field::Original), source.name(), Value::Object(json));
+        let set = if matches!(source, Source::Reviews | Source::CmsReviews) { Set::ReviewRows } else { Set::Rows };
+        Part { set, group: ["rows", source.name(), key].join("\u{1f}"), order, segment, text }
+    }
+
+    /// The member's number in the text of a part.
+    pub(crate) fn member_of(text: &str) -> &str {
+        text.lines().next().unwrap_or_default()
+    }
+
+    /// The claim numbers in the text of a part, as they are written, with what replaces the claim where the row says so.
+    pub(crate) fn claim_numbers_of(text: &str) -> Vec<(String, Option<Replaces>)> {
+        let mut lines = text.lines().map(str::to_owned);
+        let [member, own, original] = std::array::from_fn(|_| lines.next().unwrap_or_default());
+        let mut out = Vec::new();
+        if original != own {
+            let identity = Identity::of_member(&member);
+            out.push((original, Some(Replaces { by: own.clone(), identity })));
+        }
+        out.push((own, None));
+        out
+    }
+
+    /// Reads the text of a part: the name of its source, and the row.
+    pub(crate) fn read(text: &str) -> Option<(&str, Self)> {
+        let mut lines = text.splitn(5, '\n').skip(3);
+        let (source, json) = (lines.next()?, lines.next()?);
+        let Ok(Value::Object(json)) = serde_json::from_str(json) else { return None };
+        let mut row = Self::default();
+        for (name, value) in json {
+            match (name.as_str(), value) {
+                ("facet", Value::String(text)) => row.facet = text,
+                ("line", Value::Number(number)) => row.line = number.as_u64()?.try_into().ok()?,
+                ("nth", Value::Number(number)) => row.nth = number.as_u64()?.try_into().ok()?,
+                (_, Value::String(text)) => {
+                    let (name, index) = name.split_once('.').unwrap_or((&name, "0"));
+                    row.facts.insert((Field::parse(name)?, index.parse().ok()?), text);
+                }
+                _ => return None,
+            }
+        }
+        Some((source, row))
+    }
+}
+
+/// The first text of a field; empty if there is none.
+pub(crate) fn first(facts: &Facts, field: Field) -> &str {
+    all(facts, field).next().map_or("", |(_, text)| text)
+}
+
+/// Every text of a field with its number.
+pub(crate) fn all(facts: &Facts, field: Field) -> impl Iterator<Item = (u16, &str)> {
+    facts.range((field, 0)..=(field, u16::MAX)).map(|((_, index), text)| (*index, text.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(facts: &[(Field, u16, &str)]) -> Row {
+        let facts = facts.iter().map(|(field, index, text)| ((*field, *index), (*text).to_owned())).collect();
+        Row { line: 3, facts, ..Row::default() }
+    }
+
+    #[test]
+    fn a_part_is_read_as_it_was_written() {
+        let row = row(&[
+            (Field::Claim, 0, "C 1"),
+            (Field::Member, 0, "M\"1"),
+            (Field::Diagnosis, 12, "E11.9"),
+            (Field::Processed, 0, "2026-02-03"),
+        ]);
+        let part = row.part(Source::Rif, "C 1", 7);
+        assert_eq!((Row::member_of(&part.text), part.order.as_str()), ("M\"1", "2026-02-03\u{1f}0\u{1f}000003"));
+        assert_eq!(Row::claim_numbers_of(&part.text).last(), Some(&("C 1".to_owned(), None)));
+        assert_eq!(Row::read(&part.text), Some(("rif", row)));
+        assert_eq!(Row::read("a\nb\nc\nd\n{\"colour\":\"x\"}"), None);
+        assert_eq!(Row::read(""), None);
+    }
+
+    #[test]
+    fn words_for_taking_back() {
+        for (field, text, turn) in [
+            (Field::Status, "Reversed", Turn::Void),
+            (Field::Status, "paid", Turn::First),
+            (Field::CmsAdjustment, "1", Turn::Void),
+            (Field::CmsAdjustment, "2", Turn::Changed),
+            (Field::Adjustment, "Replacement", Turn::Changed),
+            (Field::Frequency, "8", Turn::Void),
+            (Field::Charge, "-1.00", Turn::Void),
+            (Field::Change, "UPDATE", Turn::Again),
+            (Field::Change, "DELETE", Turn::Void),
+            (Field::Void, "N", Turn::First),
+        ] {
+            assert_eq!(row(&[(field, 0, text)]).turn(), turn, "{text}");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The header row of a table of claims: which column is what, and from which kind of system the table comes.
+
+use crate::formats::columns::{Names, Own, normal};
+use crate::formats::records::{Field, NAMES, Source};
+
+/// Columns of one table.
+const COLUMNS_MAX: usize = 2_000;
+
+/// The header row.
+#[derive(Clone, Debug)]
+pub(crate) struct Header {
+    columns: Vec<Option<(Field, u16)>>,
+    pub(crate) source: Source,
+    /// What each row holds: everything, or only the head, the lines, the diagnoses or the procedures of a claim.
+    pub(crate) facet: &'static str,
+    /// Whether one row holds several lines side by side.
+    pub(crate) is_wide: bool,
+}
+
+impl Header {
+    pub(crate) fn new<'h>(cells: impl Iterator<Item = &'h str>, own: &Own<Field>, known: &[Names<Field>]) -> Self {
+        let names: Vec<String> = cells.take(COLUMNS_MAX).map(normal).collect();
+        let is = |name: &str| names.iter().any(|cell| cell == name);
+        let mut columns: Vec<Option<(Field, u16)>> = Vec::with_capacity(names.len());
+        for name in &names {
+            let mut found = find(name, own, known);
+            if let Some((field, index)) = &mut found
+                && field.is_list()
+            {
+                while columns.contains(&Some((*field, *index))) {
+                    *index += 1;
+                }
+            }
+            columns.push(found);
+        }
+        let has = |field: Field| columns.iter().flatten().any(|(known, _)| *known == field);
+        let is_drugs = has(Field::Ndc) && !has(Field::Service) && (has(Field::Days) || has(Field::Prescription));
+        let is_review = known.first().is_some_and(|(_, name, _)| *name == "authorization_number");
+        let source = if is_review {
+            if is("utn") { Source::CmsReviews } else { Source::Reviews }
+        } else if is("curclmuniqid") {
+            Source::Cclf
+        } else if is("desynpufid") {
+            Source::SynPuf
+        } else if is("beneid") && (is("clmid") || is("pdeid")) {
+            Source::Rif
+        } else if is_drugs {
+            Source::Drugs
+        } else {
+            Source::Plan
+        };
+        let facet = match source {
+            Source::Cclf if is("clmdgnscd") => "diagnosis",
+            Source::Cclf if is("clmprcdrcd") => "procedure",
+            Source::Cclf if is("clmbillfactypecd") => "head",
+            _ => "",
+        };
+        let is_wide = !has(Field::Line) && columns.contains(&Some((Field::Service, 2)));
+        Self { columns, source, facet, is_wide }
+    }
+
+    pub(crate) fn has(&self, field: Field) -> bool {
+        self.columns.iter().flatten().any(|(known, _)| *known == field)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Cells of a row with what they are.
+    pub(crate) fn cells<'r>(&'r self, row: &'r csv::StringRecord) -> impl Iterator<Item = (Field, u16, &'r str)> {
+        self.columns
+            .iter()
+            .zip(row)
+            .filter_map(|(column, cell)| column.map(|(field, index)| (field, index, cell.trim())))
+    }
+
+    pub(crate) fn is_drugs(&self) -> bool {
+        self.source == Source::Drugs || (self.has(Field::Ndc) && !self.has(Field::Service) && !self.has(Field::Revenue))
+    }
+}
+
+/// The field of a column: by its whole name, else by what stands before the number at its end.
+pub(crate) fn find(name: &str, own: &Own<Field>, known: &[Names<Field>]) -> Option<(Field, u16)> {
+    if let Some(field) = own.find(name, known) {
+        return Some((field, 0));
+    }
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let index = name.get(stem.len()..)?.parse().ok().filter(|index| *index < 100)?;
+    let field = own.find(stem, known)?;
+    // A number at the end of what stands once means something else, such as a second address line.
+    (field.is_list() || field.is_of_line()).then_some((field, index))
+}
+
+/// What a header row says of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Looks {
+    Claims,
+    /// One of CMS's normalised tables, whose rows say nothing without the others'.
+    Fragment,
+    No,
+}
+
+/// Whether it is the header row of a table of claims: a claim, a member, and what was done or what it cost.
+pub(crate) fn looks_like(cells: &[&str], own: &Own<Field>) -> Looks {
+    if cells.iter().any(|cell| normal(cell) == "clmdtsgntrsk") {
+        return Looks::Fragment;
+    }
+    let header = Header::new(cells.iter().copied(), own, &NAMES);
+    let any = |fields: &[Field]| fields.iter().any(|field| header.has(*field));
+    let named = header.has(Field::Claim) || (header.has(Field::Prescription) && header.has(Field::Ndc));
+    let about = any(&[
+        Field::Charge,
+        Field::Paid,
+        Field::ClaimPaid,
+        Field::ClaimCharge,
+        Field::Service,
+        Field::Revenue,
+        Field::Ndc,
+        Field::Diagnosis,
+        Field::Procedure,
+    ]);
+    let dated = any(&[Field::From, Field::LineFrom, Field::PaidOn]);
+    if named && header.has(Field::Member) && about && dated { Looks::Claims } else { Looks::No }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(text: &str) -> Header {
+        Header::new(text.split(','), &Own::default(), &NAMES)
+    }
+
+    #[test]
+    fn numbers_at_the_end_tell_lists_apart() {
+        let header = header("Claim ID,Diag 1,Diag 2,Modifier,Mod 2,HCPCS_1ST_MDFR_CD,HCPCS_2ND_MDFR_CD,Paid Amt,x");
+        assert_eq!(
+            header.columns,
+            [
+                Some((Field::Claim, 0)),
+                Some((Field::Diagnosis, 1)),
+                Some((Field::Diagnosis, 2)),
+                Some((Field::Modifier, 0)),
+                Some((Field::Modifier, 2)),
+                Some((Field::Modifier, 1)),
+                Some((Field::Modifier, 3)),
+                Some((Field::Paid, 0)),
+                None
+            ]
+        );
+        assert!(!header.is_wide);
+    }
+
+    #[test]
+    fn sources_are_told_by_their_columns() {
+        for (text, source, facet) in [
+            ("CUR_CLM_UNIQ_ID,BENE_MBI_ID,CLM_DGNS_CD", Source::Cclf, "diagnosis"),
+            ("BENE_ID,CLM_ID,HCPCS_CD", Source::Rif, ""),
+            ("DESYNPUF_ID,CLM_ID,HCPCS_CD_1,HCPCS_CD_2", Source::SynPuf, ""),
+            ("Member ID,Rx Number,NDC,Days Supply", Source::Drugs, ""),
+            ("Member ID,Claim Number,CPT", Source::Plan, ""),
+        ] {
+            let header = header(text);
+            assert_eq!((header.source, header.facet), (source, facet), "{text}");
+        }
+        assert!(header("DESYNPUF_ID,CLM_ID,HCPCS_CD_1,HCPCS_CD_2").is_wide);
+    }
+
+    #[test]
+    fn what_looks_like_claims() {
+        let looks = |text: &str| looks_like(&text.split(',').collect::<Vec<_>>(), &Own::default());
+        assert_eq!(looks("member_id,claim_number,dos,cpt,charge"), Looks::Claims);
+        assert_eq!(looks("member_id,rx_number,ndc,fill_date"), Looks::Claims);
+        assert_eq!(looks("CLM_UNIQ_ID,CLM_DT_SGNTR_SK,CLM_LINE_NUM"), Looks::Fragment);
+        for text in ["member_id,first_name,last_name,dob", "npi,name,specialty", "rxcui,ndc,tier,plan_id"] {
+            assert_eq!(looks(text), Looks::No, "{text}");
+        }
+    }
+}

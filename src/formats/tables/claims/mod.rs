@@ -1,0 +1,21 @@
+//! Claims and prior authorizations from flat files: tables of the plan's, of its pharmacy benefit manager and of CMS (RIF, public
+//! use files, CCLF), and NCPDP messages. Pure.
+//!
+//! ```text
+//! bytes -> rows of cells -> Row (facts by field, in one form each) -> Part (on the shelf) … -> map::RowCase -> bill
+//! ```
+//! Every source is read by the names of its columns, CMS's among them; fixed columns get the names of their layout. So there is
+//! one table of names (`names.rs`), and one path from a row to a bill.
+//!
+//! Invariants: a row that is refused quotes nothing; days, amounts and counts have one form each once they are read; what a
+//! row means for rows before it follows from the row and its days alone.
+//!
+//! Absent: CMS's normalised tables (IDR claims), CCLFA and CCLFB, which are recognised.
+
+mod header;
+mod read;
+mod reviews;
+
+pub(crate) use header::{Header, Looks, looks_like};
+pub(crate) use read::Reader;
+pub(crate) use reviews::{REVIEW_NAMES, looks_like as looks_like_reviews};

@@ -1,0 +1,195 @@
+//! Rows of a table into parts.
+
+use std::collections::HashMap;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::header::Header;
+use crate::formats::cells::amount;
+use crate::formats::cells::form::form;
+use crate::formats::columns::is_blank;
+use crate::formats::records::{Facts, Field, Part, Row, Shape, Source, first};
+
+/// The longest cell that says something.
+const CELL_MAX: usize = 400;
+/// Lines of one claim.
+const LINES_MAX: u32 = 9_999;
+/// Claims whose lines are counted where the table does not number them; beyond, a claim's rows must stand together.
+const COUNTED_MAX: usize = 1 << 20;
+
+/// Reads rows one after the other, and counts lines where the table does not.
+pub(crate) struct Reader {
+    header: Header,
+    counted: HashMap<u64, u32>,
+}
+
+impl Reader {
+    pub(crate) fn new(header: Header) -> Self {
+        Self { header, counted: HashMap::new() }
+    }
+
+    /// The parts of a row.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn read(&mut self, at: u64, cells: &csv::StringRecord) -> Result<Vec<Part>, String> {
+        // One cell too many means that all behind it stand in the wrong column.
+        if cells.iter().skip(self.header.len()).any(|cell| !cell.trim().is_empty()) {
+            return Err("the row has more cells than the header".to_owned());
+        }
+        let (mut facts, mut is_short) = (Facts::new(), false);
+        for (field, index, text) in self.header.cells(cells) {
+            if is_blank(text) {
+                continue;
+            }
+            if text.len() > CELL_MAX {
+                return Err(format!("the cell for {} is longer than any is", field.name()));
+            }
+            if let Some(day) = plain(field, text)? {
+                is_short |= field == Field::Birth && day.get(..4).is_some_and(|year| !text.contains(year));
+                facts.entry((field, index)).or_insert(day);
+            }
+        }
+        if is_short {
+            before_care(&mut facts);
+        }
+        let source = self.header.source;
+        if first(&facts, Field::Member).is_empty() {
+            return Err("the member id is empty".to_owned());
+        }
+        let key = key(source, &facts).ok_or("the number of the claim or authorization is empty")?;
+        if first(&facts, Field::Claim).is_empty() {
+            facts.insert((Field::Claim, 0), key.replace('\u{1f}', "-"));
+        }
+        let source = if self.header.is_drugs() && source == Source::Plan { Source::Drugs } else { source };
+        if self.header.is_wide {
+            return Ok(wide(facts).into_iter().map(|row| row.part(source, &key, at)).collect());
+        }
+        let (line, nth) = match first(&facts, Field::Line) {
+            "" if self.header.has(Field::Line) || self.header.is_drugs() || source.is_cms() => (1, 0),
+            "" => (self.count(&facts, false), self.count(&facts, true)),
+            text => (line(text).ok_or("the line number is none")?, 0),
+        };
+        facts.remove(&(Field::Line, 0));
+        if source == Source::CmsReviews
+            && let Some(decision) = facts.get_mut(&(Field::Status, 0))
+        {
+            // CMS's letters; elsewhere a P is pending.
+            *decision = match decision.as_str() {
+                "A" => "approved".to_owned(),
+                "N" => "denied".to_owned(),
+                "P" => "partly approved".to_owned(),
+                _ => std::mem::take(decision),
+            };
+        }
+        let row = Row { facet: self.header.facet.to_owned(), line, nth, facts };
+        Ok(vec![row.part(source, &key, at)])
+    }
+
+    /// The number of a line whose table numbers none: how many of the claim, as it was decided that day, came before; or how
+    /// many `of_service`.
+    fn count(&mut self, facts: &Facts, of_service: bool) -> u32 {
+        let fields = [Field::Claim, Field::Processed, Field::PaidOn, Field::Status, Field::Frequency];
+        let mut marks: Vec<&str> = fields.iter().map(|field| first(facts, *field)).collect();
+        if of_service {
+            let services = [Field::Service, Field::Modifier, Field::Revenue, Field::Ndc, Field::Tooth, Field::From];
+            marks.extend(services.iter().map(|field| first(facts, *field)));
+            marks.push(first(facts, Field::LineFrom));
+            // A row that takes one back is none of them.
+            marks.push(if first(facts, Field::Charge).starts_with('-') { "-" } else { "+" });
+        }
+        let mark = xxh3_64(marks.join("\u{1f}").as_bytes());
+        if self.counted.len() >= COUNTED_MAX {
+            self.counted.clear();
+        }
+        let count = self.counted.entry(mark).or_default();
+        *count = (*count + 1).min(LINES_MAX);
+        *count
+    }
+}
+
+/// Of a birth date with two digits for the year: nobody is born after she was treated, so it was a hundred years before.
+fn before_care(facts: &mut Facts) {
+    let days = [Field::From, Field::LineFrom, Field::Processed, Field::PaidOn, Field::Received];
+    let care =
+        days.map(|field| first(facts, field)).into_iter().find(|day| !day.is_empty()).unwrap_or_default().to_owned();
+    let Some(birth) = facts.get_mut(&(Field::Birth, 0)) else { return };
+    if !care.is_empty()
+        && *birth > care
+        && let Some((year, rest)) = birth.split_at_checked(4)
+        && let Ok(year) = year.parse::<u16>()
+    {
+        *birth = format!("{}{rest}", year.saturating_sub(100));
+    }
+}
+
+/// A line's number; digits that systems add after a point or letters before it are left out.
+fn line(text: &str) -> Option<u32> {
+    let number = amount::number(text)?;
+    number.split('.').next()?.parse().ok().filter(|line| *line <= LINES_MAX)
+}
+
+/// What the rows of one claim have in common.
+///
+/// CMS sends changes of a claim under new numbers: what they have in common is what its guide calls the natural key.
+fn key(source: Source, facts: &Facts) -> Option<String> {
+    let text = |field: Field| first(facts, field);
+    let join = |fields: &[Field]| fields.iter().map(|field| text(*field)).collect::<Vec<_>>().join("\u{1f}");
+    let claim = text(Field::Claim);
+    let drug = [Field::Prescription, Field::Fill, Field::From, Field::PharmacyNpi, Field::PharmacyName, Field::Member];
+    match source {
+        Source::Reviews | Source::CmsReviews => Some(claim.to_owned()).filter(|number| !number.is_empty()),
+        _ if claim.is_empty() && text(Field::Prescription).is_empty() => None,
+        Source::Cclf if !text(Field::Ndc).is_empty() => Some(join(&drug)),
+        Source::Cclf if !text(Field::BillingNumber).is_empty() => {
+            Some(join(&[Field::BillingNumber, Field::From, Field::To, Field::Member]))
+        }
+        Source::Cclf if !text(Field::Control).is_empty() => Some(join(&[Field::Control, Field::Member])),
+        _ if claim.is_empty() => Some(join(&drug)),
+        _ => Some(claim.to_owned()),
+    }
+}
+
+/// A cell in its one form; absent if it says that there is nothing.
+fn plain(field: Field, text: &str) -> Result<Option<String>, String> {
+    let wrong = |what: &str| Err(format!("the cell for {} is no {what} {}", field.name(), form(text)));
+    match field.shape() {
+        Shape::Day => match amount::day(text) {
+            Some(day) => Ok(Some(day)),
+            None if amount::is_no_day(text) => Ok(None),
+            None => wrong("date; write it as 2026-01-31 or 01/31/2026"),
+        },
+        Shape::Amount => amount::amount(text).map_or_else(|| wrong("amount"), |amount| Ok(Some(amount))),
+        Shape::Number => amount::number(text).map_or_else(|| wrong("number"), |number| Ok(Some(number))),
+        Shape::Npi | Shape::Text => {
+            let words: Vec<&str> =
+                text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+            Ok(Some(words.join(" ")).filter(|text| !text.is_empty()))
+        }
+    }
+}
+
+/// The lines of a row that holds several side by side: each with what the row says of the claim.
+fn wide(facts: Facts) -> Vec<Row> {
+    let (mut shared, mut lines) = (Facts::new(), HashMap::<u16, Facts>::new());
+    for ((field, index), text) in facts {
+        if index > 0 && field.is_of_line() {
+            lines.entry(index).or_default().insert((field, 0), text);
+        } else {
+            shared.insert((field, index), text);
+        }
+    }
+    // A line is one that says what was done; amounts of nothing stand in every column.
+    let mut numbers: Vec<u16> =
+        lines.iter().filter(|(_, facts)| facts.contains_key(&(Field::Service, 0))).map(|(number, _)| *number).collect();
+    numbers.sort_unstable();
+    if numbers.is_empty() {
+        return vec![Row { line: 1, facts: shared, ..Row::default() }];
+    }
+    let row = |number: u16| {
+        let mut facts = shared.clone();
+        facts.extend(lines.get(&number).cloned().unwrap_or_default());
+        Row { line: u32::from(number), facts, ..Row::default() }
+    };
+    numbers.into_iter().map(row).collect()
+}

@@ -1,0 +1,60 @@
+//! Column names of the plan's own, by kind of table. Pure.
+
+use super::{claims, drug_list, members, providers};
+use crate::formats::columns::Own;
+use crate::formats::records;
+
+/// Column names of the plan's own, from a mapping file: `member_id = "MBR NO"`. Tables of other kinds have sections of
+/// their own, such as `[providers]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mapping {
+    pub(crate) members: Own<members::Field>,
+    pub(crate) providers: Own<providers::Field>,
+    pub(crate) formulary: Own<drug_list::Field>,
+    pub(crate) claims: Own<records::Field>,
+    pub(crate) reviews: Own<records::Field>,
+}
+
+impl Mapping {
+    /// Reads a mapping file (TOML): our field name = the column's name, or a list of them.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut table: toml::Table = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        let mut section = |name: &str| match table.remove(name) {
+            None => Ok(toml::Table::new()),
+            Some(toml::Value::Table(section)) => Ok(section),
+            Some(_) => Err(format!("{name} is a section: write [{name}] and its columns below")),
+        };
+        let (providers, formulary) = (section("providers")?, section("formulary")?);
+        let (claims, reviews) = (section("claims")?, section("prior_authorizations")?);
+        let within = |name: &str, why: String| format!("in [{name}]: {why}");
+        Ok(Self {
+            members: Own::parse(&table, &members::NAMES)?,
+            providers: Own::parse(&providers, &providers::NAMES).map_err(|why| within("providers", why))?,
+            formulary: Own::parse(&formulary, &drug_list::NAMES).map_err(|why| within("formulary", why))?,
+            claims: Own::parse(&claims, &records::NAMES).map_err(|why| within("claims", why))?,
+            reviews: Own::parse(&reviews, &claims::REVIEW_NAMES).map_err(|why| within("prior_authorizations", why))?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::Format;
+    use crate::formats::tables::members::Header;
+
+    #[test]
+    fn a_mapping_adds_names() {
+        let mapping = Mapping::parse("member_id = \"MBR NO\"\nbirth_date = [\"geboren\", \"né\"]").unwrap();
+        let line = "mbr_no,Geboren,first,last";
+        assert_eq!(Header::read(line, &mapping.members).format(), Ok(Format::Members));
+        assert!(Mapping::parse("colour = \"x\"").unwrap_err().contains("the fields are member_id"));
+        assert!(Mapping::parse("member_id = 3").is_err());
+        assert!(Mapping::parse("[providers]\nnpi = \"NPI NBR\"\n[formulary]\ntier = \"Level\"").is_ok());
+        assert!(Mapping::parse("[providers]\ncolour = \"x\"").unwrap_err().starts_with("in [providers]: colour"));
+        assert!(Mapping::parse("providers = 3").unwrap_err().contains("section"));
+    }
+}

@@ -1,0 +1,176 @@
+//! Which column is what: by the names that payroll, enrollment and claims systems use, or by the plan's own mapping.
+
+use crate::formats::Format;
+use crate::formats::columns::{Names, Own, normal};
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Field {
+    MemberId,
+    Patient,
+    Given,
+    Middle,
+    Family,
+    Birth,
+    Gender,
+    Email,
+    Phone,
+    Line,
+    City,
+    State,
+    Zip,
+    Plan,
+    Group,
+    Subscriber,
+    Relationship,
+    Start,
+    End,
+    Represents,
+    Representative,
+    /// `N` marks a row that a newer one replaces.
+    Newest,
+    /// A number of hers that is not on her card, by which claims may name her.
+    OtherNumber,
+}
+
+/// Field, its name in a mapping file, and the column names it is known by (letters and digits only, lower case).
+pub(crate) const NAMES: [Names<Field>; 23] = [
+    (
+        Field::MemberId,
+        "member_id",
+        "memberid membernumber memberno mbrid mbrno mbrnbr cardid cardnumber healthplanid benembiid mbi medicareid medicaidid employeeid mbinum",
+    ),
+    (Field::Patient, "fhir_patient_id", "fhirpatientid fhirpatient patientresourceid"),
+    (
+        Field::Given,
+        "first_name",
+        "firstname fname given givenname first memberfirstname mbrfirstname patientfirstname bene1stname benegvnname",
+    ),
+    (Field::Middle, "middle_name", "middlename middle mi middleinitial membermiddlename benemidlname benemdlname"),
+    (
+        Field::Family,
+        "last_name",
+        "lastname lname surname family familyname last memberlastname mbrlastname patientlastname benelastname benesrnmname",
+    ),
+    (
+        Field::Birth,
+        "birth_date",
+        "birthdate dob dateofbirth birthday memberdob mbrdob birthdt benebrthdt benebirthdt benedob",
+    ),
+    (Field::Gender, "gender", "gender sex membergender mbrsex gendercode benesexcd benesexidentcd"),
+    (Field::Email, "email", "email emailaddress mail email1 email2 personalemail workemail memberemail"),
+    (
+        Field::Phone,
+        "phone",
+        "phone phonenumber mobile mobilephone cell cellphone homephone telephone phone1 phone2 workphone memberphone",
+    ),
+    (
+        Field::Line,
+        "address",
+        "address address1 address2 addressline1 addressline2 street streetaddress line1 line2 beneline1adr beneline2adr drvdline1adr drvdline2adr",
+    ),
+    (Field::City, "city", "city town geozipplcname cityname"),
+    (Field::State, "state", "state statecode geouspsstatecd statecd"),
+    (Field::Zip, "zip", "zip zipcode postalcode postcode zip5 geozip5cd benezipcd statecntyzipcd"),
+    (Field::Plan, "plan", "plan planname plancode planid product productname benefitplan"),
+    (Field::Group, "group", "group groupid groupnumber groupno groupname"),
+    (Field::Subscriber, "subscriber_id", "subscriberid subscribermemberid subscribernumber policyid policynumber"),
+    (Field::Relationship, "relationship", "relationship relation relationshipcode relationshiptosubscriber"),
+    (
+        Field::Start,
+        "coverage_start",
+        "coveragestart coveragestartdate effectivedate effdate startdate coverageeffectivedate eligibilitystart enrollmentdate enrollmentstart covstart ptacvrgstrtdt benepartaenrlmtbgndt",
+    ),
+    (
+        Field::End,
+        "coverage_end",
+        "coverageend coverageenddate terminationdate termdate enddate eligibilityend enrollmentend",
+    ),
+    (Field::Represents, "represents", "represents actsfor"),
+    (
+        Field::Representative,
+        "representative_member_id",
+        "representativememberid representativeid representative actingmemberid personalrepresentativeid",
+    ),
+    (Field::Newest, "newest", "idrltsttransflg"),
+    (Field::OtherNumber, "other_number", "othernumber beneid benesk"),
+];
+
+/// The names of fields in a mapping file, with the column names they are known by.
+pub(crate) fn field_names() -> Vec<(&'static str, &'static str)> {
+    NAMES.iter().map(|(_, name, columns)| (*name, *columns)).collect()
+}
+
+/// The first line of a table.
+#[derive(Clone, Debug)]
+pub(crate) struct Header {
+    pub(super) delimiter: u8,
+    pub(super) columns: Vec<Option<Field>>,
+}
+
+impl Header {
+    pub(crate) fn read(line: &str, own: &Own<Field>) -> Self {
+        let line = line.trim_start_matches('\u{feff}').trim_end();
+        let count = |delimiter: &u8| line.bytes().filter(|byte| byte == delimiter).count();
+        // The first of equals wins, and a comma is the most usual.
+        let delimiter = [b'\t', b';', b'|', b','].into_iter().max_by_key(count).unwrap_or(b',');
+        let cells: Vec<String> =
+            line.split(char::from(delimiter)).map(|cell| normal(cell.trim().trim_matches('"'))).collect();
+        let mut columns: Vec<Option<Field>> = cells.iter().map(|cell| own.find(cell, &NAMES)).collect();
+        if !columns.contains(&Some(Field::MemberId))
+            && let Some(at) = cells.iter().position(|cell| cell == "id")
+            && let Some(column) = columns.get_mut(at)
+        {
+            *column = Some(Field::MemberId);
+        }
+        Self { delimiter, columns }
+    }
+
+    /// What the table holds, or in words what it looks like.
+    pub(crate) fn format(&self) -> Result<Format, String> {
+        if self.columns.len() < 2 {
+            return Err("no table and no format that we know".to_owned());
+        }
+        let has = |field| self.columns.contains(&Some(field));
+        if has(Field::Representative) && has(Field::MemberId) {
+            return Ok(Format::Representatives);
+        }
+        let missing: Vec<&str> = [
+            (Field::MemberId, "the member id"),
+            (Field::Given, "the first name"),
+            (Field::Family, "the last name"),
+            (Field::Birth, "the birth date"),
+        ]
+        .into_iter()
+        .filter(|(field, _)| !has(*field) && (*field != Field::MemberId || !has(Field::OtherNumber)))
+        .map(|(_, words)| words)
+        .collect();
+        if missing.is_empty() {
+            return Ok(Format::Members);
+        }
+        Err(format!(
+            "a table whose column names are not known here. Tables hold members, representatives, claims, prior authorizations, \
+             providers or drugs; for one of members there is no column for {}. Run ingle load --suggest-map with this file, \
+             correct the mapping that it proposes, and load the file with --map",
+            missing.join(", ")
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_many_systems_are_known() {
+        for line in [
+            "member_id,last_name,first_name,birth_date",
+            "\"Member ID\";\"Surname\";\"Given Name\";\"DOB\"",
+            "BENE_SK,BENE_MBI_ID,BENE_LAST_NAME,BENE_1ST_NAME,BENE_BRTH_DT",
+            "employee_id\tfirst_name\tlast_name\tdob",
+            "Id,BIRTHDATE,FIRST,LAST",
+        ] {
+            assert_eq!(Header::read(line, &Own::default()).format(), Ok(Format::Members), "{line}");
+        }
+    }
+}

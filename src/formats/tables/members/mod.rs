@@ -1,0 +1,12 @@
+//! The roster and who acts for whom, from tables (CSV) with whatever column names the plan's systems give. Pure.
+
+mod header;
+mod people;
+mod table;
+
+pub(crate) use header::{Field, Header, NAMES, field_names};
+pub(crate) use people::people;
+pub(crate) use table::proxies;
+
+/// The largest table. A roster row takes about 300 bytes, so this is a million members.
+pub(crate) const TABLE_MAX: usize = 300 << 20;

@@ -1,0 +1,213 @@
+//! A member as the plan's table tells of her: rows with the same member id are one person with several spans of
+//! coverage.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::civil::Date;
+
+use super::header::Field;
+use super::table::{Row, rows};
+use crate::formats::cells::date;
+use crate::formats::cells::form::form;
+use crate::formats::columns::Own;
+use crate::formats::issue::{Reject, Rule};
+use crate::formats::records::{Address, Cover, Person};
+use crate::formats::tables::cclf::beneficiaries;
+
+/// Longest member id; cards have far fewer characters.
+const MEMBER_ID_MAX: usize = 64;
+
+/// Reads a roster. `today` is the last day on which somebody can have been born; `is_contact` tells whether a code can be sent to
+/// an e-mail address or phone number.
+pub(crate) fn people(
+    file: &Arc<str>,
+    bytes: &[u8],
+    own: &Own<Field>,
+    today: Date,
+    is_contact: &dyn Fn(&str) -> bool,
+    rejects: &mut Vec<(Rule, Reject)>,
+) -> Vec<Person> {
+    let mut people: Vec<Person> = Vec::new();
+    let mut by_id: HashMap<String, usize> = HashMap::new();
+    let table = beneficiaries(bytes);
+    for row in rows(file, table.as_deref().unwrap_or(bytes), own, rejects) {
+        if row.get(Field::Newest) == Some("N") {
+            rejects.push(row.place.reject(Rule::Superseded, ""));
+            continue;
+        }
+        let person = match person(row, today, is_contact, rejects) {
+            Ok(person) => person,
+            Err(reject) => {
+                rejects.push(reject);
+                continue;
+            }
+        };
+        match by_id.get(&person.member_id).and_then(|at| people.get_mut(*at)) {
+            None => {
+                by_id.insert(person.member_id.clone(), people.len());
+                people.push(person);
+            }
+            Some(known) if same(known, &person) => merge(known, person),
+            Some(_) => {
+                let reason = "another person in this file has the same member id; map the column that tells them apart";
+                rejects.push(person.place.reject(Rule::Member, reason));
+            }
+        }
+    }
+    people
+}
+
+fn person(
+    row: Row,
+    today: Date,
+    is_contact: &dyn Fn(&str) -> bool,
+    rejects: &mut Vec<(Rule, Reject)>,
+) -> Result<Person, (Rule, Reject)> {
+    let refuse = |reason: &str| row.place.reject(Rule::Member, reason);
+    let need =
+        |field, words: &str| row.get(field).map(str::to_owned).ok_or_else(|| refuse(&format!("{words} is empty")));
+    let member_id = match row.get(Field::MemberId).or_else(|| row.get(Field::OtherNumber)) {
+        Some(number) => number.to_owned(),
+        None => need(Field::MemberId, "the member id")?,
+    };
+    if member_id.len() > MEMBER_ID_MAX || member_id.chars().any(char::is_control) {
+        return Err(refuse("the member id is not one: it is too long or has control characters"));
+    }
+    let (given, family) = (need(Field::Given, "the first name")?, need(Field::Family, "the last name")?);
+    let birth = need(Field::Birth, "the birth date")?;
+    let birth = date::parse_birth(&birth, today).ok_or_else(|| {
+        refuse(&format!("the birth date is no date; write it as 1985-01-15 or 01/15/1985 {}", form(&birth)))
+    })?;
+    if birth > today {
+        return Err(refuse("the birth date is in the future"));
+    }
+    let patient = row.get(Field::Patient).map(str::to_owned);
+    if patient.as_deref().is_some_and(|id| !crate::fhir::reference::is_id(id)) {
+        return Err(refuse("the FHIR Patient id is not one: 1 to 64 letters, digits, '-' or '.'"));
+    }
+    let day = |field, words: &str| match row.get(field).map(|cell| date::parse(cell).ok_or(cell)) {
+        None => Ok(None),
+        Some(Ok(day)) => Ok(Some(day).filter(|day| day.year() < END_OF_TIME)),
+        Some(Err(cell)) => {
+            Err(refuse(&format!("{words} is no date; write it as 2026-01-31 or 01/31/2026 {}", form(cell))))
+        }
+    };
+    let cover = Cover {
+        plan: row.get(Field::Plan).map(str::to_owned),
+        group: row.get(Field::Group).map(str::to_owned),
+        subscriber: row.get(Field::Subscriber).map(str::to_owned),
+        relationship: relationship(row.get(Field::Relationship)),
+        start: day(Field::Start, "the start of coverage")?,
+        end: day(Field::End, "the end of coverage")?,
+    };
+    // One that ends before it begins never was: that is how a policy is written that nobody took up.
+    let never_was = matches!((cover.start, cover.end), (Some(start), Some(end)) if end < start);
+    let covers = if never_was { Vec::new() } else { vec![cover] };
+    let (emails, bad_emails) = contacts(&row, Field::Email, is_contact);
+    let (phones, bad_phones) = contacts(&row, Field::Phone, is_contact);
+    if bad_emails + bad_phones > 0 {
+        rejects.push(row.place.reject(Rule::Contact, ""));
+    }
+    let list = |field| row.all(field).flat_map(|cell| cell.split([';', ',', ' '])).filter(|id| !id.is_empty());
+    let address = Address {
+        lines: row.all(Field::Line).map(str::to_owned).collect(),
+        city: row.get(Field::City).map(str::to_owned),
+        // CMS's numbers of states are no postal codes.
+        state: row
+            .get(Field::State)
+            .filter(|state| !state.bytes().all(|byte| byte.is_ascii_digit()))
+            .map(str::to_owned),
+        zip: row.get(Field::Zip).map(str::to_owned),
+    };
+    Ok(Person {
+        numbers: row.all(Field::OtherNumber).filter(|number| **number != member_id).map(str::to_owned).collect(),
+        member_id,
+        patient,
+        given,
+        family,
+        birth,
+        emails,
+        phones,
+        represents: list(Field::Represents).map(str::to_owned).collect(),
+        rows: 1,
+        middle: row.get(Field::Middle).map(str::to_owned),
+        gender: gender(row.get(Field::Gender)),
+        address,
+        covers,
+        died: None,
+        sponsor: None,
+        subscriber: None,
+        known_as: Vec::new(),
+        other_ids: Vec::new(),
+        place: row.place,
+    })
+}
+
+/// Systems write 9999-12-31 or 2099-12-31 for "no end".
+const END_OF_TIME: i16 = 2099;
+
+/// The addresses of a field, and how many cells hold something else.
+fn contacts(row: &Row, field: Field, is_contact: &dyn Fn(&str) -> bool) -> (Vec<String>, usize) {
+    let mut good = Vec::new();
+    let mut bad = 0;
+    for cell in row.all(field).flat_map(|cell| cell.split([';', ','])).map(str::trim).filter(|cell| !cell.is_empty()) {
+        if is_contact(cell) {
+            good.push(cell.to_owned());
+        } else {
+            bad += 1;
+        }
+    }
+    (good, bad)
+}
+
+fn same(one: &Person, other: &Person) -> bool {
+    one.birth == other.birth && one.given.to_lowercase() == other.given.to_lowercase()
+}
+
+/// A later row of the same person: what it says newly is added, and its name is the newer one.
+fn merge(known: &mut Person, later: Person) {
+    known.rows += 1;
+    known.family = later.family;
+    known.patient = later.patient.or(known.patient.take());
+    for (into, from) in [
+        (&mut known.emails, later.emails),
+        (&mut known.phones, later.phones),
+        (&mut known.represents, later.represents),
+        (&mut known.numbers, later.numbers),
+    ] {
+        for text in from {
+            if !into.contains(&text) {
+                into.push(text);
+            }
+        }
+    }
+    if !later.address.lines.is_empty() {
+        known.address = later.address;
+    }
+    for cover in later.covers {
+        if !known.covers.contains(&cover) {
+            known.covers.push(cover);
+        }
+    }
+}
+
+fn gender(cell: Option<&str>) -> &'static str {
+    match cell.map(str::to_ascii_lowercase).as_deref() {
+        Some("m" | "male" | "1") => "male",
+        Some("f" | "female" | "2") => "female",
+        Some("o" | "x" | "other" | "nonbinary") => "other",
+        _ => "unknown",
+    }
+}
+
+fn relationship(cell: Option<&str>) -> &'static str {
+    match cell.map(str::to_ascii_lowercase).as_deref() {
+        None | Some("self" | "employee" | "subscriber" | "18" | "ee" | "insured") => "self",
+        Some("spouse" | "husband" | "wife" | "01" | "1" | "sp") => "spouse",
+        Some("child" | "son" | "daughter" | "dependent" | "19" | "ch") => "child",
+        Some("parent" | "mother" | "father") => "parent",
+        Some("domestic partner" | "life partner" | "partner" | "53") => "common",
+        Some(_) => "other",
+    }
+}

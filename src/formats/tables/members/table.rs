@@ -1,0 +1,113 @@
+//! Rows of a table as texts by field; and the table of representatives.
+
+use std::sync::Arc;
+
+use super::header::{Field, Header};
+use crate::formats::columns::Own;
+use crate::formats::encoding;
+use crate::formats::issue::{Place, Reject, Rule};
+
+/// One row.
+pub(super) struct Row {
+    pub(super) place: Place,
+    cells: Vec<(Field, String)>,
+}
+
+impl Row {
+    /// The first cell of the field that is not empty.
+    pub(super) fn get(&self, field: Field) -> Option<&str> {
+        self.all(field).next()
+    }
+
+    /// Every cell of the field that is not empty.
+    pub(super) fn all(&self, field: Field) -> impl Iterator<Item = &str> {
+        self.cells.iter().filter(move |(of, _)| *of == field).map(|(_, text)| text.as_str())
+    }
+}
+
+/// Reads a table; rows that are no CSV are refused.
+pub(super) fn rows(file: &Arc<str>, bytes: &[u8], own: &Own<Field>, rejects: &mut Vec<(Rule, Reject)>) -> Vec<Row> {
+    let text = encoding::text(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
+    let header = Header::read(text.lines().next().unwrap_or_default(), own);
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(header.delimiter)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_reader(text.as_bytes());
+    let mut out = Vec::new();
+    let mut counted = Counted { text: text.as_bytes(), at: 0, line: 1 };
+    for record in reader.records() {
+        let mut line = |position: Option<&csv::Position>| counted.line(position.map_or(0, csv::Position::byte));
+        match record {
+            Ok(record) => {
+                let place = Place { file: Arc::clone(file), line: line(record.position()), entry: None };
+                let cells: Vec<(Field, String)> = (header.columns.iter().zip(&record))
+                    .filter_map(|(field, cell)| field.filter(|_| !is_blank(cell)).map(|field| (field, cell.to_owned())))
+                    .collect();
+                if !record.iter().all(str::is_empty) {
+                    out.push(Row { place, cells });
+                }
+            }
+            Err(error) => {
+                let place = Place { file: Arc::clone(file), line: line(error.position()), entry: None };
+                rejects.push(place.reject(Rule::Member, "the row is not valid CSV"));
+            }
+        }
+    }
+    out
+}
+
+/// Counts lines. The CSV reader's own count is one short after a Windows line end.
+struct Counted<'a> {
+    text: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Counted<'_> {
+    /// The line of the record that begins at or just before `byte`; called with rising offsets.
+    fn line(&mut self, byte: u64) -> u64 {
+        let rest = self.text.get(byte as usize..).unwrap_or_default();
+        let gap = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let start = byte as usize + gap;
+        let passed = self.text.get(self.at..start).unwrap_or_default();
+        self.line += memchr::memchr_iter(b'\n', passed).count() as u64;
+        self.at = start;
+        self.line
+    }
+}
+
+/// Marks that systems write where they have nothing.
+fn is_blank(cell: &str) -> bool {
+    cell.is_empty() || matches!(cell, "~" | "-" | "NULL" | "null" | "N/A" | "n/a")
+}
+
+/// One row of the table of representatives.
+pub(crate) struct Proxy {
+    pub(crate) place: Place,
+    pub(crate) representative: String,
+    pub(crate) member: String,
+}
+
+/// Reads the table of representatives.
+pub(crate) fn proxies(
+    file: &Arc<str>,
+    bytes: &[u8],
+    own: &Own<Field>,
+    rejects: &mut Vec<(Rule, Reject)>,
+) -> Vec<Proxy> {
+    let mut out = Vec::new();
+    for row in rows(file, bytes, own, rejects) {
+        match (row.get(Field::Representative), row.get(Field::MemberId)) {
+            (Some(representative), Some(member)) if representative != member => {
+                let (representative, member) = (representative.to_owned(), member.to_owned());
+                out.push(Proxy { place: row.place, representative, member });
+            }
+            (Some(_), Some(_)) => {
+                rejects.push(row.place.reject(Rule::Member, "a member cannot be her own representative"));
+            }
+            _ => rejects.push(row.place.reject(Rule::Member, "both member ids must be filled")),
+        }
+    }
+    out
+}

@@ -1,0 +1,104 @@
+//! A file of rows, read to its end.
+
+use super::source::{Piece, Source};
+use crate::formats::issue::Rule;
+use crate::formats::ncpdp;
+use crate::formats::records::{Found, NAMES};
+use crate::formats::tables::cclf::{self, Feed};
+use crate::formats::tables::claims::{Header, REVIEW_NAMES, Reader, looks_like_reviews};
+use crate::formats::tables::csv_rows;
+use crate::formats::tables::mapping::Mapping;
+
+/// Rows that are read at a time.
+const ROWS: usize = 500;
+/// The largest file of NCPDP messages.
+const MESSAGES_MAX: usize = 256 << 20;
+
+/// Reads a file; `take` gets what is found, and says whether to go on.
+pub(crate) fn read(mut source: Source, mapping: &Mapping, take: &mut dyn FnMut(Found) -> bool) {
+    if ncpdp::looks_like(source.start()) {
+        match source.rest(MESSAGES_MAX) {
+            Some(text) => ncpdp::read(&text, take),
+            None => drop(take(Found::Refused(0, Rule::TooLong, "a file of messages of more than 256 MiB".to_owned()))),
+        }
+        return;
+    }
+    let first = source.first_line();
+    match cclf::feed(first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first)) {
+        Some(Feed::Claims(number)) => fixed(source, number, take),
+        _ => table(source, mapping, take),
+    }
+}
+
+fn hand(reader: &mut Reader, line: u64, cells: &csv::StringRecord, take: &mut dyn FnMut(Found) -> bool) -> bool {
+    match reader.read(line, cells) {
+        Ok(parts) => parts.into_iter().all(|part| take(Found::Part(part))),
+        Err(reason) => take(Found::Refused(line, Rule::ClaimRow, reason)),
+    }
+}
+
+fn fixed(mut source: Source, number: usize, take: &mut dyn FnMut(Found) -> bool) {
+    let mut reader = Reader::new(Header::new(cclf::names(number).into_iter(), &mapping_of_nobody(), &NAMES));
+    while let Some(piece) = source.next() {
+        match piece {
+            Piece::Lines(first, text) => {
+                for (at, line) in text.split(|byte| *byte == b'\n').enumerate() {
+                    let is_empty = line.iter().all(u8::is_ascii_whitespace);
+                    if !is_empty && !hand(&mut reader, first + at as u64, &cclf::row(number, line), take) {
+                        return;
+                    }
+                }
+            }
+            Piece::TooLong(line) => {
+                if !take(Found::Refused(line, Rule::TooLong, "the line is longer than 16 MiB".to_owned())) {
+                    return;
+                }
+            }
+        }
+    }
+    broken(&source, take);
+}
+
+/// Names in a mapping file are not for fixed columns.
+fn mapping_of_nobody() -> crate::formats::columns::Own<crate::formats::records::Field> {
+    crate::formats::columns::Own::default()
+}
+
+fn table(mut source: Source, mapping: &Mapping, take: &mut dyn FnMut(Found) -> bool) {
+    let delimiter = csv_rows::delimiter(source.first_line());
+    let mut csv = csv_rows::reader(source, delimiter);
+    let mut ended = false;
+    let (head, _) = csv_rows::rows(&mut csv, &mut ended, 1);
+    let Some((_, head)) = head.into_iter().next() else { return };
+    let cells: Vec<&str> = head.iter().collect();
+    let header = if looks_like_reviews(&cells, &mapping.reviews) {
+        Header::new(head.iter(), &mapping.reviews, &REVIEW_NAMES)
+    } else {
+        Header::new(head.iter(), &mapping.claims, &NAMES)
+    };
+    let mut reader = Reader::new(header);
+    loop {
+        let (rows, troubles) = csv_rows::rows(&mut csv, &mut ended, ROWS);
+        for (line, row) in &rows {
+            if !hand(&mut reader, *line, row, take) {
+                return;
+            }
+        }
+        for line in troubles {
+            let reason = "the table cannot be read here; good rows before this one are kept".to_owned();
+            if !take(Found::Refused(line, Rule::Truncated, reason)) {
+                return;
+            }
+        }
+        if rows.is_empty() {
+            return broken(csv.get_ref(), take);
+        }
+    }
+}
+
+fn broken(source: &Source, take: &mut dyn FnMut(Found) -> bool) {
+    if source.broken.is_some() {
+        let reason = "the packed file is cut off or damaged here; good rows before this one are kept".to_owned();
+        take(Found::Refused(source.line(), Rule::Truncated, reason));
+    }
+}

@@ -1,0 +1,115 @@
+//! C-CDA documents: the sections that US Core asks for, the visit of the header, and the document itself, kept whole.
+//!
+//! What holds: a document is weighed before it is parsed ([`text`]), so that no input costs more than a small multiple of its
+//! size; a part of a document (a section, an entry) is told from a whole one and refused, for it does not say whose it is; a
+//! statement that is negated, refused or nullified is never told as one that holds.
+//!
+//! Absent on purpose: the patient's own particulars (the roster's), family history, advance directives, planned visits and
+//! supplies (their words are kept, and how many they are is told), anything that only the narrative says.
+
+mod allergy;
+mod device;
+mod draft;
+mod encounter;
+mod header;
+mod medication;
+mod observation;
+mod plan;
+mod problem;
+mod procedure;
+mod section;
+mod team;
+#[cfg(test)]
+mod tests;
+mod vaccine;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use self::draft::Draft;
+use crate::formats::ccda::text::{self, DOCUMENT_MAX, parse};
+use crate::formats::issue::{Place, Rule, place};
+use crate::map::clinical::{is_empty, labels, marked};
+use crate::map::record::{About, Read, Record, Whom, Whose, Written};
+
+/// A document about one patient.
+struct Told {
+    place: Place,
+    whom: Whom,
+    written: Option<Written>,
+    /// The set of documents of which it is a version.
+    set: Option<String>,
+    /// What of it is not read, in words.
+    not_read: Option<String>,
+    /// As it came, where that is not the text.
+    original: Option<Vec<u8>>,
+    /// Ready to be parsed.
+    text: String,
+}
+
+/// Reads a document.
+pub(crate) fn read(file: &Arc<str>, text: &[u8]) -> Read {
+    let mut out = Read::default();
+    let place = place(file, 1);
+    match told(&place, text) {
+        Ok(told) => {
+            if let Some(words) = &told.not_read {
+                out.reject(&place, Rule::NotRead, words.as_str());
+            }
+            out.records.push(Box::new(told));
+        }
+        Err(reason) => out.reject(&place, Rule::Document, reason),
+    }
+    out
+}
+
+fn told(place: &Place, original: &[u8]) -> Result<Told, &'static str> {
+    if original.len() > DOCUMENT_MAX {
+        return Err("a document of more than 32 MiB");
+    }
+    let decoded = text::decoded(original)?;
+    text::weigh(&decoded)?;
+    let text = text::declared(&decoded).into_owned();
+    let (whom, written, set, not_read) = {
+        let document = parse(&text)?;
+        let root = document.root_element();
+        (header::whom(root)?, header::written(root), header::set(root), section::not_read(root))
+    };
+    let original = (original != text.as_bytes()).then(|| original.to_owned());
+    Ok(Told { place: place.clone(), whom, written, set, not_read, original, text })
+}
+
+impl Record for Told {
+    fn place(&self) -> &Place {
+        &self.place
+    }
+
+    fn whom(&self) -> Option<Whom> {
+        Some(self.whom.clone())
+    }
+
+    fn written(&self, _resource: &Value) -> Option<Written> {
+        self.written
+    }
+
+    fn set(&self) -> Option<String> {
+        self.set.clone()
+    }
+
+    fn resources(&self, whose: &Whose, _about: About<'_>) -> Result<Vec<Value>, (Rule, String)> {
+        let document = parse(&self.text).map_err(|reason| (Rule::Document, reason.to_owned()))?;
+        let root = document.root_element();
+        let mut draft = Draft::new(root, &whose.patient);
+        let original = header::original(&mut draft, root, self.original.as_deref().unwrap_or(self.text.as_bytes()));
+        section::all(&mut draft, root);
+        let mut original = original.resource(&whose.patient);
+        marked(&mut original, &labels(&section::codes(root)));
+        draft.resources.insert(0, original);
+        let confidentiality = header::confidentiality(root);
+        draft.resources.iter_mut().for_each(|resource| marked(resource, &confidentiality));
+        draft.resources.append(&mut draft.mentions);
+        draft.resources.retain(|resource| !is_empty(resource));
+        Ok(draft.resources)
+    }
+}

@@ -1,0 +1,212 @@
+//! Results, vital signs, social history and functional status: observations, alone or in groups.
+
+use serde_json::{Value, json};
+
+use super::draft::{Draft, range};
+use super::section::{is_negated, state};
+use crate::formats::ccda::node::{El, all, attr, follows, ids, kid, kids, path};
+use crate::formats::ccda::text::V3;
+use crate::map::clinical::{Category, Concept, Made, Seen, Specimen, When, hl7, known, pressures, vital_sign};
+
+const LOINC: &str = "http://loinc.org";
+const DATA_ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
+const PREGNANCY: &str = "2.16.840.1.113883.10.20.15.3.8";
+const SMOKING: [&str; 2] = ["2.16.840.1.113883.10.20.22.4.78", "2.16.840.1.113883.10.22.4.78"];
+
+const STATES: [(&str, &str); 7] = [
+    ("completed", "final"),
+    ("active", "preliminary"),
+    ("aborted", "cancelled"),
+    ("cancelled", "cancelled"),
+    ("held", "registered"),
+    ("suspended", "registered"),
+    ("nullified", "entered-in-error"),
+];
+/// How names of images begin, and what is in them.
+const IMAGES: [&str; 9] = ["XR", "CT", "MR", "MRI", "US", "MG", "NM", "PET", "DXA"];
+const IMAGE_WORDS: [&str; 6] = ["x-ray", "radiograph", "ultrasound", "mammogra", "tomograph", "magnetic resonance"];
+
+/// Maps a group of results, or one that stands alone.
+pub(super) fn results<'d>(draft: &mut Draft<'d>, entry: El<'d>) {
+    if !entry.has_tag_name((V3, "organizer")) {
+        if let Some(seen) = seen(draft, entry, Category::Laboratory, None) {
+            let resource = seen.resource(draft.patient);
+            draft.resources.push(resource);
+        }
+        return;
+    }
+    let code = draft.concept(kid(entry, "code"));
+    let is_image = is_image(code.name());
+    let category = if is_image { Category::Imaging } else { Category::Laboratory };
+    let when = draft.when(entry, "effectiveTime");
+    let seen = group(draft, entry, category, when.as_ref());
+    let when = when.or_else(|| seen.iter().find_map(|one| one.when.clone()));
+    let status = known(&STATES, state(entry)).unwrap_or("unknown");
+    let code = if code.is_empty() { Concept::words(&draft.words(kid(entry, "text"))) } else { code };
+    let specimen = specimen(draft, entry, when.as_ref());
+    let mut seen = seen;
+    for one in &mut seen {
+        one.specimen = one.specimen.take().or_else(|| specimen.clone());
+    }
+    let results: Vec<Value> = seen.iter().map(|one| json!({"reference": format!("Observation/{}", one.id)})).collect();
+    if !code.is_empty() {
+        let mut out = Made::new("DiagnosticReport", &draft.id("DiagnosticReport", entry, "", &code, when.as_ref()));
+        out.set("identifier", Draft::identifiers(entry)).set("status", status);
+        let category = if is_image {
+            json!([{"coding": [{"system": LOINC, "code": "LP29684-5"}]}])
+        } else {
+            json!([hl7("v2-0074", "LAB")])
+        };
+        out.set("category", category).set("code", code.value()).set("subject", draft.subject());
+        if let Some(when) = &when {
+            let (name, value) = when.choice("effective");
+            out.set(&name, value);
+        }
+        let (author, time) = draft.author(entry);
+        match time.and_then(|time| draft.instant(time)).or_else(|| draft.made.clone()) {
+            Some(issued) => out.set("issued", issued),
+            None => out.set("_issued", json!({"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]})),
+        };
+        let mut performers = draft.performers(entry);
+        performers.extend(author.filter(|_| performers.is_empty()));
+        out.set("performer", performers).set("result", results);
+        out.set("specimen", specimen.map(|one| json!([one])));
+        let profile = if is_image { "us-core-diagnosticreport-note" } else { "us-core-diagnosticreport-lab" };
+        draft.resources.push(out.claim(&[profile]));
+    }
+    let resources: Vec<Value> = seen.into_iter().map(|one| one.resource(draft.patient)).collect();
+    draft.resources.extend(resources);
+}
+
+/// Maps a group of vital signs.
+pub(super) fn vital_signs<'d>(draft: &mut Draft<'d>, entry: El<'d>) {
+    grouped(draft, entry, Category::VitalSigns);
+}
+
+/// Maps what a person is and does; of most interest, whether she smokes and whether she is pregnant.
+pub(super) fn social<'d>(draft: &mut Draft<'d>, entry: El<'d>) {
+    grouped(draft, entry, Category::SocialHistory);
+}
+
+/// Maps what a person is able to do.
+pub(super) fn functional<'d>(draft: &mut Draft<'d>, entry: El<'d>) {
+    grouped(draft, entry, Category::Functional);
+}
+
+fn grouped<'d>(draft: &mut Draft<'d>, entry: El<'d>, category: Category) {
+    let seen = if entry.has_tag_name((V3, "organizer")) {
+        let when = draft.when(entry, "effectiveTime");
+        group(draft, entry, category, when.as_ref())
+    } else {
+        seen(draft, entry, category, None).into_iter().collect()
+    };
+    let resources: Vec<Value> = seen.into_iter().map(|one| one.resource(draft.patient)).collect();
+    draft.resources.extend(resources);
+}
+
+fn group<'d>(draft: &mut Draft<'d>, entry: El<'d>, category: Category, when: Option<&When>) -> Vec<Seen> {
+    let observations = all(entry, &["component", "observation"]);
+    let mut found: Vec<Seen> = observations.into_iter().filter_map(|el| seen(draft, el, category, when)).collect();
+    if state(entry) == "nullified" {
+        for one in &mut found {
+            one.status = "entered-in-error";
+        }
+    }
+    pressures(found)
+}
+
+fn seen<'d>(draft: &mut Draft<'d>, el: El<'d>, category: Category, of_group: Option<&When>) -> Option<Seen> {
+    if !el.has_tag_name((V3, "observation")) || !matches!(attr(el, "moodCode"), "EVN" | "") {
+        return None;
+    }
+    let mut code = draft.concept(kid(el, "code"));
+    // Older documents say "assertion" where the template says what is asserted.
+    let is_assertion = code.is_any(&["ASSERTION"]);
+    if follows(el, PREGNANCY) && is_assertion {
+        code = Concept::one(LOINC, "82810-3");
+    } else if SMOKING.iter().any(|template| follows(el, template)) && is_assertion {
+        code = Concept::one(LOINC, "72166-2");
+    }
+    if code.is_empty() {
+        code = Concept::words(&draft.words(kid(el, "text")));
+    }
+    if code.is_empty() {
+        return None;
+    }
+    let own = draft.when(el, "effectiveTime");
+    let when = own.or_else(|| of_group.cloned());
+    let is_smoking = code.code_in(LOINC) == Some("72166-2");
+    // Whether somebody smokes is said of a moment.
+    let when = if is_smoking { when.and_then(|when| when.first().map(str::to_owned)).map(When::At) } else { when };
+    let values: Vec<El<'d>> = kids(el, "value").collect();
+    let value = values.iter().find_map(|value| draft.value(*value));
+    let is_vital = code.code_in(LOINC).is_some_and(vital_sign);
+    let category = if is_vital { Category::VitalSigns } else { category };
+    // A group of vital signs may hold a rhythm or a position, which is none.
+    let category = if category == Category::VitalSigns && !is_vital && follows(el, "2.16.840.1.113883.10.20.22.4.2") {
+        Category::Exam
+    } else {
+        category
+    };
+    let status = known(&STATES, state(el)).unwrap_or("unknown");
+    let specimen = specimen(draft, el, when.as_ref());
+    let mut out = Seen {
+        specimen,
+        id: draft.id("Observation", el, "", &code, when.as_ref()),
+        identifier: Draft::identifiers(el).into_iter().next(),
+        status,
+        category,
+        when,
+        value,
+        absent: if is_negated(el) { "not-performed" } else { Draft::absent(values.first().copied()) },
+        interpretations: kids(el, "interpretationCode").map(|one| draft.concept(Some(one))).collect(),
+        ranges: kids(el, "referenceRange").filter_map(range).collect(),
+        performers: draft.performers(el),
+        method: draft.concept(kid(el, "methodCode")),
+        site: draft.concept(kid(el, "targetSiteCode")),
+        code,
+        ..Seen::default()
+    };
+    if is_negated(el) {
+        // Not observed, or observed not to be so: the words decide, and the value alone would say the opposite.
+        out.value = None;
+        out.status = if status == "entered-in-error" { status } else { "cancelled" };
+        let words = draft.words(kid(el, "text"));
+        out.notes.push(words);
+    }
+    let comments = all(el, &["entryRelationship", "act"]);
+    let comments = comments.into_iter().filter(|act| follows(*act, "2.16.840.1.113883.10.20.22.4.64"));
+    let comments: Vec<String> = comments.map(|act| draft.words(kid(act, "text"))).collect();
+    out.notes.extend(comments);
+    Some(out)
+}
+
+/// What results were measured in, as a reference.
+fn specimen<'d>(draft: &mut Draft<'d>, el: El<'d>, when: Option<&When>) -> Option<Value> {
+    let role = path(el, &["specimen", "specimenRole"])?;
+    let kind = draft.concept(path(role, &["specimenPlayingEntity", "code"]));
+    if kind.is_empty() {
+        return None;
+    }
+    let own = ids(role).first().map(|(root, extension)| format!("{root}|{extension}")).unwrap_or_default();
+    // Without an identifier, what was taken at one time is one.
+    let time = when.and_then(When::first).filter(|_| own.is_empty()).unwrap_or_default();
+    let specimen = Specimen {
+        id: draft.ids.same("Specimen", &[&own, &kind.key(), time]),
+        identifier: Draft::identifiers(role).into_iter().next(),
+        kind,
+        ..Specimen::default()
+    };
+    let reference = specimen.reference();
+    let resource = specimen.resource(draft.patient);
+    if !draft.resources.iter().any(|other| other.get("id") == resource.get("id")) {
+        draft.resources.push(resource);
+    }
+    Some(reference)
+}
+
+fn is_image(name: &str) -> bool {
+    let first = name.split_whitespace().next().unwrap_or_default();
+    let lower = name.to_lowercase();
+    IMAGES.contains(&first) || IMAGE_WORDS.iter().any(|word| lower.contains(word))
+}

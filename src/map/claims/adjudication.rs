@@ -1,0 +1,184 @@
+//! Amounts of a decision under CARIN's names.
+//!
+//! | name | of the 835 |
+//! |---|---|
+//! | submitted | charge (SVC02, CLP03) |
+//! | eligible | allowed amount (AMT*B6, AMT*AU), else paid + patient's share ([`SHARE`]) + paid by others + sequestration |
+//! | deductible, coinsurance, copay | CAS PR 1, 2, 3 |
+//! | discount | CAS CO 45 |
+//! | noncovered | CAS with a reason in [`NOT_COVERED`]; of what was denied, every reason that is not [`SETTLED`] |
+//! | priorpayerpaid | CAS OA 23 |
+//! | memberliability | every CAS PR |
+//! | benefit, paidtoprovider | paid (SVC03, CLP04) |
+
+use serde_json::{Value, json};
+
+use super::money::{Cents, cents, money};
+use crate::formats::x12::Adjustment;
+use crate::map::code::{c4bb, concept, hl7};
+
+/// Claim adjustment reason codes that say that a service is not covered.
+const NOT_COVERED: [&str; 8] = ["26", "27", "49", "50", "96", "119", "167", "204"];
+/// Reasons of what the patient pays of an allowed amount: deductible, coinsurance, copay, blood deductible, spend-down and
+/// their like. Any other amount of the patient's (PR) lies beyond what is allowed.
+const SHARE: [&str; 8] = ["1", "2", "3", "66", "178", "241", "247", "248"];
+/// Reasons that lower or shift a payment for what is covered: [`SHARE`], what others paid, contracts, capitation, discounts and
+/// legislated reductions. A service of which nothing is paid for other reasons is denied, whatever its status says (CLP02).
+const SETTLED: [&str; 22] = [
+    "1", "2", "3", "23", "24", "44", "45", "59", "66", "94", "100", "102", "103", "104", "131", "144", "178", "237",
+    "241", "247", "248", "253",
+];
+/// Reasons whose amount comes off what is paid, not off what is allowed.
+const SEQUESTRATION: &str = "253";
+
+/// What was decided about a line or a claim.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Amounts {
+    pub(crate) submitted: Cents,
+    pub(crate) eligible: Cents,
+    pub(crate) paid: Cents,
+    pub(crate) deductible: Cents,
+    pub(crate) coinsurance: Cents,
+    pub(crate) copay: Cents,
+    pub(crate) discount: Cents,
+    pub(crate) not_covered: Cents,
+    /// Adjusted for reasons that are not [`SETTLED`].
+    pub(crate) refused: Cents,
+    pub(crate) prior_payer: Cents,
+    pub(crate) member: Cents,
+    /// The source tells what the member pays, and not what was allowed or paid.
+    pub(crate) is_partial: bool,
+    /// Every reason's amount together.
+    pub(crate) adjusted: Cents,
+}
+
+impl Amounts {
+    /// From the charge, what was paid, and why that is less.
+    pub(super) fn of(charge: &str, paid: &str, allowed: &str, adjustments: &[Adjustment<'_>]) -> Self {
+        let mut out = Self {
+            submitted: cents(charge).unwrap_or_default(),
+            paid: cents(paid).unwrap_or_default(),
+            ..Self::default()
+        };
+        let (mut sequestered, mut share) = (0, 0);
+        for adjustment in adjustments {
+            let amount = cents(adjustment.amount).unwrap_or_default();
+            out.adjusted += amount;
+            if adjustment.group == "PR" {
+                out.member += amount;
+                share += if SHARE.contains(&adjustment.reason) { amount } else { 0 };
+            }
+            if !SETTLED.contains(&adjustment.reason) {
+                out.refused += amount;
+            }
+            match (adjustment.group, adjustment.reason) {
+                ("PR", "1") => out.deductible += amount,
+                ("PR", "2") => out.coinsurance += amount,
+                ("PR", "3") => out.copay += amount,
+                ("CO", "45") => out.discount += amount,
+                ("OA", "23") => out.prior_payer += amount,
+                (_, SEQUESTRATION) => sequestered += amount,
+                (_, reason) if NOT_COVERED.contains(&reason) => out.not_covered += amount,
+                _ => {}
+            }
+        }
+        if out.is_denied() {
+            out.not_covered = out.refused;
+        }
+        let by_parts = out.paid + share + out.prior_payer + sequestered;
+        out.eligible = cents(allowed).unwrap_or(by_parts);
+        out
+    }
+
+    /// True if the charge is what was paid and why not the rest: to the cent.
+    pub(super) const fn balances(&self) -> bool {
+        self.submitted == self.paid + self.adjusted
+    }
+
+    /// True if nothing of it is paid by anybody, and not because the whole of it is the patient's share or under a contract.
+    pub(super) const fn is_denied(&self) -> bool {
+        let refused = if self.refused > self.not_covered { self.refused } else { self.not_covered };
+        let shared = self.deductible + self.coinsurance + self.copay + self.prior_payer;
+        self.paid == 0 && shared == 0 && refused > 0 && refused + self.discount >= self.submitted
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.submitted += other.submitted;
+        self.eligible += other.eligible;
+        self.paid += other.paid;
+        self.deductible += other.deductible;
+        self.coinsurance += other.coinsurance;
+        self.copay += other.copay;
+        self.discount += other.discount;
+        self.not_covered += other.not_covered;
+        self.refused += other.refused;
+        self.prior_payer += other.prior_payer;
+        self.member += other.member;
+        self.adjusted += other.adjusted;
+        self.is_partial |= other.is_partial;
+    }
+
+    /// Each as an element with category and amount. Those that are nothing are left out, but for the four that every reader
+    /// looks for.
+    pub(super) fn rows(&self) -> Vec<Value> {
+        let of_hl7 = [
+            // Nothing charged and something paid: the source does not tell the charge.
+            ("submitted", self.submitted, self.paid == 0 && !self.is_partial),
+            ("eligible", self.eligible, !self.is_partial),
+            ("deductible", self.deductible, false),
+            ("copay", self.copay, false),
+            ("benefit", self.paid, !self.is_partial),
+        ];
+        let of_c4bb = [
+            ("coinsurance", self.coinsurance, false),
+            ("noncovered", self.not_covered, false),
+            ("discount", self.discount, false),
+            ("priorpayerpaid", self.prior_payer, false),
+            ("paidtoprovider", self.paid, false),
+            ("memberliability", self.member, true),
+        ];
+        let row = |category: Value, amount: Cents| json!({"category": category, "amount": money(amount)});
+        let first = of_hl7.into_iter().filter(|(_, amount, always)| *always || *amount != 0);
+        let second = of_c4bb.into_iter().filter(|(_, amount, always)| *always || *amount != 0);
+        first
+            .map(|(code, amount, _)| row(hl7("adjudication", code), amount))
+            .chain(second.map(|(code, amount, _)| row(c4bb("C4BBAdjudication", code), amount)))
+            .collect()
+    }
+}
+
+/// Only what was charged: nothing is decided yet.
+pub(super) fn submitted(charge: &str) -> Value {
+    json!({"category": hl7("adjudication", "submitted"), "amount": money(cents(charge).unwrap_or_default())})
+}
+
+/// A status: `innetwork`, `outofnetwork`, or `other` where a claim does not tell.
+pub(super) fn status(category: &str, code: &str) -> Value {
+    json!({
+        "category": c4bb("C4BBAdjudicationDiscriminator", category),
+        "reason": c4bb("C4BBPayerAdjudicationStatus", code),
+    })
+}
+
+/// Why an amount was not paid, with the remarks of the line; the largest first.
+pub(super) fn reasons(adjustments: &[Adjustment<'_>], remarks: &[&str], most: usize) -> Vec<Value> {
+    let mut sorted: Vec<&Adjustment<'_>> = adjustments.iter().collect();
+    sorted.sort_by_key(|adjustment| std::cmp::Reverse(cents(adjustment.amount).unwrap_or_default().abs()));
+    let mut out = Vec::new();
+    for adjustment in sorted.into_iter().take(most) {
+        let mut reason = concept("https://x12.org/codes/claim-adjustment-reason-codes", adjustment.reason);
+        if out.is_empty()
+            && let Some(codings) = reason.get_mut("coding").and_then(Value::as_array_mut)
+        {
+            codings.extend(remarks.iter().map(
+                |remark| json!({"system": "https://x12.org/codes/remittance-advice-remark-codes", "code": remark}),
+            ));
+        }
+        out.push(json!({
+            "category": c4bb("C4BBAdjudicationDiscriminator", "adjustmentreason"),
+            "reason": reason,
+            "amount": money(cents(adjustment.amount).unwrap_or_default()),
+        }));
+    }
+    out
+}

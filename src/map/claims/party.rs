@@ -1,0 +1,92 @@
+//! Providers as Organizations and Practitioners.
+
+use serde_json::{Map, Value, json};
+
+use crate::formats::x12::Party;
+use crate::map::record::made_id;
+
+/// A provider: what refers to it, and the resource.
+#[derive(Clone, Debug)]
+pub(crate) struct Provider {
+    pub(crate) reference: Value,
+    pub(crate) is_person: bool,
+    pub(crate) resource: Value,
+}
+
+/// The provider that somebody is; absent if there is neither a number nor a name.
+pub(super) fn provider(party: &Party<'_>, as_organization: bool) -> Option<Provider> {
+    if party.family.is_empty() && party.number.is_empty() {
+        return None;
+    }
+    let is_person = party.is_person && !as_organization;
+    let kind = if is_person { "Practitioner" } else { "Organization" };
+    let id = match party.npi() {
+        Some(npi) => format!("npi-{npi}"),
+        None => made_id(&[kind, party.family, party.given, party.tax, party.number]),
+    };
+    let name = [party.given, party.family].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ");
+    let mut out = Map::new();
+    out.insert("resourceType".into(), json!(kind));
+    out.insert("id".into(), json!(id));
+    let profile = format!("http://hl7.org/fhir/us/carin-bb/StructureDefinition/C4BB-{kind}|2.0.0");
+    let identifiers = identifiers(party);
+    // The profile of practitioners wants a number.
+    if !(identifiers.is_empty() && is_person) {
+        out.insert("meta".into(), json!({"profile": [profile]}));
+    }
+    if !identifiers.is_empty() {
+        out.insert("identifier".into(), Value::Array(identifiers));
+    }
+    out.insert("active".into(), json!(true));
+    if is_person {
+        let mut own = Map::new();
+        own.insert("family".into(), json!(if party.family.is_empty() { "-" } else { party.family }));
+        let given: Vec<&str> = [party.given, party.middle].into_iter().filter(|text| !text.is_empty()).collect();
+        if !given.is_empty() {
+            own.insert("given".into(), json!(given));
+        }
+        out.insert("name".into(), json!([own]));
+    } else {
+        out.insert("name".into(), json!(if name.is_empty() { party.number } else { &name }));
+    }
+    if let Some(address) = address(party) {
+        out.insert("address".into(), json!([address]));
+    }
+    let mut reference = json!({"reference": format!("{kind}/{id}")});
+    if !name.is_empty()
+        && let Some(reference) = reference.as_object_mut()
+    {
+        reference.insert("display".into(), json!(name));
+    }
+    Some(Provider { reference, is_person, resource: Value::Object(out) })
+}
+
+fn identifiers(party: &Party<'_>) -> Vec<Value> {
+    let typed = |kind: &str, system: &str, value: &str| {
+        json!({
+            "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": kind}]},
+            "system": system,
+            "value": value,
+        })
+    };
+    let npi = party.npi().map(|npi| typed("NPI", "http://hl7.org/fhir/sid/us-npi", npi));
+    let tax = Some(party.tax).filter(|tax| !tax.is_empty()).map(|tax| {
+        // A person's tax number may be her social security number, which nobody needs to see.
+        (!party.is_person).then(|| typed("TAX", "urn:oid:2.16.840.1.113883.4.4", tax))
+    });
+    npi.into_iter().chain(tax.flatten()).collect()
+}
+
+/// The postal address of somebody, if there is one.
+pub(super) fn address(party: &Party<'_>) -> Option<Value> {
+    let mut out = Map::new();
+    if !party.lines.is_empty() {
+        out.insert("line".into(), json!(party.lines));
+    }
+    for (name, text) in [("city", party.city), ("state", party.state), ("postalCode", party.zip)] {
+        if !text.is_empty() {
+            out.insert(name.into(), json!(text));
+        }
+    }
+    (!out.is_empty()).then_some(Value::Object(out))
+}

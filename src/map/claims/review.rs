@@ -1,0 +1,274 @@
+//! A prior authorization, asked for and decided (278, or a table of the plan's), as `PDex`'s `ExplanationOfBenefit`.
+//!
+//! The answer decides; a request without one is pending. Who asked again under the same trace number asked about the same thing.
+
+use serde_json::{Map, Value, json};
+
+use super::made::Made;
+use super::money::{cents, money, quantity};
+use super::party::{Provider, provider};
+use crate::formats::cells::compact_day::day;
+use crate::formats::issue::Rule;
+use crate::formats::x12::{Review, Service};
+use crate::map::code::{concept, diagnosis, hl7, modifier, place, service};
+use crate::map::plan::PLAN_ID;
+use crate::map::record::{About, Whom, Whose, made_id};
+
+const PROFILE: &str = "http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/pdex-priorauthorization";
+const EXTENSION: &str = "http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/";
+
+/// One service that was asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked<'a> {
+    pub(crate) category: &'a str,
+    pub(crate) qualifier: &'a str,
+    pub(crate) code: &'a str,
+    pub(crate) modifiers: Vec<&'a str>,
+    /// Place of service.
+    pub(crate) place: &'a str,
+    /// As many as were asked for.
+    pub(crate) units: &'a str,
+    /// As many as were approved, where that is said.
+    pub(crate) allowed: &'a str,
+    pub(crate) charge: &'a str,
+    /// X12 306: `A1` certified, `A3` not, `A4` pending, `A6` modified; empty for nothing yet.
+    pub(crate) action: &'a str,
+    pub(crate) reason: &'a str,
+    pub(crate) number: &'a str,
+    pub(crate) from: Option<String>,
+    pub(crate) to: Option<String>,
+}
+
+/// An authorization.
+#[derive(Clone, Debug)]
+pub(crate) struct Reviewed<'a> {
+    pub(crate) trace: &'a str,
+    /// The plan's number of it.
+    pub(crate) number: &'a str,
+    pub(crate) created: String,
+    pub(crate) decided_on: Option<String>,
+    pub(crate) whom: Whom,
+    pub(crate) requester: Provider,
+    /// X12 1338: `U` urgent, `03` emergency, `E` elective; empty where nothing is said.
+    pub(crate) level: &'a str,
+    pub(crate) diagnoses: Vec<Value>,
+    pub(crate) services: Vec<Asked<'a>>,
+    pub(crate) from: Option<String>,
+    pub(crate) to: Option<String>,
+}
+
+/// What requests and answers with one trace number come to, the earliest first.
+///
+/// # Errors
+/// What is missing.
+pub(crate) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'a>, (Rule, String)> {
+    let refuse = |reason: &str| (Rule::Review, reason.to_owned());
+    let request = reviews.iter().rev().find(|review| !review.is_answer);
+    let answer = reviews.iter().rev().find(|review| review.is_answer);
+    let main = request.or(answer).ok_or_else(|| refuse("there is no review"))?;
+    let treated = main.patient.as_ref().unwrap_or(&main.subscriber);
+    let requester = provider(&main.requester, false)
+        .or_else(|| main.provider.as_ref().and_then(|party| provider(party, false)))
+        .ok_or_else(|| refuse("the review names no provider who asks (NM1*1P)"))?;
+    let created = day(main.created).ok_or_else(|| refuse("the review has no date (BHT04)"))?;
+    let decided: &[Service<'_>] = answer.map(|answer| answer.services.as_slice()).unwrap_or_default();
+    let asked: &[Service<'_>] = request.map_or(decided, |request| request.services.as_slice());
+    let event = decided.first().or_else(|| asked.first());
+    let about_codes =
+        |list: &[Service<'a>]| list.iter().filter(|one| !one.code.is_empty()).cloned().collect::<Vec<_>>();
+    let mut wanted = about_codes(asked);
+    if wanted.is_empty() {
+        wanted.extend(asked.first().cloned());
+    }
+    // What is said of the event as a whole holds for its services.
+    let all = || asked.iter().chain(decided);
+    let level = all().map(|one| one.level).find(|level| matches!(*level, "U" | "03" | "E")).unwrap_or_default();
+    let place = all().map(|one| one.place).find(|place| !place.is_empty()).unwrap_or_default();
+    let services: Vec<Asked<'_>> = wanted
+        .iter()
+        .enumerate()
+        .map(|(at, one)| {
+            let about =
+                |other: &Service<'_>| !one.code.is_empty() && other.code == one.code && !other.action.is_empty();
+            let own = decided.iter().find(|other| about(other) && other.modifiers == one.modifiers);
+            let own = own.or_else(|| decided.iter().find(|other| about(other)));
+            let said = own.or_else(|| decided.get(at + 1).filter(|other| !other.action.is_empty())).or(event);
+            let said = said.filter(|_| answer.is_some());
+            let span = said.and_then(|said| said.span).or(one.span);
+            Asked {
+                category: if one.kind.is_empty() { event.map_or("", |event| event.kind) } else { one.kind },
+                qualifier: one.qualifier,
+                code: one.code,
+                modifiers: one.modifiers.clone(),
+                place: [one.place, place].into_iter().find(|text| !text.is_empty()).unwrap_or_default(),
+                units: one.units,
+                allowed: said.map_or("", |said| said.units),
+                charge: one.charge,
+                action: said.map_or("", |said| said.action),
+                reason: said.map_or("", |said| said.reason),
+                number: said.map_or("", |said| said.number),
+                from: span.and_then(|span| day(span.from)),
+                to: span.and_then(|span| day(span.to)),
+            }
+        })
+        .collect();
+    let number =
+        services.iter().map(|one| one.number).chain(event.map(|event| event.number)).find(|text| !text.is_empty());
+    let span = event.and_then(|event| event.span).or_else(|| asked.first().and_then(|one| one.span));
+    let birth = day(treated.birth).unwrap_or_default();
+    Ok(Reviewed {
+        trace: main.trace,
+        number: number.unwrap_or_default(),
+        decided_on: answer.and_then(|answer| day(answer.created)),
+        whom: Whom {
+            numbers: [treated.number, main.subscriber.number]
+                .into_iter()
+                .filter(|text| !text.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            family: treated.family.to_owned(),
+            given: treated.given.to_owned(),
+            birth,
+            day: created.clone(),
+            alone: false,
+        },
+        created,
+        requester,
+        level,
+        diagnoses: main.diagnoses.iter().map(|(qualifier, code)| diagnosis(qualifier, code)).collect(),
+        services,
+        from: span.and_then(|span| day(span.from)),
+        to: span.and_then(|span| day(span.to)),
+    })
+}
+
+impl Reviewed<'_> {
+    /// The authorization and who asked for it.
+    pub(crate) fn resources(&self, whose: &Whose, about: About<'_>) -> Made {
+        let mut out = Map::new();
+        let mut set = |name: &str, value: Value| drop(out.insert(name.to_owned(), value));
+        let action = self.services.iter().map(|one| one.action).find(|action| !action.is_empty()).unwrap_or("A4");
+        set("resourceType", json!("ExplanationOfBenefit"));
+        set("id", json!(made_id(&["authorization", self.trace, &whose.patient])));
+        set("meta", json!({"profile": [PROFILE]}));
+        // The profile lets it be left out (0..1), and nothing is made up.
+        if !self.level.is_empty() {
+            set(
+                "extension",
+                json!([{
+                    "url": format!("{EXTENSION}extension-levelOfServiceCode"),
+                    "valueCodeableConcept": concept("https://codesystem.x12.org/005010/1338", self.level),
+                }]),
+            );
+        }
+        let system = format!("{}/authorization", about.ids);
+        set(
+            "identifier",
+            json!([{"system": system, "value": if self.number.is_empty() { self.trace } else { self.number }}]),
+        );
+        set("status", json!(if action == "C" { "cancelled" } else { "active" }));
+        let is_stay = self.services.iter().any(|one| one.category == "1" || one.qualifier == "NU");
+        set("type", hl7("claim-type", if is_stay { "institutional" } else { "professional" }));
+        set("use", json!("preauthorization"));
+        set("patient", json!({"reference": format!("Patient/{}", whose.patient)}));
+        let mut period = Map::new();
+        period.extend(self.from.clone().map(|day| ("start".to_owned(), json!(day))));
+        period.extend(self.to.clone().map(|day| ("end".to_owned(), json!(day))));
+        if !period.is_empty() {
+            set("billablePeriod", Value::Object(period.clone()));
+        }
+        set("created", json!(self.created));
+        set("insurer", json!({"reference": format!("Organization/{PLAN_ID}"), "display": about.plan}));
+        set("provider", self.requester.reference.clone());
+        set("priority", hl7("processpriority", if matches!(self.level, "U" | "03") { "stat" } else { "normal" }));
+        if !self.number.is_empty() {
+            set("preAuthRef", json!([self.number]));
+        }
+        if !period.is_empty() && matches!(action, "A1" | "A2" | "A6") {
+            set("preAuthRefPeriod", json!([period]));
+        }
+        set("outcome", json!(if action == "A4" { "queued" } else { "complete" }));
+        let rows: Vec<Value> = self
+            .diagnoses
+            .iter()
+            .enumerate()
+            .map(|(at, code)| json!({"sequence": at + 1, "diagnosisCodeableConcept": code}))
+            .collect();
+        if !rows.is_empty() {
+            set("diagnosis", Value::Array(rows));
+        }
+        let coverage = match &whose.coverage {
+            Some(id) => json!({"reference": format!("Coverage/{id}")}),
+            None => json!({"display": about.plan}),
+        };
+        set("insurance", json!([{"focal": true, "coverage": coverage}]));
+        set("item", self.services.iter().enumerate().map(|(at, one)| self.item(at, one)).collect());
+        let asked = self.services.iter().filter_map(|one| cents(one.charge)).sum();
+        set("total", json!([{"category": hl7("adjudication", "submitted"), "amount": money(asked)}]));
+        Made { own: vec![Value::Object(out)], mentions: vec![self.requester.resource.clone()] }
+    }
+
+    fn item(&self, at: usize, one: &Asked<'_>) -> Value {
+        let mut out = Map::new();
+        let mut set = |name: &str, value: Value| drop(out.insert(name.to_owned(), value));
+        set("sequence", json!(at + 1));
+        if !one.category.is_empty() {
+            set("category", concept("https://x12.org/codes/service-type-codes", one.category));
+        }
+        set("productOrService", service(one.qualifier, one.code));
+        if !one.modifiers.is_empty() {
+            set("modifier", one.modifiers.iter().copied().map(modifier).collect());
+        }
+        if !one.place.is_empty() {
+            set("locationCodeableConcept", place(one.place));
+        }
+        match (&one.from, &one.to) {
+            (Some(from), Some(to)) if from != to => set("servicedPeriod", json!({"start": from, "end": to})),
+            (Some(from), _) => set("servicedDate", json!(from)),
+            _ => {}
+        }
+        let units = quantity(one.units);
+        // Who is told only what was approved asked for no less.
+        let allowed = quantity(one.allowed).or_else(|| units.clone());
+        if let Some(units) = units.as_ref().or(allowed.as_ref()) {
+            set("quantity", json!({"value": units}));
+        }
+        let action = if one.action.is_empty() { "A4" } else { one.action };
+        let mut said = vec![];
+        if !one.number.is_empty() {
+            said.push(json!({"url": "number", "valueString": one.number}));
+        }
+        if !one.reason.is_empty() {
+            said.push(json!({
+                "url": "reasonCode",
+                "valueCodeableConcept": reason(one.reason),
+            }));
+        }
+        said.push(json!({
+            "url": format!("{EXTENSION}extension-reviewActionCode"),
+            "valueCodeableConcept": concept("https://codesystem.x12.org/005010/306", action),
+        }));
+        let mut extensions = vec![json!({"url": format!("{EXTENSION}extension-reviewAction"), "extension": said})];
+        if let Some(day) = self.decided_on.as_ref().filter(|_| action != "A4") {
+            extensions.push(json!({"url": format!("{EXTENSION}base-ext-when-adjudicated"), "valueDateTime": day}));
+        }
+        // What was asked for carries the decision: its category and an amount are what the profile leaves.
+        let mut rows = vec![json!({
+            "extension": extensions,
+            "category": hl7("adjudication", "submitted"),
+            "amount": money(cents(one.charge).unwrap_or_default()),
+        })];
+        if let Some(units) = allowed.filter(|_| matches!(action, "A1" | "A2" | "A6")) {
+            let system = "http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PDexAdjudicationDiscriminator";
+            rows.push(json!({"category": concept(system, "allowedunits"), "value": units}));
+        }
+        set("adjudication", Value::Array(rows));
+        Value::Object(out)
+    }
+}
+
+/// Why it was not approved: a code of X12's list, or the plan's own words.
+fn reason(text: &str) -> Value {
+    let is_code = text.len() <= 3 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_code { concept("https://codesystem.x12.org/external/886", text) } else { json!({"text": text}) }
+}

@@ -1,0 +1,451 @@
+//! What rows of a claim say, in the words of a bill: kind, providers, codes, lines and amounts.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::adjudication::Amounts;
+use super::eob::{BillKind, BillLine, Decided, Info};
+use super::money::{Cents, cents};
+use super::party::{Provider, provider};
+use super::row_amounts::{decided, is_denied, is_pending, sum};
+use super::row_codes::{
+    CODES_MAX, Coded, Role, TENTH_REVISION, coded, eleven, letters, padded, plain_code, procedures,
+};
+use super::rows::merged;
+use crate::formats::records::{Facts, Field, Row, all, first};
+use crate::formats::x12::Party;
+use crate::map::code::{
+    ADMISSION_TYPE, DISCHARGE_STATUS, MS_DRG, POINT_OF_ORIGIN, TYPE_OF_BILL, c4bb, diagnosis, hl7, is_stay, modifier,
+    procedure, service,
+};
+
+/// Lines of one bill.
+const LINES_MAX: usize = 1_000;
+/// Modifiers of one line.
+const MODIFIERS_MAX: usize = 8;
+/// The revenue code of the line that only sums the others up.
+const SUM: &str = "0001";
+
+/// A claim as its rows have it.
+pub(super) struct Draft {
+    /// What the rows say of the claim as a whole.
+    pub(super) head: Facts,
+    /// Its lines, in order.
+    lines: Vec<Facts>,
+    coded: Vec<Coded>,
+    pub(super) kind: BillKind,
+    pub(super) from: String,
+    pub(super) to: String,
+    bill_type: String,
+    procedures: Vec<(String, bool, String)>,
+    texts: Padded,
+}
+
+/// Codes that tables write without their zeros.
+#[derive(Default)]
+struct Padded {
+    discharge: String,
+    drg: String,
+    revenue: Vec<String>,
+    place: Vec<String>,
+    drug: Vec<String>,
+}
+
+impl Draft {
+    pub(super) fn new(rows: impl Iterator<Item = Row>) -> Self {
+        let rows: Vec<Row> = rows.collect();
+        let is_code = |row: &&Row| matches!(row.facet.as_str(), "diagnosis" | "procedure");
+        let mut head = merged(rows.iter().filter(is_code));
+        // Rows of codes say only whose and which the claim is.
+        head.retain(|(field, _), _| matches!(field, Field::Member | Field::Claim | Field::BillingNumber));
+        head.extend(merged(rows.iter().filter(|row| !is_code(row))));
+        let mut by_line: BTreeMap<u32, Facts> = BTreeMap::new();
+        for row in rows.iter().filter(|row| matches!(row.facet.as_str(), "" | "asked" | "answered")) {
+            by_line.entry(row.line).or_default().extend(row.facts.clone());
+        }
+        let mut lines: Vec<Facts> = by_line.into_values().filter(has_service).collect();
+        if lines.len() > 1 && lines.iter().any(|line| padded(first(line, Field::Revenue), 4) != SUM) {
+            lines.retain(|line| padded(first(line, Field::Revenue), 4) != SUM);
+        }
+        let bill_type = bill_type(&head);
+        let kind = kind(&head, &lines, &bill_type);
+        let days = |fields: [Field; 2]| {
+            rows.iter().flat_map(move |row| fields.map(|field| row.get(field).to_owned())).filter(|day| !day.is_empty())
+        };
+        let from = days([Field::From, Field::LineFrom]).min().unwrap_or_default();
+        let to = days([Field::To, Field::LineTo]).max().filter(|to| *to >= from).unwrap_or_else(|| from.clone());
+        let padded_of =
+            |field: Field, width: usize| lines.iter().map(|line| padded(first(line, field), width)).collect();
+        let texts = Padded {
+            discharge: padded(first(&head, Field::DischargeStatus), 2),
+            drg: padded(first(&head, Field::Drg), 3),
+            revenue: padded_of(Field::Revenue, 4),
+            place: padded_of(Field::Place, 2),
+            drug: lines.iter().map(|line| eleven(first(line, Field::Ndc))).collect(),
+        };
+        let coded = coded(&rows, &from);
+        let procedures = procedures(&rows);
+        Self { head, lines, coded, kind, from, to, bill_type, procedures, texts }
+    }
+
+    pub(super) fn created(&self) -> String {
+        let days = [Field::Received, Field::Processed, Field::PaidOn].map(|field| first(&self.head, field));
+        days.into_iter().find(|day| !day.is_empty()).unwrap_or(&self.to).to_owned()
+    }
+
+    pub(super) fn biller(&self) -> Option<Provider> {
+        let text = |field: Field| first(&self.head, field);
+        if self.kind == BillKind::Pharmacy {
+            let pharmacy = party(text(Field::PharmacyNpi), text(Field::PharmacyName), false);
+            return provider(&pharmacy, true)
+                .or_else(|| provider(&party(text(Field::BillingNpi), text(Field::BillingName), false), true));
+        }
+        let number =
+            if text(Field::BillingNpi).is_empty() { text(Field::BillingNumber) } else { text(Field::BillingNpi) };
+        let mut biller = party(number, text(Field::BillingName), false);
+        biller.tax = text(Field::BillingTax);
+        if !self.kind.is_institutional() && number == text(Field::RenderingNpi) && !number.is_empty() {
+            biller.is_person = true;
+        }
+        provider(&biller, self.kind.is_institutional()).or_else(|| {
+            let is_person = !self.kind.is_institutional();
+            let rendering = party(text(Field::RenderingNpi), text(Field::RenderingName), is_person);
+            provider(&rendering, false).filter(|_| is_person)
+        })
+    }
+
+    /// Who took part: role, who, taxonomy.
+    pub(super) fn care(&self) -> Vec<(&'static str, Provider, &str)> {
+        let institutional = self.kind.is_institutional();
+        let roles: &[(&'static str, Field, Option<Field>)] = match self.kind {
+            BillKind::Pharmacy => &[("prescribing", Field::PrescriberNpi, Some(Field::PrescriberName))],
+            _ if institutional => &[
+                ("attending", Field::AttendingNpi, Some(Field::AttendingName)),
+                ("operating", Field::OperatingNpi, None),
+                ("otheroperating", Field::OtherNpi, None),
+                ("referring", Field::ReferringNpi, Some(Field::ReferringName)),
+            ],
+            _ => &[
+                ("rendering", Field::RenderingNpi, Some(Field::RenderingName)),
+                ("referring", Field::ReferringNpi, Some(Field::ReferringName)),
+            ],
+        };
+        let mut out: Vec<(&'static str, Provider, &str)> = Vec::new();
+        for (role, number, name) in roles {
+            for facts in std::iter::once(&self.head).chain(&self.lines) {
+                let name = name.map_or("", |name| first(facts, name));
+                let Some(who) = provider(&party(first(facts, *number), name, true), false) else { continue };
+                let to = |who: &Provider| who.reference.get("reference").cloned();
+                let known = out.iter().any(|(one, other, _)| one == role && to(other) == to(&who));
+                if !known && out.len() < CODES_MAX {
+                    out.push((role, who, ""));
+                }
+            }
+        }
+        out
+    }
+
+    pub(super) fn infos<'s>(&'s self) -> Vec<Info<'s>> {
+        let text = |field: Field| first(&self.head, field);
+        let mut out = Vec::new();
+        let mut coded = |name: &'static str, system: &'static str, code: &'s str| {
+            if !code.is_empty() {
+                out.push(Info::Coded(name, system, code));
+            }
+        };
+        if self.kind.is_institutional() {
+            coded("typeofbill", TYPE_OF_BILL, &self.bill_type);
+            coded("pointoforigin", POINT_OF_ORIGIN, text(Field::AdmissionSource));
+            coded("admtype", ADMISSION_TYPE, text(Field::AdmissionType));
+            coded("discharge-status", DISCHARGE_STATUS, &self.texts.discharge);
+        }
+        if self.kind == BillKind::Inpatient {
+            coded("drg", MS_DRG, &self.texts.drg);
+            let within = |day: &&str| !day.is_empty() && **day <= *self.to;
+            let start = Some(text(Field::Admitted)).filter(within).unwrap_or(&self.from).to_owned();
+            let end = Some(text(Field::Discharged)).filter(|day| **day >= *start).unwrap_or(&self.to).to_owned();
+            out.push(Info::Period("admissionperiod", start, end));
+        } else if self.kind == BillKind::Pharmacy {
+            let line = self.lines.first().unwrap_or(&self.head);
+            let on_line = |field: Field| first(line, field);
+            coded(
+                "dawcode",
+                "http://terminology.hl7.org/CodeSystem/NCPDPDispensedAsWrittenOrProductSelectionCode",
+                on_line(Field::Daw),
+            );
+            coded(
+                "brandgenericindicator",
+                "http://terminology.hl7.org/CodeSystem/NCPDPBrandGenericIndicator",
+                on_line(Field::Brand),
+            );
+            coded(
+                "rxorigincode",
+                "http://terminology.hl7.org/CodeSystem/NCPDPPrescriptionOriginCode",
+                on_line(Field::Origin),
+            );
+            let compound = if is_yes_or_no(on_line(Field::Compound)) { "" } else { on_line(Field::Compound) };
+            coded("compoundcode", "http://terminology.hl7.org/CodeSystem/NCPDPCompoundCode", compound);
+            for (name, field) in
+                [("dayssupply", Field::Days), ("refillnum", Field::Fill), ("refillsauthorized", Field::Refills)]
+            {
+                if crate::map::claims::money::quantity(on_line(field)).is_some() {
+                    out.push(Info::Count(name, on_line(field)));
+                }
+            }
+        }
+        if !text(Field::Received).is_empty() {
+            out.push(Info::Day("clmrecvddate", text(Field::Received).to_owned()));
+        }
+        if !text(Field::Account).is_empty() && self.kind != BillKind::Pharmacy {
+            out.push(Info::Text("patientaccountnumber", text(Field::Account)));
+        }
+        out
+    }
+
+    pub(super) fn diagnoses(&self) -> Vec<(Value, Value, &str)> {
+        if self.kind == BillKind::Pharmacy {
+            return Vec::new();
+        }
+        let c4 = |code: &str| c4bb("C4BBClaimDiagnosisType", code);
+        let institutional = self.kind.is_institutional();
+        let mut out = Vec::new();
+        for one in self.shown() {
+            let role = match one.role {
+                Role::Principal => hl7("ex-diagnosistype", "principal"),
+                Role::Admitting => hl7("ex-diagnosistype", "admitting"),
+                Role::Reason => c4("patientreasonforvisit"),
+                Role::External => c4("externalcauseofinjury"),
+                Role::Other => c4(if institutional { "other" } else { "secondary" }),
+            };
+            out.push((diagnosis(if one.is_tenth { "A" } else { "" }, &one.code), role, one.present.as_str()));
+        }
+        out
+    }
+
+    /// Diagnoses that a claim of its kind may have.
+    fn shown(&self) -> impl Iterator<Item = &Coded> {
+        self.coded.iter().filter(|one| match one.role {
+            Role::Admitting => self.kind == BillKind::Inpatient,
+            Role::Reason => self.kind == BillKind::Outpatient,
+            Role::External => self.kind.is_institutional(),
+            Role::Principal | Role::Other => true,
+        })
+    }
+
+    pub(super) fn procedures(&self) -> Vec<(Value, Option<String>, bool)> {
+        if !self.kind.is_institutional() {
+            return Vec::new();
+        }
+        let row = |(at, (code, ..)): (usize, &(String, bool, String))| {
+            let (_, said_tenth, day) = self.procedures.get(at).cloned().unwrap_or_default();
+            let is_tenth = said_tenth || self.from.as_str() >= TENTH_REVISION;
+            (procedure(if is_tenth { "BB" } else { "B" }, code), Some(day).filter(|day| !day.is_empty()), at == 0)
+        };
+        self.procedures.iter().enumerate().map(row).collect()
+    }
+
+    pub(super) fn bill_lines(&self) -> Vec<BillLine<'_>> {
+        let of_head = self.is_decided_as_a_whole();
+        self.lines.iter().take(LINES_MAX).enumerate().map(|(at, line)| self.bill_line(at, line, of_head)).collect()
+    }
+
+    fn bill_line<'s>(&'s self, at: usize, line: &'s Facts, of_head: bool) -> BillLine<'s> {
+        let day = |field: Field| Some(first(line, field)).filter(|day| !day.is_empty()).map(str::to_owned);
+        let padded = |texts: &'s [String]| texts.get(at).map_or("", String::as_str);
+        let (is_drug, is_dental) = (self.kind == BillKind::Pharmacy, self.kind == BillKind::Oral);
+        let drug = padded(&self.texts.drug);
+        let is_compound =
+            is_drug && matches!(first(line, Field::Compound).to_ascii_lowercase().as_str(), "2" | "y" | "yes" | "true");
+        let service = match first(line, Field::Service) {
+            _ if is_compound => c4bb("C4BBCompoundLiteral", "compound"),
+            _ if is_drug => service("N4", drug),
+            "" if self.kind.is_institutional() => service("", ""),
+            "" => hl7("data-absent-reason", "unknown"),
+            code => service(if is_dental { "AD" } else { "HC" }, code),
+        };
+        let modifiers = all(line, Field::Modifier).flat_map(|(_, cell)| cell.split([',', ';', ' ', ':']));
+        let from_line = day(Field::LineFrom);
+        BillLine {
+            area: "",
+            infos: Vec::new(),
+            unit: "",
+            service,
+            modifiers: modifiers.filter(|code| !code.is_empty()).take(MODIFIERS_MAX).map(modifier).collect(),
+            revenue: if self.kind.is_institutional() { padded(&self.texts.revenue) } else { "" },
+            to: day(Field::LineTo).or_else(|| day(Field::To).filter(|_| from_line.is_none())),
+            from: from_line.or_else(|| day(Field::From)).or_else(|| Some(self.from.clone())),
+            place: padded(&self.texts.place),
+            units: first(line, Field::Units),
+            charge: first(line, Field::Charge),
+            diagnoses: self.pointers(first(line, Field::Pointers)),
+            tooth: if is_dental { first(line, Field::Tooth) } else { "" },
+            surfaces: if is_dental { letters(first(line, Field::Surface)) } else { Vec::new() },
+            drug: if is_drug && !is_compound { "" } else { drug },
+            decided: decided(line).filter(|_| !of_head),
+        }
+    }
+
+    /// Places of the diagnoses that a line is about: `1,2`, `A B`, or the code itself.
+    fn pointers(&self, text: &str) -> Vec<usize> {
+        let place = |word: &str| match word.parse::<usize>() {
+            Ok(place) if word.len() < 3 => Some(place),
+            _ => {
+                let letter = word.bytes().next().filter(|byte| word.len() == 1 && byte.is_ascii_uppercase());
+                let by_code = || self.shown().position(|one| one.code == plain_code(word)).map(|at| at + 1);
+                letter.map(|letter| usize::from(letter - b'A') + 1).or_else(by_code)
+            }
+        };
+        let mut out: Vec<usize> = text.split([',', ';', ' ', ':', '|']).filter_map(place).collect();
+        out.sort_unstable();
+        out.dedup();
+        out
+    }
+
+    /// Whether a hospital's claim was decided as one sum: CARIN has amounts on the head or on the lines, never on both.
+    fn is_decided_as_a_whole(&self) -> bool {
+        let is_something = |text: &str| cents(text).is_some_and(|amount| amount != 0);
+        let on_line =
+            |line: &Facts| is_something(first(line, Field::Paid)) || is_something(first(line, Field::Allowed));
+        self.kind.is_institutional()
+            && !first(&self.head, Field::ClaimPaid).is_empty()
+            && (!self.lines.iter().any(on_line) || self.lines.len() == 1)
+    }
+
+    /// What was decided of the claim as a whole, if that is how it was decided.
+    pub(super) fn decided(&self) -> Option<Decided<'_>> {
+        self.is_decided_as_a_whole()
+            .then(|| Decided { amounts: self.total().unwrap_or_default(), ..Decided::default() })
+    }
+
+    pub(super) fn total(&self) -> Option<Amounts> {
+        if is_pending(&self.head) {
+            return None;
+        }
+        let (mut out, mut any) = (Amounts::default(), false);
+        for line in &self.lines {
+            if let Some(decided) = decided(line) {
+                out.add(&decided.amounts);
+                any = true;
+            } else {
+                out.submitted += sum(line, Field::Charge);
+            }
+        }
+        let mut over = |field: Field, into: &mut Cents| {
+            if let Some(amount) = cents(first(&self.head, field)) {
+                *into = amount;
+                any |= !matches!(field, Field::ClaimCharge);
+            }
+        };
+        over(Field::ClaimCharge, &mut out.submitted);
+        over(Field::ClaimPaid, &mut out.paid);
+        over(Field::ClaimDeductible, &mut out.deductible);
+        over(Field::ClaimCoinsurance, &mut out.coinsurance);
+        over(Field::ClaimCopay, &mut out.copay);
+        over(Field::ClaimOtherPayer, &mut out.prior_payer);
+        over(Field::ClaimNotCovered, &mut out.not_covered);
+        let mut eligible = 0;
+        over(Field::ClaimAllowed, &mut eligible);
+        out.member = out.member.max(out.deductible + out.coinsurance + out.copay);
+        out.is_partial &= first(&self.head, Field::ClaimPaid).is_empty();
+        if eligible != 0 {
+            out.eligible = eligible;
+        } else if out.eligible < out.paid || (self.is_decided_as_a_whole() && !out.is_partial) {
+            out.eligible = out.paid + out.member + out.prior_payer;
+        }
+        (any || self.is_denied()).then_some(out)
+    }
+
+    pub(super) fn is_denied(&self) -> bool {
+        let has = |facts: &Facts| is_denied(facts);
+        if self.lines.is_empty() {
+            has(&self.head)
+        } else {
+            self.lines.iter().all(has) || first(&self.head, Field::Denial) == "0"
+        }
+    }
+
+    pub(super) fn network(&self) -> Option<&'static str> {
+        match first(&self.head, Field::Network).to_ascii_lowercase().as_str() {
+            "in" | "inn" | "y" | "yes" | "par" | "i" | "in network" | "in-network" | "innetwork" | "participating" => {
+                Some("innetwork")
+            }
+            "out" | "oon" | "n" | "no" | "nonpar" | "non-par" | "o" | "out of network" | "out-of-network"
+            | "outofnetwork" => Some("outofnetwork"),
+            _ => None,
+        }
+    }
+}
+
+fn has_service(line: &Facts) -> bool {
+    let any = |fields: &[Field]| fields.iter().any(|field| !first(line, *field).is_empty());
+    any(&[Field::Service, Field::Revenue, Field::Ndc])
+        || any(&[Field::Charge, Field::Allowed, Field::Paid, Field::ClaimPaid, Field::ClaimCharge])
+}
+
+/// Facility, class and frequency: three characters; a zero before them is left out.
+fn bill_type(head: &Facts) -> String {
+    let whole = first(head, Field::TypeOfBill);
+    let whole = if whole.len() == 4 { whole.strip_prefix('0').unwrap_or(whole) } else { whole };
+    if !whole.is_empty() {
+        return whole.to_owned();
+    }
+    let parts = [Field::Facility, Field::Class, Field::Frequency].map(|field| first(head, field));
+    if parts.iter().take(2).all(|part| !part.is_empty()) { parts.concat() } else { String::new() }
+}
+
+/// The kind of bill: as it is said, else by what only one kind has.
+fn kind(head: &Facts, lines: &[Facts], bill_type: &str) -> BillKind {
+    let said = first(head, Field::Kind).to_ascii_lowercase();
+    let any = |field: Field| lines.iter().chain([head]).any(|facts| !first(facts, field).is_empty());
+    let stay = || {
+        if bill_type.is_empty() {
+            any(Field::Admitted) || any(Field::Drg)
+        } else {
+            is_stay(bill_type.get(..2).unwrap_or_default())
+        }
+    };
+    let hospital = || if stay() { BillKind::Inpatient } else { BillKind::Outpatient };
+    let starts = |words: &[&str]| words.iter().any(|word| said.starts_with(word));
+    match said.as_str() {
+        // CMS's numbers of claim types.
+        "60" | "61" | "62" | "63" | "64" | "20" | "30" => BillKind::Inpatient,
+        "10" | "40" | "50" => BillKind::Outpatient,
+        "71" | "72" | "81" | "82" | "p" | "m" | "837p" | "1500" | "medical" => BillKind::Professional,
+        "01" | "02" | "03" | "04" | "r" | "x" => BillKind::Pharmacy,
+        "i" | "h" | "u" | "837i" | "hospital" => hospital(),
+        "d" | "837d" => BillKind::Oral,
+        "v" => BillKind::Vision,
+        _ if starts(&["prof", "phys", "hcfa", "cms1500", "cms-1500"]) => BillKind::Professional,
+        _ if starts(&["inp", "ip"]) => BillKind::Inpatient,
+        _ if starts(&["outp", "op"]) => BillKind::Outpatient,
+        _ if starts(&["inst", "ub", "facil"]) => hospital(),
+        _ if starts(&["dent", "oral"]) => BillKind::Oral,
+        _ if starts(&["pharm", "rx", "drug", "presc"]) => BillKind::Pharmacy,
+        _ if starts(&["vis"]) => BillKind::Vision,
+        _ if any(Field::Ndc) && !any(Field::Service) && !any(Field::Revenue) => BillKind::Pharmacy,
+        _ if !bill_type.is_empty() || any(Field::Revenue) || any(Field::Admitted) || any(Field::AttendingNpi) => {
+            hospital()
+        }
+        _ if any(Field::Tooth) || lines.iter().any(|line| is_dental(first(line, Field::Service))) => BillKind::Oral,
+        _ => BillKind::Professional,
+    }
+}
+
+fn is_dental(code: &str) -> bool {
+    code.strip_prefix('D').is_some_and(|digits| digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// A provider by number and name. Only a number that is an NPI is called one.
+fn party<'a>(number: &'a str, name: &'a str, is_person: bool) -> Party<'a> {
+    let (family, given) = match name.split_once(',') {
+        _ if !is_person => (name, ""),
+        Some((family, given)) => (family.trim(), given.trim()),
+        None => name.rsplit_once(' ').map_or((name, ""), |(given, family)| (family, given)),
+    };
+    Party { is_person, family, given, qualifier: "XX", number, ..Party::default() }
+}
+
+fn is_yes_or_no(text: &str) -> bool {
+    matches!(text.to_ascii_lowercase().as_str(), "" | "y" | "n" | "yes" | "no" | "true" | "false")
+}

@@ -1,0 +1,137 @@
+//! Codes in rows of claims: which diagnoses and procedures there are, of which revision, and in the form that their systems want.
+
+use crate::formats::records::{Field, Row, all};
+
+/// Diagnoses, procedures or people that one bill may have.
+pub(super) const CODES_MAX: usize = 100;
+/// The first day of ICD-10 in claims of the United States.
+pub(super) const TENTH_REVISION: &str = "2015-10-01";
+
+/// A code for something that was wrong, with what the claim says of it.
+pub(super) struct Coded {
+    pub(super) code: String,
+    pub(super) is_tenth: bool,
+    pub(super) role: Role,
+    pub(super) present: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Principal,
+    Other,
+    Admitting,
+    Reason,
+    External,
+}
+
+/// Every diagnosis of the rows once; what is said first counts, and the principal one comes first.
+pub(super) fn coded(rows: &[Row], from: &str) -> Vec<Coded> {
+    let mut out: Vec<Coded> = Vec::new();
+    for row in rows {
+        let is_list = row.facet == "diagnosis";
+        let is_external = row.get(Field::DiagnosisKind).starts_with('E');
+        let lists = [
+            (Field::Principal, Role::Principal),
+            (Field::Diagnosis, if is_external { Role::External } else { Role::Other }),
+            (Field::Admitting, Role::Admitting),
+            (Field::ReasonForVisit, Role::Reason),
+            (Field::External, Role::External),
+        ];
+        for (field, role) in lists {
+            for (index, cell) in all(&row.facts, field) {
+                let present = row.facts.get(&(Field::Present, index)).map_or("", String::as_str);
+                for code in cell.split([',', ';', '|', ' ', '^']).map(plain_code).filter(|code| is_code(code)) {
+                    let is_first =
+                        if is_list { row.line == 1 } else { !out.iter().any(|one| one.role == Role::Principal) };
+                    let role = if role == Role::Other && is_first { Role::Principal } else { role };
+                    let is_tenth = is_tenth(row, index, from);
+                    add(&mut out, Coded { code, is_tenth, role, present: present.to_owned() });
+                }
+            }
+        }
+    }
+    let mut seen = false;
+    for one in &mut out {
+        // One principal diagnosis: that of the first row.
+        if one.role == Role::Principal && std::mem::replace(&mut seen, true) {
+            one.role = Role::Other;
+        }
+    }
+    out.sort_by_key(|one| one.role != Role::Principal);
+    out
+}
+
+/// The revision of a diagnosis: as the row says, else by the day.
+pub(super) fn is_tenth(row: &Row, index: u16, from: &str) -> bool {
+    let of = |index: u16| row.facts.get(&(Field::DiagnosisVersion, index));
+    let said = of(index).or_else(|| of(0)).map_or("", String::as_str);
+    match said.trim_start_matches("ICD").trim_start_matches('-') {
+        "9" | "09" => false,
+        "0" | "10" => true,
+        _ => from >= TENTH_REVISION,
+    }
+}
+
+pub(super) fn add(out: &mut Vec<Coded>, new: Coded) {
+    if let Some(known) = out.iter_mut().find(|one| one.code == new.code && same_list(one.role, new.role)) {
+        if new.role == Role::Principal {
+            known.role = Role::Principal;
+        }
+        if known.present.is_empty() {
+            known.present = new.present;
+        }
+    } else if out.len() < CODES_MAX {
+        out.push(new);
+    }
+}
+
+pub(super) fn same_list(one: Role, other: Role) -> bool {
+    let main = |role: Role| matches!(role, Role::Principal | Role::Other);
+    one == other || (main(one) && main(other))
+}
+
+/// Code, whether the row says that it is of ICD-10, and the day.
+pub(super) fn procedures(rows: &[Row]) -> Vec<(String, bool, String)> {
+    let mut out: Vec<(String, bool, String)> = Vec::new();
+    for row in rows {
+        for (index, code) in all(&row.facts, Field::Procedure) {
+            let code = plain_code(code);
+            let day = row.facts.get(&(Field::ProcedureDay, index)).cloned().unwrap_or_default();
+            if is_code(&code) && out.len() < CODES_MAX && !out.iter().any(|(known, _, on)| *known == code && *on == day)
+            {
+                let is_tenth = code.len() == 7;
+                out.push((code, is_tenth, day));
+            }
+        }
+    }
+    out
+}
+
+pub(super) fn plain_code(text: &str) -> String {
+    text.chars().filter(|c| *c != '.').collect::<String>().to_ascii_uppercase()
+}
+
+pub(super) fn is_code(code: &str) -> bool {
+    (3..=8).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// Digits with zeros before them up to a width; anything else as it is.
+pub(super) fn padded(text: &str, width: usize) -> String {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { format!("{text:0>width$}") } else { text.to_owned() }
+}
+
+/// A drug code in eleven digits where its hyphens tell which zeros are missing.
+pub(super) fn eleven(text: &str) -> String {
+    let parts: Vec<&str> = text.split('-').collect();
+    match parts.as_slice() {
+        [labeler, product, package] => [padded(labeler, 5), padded(product, 4), padded(package, 2)].concat(),
+        _ => text.to_owned(),
+    }
+}
+
+pub(super) fn letters(text: &str) -> Vec<&str> {
+    let is_surface =
+        |piece: &&str| matches!(*piece, "M" | "O" | "D" | "B" | "L" | "I" | "F" | "V" | "MO" | "DO" | "DI" | "MOD");
+    if is_surface(&text) { vec![text] } else { text.split("").filter(is_surface).collect() }
+}

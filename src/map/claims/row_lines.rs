@@ -1,0 +1,163 @@
+//! What rows of a table say of one line of a claim over time: decided, taken back, decided again.
+
+use std::collections::BTreeMap;
+
+use super::money::{Cents, cents};
+use super::row_amounts::{is_denied, is_pending};
+use crate::formats::records::{Field, Row, Turn};
+
+/// The lines of a claim, each by what tells it from the others.
+#[derive(Default)]
+pub(super) struct Lines(BTreeMap<Key, Line>);
+
+/// Which part of the claim, which service where the table does not number its lines, and the number.
+type Key = (String, String, u32);
+
+#[derive(Default)]
+struct Line {
+    /// Where it stands on the claim.
+    place: u32,
+    /// Rows that nothing has taken back, the earliest first.
+    standing: Vec<Row>,
+    /// What was taken back last.
+    taken: Option<Row>,
+}
+
+impl Lines {
+    /// Takes the next row.
+    pub(super) fn take(&mut self, row: Row) {
+        let is_void = row.turn() == Turn::Void;
+        if is_void && row.is_of_claim() && !self.0.is_empty() {
+            self.0.values_mut().for_each(|line| line.take_back(row.clone()));
+            return;
+        }
+        if row.replaces_all() {
+            let is_later = |old: &Row| old.day() >= row.day();
+            self.0.values_mut().for_each(|line| line.standing.retain(is_later));
+        }
+        let (service, number) = row.line_key(true);
+        let place = row.line;
+        let line =
+            self.0.entry((row.facet.clone(), service, number)).or_insert_with(|| Line { place, ..Line::default() });
+        if is_void { line.take_back(row) } else { line.standing.push(row) }
+    }
+
+    /// Whether every line was taken back.
+    pub(super) fn are_void(&self) -> bool {
+        self.0.values().all(|line| line.standing.is_empty())
+    }
+
+    /// Whether a part of the claim is there.
+    pub(super) fn has(&self, facets: &[&str]) -> bool {
+        self.0.keys().any(|(facet, ..)| facets.contains(&facet.as_str()))
+    }
+
+    /// Whether two rows of one line say different things and neither says that it is the later one.
+    pub(super) fn are_doubtful(&self) -> bool {
+        self.0.values().any(|line| match line.standing.as_slice() {
+            [.., before, last] => before.day() == last.day() && weight(before) == weight(last),
+            _ => false,
+        })
+    }
+
+    /// What stands of each line, or what each was if `void`.
+    pub(super) fn rows(self, void: bool) -> Vec<Row> {
+        let place = |(facet, service, number): &Key, line: &Line| {
+            (facet.clone(), if service.is_empty() { *number } else { line.place }, service.clone(), *number)
+        };
+        let mut lines: Vec<(Key, Line)> = self.0.into_iter().collect();
+        lines.sort_by_cached_key(|(key, line)| place(key, line));
+        let mut rows = Vec::new();
+        for ((_, _, number), mut line) in lines {
+            let stands = line.stands().map(|at| line.standing.swap_remove(at));
+            let Some(mut row) = stands.or(line.taken.filter(|_| void)) else { continue };
+            // Lines that the table does not number go by where they stand.
+            row.line = if row.nth == 0 { number } else { rows.len() as u32 + 1 };
+            rows.push(row);
+        }
+        rows
+    }
+}
+
+impl Line {
+    /// The last row of the last day that says most.
+    fn stands(&self) -> Option<usize> {
+        let last = self.standing.last()?.day();
+        let of_day = self.standing.iter().enumerate().filter(|(_, row)| row.day() == last);
+        of_day.max_by_key(|(at, row)| (weight(row), *at)).map(|(at, _)| at)
+    }
+
+    /// Takes back what the row undoes, and what that had replaced. Adjustments come in pairs of one day, so it is a row of an
+    /// earlier day if there is one, with these amounts if there is one.
+    fn take_back(&mut self, row: Row) {
+        let undone = amounts(&row);
+        let same = |old: &Row| undone.is_some() && amounts(old) == undone;
+        let earlier = |old: &Row| old.day() < row.day();
+        let last = |test: &dyn Fn(&Row) -> bool| self.standing.iter().rposition(test);
+        let at = last(&|old| same(old) && earlier(old))
+            .or_else(|| last(&same))
+            .or_else(|| last(&earlier))
+            .or_else(|| self.standing.len().checked_sub(1));
+        let is_whole = row.said_turn() == Turn::Void || row.get(Field::Charge).starts_with('-');
+        let is_part = !is_whole && !at.and_then(|at| self.standing.get(at)).is_some_and(same);
+        if let Some(old) = at.filter(|_| is_part).and_then(|at| self.standing.get_mut(at)) {
+            // Only what was paid has a minus, and is not that of the row: a part of it is taken back.
+            less(old, &row);
+            return;
+        }
+        match at.map(|at| self.standing.remove(at)) {
+            Some(old) => {
+                self.standing.retain(|other| other.day() >= old.day());
+                self.taken = Some(old);
+            }
+            None if self.taken.is_none() => self.taken = Some(undone_by(row)),
+            None => {}
+        }
+    }
+}
+
+/// Of rows of one day: what is decided counts more than what is pending, and what is paid more than what was refused first.
+fn weight(row: &Row) -> u8 {
+    if is_pending(&row.facts) { 0 } else { 1 + u8::from(!is_denied(&row.facts)) }
+}
+
+/// Takes from what was paid what a row takes back of it.
+fn less(old: &mut Row, row: &Row) {
+    for field in [Field::Paid, Field::ClaimPaid] {
+        if let (Some(paid), Some(part)) = (cents(old.get(field)), cents(row.get(field))) {
+            let left = paid + part;
+            let sign = if left < 0 { "-" } else { "" };
+            let text = format!("{sign}{}.{:02}", left.abs() / 100, left.abs() % 100);
+            old.facts.insert((field, 0), text);
+        }
+    }
+}
+
+const AMOUNTS: [Field; 9] = [
+    Field::Charge,
+    Field::ClaimCharge,
+    Field::Allowed,
+    Field::Paid,
+    Field::ClaimPaid,
+    Field::Share,
+    Field::Deductible,
+    Field::Coinsurance,
+    Field::Copay,
+];
+
+/// What a row takes back that never came: its amounts are those of the row, without the minus.
+fn undone_by(mut row: Row) -> Row {
+    for ((field, _), text) in &mut row.facts {
+        if AMOUNTS.contains(field) && text.starts_with('-') {
+            text.remove(0);
+        }
+    }
+    row
+}
+
+/// Charged and paid, whatever their signs; absent if the row says neither.
+fn amounts(row: &Row) -> Option<[Cents; 2]> {
+    let of = |fields: [Field; 2]| fields.iter().find_map(|field| cents(row.get(*field))).map(Cents::abs);
+    let (charged, paid) = (of([Field::Charge, Field::ClaimCharge]), of([Field::Paid, Field::ClaimPaid]));
+    (charged.is_some() || paid.is_some()).then(|| [charged.unwrap_or_default(), paid.unwrap_or_default()])
+}

@@ -1,0 +1,236 @@
+//! Rows of tables about one claim, folded into what is true now, as a bill.
+//!
+//! A later row of a line replaces an earlier one, by the days that the rows state and not by the order of loading. A row that
+//! takes a line back ends what it undoes and leaves what the line was; when every line is taken back the claim is cancelled. Where a
+//! source sends a change under a new number (CMS does), the numbers of a group are versions: a cancellation takes the last
+//! standing one back, a change replaces all before it.
+
+use super::eob::{Bill, BillKind, eob};
+use super::made::Made;
+use super::row_bill::Draft;
+use super::row_lines::Lines;
+use super::visit::visit;
+use crate::config::ClaimsAsClinical;
+use crate::formats::issue::Rule;
+use crate::formats::records::{Facts, Field, Identity, Row, Turn, first};
+use crate::map::record::{About, Whom, Whose, made_id};
+
+/// A claim of which rows tell.
+pub(crate) struct RowCase {
+    /// The claim's id, whatever the number of its last version.
+    key: String,
+    draft: Draft,
+    cancelled: bool,
+    source: String,
+    has_head: bool,
+    is_doubtful: bool,
+}
+
+/// One number of the claim.
+#[derive(Default)]
+struct Version {
+    number: String,
+    day: String,
+    lines: Lines,
+    /// What its last row does to the versions before it.
+    turn: Option<Turn>,
+}
+
+impl RowCase {
+    /// Folds rows, the earliest first; each with the name of its source. Several claims are in one group where CMS's natural key
+    /// does not tell them apart.
+    pub(crate) fn fold<'t>(key: &str, rows: impl IntoIterator<Item = (&'t str, Row)>) -> Vec<Self> {
+        let mut versions: Vec<Version> = Vec::new();
+        let mut source = String::new();
+        for (name, row) in rows {
+            name.clone_into(&mut source);
+            let number = row.get(Field::Claim).to_owned();
+            let at = versions.iter().position(|version| version.number == number).unwrap_or_else(|| {
+                versions.push(Version { number, ..Version::default() });
+                versions.len() - 1
+            });
+            if let Some(version) = versions.get_mut(at) {
+                version.take(row);
+            }
+        }
+        // Not every row of a version tells its day.
+        versions
+            .sort_by(|one, other| (&one.day, one.rank(), &one.number).cmp(&(&other.day, other.rank(), &other.number)));
+        let is_cms = is_cms(&source);
+        let is_several = versions.len() > 1;
+        let (mut standing, mut last): (Vec<Version>, Option<Version>) = (Vec::new(), None);
+        for version in versions {
+            match version.turn {
+                Some(Turn::Void) if is_several && is_cms => last = standing.pop().or(last).or(Some(version)),
+                Some(Turn::Changed) if is_cms => standing = vec![version],
+                _ => standing.push(version),
+            }
+        }
+        let taken_back = standing.is_empty();
+        if !is_cms {
+            standing.drain(..standing.len().saturating_sub(1));
+        }
+        let claims = if taken_back { Vec::from_iter(last) } else { standing };
+        let case = |(at, version): (usize, Version)| {
+            let cancelled = taken_back || version.lines.are_void();
+            let has_head = version.lines.has(&["asked", "head"]);
+            let is_doubtful = !is_cms && version.lines.are_doubtful();
+            // The first keeps the key, whatever comes later.
+            let key = if at == 0 { key.to_owned() } else { [key, "/", &version.number].concat() };
+            let rows = version.lines.rows(cancelled).into_iter();
+            Self { key, draft: Draft::new(rows), cancelled, source: source.clone(), has_head, is_doubtful }
+        };
+        claims.into_iter().enumerate().map(case).collect()
+    }
+
+    /// The member, as the rows name her.
+    pub(crate) fn whom(&self) -> Whom {
+        let head = &self.draft.head;
+        let text = |field: Field| first(head, field).to_owned();
+        let (family, given, birth) = (text(Field::Family), text(Field::Given), text(Field::Birth));
+        let alone = family.is_empty() && given.is_empty() && birth.is_empty();
+        Whom { numbers: vec![text(Field::Member)], family, given, birth, day: self.draft.from.clone(), alone }
+    }
+
+    /// Whether only the member's number says whose it is, though the table might have said more.
+    pub(crate) fn is_by_number_alone(&self) -> bool {
+        !is_cms(&self.source) && self.whom().alone
+    }
+
+    /// Whether the part of the claim that says what it is has not come: the question to an answer, the header to lines.
+    pub(crate) fn waits(&self) -> bool {
+        let is_headed = self.source == "cclf" && !first(&self.draft.head, Field::BillingNumber).is_empty();
+        !self.has_head && (self.source == "ncpdp" || is_headed)
+    }
+
+    /// Numbers under which others may say that they replace it.
+    pub(crate) fn number(&self) -> &str {
+        first(&self.draft.head, Field::Claim)
+    }
+
+    /// Whose it is, so that nobody's claim ends another's.
+    pub(crate) fn identity(&self) -> Identity {
+        Identity::of_member(first(&self.draft.head, Field::Member))
+    }
+
+    /// Whether two rows of one line contradict each other and nothing says which came later.
+    pub(crate) const fn is_doubtful(&self) -> bool {
+        self.is_doubtful
+    }
+
+    /// Whether anything was decided.
+    pub(crate) fn is_decided(&self) -> bool {
+        self.draft.total().is_some()
+    }
+
+    /// The bill and who is named in it.
+    ///
+    /// # Errors
+    /// What is missing, if it can be no `ExplanationOfBenefit`.
+    pub(crate) fn resources(
+        &self,
+        replaced_by: &[String],
+        whose: &Whose,
+        about: About<'_>,
+        clinical: ClaimsAsClinical,
+    ) -> Result<Made, (Rule, String)> {
+        let refuse = |reason: &str| (Rule::ClaimRow, reason.to_owned());
+        let draft = &self.draft;
+        if draft.from.is_empty() {
+            return Err(refuse("the claim has no day of service"));
+        }
+        let kind = draft.kind;
+        let biller = draft.biller().ok_or_else(|| {
+            refuse(if kind == BillKind::Pharmacy {
+                "the claim names no pharmacy"
+            } else {
+                "the claim names no billing provider"
+            })
+        })?;
+        let lines = draft.bill_lines();
+        if lines.is_empty() {
+            return Err(refuse("the claim has no line with a service, a revenue code or a drug"));
+        }
+        let care = draft.care();
+        let provider = match (kind, care.iter().find(|(role, ..)| *role == "rendering")) {
+            // CARIN wants the dentist here.
+            (BillKind::Oral, Some((_, dentist, _))) if !biller.is_person => dentist.clone(),
+            _ => biller.clone(),
+        };
+        let mut related = Vec::new();
+        let original = first(&draft.head, Field::Original);
+        if !original.is_empty() && original != self.number() {
+            related.push(("prior", original));
+        }
+        related.extend(replaced_by.iter().map(|number| ("replacedby", number.as_str())));
+        let decided = draft.decided();
+        let bill = Bill {
+            id: made_id(&["claim-rows", &self.key, &whose.patient]),
+            kind,
+            number: self.number(),
+            cancelled: self.cancelled || !replaced_by.is_empty(),
+            from: draft.from.clone(),
+            to: draft.to.clone(),
+            created: draft.created(),
+            provider,
+            care,
+            infos: draft.infos(),
+            diagnoses: draft.diagnoses(),
+            procedures: draft.procedures(),
+            lines,
+            decided,
+            total: draft.total(),
+            paid_on: Some(first(&draft.head, Field::PaidOn).to_owned()).filter(|day| !day.is_empty()),
+            denied: draft.is_denied(),
+            related,
+            network: draft.network(),
+            // Tables say what others paid, and not who.
+            other_payers: Vec::new(),
+        };
+        let mut made = Made { own: vec![eob(&bill, whose, about)], mentions: vec![biller.resource] };
+        if clinical == ClaimsAsClinical::All {
+            made.own.extend(visit(&bill, whose));
+        }
+        for (_, who, _) in bill.care {
+            if !made.mentions.contains(&who.resource) {
+                made.mentions.push(who.resource);
+            }
+        }
+        Ok(made)
+    }
+}
+
+impl Version {
+    /// Of one day: what is taken back goes before what replaces it.
+    const fn rank(&self) -> u8 {
+        match self.turn {
+            Some(Turn::Void) => 1,
+            Some(Turn::Changed) => 2,
+            _ => 0,
+        }
+    }
+
+    fn take(&mut self, row: Row) {
+        let turn = row.turn();
+        if row.day() > self.day.as_str() {
+            row.day().clone_into(&mut self.day);
+        }
+        // Rows of a claim that hold only its diagnoses or lines say nothing of its standing.
+        self.turn = self.turn.max(Some(turn));
+        self.lines.take(row);
+    }
+}
+
+/// CMS sends changes under new numbers, and no names.
+fn is_cms(source: &str) -> bool {
+    matches!(source, "rif" | "cclf" | "synpuf")
+}
+
+/// What several rows say of the claim as a whole: a later word replaces an earlier one.
+pub(super) fn merged<'r>(rows: impl IntoIterator<Item = &'r Row>) -> Facts {
+    let mut out = Facts::new();
+    for row in rows {
+        out.extend(row.facts.iter().map(|(key, text)| (*key, text.clone())));
+    }
+    out
+}

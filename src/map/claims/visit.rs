@@ -1,0 +1,94 @@
+//! What a claim says of care: an encounter, the diagnoses and the procedures of it, as US Core. A claim that was voided or
+//! replaced says nothing any more, and what was made of it is withdrawn by the run.
+//!
+//! A claim is no chart: a diagnosis on it may be one that was ruled out. So conditions are those of the encounter, and none is
+//! put on a problem list.
+
+use serde_json::{Value, json};
+
+use super::eob::{Bill, BillKind};
+use crate::map::code::concept;
+use crate::map::record::{Whose, made_id};
+
+const CORE: &str = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-";
+const TERMINOLOGY: &str = "http://terminology.hl7.org/CodeSystem/";
+
+/// Places of service that are an emergency room, and those that are a patient's home.
+const EMERGENCY: &str = "23";
+const HOME: &str = "12";
+
+/// The encounter of a bill, its conditions and procedures.
+pub(super) fn visit(bill: &Bill<'_>, whose: &Whose) -> Vec<Value> {
+    if bill.cancelled || matches!(bill.kind, BillKind::Pharmacy) {
+        return Vec::new();
+    }
+    let patient = json!({"reference": format!("Patient/{}", whose.patient)});
+    let encounter = made_id(&["encounter", &bill.id]);
+    let here = json!({"reference": format!("Encounter/{encounter}")});
+    let mut out = vec![encounter_of(bill, &encounter, &patient)];
+    for (at, (code, ..)) in bill.diagnoses.iter().enumerate() {
+        out.push(json!({
+            "resourceType": "Condition",
+            "id": made_id(&["condition", &bill.id, &at.to_string()]),
+            "meta": {"profile": [format!("{CORE}condition-encounter-diagnosis")]},
+            "verificationStatus": concept(&format!("{TERMINOLOGY}condition-ver-status"), "unconfirmed"),
+            "category": [concept(&format!("{TERMINOLOGY}condition-category"), "encounter-diagnosis")],
+            "code": code,
+            "subject": patient,
+            "encounter": here,
+            "recordedDate": bill.from,
+        }));
+    }
+    let of_lines =
+        bill.lines.iter().filter(|line| is_coded(&line.service)).map(|line| (&line.service, line.from.as_ref()));
+    let of_stay = bill.procedures.iter().map(|(code, day, _)| (code, day.as_ref()));
+    for (at, (code, day)) in of_stay.chain(of_lines).enumerate() {
+        out.push(json!({
+            "resourceType": "Procedure",
+            "id": made_id(&["procedure", &bill.id, &at.to_string()]),
+            "meta": {"profile": [format!("{CORE}procedure")]},
+            "status": "completed",
+            "code": code,
+            "subject": patient,
+            "encounter": here,
+            "performedDateTime": day.unwrap_or(&bill.from),
+        }));
+    }
+    out
+}
+
+/// Whether a service says what was done, and not only that something was.
+fn is_coded(service: &Value) -> bool {
+    let system = service.get("coding").and_then(|codings| codings.get(0)?.get("system")?.as_str());
+    system.is_some_and(|system| !system.ends_with("data-absent-reason"))
+}
+
+fn encounter_of(bill: &Bill<'_>, id: &str, patient: &Value) -> Value {
+    let place = bill.lines.first().map_or("", |line| line.place);
+    let class = match (bill.kind, place) {
+        (BillKind::Inpatient, _) => "IMP",
+        (_, EMERGENCY) => "EMER",
+        (_, HOME) => "HH",
+        _ => "AMB",
+    };
+    let kind = bill.lines.iter().map(|line| &line.service).find(|service| is_coded(service));
+    let kind = kind.cloned().unwrap_or_else(|| json!({"text": bill.kind.words()}));
+    let mut out = json!({
+        "resourceType": "Encounter",
+        "id": id,
+        "meta": {"profile": [format!("{CORE}encounter")]},
+        "status": "finished",
+        "class": {"system": format!("{TERMINOLOGY}v3-ActCode"), "code": class},
+        "type": [kind],
+        "subject": patient,
+        "period": {"start": bill.from, "end": bill.to},
+    });
+    if let Some(out) = out.as_object_mut() {
+        if bill.provider.is_person {
+            out.insert("participant".to_owned(), json!([{"individual": bill.provider.reference}]));
+        } else {
+            out.insert("serviceProvider".to_owned(), bill.provider.reference.clone());
+        }
+    }
+    out
+}

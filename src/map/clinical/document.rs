@@ -1,0 +1,182 @@
+//! The original that a clinical record came as, kept whole: a `DocumentReference` with the text inside.
+//!
+//! The text is inside and not in a Binary: a Binary belongs to no member, so nobody's app may read one. What is inside counts as
+//! what it says: the original carries the labels of every code in it, so that what a member withholds is withheld here too.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::code::Concept;
+use super::made::Made;
+use crate::fhir::json::{self as fhir_json, Node};
+use crate::fhir::labels;
+
+const UNKNOWN: &str = "http://terminology.hl7.org/CodeSystem/v3-NullFlavor";
+const MIME_MAX: usize = 100;
+/// What no more than this is looked through for codes that need a label.
+const CODES_MAX: usize = 100_000;
+
+/// One form of a document.
+#[derive(Clone, Debug)]
+pub(crate) struct Attached {
+    mime: String,
+    /// In base64.
+    data: String,
+    title: String,
+    created: Option<String>,
+}
+
+impl Attached {
+    pub(crate) fn of(mime: &str, bytes: &[u8]) -> Self {
+        Self { mime: mime_of(mime), data: STANDARD.encode(bytes), title: String::new(), created: None }
+    }
+
+    /// What is in base64 already; absent if it is not.
+    pub(crate) fn packed(mime: &str, base64: &str) -> Option<Self> {
+        let data: String = base64.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+        // Some leave out the padding.
+        let padded = format!(
+            "{}{}",
+            data.trim_end_matches('='),
+            match data.trim_end_matches('=').len() % 4 {
+                2 => "==",
+                3 => "=",
+                _ => "",
+            }
+        );
+        let bytes = STANDARD.decode(padded).ok().filter(|bytes| !bytes.is_empty())?;
+        Some(Self::of(mime, &bytes))
+    }
+
+    pub(crate) fn titled(mut self, title: &str, created: Option<String>) -> Self {
+        self.title = crate::formats::cells::text::line(title);
+        self.created = created;
+        self
+    }
+
+    /// As an `Attachment`.
+    pub(crate) fn value(self) -> Value {
+        let mut out = Made::part();
+        out.set("contentType", self.mime).set("data", self.data).set("title", self.title).set("creation", self.created);
+        out.value()
+    }
+}
+
+fn mime_of(text: &str) -> String {
+    let text = text.trim().to_ascii_lowercase();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '+' | '-');
+    let is_mime = text.len() <= MIME_MAX && text.matches('/').count() == 1 && text.chars().all(is_plain);
+    if is_mime { text } else { "application/octet-stream".to_owned() }
+}
+
+/// A document.
+#[derive(Default)]
+pub(crate) struct Original {
+    pub(crate) id: String,
+    pub(crate) identifier: Option<Value>,
+    pub(crate) status: &'static str,
+    pub(crate) doc_status: Option<&'static str>,
+    pub(crate) kind: Concept,
+    /// Written for people to read.
+    pub(crate) is_note: bool,
+    pub(crate) date: Option<String>,
+    pub(crate) authors: Vec<Value>,
+    pub(crate) custodian: Option<Value>,
+    /// Ids of documents that it stands in place of.
+    pub(crate) replaces: Vec<String>,
+    pub(crate) encounter: Option<String>,
+    pub(crate) period: Option<Value>,
+    pub(crate) title: String,
+    pub(crate) attached: Vec<Attached>,
+}
+
+impl Original {
+    pub(crate) fn resource(self, patient: &str) -> Value {
+        let mut out = Made::new("DocumentReference", &self.id);
+        out.set("identifier", self.identifier.map(|one| json!([one])));
+        out.set("status", self.status).set("docStatus", self.doc_status);
+        // The profile takes LOINC and the word for "not known"; a local code stands beside it.
+        let mut kind = self.kind;
+        if !kind.codes.iter().any(|code| code.system == "http://loinc.org") {
+            kind.codes.push(crate::map::clinical::code::Coding::new(UNKNOWN, "UNK", ""));
+        }
+        out.set("type", kind.value());
+        let category = if self.is_note {
+            json!([{"coding": [{
+                "system": "http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category",
+                "code": "clinical-note",
+            }]}])
+        } else {
+            json!([{"text": "Message"}])
+        };
+        out.set("category", category);
+        out.set("subject", json!({"reference": format!("Patient/{patient}")}));
+        out.set("date", self.date).set("author", self.authors).set("custodian", self.custodian);
+        let replaces = self.replaces.iter().filter(|id| **id != self.id);
+        let replaces =
+            replaces.map(|id| json!({"code": "replaces", "target": {"reference": format!("DocumentReference/{id}")}}));
+        out.set("relatesTo", replaces.collect::<Vec<_>>());
+        out.set("description", crate::formats::cells::text::line(&self.title));
+        out.set("content", self.attached.into_iter().map(|one| json!({"attachment": one.value()})).collect::<Vec<_>>());
+        let mut context = Made::part();
+        context.set("encounter", self.encounter.map(|id| json!([{"reference": format!("Encounter/{id}")}])));
+        context.set("period", self.period);
+        out.set("context", context.value());
+        out.claim(&["us-core-documentreference"])
+    }
+}
+
+/// The labels that codes, as system and code, call for.
+pub(crate) fn labels(codes: &[(String, String)]) -> Vec<Value> {
+    let codes: Vec<Value> =
+        codes.iter().take(CODES_MAX).map(|(system, code)| json!({"system": system, "code": code})).collect();
+    let text = json!({"resourceType": "Basic", "code": codes}).to_string();
+    let Ok(mut node) = fhir_json::parse(text.as_bytes()) else { return Vec::new() };
+    labels::set(&mut node);
+    let found = node.get("meta").and_then(|meta| meta.get("security")).map(Node::items).unwrap_or_default();
+    found
+        .iter()
+        .filter_map(|one| Some(json!({"system": one.text_of("system")?, "code": one.text_of("code")?})))
+        .collect()
+}
+
+/// The resource with security labels.
+pub(crate) fn marked(resource: &mut Value, labels: &[Value]) {
+    let Some(members) = resource.as_object_mut().filter(|_| !labels.is_empty()) else { return };
+    let meta = members.entry("meta").or_insert_with(|| json!({}));
+    if let Some(meta) = meta.as_object_mut() {
+        let known = meta.entry("security").or_insert_with(|| json!([]));
+        if let Some(known) = known.as_array_mut() {
+            for label in labels {
+                if !known.contains(label) {
+                    known.push(label.clone());
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packed_bytes_are_unpacked_first() {
+        assert_eq!(Attached::packed("application/PDF", "aGVs\nbG8").unwrap().value()["data"], "aGVsbG8=");
+        assert!(Attached::packed("application/pdf", "not base64!").is_none());
+        assert!(Attached::packed("application/pdf", "").is_none());
+        assert_eq!(Attached::of("^x", b"a").value()["contentType"], "application/octet-stream");
+    }
+
+    #[test]
+    fn the_original_is_as_sensitive_as_what_it_says() {
+        let code = |code: &str| ("http://hl7.org/fhir/sid/icd-10-cm".to_owned(), code.to_owned());
+        let found = labels(&[code("F10.20"), code("I10"), code("B20")]);
+        assert_eq!(found.iter().map(|one| one["code"].as_str().unwrap()).collect::<Vec<_>>(), ["ETH", "HIV"]);
+        let mut resource = json!({"resourceType": "DocumentReference"});
+        marked(&mut resource, &found);
+        marked(&mut resource, &found);
+        assert_eq!(resource["meta"]["security"], json!(found));
+    }
+}

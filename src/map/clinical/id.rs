@@ -1,0 +1,35 @@
+//! Ids that are the same whenever the same is said again.
+
+use std::collections::HashMap;
+
+use crate::map::record::made_id;
+
+/// Ids of what one record says about one member.
+pub(crate) struct Ids {
+    patient: String,
+    source: String,
+    seen: HashMap<String, u32>,
+}
+
+impl Ids {
+    /// For a member and a sender.
+    pub(crate) fn new(patient: &str, source: &str) -> Self {
+        Self { patient: patient.to_owned(), source: source.to_owned(), seen: HashMap::new() }
+    }
+
+    /// The id of what these texts tell apart. Who numbers two statements alike has made two all the same: the second is told
+    /// apart by its turn.
+    pub(crate) fn next(&mut self, kind: &str, parts: &[&str]) -> String {
+        let id = self.same(kind, parts);
+        let turn = self.seen.entry(id.clone()).or_insert(0);
+        *turn += 1;
+        if *turn == 1 { id } else { made_id(&[&id, &turn.to_string()]) }
+    }
+
+    /// The id without regard to turns: for what is referred to, or said in several places.
+    pub(crate) fn same(&self, kind: &str, parts: &[&str]) -> String {
+        let mut all = vec![kind, &self.patient, &self.source];
+        all.extend(parts);
+        made_id(&all)
+    }
+}

@@ -1,0 +1,32 @@
+//! What HL7 version 2 messages and C-CDA documents have in common on their way to US Core 6.1: codes and the addresses of
+//! their systems, times, quantities, people, observations, and the original that is kept. Pure.
+//!
+//! What holds: a profile is claimed only by a resource that meets it; nothing is made up, so what a source does not say is
+//! absent or said to be unknown; the same statement sent again has the same id; displays are those of the source.
+//!
+//! Absent on purpose: the member herself. The roster decides who is a member, and a clinical feed changes nothing about her.
+
+mod code;
+mod document;
+mod id;
+mod made;
+mod observation;
+mod party;
+mod quantity;
+mod specimen;
+mod system;
+mod time;
+
+pub(crate) use code::{Coding, Concept, hl7, known};
+pub(crate) use document::{Attached, Original, labels, marked};
+pub(crate) use id::Ids;
+pub(crate) use made::{Made, digits_of, is_empty, text_of};
+pub(crate) use observation::{Category, Seen, about_life, pressures, vital_sign};
+pub(crate) use party::{Party, Spoken, organization};
+pub(crate) use quantity::{number, quantity};
+pub(crate) use specimen::Specimen;
+pub(crate) use system::{by_name, by_oid, is_oid};
+pub(crate) use time::{When, date_time, day, instant, moment, zone_of};
+
+/// The address before the names of US Core's profiles.
+const US_CORE: &str = "http://hl7.org/fhir/us/core/StructureDefinition/";

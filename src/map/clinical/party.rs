@@ -1,0 +1,130 @@
+//! People and organizations that a clinical record names. They are mentions: the directory knows more about them.
+
+use serde_json::{Value, json};
+
+use super::made::Made;
+use crate::formats::cells::npi::{Npi, npi};
+use crate::formats::cells::text::line;
+use crate::map::record::made_id;
+
+const NPI: &str = "http://hl7.org/fhir/sid/us-npi";
+const SSN: &str = "http://hl7.org/fhir/sid/us-ssn";
+const TEXT_MAX: usize = 1024;
+
+/// Somebody or something with a name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Party {
+    /// The address of a system and a number in it.
+    pub(crate) numbers: Vec<(String, String)>,
+    pub(crate) family: String,
+    pub(crate) given: Vec<String>,
+    pub(crate) suffix: String,
+    /// The name in one piece, where that is all there is.
+    pub(crate) words: String,
+}
+
+/// What refers to a party, and the resource about it; without one, the reference has words only.
+#[derive(Clone, Debug)]
+pub(crate) struct Spoken {
+    pub(crate) reference: Value,
+    pub(crate) resource: Option<Value>,
+}
+
+impl Party {
+    fn name(&self) -> String {
+        let parts = self.given.iter().chain([&self.family, &self.suffix]).map(|part| line(part));
+        let whole = parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+        let name = if whole.is_empty() { line(&self.words) } else { whole };
+        name.chars().take(TEXT_MAX).collect()
+    }
+
+    /// A person; nothing if there is neither a name nor a national number. A person is a resource of her own if a number tells
+    /// her apart from others of her name.
+    pub(crate) fn person(&self) -> Option<Spoken> {
+        let name = self.name();
+        let (national, numbers) = self.sorted();
+        let family = line(&self.family);
+        let id = match (national, numbers.first()) {
+            (Some(number), _) => format!("npi-{number}"),
+            (None, Some((system, value))) if !family.is_empty() => made_id(&["Practitioner", system, value]),
+            _ => return words(&name),
+        };
+        let mut own = Made::part();
+        let given: Vec<String> = self.given.iter().map(|part| line(part)).filter(|part| !part.is_empty()).collect();
+        let suffix: Vec<String> = [line(&self.suffix)].into_iter().filter(|part| !part.is_empty()).collect();
+        own.set("family", family).set("given", given).set("suffix", suffix);
+        let own = own.value();
+        let mut out = Made::new("Practitioner", &id);
+        out.set("identifier", identifiers(national, &numbers));
+        out.set("name", if crate::map::clinical::made::is_empty(&own) { Value::Null } else { json!([own]) });
+        Some(Spoken {
+            reference: reference("Practitioner", &id, &name),
+            resource: Some(out.claim(&["us-core-practitioner"])),
+        })
+    }
+
+    fn sorted(&self) -> (Option<&str>, Vec<&(String, String)>) {
+        let is_national = |number: &&(String, String)| number.0 == NPI && npi(&number.1) == Npi::Good;
+        let national = self.numbers.iter().find(is_national).map(|(_, value)| value.as_str());
+        let is_other = |number: &&(String, String)| {
+            !number.0.is_empty() && !number.1.is_empty() && number.0 != NPI && number.0 != SSN && number.1.len() <= 256
+        };
+        (national, self.numbers.iter().filter(is_other).collect())
+    }
+}
+
+/// An organization; nothing if it has no name.
+pub(crate) fn organization(name: &str, numbers: Vec<(String, String)>) -> Option<Spoken> {
+    let party = Party { words: name.to_owned(), numbers, ..Party::default() };
+    let name = party.name();
+    if name.is_empty() {
+        return None;
+    }
+    let (national, numbers) = party.sorted();
+    // Without a national number, as the directory makes them.
+    let id =
+        national.map_or_else(|| made_id(&["Organization", &name.to_lowercase()]), |number| format!("npi-{number}"));
+    let mut out = Made::new("Organization", &id);
+    out.set("identifier", identifiers(national, &numbers)).set("active", true).set("name", name.as_str());
+    Some(Spoken {
+        reference: reference("Organization", &id, &name),
+        resource: Some(out.claim(&["us-core-organization"])),
+    })
+}
+
+fn identifiers(national: Option<&str>, numbers: &[&(String, String)]) -> Vec<Value> {
+    let all = national.map(|number| (NPI, number)).into_iter();
+    all.chain(numbers.iter().map(|(system, value)| (system.as_str(), value.as_str())))
+        .map(|(system, value)| json!({"system": system, "value": value}))
+        .collect()
+}
+
+fn reference(kind: &str, id: &str, name: &str) -> Value {
+    let mut out = Made::part();
+    out.set("reference", format!("{kind}/{id}")).set("display", name);
+    out.value()
+}
+
+fn words(name: &str) -> Option<Spoken> {
+    (!name.is_empty()).then(|| Spoken { reference: json!({ "display": name }), resource: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_makes_a_person() {
+        let mut party = Party { family: "Doe".into(), given: vec!["Ana".into(), String::new()], ..Party::default() };
+        assert_eq!(party.person().unwrap().reference, json!({"display": "Ana Doe"}));
+        party.numbers = vec![("urn:oid:1.2".into(), "7".into()), (SSN.into(), "900010001".into())];
+        let spoken = party.person().unwrap();
+        let resource = spoken.resource.unwrap();
+        assert_eq!(resource["identifier"], json!([{"system": "urn:oid:1.2", "value": "7"}]));
+        assert!(resource["meta"]["profile"][0].as_str().unwrap().ends_with("us-core-practitioner"));
+        party.numbers.push((NPI.into(), "1245319599".into()));
+        assert_eq!(party.person().unwrap().reference["reference"], "Practitioner/npi-1245319599");
+        assert!(Party::default().person().is_none());
+        assert!(organization(" ", Vec::new()).is_none());
+    }
+}

@@ -1,0 +1,40 @@
+//! Specimens: what was taken, and from where.
+
+use serde_json::{Value, json};
+
+use super::code::Concept;
+use super::made::Made;
+use super::time::When;
+
+/// What results were measured in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Specimen {
+    pub(crate) id: String,
+    pub(crate) identifier: Option<Value>,
+    pub(crate) kind: Concept,
+    pub(crate) collected: Option<When>,
+    pub(crate) received: Option<String>,
+    pub(crate) method: Concept,
+    pub(crate) site: Concept,
+}
+
+impl Specimen {
+    pub(crate) fn reference(&self) -> Value {
+        json!({"reference": format!("Specimen/{}", self.id)})
+    }
+
+    pub(crate) fn resource(self, patient: &str) -> Value {
+        let mut out = Made::new("Specimen", &self.id);
+        out.set("identifier", self.identifier.map(|one| json!([one]))).set("type", self.kind.value());
+        out.set("subject", json!({"reference": format!("Patient/{patient}")}));
+        out.set("receivedTime", self.received);
+        let mut collection = Made::part();
+        if let Some(when) = &self.collected {
+            let (name, value) = when.choice("collected");
+            collection.set(&name, value);
+        }
+        collection.set("method", self.method.value()).set("bodySite", self.site.value());
+        out.set("collection", collection.value());
+        out.claim(&["us-core-specimen"])
+    }
+}

@@ -1,0 +1,142 @@
+//! A drug's place in a formulary: its tier, and what the plan asks before it pays.
+
+use serde_json::{Map, Value, json};
+
+use super::drug::Drug;
+use super::plan::{Formulary, tier};
+use super::{GUIDE, extension, profile, system};
+use crate::map::plan_net::{Source, adopted, coded, put, reference};
+use crate::map::record::{About, made_id};
+
+/// A limit of quantity, in words and as far as it is understood.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Limit {
+    pub(crate) words: String,
+    /// So many units in so many days.
+    pub(crate) count: Option<(u32, u32)>,
+}
+
+/// A drug in a formulary. What the source does not say is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Item {
+    /// The number of the plan whose formulary it is.
+    pub(crate) formulary: String,
+    /// As the source calls it.
+    pub(crate) tier: String,
+    pub(crate) prior_authorization: Option<bool>,
+    pub(crate) step_therapy: Option<bool>,
+    /// Whether prior authorization, and step therapy, are asked only of those who begin to take the drug.
+    pub(crate) new_starts_only: [bool; 2],
+    pub(crate) quantity_limit: Option<bool>,
+    pub(crate) limit: Limit,
+    pub(crate) note: String,
+    /// Codes of where it can be had and for how long; empty if the source does not say.
+    pub(crate) pharmacies: Vec<&'static str>,
+    /// `YYYY-MM-DD`, or empty.
+    pub(crate) from: String,
+    pub(crate) until: String,
+    /// What further rows say of the same drug in the same formulary; see [`Item::add`].
+    pub(crate) others: Vec<Item>,
+}
+
+/// Rows of one drug in one formulary; a table of packages has a few dozen.
+const OTHERS_MAX: usize = 200;
+
+impl Item {
+    pub(crate) fn id(&self, drug: &Drug) -> String {
+        made_id(&["Basic", &self.formulary.to_lowercase(), &drug.id()])
+    }
+
+    /// Whether the plan pays for the drug at all. Some lists name what they leave out, under a tier of its own.
+    pub(crate) fn is_covered(&self) -> bool {
+        let plain: String = self.tier.chars().filter(char::is_ascii_alphanumeric).collect();
+        let plain = plain.to_ascii_lowercase();
+        let plain = plain.strip_prefix("tier").unwrap_or(&plain);
+        let is_left_out = matches!(plain, "nf" | "nc")
+            || plain.starts_with("exclu")
+            || ["nonformulary", "notonformulary", "notcovered", "noncovered"].iter().any(|words| plain.contains(words));
+        !is_left_out
+    }
+
+    /// Takes what another row says of the same. The first row counts that holds: a list may have one for every year.
+    pub(crate) fn add(&mut self, other: Self) {
+        // Rows that differ in nothing that is kept are the many packages of a drug.
+        if self.others.len() < OTHERS_MAX && (other.until != self.until || other.tier != self.tier) {
+            self.others.push(other);
+        }
+    }
+
+    fn is_available(&self, about: About<'_>) -> bool {
+        self.is_covered() && !about.is_over(&self.until)
+    }
+
+    pub(super) fn resource(&self, drug: &Drug, source: Source, about: About<'_>) -> Value {
+        let holds = std::iter::once(self).chain(&self.others).find(|item| item.is_available(about));
+        holds.unwrap_or(self).own_resource(drug, source, about)
+    }
+
+    fn own_resource(&self, drug: &Drug, source: Source, about: About<'_>) -> Value {
+        let mut out = adopted("Basic", &self.id(drug), &[profile("FormularyItem")], source, about);
+        put(&mut out, "code", coded(&format!("{GUIDE}CodeSystem/usdf-InsuranceItemTypeCS"), "formulary-item"));
+        put(&mut out, "subject", reference("MedicationKnowledge", &drug.id()));
+        let formulary = reference("InsurancePlan", &Formulary::id_of(&self.formulary));
+        // Who keeps a copy must learn that a drug is no longer paid for, so it is said rather than left out.
+        let status = if self.is_available(about) { "active" } else { "retired" };
+        let mut extensions = vec![
+            json!({"url": extension("FormularyReference"), "valueReference": formulary}),
+            json!({"url": extension("AvailabilityStatus"), "valueCode": status}),
+        ];
+        if let Some(period) = period(&self.from, &self.until) {
+            extensions.push(json!({"url": extension("AvailabilityPeriod"), "valuePeriod": period}));
+        }
+        // A month's supply from a shop in the network is what every formulary means if it says nothing else.
+        let pharmacies = if self.pharmacies.is_empty() { &["1-month-in-retail"][..] } else { &self.pharmacies };
+        for code in pharmacies {
+            let code = coded(&system("PharmacyBenefitType"), code);
+            extensions.push(json!({"url": extension("PharmacyBenefitType"), "valueCodeableConcept": code}));
+        }
+        extensions.push(json!({"url": extension("DrugTierID"), "valueCodeableConcept": tier(&self.tier)}));
+        let only = |yes: bool| yes.then_some(true);
+        let [authorization_only, step_only] = self.new_starts_only.map(only);
+        for (name, value) in [
+            ("PriorAuthorization", self.prior_authorization),
+            ("PriorAuthorizationNewStartsOnly", authorization_only),
+            ("StepTherapyLimit", self.step_therapy),
+            ("StepTherapyLimitNewStartsOnly", step_only),
+            ("QuantityLimit", self.quantity_limit),
+        ] {
+            extensions.extend(value.map(|value| json!({"url": extension(name), "valueBoolean": value})));
+        }
+        extensions.extend(self.limit.value());
+        if !self.note.is_empty() {
+            extensions.push(json!({"url": extension("AdditionalCoverageInformation"), "valueMarkdown": self.note}));
+        }
+        put(&mut out, "extension", Value::Array(extensions));
+        Value::Object(out)
+    }
+}
+
+impl Limit {
+    fn value(&self) -> Option<Value> {
+        let mut parts = Vec::with_capacity(2);
+        if !self.words.is_empty() {
+            parts.push(json!({"url": "Description", "valueString": self.words}));
+        }
+        if let Some((count, days)) = self.count {
+            let repeat = json!({"count": count, "period": days, "periodUnit": "d"});
+            parts.push(json!({"url": "Rolling", "valueTiming": {"repeat": repeat}}));
+        }
+        (!parts.is_empty()).then(|| json!({"url": extension("QuantityLimitDetail"), "extension": parts}))
+    }
+}
+
+/// A period, if one of its ends is known.
+pub(super) fn period(from: &str, until: &str) -> Option<Value> {
+    let mut out = Map::new();
+    for (name, day) in [("start", from), ("end", until)] {
+        if !day.is_empty() {
+            put(&mut out, name, day);
+        }
+    }
+    (!out.is_empty()).then_some(Value::Object(out))
+}

@@ -1,0 +1,193 @@
+//! Files of every kind with what must become of them: `fixtures/load/<kind>/<name>.<ending>` and beside it
+//! `<name>.expected.ndjson`, which holds the resources in order and then the refusals. A new case is a new pair of files.
+//!
+//! A new kind is a new arm in [`read`]. `UPDATE_EXPECTED=1 cargo test --lib map::fixtures` writes what is expected; read it
+//! before you commit it.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::fhir::validate::{Severity, validate};
+use crate::formats::tables::mapping::Mapping;
+use crate::map::clinical::text_of;
+use crate::map::plan_net::merge;
+use crate::map::record::{About, Read, Whose};
+
+/// The plan of every test.
+pub(crate) fn about() -> About<'static> {
+    About { ids: "https://plan.example/ids", plan: "Plan", now: "2026-11-24T00:00:00Z".parse().unwrap() }
+}
+
+/// What the records of a file become. Those of members are taken to be one member's.
+pub(crate) fn resources(read: &Read) -> Vec<Value> {
+    let is_hers = read.records.iter().any(|record| record.whom().is_some());
+    let whose =
+        Whose { patient: if is_hers { "p1".into() } else { String::new() }, coverage: None, ..Whose::default() };
+    read.records.iter().flat_map(|record| record.resources(&whose, about()).unwrap()).collect()
+}
+
+/// The same for a resource from the store, of which the server's own part was taken off.
+pub(crate) fn assert_valid_when_stored(resource: &Value) {
+    let mut stamped = resource.clone();
+    stamped["meta"]["lastUpdated"] = json!("2026-11-24T00:00:00Z");
+    assert_valid(&stamped);
+}
+
+pub(crate) fn assert_valid(resource: &Value) {
+    let text = text_of(resource);
+    let node = crate::fhir::json::parse(text.as_bytes()).unwrap();
+    let errors: Vec<_> = validate(&node, &[]).into_iter().filter(|issue| issue.severity == Severity::Error).collect();
+    assert!(errors.is_empty(), "{text}\n{errors:#?}");
+    assert!(crate::fhir::prepare(text.as_bytes()).is_ok(), "{text}");
+}
+
+/// The rows of a table, with their lines. Good enough for tests: one delimiter, and the csv crate's own idea of lines.
+pub(crate) fn rows(text: &[u8]) -> (csv::StringRecord, Vec<(u64, csv::StringRecord)>) {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text);
+    let header = reader.headers().unwrap().clone();
+    let rows = reader.records().map(|row| row.unwrap());
+    (header, rows.map(|row| (row.position().unwrap().line(), row)).collect())
+}
+
+/// A file of the public samples, unpacked; absent, and said to be, where they are not.
+pub(crate) fn sample(name: &str) -> Option<Vec<u8>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(name);
+    let Ok(bytes) = fs::read(&path) else {
+        eprintln!("the test of {name} did not run: ../shared/data is not here");
+        return None;
+    };
+    let mut text = Vec::new();
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        flate2::read::GzDecoder::new(&*bytes).read_to_end(&mut text).unwrap();
+        return Some(text);
+    }
+    Some(bytes)
+}
+
+fn read(kind: &str, file: &Arc<str>, text: &[u8]) -> Read {
+    let mapping = Mapping::default();
+    match kind {
+        "nppes" => {
+            let (header, rows) = rows(text);
+            crate::map::nppes::read(file, &crate::formats::nppes::Header::new(&header), &rows)
+        }
+        "providers" => {
+            let (header, rows) = rows(text);
+            crate::map::providers::read(
+                file,
+                &crate::formats::tables::providers::Header::new(&header, &mapping.providers),
+                &rows,
+            )
+        }
+        "formulary" => {
+            let (header, rows) = rows(text);
+            crate::map::formulary::read(
+                file,
+                &crate::formats::tables::drug_list::Header::new(&header, &mapping.formulary),
+                &rows,
+            )
+        }
+        "qhp" => crate::map::qhp::read(file, 1, text),
+        "hl7v2" => crate::map::hl7v2::read(file, 1, text),
+        "ccda" => crate::map::ccda::read(file, text),
+        other => panic!("no reader for {other}"),
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut out: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    out.sort();
+    out
+}
+
+#[test]
+fn every_fixture_becomes_what_stands_beside_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/load");
+    let mut count = 0;
+    // What X12 files and tables of claims come to is seen over whole runs only (tests/x12.rs, tests/tables.rs).
+    let is_run = |path: &Path| path.ends_with("x12") || path.ends_with("tables");
+    for folder in files(&root).iter().filter(|path| path.is_dir() && !is_run(path)) {
+        let kind = folder.file_name().unwrap().to_str().unwrap();
+        for path in files(folder) {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if name.ends_with(".expected.ndjson") {
+                continue;
+            }
+            let found = read(kind, &name.into(), &fs::read(&path).unwrap());
+            let resources = resources(&found);
+            for resource in &resources {
+                assert_valid(resource);
+                assert_eq!(merge(resource, resource.clone()), *resource, "the second run changes something");
+            }
+            let refusals = found.rejects.iter().map(|(_, reject)| json!({ "reject": reject }));
+            let values: Vec<String> = resources.into_iter().chain(refusals).map(|value| text_of(&value)).collect();
+            let lines = values.join("\n") + "\n";
+            let expected = path.with_extension("expected.ndjson");
+            if std::env::var_os("UPDATE_EXPECTED").is_some() {
+                fs::write(&expected, &lines).unwrap();
+            }
+            let wanted = fs::read_to_string(&expected).unwrap_or_default();
+            for (at, (line, want)) in lines.lines().zip(wanted.lines()).enumerate() {
+                assert_eq!(line, want, "{}:{}", expected.display(), at + 1);
+            }
+            assert_eq!(lines.lines().count(), wanted.lines().count(), "{}", expected.display());
+            count += 1;
+        }
+    }
+    assert!(count > 3, "{count} fixtures");
+}
+
+/// What a store holds after these files were loaded, one after the other.
+fn loaded<'f>(files: impl Iterator<Item = &'f PathBuf>, mut store: Store) -> Store {
+    for path in files {
+        let kind = path.parent().unwrap().file_name().unwrap().to_str().unwrap();
+        for new in resources(&read(kind, &path.display().to_string().into(), &fs::read(path).unwrap())) {
+            let key = format!("{}/{}", new["resourceType"].as_str().unwrap(), new["id"].as_str().unwrap());
+            let kept = store.get(&key).map_or_else(|| new.clone(), |known| merge(known, new.clone()));
+            assert_valid(&kept);
+            store.insert(key, kept);
+        }
+    }
+    store
+}
+
+type Store = std::collections::BTreeMap<String, Value>;
+
+fn references<'v>(value: &'v Value, out: &mut Vec<&'v str>) {
+    match value {
+        Value::Array(list) => list.iter().for_each(|one| references(one, out)),
+        Value::Object(members) => {
+            out.extend(members.get("reference").and_then(Value::as_str));
+            members.values().for_each(|one| references(one, out));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn a_provider_of_three_sources_is_one_and_a_second_run_changes_nothing() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/load");
+    let kinds = ["formulary", "nppes", "providers", "qhp"];
+    let all: Vec<PathBuf> = kinds
+        .iter()
+        .flat_map(|kind| files(&root.join(kind)))
+        .filter(|path| !path.to_str().unwrap().ends_with(".expected.ndjson"))
+        .collect();
+    let once = loaded(all.iter(), Store::new());
+    assert_eq!(loaded(all.iter(), once.clone()), once);
+    assert_eq!(loaded(all.iter().rev(), Store::new()), once, "the order of the files matters");
+    let names: Vec<&Value> = once.values().filter(|one| one["name"][0]["family"] == "Quillfeather").collect();
+    assert_eq!(names.len(), 1);
+    assert!(names[0].to_string().contains("L100"), "the licence comes from the registry: {}", names[0]);
+    for resource in once.values() {
+        let mut targets = Vec::new();
+        references(resource, &mut targets);
+        for name in targets {
+            assert!(once.contains_key(name), "{name} is nowhere, in {resource}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The resources of one message in the making, and how the fields of messages become parts of them.
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+
+use crate::formats::hl7v2::{Message, Part};
+use crate::map::clinical::{
+    Attached, Coding, Concept, Ids, Made, Original, Party, Spoken, by_name, by_oid, date_time, instant, is_oid, labels,
+    marked, zone_of,
+};
+use crate::map::record::{About, Whose};
+
+/// The type of the text of a message.
+const MESSAGE: &str = "x-application/hl7-v2+er7";
+/// Numbers of laboratories.
+const CLIA: &str = "urn:oid:2.16.840.1.113883.4.7";
+const NPI: &str = "http://hl7.org/fhir/sid/us-npi";
+
+/// Resources of one message.
+pub(super) struct Draft<'m> {
+    pub(super) message: &'m Message<'m>,
+    pub(super) patient: &'m str,
+    pub(super) ids: Ids,
+    pub(super) resources: Vec<Value>,
+    about: About<'m>,
+    sender: String,
+    zone: Option<String>,
+    mentions: Vec<Value>,
+}
+
+impl<'m> Draft<'m> {
+    pub(super) fn new(message: &'m Message<'m>, whose: &'m Whose, about: About<'m>) -> Self {
+        let facility = message.header(4).text();
+        let sender = if facility.is_empty() { message.header(3).text() } else { facility };
+        Self {
+            message,
+            patient: &whose.patient,
+            ids: Ids::new(&whose.patient, &sender),
+            resources: Vec::new(),
+            about,
+            sender,
+            zone: zone_of(&message.header(7).text()),
+            mentions: Vec::new(),
+        }
+    }
+
+    pub(super) fn subject(&self) -> Value {
+        json!({"reference": format!("Patient/{}", self.patient)})
+    }
+
+    pub(super) fn date_time(&self, part: Part<'_>) -> Option<String> {
+        date_time(&part.text(), self.zone.as_deref())
+    }
+
+    pub(super) fn instant(&self, part: Part<'_>) -> Option<String> {
+        instant(&part.text(), self.zone.as_deref())
+    }
+
+    /// When the message was made.
+    pub(super) fn sent(&self) -> Option<String> {
+        self.instant(self.message.header(7))
+    }
+
+    /// A coded field: code, words, system; the same again; the original words (CE, CWE, CNE).
+    pub(super) fn concept(part: Part<'_>) -> Concept {
+        let code = |at: usize, identifier: usize| {
+            let name = part.component(at + 2).text();
+            let oid = part.component(identifier).text();
+            let system = if is_oid(&oid) { by_oid(&oid) } else { by_name(&name) };
+            Coding::new(&system, &part.component(at).text(), &part.component(at + 1).text())
+        };
+        let mut codes: Vec<Coding> =
+            [code(1, 14), code(4, 17)].into_iter().filter(|one| !one.code.is_empty()).collect();
+        codes.dedup();
+        let words = part.component(9).text();
+        let text =
+            [words, part.component(2).text(), part.component(5).text()].into_iter().find(|text| !text.is_empty());
+        Concept { codes, text: text.unwrap_or_default() }
+    }
+
+    /// A code whose system is a table of the standard, unless the field names another.
+    pub(super) fn of_table(part: Part<'_>, table: &str) -> Concept {
+        let mut concept = Self::concept(part);
+        for code in concept.codes.iter_mut().filter(|code| code.system.is_empty()) {
+            code.system = format!("http://terminology.hl7.org/CodeSystem/v2-{table}");
+        }
+        concept
+    }
+
+    /// The address under which an assigner's numbers are named.
+    pub(super) fn assigner(&self, part: Part<'_>) -> String {
+        let universal = by_oid(&part.sub(2).text());
+        if universal.is_empty() { self.local(&part.sub(1).text()) } else { universal }
+    }
+
+    fn local(&self, name: &str) -> String {
+        let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        format!("{}/assigner/{}/{}", self.about.ids, encoded(&self.sender), encoded(name))
+    }
+
+    /// A number with its assigner: number, name space, identifier, its type (EI).
+    pub(super) fn entity(&self, part: Part<'_>) -> Option<Value> {
+        let value = part.component(1).text();
+        let universal = by_oid(&part.component(3).text());
+        let system = if universal.is_empty() { self.local(&part.component(2).text()) } else { universal };
+        (!value.is_empty()).then(|| json!({"system": system, "value": value}))
+    }
+
+    /// Somebody with a number (XCN), as a reference.
+    pub(super) fn person(&mut self, part: Part<'_>) -> Option<Value> {
+        let number = part.component(1).text();
+        let assigner = part.component(9);
+        let says_national = [part.component(13).text(), assigner.sub(1).text()].iter().any(|text| text.contains("NPI"));
+        let system = if says_national { NPI.to_owned() } else { self.assigner(assigner) };
+        let party = Party {
+            numbers: vec![(system, number)],
+            family: part.component(2).text(),
+            given: vec![part.component(3).text(), part.component(4).text()],
+            suffix: part.component(5).text(),
+            words: String::new(),
+        };
+        self.mention(party.person())
+    }
+
+    /// Who sent the message, in words: its name is a short one of its own, which says too little for a directory.
+    pub(super) fn facility(&self) -> Option<Value> {
+        let field = self.message.header(4);
+        let (name, number, kind) = (field.component(1).text(), field.component(2).text(), field.component(3).text());
+        let mut out = Made::part();
+        out.set("type", "Organization");
+        if kind == "CLIA" {
+            out.set("identifier", json!({"system": CLIA, "value": number}));
+        }
+        out.set("display", if name.is_empty() { number.as_str() } else { name.as_str() });
+        (!name.is_empty() || !number.is_empty()).then(|| out.value())
+    }
+
+    pub(super) fn mention(&mut self, spoken: Option<Spoken>) -> Option<Value> {
+        let spoken = spoken?;
+        let is_known = |one: &Value| self.mentions.iter().any(|other| other.get("id") == one.get("id"));
+        if let Some(resource) = spoken.resource.filter(|resource| !is_known(resource)) {
+            self.mentions.push(resource);
+        }
+        Some(spoken.reference)
+    }
+
+    /// All resources, with the original among them, and their labels.
+    pub(super) fn finish(mut self, mut original: Original, text: &str) -> Vec<Value> {
+        original.attached.push(Attached::of(MESSAGE, text.as_bytes()).titled("", self.sent()));
+        let mut original = original.resource(self.patient);
+        marked(&mut original, &labels(&self.codes()));
+        self.resources.push(original);
+        self.resources.append(&mut self.mentions);
+        self.resources
+    }
+
+    /// Every code of the message, wherever it stands.
+    fn codes(&self) -> Vec<(String, String)> {
+        let mut out = Vec::new();
+        for segment in &self.message.segments {
+            for part in segment.parts() {
+                for at in [1, 4] {
+                    let system = by_name(&part.component(at + 2).text());
+                    if !system.is_empty() {
+                        out.push((system, part.component(at).text()));
+                    }
+                }
+            }
+        }
+        out
+    }
+}

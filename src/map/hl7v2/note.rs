@@ -1,0 +1,94 @@
+//! The document that a message brings (MDM), and the message itself as one.
+
+use serde_json::{Value, json};
+
+use super::draft::Draft;
+use super::value::document;
+use crate::map::clinical::{Attached, Concept, Original, known};
+
+/// How far a document has come (table 0271).
+const STATES: [(&str, &str); 7] = [
+    ("DI", "preliminary"),
+    ("DO", "preliminary"),
+    ("IP", "preliminary"),
+    ("IN", "preliminary"),
+    ("PA", "preliminary"),
+    ("AU", "final"),
+    ("LA", "final"),
+];
+
+/// A message that is kept for what was read from it. The same message sent again is the same document.
+pub(super) fn message(draft: &Draft<'_>) -> Original {
+    let message = draft.message;
+    let control = message.header(10).text();
+    let kind = [message.header(9).component(1).text(), message.header(9).component(2).text()].join(" ");
+    let sent = message.header(7).text();
+    Original {
+        id: draft.ids.same("DocumentReference", &[&control, &sent, &kind]),
+        status: "current",
+        kind: Concept::words(&format!("HL7 v2 message {kind}")),
+        date: draft.sent(),
+        authors: draft.facility().into_iter().collect(),
+        ..Original::default()
+    }
+}
+
+/// The document of a message: its text or file, and where it stands.
+pub(super) fn note(draft: &mut Draft<'_>) -> Original {
+    let mut out = message(draft);
+    let message = draft.message;
+    let Some(header) = message.first("TXA") else { return out };
+    let number = header.field(12);
+    let name = |part: crate::formats::hl7v2::Part<'_>| {
+        [1, 2, 3]
+            .map(|at| part.component(at).text())
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .collect::<Vec<_>>()
+            .join("^")
+    };
+    let event = message.header(9).component(2).text();
+    if !number.is_empty() {
+        out.id = draft.ids.same("DocumentReference", &[&name(number)]);
+        out.identifier = draft.entity(number);
+    }
+    // T09 and T10 put a document in the place of the one that is named as its parent.
+    let parent = header.field(13);
+    if matches!(event.as_str(), "T09" | "T10") && !parent.is_empty() {
+        out.replaces = vec![draft.ids.same("DocumentReference", &[&name(parent)])];
+    }
+    let availability = header.field(19).text();
+    out.status = match (event.as_str(), availability.as_str()) {
+        ("T11", _) | (_, "CA") => "entered-in-error",
+        (_, "OB") => "superseded",
+        _ => "current",
+    };
+    out.doc_status = known(&STATES, &header.field(17).text());
+    out.kind = Draft::of_table(header.field(2), "0270");
+    out.is_note = true;
+    out.date = [6, 8, 7].iter().find_map(|field| draft.instant(header.field(*field))).or_else(|| draft.sent());
+    let activity = draft.date_time(header.field(4));
+    out.period = activity.map(|at| json!({ "start": at }));
+    let mut authors: Vec<Value> = Vec::new();
+    for part in header.field(9).repetitions() {
+        authors.extend(draft.person(part).filter(|one| !authors.contains(one)));
+    }
+    if !authors.is_empty() {
+        // Whoever wrote it did so for whoever sent it.
+        out.custodian = out.authors.pop();
+        out.authors = authors;
+    }
+    out.title = header.field(16).text();
+    let mut lines = Vec::new();
+    for segment in message.all("OBX") {
+        match segment.field(2).text().as_str() {
+            "ED" => out.attached.extend(document(segment)),
+            "TX" | "FT" | "ST" => lines.extend(segment.field(5).repetitions().map(crate::formats::hl7v2::Part::whole)),
+            _ => {}
+        }
+    }
+    if !lines.is_empty() {
+        out.attached.insert(0, Attached::of("text/plain", lines.join("\n").as_bytes()));
+    }
+    out
+}

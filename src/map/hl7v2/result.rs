@@ -1,0 +1,383 @@
+//! Results (ORU): a report for each OBR, an observation for each OBX, and the report names its observations.
+//!
+//! An observation is the same one in every message that tells of it: sender, number of the order with the laboratory, code and
+//! sub-number, patient; where it says more of another result, such as what an organism resists, that one too. So a corrected result takes the place of the one before, and a deleted one is said to be an error.
+
+use serde_json::{Value, json};
+
+use super::draft::Draft;
+use super::specimen;
+use super::value::{Held, document, flags, range, unit, values};
+use crate::formats::hl7v2::{Message, Segment};
+use crate::map::clinical::{
+    Attached, Category, Concept, Made, Seen, When, about_life, hl7, known, organization, pressures, vital_sign,
+};
+
+const LOINC: &str = "http://loinc.org";
+const DATA_ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
+/// Departments (table 0074) whose results are images.
+const IMAGING: [&str; 9] = ["RAD", "CT", "CUS", "MR", "NMR", "NMS", "RUS", "VUS", "XRC"];
+
+/// States of an observation (table 0085).
+const STATES: [(&str, &str); 13] = [
+    ("F", "final"),
+    ("U", "final"),
+    ("P", "preliminary"),
+    ("S", "preliminary"),
+    ("R", "preliminary"),
+    ("I", "registered"),
+    ("O", "registered"),
+    ("C", "corrected"),
+    ("X", "cancelled"),
+    ("N", "cancelled"),
+    ("D", "entered-in-error"),
+    ("W", "entered-in-error"),
+    ("A", "amended"),
+];
+
+/// States of a report (table 0123).
+const REPORT_STATES: [(&str, &str); 9] = [
+    ("O", "registered"),
+    ("I", "registered"),
+    ("S", "registered"),
+    ("A", "partial"),
+    ("R", "preliminary"),
+    ("P", "preliminary"),
+    ("C", "corrected"),
+    ("F", "final"),
+    ("X", "cancelled"),
+];
+
+/// An OBR with what follows it.
+struct Group<'s, 'm> {
+    order: Option<&'s Segment<'m>>,
+    request: &'s Segment<'m>,
+    specimens: Vec<&'s Segment<'m>>,
+    notes: Vec<String>,
+    observed: Vec<Observed<'s, 'm>>,
+}
+
+/// An OBX with its notes.
+pub(super) struct Observed<'s, 'm> {
+    pub(super) segment: &'s Segment<'m>,
+    pub(super) notes: Vec<String>,
+}
+
+/// Maps the reports of a message.
+pub(super) fn map(draft: &mut Draft<'_>) {
+    let message = draft.message;
+    let mut told = Vec::new();
+    for group in groups(message) {
+        report(draft, &group, &mut told);
+    }
+}
+
+/// An observation that a later report of the message may say more of.
+struct Told {
+    /// Number of the order, code, sub-number.
+    name: [String; 3],
+    id: String,
+}
+
+/// The result that a report says more of (OBR-26 and OBR-29).
+#[derive(Default)]
+struct Parent {
+    /// Number of the order, code, sub-number.
+    name: [String; 3],
+    /// The result in words.
+    words: String,
+}
+
+impl Parent {
+    fn of(request: &Segment<'_>, own: &str) -> Option<Self> {
+        let (result, order) = (request.field(26), request.field(29));
+        if result.is_empty() && order.is_empty() {
+            return None;
+        }
+        let [filler, placer] = [2, 1].map(|at| order.component(at).sub(1).whole());
+        let number = [filler, placer, own.to_owned()].into_iter().find(|text| !text.is_empty()).unwrap_or_default();
+        let code = result.component(1).sub(1).whole();
+        Some(Self { name: [number, code, result.component(2).text()], words: result.component(3).whole() })
+    }
+
+    /// What tells reports on it apart from those on others.
+    fn key(&self) -> String {
+        let [number, code, turn] = &self.name;
+        format!("of {number}|{code}|{}", if turn.is_empty() { &self.words } else { turn })
+    }
+
+    /// The result itself if the message has it, or else in words.
+    fn reference(&self, told: &[Told]) -> Option<Value> {
+        if self.name.iter().skip(1).all(String::is_empty) {
+            return None;
+        }
+        match told.iter().find(|one| one.name == self.name) {
+            Some(one) => Some(json!({"reference": format!("Observation/{}", one.id)})),
+            None if self.words.is_empty() => None,
+            None => Some(json!({"type": "Observation", "display": crate::formats::cells::text::line(&self.words)})),
+        }
+    }
+}
+
+/// Says of the observation that is said more of which these are.
+fn belong(draft: &mut Draft<'_>, parent: &Value, members: &[Value]) {
+    let id = parent.get("reference").and_then(Value::as_str).and_then(|text| text.strip_prefix("Observation/"));
+    let of_id = |one: &&mut Value| id.is_some() && one.get("id").and_then(Value::as_str) == id;
+    let Some(parent) = draft.resources.iter_mut().find(of_id).and_then(Value::as_object_mut) else { return };
+    let all = parent.entry("hasMember").or_insert_with(|| json!([]));
+    if let Some(all) = all.as_array_mut() {
+        all.extend(members.iter().cloned());
+    }
+}
+
+fn groups<'s, 'm>(message: &'s Message<'m>) -> Vec<Group<'s, 'm>> {
+    let mut out: Vec<Group<'s, 'm>> = Vec::new();
+    let mut order = None;
+    for segment in &message.segments {
+        match segment.name {
+            "ORC" => order = Some(segment),
+            "OBR" => {
+                let order = order.take();
+                out.push(Group {
+                    order,
+                    request: segment,
+                    specimens: Vec::new(),
+                    notes: Vec::new(),
+                    observed: Vec::new(),
+                });
+            }
+            "SPM" => out.iter_mut().rev().take(1).for_each(|group| group.specimens.push(segment)),
+            "OBX" => out.iter_mut().rev().take(1).for_each(|group| group.observed.push(observed(segment))),
+            "NTE" => {
+                if let Some(group) = out.last_mut() {
+                    let notes = group.observed.last_mut().map_or(&mut group.notes, |one| &mut one.notes);
+                    notes.push(segment.field(3).whole());
+                }
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+pub(super) fn observed<'s, 'm>(segment: &'s Segment<'m>) -> Observed<'s, 'm> {
+    Observed { segment, notes: Vec::new() }
+}
+
+fn report(draft: &mut Draft<'_>, group: &Group<'_, '_>, told: &mut Vec<Told>) {
+    let request = group.request;
+    let code = Draft::concept(request.field(4));
+    let ordered = |at: usize| group.order.map(|order| order.field(at)).filter(|part| !part.is_empty());
+    let filler = Some(request.field(3)).filter(|part| !part.is_empty()).or_else(|| ordered(3));
+    let placer = Some(request.field(2)).filter(|part| !part.is_empty()).or_else(|| ordered(2));
+    let (begun, ended) = (draft.date_time(request.field(7)), draft.date_time(request.field(8)));
+    let when = if ended.is_some() { When::between(begun, ended) } else { begun.map(When::At) };
+    let when = when
+        .or_else(|| draft.date_time(group.specimens.first()?.field(17)).map(When::At))
+        .or_else(|| group.observed.iter().find_map(|one| draft.date_time(one.segment.field(14))).map(When::At));
+    let number = filler.or(placer).map(|part| part.component(1).text()).unwrap_or_default();
+    // Without a number, the time tells one from another.
+    let time = when.as_ref().filter(|_| number.is_empty()).and_then(When::first).unwrap_or_default().to_owned();
+    let parent = Parent::of(request, &number);
+    let of_parent = parent.as_ref().and_then(|parent| parent.reference(told));
+    let mut key = vec![number, time, code.key()];
+    key.extend(parent.as_ref().map(Parent::key));
+    let key: Vec<&str> = key.iter().map(String::as_str).collect();
+    let is_image = IMAGING.contains(&request.field(24).text().as_str());
+    let issued = draft.instant(request.field(22)).or_else(|| draft.sent());
+    let state = known(&REPORT_STATES, &request.field(25).text());
+
+    let specimens = specimen::all(draft, &group.specimens, request, &key);
+    // Of several, nobody says in which a result was measured.
+    let specimen = if let [one] = specimens.as_slice() { Some(one.clone()) } else { None };
+    let (texts, others): (Vec<_>, Vec<_>) =
+        joined(draft, &group.observed).into_iter().partition(|one| is_image && one.is_text);
+    let mut forms: Vec<Value> =
+        group.observed.iter().filter_map(|one| document(one.segment)).map(Attached::value).collect();
+    forms.extend(
+        texts
+            .iter()
+            .filter_map(|one| Some(Attached::of("text/plain", one.value.as_ref()?.1.as_str()?.as_bytes()).value())),
+    );
+    let mut seen = Vec::new();
+    for one in others {
+        let turn = one.segment.field(4).text();
+        let own = one.code.key();
+        let id = draft.ids.next("Observation", &[key.as_slice(), &[&own, &turn]].concat());
+        let name = [key.first().copied().unwrap_or_default(), &one.segment.field(3).text(), &turn].map(str::to_owned);
+        told.push(Told { name, id: id.clone() });
+        let category = if is_image { Category::Imaging } else { Category::Laboratory };
+        let derived = of_parent.iter().cloned().collect();
+        let before = Seen {
+            id,
+            when: when.clone(),
+            issued: issued.clone(),
+            category,
+            derived,
+            specimen: specimen.clone(),
+            ..Seen::default()
+        };
+        seen.push(observation(draft, one, before, state));
+    }
+    let seen = pressures(seen);
+    // A report that does not say how far it has come is as far as all that is in it.
+    let is_final = !seen.is_empty() && seen.iter().all(|one| one.status == "final");
+    let state = state.unwrap_or(if is_final { "final" } else { "unknown" });
+    let is_report = seen.iter().any(|one| one.category != Category::VitalSigns) || !forms.is_empty() || seen.is_empty();
+    let results: Vec<Value> = seen.iter().map(|one| json!({"reference": format!("Observation/{}", one.id)})).collect();
+    if let Some(parent) = &of_parent {
+        belong(draft, parent, &results);
+    }
+    let observations: Vec<Value> = seen.into_iter().map(|one| one.resource(draft.patient)).collect();
+
+    if is_report && !code.is_empty() {
+        let mut out = Made::new("DiagnosticReport", &draft.ids.next("DiagnosticReport", &key));
+        let identifiers =
+            [filler, placer].into_iter().flatten().filter_map(|part| draft.entity(part)).collect::<Vec<_>>();
+        out.set("identifier", identifiers).set("status", state);
+        let category = if is_image {
+            json!([{"coding": [{"system": LOINC, "code": "LP29684-5"}]}])
+        } else {
+            json!([hl7("v2-0074", "LAB")])
+        };
+        out.set("category", category).set("code", code.value()).set("subject", draft.subject());
+        if let Some(when) = &when {
+            let (name, value) = when.choice("effective");
+            out.set(&name, value);
+        }
+        match issued {
+            Some(issued) => out.set("issued", issued),
+            None => out.set("_issued", json!({"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]})),
+        };
+        out.set("performer", performers(draft, group)).set("specimen", specimens);
+        out.set("resultsInterpreter", person_of(draft, request).map(|reference| json!([reference])));
+        out.set("result", results).set("conclusion", group.notes.join("\n").trim()).set("presentedForm", forms);
+        let profile = if is_image { "us-core-diagnosticreport-note" } else { "us-core-diagnosticreport-lab" };
+        draft.resources.push(out.claim(&[profile]));
+    }
+    draft.resources.extend(observations);
+}
+
+/// The laboratory, as the observations name it.
+fn performers(draft: &mut Draft<'_>, group: &Group<'_, '_>) -> Vec<Value> {
+    let name = group.observed.iter().map(|one| one.segment.field(23).text()).find(|name| !name.is_empty());
+    let spoken = name.and_then(|name| organization(&name, Vec::new()));
+    let producer = || group.observed.iter().find_map(|one| producer(one.segment));
+    draft.mention(spoken).or_else(producer).or_else(|| draft.facility()).into_iter().collect()
+}
+
+/// Who made an observation, by the field that said so before there was one for the name.
+fn producer(segment: &Segment<'_>) -> Option<Value> {
+    let field = segment.field(15);
+    let name = [2, 1].iter().map(|at| field.component(*at).text()).find(|name| !name.is_empty())?;
+    Some(json!({"type": "Organization", "display": crate::formats::cells::text::line(&name)}))
+}
+
+/// Who read the results (NDL: somebody with a number, as subcomponents).
+fn person_of(draft: &mut Draft<'_>, request: &Segment<'_>) -> Option<Value> {
+    let person = request.field(32).component(1);
+    let given = person.sub(3).text();
+    let party = crate::map::clinical::Party { family: person.sub(2).text(), given: vec![given], ..Default::default() };
+    draft.mention(party.person())
+}
+
+/// An observation of one OBX, or of several that are the lines of one text.
+pub(super) struct Joined<'s, 'm> {
+    segment: &'s Segment<'m>,
+    code: Concept,
+    is_text: bool,
+    value: Option<Held>,
+    /// The values where there are several.
+    parts: Vec<Held>,
+    notes: Vec<String>,
+}
+
+/// Lines of text that come one OBX each are one value.
+pub(super) fn joined<'s, 'm>(draft: &Draft<'_>, observed: &[Observed<'s, 'm>]) -> Vec<Joined<'s, 'm>> {
+    let mut out: Vec<Joined<'s, 'm>> = Vec::new();
+    for one in observed {
+        let segment = one.segment;
+        let code = Draft::concept(segment.field(3));
+        if segment.field(2).text() == "ED" || code.is_empty() {
+            continue;
+        }
+        let is_text = matches!(segment.field(2).text().as_str(), "TX" | "FT");
+        let mut parts = values(draft, segment);
+        let value = if parts.len() > 1 { None } else { parts.pop() };
+        if let Some(last) = out.last_mut().filter(|last| is_text && last.is_text && last.code == code) {
+            let lines = [last.value.take(), value]
+                .into_iter()
+                .flatten()
+                .filter_map(|(_, text)| Some(text.as_str()?.to_owned()));
+            last.value = Some(("valueString", json!(lines.collect::<Vec<_>>().join("\n"))));
+            last.notes.extend(one.notes.iter().cloned());
+            continue;
+        }
+        out.push(Joined { segment, code, is_text, value, parts, notes: one.notes.clone() });
+    }
+    for one in &mut out {
+        one.value.take_if(|(_, value)| crate::map::clinical::is_empty(value));
+    }
+    out
+}
+
+/// An OBX on top of what is known before it.
+pub(super) fn observation(
+    draft: &mut Draft<'_>,
+    one: Joined<'_, '_>,
+    before: Seen,
+    report: Option<&'static str>,
+) -> Seen {
+    let segment = one.segment;
+    let state = segment.field(11).text();
+    // An observation without a state is in that of its report, as far as observations have it.
+    let of_report = report.filter(|state| STATES.iter().any(|(_, known)| known == state)).unwrap_or("unknown");
+    let status = known(&STATES, &state).unwrap_or(if state.is_empty() { of_report } else { "unknown" });
+    let absent = match status {
+        "cancelled" => "not-performed",
+        "registered" => "temp-unknown",
+        _ => "unknown",
+    };
+    let is_vital = one.code.code_in(LOINC).is_some_and(vital_sign);
+    let name = segment.field(23).text();
+    let spoken = organization(&name, Vec::new());
+    let performer = draft.mention(spoken);
+    let observer = draft.person(segment.field(16));
+    let mut performers: Vec<Value> = performer.into_iter().chain(observer).collect();
+    if performers.is_empty() {
+        performers.extend(producer(segment).or_else(|| draft.facility()));
+    }
+    let is_life = one.code.code_in(LOINC).is_some_and(about_life);
+    let category = match before.category {
+        _ if is_vital => Category::VitalSigns,
+        _ if is_life => Category::SocialHistory,
+        category => category,
+    };
+    Seen {
+        status,
+        category,
+        when: draft.date_time(segment.field(14)).map(When::At).or(before.when),
+        value: one.value,
+        parts: one.parts.into_iter().map(|held| (one.code.clone(), Some(held))).collect(),
+        absent,
+        interpretations: flags(segment.field(8)),
+        ranges: range(&segment.field(7).whole(), &unit(segment.field(6))).into_iter().collect(),
+        notes: one.notes,
+        performers,
+        method: Draft::concept(segment.field(17)),
+        site: Draft::concept(segment.field(20)),
+        code: one.code,
+        ..before
+    }
+}
+
+impl Joined<'_, '_> {
+    pub(super) const fn code(&self) -> &Concept {
+        &self.code
+    }
+
+    /// When it was observed, as far as it says so itself.
+    pub(super) fn time(&self, draft: &Draft<'_>) -> Option<String> {
+        draft.date_time(self.segment.field(14))
+    }
+}

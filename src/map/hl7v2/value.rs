@@ -1,0 +1,160 @@
+//! The value of an OBX as FHIR's choice of types.
+
+use serde_json::{Value, json};
+
+use super::draft::Draft;
+use crate::formats::hl7v2::{Part, Segment};
+use crate::map::clinical::{Attached, Concept, number, quantity};
+
+/// Comparators, the longer first.
+const COMPARATORS: [&str; 4] = ["<=", ">=", "<", ">"];
+
+/// The member of the choice, and what it holds.
+pub(super) type Held = (&'static str, Value);
+
+/// The values: none if there is none or if it is a document, and several if the field repeats and each says something of its
+/// own, such as the organisms of a culture.
+pub(super) fn values(draft: &Draft<'_>, segment: &Segment<'_>) -> Vec<Held> {
+    let field = segment.field(5);
+    let (kind, unit) = (segment.field(2).text(), unit(segment.field(6)));
+    match kind.as_str() {
+        "ED" => Vec::new(),
+        "TX" | "FT" => words(field).into_iter().collect(),
+        "ST" if field.repetitions().count() > 1 => words(field).into_iter().collect(),
+        kind => field.repetitions().filter_map(|part| value(draft, kind, part, &unit)).collect(),
+    }
+}
+
+fn value(draft: &Draft<'_>, kind: &str, field: Part<'_>, unit: &str) -> Option<Held> {
+    match kind {
+        "NM" => numeric(&field.text(), unit).or_else(|| measured(field, unit)),
+        // A number with a unit is one, whatever its type says.
+        "ST" if !unit.is_empty() => numeric(&field.text(), unit).or_else(|| measured(field, unit)),
+        "SN" => structured(field, unit).or_else(|| words(field)),
+        "CE" | "CWE" | "CNE" | "CF" | "IS" | "ID" => {
+            let concept = Draft::concept(field).value();
+            concept.map(|concept| ("valueCodeableConcept", concept)).or_else(|| words(field))
+        }
+        "DT" | "TS" | "DTM" => draft.date_time(field).map(|at| ("valueDateTime", json!(at))).or_else(|| words(field)),
+        _ => words(field),
+    }
+}
+
+/// Words that begin as a number does, with the unit in which it is.
+fn measured(field: Part<'_>, unit: &str) -> Option<Held> {
+    let (name, value) = words(field)?;
+    let text = value.as_str()?;
+    let is_measured = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '<' | '>' | '+' | '-' | '~'));
+    let text = if is_measured && !text.contains('\n') { format!("{text} {unit}") } else { text.to_owned() };
+    Some((name, json!(text.trim_end())))
+}
+
+/// A document in an OBX (ED): source, type, subtype, encoding, data.
+pub(super) fn document(segment: &Segment<'_>) -> Option<Attached> {
+    if segment.field(2).text() != "ED" {
+        return None;
+    }
+    let field = segment.field(5);
+    let (kind, subtype) = (field.component(2).text().to_lowercase(), field.component(3).text().to_lowercase());
+    let mime = match (kind.as_str(), subtype.as_str()) {
+        (_, "pdf" | "x-pdf") => "application/pdf".to_owned(),
+        (_, "rtf") => "application/rtf".to_owned(),
+        (_, "html") => "text/html".to_owned(),
+        ("text" | "ft" | "tx", "") => "text/plain".to_owned(),
+        ("im" | "image", subtype) => format!("image/{subtype}"),
+        ("ap" | "application", subtype) => format!("application/{subtype}"),
+        (kind, subtype) => format!("{kind}/{subtype}"),
+    };
+    match field.component(4).text().to_lowercase().as_str() {
+        "base64" => Attached::packed(&mime, &field.component(5).whole()),
+        "" | "a" => Some(field.component(5).whole())
+            .filter(|text| !text.is_empty())
+            .map(|text| Attached::of(&mime, text.as_bytes())),
+        _ => None,
+    }
+}
+
+/// A number, perhaps with a sign that something was beyond what can be measured.
+fn numeric(text: &str, unit: &str) -> Option<Held> {
+    let text = text.trim();
+    let comparator = COMPARATORS.into_iter().find(|comparator| text.starts_with(comparator)).unwrap_or_default();
+    let value = text.strip_prefix(comparator).unwrap_or(text);
+    quantity(value, unit, comparator).map(|value| ("valueQuantity", value))
+}
+
+/// Comparator, number, separator, number (SN).
+fn structured(field: Part<'_>, unit: &str) -> Option<Held> {
+    let (comparator, first, separator, second) =
+        (field.component(1).whole(), field.component(2).text(), field.component(3).text(), field.component(4).text());
+    let of = |text: &str| quantity(text, unit, "");
+    match (comparator.as_str(), separator.as_str()) {
+        ("" | "=", "") => quantity(&first, unit, "").map(|value| ("valueQuantity", value)),
+        ("<" | ">" | "<=" | ">=", "") => quantity(&first, unit, &comparator).map(|value| ("valueQuantity", value)),
+        ("", "-") => Some(("valueRange", json!({"low": of(&first)?, "high": of(&second)?}))),
+        ("", ":" | "/") => {
+            let plain = |text: &str| Some(json!({"value": number(text)?}));
+            Some(("valueRatio", json!({"numerator": plain(&first)?, "denominator": plain(&second)?})))
+        }
+        _ => None,
+    }
+}
+
+fn words(field: Part<'_>) -> Option<Held> {
+    let lines: Vec<String> = field.repetitions().map(Part::whole).collect();
+    let text = lines.join("\n");
+    (!text.is_empty()).then(|| ("valueString", json!(text)))
+}
+
+/// The unit: its code if it has one.
+pub(super) fn unit(field: Part<'_>) -> String {
+    let code = field.component(1).text();
+    if code.is_empty() { field.component(2).text() } else { code }
+}
+
+/// A reference range: in numbers where it can be read so, and as it was written.
+pub(super) fn range(text: &str, unit: &str) -> Option<Value> {
+    if text.is_empty() {
+        return None;
+    }
+    let mut out = json!({ "text": text });
+    let members = out.as_object_mut()?;
+    let bounds: Vec<(&str, &str)> = if let Some((low, high)) = text.split_once('-').filter(|(low, _)| !low.is_empty()) {
+        vec![("low", low), ("high", high)]
+    } else {
+        match text.split_at_checked(1)? {
+            ("<", high) => vec![("high", high)],
+            (">", low) => vec![("low", low)],
+            _ => vec![],
+        }
+    };
+    let found: Vec<(&str, Value)> = bounds
+        .iter()
+        .filter_map(|(name, text)| Some((*name, quantity(text.trim_start_matches('='), unit, "")?)))
+        .collect();
+    if found.len() == bounds.len() {
+        members.extend(found.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    }
+    Some(out)
+}
+
+/// Flags of table 0078 that are in HL7's newer system too.
+const FLAGS: [&str; 22] = [
+    "L", "H", "LL", "HH", "<", ">", "N", "A", "AA", "U", "D", "B", "W", "S", "R", "I", "MS", "VS", "POS", "NEG", "IND",
+    "DET",
+];
+
+/// What a result means.
+pub(super) fn flags(field: Part<'_>) -> Vec<Concept> {
+    let one = |part: Part<'_>| {
+        let mut concept = Draft::concept(part);
+        for code in &mut concept.codes {
+            if FLAGS.contains(&code.code.as_str()) {
+                "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation".clone_into(&mut code.system);
+            } else if code.system.is_empty() {
+                "http://terminology.hl7.org/CodeSystem/v2-0078".clone_into(&mut code.system);
+            }
+        }
+        concept
+    };
+    field.repetitions().map(one).collect()
+}

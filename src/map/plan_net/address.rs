@@ -1,0 +1,149 @@
+//! Addresses and telephone numbers, written one way so that the same place is the same text whoever names it.
+
+use serde_json::{Map, Value, json};
+
+/// An address of two lines at most is what every source has; more would break the profiles' limit of four.
+const LINES_MAX: usize = 4;
+
+/// Where somebody can be visited.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Address {
+    pub(crate) lines: Vec<String>,
+    pub(crate) city: String,
+    pub(crate) state: String,
+    /// `06105` or `06105-1208`.
+    pub(crate) zip: String,
+    /// ISO code; empty for the United States.
+    pub(crate) country: String,
+}
+
+impl Address {
+    /// Makes one of cells as they stand; blanks and double spaces go.
+    pub(crate) fn new<'a>(lines: impl Iterator<Item = &'a str>, city: &str, state: &str, zip: &str) -> Self {
+        let mut kept: Vec<String> = Vec::with_capacity(2);
+        for line in lines.map(tidy).filter(|line| !line.is_empty()).take(LINES_MAX) {
+            if !kept.contains(&line) {
+                kept.push(line);
+            }
+        }
+        Self { lines: kept, city: tidy(city), state: self::state(state), zip: self::zip(zip), country: String::new() }
+    }
+
+    /// True if nobody could find it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.city.is_empty() && self.zip.is_empty()
+    }
+
+    /// What distinguishes it: all of it in lower case, with the five digits of a ZIP code that cities share.
+    pub(crate) fn key(&self) -> String {
+        let zip = self.zip.split('-').next().unwrap_or_default();
+        let mut key = self.lines.join(" ").to_lowercase();
+        key.retain(|c| !matches!(c, '.' | ',' | '#'));
+        for part in [self.city.to_lowercase().as_str(), self.state.to_lowercase().as_str(), zip] {
+            key.push('|');
+            key.push_str(part);
+        }
+        key
+    }
+
+    /// As FHIR's Address.
+    pub(super) fn value(&self) -> Value {
+        let mut out = Map::new();
+        if !self.lines.is_empty() {
+            out.insert("line".to_owned(), json!(self.lines));
+        }
+        for (name, text) in [("city", &self.city), ("state", &self.state), ("postalCode", &self.zip)] {
+            if !text.is_empty() {
+                out.insert(name.to_owned(), Value::String(text.clone()));
+            }
+        }
+        let country = if self.country.is_empty() { "US" } else { &self.country };
+        out.insert("country".to_owned(), Value::String(country.to_owned()));
+        Value::Object(out)
+    }
+}
+
+/// One line of text without blanks at its ends or two in a row, and without control characters.
+pub(super) fn tidy(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out
+}
+
+fn state(text: &str) -> String {
+    let text = tidy(text);
+    if text.len() == 2 { text.to_ascii_uppercase() } else { text }
+}
+
+/// Nine digits get their hyphen, and a zero that a spreadsheet ate comes back.
+fn zip(text: &str) -> String {
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let only_digits = text.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | ' '));
+    match (only_digits, digits.len()) {
+        (true, 3..=5) => format!("{digits:0>5}"),
+        (true, 8 | 9) => {
+            let digits = format!("{digits:0>9}");
+            let (five, four) = digits.split_at_checked(5).unwrap_or_default();
+            if four == "0000" { five.to_owned() } else { format!("{five}-{four}") }
+        }
+        _ => tidy(text),
+    }
+}
+
+/// A number that can be called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Phone {
+    pub(crate) number: String,
+    pub(crate) is_fax: bool,
+}
+
+impl Phone {
+    pub(super) fn value(&self) -> Value {
+        json!({"system": if self.is_fax { "fax" } else { "phone" }, "value": self.number})
+    }
+}
+
+/// Reads a telephone number: ten digits are written alike, an extension is kept, others stay as they are. Absent if there is
+/// hardly a digit in it.
+pub(crate) fn phone(text: &str, is_fax: bool) -> Option<Phone> {
+    let text = tidy(text);
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let ten = digits.strip_prefix('1').filter(|rest| rest.len() == 10).unwrap_or(&digits);
+    if digits.len() < 7 || text.chars().any(char::is_control) {
+        return None;
+    }
+    let plain = text.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '(' | ')' | '-' | '.' | '+' | '/'));
+    let number = match (ten.get(..3), ten.get(3..6), ten.get(6..10)) {
+        (Some(area), Some(office), Some(line)) if ten.len() == 10 && plain => format!("{area}-{office}-{line}"),
+        _ => text,
+    };
+    Some(Phone { number, is_fax })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_place_has_one_text() {
+        let of = |line: &str, zip: &str| Address::new([line, ""].into_iter(), " Hartford ", "ct", zip);
+        assert_eq!(of("12  Main St", "061051208").zip, "06105-1208");
+        assert_eq!(of("12 Main St.", "6105").key(), of("12 MAIN ST", "06105-0000").key());
+        assert_eq!(of("", "061050000").zip, "06105");
+        assert_eq!(of("", "K1A 0B1").zip, "K1A 0B1");
+    }
+
+    #[test]
+    fn numbers_are_written_alike() {
+        let of = |text| phone(text, false).map(|phone| phone.number);
+        assert_eq!(of("(860) 555-0100").as_deref(), Some("860-555-0100"));
+        assert_eq!(of("18605550100").as_deref(), Some("860-555-0100"));
+        assert_eq!(of("860-555-0100 ext 3").as_deref(), Some("860-555-0100 ext 3"));
+        assert_eq!(of("none"), None);
+    }
+}

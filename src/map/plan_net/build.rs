@@ -1,0 +1,184 @@
+//! Small pieces of JSON that every resource has.
+
+use serde_json::{Map, Value, json};
+
+use crate::map::record::About;
+
+pub(super) const PLAN_NET: &str = "http://hl7.org/fhir/us/davinci-pdex-plan-net/StructureDefinition/";
+/// The version of Plan-Net that is named in `meta.profile`.
+const PLAN_NET_VERSION: &str = "1.2.0";
+pub(super) const CODES: &str = "http://hl7.org/fhir/us/davinci-pdex-plan-net/CodeSystem/";
+pub(super) const NPI_SYSTEM: &str = "http://hl7.org/fhir/sid/us-npi";
+pub(super) const NUCC: &str = "http://nucc.org/provider-taxonomy";
+
+/// Where a resource comes from. Of two that speak of the same thing, the later one in this list is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Source {
+    /// Another record names it, and only its name or number is known.
+    Mentioned,
+    Nppes,
+    Qhp,
+    /// The plan's own table.
+    Table,
+}
+
+impl Source {
+    const ALL: [Self; 4] = [Self::Mentioned, Self::Nppes, Self::Qhp, Self::Table];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Mentioned => "mentioned",
+            Self::Nppes => "nppes",
+            Self::Qhp => "qhp",
+            Self::Table => "table",
+        }
+    }
+
+    /// How the address of a source in `meta.source` ends.
+    pub(super) fn path(self) -> String {
+        format!("/source/{}", self.name())
+    }
+
+    /// The source that a resource names in `meta.source`; absent for resources that none of these readers made.
+    pub(crate) fn of(resource: &Value) -> Option<Self> {
+        let name = resource.get("meta")?.get("source")?.as_str()?.rsplit_once("/source/")?.1;
+        Self::ALL.into_iter().find(|source| source.name() == name)
+    }
+}
+
+/// `meta`: the profiles, and the source.
+fn meta(profiles: &[String], source: Source, about: About<'_>) -> Value {
+    let mut out = Map::new();
+    if !profiles.is_empty() {
+        out.insert("profile".to_owned(), json!(profiles));
+    }
+    out.insert("source".to_owned(), Value::String(format!("{}{}", about.ids, source.path())));
+    // The drug list's profiles require it. The server puts its own in its place.
+    out.insert("lastUpdated".to_owned(), Value::String(about.now.to_string()));
+    Value::Object(out)
+}
+
+/// The address of a Plan-Net profile, with its version.
+pub(super) fn profile(name: &str) -> String {
+    format!("{PLAN_NET}plannet-{name}|{PLAN_NET_VERSION}")
+}
+
+/// The start of a Plan-Net resource.
+pub(super) fn start(kind: &str, id: &str, profile: &str, source: Source, about: About<'_>) -> Map<String, Value> {
+    adopted(kind, id, &[self::profile(profile)], source, about)
+}
+
+/// The start of a resource with these profiles.
+pub(crate) fn adopted(
+    kind: &str,
+    id: &str,
+    profiles: &[String],
+    source: Source,
+    about: About<'_>,
+) -> Map<String, Value> {
+    let mut out = Map::new();
+    put(&mut out, "resourceType", kind);
+    put(&mut out, "id", id);
+    put(&mut out, "meta", meta(profiles, source, about));
+    out
+}
+
+pub(crate) fn put(out: &mut Map<String, Value>, name: &str, value: impl Into<Value>) {
+    out.insert(name.to_owned(), value.into());
+}
+
+/// Puts a list, unless it is empty: FHIR has no empty lists.
+pub(super) fn put_all(out: &mut Map<String, Value>, name: &str, values: Vec<Value>) {
+    if !values.is_empty() {
+        out.insert(name.to_owned(), Value::Array(values));
+    }
+}
+
+/// Puts a list that merging joins, in the order that merging keeps.
+pub(super) fn put_joined(out: &mut Map<String, Value>, name: &str, mut values: Vec<Value>) {
+    if values.len() > 1 {
+        values.sort_by_cached_key(Value::to_string);
+        values.dedup();
+    }
+    put_all(out, name, values);
+}
+
+/// From when until when something holds, `YYYY-MM-DD` or empty, and whether the source says besides that it has ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) from: String,
+    pub(crate) until: String,
+    pub(crate) is_ended: bool,
+}
+
+impl Span {
+    /// True if it holds no longer. What begins later is not over.
+    pub(super) fn is_over(&self, about: About<'_>) -> bool {
+        self.is_ended || about.is_over(&self.until)
+    }
+
+    /// The `period`, if one of its ends is known.
+    pub(super) fn put(&self, out: &mut Map<String, Value>) {
+        let mut period = Map::new();
+        for (name, day) in [("start", &self.from), ("end", &self.until)] {
+            if !day.is_empty() {
+                put(&mut period, name, day.as_str());
+            }
+        }
+        if !period.is_empty() {
+            put(out, "period", Value::Object(period));
+        }
+    }
+
+    /// Two rows about the same: the one that says that it has ended says nothing against the other; else from the earlier
+    /// beginning to the later end, where no day is the earliest and the latest.
+    pub(crate) fn join(&mut self, other: Self) {
+        match (self.is_ended, other.is_ended) {
+            (true, false) => *self = other,
+            (false, true) => {}
+            _ => {
+                self.from = std::mem::take(&mut self.from).min(other.from);
+                if !self.until.is_empty() && (other.until.is_empty() || other.until > self.until) {
+                    self.until = other.until;
+                }
+            }
+        }
+    }
+}
+
+/// The start of something that is in the directory while it holds: a profile says that the public may see it, and that it is
+/// active.
+pub(super) fn start_while(kind: &str, id: &str, span: &Span, source: Source, about: About<'_>) -> Map<String, Value> {
+    let is_over = span.is_over(about);
+    let profiles = if is_over { Vec::new() } else { vec![profile(kind)] };
+    let mut out = adopted(kind, id, &profiles, source, about);
+    put(&mut out, "active", !is_over);
+    out
+}
+
+/// A `CodeableConcept` of one code.
+pub(crate) fn coded(system: &str, code: &str) -> Value {
+    json!({"coding": [{"system": system, "code": code}]})
+}
+
+/// A code of one of Plan-Net's own systems.
+pub(super) fn of_plan_net(system: &str, code: &str) -> Value {
+    coded(&format!("{CODES}{system}"), code)
+}
+
+pub(crate) fn reference(kind: &str, id: &str) -> Value {
+    json!({"reference": format!("{kind}/{id}")})
+}
+
+/// An extension of Plan-Net's that has a value; the member's name says which type it is of.
+pub(super) fn extension(name: &str, value: (&str, Value)) -> Value {
+    let mut out = Map::new();
+    put(&mut out, "url", format!("{PLAN_NET}{name}"));
+    put(&mut out, value.0, value.1);
+    Value::Object(out)
+}
+
+/// The day on which the plan last made sure that this is true. Plan-Net has no element for it, so the plan names its own.
+pub(super) fn verified(day: &str, about: About<'_>) -> Option<Value> {
+    (!day.is_empty()).then(|| json!({"url": format!("{}/last-verified", about.ids), "valueDate": day}))
+}

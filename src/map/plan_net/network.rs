@@ -1,0 +1,135 @@
+//! The payer, its networks and plans, and which organizations take part in them.
+
+use serde_json::{Value, json};
+
+use super::build::{
+    CODES, NUCC, Source, Span, coded, of_plan_net, put, put_all, put_joined, reference, start, start_while, verified,
+};
+use super::specialty;
+use crate::map::record::{About, made_id};
+
+/// The id of the organization that the plan itself is.
+pub(crate) fn payer_id(about: About<'_>) -> String {
+    made_id(&["Organization", "payer", about.ids])
+}
+
+/// The organization that the plan itself is, as far as a load knows it: its name and its country.
+pub(crate) fn payer(about: About<'_>) -> Value {
+    let mut out = start("Organization", &payer_id(about), "Organization", Source::Mentioned, about);
+    put(&mut out, "active", true);
+    put(&mut out, "name", about.plan);
+    put(&mut out, "type", json!([of_plan_net("OrgTypeCS", "payer")]));
+    put(&mut out, "address", json!([{"country": "US"}]));
+    Value::Object(out)
+}
+
+/// The id of a network, by its name or number.
+pub(crate) fn network_id(key: &str) -> String {
+    made_id(&["Organization", "network", &key.to_lowercase()])
+}
+
+/// A network of providers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Network {
+    /// Its number where it has one, else its name.
+    pub(crate) key: String,
+    pub(crate) name: String,
+}
+
+impl Network {
+    pub(crate) fn resource(&self, source: Source, about: About<'_>) -> Value {
+        let mut out = start("Organization", &network_id(&self.key), "Network", source, about);
+        put(&mut out, "active", true);
+        put(&mut out, "identifier", json!([{"system": format!("{}/network", about.ids), "value": self.key}]));
+        put(&mut out, "type", json!([of_plan_net("OrgTypeCS", "ntwk")]));
+        put(&mut out, "name", if self.name.is_empty() { self.key.as_str() } else { self.name.as_str() });
+        put(&mut out, "partOf", reference("Organization", &payer_id(about)));
+        Value::Object(out)
+    }
+}
+
+/// The id of an insurance plan, by the number that the plan or the exchange gave it.
+pub(crate) fn plan_id(number: &str) -> String {
+    made_id(&["InsurancePlan", &number.to_lowercase()])
+}
+
+/// An insurance plan as the directory shows it: its networks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) number: String,
+    pub(crate) name: String,
+    /// Keys of its networks.
+    pub(crate) networks: Vec<String>,
+}
+
+impl Plan {
+    pub(crate) fn resource(&self, source: Source, about: About<'_>) -> Value {
+        let mut out = start("InsurancePlan", &plan_id(&self.number), "InsurancePlan", source, about);
+        put(&mut out, "status", "active");
+        put(&mut out, "identifier", json!([{"system": format!("{}/plan", about.ids), "value": self.number}]));
+        put(&mut out, "type", json!([product(&self.number)]));
+        put(&mut out, "name", if self.name.is_empty() { self.number.as_str() } else { self.name.as_str() });
+        put(&mut out, "ownedBy", reference("Organization", &payer_id(about)));
+        put(&mut out, "administeredBy", reference("Organization", &payer_id(about)));
+        let networks = self.networks.iter().map(|key| reference("Organization", &network_id(key)));
+        put_joined(&mut out, "network", networks.collect());
+        Value::Object(out)
+    }
+}
+
+/// A number of the exchange (five digits, a state, seven digits) says that it is a qualified health plan.
+fn product(number: &str) -> Value {
+    let shape = |(at, byte): (usize, u8)| {
+        if matches!(at, 5 | 6) { byte.is_ascii_alphabetic() } else { byte.is_ascii_digit() }
+    };
+    if number.len() >= 14 && number.bytes().take(14).enumerate().all(shape) {
+        coded(&format!("{CODES}InsuranceProductTypeCS"), "qhp")
+    } else {
+        json!({"text": "Health plan"})
+    }
+}
+
+/// An organization takes part in a network.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Affiliation {
+    /// Id of the organization.
+    pub(crate) organization: String,
+    /// Key of the network; empty if it is only known that the plan works with it.
+    pub(crate) network: String,
+    /// Ids of the place and of the service, or empty.
+    pub(crate) location: String,
+    pub(crate) service: String,
+    /// A code of Plan-Net's affiliation roles.
+    pub(crate) role: &'static str,
+    pub(crate) specialties: Vec<String>,
+    pub(crate) verified: String,
+    pub(crate) span: Span,
+}
+
+impl Affiliation {
+    pub(super) fn id(&self) -> String {
+        let network = self.network.to_lowercase();
+        made_id(&["OrganizationAffiliation", &self.organization, &network, &self.location])
+    }
+
+    pub(crate) fn resource(&self, source: Source, about: About<'_>) -> Value {
+        let mut out = start_while("OrganizationAffiliation", &self.id(), &self.span, source, about);
+        self.span.put(&mut out);
+        put(&mut out, "organization", reference("Organization", &payer_id(about)));
+        put(&mut out, "participatingOrganization", reference("Organization", &self.organization));
+        if !self.network.is_empty() {
+            put(&mut out, "network", json!([reference("Organization", &network_id(&self.network))]));
+        }
+        put(&mut out, "code", json!([of_plan_net("OrganizationAffiliationRoleCS", self.role)]));
+        let codes = self.specialties.iter().filter(|code| specialty::is_any(code));
+        put_all(&mut out, "specialty", codes.map(|code| coded(NUCC, code)).collect());
+        if !self.location.is_empty() {
+            put(&mut out, "location", json!([reference("Location", &self.location)]));
+        }
+        if !self.service.is_empty() {
+            put(&mut out, "healthcareService", json!([reference("HealthcareService", &self.service)]));
+        }
+        put_all(&mut out, "extension", verified(&self.verified, about).into_iter().collect());
+        Value::Object(out)
+    }
+}

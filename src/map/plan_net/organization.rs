@@ -1,0 +1,71 @@
+//! Groups, hospitals, pharmacies and the like.
+
+use serde_json::{Value, json};
+
+use super::address::{Address, Phone};
+use super::build::{CODES, NPI_SYSTEM, NUCC, Source, adopted, profile, put, put_all, put_joined, reference};
+use crate::map::record::{About, made_id};
+
+/// An organization that provides care or supplies.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Organization {
+    pub(crate) id: String,
+    pub(crate) npi: String,
+    /// The plan's own number. Tax numbers are not taken: some are the numbers of persons.
+    pub(crate) number: String,
+    pub(crate) name: String,
+    pub(crate) alias: String,
+    /// A code of Plan-Net's organization types.
+    pub(crate) kind: &'static str,
+    /// NUCC codes, the most important first.
+    pub(crate) specialties: Vec<String>,
+    pub(crate) phones: Vec<Phone>,
+    pub(crate) address: Address,
+    /// Id of the organization that it belongs to, or empty.
+    pub(crate) part_of: String,
+    /// Id of its endpoint, or empty.
+    pub(crate) endpoint: String,
+    pub(crate) is_inactive: bool,
+}
+
+/// The id of an organization: its NPI, or else its name.
+pub(crate) fn organization_id(npi: &str, name: &str) -> String {
+    if npi.is_empty() { made_id(&["Organization", &name.to_lowercase()]) } else { format!("npi-{npi}") }
+}
+
+impl Organization {
+    pub(crate) fn resource(&self, source: Source, about: About<'_>) -> Value {
+        // A profile says that the public may see it, and that it is active.
+        let profiles = if self.is_inactive { Vec::new() } else { vec![profile("Organization")] };
+        let mut out = adopted("Organization", &self.id, &profiles, source, about);
+        put(&mut out, "active", !self.is_inactive);
+        let mut identifiers = Vec::new();
+        if !self.npi.is_empty() {
+            identifiers.push(json!({"system": NPI_SYSTEM, "value": self.npi}));
+        }
+        if !self.number.is_empty() {
+            identifiers.push(json!({"system": format!("{}/organization", about.ids), "value": self.number}));
+        }
+        put_joined(&mut out, "identifier", identifiers);
+        if self.is_inactive && self.name.is_empty() {
+            return Value::Object(out);
+        }
+        put(&mut out, "name", self.name.as_str());
+        if !self.alias.is_empty() && self.alias != self.name {
+            put(&mut out, "alias", json!([self.alias]));
+        }
+        let kind = if self.kind.is_empty() { "prvgrp" } else { self.kind };
+        let mut codings = vec![json!({"system": format!("{CODES}OrgTypeCS"), "code": kind})];
+        codings.extend(self.specialties.iter().map(|code| json!({"system": NUCC, "code": code})));
+        put(&mut out, "type", json!([{"coding": codings}]));
+        put_all(&mut out, "telecom", self.phones.iter().map(Phone::value).collect());
+        put(&mut out, "address", json!([self.address.value()]));
+        if !self.part_of.is_empty() {
+            put(&mut out, "partOf", reference("Organization", &self.part_of));
+        }
+        if !self.endpoint.is_empty() {
+            put(&mut out, "endpoint", json!([reference("Endpoint", &self.endpoint)]));
+        }
+        Value::Object(out)
+    }
+}

@@ -1,0 +1,126 @@
+//! Persons who provide care.
+
+use serde_json::{Map, Value, json};
+
+use super::build::{NPI_SYSTEM, NUCC, Source, adopted, coded, profile, put, put_joined};
+use super::language;
+use crate::fhir::structures::codes_of;
+use crate::map::record::{About, made_id};
+
+const DEGREES: &str = "http://terminology.hl7.org/CodeSystem/v2-0360";
+const QUALIFICATIONS: &str =
+    "http://hl7.org/fhir/us/davinci-pdex-plan-net/ValueSet/IndividualSpecialtyAndDegreeLicenseCertificateVS";
+
+/// A person.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Practitioner {
+    pub(crate) id: String,
+    pub(crate) npi: String,
+    /// The plan's own number, or one made where there is no other.
+    pub(crate) number: String,
+    pub(crate) family: String,
+    pub(crate) given: Vec<String>,
+    pub(crate) prefix: String,
+    pub(crate) suffix: String,
+    /// As written behind the name: `MD`, `D.O.`.
+    pub(crate) credential: String,
+    /// A code of FHIR's administrative genders, or empty.
+    pub(crate) gender: &'static str,
+    pub(crate) languages: Vec<String>,
+    pub(crate) licences: Vec<Licence>,
+    /// What the source says that somebody does, where no role may say it.
+    pub(crate) skills: Vec<String>,
+    pub(crate) is_inactive: bool,
+}
+
+/// A licence to practise.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Licence {
+    pub(crate) number: String,
+    /// The state that gave it.
+    pub(crate) state: String,
+    /// A NUCC code.
+    pub(crate) specialty: String,
+}
+
+/// The id of a person: the NPI, or else what the plan calls him.
+pub(crate) fn practitioner_id(npi: &str, number: &str) -> String {
+    if npi.is_empty() { made_id(&["Practitioner", number]) } else { format!("npi-{npi}") }
+}
+
+impl Practitioner {
+    pub(crate) fn resource(&self, source: Source, about: About<'_>) -> Value {
+        // A profile says that the public may see it, and that he is active.
+        let profiles = if self.is_inactive { Vec::new() } else { vec![profile("Practitioner")] };
+        let mut out = adopted("Practitioner", &self.id, &profiles, source, about);
+        put(&mut out, "active", !self.is_inactive);
+        let mut identifiers = Vec::new();
+        if !self.npi.is_empty() {
+            identifiers.push(json!({"system": NPI_SYSTEM, "value": self.npi}));
+        }
+        if !self.number.is_empty() {
+            identifiers.push(json!({"system": format!("{}/provider", about.ids), "value": self.number}));
+        }
+        put_joined(&mut out, "identifier", identifiers);
+        if !self.family.is_empty() {
+            put(&mut out, "name", json!([self.name()]));
+        }
+        if !self.gender.is_empty() {
+            put(&mut out, "gender", self.gender);
+        }
+        put_joined(&mut out, "communication", self.languages.iter().map(|words| language::value(words)).collect());
+        let mut qualifications: Vec<Value> = Vec::new();
+        if !self.credential.is_empty() {
+            qualifications.push(json!({"code": degree(&self.credential)}));
+        }
+        qualifications.extend(self.licences.iter().map(Licence::value));
+        qualifications.extend(self.skills.iter().map(|words| {
+            if crate::map::plan_net::specialty::is_code(words) {
+                json!({"code": coded(NUCC, words)})
+            } else {
+                json!({"code": {"text": words}})
+            }
+        }));
+        put_joined(&mut out, "qualification", qualifications);
+        Value::Object(out)
+    }
+
+    fn name(&self) -> Value {
+        let mut out = Map::new();
+        put(&mut out, "family", self.family.as_str());
+        if !self.given.is_empty() {
+            put(&mut out, "given", json!(self.given));
+        }
+        for (name, text) in [("prefix", &self.prefix), ("suffix", &self.suffix)] {
+            if !text.is_empty() {
+                put(&mut out, name, json!([text]));
+            }
+        }
+        let parts = std::iter::once(&self.prefix).chain(&self.given).chain([&self.family, &self.suffix]);
+        let words: Vec<&str> = parts.map(String::as_str).filter(|part| !part.is_empty()).collect();
+        put(&mut out, "text", words.join(" "));
+        Value::Object(out)
+    }
+}
+
+impl Licence {
+    fn value(&self) -> Value {
+        let mut out = Map::new();
+        put(&mut out, "identifier", json!([{"value": self.number}]));
+        let code = if self.specialty.is_empty() { json!({"text": "License"}) } else { coded(NUCC, &self.specialty) };
+        put(&mut out, "code", code);
+        if !self.state.is_empty() {
+            put(&mut out, "issuer", json!({"display": self.state}));
+        }
+        Value::Object(out)
+    }
+}
+
+/// Letters behind a name: the code if HL7 has one, else the letters.
+fn degree(letters: &str) -> Value {
+    let plain: String = letters.chars().filter(char::is_ascii_alphanumeric).collect();
+    let known = codes_of(QUALIFICATIONS)
+        .and_then(|codes| codes.get(DEGREES))
+        .and_then(|codes| codes.iter().find(|code| code.eq_ignore_ascii_case(&plain)));
+    known.map_or_else(|| json!({"text": letters}), |code| coded(DEGREES, code))
+}

@@ -1,0 +1,159 @@
+//! What a person does where, for whom, and in which network.
+
+use serde_json::{Value, json};
+
+use super::address::Phone;
+use super::build::{NUCC, Source, Span, coded, extension, of_plan_net, put, put_all, reference, start_while, verified};
+use super::hours::Hours;
+use super::network::network_id;
+use super::specialty;
+use crate::map::record::{About, made_id};
+
+/// A person at a place. One role holds all specialties that the person has there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Role {
+    /// Ids; empty where there is none.
+    pub(crate) practitioner: String,
+    pub(crate) organization: String,
+    pub(crate) location: String,
+    pub(crate) service: String,
+    pub(crate) endpoint: String,
+    /// Key of the network, or empty.
+    pub(crate) network: String,
+    /// NUCC codes, the most important first.
+    pub(crate) specialties: Vec<String>,
+    pub(crate) phones: Vec<Phone>,
+    pub(crate) accepting: Option<Accepting>,
+    pub(crate) hours: Vec<Hours>,
+    pub(crate) hours_words: String,
+    /// `YYYY-MM-DD`, or empty.
+    pub(crate) verified: String,
+    pub(crate) span: Span,
+}
+
+const NPI_DIGITS: usize = 10;
+
+/// Whether new patients are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Accepting {
+    Yes,
+    No,
+    Existing,
+    Families,
+}
+
+impl Accepting {
+    /// Reads a cell; absent if it says nothing that we know.
+    pub(crate) fn read(cell: &str) -> Option<Self> {
+        let plain: String = cell.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+        match plain.as_str() {
+            "" | "unknown" | "na" => None,
+            "n" | "no" | "false" | "0" | "closed" | "nopt" => Some(Self::No),
+            "y" | "yes" | "true" | "1" | "open" | "newpt" => Some(Self::Yes),
+            text if text.contains("famil") || text == "existptfam" => Some(Self::Families),
+            text if text.contains("existing") || text.contains("current") || text == "existptonly" => {
+                Some(Self::Existing)
+            }
+            text if text.starts_with("not") || text.starts_with("no") => Some(Self::No),
+            text if text.contains("accept") || text.contains("new") => Some(Self::Yes),
+            _ => None,
+        }
+    }
+
+    /// The extension; `network` is the key of the network that it is said for, or empty.
+    pub(super) fn value(self, network: &str) -> Value {
+        let code = match self {
+            Self::Yes => "newpt",
+            Self::No => "nopt",
+            Self::Existing => "existptonly",
+            Self::Families => "existptfam",
+        };
+        let mut parts =
+            vec![json!({"url": "acceptingPatients", "valueCodeableConcept": of_plan_net("AcceptingPatientsCS", code)})];
+        if !network.is_empty() {
+            parts
+                .push(json!({"url": "fromNetwork", "valueReference": reference("Organization", &network_id(network))}));
+        }
+        extension("newpatients", ("extension", Value::Array(parts)))
+    }
+}
+
+impl Role {
+    /// One person at one place for one organization in one network.
+    /// Roles of one NPI begin with it: the registry comes in the order of NPIs, so what is written together lies together in the
+    /// store.
+    pub(super) fn id(&self) -> String {
+        let network = self.network.to_lowercase();
+        let made = made_id(&["PractitionerRole", &self.practitioner, &self.organization, &self.location, &network]);
+        match (self.practitioner.strip_prefix("npi-"), made.get(NPI_DIGITS..)) {
+            (Some(npi), Some(rest)) if npi.len() == NPI_DIGITS => [npi, rest].concat(),
+            _ => made,
+        }
+    }
+
+    pub(crate) fn resource(&self, source: Source, about: About<'_>) -> Value {
+        let mut out = start_while("PractitionerRole", &self.id(), &self.span, source, about);
+        put(&mut out, "practitioner", reference("Practitioner", &self.practitioner));
+        if !self.organization.is_empty() {
+            put(&mut out, "organization", reference("Organization", &self.organization));
+        }
+        for (name, kind, id) in [
+            ("location", "Location", &self.location),
+            ("healthcareService", "HealthcareService", &self.service),
+            ("endpoint", "Endpoint", &self.endpoint),
+        ] {
+            if !id.is_empty() {
+                put(&mut out, name, json!([reference(kind, id)]));
+            }
+        }
+        if let Some(code) = self.specialties.iter().find_map(|code| specialty::of_role(code)) {
+            put(&mut out, "code", json!([of_plan_net("ProviderRoleCS", code)]));
+        }
+        let codes = self.specialties.iter().filter(|code| specialty::is_personal(code));
+        put_all(&mut out, "specialty", codes.map(|code| coded(NUCC, code)).collect());
+        put(&mut out, "telecom", self.telecom());
+        put_all(&mut out, "availableTime", self.hours.iter().map(Hours::of_role).collect());
+        if !self.hours_words.is_empty() {
+            put(&mut out, "availabilityExceptions", self.hours_words.as_str());
+        }
+        self.span.put(&mut out);
+        let mut extensions = Vec::new();
+        if !self.network.is_empty() {
+            let network = reference("Organization", &network_id(&self.network));
+            extensions.push(extension("network-reference", ("valueReference", network)));
+        }
+        extensions.extend(self.accepting.map(|accepting| accepting.value(&self.network)));
+        extensions.extend(verified(&self.verified, about));
+        put_all(&mut out, "extension", extensions);
+        Value::Object(out)
+    }
+
+    /// The profile wants a way to reach somebody; where the source has none, that is what is said.
+    fn telecom(&self) -> Value {
+        if self.phones.is_empty() {
+            let absent = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
+            return json!([{"system": "phone", "_value": {"extension": [{"url": absent, "valueCode": "unknown"}]}}]);
+        }
+        self.phones.iter().map(Phone::value).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepting_is_said_in_many_ways() {
+        for (cell, want) in [
+            ("Y", Some(Accepting::Yes)),
+            ("accepting", Some(Accepting::Yes)),
+            ("accepting in some locations", Some(Accepting::Yes)),
+            ("not accepting", Some(Accepting::No)),
+            ("Existing patients only", Some(Accepting::Existing)),
+            ("existing patients and their families", Some(Accepting::Families)),
+            ("?", None),
+        ] {
+            assert_eq!(Accepting::read(cell), want, "{cell}");
+        }
+    }
+}

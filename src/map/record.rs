@@ -1,0 +1,139 @@
+//! What every format but FHIR is read into: records that say whose they are, and become resources once that is known. Pure.
+//!
+//! A reader never looks anything up and a record never guesses whose it is: the run asks the roster in between, and a record
+//! about nobody on the roster is put aside with a reason (THREATS 19).
+
+use jiff::Timestamp;
+use serde_json::Value;
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::formats::issue::{Place, Reject, Rule};
+
+/// The member that a record is about, as the file names her.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Whom {
+    /// Numbers that may be hers: member id, subscriber id, medical record number; the most telling first.
+    pub(crate) numbers: Vec<String>,
+    pub(crate) family: String,
+    pub(crate) given: String,
+    /// `YYYY-MM-DD`, or empty where the file does not say.
+    pub(crate) birth: String,
+    /// The day that decides which coverage is meant, `YYYY-MM-DD`; empty where no day matters.
+    pub(crate) day: String,
+    /// The file names nothing but the number: then it decides if it is hers and nobody shares it.
+    pub(crate) alone: bool,
+}
+
+/// Whose a record is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Whose {
+    /// Id of her Patient; empty for records about nobody.
+    pub(crate) patient: String,
+    /// Id of her Coverage on the day that matters.
+    pub(crate) coverage: Option<String>,
+    /// Her birth date on the roster, `YYYY-MM-DD`; empty where it has none.
+    pub(crate) birth: String,
+}
+
+/// The plan that loads, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct About<'a> {
+    /// The address under which the plan's own identifiers are named, without a slash at its end.
+    pub(crate) ids: &'a str,
+    /// The plan's name.
+    pub(crate) plan: &'a str,
+    /// When the run began. Nothing that a second run of the same file would say differently may depend on it, but whether
+    /// what has an end is over.
+    pub(crate) now: Timestamp,
+}
+
+impl About<'_> {
+    /// Whether a last day, `YYYY-MM-DD` or empty for none, is over.
+    pub(crate) fn is_over(&self, last: &str) -> bool {
+        !last.is_empty() && *last < *self.now.strftime("%Y-%m-%d").to_string()
+    }
+}
+
+/// One record: a message, a document, a row, a claim.
+pub(crate) trait Record: Send {
+    /// Where it stands.
+    fn place(&self) -> &Place;
+    /// The member that it is about; absent for a provider, a network, a drug.
+    fn whom(&self) -> Option<Whom>;
+    /// What it says, as resources with ids that are the same in every run. Where profiles are served, they are named in
+    /// `meta.profile` with their version. References to the member are `Patient/{whose.patient}`.
+    ///
+    /// # Errors
+    /// The rule and a reason that quotes nothing of the record, if it cannot be kept.
+    fn resources(&self, whose: &Whose, about: About<'_>) -> Result<Vec<Value>, (Rule, String)>;
+
+    /// When what it says in one of its resources was written: of two that say different things of one resource, what was
+    /// written later holds. Absent where what is loaded last does.
+    fn written(&self, _resource: &Value) -> Option<Written> {
+        None
+    }
+
+    /// The set of documents of which it is a version.
+    fn set(&self) -> Option<String> {
+        None
+    }
+}
+
+/// A day in microseconds.
+const DAY: i64 = 86_400_000_000;
+
+/// When something was written. The later is the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Written {
+    /// When what is said was written, in microseconds.
+    pub(crate) at: i64,
+    /// When it was sent, in microseconds: who corrects a statement may give it its first time again.
+    pub(crate) sent: i64,
+    /// The number of the version or message, which tells apart what has one time.
+    pub(crate) turn: i64,
+}
+
+impl Written {
+    /// Whether it was written by then, or by the clock of somebody whose clock is fast. What says that it was written in years to
+    /// come would hold against every correction until then.
+    pub(crate) fn is_by(&self, now: Timestamp) -> bool {
+        self.at.max(self.sent) <= now.as_microsecond().saturating_add(DAY)
+    }
+
+    /// As bytes of which the later are the greater.
+    pub(crate) fn bytes(self) -> [u8; 24] {
+        let mut out = [0; 24];
+        for (to, number) in out.chunks_exact_mut(8).zip([self.at, self.sent, self.turn]) {
+            to.copy_from_slice(&(number ^ i64::MIN).to_be_bytes());
+        }
+        out
+    }
+
+    /// From the first bytes of a key or value.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let at = |from: usize| Some(i64::from_be_bytes(bytes.get(from..from + 8)?.try_into().ok()?) ^ i64::MIN);
+        Some(Self { at: at(0)?, sent: at(8)?, turn: at(16)? })
+    }
+}
+
+/// What a piece of a file gave.
+#[derive(Default)]
+pub(crate) struct Read {
+    pub(crate) records: Vec<Box<dyn Record>>,
+    /// What was refused or noticed.
+    pub(crate) rejects: Vec<(Rule, Reject)>,
+    /// Rows that were left out as the configuration says.
+    pub(crate) skipped: u64,
+}
+
+impl Read {
+    /// Puts a record aside, or notes something about one that is kept, as the rule says.
+    pub(crate) fn reject(&mut self, place: &Place, rule: Rule, reason: impl Into<String>) {
+        self.rejects.push(place.reject(rule, reason));
+    }
+}
+
+/// An id made from texts; the texts cannot be read from it, and the same texts give the same id in every run.
+pub(crate) fn made_id(parts: &[&str]) -> String {
+    format!("{:032x}", xxh3_128(parts.join("\u{1f}").as_bytes()))
+}
