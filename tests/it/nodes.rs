@@ -203,7 +203,7 @@ async fn a_stop_on_one_node_is_in_force_on_the_other_within_a_second() {
         assert_eq!(status(&leader, token).await, 401, "{what} is in force here at once");
         within(A_SECOND, what, async || status(&follower, token).await == 401).await;
     };
-    stop(&leader, &stopped).await.unwrap();
+    stop(&leader, stopped).await.unwrap();
     refused(by_stop, "a stop").await;
     leader.apps.set_status(&suspended.client_id, Status::Suspended).await.unwrap();
     refused(by_status, "a suspension").await;
