@@ -120,7 +120,7 @@ impl Apps {
         store.watch(&[APPS], Box::new(move |rows| follows.take(rows)), |snapshot| {
             let apps: Vec<(Vec<u8>, App)> = snapshot.scan_json(APPS, b"", usize::MAX)?;
             let apps = apps.into_iter().map(|(_, app)| app).filter(|app| app.status != Status::Active);
-            barred.0.write().extend(apps.map(|app| app.client_id.into_boxed_str()));
+            barred.0.write().extend(apps.map(|app| app.client_id.into_string().into_boxed_str()));
             Ok::<_, Error>(())
         })?;
         Ok(Self(Arc::new(Inner { store, chance, clock, settings, barred })))
@@ -166,7 +166,7 @@ impl Apps {
         let secret = new.kind.has_secret().then(|| self.0.chance.token());
         let status = if self.0.settings.review && !vetted { Status::Waiting } else { Status::Active };
         let app = App {
-            client_id,
+            client_id: client_id.into(),
             name: new.name,
             kind: new.kind,
             redirects: new.redirects,

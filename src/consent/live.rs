@@ -9,6 +9,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use super::{Error, GRANTS, Grant};
+use crate::access::GrantId;
 use crate::store::{Store, WatchedRow};
 
 /// Grants read per step at start.
@@ -77,7 +78,7 @@ impl Live {
     }
 
     /// From here on apps may not read under these.
-    pub(super) fn shut_out(&self, ids: &[String]) {
+    pub(super) fn shut_out(&self, ids: &[GrantId]) {
         self.0.write().ending.extend(ids.iter().map(|id| id.as_str().into()));
     }
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::{Categories, Category};
+use crate::access::{Categories, Category, ClientId, GrantId, MemberId, PatientId};
 use crate::outbound::{Chance, Clock};
 use crate::store::{self, Store, Table, Txn};
 use live::Live;
@@ -45,13 +45,13 @@ pub enum Error {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Grant {
     /// Fresh id.
-    pub id: String,
+    pub id: GrantId,
     /// The app.
-    pub client_id: String,
+    pub client_id: ClientId,
     /// Who decided, by member id: the member herself or her representative.
-    pub member: String,
+    pub member: MemberId,
     /// Whose records, by FHIR Patient id.
-    pub patients: Vec<String>,
+    pub patients: Vec<PatientId>,
     /// Scopes she agreed to, space-separated.
     pub scopes: String,
     /// Sensitive categories she chose to share. Everything else is withheld, what a later version labels too.
@@ -82,16 +82,16 @@ impl Grant {
 #[derive(Debug, Clone, Copy)]
 pub struct Asker<'a> {
     /// Her member id.
-    pub member: &'a str,
+    pub member: &'a MemberId,
     /// Her own Patient.
-    pub patient: &'a str,
+    pub patient: &'a PatientId,
 }
 
 impl Asker<'_> {
     /// True if she decided, or the records are hers.
     #[must_use]
     pub fn may_stop(&self, grant: &Grant) -> bool {
-        grant.member == self.member || grant.patients.iter().any(|patient| patient == self.patient)
+        grant.member == *self.member || grant.patients.contains(self.patient)
     }
 }
 
@@ -105,11 +105,11 @@ pub fn withheld(shared: &[Category]) -> Categories {
 #[derive(Debug, Clone)]
 pub struct NewGrant {
     /// The app.
-    pub client_id: String,
+    pub client_id: ClientId,
     /// Who decides.
-    pub member: String,
+    pub member: MemberId,
     /// Whose records.
-    pub patients: Vec<String>,
+    pub patients: Vec<PatientId>,
     /// Scopes agreed to.
     pub scopes: String,
     /// Sensitive categories she chose to share.
@@ -144,7 +144,7 @@ impl Consent {
     /// commit, so it can never come first and be undone.
     pub fn put_new(&self, txn: &mut Txn<'_>, new: NewGrant) -> Result<Grant, store::Error> {
         let grant = Grant {
-            id: self.0.chance.id(),
+            id: self.0.chance.id().into(),
             client_id: new.client_id,
             member: new.member,
             patients: new.patients,
@@ -195,11 +195,11 @@ impl Consent {
 
     /// Stops what one card shows: every live grant with the same app, the same records and the same decider as this one.
     /// Who decided may stop it, and whose records they are. Gives the app.
-    pub async fn stop(&self, grant: &str, asked_by: Asker<'_>) -> Result<String, Error> {
+    pub async fn stop(&self, grant: &str, asked_by: Asker<'_>) -> Result<ClientId, Error> {
         let shown = self.find(grant)?.filter(|grant| asked_by.may_stop(grant)).ok_or(Error::Unknown)?;
         let now = self.0.clock.now().as_second();
         let same = self.of_member(&shown.member)?.into_iter().filter(|other| other.is_on_card_of(&shown));
-        let ids: Vec<String> = same.filter(|other| other.is_live(now)).map(|other| other.id).collect();
+        let ids: Vec<GrantId> = same.filter(|other| other.is_live(now)).map(|other| other.id).collect();
         if ids.is_empty() {
             return Err(Error::Unknown);
         }
@@ -209,7 +209,7 @@ impl Consent {
 
     /// Ends grants, whoever asked. The apps are out from here on, before the disk has it: if it fails they are out all the same
     /// until the next start, and the caller is told to try again.
-    pub async fn revoke(&self, ids: &[String]) -> Result<(), Error> {
+    pub async fn revoke(&self, ids: &[GrantId]) -> Result<(), Error> {
         self.0.live.shut_out(ids);
         let (ids, now) = (ids.to_vec(), self.0.clock.now().as_second());
         let end = move |txn: &mut Txn<'_>| {

@@ -31,11 +31,11 @@ async fn stopping_takes_effect_at_once_and_survives_a_restart() {
     let stopped = share(&consent, &store, "app-a", now + 1_000).await;
     let kept = share(&consent, &store, "app-b", now + 1_000).await;
     assert!(consent.is_live(&stopped.id, now) && consent.is_live(&kept.id, now));
-    let ana = Asker { member: "M1", patient: "p1" };
+    let ana = Asker { member: &"M1".into(), patient: &"p1".into() };
     assert_eq!(consent.stop(&stopped.id, ana).await.unwrap(), "app-a");
     assert!(!consent.is_live(&stopped.id, now));
     assert!(matches!(consent.stop(&stopped.id, ana).await, Err(Error::Unknown)));
-    let other = Asker { member: "M2", patient: "p2" };
+    let other = Asker { member: &"M2".into(), patient: &"p2".into() };
     assert!(matches!(consent.stop(&kept.id, other).await, Err(Error::Unknown)));
     assert!(matches!(consent.stop("never-made", ana).await, Err(Error::Unknown)));
 
@@ -61,7 +61,7 @@ async fn a_grant_is_live_for_whoever_was_given_the_code_and_not_before_it_is_kep
                 shared: vec![],
                 until: now + 1_000,
             };
-            *id.lock() = room.put_new(txn, new)?.id;
+            *id.lock() = room.put_new(txn, new)?.id.into_string();
             Err(store::Error::VersionConflict)
         })
         .await;
@@ -118,17 +118,17 @@ async fn whose_records_they_are_sees_and_stops_them_and_a_card_stops_what_it_sho
     let (phone, tablet) = (put("app-a", "MOTHER", "child").await, put("app-a", "MOTHER", "child").await);
     let own = put("app-a", "CHILD", "child").await;
     let ids = |grants: Vec<Grant>| {
-        let mut ids: Vec<String> = grants.into_iter().map(|grant| grant.id).collect();
+        let mut ids: Vec<GrantId> = grants.into_iter().map(|grant| grant.id).collect();
         ids.sort_unstable();
         ids
     };
-    let sorted = |mut all: Vec<String>| {
+    let sorted = |mut all: Vec<GrantId>| {
         all.sort_unstable();
         all
     };
     assert_eq!(ids(consent.of_patient("child").unwrap()), sorted(vec![phone.clone(), tablet.clone(), own.clone()]));
-    let child = Asker { member: "CHILD", patient: "child" };
-    let mother = Asker { member: "MOTHER", patient: "mother" };
+    let child = Asker { member: &"CHILD".into(), patient: &"child".into() };
+    let mother = Asker { member: &"MOTHER".into(), patient: &"mother".into() };
     assert!(matches!(consent.stop(&mothers, child).await, Err(Error::Unknown)), "not hers");
     assert!(matches!(consent.stop(&own, mother).await, Err(Error::Unknown)), "not hers to stop");
     assert_eq!(consent.stop(&phone, child).await.unwrap(), "app-a");

@@ -10,6 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::roster::{self, Enrolled};
+use crate::access::MemberId;
 use crate::store::{self, Snapshot, Store, Table, Txn};
 
 /// Representative's member id + 0 + represented member id -> [`Representation`] as JSON.
@@ -91,9 +92,9 @@ pub enum Status {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Representation {
     /// Who acts, by member id.
-    pub representative: String,
+    pub representative: MemberId,
     /// For whom, by member id.
-    pub represented: String,
+    pub represented: MemberId,
     /// In what role.
     pub kind: Kind,
     /// What says so.
@@ -113,8 +114,8 @@ impl Representation {
     #[must_use]
     pub fn new(representative: &str, represented: &str, basis: Basis) -> Self {
         Self {
-            representative: representative.to_owned(),
-            represented: represented.to_owned(),
+            representative: representative.into(),
+            represented: represented.into(),
             kind: Kind::default(),
             basis,
             from: None,
@@ -236,7 +237,7 @@ pub(super) fn follow_roster(
     let mut changed = false;
     let known: Vec<(Vec<u8>, Representation)> = txn.scan_json(REPRESENTATIONS, &key(representative, ""), MAX_EACH)?;
     for (_, known) in &known {
-        if known.basis == Basis::Roster && !represents.contains(&known.represented) {
+        if known.basis == Basis::Roster && !represents.iter().any(|named| known.represented == *named) {
             changed |= end(txn, representative, &known.represented, now)?;
         }
     }

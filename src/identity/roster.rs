@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::contact::{Contact, ContactDigest, ContactKey};
 use super::limits::MEMBERS_PER_ADDRESS;
 use super::representation::{self, Representation};
+use crate::access::{MemberId, PatientId};
 use crate::store::{self, Snapshot, Table, Txn};
 
 /// Member id -> [`Member`] as JSON.
@@ -56,9 +57,9 @@ pub enum Enrolled {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// The number on the card.
-    pub member_id: String,
+    pub member_id: MemberId,
     /// Id of her FHIR Patient.
-    pub patient: String,
+    pub patient: PatientId,
     /// Given name.
     pub given: String,
     /// Family name.
@@ -108,8 +109,8 @@ pub fn enrol(txn: &mut Txn<'_>, key: &ContactKey, row: &Enrolment, now: i64) -> 
     let old: Option<Member> = txn.get_json(MEMBERS, row.member_id.as_bytes())?;
     let acts = representation::follow_roster(txn, &row.member_id, &row.represents, now)?;
     let new = Member {
-        member_id: row.member_id.clone(),
-        patient: row.patient.clone(),
+        member_id: row.member_id.as_str().into(),
+        patient: row.patient.as_str().into(),
         given: row.given.clone(),
         family: row.family.clone(),
         birth_date: row.birth_date.clone(),

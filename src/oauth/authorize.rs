@@ -11,7 +11,7 @@ use super::error::{Code, Error, Refusal};
 use super::form::{Form, with_query};
 use super::scopes::{self, Granted};
 use super::{Basis, OAuth, code, limits, pkce, token};
-use crate::access::Category;
+use crate::access::{Category, ClientId, GrantId};
 use crate::apps::{App, Status};
 use crate::consent::NewGrant;
 use crate::identity::Member;
@@ -22,7 +22,7 @@ pub(super) const PENDING: Table = Table::new("oauth.pending");
 
 #[derive(Clone, Serialize, Deserialize)]
 struct Pending {
-    client_id: String,
+    client_id: ClientId,
     redirect: String,
     /// What was granted of the asked scopes.
     scopes: String,
@@ -213,7 +213,7 @@ impl OAuth {
             patient: whose.patient.clone(),
             scopes: new.scopes.clone(),
             shared: new.shared.clone(),
-            grant: String::new(),
+            grant: GrantId::default(),
             family: rooms.chance.id(),
             nonce: pending.nonce,
             signed_in: decision.signed_in,

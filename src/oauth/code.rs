@@ -148,12 +148,12 @@ impl OAuth {
         let claims = Claims {
             token: inner.rooms.chance.id(),
             client_id: basis.client_id.clone(),
-            member: basis.member.clone(),
+            member: Some(basis.member.clone()),
             fhir_user: basis.fhir_user.clone(),
             patients: vec![basis.patient.clone()],
             scopes: scopes.clone(),
             shared: basis.shared.clone(),
-            grant: basis.grant.clone(),
+            grant: Some(basis.grant.clone()),
             family: basis.family.clone(),
             issued: now,
             expires,
@@ -169,7 +169,7 @@ impl OAuth {
             scope: scopes,
             refresh_token,
             id_token,
-            patient: basis.patient.clone(),
+            patient: basis.patient.to_string(),
             need_patient_banner: true,
         })
     }

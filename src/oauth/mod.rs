@@ -43,7 +43,7 @@ pub use error::{Code, Error, Refusal};
 pub use form::Form;
 pub use keys::Keys;
 
-use crate::access::{AppAccess, Category};
+use crate::access::{AppAccess, Category, ClientId, GrantId, MemberId, PatientId};
 use crate::apps::Apps;
 use crate::consent::Consent;
 use crate::identity::Representations;
@@ -119,15 +119,15 @@ struct Inner {
 /// What a code or a refresh token stands for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Basis {
-    client_id: String,
-    member: String,
+    client_id: ClientId,
+    member: MemberId,
     /// The member's own Patient, for `fhirUser`.
-    fhir_user: String,
+    fhir_user: PatientId,
     /// Whose records: the launch context.
-    patient: String,
+    patient: PatientId,
     scopes: String,
     shared: Vec<Category>,
-    grant: String,
+    grant: GrantId,
     family: String,
     nonce: Option<String>,
     /// When the member signed in.

@@ -189,7 +189,7 @@ impl Store {
         self.transact(move |txn: &mut Txn<'_>| endings.sweep(txn, now.as_second())).await
     }
 
-    /// True if this node of a shared log takes writes now; false without a log, where nothing asks.
+    /// True if writes are taken here: always without a shared log, and on the node that leads it.
     #[must_use]
     pub fn leads(&self) -> bool {
         self.writer.status().leads()

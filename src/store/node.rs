@@ -85,13 +85,17 @@ fn origin(snapshot: &Snapshot) -> Result<u64, Error> {
 }
 
 /// What others may know of the node.
-#[derive(Default)]
 pub(super) struct Status {
     leads: AtomicBool,
     applied: AtomicU64,
 }
 
 impl Status {
+    /// A store without a log leads itself; a node does not until it has the lease.
+    pub(super) const fn new(has_log: bool) -> Self {
+        Self { leads: AtomicBool::new(!has_log), applied: AtomicU64::new(0) }
+    }
+
     pub(super) fn leads(&self) -> bool {
         self.leads.load(Ordering::Acquire)
     }

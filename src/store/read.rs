@@ -15,7 +15,7 @@ use super::snapshot::Snapshot;
 use super::stored::Stored;
 use super::tables::{self, id_key, number, read_number, read_u64, split_number};
 use super::txn::ChangeKind;
-use crate::access::{CHECK, Categories, Facts, Operation, Permit, Reach, View};
+use crate::access::{CHECK, Categories, Facts, Operation, PatientId, Permit, Reach, View};
 use crate::fhir::dates::Span;
 use crate::fhir::{self, Kind};
 
@@ -239,7 +239,7 @@ impl Snapshot {
 impl Snapshot {
     /// Ids of the patients in whose compartments these resources are, each once, at most `MAX_NAMED`: for the audit, which
     /// must know whose records were given.
-    pub fn patients_of(&self, rids: &[u64]) -> Result<Vec<String>, Error> {
+    pub fn patients_of(&self, rids: &[u64]) -> Result<Vec<PatientId>, Error> {
         let current = self.current()?;
         let mut patients = Vec::new();
         for rid in rids {
@@ -252,7 +252,7 @@ impl Snapshot {
         for rid in patients.into_iter().take(MAX_NAMED) {
             let Some(record) = current.get(&number(rid))? else { continue };
             let (header, packed) = Header::read(record.value())?;
-            ids.push(self.stored(rid, header, packed)?.id.clone());
+            ids.push(self.stored(rid, header, packed)?.id.as_str().into());
         }
         Ok(ids)
     }

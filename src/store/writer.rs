@@ -104,7 +104,7 @@ impl Writer {
     pub(super) fn start(ledger: Arc<Ledger>, membership: Option<Membership>) -> Result<Self, Error> {
         let (queue, messages) = sync_channel(MAX_WAITING);
         let followers = Arc::<RwLock<Followers>>::default();
-        let status = Arc::<Status>::default();
+        let status = Arc::new(Status::new(membership.is_some()));
         let join = |membership| Node::join(membership, &ledger, &followers, Arc::clone(&status));
         let node = membership.map(join).transpose()?;
         let has_left = node.is_none() && ledger.snapshot()?.get(tables::META, tables::META_LOG)?.is_some();

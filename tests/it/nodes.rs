@@ -266,8 +266,8 @@ async fn a_node_that_was_away_goes_on_where_it_was_and_can_take_the_lead() {
 }
 
 /// The member's own sharing with an app.
-async fn stop(realm: &Realm, app: &App) -> Result<String, ingle::consent::Error> {
+async fn stop(realm: &Realm, app: &App) -> Result<ingle::access::ClientId, ingle::consent::Error> {
     let grants = realm.consent.of_member("M1").unwrap();
     let grant = grants.iter().find(|grant| grant.client_id == app.client_id).unwrap();
-    realm.consent.stop(&grant.id, ingle::consent::Asker { member: "M1", patient: "ana" }).await
+    realm.consent.stop(&grant.id, ingle::consent::Asker { member: &"M1".into(), patient: &"ana".into() }).await
 }

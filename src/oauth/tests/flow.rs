@@ -233,7 +233,7 @@ async fn an_app_must_prove_who_it_is() {
     };
     let id = room.web.client_id.clone();
     assert_eq!(code_of(exchange(vec![], None).await), Code::InvalidClient);
-    assert_eq!(code_of(exchange(vec![("client_id", id.clone())], None).await), Code::InvalidClient);
+    assert_eq!(code_of(exchange(vec![("client_id", id.to_string())], None).await), Code::InvalidClient);
     assert_eq!(code_of(exchange(vec![], basic(&id, "wrong")).await), Code::InvalidClient);
     assert_eq!(code_of(exchange(vec![], basic("app-nobody", &room.secret)).await), Code::InvalidClient);
     let both = exchange(vec![("client_secret", room.secret.clone())], basic(&id, &room.secret)).await;

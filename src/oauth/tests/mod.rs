@@ -196,6 +196,9 @@ impl Room {
         let patient = format!("pat-{member}");
         let grants = self.consent.of_member(member).unwrap();
         let grant = grants.iter().find(|grant| grant.client_id == app.client_id).unwrap();
-        self.consent.stop(&grant.id, crate::consent::Asker { member, patient: &patient }).await.unwrap();
+        self.consent
+            .stop(&grant.id, crate::consent::Asker { member: &member.into(), patient: &patient.into() })
+            .await
+            .unwrap();
     }
 }

@@ -85,8 +85,8 @@ proptest! {
     fn random_blocks_never_widen(facts in proptest::collection::vec("(granted_patient|granted_scope|shared_category|patient|resource_type)\\(\"[a-zA-Z*./-]{1,12}\"\\)", 0..5)) {
         let keys = Keys::in_memory_once();
         let claims = token::Claims {
-            token: "t".into(), client_id: "app-1".into(), member: "M1".into(), fhir_user: "p".into(),
-            patients: vec!["pat-1".into()], scopes: "patient/*.rs".into(), shared: vec![], grant: "g".into(),
+            token: "t".into(), client_id: "app-1".into(), member: Some("M1".into()), fhir_user: "p".into(),
+            patients: vec!["pat-1".into()], scopes: "patient/*.rs".into(), shared: vec![], grant: Some("g".into()),
             family: "f".into(), issued: 1, expires: 2,
         };
         let plain = token::mint(keys, "plan", "ing_", &claims).unwrap();

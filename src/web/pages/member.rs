@@ -9,7 +9,7 @@ use super::frame::{Frame, html, see_other};
 use super::oops::Oops;
 use super::visit::{MemberIn, Visit};
 use super::words::Words;
-use crate::access::Category;
+use crate::access::{Category, PatientId};
 use crate::audit::Activity;
 use crate::consent::{Asker, Grant};
 use crate::identity::{Audience, Member};
@@ -93,7 +93,7 @@ pub(in crate::web) async fn confirm(visit: Visit, MemberIn { member, .. }: Membe
         return Err(Oops::Missing);
     }
     let (app, whose) = (app_name(realm, &grant.client_id)?, names(realm, &grant.patients)?);
-    let grant = grant.id;
+    let grant = grant.id.to_string();
     Ok(html(&StopPage { t: visit.words(), f: visit.frame, app, whose, grant }, StatusCode::OK))
 }
 
@@ -173,7 +173,7 @@ fn connected(realm: &Realm, t: Words, member: &Member, grants: &[Grant], now: Op
         since: t.day(grants.iter().map(|grant| grant.created).min().unwrap_or_default()),
         until,
         last_read: reads.iter().map(|read| read.at).max().map(|at| (t.moment(at), times)),
-        grant: newest.id.clone(),
+        grant: newest.id.to_string(),
     })
 }
 
@@ -211,7 +211,7 @@ fn app_name(realm: &Realm, client_id: &str) -> Result<String, Oops> {
     Ok(realm.apps.find(client_id)?.map_or_else(|| client_id.to_owned(), |app| app.name))
 }
 
-fn names(realm: &Realm, patients: &[String]) -> Result<String, Oops> {
+fn names(realm: &Realm, patients: &[PatientId]) -> Result<String, Oops> {
     let mut names = Vec::new();
     for patient in patients {
         names.extend(realm.identity.find_by_patient(patient)?.map(|person| person.name()));

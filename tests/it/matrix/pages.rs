@@ -170,7 +170,7 @@ async fn every_page_keeps_its_lock() {
                     Some(level) if level < least => assert!(owes, "{what}"),
                     // Who owes no code is sent back from the page that asks for one.
                     Some(Level::Full) if path == "/developers/authenticator" && !is_post => {
-                        assert!(signed_out, "{what}")
+                        assert!(signed_out, "{what}");
                     }
                     Some(_) => assert!(!signed_out && !owes, "{what}"),
                 },

@@ -68,7 +68,7 @@ impl TestServer {
             owner: "someone".into(),
         };
         let (app, secret) = realm.apps.register(new).await.unwrap();
-        (app.client_id, secret.unwrap())
+        (app.client_id.into_string(), secret.unwrap())
     }
 
     /// Redeems a code at the token endpoint.
