@@ -5,8 +5,11 @@
 
 #![allow(clippy::expect_used, reason = "a bench stops at its first surprise")]
 
+use std::path::Path;
+use std::sync::Arc;
+
 use ingle::outbound::Clock;
-use ingle::store::{Error, Store, Table, Txn};
+use ingle::store::{Error, Membership, MemoryLog, Snapshot, Store, Table, Txn};
 
 const ROUNDS: usize = 7;
 const CALLERS: u32 = 32;
@@ -17,12 +20,30 @@ const TOGETHER: u32 = 100;
 
 const PLAIN: Table = Table::new("bench.plain");
 
+fn alone(path: &Path) -> Store {
+    Store::open(path).expect("the store opens")
+}
+
+/// With somebody who keeps the rows in memory.
+fn watched(path: &Path) -> Store {
+    let store = alone(path);
+    let keep = move |rows: &[ingle::store::WatchedRow<'_>]| _ = std::hint::black_box(rows.len());
+    store.watch(&[PLAIN], Box::new(keep), |_: &Snapshot| Ok::<_, Error>(())).expect("nothing is read");
+    store
+}
+
+/// As the leader of a log in memory.
+fn leading(path: &Path) -> Store {
+    let log = Arc::new(MemoryLog::default());
+    Store::open_as_node(path, Membership { log, node: "a".into(), clock: Clock::system() }).expect("the store opens")
+}
+
 /// Runs the work on a fresh store, several times; prints the best rate.
-fn figure(clock: &Clock, measure: &str, count: u32, work: impl Fn(&Store)) {
+fn figure(clock: &Clock, measure: &str, count: u32, open: fn(&Path) -> Store, work: impl Fn(&Store)) {
     let mut best: f64 = 0.0;
     for _ in 0..ROUNDS {
         let folder = tempfile::tempdir().expect("there is a temporary folder");
-        let store = Store::open(&folder.path().join("bench.redb")).expect("the store opens");
+        let store = open(&folder.path().join("bench.redb"));
         let started = clock.monotonic();
         work(&store);
         best = best.max(f64::from(count) / clock.monotonic().saturating_sub(started).as_secs_f64());
@@ -74,6 +95,10 @@ fn resources(store: &Store) {
 
 fn main() {
     let clock = Clock::system();
-    figure(&clock, "closures of 16 rows", CALLERS * WRITES, |store| rows(store, PLAIN));
-    figure(&clock, "resources", RESOURCES, resources);
+    let closures = CALLERS * WRITES;
+    figure(&clock, "closures of 16 rows", closures, alone, |store| rows(store, PLAIN));
+    figure(&clock, "closures of 16 rows, watched", closures, watched, |store| rows(store, PLAIN));
+    figure(&clock, "closures of 16 rows, with a log", closures, leading, |store| rows(store, PLAIN));
+    figure(&clock, "resources", RESOURCES, alone, resources);
+    figure(&clock, "resources, with a log", RESOURCES, leading, resources);
 }

@@ -71,8 +71,8 @@ fn watched<'r>(tables: &[Table], row: &'r BatchRow) -> Option<WatchedRow<'r>> {
     Some(WatchedRow { table, key: &row.key, value: row.value.as_deref() })
 }
 
-/// The changes that a batch from elsewhere brings, as its own writer would have told them: entries of the feed, with what the
-/// newest version says. Where a batch changes a resource twice both changes bring what is true after it.
+/// The changes that rows from elsewhere bring, as their own writer would have told them: entries of the feed, with what the
+/// newest version says. Where a resource changes twice both changes bring what is true after the last.
 pub(super) fn changes_of(rows: &[BatchRow], dictionaries: &Dictionaries) -> Result<Vec<Change>, Error> {
     let current: HashMap<&[u8], &[u8]> = rows
         .iter()

@@ -195,7 +195,7 @@ impl Store {
         self.writer.status().leads()
     }
 
-    /// Number of the last batch of the shared log that this node has applied.
+    /// Number of the last batch of the shared log that this node has applied and told its followers of.
     #[must_use]
     pub fn applied(&self) -> u64 {
         self.writer.status().applied()

@@ -126,7 +126,7 @@ impl Node {
     ) -> Result<Self, Error> {
         let position = Position::of(&ledger.snapshot()?)?;
         let mut node = Self { membership, lead: None, position, is_behind: true, status, told: None };
-        node.status.applied.store(position.number, Ordering::Release);
+        node.announce();
         node.look(ledger, followers)?;
         Ok(node)
     }
@@ -155,22 +155,21 @@ impl Node {
     }
 
     /// [`Node::look`], with its trouble logged once and not at each look.
-    pub(super) fn look_around(&mut self, ledger: &Ledger, followers: &RwLock<Followers>) {
-        match self.look(ledger, followers) {
-            Ok(()) => self.told = None,
-            Err(error) => {
-                let trouble = error.to_string();
-                if self.told.as_ref() != Some(&trouble) {
-                    tracing::error!(%error, "this node cannot follow the shared log; it tries again");
-                    self.told = Some(trouble);
-                }
-            }
+    pub(super) fn look_around(&mut self, ledger: &Ledger, followers: &RwLock<Followers>) -> Result<(), Error> {
+        let looked = self.look(ledger, followers);
+        let trouble = looked.as_ref().err().map(ToString::to_string);
+        if let Some(trouble) = &trouble
+            && self.told.as_ref() != Some(trouble)
+        {
+            tracing::error!(error = trouble, "this node cannot follow the shared log; it tries again");
         }
+        self.told = trouble;
+        looked
     }
 
     /// Whether a group may be written now.
     pub(super) fn check_lead(&mut self, ledger: &Ledger, followers: &RwLock<Followers>) -> Result<(), Error> {
-        self.look(ledger, followers)?;
+        self.look_around(ledger, followers)?;
         if self.lead.is_some() { Ok(()) } else { Err(Error::NotLeading) }
     }
 
@@ -202,19 +201,19 @@ impl Node {
     }
 
     /// What was appended is committed.
-    pub(super) fn committed(&mut self, position: Position) {
+    pub(super) const fn committed(&mut self, position: Position) {
         self.is_behind = false;
-        self.moved(position);
+        self.position = position;
+    }
+
+    /// Everybody here has been told of what is applied: only now may others count on it.
+    pub(super) fn announce(&self) {
+        self.status.applied.store(self.position.number, Ordering::Release);
     }
 
     /// True if a position has been reached, by whichever way.
     pub(super) const fn has_applied(&self, position: Position) -> bool {
         self.position.number >= position.number
-    }
-
-    fn moved(&mut self, position: Position) {
-        self.position = position;
-        self.status.applied.store(position.number, Ordering::Release);
     }
 
     /// Applies what the log holds beyond this node's position.
@@ -231,7 +230,7 @@ impl Node {
 
     fn apply(&mut self, entries: &[LogEntry], ledger: &Ledger, followers: &RwLock<Followers>) -> Result<(), Error> {
         let mut position = self.position;
-        let mut batches = Vec::with_capacity(entries.len());
+        let mut rows = Vec::new();
         for entry in entries {
             let batch = Batch::decode(&entry.body)?;
             if batch.number != position.number + 1 || batch.after != position.digest {
@@ -239,16 +238,17 @@ impl Node {
                 return Err(Error::Log(what.into()));
             }
             position = Position { number: batch.number, digest: digest(&entry.body) };
-            // What is in the log is true; these are needed to read what comes with them.
-            ledger.dictionaries.add(dictionaries_of(&batch.rows))?;
-            let changes = changes_of(&batch.rows, &ledger.dictionaries)?;
-            batches.push((batch, changes));
+            rows.extend(batch.rows);
         }
+        // What is in the log is true; these are needed to read what comes with them.
+        let read = ledger.dictionaries.add(dictionaries_of(&rows));
+        let read = read.and_then(|()| changes_of(&rows, &ledger.dictionaries));
+        let changes = read.map_err(|error| Error::Log(format!("a batch in it cannot be read: {error}")))?;
         // Until everybody is told, nobody begins to watch.
         let followers = followers.read();
         let write = ledger.engine()?.begin_write()?;
         let mut tables = write.tables();
-        for row in batches.iter().flat_map(|(batch, _)| &batch.rows) {
+        for row in &rows {
             let table = tables.table(&row.table)?;
             match &row.value {
                 Some(value) => table.insert(&row.key, value)?,
@@ -258,11 +258,10 @@ impl Node {
         tables.table(tables::META.name())?.insert(tables::META_LOG, &position.bytes())?;
         drop(tables);
         write.commit()?;
-        self.moved(position);
+        self.position = position;
         ledger.renew();
-        for (batch, changes) in &batches {
-            followers.tell(&batch.rows, changes);
-        }
+        followers.tell(&rows, &changes);
+        self.announce();
         Ok(())
     }
 }

@@ -27,6 +27,8 @@ const MAX_GROUP: usize = 1_024;
 const MAX_GROUP_BYTES: usize = 16 << 20;
 /// How often a failed file is opened again before the writer gives up on the current group.
 const REOPEN_TRIES: u32 = 3;
+/// Looks at a shared log that are left out after one failed: half a second.
+const REST: u32 = 10;
 
 pub(super) struct Writer {
     queue: Mutex<Option<SyncSender<Message>>>,
@@ -200,6 +202,8 @@ struct Thread {
 impl Thread {
     fn run(mut self) {
         let mut done: Vec<Box<dyn Job>> = Vec::new();
+        // Looks at the log to leave out, after one that failed.
+        let mut rest = 0;
         loop {
             match self.next() {
                 Ok(Message::Write(first)) => {
@@ -212,9 +216,13 @@ impl Thread {
                 }
                 // A panic ends this and nothing else.
                 Ok(Message::Between(work)) => drop(catch_unwind(AssertUnwindSafe(work))),
+                Err(RecvTimeoutError::Timeout) if rest > 0 => rest -= 1,
                 Err(RecvTimeoutError::Timeout) => {
-                    if let Some(node) = &mut self.node {
-                        node.look_around(&self.ledger, &self.followers);
+                    if let Some(node) = &mut self.node
+                        && let Err(error) = node.look_around(&self.ledger, &self.followers)
+                    {
+                        self.recover(&error);
+                        rest = REST;
                     }
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -232,15 +240,16 @@ impl Thread {
 
     /// Runs one group and tells the followers; `done` holds every job that was taken from the queue, whatever happens.
     fn write(&mut self, done: &mut Vec<Box<dyn Job>>) -> Result<(), Error> {
-        if let Some(node) = &mut self.node {
-            node.check_lead(&self.ledger, &self.followers)?;
+        if let Some(node) = &mut self.node
+            && let Err(error) = node.check_lead(&self.ledger, &self.followers)
+        {
+            self.recover(&error);
+            return Err(error);
         }
         let mut appended = None;
         let Err(error) = self.write_group(done, &mut appended) else { return Ok(()) };
-        tracing::error!(%error, "a group of writes was not kept");
-        if error.needs_reopen() {
-            reopen(&self.ledger);
-        }
+        tracing::error!(%error, "a group of writes was not committed");
+        self.recover(&error);
         // What is in the log is kept: this node now applies it like every other.
         match (&mut self.node, appended) {
             (Some(node), Some(position)) => {
@@ -248,6 +257,14 @@ impl Thread {
                 if node.has_applied(position) { Ok(()) } else { Err(error) }
             }
             _ => Err(error),
+        }
+    }
+
+    /// After a failure of the disk the file is opened again. What a node had applied without knowing that it was kept it applies
+    /// once more, which changes nothing.
+    fn recover(&self, error: &Error) {
+        if error.needs_reopen() {
+            reopen(&self.ledger);
         }
     }
 
@@ -280,6 +297,9 @@ impl Thread {
         self.ledger.dictionaries.adopt(dictionaries);
         self.ledger.renew();
         followers.tell(&rows, &changes);
+        if let Some(node) = &self.node {
+            node.announce();
+        }
         Ok(())
     }
 }

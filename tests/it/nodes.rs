@@ -10,9 +10,10 @@ use ingle::config::Config;
 use ingle::consent;
 use ingle::fhir::filter;
 use ingle::identity::roster::{Enrolment, enrol};
+use ingle::identity::{self, Audience, SignIn, Visitor, Wording};
 use ingle::index::Query;
 use ingle::oauth::{Keys, TokenAnswer};
-use ingle::outbound::{Chance, Clock, ClockHand, Mail, Sms};
+use ingle::outbound::{Chance, Clock, ClockHand, Mail, Outbox, Sms};
 use ingle::realm::{Outside, Realm, RealmKind};
 use ingle::store::{self, Log, Membership, MemoryLog};
 use poem::http::Method;
@@ -30,6 +31,7 @@ struct Cluster {
     config: Arc<Config>,
     outside: Outside,
     hand: ClockHand,
+    outbox: Outbox,
 }
 
 impl Cluster {
@@ -41,8 +43,9 @@ impl Cluster {
             .map(|(key, value)| (key, value.to_owned()));
         let config = Arc::new(Config::load(None, &[], &flags.collect::<Vec<_>>()).unwrap());
         let (clock, hand) = Clock::manual("2026-03-02T09:00:00Z".parse().unwrap());
-        let outside = Outside { clock, chance: Chance::seeded(7), mail: Mail::memory().0, sms: Sms::memory().0 };
-        Self { folder, log: Arc::default(), config, outside, hand }
+        let (mail, outbox) = Mail::memory();
+        let outside = Outside { clock, chance: Chance::seeded(7), mail, sms: Sms::memory().0 };
+        Self { folder, log: Arc::default(), config, outside, hand, outbox }
     }
 
     fn open(&self, node: &str) -> Arc<Realm> {
@@ -214,6 +217,26 @@ async fn a_stop_on_one_node_is_in_force_on_the_other_within_a_second() {
     leader.apps.set_status(&suspended.client_id, Status::Active).await.unwrap();
     within(A_SECOND, "an app that is put back", async || status(&follower, by_status).await == 200).await;
     assert_eq!(status(&follower, kept).await, 200);
+    assert_equal(&leader, &follower).await;
+}
+
+#[tokio::test]
+async fn a_browser_that_is_signed_in_or_out_on_one_node_is_so_on_the_other() {
+    let cluster = Cluster::new();
+    let (leader, follower) = (cluster.open("a"), cluster.open("b"));
+    fill(&leader).await;
+    let visitor = Visitor { secret: "visitor", network: None };
+    let wording = Wording { subject: "Code", mail: "{code}\n".into(), sms: "{code}".into() };
+    leader.identity.send_code(visitor, Audience::Member, "ana@example.org", &wording).await.unwrap();
+    leader.identity.settle().await;
+    let letter = cluster.outbox.letters().pop().unwrap();
+    let code = letter.text.lines().find(|line| line.len() == 6).unwrap();
+    let signed_in = leader.identity.check_code(visitor, Audience::Member, "ana@example.org", code).await.unwrap();
+    let SignIn::Done(new) = signed_in else { panic!("she is signed in") };
+    within(A_SECOND, "a sign-in", async || follower.identity.session(&new.secret).await.is_ok()).await;
+    leader.identity.sign_out(&new.secret).await.unwrap();
+    let is_out = async || matches!(follower.identity.session(&new.secret).await, Err(identity::Error::SignedOut));
+    within(A_SECOND, "a sign-out", is_out).await;
     assert_equal(&leader, &follower).await;
 }
 
