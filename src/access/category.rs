@@ -1,9 +1,10 @@
 //! Categories of data that are withheld from apps unless the member chooses to share them (42 CFR Part 2 and the like).
-//! A resource is in a category because a security label on it says so; labels are set when data is loaded.
+//! A resource is in a category because a security label on it says so; labels are set where it is admitted (`admit`).
 
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::fhir::{Extracted, Kind, Value};
 
@@ -47,6 +48,12 @@ const LABELS: [(&str, Category); 15] = [
     ("GDIS", Category::Genetic),
     ("SCA", Category::Genetic),
 ];
+
+/// A number for the labels and what they stand for.
+pub(super) fn hash() -> u64 {
+    let lines: Vec<String> = LABELS.iter().map(|(label, category)| format!("{label} {}", category.name())).collect();
+    xxh3_64(lines.join("\n").as_bytes())
+}
 
 /// The parameter whose values are the labels; asked for with every resource that is stored.
 static SECURITY: LazyLock<Option<u16>> =

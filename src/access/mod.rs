@@ -6,12 +6,16 @@
 //!
 //! Deliberately absent: where principals come from (`web/guard`, `oauth`, `identity`).
 
+mod admit;
 mod category;
+mod effort;
 mod principal;
 mod scope;
 mod view;
 
+pub use admit::{Admission, Admitted, NotAdmitted, admit, admit_text, rules};
 pub use category::{Categories, Category};
-pub use principal::{AppAccess, Narrowing, Principal, Role};
+pub use effort::{CHECK, Effort, Exhausted};
+pub use principal::{AppAccess, Narrowing, Person, Principal, Role};
 pub use scope::{Level, Scope, ScopeError, ScopeSet};
-pub use view::{Base, Denied, Operation, Permit, Reach, View, decide};
+pub use view::{Base, Denied, Facts, Operation, Permit, Reach, View, decide};

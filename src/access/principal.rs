@@ -10,30 +10,38 @@ use super::category::Categories;
 use super::scope::ScopeSet;
 use super::view::Operation;
 
-/// Who is asking, as the guard proved it.
+/// Who is asking, as the guard proved it: on a page, on a FHIR base, and in the audit.
 #[derive(Clone, Debug)]
 pub enum Principal {
     /// Nobody in particular.
     Anyone,
-    /// A member with a session.
-    Member {
-        /// Member id.
-        id: String,
-    },
-    /// A developer with a session.
-    Developer {
-        /// Account id.
-        id: String,
-    },
-    /// Staff with a session.
-    Staff {
-        /// Account id.
-        id: String,
-        /// What they may do.
-        role: Role,
-    },
+    /// A person with a session.
+    Person(Person),
     /// An app with an access token.
     App(Arc<AppAccess>),
+}
+
+/// A person who signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Person {
+    /// A member, by member id.
+    Member {
+        /// The number on the card.
+        member: String,
+    },
+    /// A maker of apps, by account.
+    Developer {
+        /// Account id.
+        account: String,
+    },
+    /// Someone who works for the plan.
+    Staff {
+        /// Account id.
+        account: String,
+        /// What they may do in the console.
+        role: Role,
+    },
 }
 
 /// What staff may do.

@@ -32,7 +32,10 @@ pub struct Scope {
     letters: u8,
     /// Conditions after `?`, joined by and; empty for all resources of the type.
     pub only: Vec<Clause>,
-    text: String,
+    /// The conditions as they were written.
+    query: Option<String>,
+    /// Written as in version 1.
+    is_v1: bool,
 }
 
 /// The scopes of a request, a grant or a token.
@@ -50,53 +53,122 @@ pub struct ScopeError {
     pub scope: String,
     /// Why, in words.
     pub reason: &'static str,
+    /// True for what SMART 2.2 calls experimental: modifiers and chains. Guessing at such a condition could widen it.
+    pub is_experimental: bool,
+}
+
+/// Why one scope cannot be read.
+struct Unread {
+    reason: &'static str,
+    is_experimental: bool,
+}
+
+impl From<&'static str> for Unread {
+    fn from(reason: &'static str) -> Self {
+        Self { reason, is_experimental: false }
+    }
 }
 
 /// Scopes that are single words.
 const WORDS: [&str; 6] = ["openid", "fhirUser", "profile", "launch/patient", "offline_access", "online_access"];
 const LETTERS: &str = "cruds";
+/// The letters of reading and searching, which is all that a member's app can have.
+const READING: u8 = 0b1_0010;
+/// Conditions that are experimental in SMART 2.2.
+const EXPERIMENTAL: [&str; 4] = ["_filter", "_has", "_query", "_list"];
+
+impl Level {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Patient => "patient",
+            Self::User => "user",
+            Self::System => "system",
+        }
+    }
+}
 
 impl Scope {
+    /// Reads one scope.
+    ///
+    /// # Errors
+    /// [`ScopeError`] with what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, ScopeError> {
+        read(text).map_err(|Unread { reason, is_experimental }| ScopeError::new(text, reason, is_experimental))
+    }
+
     /// True if the scope covers the operation on the type.
     #[must_use]
     pub fn covers(&self, kind: Kind, operation: Operation) -> bool {
         self.kind.is_none_or(|own| own == kind) && self.letters & operation.letter() != 0
     }
 
-    /// The scope as it was written.
+    /// What of the scope remains for reading under another, if anything.
     #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    fn parse(text: &str) -> Result<Self, &'static str> {
-        let (level, rest) = text.split_once('/').ok_or("it is not a scope this server knows")?;
-        let level = match level {
-            "patient" => Level::Patient,
-            "user" => Level::User,
-            "system" => Level::System,
-            _ => return Err("it must begin with patient/, user/ or system/"),
+    pub fn read_within(&self, allowed: &Self) -> Option<Self> {
+        if self.level != allowed.level {
+            return None;
+        }
+        let kind = match (self.kind, allowed.kind) {
+            (mine, None) => mine,
+            (None, theirs) => theirs,
+            (mine, theirs) => (mine == theirs).then_some(mine)?,
         };
-        let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
-        let (kind, letters) = rest.split_once('.').ok_or("it must say what may be done, such as '.rs'")?;
-        let kind = match kind {
-            "*" => None,
-            name => Some(Kind::parse(name).ok_or("its resource type is not one of FHIR R4")?),
+        let from = match (&self.query, &allowed.query) {
+            (_, None) => self,
+            (None, _) => allowed,
+            (mine, theirs) => (mine == theirs).then_some(self)?,
         };
-        let letters = letters_of(letters)?;
-        let only = query.map_or(Ok(Vec::new()), |query| conditions(kind, query))?;
-        Ok(Self { level, kind, letters, only, text: text.to_owned() })
+        // A condition is about the parameters of its type.
+        if from.query.is_some() && kind != from.kind {
+            return None;
+        }
+        let letters = self.letters & allowed.letters & READING;
+        let is_v1 = self.is_v1 && letters == READING && from.query.is_none();
+        let (only, query) = (from.only.clone(), from.query.clone());
+        (letters != 0).then_some(Self { level: self.level, kind, letters, only, query, is_v1 })
     }
 }
 
-/// Version 2 letters must be in the order of `cruds` and not repeat; version 1 has three words.
-fn letters_of(text: &str) -> Result<u8, &'static str> {
-    match text {
-        "read" => return letters_of("rs"),
-        "write" => return letters_of("cud"),
-        "*" => return letters_of(LETTERS),
-        _ => {}
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}.", self.level.word(), self.kind.map_or("*", Kind::name))?;
+        if self.is_v1 && self.letters == READING {
+            f.write_str("read")?;
+        } else {
+            for (_, letter) in LETTERS.chars().enumerate().filter(|(at, _)| self.letters & 1 << at != 0) {
+                write!(f, "{letter}")?;
+            }
+        }
+        self.query.as_ref().map_or(Ok(()), |query| write!(f, "?{query}"))
     }
+}
+
+fn read(text: &str) -> Result<Scope, Unread> {
+    let (level, rest) = text.split_once('/').ok_or("it is not a scope this server knows")?;
+    let levels = [Level::Patient, Level::User, Level::System];
+    let level = levels.into_iter().find(|known| known.word() == level);
+    let level = level.ok_or("it must begin with patient/, user/ or system/")?;
+    let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
+    let (kind, letters) = rest.split_once('.').ok_or("it must say what may be done, such as '.rs'")?;
+    let kind = match kind {
+        "*" => None,
+        name => Some(Kind::parse(name).ok_or("its resource type is not one of FHIR R4")?),
+    };
+    let (letters, is_v1) = match letters {
+        "read" => (READING, true),
+        "write" => (letters_of("cud")?, true),
+        "*" => (letters_of(LETTERS)?, true),
+        letters => (letters_of(letters)?, false),
+    };
+    if is_v1 && query.is_some() {
+        return Err("conditions need letters such as '.rs' before them".into());
+    }
+    let only = query.map_or(Ok(Vec::new()), |query| conditions(kind, query))?;
+    Ok(Scope { level, kind, letters, only, query: query.map(str::to_owned), is_v1 })
+}
+
+/// Letters must be in the order of `cruds` and not repeat: those out of order are not guessed at.
+fn letters_of(text: &str) -> Result<u8, &'static str> {
     let mut bits = 0;
     let mut from = 0;
     for letter in text.chars() {
@@ -108,18 +180,29 @@ fn letters_of(text: &str) -> Result<u8, &'static str> {
     if bits == 0 { Err("it must say what may be done, such as '.rs'") } else { Ok(bits) }
 }
 
-fn conditions(kind: Option<Kind>, query: &str) -> Result<Vec<Clause>, &'static str> {
-    let kind = kind.ok_or("conditions need a resource type")?;
+fn conditions(kind: Option<Kind>, query: &str) -> Result<Vec<Clause>, Unread> {
     let mut only = Vec::new();
+    for pair in query.split('&') {
+        let (name, _) = pair.split_once('=').ok_or("a condition has the form name=value")?;
+        if name.contains([':', '.']) || EXPERIMENTAL.contains(&name) {
+            return Err(Unread { reason: "its condition uses a modifier or a chain", is_experimental: true });
+        }
+    }
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-        // Modifiers and chains in scopes are experimental in SMART 2.2: refused, as the guide advises.
-        if key.contains([':', '.']) || key.starts_with('_') {
-            return Err("its condition uses a modifier or a chain");
+        let kind = kind.ok_or("conditions need a resource type")?;
+        if key.starts_with('_') || value.is_empty() {
+            return Err("its condition is not on an element of the resource".into());
         }
         let clause = filter::clause(kind, &key, &value, Timestamp::UNIX_EPOCH, "");
         only.push(clause.ok().flatten().ok_or("its condition is not a search this server supports")?);
     }
-    if only.is_empty() { Err("its condition is empty") } else { Ok(only) }
+    if only.is_empty() { Err("its condition is empty".into()) } else { Ok(only) }
+}
+
+impl ScopeError {
+    fn new(scope: &str, reason: &'static str, is_experimental: bool) -> Self {
+        Self { scope: scope.chars().take(100).collect(), reason, is_experimental }
+    }
 }
 
 impl ScopeSet {
@@ -129,9 +212,8 @@ impl ScopeSet {
     /// # Errors
     /// [`ScopeError`] for the first scope that cannot be granted.
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
-        let fail = |scope: &str, reason| ScopeError { scope: scope.chars().take(100).collect(), reason };
         if text.len() > MAX_SCOPES {
-            return Err(fail("…", "the list is too long"));
+            return Err(ScopeError::new("…", "the list is too long", false));
         }
         let mut set = Self::default();
         for word in text.split(' ').filter(|word| !word.is_empty()) {
@@ -139,8 +221,11 @@ impl ScopeSet {
                 if !set.words.iter().any(|known| known == word) {
                     set.words.push(word.to_owned());
                 }
-            } else if !set.scopes.iter().any(|known| known.text == word) {
-                set.scopes.push(Scope::parse(word).map_err(|reason| fail(word, reason))?);
+            } else {
+                let scope = Scope::parse(word)?;
+                if !set.scopes.contains(&scope) {
+                    set.scopes.push(scope);
+                }
             }
         }
         Ok(set)
@@ -192,12 +277,10 @@ impl ScopeSet {
 
 impl fmt::Display for ScopeSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = self.words.iter().map(String::as_str).chain(self.scopes.iter().map(Scope::text));
-        for (at, word) in all.enumerate() {
-            if at > 0 {
-                f.write_str(" ")?;
-            }
-            f.write_str(word)?;
+        let words = self.words.iter().map(|word| word as &dyn fmt::Display);
+        let scopes = self.scopes.iter().map(|scope| scope as &dyn fmt::Display);
+        for (at, word) in words.chain(scopes).enumerate() {
+            write!(f, "{}{word}", if at > 0 { " " } else { "" })?;
         }
         Ok(())
     }
@@ -259,6 +342,18 @@ mod tests {
             ("patient/Patient.c", false),
             ("user/Patient.r", false),
             ("offline_access", false),
+        ] {
+            assert_eq!(ScopeSet::parse(asked).unwrap().is_within(&granted), within, "{asked}");
+        }
+        // A condition stays: without it there would be more.
+        let granted = ScopeSet::parse("patient/Observation.rs?category=laboratory").unwrap();
+        for (asked, within) in [
+            ("patient/Observation.rs?category=laboratory", true),
+            ("patient/Observation.r?category=laboratory", true),
+            ("patient/Observation.rs", false),
+            ("patient/Observation.rs?category=vital-signs", false),
+            ("patient/*.rs", false),
+            ("patient/Condition.rs", false),
         ] {
             assert_eq!(ScopeSet::parse(asked).unwrap().is_within(&granted), within, "{asked}");
         }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::category::Categories;
+use super::effort::{Effort, Exhausted};
 use super::principal::{AppAccess, Principal};
 use super::scope::Level;
-use crate::fhir::Kind;
 use crate::fhir::filter::Clause;
+use crate::fhir::{Audience, Kind};
 
 /// One of the FHIR bases of a realm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,6 +71,17 @@ pub enum Permit {
     Only(Vec<Vec<Clause>>),
 }
 
+/// What access asks of a resource, besides whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Its type.
+    pub kind: Kind,
+    /// Where it is published.
+    pub audience: Audience,
+    /// In which categories it is.
+    pub categories: Categories,
+}
+
 /// What a caller may see. There is no way to make an unlimited one from a request.
 #[derive(Clone, Debug)]
 pub struct View {
@@ -77,6 +89,8 @@ pub struct View {
     now: Timestamp,
     /// Only this patient's compartment, where a request says so; nobody's if it is empty.
     compartment: Option<Vec<String>>,
+    /// What reading under it may cost; without limit if absent.
+    effort: Option<Effort>,
 }
 
 #[derive(Clone, Debug)]
@@ -187,11 +201,11 @@ pub fn decide(
         if operation.is_write() || !base.serves(kind) {
             return Err(Denied::NotServed);
         }
-        return Ok(View { source: Source::Public(base), now, compartment: None });
+        return Ok(View { source: Source::Public(base), now, compartment: None, effort: None });
     }
     let Principal::App(access) = principal else { return Err(Denied::SignIn) };
     if access.member.is_none() {
-        let view = View { source: Source::System(Arc::clone(access)), now, compartment: None };
+        let view = View { source: Source::System(Arc::clone(access)), now, compartment: None, effort: None };
         return if view.permit(kind, operation).is_some() { Ok(view) } else { Err(Denied::Scope) };
     }
     if !base.serves(kind) {
@@ -204,7 +218,7 @@ pub fn decide(
         access.narrowing.as_ref().is_none_or(|narrowing| narrowing.allows(now, kind.name(), operation, Some(patient)))
     };
     let patients: Vec<String> = access.patients.iter().filter(reached).cloned().collect();
-    let view = View { source: Source::App(Arc::clone(access), patients), now, compartment: None };
+    let view = View { source: Source::App(Arc::clone(access), patients), now, compartment: None, effort: None };
     match view.permit(kind, operation) {
         Some(_) => Ok(view),
         None => Err(Denied::Scope),
@@ -216,7 +230,27 @@ impl View {
     /// the tidy test keeps this call out of `web/`.
     #[must_use]
     pub const fn operator(now: Timestamp) -> Self {
-        Self { source: Source::Operator, now, compartment: None }
+        Self { source: Source::Operator, now, compartment: None, effort: None }
+    }
+
+    /// The same View, whose reading costs an effort.
+    #[must_use]
+    pub fn costing(self, effort: &Effort) -> Self {
+        Self { effort: Some(effort.clone()), ..self }
+    }
+
+    /// Takes units of work off what reading under this View may cost.
+    ///
+    /// # Errors
+    /// [`Exhausted`] if there are none left, or nobody waits for the answer any more.
+    pub fn spend(&self, units: u32) -> Result<(), Exhausted> {
+        self.effort.as_ref().map_or(Ok(()), |effort| effort.spend(units))
+    }
+
+    /// What reading under this View may cost; without limit if absent.
+    #[must_use]
+    pub const fn effort(&self) -> Option<&Effort> {
+        self.effort.as_ref()
     }
 
     /// The part of the View that is about one patient: nothing, if she is not within it.
@@ -273,6 +307,21 @@ impl View {
             only.push(scope.only.clone());
         }
         (!only.is_empty()).then_some(Permit::Only(only))
+    }
+
+    /// Whether the View shows a resource with these facts: whose it is, where it is published, what is withheld. What of the
+    /// type may pass at all says [`View::permit`]. `is_mine` says whether the resource is in the compartment of one of the
+    /// View's patients; it is asked only where that decides.
+    #[must_use]
+    pub fn shows(&self, facts: &Facts, is_mine: impl FnOnce() -> bool) -> bool {
+        let within = match self.reach() {
+            Reach::Everything => true,
+            Reach::Public(Base::Directory) => facts.audience.directory,
+            Reach::Public(Base::Formulary) => facts.audience.formulary,
+            Reach::Public(Base::Fhir) => false,
+            Reach::Patients(_) => !facts.kind.is_personal() || is_mine(),
+        };
+        within && !self.withheld().overlaps(facts.categories)
     }
 
     /// Categories that must not pass.

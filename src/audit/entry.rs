@@ -5,6 +5,7 @@ use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Serialize};
 
 use super::head::Head;
+use crate::access::{Person, Principal};
 
 /// Who was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +101,18 @@ impl Recorded {
     #[must_use]
     pub fn is_entry(&self) -> bool {
         self.head.is_none() && self.cut.is_none()
+    }
+}
+
+impl<'a> From<&'a Principal> for Who<'a> {
+    fn from(principal: &'a Principal) -> Self {
+        match principal {
+            Principal::Anyone => Self::Anyone,
+            Principal::App(access) => Self::App(&access.client_id),
+            Principal::Person(Person::Member { member }) => Self::Member(member),
+            Principal::Person(Person::Developer { account }) => Self::Developer(account),
+            Principal::Person(Person::Staff { account, .. }) => Self::Staff(account),
+        }
     }
 }
 

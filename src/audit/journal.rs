@@ -99,6 +99,10 @@ impl Journal {
         Ok(journal)
     }
 
+    pub(super) fn lose_disk(&self) {
+        self.file.lock().sink = Arc::new(segment::Gone);
+    }
+
     pub(super) fn is_well(&self) -> bool {
         !self.failed.load(Ordering::Acquire)
     }

@@ -28,7 +28,7 @@ use crate::outbound::Clock;
 pub use entry::{Entry, Recorded, Who};
 pub use head::{Signer, Verifier};
 pub use lookup::{Activity, LastRead};
-pub use verify::{Broken, Report, verify};
+pub use verify::{Broken, Report, entries, verify};
 
 use journal::Journal;
 use lookup::Lookup;
@@ -130,6 +130,12 @@ impl Audit {
     #[must_use]
     pub fn activity(&self, patient: &str) -> Vec<Activity> {
         self.lookup.read().activity(patient)
+    }
+
+    /// Makes every later write fail, as on a disk that is gone; for tests of what must not leave then.
+    #[doc(hidden)]
+    pub fn lose_disk(&self) {
+        self.journal.lose_disk();
     }
 
     /// Whether entries are still being taken.

@@ -15,6 +15,19 @@ pub(super) trait Sink: Send + Sync {
     fn sync(&self) -> io::Result<()>;
 }
 
+/// A disk that is gone.
+pub(super) struct Gone;
+
+impl Sink for Gone {
+    fn append(&self, _: &[u8]) -> io::Result<()> {
+        Err(io::Error::other("the disk is gone"))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Err(io::Error::other("the disk is gone"))
+    }
+}
+
 /// Where segments are made.
 pub(super) trait Disk: Send + Sync {
     fn folder(&self) -> &Path;

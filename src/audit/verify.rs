@@ -41,6 +41,11 @@ pub struct Broken {
     pub why: &'static str,
 }
 
+/// Calls `take` for everything in the files, in order: entries, heads and notes.
+pub fn entries(folder: &Path, take: &mut dyn FnMut(&Recorded)) -> Result<(), Error> {
+    replay(folder, u64::MAX, take)
+}
+
 /// Checks every link and every signed head. `verifier` may be left out, then signatures are not checked.
 pub fn verify(folder: &Path, verifier: Option<&Verifier>) -> Result<Report, Error> {
     let mut walk = Walk { verifier, report: Report::default(), next: 0, link: [0; 32], newest_head: None };

@@ -8,6 +8,9 @@ use super::install;
 use crate::realm::{Realm, RealmKind};
 use crate::store::Store;
 
+/// Records derived again in one transaction.
+const STEP: u64 = 1_000;
+
 pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
     let config = install::config(global)?;
     let outside = install::outside(&config)?;
@@ -19,7 +22,11 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
             continue;
         }
         // A server that is running holds the store, and its index must not be taken from under it.
-        Store::open(&folder.join("store.redb"))?.close();
+        let store = Store::open(&folder.join("store.redb"))?;
+        // What access asks of each record is derived too.
+        let now = outside.clock.now();
+        while !store.transact_blocking(move |txn| txn.rederive(STEP, now))?.done {}
+        store.close();
         let index = folder.join("index");
         if index.exists() {
             std::fs::remove_dir_all(&index).with_context(|| format!("{} cannot be removed", index.display()))?;

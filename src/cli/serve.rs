@@ -76,7 +76,8 @@ pub(super) async fn listen(
     demo: bool,
     stop: impl Future<Output = ()> + Send,
 ) {
-    let sweeps: Vec<_> = realms.iter().map(|realm| tokio::spawn(sweep(Arc::clone(realm)))).collect();
+    let mut sweeps: Vec<_> = realms.iter().map(|realm| tokio::spawn(sweep(Arc::clone(realm)))).collect();
+    sweeps.extend(realms.iter().map(|realm| tokio::spawn(rederive(Arc::clone(realm)))));
     server.serve(web::app(realms, demo), stop, config.server.grace()).await;
     sweeps.iter().for_each(tokio::task::JoinHandle::abort);
     for realm in realms {
@@ -86,6 +87,39 @@ pub(super) async fn listen(
         }
     }
     tracing::info!("stopped");
+}
+
+/// Resource numbers that one step looks at: some milliseconds of the writer's time.
+const REDERIVED_AT_ONCE: u64 = 100;
+/// Between two steps, so that others get to write.
+const REDERIVE_PAUSE: Duration = Duration::from_millis(10);
+
+/// Applies changed rules of labels and access to what is stored, in the background.
+async fn rederive(realm: Arc<Realm>) {
+    let (mut relabelled, mut changed) = (0, 0);
+    loop {
+        let now = realm.clock.now();
+        match realm.store.transact(move |txn| txn.rederive(REDERIVED_AT_ONCE, now)).await {
+            Ok(step) => {
+                relabelled += step.relabelled;
+                changed += step.changed;
+                if step.unread > 0 {
+                    tracing::error!(count = step.unread, "stored resources cannot be read; run `ingle verify`");
+                }
+                if step.done {
+                    break;
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "changed rules are not applied to what is stored; restart the server to try again");
+                return;
+            }
+        }
+        tokio::time::sleep(REDERIVE_PAUSE).await;
+    }
+    if relabelled + changed > 0 {
+        tracing::info!(relabelled, changed, "changed rules were applied to what is stored");
+    }
 }
 
 async fn sweep(realm: Arc<Realm>) {

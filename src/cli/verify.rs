@@ -10,7 +10,7 @@ use super::args::Global;
 use super::exit::Code;
 use super::install;
 use super::reindex::kinds;
-use crate::access::{Operation, View};
+use crate::access::{Operation, View, admit_text};
 use crate::audit::{self, Signer};
 use crate::fhir::{self, Kind};
 use crate::index::{self, Index};
@@ -35,6 +35,8 @@ struct Report {
     audit_entries: u64,
     audit_heads: u64,
     audit_through: Option<String>,
+    /// Resources whose access facts are not what the rules of this version make of them.
+    underived: u64,
     problems: Vec<String>,
     notes: Vec<String>,
 }
@@ -77,7 +79,22 @@ fn realm(kind: RealmKind, folder: &Path, outside: &Outside) -> anyhow::Result<Re
     let store = Store::open(&folder.join("store.redb"))?;
     let now = outside.clock.now();
     let view = View::operator(now);
-    let counts = resources(&store.snapshot()?, &view, &mut report)?;
+    let snapshot = store.snapshot()?;
+    let counts = resources(&snapshot, &view, &mut report)?;
+    if report.underived > 0 {
+        let text = format!(
+            "access: the rules of this version withhold or attribute {} resources otherwise than their records say",
+            report.underived
+        );
+        if snapshot.is_derived()? {
+            report.problems.push(format!("{text}; restore the last backup and tell the maker"));
+        } else {
+            report
+                .notes
+                .push(format!("{text}; the server derives them again while it runs, and `ingle reindex` at once"));
+        }
+    }
+    drop(snapshot);
     let (index, checkpoint) = Index::open(&folder.join("index"), &outside.clock)?;
     search::catch_up(&store, &index, checkpoint, now)?;
     for kind in Kind::all() {
@@ -134,9 +151,22 @@ fn resources(snapshot: &Snapshot, view: &View, report: &mut Report) -> anyhow::R
                     let (name, id, number) = (version.kind.name(), &version.id, version.version);
                     problem(report, format!("store: {name}/{id} version {number} is not what was written"));
                 }
+                let is_current = version.version == stored.version && !version.deleted;
+                if is_current && !has_its_facts(snapshot, version)? {
+                    report.underived += 1;
+                }
             }
         }
         seq = last;
+    }
+}
+
+/// Whether whose it is and what is withheld of it follows from the resource by the rules of this version.
+fn has_its_facts(snapshot: &Snapshot, stored: &Stored) -> anyhow::Result<bool> {
+    match admit_text(&stored.body) {
+        Ok(admitted) => Ok(snapshot.facts_hold(stored, &admitted)?),
+        // That it is no resource is said already.
+        Err(_) => Ok(true),
     }
 }
 

@@ -9,6 +9,7 @@ mod extract;
 pub mod fhirpath;
 pub mod filter;
 pub mod json;
+pub mod labels;
 pub mod links;
 pub mod outcome;
 pub mod packages;

@@ -39,11 +39,11 @@ pub use code::{Audience, Waiting};
 pub use contact::{Contact, ContactDigest, ContactKey};
 pub use roster::Member;
 pub use seal::Sealer;
-pub use session::{Level, NewSession, Session, Who};
+pub use session::{Level, NewSession, Session};
 pub use sign_in::{SignIn, Wording};
 pub use totp::{Factor, Offer};
 
-pub use crate::access::Role;
+pub use crate::access::{Person, Role};
 
 use crate::outbound::{Chance, Clock, Letter, Mail, Sms, Text};
 use crate::store::{self, Snapshot, Store};
@@ -274,9 +274,9 @@ impl Identity {
 /// A session does not outlive whom it stands for: staff who were removed or got another role are out at once.
 fn still_exists(snapshot: &Snapshot, session: &Session) -> bool {
     match &session.who {
-        Who::Member { member } => matches!(roster::find_member(snapshot, member), Ok(Some(_))),
-        Who::Developer { account } => matches!(account::find(snapshot, account), Ok(Some(_))),
-        Who::Staff { account, role } => {
+        Person::Member { member } => matches!(roster::find_member(snapshot, member), Ok(Some(_))),
+        Person::Developer { account } => matches!(account::find(snapshot, account), Ok(Some(_))),
+        Person::Staff { account, role } => {
             matches!(account::find(snapshot, account), Ok(Some(account)) if account.role == Some(*role))
         }
     }

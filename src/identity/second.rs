@@ -3,9 +3,10 @@
 use super::account::{self, Account};
 use super::budget::{self, Budget};
 use super::code::Audience;
-use super::session::{self, Level, NewSession, Who};
+use super::session::{Level, NewSession};
 use super::totp::{self, Factor, Offer, SecondFactor};
 use super::{Error, Identity, Role, Session, limits};
+use crate::access::Person;
 use crate::store;
 
 /// Label of sealed seeds.
@@ -125,9 +126,9 @@ impl Identity {
     async fn account_session(&self, secret: &str) -> Result<(Session, String, Audience), Error> {
         let session = self.session(secret).await?;
         let (id, audience) = match &session.who {
-            session::Who::Developer { account } => (account.clone(), Audience::Developer),
-            session::Who::Staff { account, .. } => (account.clone(), Audience::Staff),
-            Who::Member { .. } => return Err(Error::SignedOut),
+            Person::Developer { account } => (account.clone(), Audience::Developer),
+            Person::Staff { account, .. } => (account.clone(), Audience::Staff),
+            Person::Member { .. } => return Err(Error::SignedOut),
         };
         Ok((session, id, audience))
     }

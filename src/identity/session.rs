@@ -6,35 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::contact::ContactDigest;
 use super::limits;
+use crate::access::Person;
 use crate::store::{self, Table, Txn};
 
 /// Keyed digest of the cookie's secret -> [`Session`] as JSON.
 const SESSIONS: Table = Table::new("identity.sessions");
 /// Name of the session table in the expiry index.
 pub(super) const SESSIONS_KIND: u8 = b's';
-
-/// Whose browser it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Who {
-    /// A member, by member id.
-    Member {
-        /// The number on the card.
-        member: String,
-    },
-    /// A maker of apps, by account.
-    Developer {
-        /// Account id.
-        account: String,
-    },
-    /// Someone who works for the plan.
-    Staff {
-        /// Account id.
-        account: String,
-        /// What she may do in the console.
-        role: super::Role,
-    },
-}
 
 /// How far the person got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -50,7 +28,7 @@ pub enum Level {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// Whose it is.
-    pub who: Who,
+    pub who: Person,
     /// How far she got.
     pub level: Level,
     /// When she signed in, for acts that want a fresh sign-in.
@@ -68,18 +46,18 @@ pub struct NewSession {
 }
 
 impl Session {
-    pub(super) fn new(who: Who, level: Level, now: i64) -> Self {
+    pub(super) fn new(who: Person, level: Level, now: i64) -> Self {
         let absolute = match who {
-            Who::Member { .. } => limits::MEMBER_ABSOLUTE,
-            Who::Developer { .. } | Who::Staff { .. } => limits::ACCOUNT_ABSOLUTE,
+            Person::Member { .. } => limits::MEMBER_ABSOLUTE,
+            Person::Developer { .. } | Person::Staff { .. } => limits::ACCOUNT_ABSOLUTE,
         };
         Self { who, level, since: now, seen: now, ends: now + absolute }
     }
 
     const fn idle(&self) -> i64 {
         match self.who {
-            Who::Member { .. } => limits::MEMBER_IDLE,
-            Who::Developer { .. } | Who::Staff { .. } => limits::ACCOUNT_IDLE,
+            Person::Member { .. } => limits::MEMBER_IDLE,
+            Person::Developer { .. } | Person::Staff { .. } => limits::ACCOUNT_IDLE,
         }
     }
 

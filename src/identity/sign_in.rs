@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 
 use super::budget::{self, Budget};
 use super::code::{self, Audience, Guess, NewChallenge, Waiting};
-use super::session::{self, Level, NewSession, Session, Who};
+use super::session::{self, Level, NewSession, Session};
 use super::{Account, Contact, ContactDigest, Error, Identity, Member, Visitor, account, limits, roster};
+use crate::access::Person;
 use crate::outbound::{Letter, Text};
 use crate::store;
 
@@ -136,7 +137,7 @@ impl Identity {
         members.retain(|member| !member.birth_date.is_empty() && member.birth_date == birth_date.trim());
         // Twins with one address cannot be told apart by a date: the call centre can.
         let (Some(member), None) = (members.pop(), members.pop()) else { return Err(Error::BirthDate) };
-        self.raise(visitor.secret, Audience::Member, Who::Member { member: member.member_id }, Level::Full).await
+        self.raise(visitor.secret, Audience::Member, Person::Member { member: member.member_id }, Level::Full).await
     }
 
     fn find(&self, audience: Audience, digest: &ContactDigest, contact: &Contact) -> Result<Found, Error> {
@@ -162,7 +163,7 @@ impl Identity {
             Found::Members(members) => {
                 let mut members = members.into_iter();
                 let (Some(member), None) = (members.next(), members.next()) else { return Ok(SignIn::BirthDate) };
-                let who = Who::Member { member: member.member_id };
+                let who = Person::Member { member: member.member_id };
                 Ok(SignIn::Done(self.raise(visitor.secret, audience, who, Level::Full).await?))
             }
             Found::Account(fresh) => {
@@ -172,8 +173,8 @@ impl Identity {
                 };
                 let account = self.0.store.transact(open).await?;
                 let who = match account.role {
-                    Some(role) => Who::Staff { account: account.id.clone(), role },
-                    None => Who::Developer { account: account.id.clone() },
+                    Some(role) => Person::Staff { account: account.id.clone(), role },
+                    None => Person::Developer { account: account.id.clone() },
                 };
                 // Staff owe an authenticator from the first day; until it is enrolled only that page is open to them.
                 if account.has_second_factor() || account.role.is_some() {
@@ -189,7 +190,7 @@ impl Identity {
         &self,
         old_secret: &str,
         audience: Audience,
-        who: Who,
+        who: Person,
         level: Level,
     ) -> Result<NewSession, Error> {
         let secret = self.0.chance.token();

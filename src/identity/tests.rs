@@ -87,7 +87,7 @@ async fn a_member_signs_in_with_a_code_and_is_signed_out_when_idle() {
     let signed_in =
         room.identity.check_code(visitor("v1"), Audience::Member, "ana@example.org", &spaced).await.unwrap();
     let new = done(signed_in);
-    assert_eq!(new.session.who, Who::Member { member: "M1".into() });
+    assert_eq!(new.session.who, Person::Member { member: "M1".into() });
     assert_ne!(new.secret, "v1");
     for _ in 0..3 {
         room.hand.advance(Duration::from_mins(14));
@@ -248,7 +248,7 @@ async fn a_shared_address_asks_for_the_birth_date() {
     assert!(matches!(wrong, Err(Error::BirthDate)));
     assert!(matches!(room.identity.check_birth_date(visitor("v2"), "1971-01-01").await, Err(Error::NoCode)));
     let new = room.identity.check_birth_date(visitor("v1"), "1971-01-01").await.unwrap();
-    assert_eq!(new.session.who, Who::Member { member: "M4".into() });
+    assert_eq!(new.session.who, Person::Member { member: "M4".into() });
     assert!(matches!(room.identity.check_birth_date(visitor("v1"), "1970-01-01").await, Err(Error::NoCode)));
 }
 
@@ -279,7 +279,7 @@ async fn a_developer_enrols_an_authenticator_and_owes_it_from_then_on() {
     let code = room.code_for("v1", Audience::Developer, "dev@example.org").await;
     let new =
         done(room.identity.check_code(visitor("v1"), Audience::Developer, "dev@example.org", &code).await.unwrap());
-    let Who::Developer { account } = new.session.who.clone() else { panic!("not a developer") };
+    let Person::Developer { account } = new.session.who.clone() else { panic!("not a developer") };
     let offer = room.identity.offer_authenticator(&account).await.unwrap();
     assert_eq!(room.identity.offer_authenticator(&account).await.unwrap().key, offer.key, "reloading keeps the seed");
     let wrong = room.identity.enrol_authenticator(&new.secret, "123456").await;

@@ -7,15 +7,20 @@ use std::sync::Arc;
 
 use tantivy::collector::{Collector as TantivyCollector, SegmentCollector};
 use tantivy::columnar::{Column, StrColumn, TermOrdHit};
+use tantivy::query::Weight;
 use tantivy::{DocId, Score, SegmentOrdinal, SegmentReader};
 
 use super::columns::{Columns, End};
 use super::overlay::{Mine, compare};
 use super::schema::{date_slot, text_slot};
 use super::{Key, Matches, Place, Query, Sort, SortBy};
+use crate::access::{Effort, View};
 use crate::fhir::Kind;
 use crate::fhir::dates::Span;
 use crate::fhir::filter::Prefix;
+
+/// Documents that cost one unit of effort.
+const DOCUMENTS: usize = 256;
 
 pub(super) struct Collector {
     kind: Kind,
@@ -25,6 +30,7 @@ pub(super) struct Collector {
     skip: HashSet<u64>,
     spans: Vec<Spans>,
     columns: Arc<Columns>,
+    effort: Option<Effort>,
 }
 
 /// A condition on dates that each document is asked about: cheaper than a query of its own wherever others are
@@ -38,8 +44,15 @@ pub(super) struct Spans {
 }
 
 impl Collector {
-    pub(super) fn new(query: &Query<'_>, spans: Vec<Spans>, mine: &Mine<'_>, columns: &Arc<Columns>) -> Self {
+    pub(super) fn new(
+        query: &Query<'_>,
+        view: &View,
+        spans: Vec<Spans>,
+        mine: &Mine<'_>,
+        columns: &Arc<Columns>,
+    ) -> Self {
         Self {
+            effort: view.effort().cloned(),
             spans,
             columns: Arc::clone(columns),
             kind: query.kind,
@@ -163,6 +176,34 @@ impl TantivyCollector for Collector {
             heap: BinaryHeap::new(),
             total: 0,
         })
+    }
+
+    /// As the library does it, but once the effort is used up the rest of the documents is passed over.
+    fn collect_segment(
+        &self,
+        weight: &dyn Weight,
+        ordinal: SegmentOrdinal,
+        reader: &SegmentReader,
+    ) -> tantivy::Result<Matches> {
+        let spend = |units| self.effort.as_ref().is_none_or(|effort| effort.spend(units).is_ok());
+        if !spend(1) {
+            return Ok(Matches::default());
+        }
+        let mut segment = self.for_segment(ordinal, reader)?;
+        let alive = reader.alive_bitset();
+        let (mut owed, mut goes_on) = (0, true);
+        weight.for_each_no_score(reader, &mut |docs| {
+            if owed >= DOCUMENTS {
+                owed = 0;
+                goes_on &= spend(1);
+            }
+            owed += docs.len();
+            if goes_on {
+                let alive = docs.iter().filter(|doc| alive.is_none_or(|alive| alive.is_alive(**doc)));
+                alive.for_each(|doc| segment.collect(*doc, 0.0));
+            }
+        })?;
+        Ok(segment.harvest())
     }
 
     fn requires_scoring(&self) -> bool {

@@ -23,7 +23,7 @@ use parking_lot::RwLock;
 use tantivy::directory::{MmapDirectory, RamDirectory};
 use tantivy::{IndexReader, ReloadPolicy};
 
-use crate::access::View;
+use crate::access::{Exhausted, View};
 use crate::fhir::definitions::{TABLES_HASH, custom};
 use crate::fhir::filter::Clause;
 use crate::fhir::{Extracted, Kind};
@@ -48,6 +48,9 @@ pub enum Error {
     /// The files cannot be read or written.
     #[error("the search index failed ({0}); run `ingle reindex` once the disk is sound")]
     Failed(String),
+    /// The effort of the View is used up, or nobody waits for the answer any more.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
     /// The writing half stopped after an error; what it knows is out of date.
     #[error("the search index has stopped; see the log, then restart the server")]
     Stopped,
@@ -270,14 +273,17 @@ impl Index {
         if self.inner.feed.has_stopped() {
             return Err(Error::Stopped);
         }
+        view.spend(1)?;
         self.list()?;
         // The overlay first: what leaves it is in the searcher taken after.
         let overlay = self.inner.overlay.read();
         let mine = overlay.of(query.kind);
         let searcher = self.inner.reader.searcher();
         let Some(plan) = query::plan(&searcher, self.inner.fields, view, query)? else { return Ok(Matches::default()) };
-        let collector = collect::Collector::new(query, plan.spans, &mine, &self.inner.columns);
+        let collector = collect::Collector::new(query, view, plan.spans, &mine, &self.inner.columns);
         let mut matches = searcher.search(&plan.query, &collector)?;
+        // What was counted until the effort was used up is no answer.
+        view.spend(0)?;
         matches.inexact |= plan.inexact;
         overlay::merge(view, query, &mine, &mut matches);
         Ok(matches)

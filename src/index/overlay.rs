@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Change, Key, Matches, Place, Query, Sort, SortBy};
-use crate::access::{Base, Categories, Operation, Permit, Reach, View};
+use crate::access::{Categories, Facts, Operation, Permit, Reach, View};
 use crate::fhir::decimal::{Scaled, to_float};
 use crate::fhir::filter::amount::UCUM;
 use crate::fhir::{Amount, Extracted, Kind, Value, ucum};
@@ -91,22 +91,18 @@ pub(super) fn merge(view: &View, query: &Query<'_>, mine: &Mine<'_>, matches: &m
     }
 }
 
-/// Whether the View shows the resource to a search: the same rule that the store applies to a record's header.
+/// Whether the View shows the resource to a search.
 fn shows(view: &View, permit: &Permit, resource: &Extracted) -> bool {
-    let within = match view.reach() {
-        Reach::Everything => true,
-        Reach::Public(Base::Directory) => resource.audience.directory,
-        Reach::Public(Base::Formulary) => resource.audience.formulary,
-        Reach::Public(Base::Fhir) => false,
-        Reach::Patients(ids) => {
-            !resource.kind.is_personal() || resource.patients.iter().any(|id| ids.iter().any(|own| **own == **id))
-        }
+    let (kind, audience, categories) = (resource.kind, resource.audience, Categories::of(resource));
+    let is_mine = || match view.reach() {
+        Reach::Patients(ids) => resource.patients.iter().any(|id| ids.iter().any(|own| **own == **id)),
+        Reach::Public(_) | Reach::Everything => false,
     };
-    let allowed = match permit {
+    let allowed = || match permit {
         Permit::All => true,
         Permit::Only(sets) => sets.iter().any(|clauses| clauses.iter().all(|clause| clause.matches(resource))),
     };
-    within && allowed && !view.withheld().overlaps(Categories::of(resource))
+    view.shows(&Facts { kind, audience, categories }, is_mine) && allowed()
 }
 
 /// The key of a resource in an order: the smallest value ascending, the largest descending (FHIR R4, search, 3.1.1.5.1).

@@ -6,8 +6,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::formats::fhir::{Fact, Signs};
 use crate::formats::issue::Place;
+use crate::load::signs::{Fact, Signs};
 
 /// Members whose birth dates are remembered in one load.
 const MEMBERS_MAX: usize = 2_000_000;
@@ -67,7 +67,7 @@ impl Doctor {
 mod tests {
     use super::*;
     use crate::fhir::json;
-    use crate::formats::fhir::examine;
+    use crate::load::signs::examine;
 
     #[test]
     fn resources_are_compared_with_each_other() {

@@ -59,10 +59,8 @@ pub fn x12_printed(text: &[u8]) -> Vec<u8> {
 /// Reads a file of FHIR: one document or lines. Returns how many resources can be kept and how many cannot.
 #[must_use]
 pub fn fhir(text: &[u8]) -> (usize, usize) {
-    let mut batch = crate::formats::fhir::Batch {
-        validation: crate::config::Policy::Warn,
-        ..crate::formats::fhir::Batch::default()
-    };
+    let mut batch =
+        super::resources::Batch { validation: crate::config::Policy::Warn, ..super::resources::Batch::default() };
     batch.file(&"fuzz".into(), text);
     (batch.ready.len() + batch.deferred.len(), batch.rejects.len())
 }

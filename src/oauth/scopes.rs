@@ -5,15 +5,11 @@
 //! keeps the words of the request where they still hold. A scope with search modifiers or chains is refused, for those
 //! are experimental in SMART 2.2 and guessing at a filter could widen it.
 //!
-//! What a scope *allows* is `access::ScopeSet`'s business; here is only which words of a request are kept.
+//! How a scope is written and what it allows is `access::Scope`'s business; here is only which words of a request are kept.
 
 use super::limits::MAX_SCOPES;
-use crate::access::ScopeSet;
-
-/// Read and search, the letters a member's app can have.
-const READING: &str = "rs";
-/// Letters of SMART v2 in their order.
-const LETTERS: &str = "cruds";
+use crate::access::{Level, Scope};
+use crate::fhir::Kind;
 
 /// Why a list of scopes is refused as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -27,20 +23,6 @@ pub enum Refused {
     /// Nothing that was asked for can be granted.
     #[error("none of the requested scopes can be granted to this app; compare them with its registration")]
     Nothing,
-}
-
-/// A scope about records.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Clinical {
-    /// `patient` or `user`; `system` is for programs without a member and is not granted here.
-    context: String,
-    /// Resource type or `*`.
-    pub(super) kind: String,
-    /// Some of [`LETTERS`], in order.
-    letters: String,
-    /// `name=value&…` as it was written.
-    pub(super) query: Option<String>,
-    v1: bool,
 }
 
 /// What was granted of a request.
@@ -64,7 +46,7 @@ pub fn narrow(asked: &str, registered: &str) -> Result<Granted, Refused> {
     if words.len() > MAX_SCOPES {
         return Err(Refused::TooMany);
     }
-    let allowed: Vec<Clinical> = registered.split_ascii_whitespace().filter_map(|word| parse(word).ok()).collect();
+    let allowed: Vec<Scope> = registered.split_ascii_whitespace().filter_map(|word| Scope::parse(word).ok()).collect();
     let may_stay = registered.split_ascii_whitespace().any(|word| word == "offline_access");
     let mut granted =
         Granted { text: String::new(), openid: false, fhir_user: false, offline: false, types: Vec::new() };
@@ -77,13 +59,11 @@ pub fn narrow(asked: &str, registered: &str) -> Result<Granted, Refused> {
             "offline_access" if may_stay => granted.offline = true,
             _ => {
                 for narrowed in clinical(word, &allowed)? {
-                    if ScopeSet::parse(&narrowed.text()).is_err() {
-                        continue;
+                    let kind = narrowed.kind.map_or("*", Kind::name);
+                    if !granted.types.iter().any(|known| known == kind) {
+                        granted.types.push(kind.to_owned());
                     }
-                    if !granted.types.contains(&narrowed.kind) {
-                        granted.types.push(narrowed.kind.clone());
-                    }
-                    keep(&mut kept, narrowed.text());
+                    keep(&mut kept, narrowed.to_string());
                 }
                 continue;
             }
@@ -103,109 +83,15 @@ fn keep(kept: &mut Vec<String>, text: String) {
     }
 }
 
-fn clinical(word: &str, allowed: &[Clinical]) -> Result<Vec<Clinical>, Refused> {
-    match parse(word) {
-        Ok(wanted) => Ok(allowed.iter().filter_map(|allowed| wanted.narrowed_to(allowed)).collect()),
-        Err(Unread::Modifier) => Err(Refused::Modifier),
+/// What of one scope about records the registration leaves.
+fn clinical(word: &str, allowed: &[Scope]) -> Result<Vec<Scope>, Refused> {
+    match Scope::parse(word) {
+        // `system` is for programs without a member.
+        Ok(wanted) if wanted.level == Level::System => Ok(Vec::new()),
+        Ok(wanted) => Ok(allowed.iter().filter_map(|allowed| wanted.read_within(allowed)).collect()),
+        Err(error) if error.is_experimental => Err(Refused::Modifier),
         // RFC 6749 lets a server grant less than was asked: what it does not know it leaves out, and says what is left.
-        Err(Unread::Unknown) => Ok(Vec::new()),
-    }
-}
-
-/// Why one scope is not about records.
-#[derive(Debug, PartialEq, Eq)]
-enum Unread {
-    Unknown,
-    Modifier,
-}
-
-fn parse(word: &str) -> Result<Clinical, Unread> {
-    let (context, rest) = word.split_once('/').ok_or(Unread::Unknown)?;
-    if !matches!(context, "patient" | "user") {
-        return Err(Unread::Unknown);
-    }
-    let (reach, query) = match rest.split_once('?') {
-        Some((reach, query)) => (reach, Some(query)),
-        None => (rest, None),
-    };
-    let (kind, permission) = reach.split_once('.').ok_or(Unread::Unknown)?;
-    let is_type = kind.starts_with(|c: char| c.is_ascii_uppercase()) && kind.chars().all(|c| c.is_ascii_alphabetic());
-    if kind != "*" && !is_type {
-        return Err(Unread::Unknown);
-    }
-    let (letters, v1) = match permission {
-        "read" => ("rs", true),
-        "write" => ("cud", true),
-        "*" => (LETTERS, true),
-        letters => (letters, false),
-    };
-    if letters.is_empty() || !is_ordered(letters) || (v1 && query.is_some()) {
-        return Err(Unread::Unknown);
-    }
-    if let Some(query) = query {
-        check_query(query)?;
-    }
-    let (context, kind) = (context.to_owned(), kind.to_owned());
-    Ok(Clinical { context, kind, letters: letters.to_owned(), query: query.map(str::to_owned), v1 })
-}
-
-/// `dus` is not `uds`: letters out of order are not guessed at.
-fn is_ordered(letters: &str) -> bool {
-    let mut rest = LETTERS;
-    letters.chars().all(|letter| match rest.split_once(letter) {
-        Some((_, after)) => {
-            rest = after;
-            true
-        }
-        None => false,
-    })
-}
-
-fn check_query(query: &str) -> Result<(), Unread> {
-    for pair in query.split('&') {
-        let (name, value) = pair.split_once('=').ok_or(Unread::Unknown)?;
-        if name.contains([':', '.']) || matches!(name, "_filter" | "_has" | "_query" | "_list") {
-            return Err(Unread::Modifier);
-        }
-        let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-        if !plain || value.is_empty() {
-            return Err(Unread::Unknown);
-        }
-    }
-    Ok(())
-}
-
-impl Clinical {
-    /// What of `self` remains under `allowed`, if anything.
-    fn narrowed_to(&self, allowed: &Self) -> Option<Self> {
-        if self.context != allowed.context {
-            return None;
-        }
-        let kind = match (self.kind.as_str(), allowed.kind.as_str()) {
-            (mine, "*") => mine,
-            ("*", theirs) => theirs,
-            (mine, theirs) => (mine == theirs).then_some(mine)?,
-        };
-        let query = match (&self.query, &allowed.query) {
-            (mine, None) => mine.clone(),
-            (None, theirs) => theirs.clone(),
-            (mine, theirs) => (mine == theirs).then(|| mine.clone())?,
-        };
-        let letters: String =
-            self.letters.chars().filter(|c| allowed.letters.contains(*c) && READING.contains(*c)).collect();
-        (!letters.is_empty()).then(|| Self {
-            context: self.context.clone(),
-            kind: kind.to_owned(),
-            v1: self.v1 && letters == READING && query.is_none(),
-            letters,
-            query,
-        })
-    }
-
-    fn text(&self) -> String {
-        let letters = if self.v1 { "read" } else { &self.letters };
-        let query = self.query.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
-        format!("{}/{}.{letters}{query}", self.context, self.kind)
+        Err(_) => Ok(Vec::new()),
     }
 }
 
@@ -214,6 +100,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::access::ScopeSet;
 
     const ALL: &str = "patient/*.cruds user/*.rs offline_access";
 

@@ -11,13 +11,13 @@ use super::follow::parse;
 use super::page::{Page, Searched, cut_down};
 use super::query::{Inside, Query, Total};
 use super::{Error, MAX_CHECKED};
-use crate::access::{Operation, Permit, View};
+use crate::access::{CHECK, Operation, Permit, View};
 use crate::fhir::definitions::parameter;
 use crate::fhir::filter::{Clause, Field, Test, Wanted};
 use crate::fhir::json::Node;
 use crate::fhir::{self, Extracted, Kind};
 use crate::index::{self, Key, Place};
-use crate::store::Stored;
+use crate::store::{self, Stored};
 
 /// Something found: a resource, or the n-th of those inside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,6 +182,7 @@ impl Searched<'_> {
         let reader = snapshot.reader(view, Operation::Search)?;
         for place in &found.places {
             if let Some(stored) = reader.get(place.rid)?.filter(|stored| !stored.deleted) {
+                view.spend(CHECK).map_err(store::Error::from)?;
                 take(&stored, &parse(&stored)?)?;
             }
         }

@@ -8,7 +8,7 @@ use memchr::memmem;
 use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use super::cursor::Binding;
-use super::follow::extract;
+use super::follow::examine;
 use super::page::{Page, Searched};
 use super::{Error, MAX_CHECKED, MAX_INCLUDED, MAX_ITERATE, MAX_PAGE_BYTES, MAX_PARAMETERS};
 use crate::access::{Operation, View};
@@ -108,13 +108,13 @@ impl Everything {
     }
 
     /// True unless every date of care of the resource lies outside the days asked for. What has none is not about a day.
-    fn is_of_time(&self, stored: &Stored) -> Result<bool, Error> {
+    fn is_of_time(&self, view: &View, stored: &Stored) -> Result<bool, Error> {
         if self.start.is_none() && self.end.is_none() {
             return Ok(true);
         }
         let number = CARE.iter().find_map(|name| stored.kind.parameter(name)).map(|(number, _)| number);
         let Some(number) = number else { return Ok(true) };
-        let extracted = extract(stored)?;
+        let extracted = examine(view, stored)?;
         let mut dates = extracted.values_of(number).peekable();
         if dates.peek().is_none() {
             return Ok(true);
@@ -193,7 +193,7 @@ fn walk(
             let rids: Vec<u64> = of_type.iter().map(|(_, rid)| *rid).collect();
             let (fresh, looked) = reader.get_up_to(&rids, left)?;
             for stored in fresh {
-                if asked.is_new(&stored) && asked.is_of_time(&stored)? {
+                if asked.is_new(&stored) && asked.is_of_time(view, &stored)? {
                     left = left.saturating_sub(stored.body.len());
                     found.push(stored);
                 }

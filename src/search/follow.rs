@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Error;
-use crate::access::{Operation, View};
+use crate::access::{CHECK, Operation, View};
 use crate::index::{self, Index};
 use crate::store::{ChangeKind, Snapshot, Store};
 use crate::{fhir, store};
@@ -62,6 +62,12 @@ pub fn follow(store: &Store, index: &Index) {
 pub(super) fn parse(stored: &store::Stored) -> Result<fhir::json::Node<'_>, Error> {
     let damaged = |_| store::Error::Corrupted(format!("{}/{}", stored.kind, stored.rid));
     Ok(fhir::json::parse(&stored.body).map_err(damaged)?)
+}
+
+/// What a stored version says, for the filter: that costs an effort.
+pub(super) fn examine(view: &View, stored: &store::Stored) -> Result<fhir::Extracted, Error> {
+    view.spend(CHECK).map_err(store::Error::from)?;
+    extract(stored)
 }
 
 /// What a stored version says, with its time.

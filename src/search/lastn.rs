@@ -4,7 +4,7 @@
 use super::page::{Page, Searched};
 use super::query::Query;
 use super::{Error, MAX_LINKED};
-use crate::access::View;
+use crate::access::{CHECK, View};
 use crate::fhir::definitions::Kind;
 use crate::fhir::json::{self, Node};
 use crate::index::{Sort, SortBy};
@@ -31,6 +31,7 @@ impl Searched<'_> {
         ordered.count = MAX_LINKED;
         let mut groups: Vec<(Codes, Vec<Stored>)> = Vec::new();
         self.each(view, &ordered, &mut |stored| {
+            view.spend(CHECK).map_err(store::Error::from)?;
             let codes = codes_of(stored)?;
             let group = groups.iter_mut().find(|(known, _)| codes.iter().any(|code| known.contains(code)));
             match group {

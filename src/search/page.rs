@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 
 use super::cursor::{Binding, Cursors};
-use super::follow::extract;
+use super::follow::examine;
 use super::query::{Query, Total};
 use super::{Error, MAX_CHECKED, MAX_PAGE_BYTES, include};
 use crate::access::{Operation, Permit, Reach, View};
@@ -161,7 +161,7 @@ impl Searched<'_> {
                 passed = true;
             }
             let Some(stored) = reader.get(place.rid)?.filter(|stored| !stored.deleted) else { continue };
-            let extracted = extract(&stored)?;
+            let extracted = examine(view, &stored)?;
             if !query.admits(&stored, &extracted)? {
                 continue;
             }
@@ -194,7 +194,7 @@ impl Searched<'_> {
         rids.dedup();
         let mut places = Vec::with_capacity(rids.len());
         for stored in reader.get_all(&rids)?.iter().filter(|stored| !stored.deleted) {
-            let extracted = extract(stored)?;
+            let extracted = examine(view, stored)?;
             if query.admits(stored, &extracted)? {
                 places.push(Place::of(&extracted, stored.rid, &query.sort));
             }
@@ -216,7 +216,7 @@ impl Searched<'_> {
             let Wanted::Id(id) = wanted else { continue };
             let Some(rid) = snapshot.rid(query.kind, id)? else { continue };
             let Some(stored) = reader.get(rid)?.filter(|stored| !stored.deleted) else { continue };
-            let extracted = extract(&stored)?;
+            let extracted = examine(view, &stored)?;
             if query.admits(&stored, &extracted)? {
                 places.push(Place::of(&extracted, rid, &query.sort));
             }
@@ -237,7 +237,7 @@ impl Searched<'_> {
         let mut places = Vec::with_capacity(found.places.len());
         for place in found.places {
             let Some(stored) = reader.get(place.rid)?.filter(|stored| !stored.deleted) else { continue };
-            let extracted = extract(&stored)?;
+            let extracted = examine(view, &stored)?;
             if query.admits(&stored, &extracted)? {
                 places.push(Place::of(&extracted, place.rid, &query.sort));
             }

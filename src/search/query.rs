@@ -6,7 +6,7 @@ use super::links::{Link, Reading};
 use super::words::Words;
 use super::{DEFAULT_COUNT, Error, MAX_COUNT, MAX_PARAMETERS};
 use crate::fhir::definitions::Targets;
-use crate::fhir::filter::{self, Clause, Refusal};
+use crate::fhir::filter::{self, Clause, Field, Refusal, Test, Wanted};
 use crate::fhir::{Extracted, Form, Kind, Subset};
 use crate::index::{Sort, SortBy};
 use crate::store::Stored;
@@ -113,6 +113,29 @@ impl Query {
     }
 
     /// A search with one condition.
+    /// Ids of the patients that the query names, for the audit.
+    #[must_use]
+    pub fn patients(&self) -> Vec<String> {
+        let is_whose = |field| match field {
+            Field::Id => self.kind == Kind::PATIENT,
+            Field::Parameter(number) => self.kind.compartment().contains(&usize::from(number)),
+            Field::Updated | Field::Contained => false,
+        };
+        let named = self.clauses.iter().filter(|clause| is_whose(clause.field));
+        let wanted = named.flat_map(|clause| match &clause.test {
+            Test::Any(wanted) => wanted.as_slice(),
+            _ => &[],
+        });
+        let id = |wanted: &Wanted| match wanted {
+            Wanted::Id(id) => Some(String::from(&**id)),
+            Wanted::Reference { kind, id } if kind.is_none_or(|kind| kind == Kind::PATIENT) => {
+                Some(String::from(&**id))
+            }
+            _ => None,
+        };
+        wanted.filter_map(id).collect()
+    }
+
     pub(super) fn of(kind: Kind, clause: Clause) -> Self {
         Self { clauses: vec![clause], ..Self::empty(kind) }
     }

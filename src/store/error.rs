@@ -2,6 +2,8 @@
 
 use std::io::ErrorKind;
 
+use crate::access::Exhausted;
+
 /// Why the store could not do something.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -45,6 +47,9 @@ pub enum Error {
     /// A version was asked for that does not match the current one.
     #[error("the resource has changed meanwhile")]
     VersionConflict,
+    /// The effort of the View is used up, or nobody waits for the answer any more.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
 }
 
 impl Error {
@@ -117,6 +122,7 @@ impl Error {
             Self::Panicked => Self::Panicked,
             Self::Value { table, reason } => Self::Value { table, reason: reason.clone() },
             Self::VersionConflict => Self::VersionConflict,
+            Self::Exhausted(exhausted) => Self::Exhausted(*exhausted),
         }
     }
 }

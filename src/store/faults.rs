@@ -101,7 +101,7 @@ const RIGHT: Table = Table::new("test.right");
 
 /// Transaction `n`: a pair of ledger rows that must both be there, a patient, and a claim of hers.
 fn write(store: &Store, n: u32) -> Result<(), Error> {
-    let patient = fhir::prepare(
+    let patient = crate::access::admit_text(
         format!(r#"{{"resourceType":"Patient","id":"p{}","multipleBirthInteger":{n}}}"#, n % 5).as_bytes(),
     )
     .unwrap();
@@ -110,7 +110,7 @@ fn write(store: &Store, n: u32) -> Result<(), Error> {
         n % 5,
         "x".repeat(1 + n as usize * 37 % 3_000)
     );
-    let claim = fhir::prepare(claim.as_bytes()).unwrap();
+    let claim = crate::access::admit_text(claim.as_bytes()).unwrap();
     store.transact_blocking(move |txn: &mut Txn<'_>| {
         txn.put(LEFT, &n.to_be_bytes(), b"left".to_vec())?;
         txn.put_resource(&patient, Timestamp::UNIX_EPOCH, None)?;

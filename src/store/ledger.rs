@@ -152,8 +152,8 @@ fn prepare(database: &Database) -> Result<(), Error> {
         let found = meta.get(tables::META_FORMAT)?.and_then(|value| tables::read_u32(value.value()));
         match found {
             Some(found) if found > FORMAT => return Err(Error::Newer { found, known: FORMAT }),
-            Some(_) => return Ok(()),
-            None => {
+            Some(FORMAT) => return Ok(()),
+            Some(_) | None => {
                 meta.insert(tables::META_FORMAT, FORMAT.to_be_bytes().as_slice())?;
             }
         }

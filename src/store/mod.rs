@@ -17,6 +17,7 @@ mod ledger;
 mod read;
 mod recent;
 mod record;
+mod rederive;
 mod resources;
 mod snapshot;
 mod stored;
@@ -31,6 +32,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 pub use error::Error;
 pub use read::{Feed, Found, Reader, Times};
 pub use recent::References;
+pub use rederive::Rederived;
 pub use resources::{Outcome, Written};
 pub use snapshot::Snapshot;
 pub use stored::{Stored, Target};
@@ -41,7 +43,8 @@ use jiff::Timestamp;
 use ledger::Ledger;
 use writer::{Reply, Writer};
 
-use crate::fhir::{Packed, Prepared};
+use crate::access::Admitted;
+use crate::fhir::Packed;
 
 /// Bytes of redb page cache. The operating system caches the file as well, so this stays small.
 const CACHE_BYTES: usize = 48 << 20;
@@ -119,11 +122,11 @@ impl Store {
     }
 
     /// Does for a resource, on any thread, what the writer then need not do if it is new: stamps and packs its first version.
-    pub fn pack(&self, prepared: &mut Prepared, now: Timestamp) {
+    pub fn pack(&self, prepared: &mut Admitted, now: Timestamp) {
         prepared.stamp(now);
         let body = prepared.render(FIRST, now);
         let packed = self.ledger.dictionaries.compress(prepared.kind, &body);
-        prepared.packed = packed.map(|body| Packed { version: FIRST, updated: now, body: body.into() });
+        prepared.keep_packed(packed.map(|body| Packed { version: FIRST, updated: now, body: body.into() }));
     }
 
     /// A consistent view of everything committed so far, shared by all who ask between two commits. Keep it short: pages

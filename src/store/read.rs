@@ -13,7 +13,8 @@ use super::resources::{compartment_key, history_key};
 use super::snapshot::{Rows, Snapshot};
 use super::stored::Stored;
 use super::tables::{self, id_key, number, read_number, read_u64, split_number};
-use crate::access::{Base, Categories, Operation, Permit, Reach, View};
+use super::txn::ChangeKind;
+use crate::access::{CHECK, Categories, Facts, Operation, Permit, Reach, View};
 use crate::fhir::dates::Span;
 use crate::fhir::{self, Kind};
 
@@ -329,7 +330,9 @@ impl Snapshot {
                 feed.next = Some(seq.saturating_add(1));
                 break;
             }
-            let parts = value.value().split_first().and_then(|(_, rest)| split_number(rest));
+            view.spend(1)?;
+            let parts = value.value().split_first().filter(|(kind, _)| **kind != ChangeKind::Rederived as u8);
+            let parts = parts.and_then(|(_, rest)| split_number(rest));
             let Some((rid, Some(version))) = parts.map(|(rid, rest)| (rid, read_number(rest))) else { continue };
             // Of types that are not asked for, the header of the current version is enough.
             if let Some(kind) = kind
@@ -480,39 +483,49 @@ impl Reader<'_> {
     /// A record of an earlier version, if the View shows it. What is remembered is current, so this is not.
     fn admit_past(&self, rid: u64, record: &[u8]) -> Result<Option<Stored>, Error> {
         let (header, packed) = Header::read(record)?;
+        self.view.spend(1)?;
         let Some(permit) = self.passes(&header) else { return Ok(None) };
         let body = self.snapshot.unpack(&header, packed)?;
-        satisfying(Stored::new(rid, header, body)?, &permit)
+        self.satisfying(Stored::new(rid, header, body)?, &permit)
     }
 
     /// A current record, if the View shows it.
     fn admit(&self, rid: u64, record: &[u8]) -> Result<Option<Stored>, Error> {
         let (header, packed) = Header::read(record)?;
+        self.view.spend(1)?;
         let Some(permit) = self.passes(&header) else { return Ok(None) };
-        satisfying(self.snapshot.stored(rid, header, packed)?, &permit)
+        self.satisfying(self.snapshot.stored(rid, header, packed)?, &permit)
     }
 
     /// A current version that is known already, if the View shows it.
     fn show(&self, known: Stored) -> Result<Option<Stored>, Error> {
+        self.view.spend(1)?;
         match self.passes(&known.header) {
-            Some(permit) => satisfying(known, &permit),
+            Some(permit) => self.satisfying(known, &permit),
             None => Ok(None),
         }
+    }
+
+    /// A version whose header passed, if its content satisfies the conditions too.
+    fn satisfying(&self, stored: Stored, permit: &Permit) -> Result<Option<Stored>, Error> {
+        let satisfied = match permit {
+            Permit::All => true,
+            // A tombstone has no content that could satisfy a condition.
+            Permit::Only(_) if stored.deleted => false,
+            Permit::Only(only) => {
+                self.view.spend(CHECK)?;
+                satisfies(&stored.body, only)?
+            }
+        };
+        Ok(satisfied.then_some(stored))
     }
 
     /// Whether the View shows a resource with that header; if so, what its content must satisfy.
     fn passes(&self, header: &Header) -> Option<Rc<Permit>> {
         let permit = self.permit_for(header.kind)?;
-        let within = match self.view.reach() {
-            Reach::Everything => true,
-            Reach::Public(Base::Directory) => header.audience.directory,
-            Reach::Public(Base::Formulary) => header.audience.formulary,
-            Reach::Public(Base::Fhir) => false,
-            Reach::Patients(_) => {
-                !header.kind.is_personal() || header.patients.iter().any(|rid| self.patients.contains(rid))
-            }
-        };
-        (within && !self.view.withheld().overlaps(header.categories)).then_some(permit)
+        let facts = Facts { kind: header.kind, audience: header.audience, categories: header.categories };
+        let is_mine = || header.patients.iter().any(|rid| self.patients.contains(rid));
+        self.view.shows(&facts, is_mine).then_some(permit)
     }
 
     fn permit_for(&self, kind: Kind) -> Option<Rc<Permit>> {
@@ -543,16 +556,6 @@ impl Taken {
         self.found.push(stored);
         full
     }
-}
-
-/// A version whose header passed, if its content satisfies the conditions too.
-fn satisfying(stored: Stored, permit: &Permit) -> Result<Option<Stored>, Error> {
-    let satisfied = match permit {
-        Permit::All => true,
-        // A tombstone has no content that could satisfy a condition.
-        Permit::Only(only) => !stored.deleted && satisfies(&stored.body, only)?,
-    };
-    Ok(satisfied.then_some(stored))
 }
 
 fn satisfies(body: &[u8], only: &[Vec<fhir::filter::Clause>]) -> Result<bool, Error> {

@@ -3,7 +3,8 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 1 | layout, now 2, in the upper half; flags in the lower: deleted, directory, formulary, labelled |
+//! | 1 | layout, now 3, in the upper half; flags in the lower: deleted, directory, formulary, labelled |
+//! | 2 | the rules that made its access facts ([`crate::access::rules`], the lower half of the low word); not in layout 2 |
 //! | number | type number |
 //! | number | version |
 //! | 8 | last updated, microseconds since 1970 (i64) |
@@ -19,7 +20,9 @@ use crate::access::Categories;
 use crate::fhir::{Audience, Kind};
 
 /// In the upper half of the first byte.
-const LAYOUT: u8 = 2 << 4;
+const LAYOUT: u8 = 3 << 4;
+/// The layout before headers named the rules that made them.
+const BEFORE_RULES: u8 = 2 << 4;
 const DELETED: u8 = 1;
 const DIRECTORY: u8 = 2;
 const FORMULARY: u8 = 4;
@@ -30,6 +33,8 @@ pub(super) const MAX_PATIENTS: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) deleted: bool,
+    /// The rules that made audience, categories and patients; zero if it does not say.
+    pub(super) rules: u16,
     pub(super) audience: Audience,
     pub(super) kind: Kind,
     pub(super) version: u32,
@@ -50,6 +55,7 @@ impl Header {
             (labelled, LABELLED),
         ];
         out.push(flags.into_iter().filter(|(set, _)| *set).fold(LAYOUT, |byte, (_, bit)| byte | bit));
+        out.extend_from_slice(&self.rules.to_be_bytes());
         out.extend_from_slice(&number(self.kind.number().into()));
         out.extend_from_slice(&number(self.version.into()));
         out.extend_from_slice(&self.updated.to_be_bytes());
@@ -75,9 +81,11 @@ impl Header {
 
 fn parse(record: &[u8]) -> Option<(Header, &[u8])> {
     let (first, rest) = record.split_first()?;
-    if first & 0xF0 != LAYOUT {
-        return None;
-    }
+    let (rules, rest) = match first & 0xF0 {
+        LAYOUT => rest.split_first_chunk()?,
+        BEFORE_RULES => (&[0; 2], rest),
+        _ => return None,
+    };
     let is = |bit: u8| first & bit != 0;
     let (kind, rest) = split_number(rest)?;
     let (version, rest) = split_number(rest)?;
@@ -99,6 +107,7 @@ fn parse(record: &[u8]) -> Option<(Header, &[u8])> {
     }
     let header = Header {
         deleted: is(DELETED),
+        rules: u16::from_be_bytes(*rules),
         audience: Audience { directory: is(DIRECTORY), formulary: is(FORMULARY) },
         kind: Kind::from_number(u16::try_from(kind).ok()?)?,
         version: u32::try_from(version).ok()?,
@@ -119,6 +128,7 @@ mod tests {
     fn a_header_survives_the_disk_and_damage_is_named() {
         let header = Header {
             deleted: true,
+            rules: 0x1234,
             audience: Audience { directory: true, formulary: false },
             kind: Kind::PATIENT,
             version: 7,
@@ -131,7 +141,9 @@ mod tests {
         let mut bytes = Vec::new();
         header.write(&mut bytes);
         bytes.extend_from_slice(b"body");
-        assert_eq!(Header::read(&bytes).unwrap(), (header, b"body".as_slice()));
+        assert_eq!(Header::read(&bytes).unwrap(), (header.clone(), b"body".as_slice()));
+        let old = [&[bytes[0] & 0x0F | BEFORE_RULES], &bytes[3..]].concat();
+        assert_eq!(Header::read(&old).unwrap().0, Header { rules: 0, ..header });
         for cut in 0..bytes.len() - 4 {
             assert!(matches!(Header::read(&bytes[..cut]), Err(Error::Corrupted(_))), "cut at {cut}");
         }

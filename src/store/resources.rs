@@ -7,10 +7,11 @@ use jiff::Timestamp;
 
 use super::error::Error;
 use super::record::{Header, MAX_PATIENTS};
+use super::rederive::rules_mark;
 use super::tables::{self, id_key, number, read_number, split_number};
 use super::txn::{Change, ChangeKind, Txn};
-use crate::access::Categories;
-use crate::fhir::{self, Extracted, Kind, Prepared};
+use crate::access::{Admitted, admit_text};
+use crate::fhir::{self, Extracted, Kind};
 
 /// Versions that [`Txn::was_replaced`] looks at.
 const VERSIONS_COMPARED: usize = 100;
@@ -43,7 +44,7 @@ impl Txn<'_> {
     /// `expected` is the version the caller saw (`If-Match`); [`Error::VersionConflict`] if another is current.
     pub fn put_resource(
         &mut self,
-        prepared: &Prepared,
+        prepared: &Admitted,
         now: Timestamp,
         expected: Option<u32>,
     ) -> Result<Written, Error> {
@@ -55,9 +56,9 @@ impl Txn<'_> {
     /// give back what to store instead.
     pub fn put_merged(
         &mut self,
-        prepared: &Prepared,
+        prepared: &Admitted,
         now: Timestamp,
-        merge: impl FnOnce(&[u8]) -> Result<Option<Prepared>, Error>,
+        merge: impl FnOnce(&[u8]) -> Result<Option<Admitted>, Error>,
     ) -> Result<Written, Error> {
         let (rid, old) = self.current_of(prepared)?;
         let mut merged = None;
@@ -81,18 +82,18 @@ impl Txn<'_> {
     }
 
     /// The resource's number, and its current record if there is one.
-    fn current_of(&mut self, prepared: &Prepared) -> Result<(u64, Option<Vec<u8>>), Error> {
+    fn current_of(&mut self, prepared: &Admitted) -> Result<(u64, Option<Vec<u8>>), Error> {
         let (rid, is_new) = self.rid_of(prepared.kind, &prepared.id)?;
         // Most resources of a first load are new: that one look-up says it is enough.
         let old = if is_new { None } else { self.get(tables::CURRENT, &number(rid))? };
         Ok((rid, old))
     }
 
-    fn put_over(
+    pub(super) fn put_over(
         &mut self,
         rid: u64,
         old: Option<&[u8]>,
-        prepared: &Prepared,
+        prepared: &Admitted,
         now: Timestamp,
         expected: Option<u32>,
     ) -> Result<Written, Error> {
@@ -114,12 +115,13 @@ impl Txn<'_> {
         }
         let header = Header {
             deleted: false,
+            rules: rules_mark(),
             audience: extracted.audience,
             kind: prepared.kind,
             version: old_version + 1,
             updated: extracted.updated,
             hash: prepared.hash as u64,
-            categories: Categories::of(&extracted),
+            categories: prepared.categories(),
             // The body says it.
             id: String::new(),
             patients: self.patient_rids(&extracted.patients, rid, prepared)?,
@@ -146,7 +148,7 @@ impl Txn<'_> {
 
     /// Stores what is known of something from passing mention, such as a provider whom a claim names: not over what its own
     /// source says and is public, and of several mentions always the same one, whatever their order.
-    pub fn put_mention(&mut self, prepared: &Prepared, now: Timestamp) -> Result<Outcome, Error> {
+    pub fn put_mention(&mut self, prepared: &Admitted, now: Timestamp) -> Result<Outcome, Error> {
         let key = id_key(prepared.kind, &prepared.id);
         if let Some(rid) = self.get(tables::IDS, &key)?.as_deref().and_then(read_number)
             && let Some(current) = self.get(tables::CURRENT, &number(rid))?
@@ -167,7 +169,8 @@ impl Txn<'_> {
         let (mut back, mut stayed) = (0, 0);
         for seq in (after.saturating_add(1)..=until).rev() {
             let Some(row) = self.get(tables::CHANGES, &number(seq))? else { continue };
-            let parts = row.split_first().and_then(|(_, rest)| split_number(rest));
+            let parts = row.split_first().filter(|(kind, _)| **kind != ChangeKind::Rederived as u8);
+            let parts = parts.and_then(|(_, rest)| split_number(rest));
             let Some((rid, Some(version))) = parts.map(|(rid, rest)| (rid, read_number(rest))) else { continue };
             let Some(current) = self.get(tables::CURRENT, &number(rid))? else { continue };
             let (header, body) = Header::read(&current)?;
@@ -192,8 +195,8 @@ impl Txn<'_> {
                 }
                 Some((_, packed)) => {
                     let body = self.codec.decompress(packed)?;
-                    let prepared = fhir::prepare(&body)
-                        .map_err(|_| Error::Corrupted("an earlier version of a resource".into()))?;
+                    let prepared =
+                        admit_text(&body).map_err(|_| Error::Corrupted("an earlier version of a resource".into()))?;
                     self.put_resource(&prepared, now, None)?;
                 }
             }
@@ -204,7 +207,7 @@ impl Txn<'_> {
 
     /// True if this content was an earlier version of the resource and something else is current. A load asks, so that
     /// files which tell the history of a resource can be loaded again without telling it again.
-    pub fn was_replaced(&mut self, prepared: &Prepared) -> Result<bool, Error> {
+    pub fn was_replaced(&mut self, prepared: &Admitted) -> Result<bool, Error> {
         let key = id_key(prepared.kind, &prepared.id);
         let Some(rid) = self.get(tables::IDS, &key)?.as_deref().and_then(read_number) else { return Ok(false) };
         match self.get(tables::CURRENT, &number(rid))? {
@@ -270,7 +273,12 @@ impl Txn<'_> {
         Ok((rid, true))
     }
 
-    fn patient_rids(&mut self, patients: &[Box<str>], own: u64, prepared: &Prepared) -> Result<Vec<u64>, Error> {
+    pub(super) fn patient_rids(
+        &mut self,
+        patients: &[Box<str>],
+        own: u64,
+        prepared: &Admitted,
+    ) -> Result<Vec<u64>, Error> {
         if prepared.kind == Kind::PATIENT {
             return Ok(vec![own]);
         }
@@ -281,7 +289,7 @@ impl Txn<'_> {
     }
 
     /// Moves the old version to history, sets the new one, and keeps the compartments in step.
-    fn replace(
+    pub(super) fn replace(
         &mut self,
         rid: u64,
         old: Option<(Header, &[u8])>,
@@ -295,16 +303,21 @@ impl Txn<'_> {
             }
         }
         if !header.deleted {
-            for patient in &header.patients {
-                let bits = header.categories.bits();
-                let categories = if bits == 0 { Vec::new() } else { bits.to_be_bytes().to_vec() };
-                self.put(tables::COMPARTMENT, &compartment_key(*patient, header.kind, rid), categories)?;
-            }
+            self.enter_compartments(rid, header)?;
         }
         self.put(tables::CURRENT, &number(rid), record)
     }
 
-    fn change(
+    pub(super) fn enter_compartments(&mut self, rid: u64, header: &Header) -> Result<(), Error> {
+        let bits = header.categories.bits();
+        let categories = if bits == 0 { Vec::new() } else { bits.to_be_bytes().to_vec() };
+        for patient in &header.patients {
+            self.put(tables::COMPARTMENT, &compartment_key(*patient, header.kind, rid), categories.clone())?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn change(
         &mut self,
         rid: u64,
         header: &Header,

@@ -10,7 +10,7 @@
 //! | `compartment` | patient's rid (number), type number (u16), rid (number) | sensitive categories (u16); nothing for none |
 //! | `changes` | seq (number) | kind (u8), rid (number), version (number) |
 //! | `dictionaries` | dictionary id (u16) | type number (u16), zstd dictionary |
-//! | `meta` | name | `format` (u32), `seq` (u64), `rid` (u64) |
+//! | `meta` | name | `format` (u32), `seq` (u64), `rid` (u64), `rules` and `rules_at` (`rederive.rs`) |
 //!
 //! A `rid` numbers a logical resource on first sight, also when it is first seen as somebody's patient before its own
 //! Patient resource arrives. Rooms above add ledger tables of their own, named `room.thing`.
@@ -18,8 +18,9 @@
 use crate::fhir::Kind;
 use crate::fhir::reference::uuid;
 
-/// The format of the file. A file with a higher number is refused.
-pub const FORMAT: u32 = 1;
+/// The format of the file. A file with a higher number is refused. Format 1 had no rules in its headers; it is read as it is,
+/// and each record takes on the present layout when it is written again.
+pub const FORMAT: u32 = 2;
 
 /// The name of an ordered table of bytes. Rooms above name theirs `room.thing`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

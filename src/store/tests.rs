@@ -1,8 +1,8 @@
 use jiff::Timestamp;
 
 use super::*;
-use crate::access::{AppAccess, Base, Categories, Category, Operation, Principal, ScopeSet, View, decide};
-use crate::fhir::{self, Kind};
+use crate::access::{Admitted, AppAccess, Base, Categories, Category, Operation, Principal, ScopeSet, View, decide};
+use crate::fhir::Kind;
 
 const TABLE: Table = Table::new("test.rows");
 
@@ -13,7 +13,7 @@ fn store() -> (tempfile::TempDir, Store) {
 }
 
 fn put(store: &Store, json: &str) -> Written {
-    let prepared = fhir::prepare(json.as_bytes()).unwrap();
+    let prepared = crate::access::admit_text(json.as_bytes()).unwrap();
     store.transact_blocking(move |txn| txn.put_resource(&prepared, Timestamp::UNIX_EPOCH, None)).unwrap()
 }
 
@@ -102,7 +102,7 @@ fn versions_history_and_tombstones() {
 fn a_wrong_expected_version_changes_nothing() {
     let (_folder, store) = store();
     put(&store, r#"{"resourceType":"Patient","id":"p"}"#);
-    let other = fhir::prepare(br#"{"resourceType":"Patient","id":"p","active":true}"#).unwrap();
+    let other = crate::access::admit_text(br#"{"resourceType":"Patient","id":"p","active":true}"#).unwrap();
     let outcome = store.transact_blocking(move |txn| txn.put_resource(&other, Timestamp::UNIX_EPOCH, Some(7)));
     assert!(matches!(outcome, Err(Error::VersionConflict)));
 }
@@ -209,13 +209,13 @@ fn what_was_packed_ahead_is_kept_only_for_its_version_and_time() {
     }
     let (early, late) = (Timestamp::from_second(1_000).unwrap(), Timestamp::from_second(2_000).unwrap());
     let packed = |text: &str| {
-        let mut prepared = fhir::prepare(text.as_bytes()).unwrap();
+        let mut prepared = crate::access::admit_text(text.as_bytes()).unwrap();
         assert!(prepared.packed.is_none());
         store.pack(&mut prepared, early);
         assert!(prepared.packed.is_some(), "there is a dictionary");
         prepared
     };
-    let kept = |prepared: &Prepared, now: Timestamp| {
+    let kept = |prepared: &Admitted, now: Timestamp| {
         let (prepared, id) = (prepared.clone(), prepared.id.clone());
         store.transact_blocking(move |txn| txn.put_resource(&prepared, now, None)).unwrap();
         let view = View::operator(Timestamp::UNIX_EPOCH);
@@ -295,4 +295,85 @@ fn compacting_waits_for_nobody_and_loses_nothing() {
     );
     put(&store, r#"{"resourceType":"Patient","id":"after"}"#);
     assert!(is_here(&store, &operator, "Patient", "after"));
+}
+
+const OPIOIDS: &str = r#"{"resourceType":"Condition","id":"c","subject":{"reference":"Patient/p"},"code":{"coding":[
+    {"system":"http://hl7.org/fhir/sid/icd-10-cm","code":"F11.20"}]}}"#;
+
+/// Puts a record into the file as an older program with other rules would have.
+fn put_as_before(store: &Store, text: Vec<u8>, hash: u64) {
+    let old = move |txn: &mut Txn<'_>| {
+        let admitted = crate::access::admit_text(OPIOIDS.as_bytes()).unwrap();
+        txn.put_resource(&admitted, Timestamp::UNIX_EPOCH, None)?;
+        let rid =
+            super::tables::read_number(&txn.get(tables::IDS, &super::tables::id_key(admitted.kind, "c"))?.unwrap());
+        let key = super::tables::number(rid.unwrap());
+        let (mut header, _) = {
+            let record = txn.get(tables::CURRENT, &key)?.unwrap();
+            let (header, body) = super::record::Header::read(&record)?;
+            (header, body.to_vec())
+        };
+        header.rules = 0;
+        header.hash = hash;
+        header.categories = crate::access::Categories::NONE;
+        let mut record = Vec::new();
+        header.write(&mut record);
+        txn.codec.compress(admitted.kind, &text, &mut record);
+        txn.put(tables::CURRENT, &key, record)?;
+        for patient in &header.patients {
+            let entry = super::resources::compartment_key(*patient, header.kind, rid.unwrap());
+            txn.put(tables::COMPARTMENT, &entry, Vec::new())?;
+        }
+        txn.delete(tables::META, b"rules")
+    };
+    store.transact_blocking(old).unwrap();
+}
+
+fn derive_all(store: &Store) -> Rederived {
+    let mut all = Rederived::default();
+    while !all.done {
+        let now = "2026-03-02T09:00:00Z".parse().unwrap();
+        let step = store.transact_blocking(move |txn| txn.rederive(1, now)).unwrap();
+        all.relabelled += step.relabelled;
+        all.changed += step.changed;
+        all.done = step.done;
+    }
+    all
+}
+
+/// A rule that was changed held for new records only: who sees what was frozen into the header at the time of the write.
+#[test]
+fn changed_rules_reach_what_is_stored() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("store.redb")).unwrap();
+    derive_all(&store);
+    let labelled = crate::access::admit_text(OPIOIDS.as_bytes()).unwrap();
+    put_as_before(&store, labelled.render(1, Timestamp::UNIX_EPOCH), labelled.hash as u64);
+    let condition = Kind::named("Condition");
+    let read = || match store.snapshot().unwrap().read(&View::operator(Timestamp::UNIX_EPOCH), condition, "c").unwrap()
+    {
+        Found::Here(stored) => stored,
+        other => panic!("{other:?}"),
+    };
+    let holds = || store.snapshot().unwrap().facts_hold(&read(), &labelled).unwrap();
+    assert!(!holds() && !store.snapshot().unwrap().is_derived().unwrap());
+    let told = Arc::new(parking_lot::Mutex::new(Vec::new()));
+    let seen = Arc::clone(&told);
+    store.follow(Box::new(move |changes| {
+        seen.lock().extend(changes.iter().map(|change| (change.resource, change.kind)));
+    }));
+    assert_eq!(derive_all(&store), Rederived { changed: 1, done: true, ..Rederived::default() });
+    assert!(holds() && store.snapshot().unwrap().is_derived().unwrap());
+    assert_eq!(read().version, 1, "what it says is the same");
+    assert_eq!(*told.lock(), [(condition, ChangeKind::Rederived)], "the index is told");
+    assert_eq!(derive_all(&store), Rederived { done: true, ..Rederived::default() });
+
+    // A text without the label is another text, and so a new version.
+    let bare = crate::fhir::prepare(OPIOIDS.as_bytes()).unwrap();
+    put_as_before(&store, bare.render(1, Timestamp::UNIX_EPOCH), bare.hash as u64);
+    assert_eq!(derive_all(&store), Rederived { relabelled: 1, done: true, ..Rederived::default() });
+    assert!(holds());
+    assert_eq!(read().version, 2);
+    let text = String::from_utf8(read().body.to_vec()).unwrap();
+    assert!(text.contains("\"code\":\"ETH\""), "{text}");
 }

@@ -41,6 +41,8 @@ pub enum ChangeKind {
     Updated,
     /// A tombstone.
     Deleted,
+    /// The same version, of which changed rules derived other access facts.
+    Rederived,
 }
 
 /// The transaction of one group, with its tables kept open: looking a table up costs as much as an insert.

@@ -12,16 +12,15 @@ use poem::{Body, Request};
 
 use super::problem::Problem;
 use super::router;
-use crate::access::{Base, Denied, Operation, Principal, View, decide};
-use crate::audit::{Audit, Entry, Place, Who};
+use crate::access::{Base, Denied, Effort, Operation, Principal, View, decide};
+use crate::audit::{Audit, Place};
 use crate::fhir::Kind;
 use crate::fhir::json::{self, Node};
 use crate::fhir::reference::is_id;
 use crate::fhir::xml;
-use crate::realm::Realm;
-use crate::store::Stored;
+use crate::realm::{Caller, Network, Realm};
 
-/// Bytes of a form or a search body.
+/// Bytes of a form, a search body, or the parameters of an operation.
 pub(super) const MAX_FORM: usize = 1 << 20;
 /// Bytes of a resource, a Bundle or a patch.
 pub(super) const MAX_RESOURCE: usize = 16 << 20;
@@ -35,6 +34,11 @@ const RESOURCE_WITHIN: Duration = Duration::from_mins(4);
 pub(super) struct Entered(parking_lot::Mutex<Option<Place>>);
 
 impl Entered {
+    /// The answer waits for this place, and for those before it.
+    pub(super) fn set(&self, place: Place) {
+        *self.0.lock() = Some(place);
+    }
+
     /// Returns once everything that was entered is in the file. Other requests that are under way go on meanwhile and
     /// share the write.
     pub(super) async fn settle(&self, audit: &Audit) -> Result<(), Problem> {
@@ -51,6 +55,37 @@ async fn whole(body: Body, most: usize, within: Duration) -> Result<Bytes, Probl
         Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(Problem::TooLarge(most)),
         Ok(Err(_)) => Err(Problem::BrokenOff),
         Err(_) => Err(Problem::Slow(within.as_secs())),
+    }
+}
+
+/// The network address that a request comes from: the connection's, or what a trusted proxy says.
+pub(super) fn network(request: &Request, realm: &Realm) -> Option<IpAddr> {
+    let peer = request.remote_addr().as_socket_addr().map(std::net::SocketAddr::ip)?;
+    let trusted = |ip: IpAddr| realm.config.server.trusted_proxies.iter().any(|net| net.contains(ip));
+    if !trusted(peer) {
+        return Some(peer);
+    }
+    // The last address that no trusted proxy vouches for is the nearest one that cannot be forged.
+    let forwarded = request.headers().get_all("x-forwarded-for");
+    let hops: Vec<IpAddr> = forwarded
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|hop| hop.trim().parse().ok())
+        .collect();
+    Some(hops.into_iter().rev().find(|hop| !trusted(*hop)).unwrap_or(peer))
+}
+
+/// Whose turn it is when long work waits: an app and its member, or else a network.
+pub(super) fn caller(principal: &Principal, network: Option<IpAddr>) -> Caller {
+    let network = network.map(Network::of);
+    match principal {
+        Principal::App(access) => {
+            let member = access.member.as_deref();
+            let app = format!("{} {}", access.client_id, member.unwrap_or_default());
+            Caller { app: Some(app.into()), network, is_of_the_plan: member.is_none() }
+        }
+        _ => Caller { app: None, network, is_of_the_plan: false },
     }
 }
 
@@ -72,6 +107,10 @@ pub(crate) struct Ask {
     pub(super) pattern: Arc<str>,
     pub(super) request: Request,
     pub(super) body: Body,
+    /// What it may cost where it runs.
+    pub(super) effort: Effort,
+    /// True on a thread of the realm's readers, where it may take longer.
+    pub(super) in_pool: bool,
 }
 
 impl Ask {
@@ -114,6 +153,8 @@ impl Ask {
             pattern: Arc::clone(pattern),
             request,
             body,
+            effort: self.effort.clone(),
+            in_pool: self.in_pool,
         }
     }
 
@@ -125,16 +166,30 @@ impl Ask {
 
     /// The body.
     pub(super) async fn bytes(&mut self) -> Result<Vec<u8>, Problem> {
+        self.bytes_up_to(MAX_RESOURCE).await
+    }
+
+    async fn bytes_up_to(&mut self, most: usize) -> Result<Vec<u8>, Problem> {
         let body = std::mem::replace(&mut self.body, Body::empty());
-        Ok(whole(body, MAX_RESOURCE, RESOURCE_WITHIN).await?.into())
+        Ok(whole(body, most, RESOURCE_WITHIN).await?.into())
     }
 
     /// The body, which must be a resource in JSON or XML; as JSON.
     pub(super) async fn resource(&mut self) -> Result<Vec<u8>, Problem> {
+        self.resource_up_to(MAX_RESOURCE).await
+    }
+
+    /// [`Ask::resource`] for what strangers may send.
+    pub(super) async fn small_resource(&mut self) -> Result<Vec<u8>, Problem> {
+        self.resource_up_to(MAX_FORM).await
+    }
+
+    async fn resource_up_to(&mut self, most: usize) -> Result<Vec<u8>, Problem> {
         match self.media() {
-            "application/fhir+json" | "application/json" | "application/json+fhir" => self.bytes().await,
+            "application/fhir+json" | "application/json" | "application/json+fhir" => self.bytes_up_to(most).await,
             "application/fhir+xml" | "application/xml" | "text/xml" | "application/xml+fhir" => {
-                xml::read(&self.bytes().await?).map_err(Problem::Xml)
+                let bytes = self.bytes_up_to(most).await?;
+                self.apart(bytes.len(), move || xml::read(&bytes)).await?.map_err(Problem::Xml)
             }
             _ => Err(Problem::ResourceType),
         }
@@ -154,20 +209,7 @@ impl Ask {
 
     /// The network address of the caller: the connection's, or what a trusted proxy says.
     pub(super) fn network(&self) -> Option<IpAddr> {
-        let peer = self.request.remote_addr().as_socket_addr().map(std::net::SocketAddr::ip)?;
-        let trusted = |ip: IpAddr| self.realm.config.server.trusted_proxies.iter().any(|net| net.contains(ip));
-        if !trusted(peer) {
-            return Some(peer);
-        }
-        // The last address that no trusted proxy vouches for is the nearest one that cannot be forged.
-        let forwarded = self.request.headers().get_all("x-forwarded-for");
-        let hops: Vec<IpAddr> = forwarded
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .filter_map(|hop| hop.trim().parse().ok())
-            .collect();
-        Some(hops.into_iter().rev().find(|hop| !trusted(*hop)).unwrap_or(peer))
+        network(&self.request, &self.realm)
     }
 
     /// The parameters of the query string, decoded, in order.
@@ -202,7 +244,7 @@ impl Ask {
         if mime.is_empty() && self.bytes().await?.is_empty() {
             return Ok(Vec::new());
         }
-        let bytes = self.resource().await.map_err(|problem| match problem {
+        let bytes = self.small_resource().await.map_err(|problem| match problem {
             Problem::ResourceType => Problem::MediaType,
             other => other,
         })?;
@@ -250,69 +292,12 @@ impl Ask {
 
     /// What the caller may see: the first statement of every handler that reads resources.
     pub(super) fn decide(&self, kind: Kind, operation: Operation) -> Result<View, Problem> {
-        decide(&self.principal, self.base, kind, operation, self.realm.clock.now()).map_err(|denied| match denied {
+        let view = decide(&self.principal, self.base, kind, operation, self.realm.clock.now());
+        view.map(|view| view.costing(&self.effort)).map_err(|denied| match denied {
             Denied::NotServed => Problem::UnknownType(kind.name().to_owned()),
             Denied::SignIn => Problem::SignIn,
             Denied::Scope => Problem::Scope { kind, operation },
         })
-    }
-
-    /// Enters in the audit that these resources go out.
-    pub(super) fn disclose<'s>(
-        &self,
-        interaction: &str,
-        resources: impl Iterator<Item = &'s Stored>,
-        status: u16,
-    ) -> Result<(), Problem> {
-        self.enter(interaction, resources.map(|stored| (stored.rid, stored.kind)), status)
-    }
-
-    /// Enters in the audit what was done with resources, by number and type. On an error the answer must not leave, nor before
-    /// the entry is in the file, which the door sees to. The public bases keep no record of who asked what (Plan-Net 1.1,
-    /// privacy).
-    pub(super) fn enter(
-        &self,
-        interaction: &str,
-        resources: impl Iterator<Item = (u64, Kind)>,
-        status: u16,
-    ) -> Result<(), Problem> {
-        let Principal::App(access) = &self.principal else { return Ok(()) };
-        if self.base != Base::Fhir {
-            return Ok(());
-        }
-        let mut types: Vec<(&str, u32)> = Vec::new();
-        let mut personal = Vec::new();
-        for (rid, kind) in resources {
-            if kind.is_personal() {
-                personal.push(rid);
-            }
-            let name = kind.name();
-            match types.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, count)) => *count += 1,
-                None => types.push((name, 1)),
-            }
-        }
-        // A member's token says whose records it reads; for a back-end client the records say it.
-        let named;
-        let patients = match (&access.member, personal.is_empty()) {
-            (_, true) => &[],
-            (Some(_), false) => access.patients.as_slice(),
-            (None, false) => {
-                named = self.realm.store.snapshot()?.patients_of(&personal)?;
-                named.as_slice()
-            }
-        };
-        let entry = Entry {
-            request: &self.id,
-            who: Who::App(&access.client_id),
-            grant: access.grant.as_deref(),
-            patients,
-            interaction,
-            types: &types,
-            status,
-        };
-        *self.entered.0.lock() = Some(self.realm.audit.enter(&entry)?);
-        Ok(())
     }
 }
 

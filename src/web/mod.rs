@@ -2,10 +2,12 @@
 //! calls one room and maps the answer.
 //!
 //! Invariants: every route of the product is in `routes.rs` with its guard; every error leaves through `problem.rs`;
-//! nothing about a member leaves before the audit has taken it.
+//! nothing about a member leaves before the audit has taken it (`disclosed`); nothing that a caller can ask for holds a socket's
+//! thread (`work`).
 
 mod ask;
 mod bare;
+mod disclosed;
 mod fhir;
 mod guard;
 mod listen;
@@ -16,6 +18,7 @@ mod router;
 mod routes;
 mod server;
 mod site;
+mod work;
 
 pub use bare::Bare;
 pub use guard::Guard;

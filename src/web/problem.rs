@@ -14,8 +14,8 @@ use crate::fhir::filter::Refusal;
 use crate::fhir::outcome::{self, Problem as Outcome};
 use crate::fhir::xml::XmlError;
 use crate::fhir::{Kind, patch};
-use crate::realm::Realm;
-use crate::{audit, oauth, search, store, write};
+use crate::realm::{LONGEST, Realm, Refused};
+use crate::{audit, index, oauth, search, store, write};
 
 /// Why a request gets no good answer.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +110,12 @@ pub(crate) enum Problem {
     /// The store failed.
     #[error("the server cannot answer at the moment; try again later")]
     Store(store::Error),
+    /// The pool of readers did not do it.
+    #[error(transparent)]
+    Readers(#[from] Refused),
+    /// The allowance of a socket's thread is used up; the work begins again in the pool, so nobody reads this.
+    #[error("the server is busy; try again later")]
+    Exhausted,
     /// Anything else that is our fault.
     #[error("the server made a mistake; tell the plan the request id")]
     Internal(String),
@@ -117,7 +123,10 @@ pub(crate) enum Problem {
 
 impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {
-        Self::Store(error)
+        match error {
+            store::Error::Exhausted(_) => Self::Exhausted,
+            other => Self::Store(other),
+        }
     }
 }
 
@@ -135,7 +144,8 @@ impl From<oauth::Error> for Problem {
 impl From<search::Error> for Problem {
     fn from(error: search::Error) -> Self {
         match error {
-            search::Error::Store(error) => Self::Store(error),
+            search::Error::Store(error) => error.into(),
+            search::Error::Index(index::Error::Exhausted(_)) => Self::Exhausted,
             other => Self::Search(other),
         }
     }
@@ -144,7 +154,7 @@ impl From<search::Error> for Problem {
 impl From<write::Error> for Problem {
     fn from(error: write::Error) -> Self {
         match error {
-            write::Error::Store(error) => Self::Store(error),
+            write::Error::Store(error) => error.into(),
             write::Error::Condition(error) => error.into(),
             write::Error::Scope { kind, operation } => Self::Scope { kind, operation },
             write::Error::NotFound => Self::NotFound,
@@ -153,6 +163,9 @@ impl From<write::Error> for Problem {
         }
     }
 }
+
+/// Seconds after which to try again when the disk or the index could not answer.
+const RETRY_AFTER: u64 = 5;
 
 /// Which scope to ask for.
 fn scope(operation: Operation, kind: Kind) -> String {
@@ -204,7 +217,12 @@ impl Problem {
             Self::MediaType | Self::ResourceType | Self::PatchType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
-            Self::Search(search::Error::Index(_)) | Self::Audit(_) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Readers(Refused::Budget(_)) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Search(search::Error::Index(_))
+            | Self::Audit(_)
+            | Self::Store(_)
+            | Self::Readers(_)
+            | Self::Exhausted => StatusCode::SERVICE_UNAVAILABLE,
             Self::Search(_)
             | Self::Parameters(_)
             | Self::Asked(_)
@@ -233,7 +251,7 @@ impl Problem {
             Self::NotFound | Self::NotCarried | Self::NoRoute => "not-found",
             Self::Gone => "deleted",
             Self::TooLarge(_) => "too-long",
-            Self::Slow(_) => "timeout",
+            Self::Slow(_) | Self::Readers(Refused::Late) => "timeout",
             Self::BrokenOff => "incomplete",
             Self::Search(error) => match error {
                 search::Error::Refused(Refusal::Value { .. }) | search::Error::Result { .. } => "value",
@@ -244,7 +262,8 @@ impl Problem {
                 _ => "not-supported",
             },
             Self::Parameters(_) | Self::Asked(_) | Self::Xml(_) | Self::Header(_) | Self::Refused(_) => "invalid",
-            Self::Audit(_) | Self::Store(_) => "transient",
+            Self::Readers(Refused::Budget(_)) => "throttled",
+            Self::Audit(_) | Self::Store(_) | Self::Readers(Refused::Busy(_)) | Self::Exhausted => "transient",
             Self::Internal(_) => "exception",
         }
     }
@@ -329,8 +348,13 @@ impl Problem {
         if let Some(challenge) = challenge {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
-        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        let again = match self {
+            Self::Readers(Refused::Busy(seconds) | Refused::Budget(seconds)) => Some(*seconds),
+            Self::Readers(Refused::Late) => Some(LONGEST.as_secs()),
+            _ => (response.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER),
+        };
+        if let Some(again) = again {
+            response.headers_mut().insert(header::RETRY_AFTER, again.into());
         }
         response
     }

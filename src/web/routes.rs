@@ -9,13 +9,14 @@ use poem::Response;
 use poem::http::Method;
 
 use super::ask::Ask;
+use super::disclosed::Outgoing;
 use super::guard::Guard;
-use super::pages::{self, page};
+use super::pages;
 use super::problem::Problem;
 use super::router::{Found, Router};
 use super::{fhir, oauth};
 use crate::access::Base;
-use crate::identity::Audience;
+use crate::identity::{Audience, Level};
 
 /// What a handler gives back.
 pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send>>;
@@ -64,8 +65,8 @@ fn oauth() -> Vec<Route> {
         get("/.well-known/openid-configuration", Guard::Anyone, oauth::discovery::openid),
         get("/.well-known/oauth-authorization-server", Guard::Anyone, oauth::discovery::server),
         get("/oauth/jwks", Guard::Anyone, oauth::discovery::jwks),
-        get("/oauth/authorize", Guard::Page, pages::open_page(oauth::authorize::begin)),
-        post("/oauth/authorize", Guard::Page, pages::open_page(oauth::authorize::begin)),
+        pages::route::open(Method::GET, "/oauth/authorize", oauth::authorize::begin),
+        pages::route::open(Method::POST, "/oauth/authorize", oauth::authorize::begin),
         post("/oauth/token", Guard::Client, oauth::token::token),
         post("/oauth/revoke", Guard::Client, oauth::revoke::revoke),
         post("/oauth/introspect", Guard::Client, oauth::introspect::introspect),
@@ -74,40 +75,44 @@ fn oauth() -> Vec<Route> {
 
 /// Pages for members and for anyone.
 fn member_pages() -> Vec<Route> {
-    let member = Audience::Member;
+    use pages::route::{member, visitor};
+    let (get_, post, whose) = (Method::GET, Method::POST, Audience::Member);
     vec![
-        get("/", Guard::Page, page(member, pages::front::show)),
-        get("/login", Guard::Page, page(member, pages::login::show)),
-        post("/login", Guard::Page, page(member, pages::login::send)),
-        post("/login/code", Guard::Page, page(member, pages::login::check)),
-        post("/login/birth-date", Guard::Page, page(member, pages::login::birth_date)),
-        get("/consent", Guard::Page, page(member, pages::consent::show)),
-        post("/consent", Guard::Page, page(member, pages::consent::decide)),
-        post("/consent/switch", Guard::Page, page(member, pages::consent::switch)),
-        get("/member", Guard::Page, page(member, pages::member::show)),
-        get("/member/stop", Guard::Page, page(member, pages::member::confirm)),
-        post("/member/stop", Guard::Page, page(member, pages::member::stop)),
-        post("/sign-out", Guard::Page, page(member, pages::member::sign_out)),
-        get("/outbox", Guard::Page, page(member, pages::outbox::show)).demo_only(),
+        visitor(get_.clone(), "/", whose, pages::front::show),
+        visitor(get_.clone(), "/login", whose, pages::login::show),
+        visitor(post.clone(), "/login", whose, pages::login::send),
+        visitor(post.clone(), "/login/code", whose, pages::login::check),
+        visitor(post.clone(), "/login/birth-date", whose, pages::login::birth_date),
+        member(get_.clone(), "/consent", pages::consent::show),
+        // Whoever declines need not be signed in.
+        visitor(post.clone(), "/consent", whose, pages::consent::decide),
+        visitor(post.clone(), "/consent/switch", whose, pages::consent::switch),
+        member(get_.clone(), "/member", pages::member::show),
+        member(get_.clone(), "/member/stop", pages::member::confirm),
+        member(post.clone(), "/member/stop", pages::member::stop),
+        visitor(post, "/sign-out", whose, pages::member::sign_out),
+        visitor(get_, "/outbox", whose, pages::outbox::show).demo_only(),
         get("/static/:name", Guard::Anyone, pages::static_files::file).plan_only(),
     ]
 }
 
 /// Pages for makers of apps. Their accounts are the plan's; their apps live in both realms.
 fn developer_pages() -> Vec<Route> {
-    let developer = Audience::Developer;
+    use pages::route::{developer, visitor};
+    let (get, post, whose) = (Method::GET, Method::POST, Audience::Developer);
+    let (full, partial) = (Level::Full, Level::Partial);
     let pages = vec![
-        get("/developers", Guard::Page, page(developer, pages::developers::show)),
-        post("/developers/login", Guard::Page, page(developer, pages::developers::send)),
-        post("/developers/login/code", Guard::Page, page(developer, pages::developers::check)),
-        get("/developers/authenticator", Guard::Page, page(developer, pages::developers::authenticator)),
-        post("/developers/authenticator", Guard::Page, page(developer, pages::developers::check_authenticator)),
-        post("/developers/sign-out", Guard::Page, page(developer, pages::developers::sign_out)),
-        post("/developers/apps", Guard::Page, page(developer, pages::developer_apps::create)),
-        get("/developers/apps/new", Guard::Page, page(developer, pages::developer_apps::blank)),
-        get("/developers/apps/:id", Guard::Page, page(developer, pages::developer_apps::show)),
-        post("/developers/apps/:id/secret", Guard::Page, page(developer, pages::developer_apps::secret)),
-        post("/developers/apps/:id/live", Guard::Page, page(developer, pages::developer_apps::go_live)),
+        visitor(get.clone(), "/developers", whose, pages::developers::show),
+        visitor(post.clone(), "/developers/login", whose, pages::developers::send),
+        visitor(post.clone(), "/developers/login/code", whose, pages::developers::check),
+        developer(get.clone(), "/developers/authenticator", partial, pages::developers::authenticator),
+        developer(post.clone(), "/developers/authenticator", partial, pages::developers::check_authenticator),
+        visitor(post.clone(), "/developers/sign-out", whose, pages::developers::sign_out),
+        developer(post.clone(), "/developers/apps", full, pages::developer_apps::create),
+        developer(get.clone(), "/developers/apps/new", full, pages::developer_apps::blank),
+        developer(get, "/developers/apps/:id", full, pages::developer_apps::show),
+        developer(post.clone(), "/developers/apps/:id/secret", full, pages::developer_apps::secret),
+        developer(post, "/developers/apps/:id/live", full, pages::developer_apps::go_live),
     ];
     pages.into_iter().map(Route::plan_only).collect()
 }
@@ -115,22 +120,22 @@ fn developer_pages() -> Vec<Route> {
 /// One FHIR base (FHIR R4, `RESTful` API).
 fn fhir_base(base: Base) -> Vec<Route> {
     let open = Guard::Anyone;
-    let data = Guard::Fhir(base);
+    let data = Data(base);
     let at = |rest: &str| format!("/{}{rest}", base.path());
     let mut routes = vec![
         get(at("/metadata"), open, fhir::capability::metadata),
-        get(at("/:kind"), data, fhir::search::by_get),
-        post(at("/:kind/_search"), data, fhir::search::by_post),
-        get(at("/:kind/$docref"), data, fhir::docref::by_get),
-        post(at("/:kind/$docref"), data, fhir::docref::by_post),
-        get(at("/:kind/$lastn"), data, fhir::lastn::by_get),
-        post(at("/:kind/$lastn"), data, fhir::lastn::by_post),
-        get(at("/:kind/:id"), data, fhir::read::read),
-        get(at("/:kind/:id/_history"), data, fhir::history::history),
-        get(at("/:kind/:id/_history/:version"), data, fhir::read::vread),
-        get(at("/:kind/:id/$everything"), data, fhir::everything::by_get),
-        post(at("/:kind/:id/$everything"), data, fhir::everything::by_post),
-        get(at("/:kind/:id/$meta"), data, fhir::meta::meta),
+        data.get(at("/:kind"), fhir::search::by_get),
+        data.post(at("/:kind/_search"), fhir::search::by_post),
+        data.get(at("/:kind/$docref"), fhir::docref::by_get),
+        data.post(at("/:kind/$docref"), fhir::docref::by_post),
+        data.get(at("/:kind/$lastn"), fhir::lastn::by_get),
+        data.post(at("/:kind/$lastn"), fhir::lastn::by_post),
+        data.get(at("/:kind/:id"), fhir::read::read),
+        data.get(at("/:kind/:id/_history"), fhir::history::history),
+        data.get(at("/:kind/:id/_history/:version"), fhir::read::vread),
+        data.get(at("/:kind/:id/$everything"), fhir::everything::by_get),
+        data.post(at("/:kind/:id/$everything"), fhir::everything::by_post),
+        data.get(at("/:kind/:id/$meta"), fhir::meta::meta),
         get(at("/ValueSet/$expand"), open, fhir::terminology::expand),
         post(at("/ValueSet/$expand"), open, fhir::terminology::expand),
         get(at("/ValueSet/$validate-code"), open, fhir::terminology::validate_in_set),
@@ -139,9 +144,9 @@ fn fhir_base(base: Base) -> Vec<Route> {
         post(at("/CodeSystem/$validate-code"), open, fhir::terminology::validate_in_system),
         get(at("/CodeSystem/$lookup"), open, fhir::terminology::lookup),
         post(at("/CodeSystem/$lookup"), open, fhir::terminology::lookup),
-        get(at(""), data, fhir::everywhere::of_base),
-        get(at("/"), data, fhir::everywhere::of_base),
-        post(at("/_search"), data, fhir::everywhere::of_base_by_post),
+        data.get(at(""), fhir::everywhere::of_base),
+        data.get(at("/"), fhir::everywhere::of_base),
+        data.post(at("/_search"), fhir::everywhere::of_base_by_post),
     ];
     if base == Base::Fhir {
         routes.extend(fhir_writes(data));
@@ -150,26 +155,26 @@ fn fhir_base(base: Base) -> Vec<Route> {
 }
 
 /// What only back-end clients with `system/` scopes get through, batches excepted.
-fn fhir_writes(data: Guard) -> Vec<Route> {
+fn fhir_writes(data: Data) -> Vec<Route> {
     let at = |rest: &str| format!("/fhir{rest}");
     vec![
-        get(at("/:kind/:id/:type"), data, fhir::everywhere::of_compartment),
-        post(at("/:kind/:id/:type/_search"), data, fhir::everywhere::of_compartment_by_post),
-        post(at(""), data, fhir::bundle::bundle),
-        post(at("/"), data, fhir::bundle::bundle),
-        get(at("/_history"), data, fhir::feed::of_base),
-        get(at("/:kind/_history"), data, fhir::feed::of_type),
-        post(at("/:kind/$validate"), data, fhir::validate::of_type),
-        post(at("/:kind/:id/$validate"), data, fhir::validate::of_instance),
-        post(at("/:kind"), data, fhir::write::create),
-        route(Method::PUT, at("/:kind/:id"), data, fhir::write::update),
-        route(Method::PUT, at("/:kind"), data, fhir::write::update),
-        route(Method::PATCH, at("/:kind/:id"), data, fhir::write::patch),
-        route(Method::PATCH, at("/:kind"), data, fhir::write::patch),
-        route(Method::DELETE, at("/:kind/:id"), data, fhir::write::delete),
-        route(Method::DELETE, at("/:kind"), data, fhir::write::delete),
-        post(at("/:kind/:id/$meta-add"), data, fhir::write::add_meta),
-        post(at("/:kind/:id/$meta-delete"), data, fhir::write::delete_meta),
+        data.get(at("/:kind/:id/:type"), fhir::everywhere::of_compartment),
+        data.post(at("/:kind/:id/:type/_search"), fhir::everywhere::of_compartment_by_post),
+        data.post(at(""), fhir::bundle::bundle),
+        data.post(at("/"), fhir::bundle::bundle),
+        data.get(at("/_history"), fhir::feed::of_base),
+        data.get(at("/:kind/_history"), fhir::feed::of_type),
+        data.post(at("/:kind/$validate"), fhir::validate::of_type),
+        data.post(at("/:kind/:id/$validate"), fhir::validate::of_instance),
+        data.post(at("/:kind"), fhir::write::create),
+        data.route(Method::PUT, at("/:kind/:id"), fhir::write::update),
+        data.route(Method::PUT, at("/:kind"), fhir::write::update),
+        data.route(Method::PATCH, at("/:kind/:id"), fhir::write::patch),
+        data.route(Method::PATCH, at("/:kind"), fhir::write::patch),
+        data.route(Method::DELETE, at("/:kind/:id"), fhir::write::delete),
+        data.route(Method::DELETE, at("/:kind"), fhir::write::delete),
+        data.post(at("/:kind/:id/$meta-add"), fhir::write::add_meta),
+        data.post(at("/:kind/:id/$meta-delete"), fhir::write::delete_meta),
     ]
 }
 
@@ -192,6 +197,40 @@ pub(super) fn find(base: Base, method: &Method, path: &str) -> Option<&'static R
     }
 }
 
+/// Routes to the records of a base. Their handlers return what is in the audit, and nothing else.
+#[derive(Clone, Copy)]
+struct Data(Base);
+
+impl Data {
+    fn get<F, R>(self, path: impl Into<String>, handler: F) -> Route
+    where
+        F: Fn(Ask) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Outgoing, Problem>> + Send + 'static,
+    {
+        self.route(Method::GET, path, handler)
+    }
+
+    fn post<F, R>(self, path: impl Into<String>, handler: F) -> Route
+    where
+        F: Fn(Ask) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Outgoing, Problem>> + Send + 'static,
+    {
+        self.route(Method::POST, path, handler)
+    }
+
+    fn route<F, R>(self, method: Method, path: impl Into<String>, handler: F) -> Route
+    where
+        F: Fn(Ask) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Outgoing, Problem>> + Send + 'static,
+    {
+        let handler = move |ask| {
+            let answer = handler(ask);
+            async move { answer.await.map(Outgoing::into_response) }
+        };
+        route(method, path, Guard::Fhir(self.0), handler)
+    }
+}
+
 pub(super) fn get<F, R>(path: impl Into<String>, guard: Guard, handler: F) -> Route
 where
     F: Fn(Ask) -> R + Send + Sync + 'static,
@@ -208,7 +247,7 @@ where
     route(Method::POST, path, guard, handler)
 }
 
-fn route<F, R>(method: Method, path: impl Into<String>, guard: Guard, handler: F) -> Route
+pub(super) fn route<F, R>(method: Method, path: impl Into<String>, guard: Guard, handler: F) -> Route
 where
     F: Fn(Ask) -> R + Send + Sync + 'static,
     R: Future<Output = Result<Response, Problem>> + Send + 'static,

@@ -5,17 +5,20 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, Request, Response};
 
-use super::ask::{Ask, Entered};
+use super::ask::{Ask, Entered, caller, network};
 use super::guard::Guard;
 use super::problem::Problem;
 use super::router::{Found, Router};
 use super::routes::{Realms, Route, table};
+use super::work::{ALLOWANCE, LARGE};
+use crate::access::{Effort, Principal};
 use crate::outbound::Chance;
-use crate::realm::{Realm, RealmKind};
+use crate::realm::{Caller, Realm, RealmKind};
 
 /// Bodies above this are worth compressing.
 const MIN_COMPRESSED: usize = 1_024;
@@ -93,17 +96,21 @@ impl Door {
         let id = self.ids.next();
         let reader = self.reader(&request);
         let manner = self.manner(&request);
-        let response = match self.answer(request, &id).await {
-            Ok(response) => response,
-            Err(problem) => self.explain(&problem, &id, &reader),
+        let answer = match self.route.guard.principal(&self.realm, &request) {
+            Ok(principal) => {
+                let caller = manner.is_dear().then(|| caller(&principal, network(&request, &self.realm)));
+                let answer = self.answer(request, principal, &id).await;
+                let answer = answer.unwrap_or_else(|problem| self.explain(&problem, &id, &reader));
+                manner.dress(answer, &self.realm, caller.as_ref()).await
+            }
+            Err(problem) => Err(problem),
         };
-        let mut response = manner.dress(response).await;
+        let mut response = answer.unwrap_or_else(|problem| self.explain(&problem, &id, &reader));
         stamp(&mut response, id);
         response
     }
 
-    async fn answer(&self, mut request: Request, id: &str) -> Result<Response, Problem> {
-        let principal = self.route.guard.principal(&self.realm, &request)?;
+    async fn answer(&self, mut request: Request, principal: Principal, id: &str) -> Result<Response, Problem> {
         let body = request.take_body();
         let entered = Arc::new(Entered::default());
         let ask = Ask {
@@ -116,6 +123,8 @@ impl Door {
             pattern: Arc::clone(&self.route.path),
             request,
             body,
+            effort: Effort::of(ALLOWANCE),
+            in_pool: false,
         };
         // A defect in one handler must cost one request, not the process.
         let answer = AssertUnwindSafe((self.route.handler)(ask))
@@ -136,14 +145,14 @@ impl Door {
 
     /// What a page about a failure needs to know of its reader; nothing elsewhere.
     fn reader(&self, request: &Request) -> HeaderMap {
-        if self.route.guard == Guard::Page { request.headers().clone() } else { HeaderMap::new() }
+        if self.route.guard.is_page() { request.headers().clone() } else { HeaderMap::new() }
     }
 
     fn explain(&self, problem: &Problem, id: &str, reader: &HeaderMap) -> Response {
         match self.route.guard {
-            Guard::Page => problem.to_page(&self.realm, reader, id),
+            guard if guard.is_page() => problem.to_page(&self.realm, reader, id),
             Guard::Client => problem.to_error_object(id),
-            Guard::Anyone | Guard::Fhir(_) => problem.to_outcome(id),
+            _ => problem.to_outcome(id),
         }
     }
 }
@@ -157,13 +166,43 @@ struct Manner {
 }
 
 impl Manner {
-    async fn dress(self, response: Response) -> Response {
-        let response = if self.xml || self.pretty {
-            super::fhir::rewritten(response, self.xml, self.pretty).await
-        } else {
-            response
+    /// True if an answer is made anew, which takes long for a large one.
+    const fn is_dear(self) -> bool {
+        self.xml || self.pretty || self.gzip
+    }
+
+    /// Rewrites and packs an answer; in the pool if it is large.
+    async fn dress(self, response: Response, realm: &Realm, caller: Option<&Caller>) -> Result<Response, Problem> {
+        let rewrite = (self.xml || self.pretty) && super::fhir::is_resource(&response);
+        let pack = self.gzip
+            && response.status() == StatusCode::OK
+            && !response.headers().contains_key(header::CONTENT_ENCODING);
+        let Some(caller) = caller.filter(|_| rewrite || pack) else { return Ok(response) };
+        let (mut parts, body) = response.into_parts();
+        let Ok(body) = body.into_bytes().await else { return Err(Problem::BrokenOff) };
+        let size = body.len();
+        let work = move || {
+            let (body, media) = if rewrite {
+                let (body, media) = super::fhir::rewritten(body, self.xml, self.pretty);
+                (body, Some(media))
+            } else {
+                (body, None)
+            };
+            let packed = (pack && body.len() >= MIN_COMPRESSED).then(|| gzipped(&body)).flatten();
+            (packed.is_some(), packed.unwrap_or(body), media)
         };
-        if self.gzip && response.status() == StatusCode::OK { gzip(response).await } else { response }
+        let (packed, body, media) =
+            if size > LARGE { realm.readers.run(caller, &Effort::unlimited(), work).await? } else { work() };
+        if let Some(media) = media {
+            parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+        }
+        if packed {
+            parts.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        if pack {
+            parts.headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+        }
+        Ok(Response::from_parts(parts, body.into()))
     }
 }
 
@@ -245,23 +284,9 @@ fn accepts_gzip(request: &Request) -> bool {
     })
 }
 
-/// Compresses a whole answer; pages are left alone, since they carry form tokens (BREACH).
-async fn gzip(mut response: Response) -> Response {
-    let body = response.take_body();
-    let Ok(bytes) = body.into_bytes().await else { return response };
-    if bytes.len() < MIN_COMPRESSED || response.headers().contains_key(header::CONTENT_ENCODING) {
-        response.set_body(bytes);
-        return response;
-    }
+/// Bytes packed with gzip. Pages are left alone, since they carry form tokens (BREACH).
+fn gzipped(bytes: &[u8]) -> Option<Bytes> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::with_capacity(bytes.len() / 4), flate2::Compression::fast());
-    let packed = std::io::Write::write_all(&mut encoder, &bytes).and_then(|()| encoder.finish());
-    match packed {
-        Ok(packed) => {
-            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            response.set_body(packed);
-        }
-        Err(_) => response.set_body(bytes),
-    }
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-    response
+    let packed = std::io::Write::write_all(&mut encoder, bytes).and_then(|()| encoder.finish());
+    packed.ok().map(Bytes::from)
 }

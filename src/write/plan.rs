@@ -3,13 +3,12 @@
 use bytes::Bytes;
 
 use super::{Change, Condition, Error, Form, Target, Writing};
-use crate::access::{Operation, Permit, View};
-use crate::config::Policy;
+use crate::access::{Admission, Admitted, NotAdmitted, Operation, Permit, View, admit};
 use crate::fhir::json::{self, Node};
 use crate::fhir::links::{self, Place};
 use crate::fhir::reference::{self, Reference};
-use crate::fhir::validate::{Issue, Severity, validate};
-use crate::fhir::{self, Extracted, Kind, Prepared, patch, search_parameter};
+use crate::fhir::validate::{Issue, Severity};
+use crate::fhir::{self, Extracted, Kind, patch, search_parameter};
 use crate::search::{self, Query};
 use crate::store::{self, Found, Outcome, Stored, Txn};
 
@@ -36,7 +35,7 @@ pub struct Done {
 
 /// What to do, decided.
 pub(super) enum Step {
-    Put { prepared: Box<Prepared>, expected: Option<u32>, issues: Vec<Issue> },
+    Put { admitted: Box<Admitted>, expected: Option<u32>, issues: Vec<Issue> },
     Delete { kind: Kind, id: String, expected: Option<u32> },
     Keep(Done),
 }
@@ -45,7 +44,7 @@ impl Step {
     /// The resource it is about.
     pub(super) fn identity(&self) -> (Kind, &str) {
         match self {
-            Self::Put { prepared, .. } => (prepared.kind, &prepared.id),
+            Self::Put { admitted, .. } => (admitted.kind, &admitted.id),
             Self::Delete { kind, id, .. } => (*kind, id),
             Self::Keep(done) => (done.kind, &done.id),
         }
@@ -62,6 +61,15 @@ fn define(kind: Kind, node: &Node<'_>) -> Result<(), Error> {
         Error::Invalid(vec![Issue { severity: Severity::Error, code: "not-supported", path, text }])
     };
     search_parameter::read(node).map(drop).map_err(refused)
+}
+
+impl From<NotAdmitted> for Error {
+    fn from(refused: NotAdmitted) -> Self {
+        match refused {
+            NotAdmitted::Resource(issue) => Self::Body(issue),
+            NotAdmitted::Invalid(issues) => Self::Invalid(issues),
+        }
+    }
 }
 
 /// Which step failed, and how.
@@ -165,14 +173,13 @@ impl Writing<'_> {
             return Err(Error::WrongType);
         }
         links::rewrite(&mut node, &|place, text| self.relative(place, text));
-        let prepared = fhir::prepare_node(&node, id)?;
-        let issues = self.checked(&node)?;
+        let Admission { resource: admitted, issues } = admit(&mut node, id, self.validation)?;
         define(kind, &node)?;
         let mut expected = expected;
         if let Permit::Only(only) = view.permit(kind, operation).ok_or(Error::Scope { kind, operation })? {
             let fits =
                 |extracted: &Extracted| only.iter().any(|all| all.iter().all(|clause| clause.matches(extracted)));
-            if !fits(&prepared.extracted) {
+            if !fits(&admitted.extracted) {
                 return Err(Error::Scope { kind, operation });
             }
             // What is replaced must be within the conditions too, and still be so when it is replaced.
@@ -184,18 +191,7 @@ impl Writing<'_> {
                 None => {}
             }
         }
-        Ok(Step::Put { prepared: Box::new(prepared), expected, issues })
-    }
-
-    /// The errors of a resource, as far as the plan wants to know.
-    fn checked(&self, node: &Node<'_>) -> Result<Vec<Issue>, Error> {
-        if self.validation == Policy::Off {
-            return Ok(Vec::new());
-        }
-        let mut issues = validate(node, &[]);
-        issues.retain(|issue| issue.severity == Severity::Error);
-        let refused = self.validation == Policy::Reject && !issues.is_empty();
-        if refused { Err(Error::Invalid(issues)) } else { Ok(issues) }
+        Ok(Step::Put { admitted: Box::new(admitted), expected, issues })
     }
 
     /// An address of this server as a relative reference: it stays right when the plan's address changes.
@@ -313,12 +309,12 @@ impl Writing<'_> {
 fn take(txn: &mut Txn<'_>, step: Step, now: jiff::Timestamp) -> Result<Done, store::Error> {
     match step {
         Step::Keep(done) => Ok(done),
-        Step::Put { prepared, expected, issues } => {
-            let written = txn.put_resource(&prepared, now, expected)?;
+        Step::Put { admitted, expected, issues } => {
+            let written = txn.put_resource(&admitted, now, expected)?;
             Ok(Done {
-                kind: prepared.kind,
-                body: prepared.render(written.version, written.updated).into(),
-                id: prepared.id,
+                kind: admitted.kind,
+                body: admitted.render(written.version, written.updated).into(),
+                id: admitted.id.clone(),
                 outcome: Some(written.outcome),
                 deleted: false,
                 version: written.version,

@@ -74,6 +74,13 @@ impl TestServer {
         put(&self.plan, resources.iter().copied());
     }
 
+    /// Loads a file into the plan's realm.
+    pub fn load(&self, name: &str, text: &str) {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        load_files(&self.plan, self.folder.path(), vec![path]);
+    }
+
     /// Registers an app in the plan's realm.
     pub async fn app(&self, kind: Kind, scopes: &str) -> (App, Option<String>) {
         let new = NewApp {
@@ -103,7 +110,23 @@ impl TestServer {
         self.tokens_for(&app, member, scopes).await
     }
 
+    /// [`TestServer::tokens`] of a member who shares nothing sensitive: the access token.
+    pub async fn tokens_withholding(&self, member: &str, scopes: &str) -> String {
+        let (app, _) = self.app(Kind::Browser, scopes).await;
+        self.tokens_sharing(&app, member, scopes, Vec::new()).await.access_token
+    }
+
     pub async fn tokens_for(&self, app: &App, member: &str, scopes: &str) -> TokenAnswer {
+        self.tokens_sharing(app, member, scopes, ingle::access::Category::ALL.to_vec()).await
+    }
+
+    async fn tokens_sharing(
+        &self,
+        app: &App,
+        member: &str,
+        scopes: &str,
+        shared: Vec<ingle::access::Category>,
+    ) -> TokenAnswer {
         let realm = &self.plan;
         let asked = form(&[
             ("response_type", "code"),
@@ -118,7 +141,6 @@ impl TestServer {
         let begun = realm.oauth.begin(&asked).await.unwrap();
         let Begun::Ask(id) = begun else { panic!("{begun:?}") };
         let who: Member = realm.identity.find_member(member).unwrap().expect("the member is on the roster");
-        let shared = ingle::access::Category::ALL.to_vec();
         let decision = Decision { who: &who, whose: &who, shared, signed_in: realm.clock.now().as_second() };
         let address = realm.oauth.approve(&id, decision).await.unwrap();
         let query = address.split_once('?').unwrap().1;
@@ -196,7 +218,7 @@ impl Builder {
             plan.store.transact(row).await.unwrap();
         }
         if self.demo_data {
-            load_demo(&plan, folder.path());
+            load_files(&plan, folder.path(), demo_files());
         }
         let app = ingle::web::app(&[Arc::clone(&plan), Arc::clone(&sandbox)], true).boxed();
         TestServer { plan, sandbox, hand, outbox, texts, app, folder }
@@ -254,7 +276,7 @@ pub fn shared() -> Option<PathBuf> {
 fn put<'r>(realm: &Realm, resources: impl Iterator<Item = &'r str>) {
     let now = realm.clock.now();
     for json in resources {
-        let prepared = ingle::fhir::prepare(json.as_bytes()).unwrap_or_else(|issue| panic!("{issue}: {json}"));
+        let prepared = ingle::access::admit_text(json.as_bytes()).unwrap_or_else(|issue| panic!("{issue}: {json}"));
         let put = move |txn: &mut ingle::store::Txn<'_>| txn.put_resource(&prepared, now, None);
         realm.store.transact_blocking(put).unwrap();
     }
@@ -267,9 +289,9 @@ fn demo_files() -> Vec<PathBuf> {
     files.filter(|path| path.extension().is_some_and(|ending| ending == "ndjson" || ending == "csv")).collect()
 }
 
-fn load_demo(realm: &Realm, folder: &Path) {
+fn load_files(realm: &Realm, folder: &Path, paths: Vec<PathBuf>) {
     let request = load::Request {
-        paths: demo_files(),
+        paths,
         format: None,
         mapping: load::Mapping::default(),
         dry_run: false,

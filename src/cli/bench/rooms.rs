@@ -9,6 +9,7 @@ use anyhow::{Context, ensure};
 use super::Figure;
 use super::generate::{Dice, claim};
 use super::plan::Plan;
+use crate::access::admit_text;
 use crate::access::{Base, Operation, Principal, View, decide};
 use crate::fhir::{self, Kind};
 use crate::search::{Query, Searched};
@@ -116,7 +117,7 @@ async fn create(plan: &Plan, clients: usize, lasting: Duration, next: &Arc<Atomi
             while clock.monotonic().saturating_sub(started) < lasting {
                 let n = next.fetch_add(1, Ordering::Relaxed);
                 let text = claim("bench-writer", n, &mut Dice::new(n as u64));
-                let prepared = fhir::prepare(text.as_bytes())?;
+                let prepared = admit_text(text.as_bytes())?;
                 let now = clock.now();
                 realm.store.transact(move |txn: &mut Txn<'_>| txn.put_resource(&prepared, now, None)).await?;
                 done += 1;
@@ -145,7 +146,7 @@ pub(super) fn overlay(plan: &Plan) -> anyhow::Result<()> {
             while !stop.load(Ordering::Relaxed) {
                 ticks.tick().await;
                 let text = claim("p1", 1_000 + written, &mut Dice::new(written as u64));
-                let prepared = fhir::prepare(text.as_bytes())?;
+                let prepared = admit_text(text.as_bytes())?;
                 let now = clock.now();
                 realm.store.transact(move |txn: &mut Txn<'_>| txn.put_resource(&prepared, now, None)).await?;
                 written += 1;
@@ -176,7 +177,7 @@ fn searches(plan: &Plan, write: bool) -> anyhow::Result<(f64, f64)> {
     for n in 0..SEARCHES {
         let id = format!("p0-eob{}", if write { 2_000 + n } else { n % 60 });
         let text = claim("p0", if write { 2_000 + n } else { n % 60 }, &mut Dice::new(n as u64));
-        let prepared = fhir::prepare(text.as_bytes())?;
+        let prepared = admit_text(text.as_bytes())?;
         let value = identifier(&prepared).context("a claim without identifier")?;
         if write {
             let now = plan.clock.now();
@@ -197,7 +198,7 @@ fn searches(plan: &Plan, write: bool) -> anyhow::Result<(f64, f64)> {
     Ok((median(&mut times), took))
 }
 
-fn identifier(prepared: &fhir::Prepared) -> Option<String> {
+fn identifier(prepared: &crate::access::Admitted) -> Option<String> {
     let (number, _) = EOB.parameter("identifier")?;
     prepared.extracted.values_of(number).find_map(|value| match value {
         fhir::Value::Token { system: Some(system), code: Some(code) } => Some(format!("{system}|{code}")),

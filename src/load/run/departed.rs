@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::fhir::Prepared;
+use crate::access::Admitted as Prepared;
 use crate::map::plan_net::virtual_id;
 use crate::store::Outcome;
 
@@ -110,11 +110,10 @@ fn key(kind: &str, npi: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fhir::prepare;
 
     #[test]
     fn who_is_gone_is_found_in_what_refers_to_her() {
-        let of = |text: &str| prepare(text.as_bytes()).unwrap();
+        let of = |text: &str| crate::access::admit_text(text.as_bytes()).unwrap();
         let role = of(
             r#"{"resourceType":"PractitionerRole","id":"r","practitioner":{"reference":"Practitioner/npi-1234567893"}}"#,
         );

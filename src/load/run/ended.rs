@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, HashSet};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::commit::Entry;
-use crate::fhir::{Kind, Prepared};
+use crate::access::Admitted as Prepared;
+use crate::fhir::Kind;
 use crate::formats::Format;
 
 const KINDS: [&str; 4] = ["PractitionerRole", "OrganizationAffiliation", "HealthcareService", "Basic"];

@@ -18,8 +18,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::access::{Admitted as Prepared, admit, admit_text as prepare};
+use crate::config::Policy;
+use crate::fhir::Kind;
 use crate::fhir::json::{self, Node};
-use crate::fhir::{Kind, Prepared, prepare, prepare_node};
 use crate::map::record::Written;
 use crate::store::{self, Outcome, Table, Txn};
 
@@ -134,7 +136,7 @@ fn put_observation(txn: &mut Txn<'_>, prepared: &Prepared, age: Age, now: Timest
     let (Ok(earlier), Ok(mut later)) = (earlier, later) else { return Err(damaged()) };
     // Numbers stay as they are written in a node.
     let filled = if fill(&mut later, &earlier) {
-        Some(prepare_node(&later, &prepared.id).map_err(|_| damaged())?)
+        Some(admit(&mut later, &prepared.id, Policy::Off).map_err(|_| damaged())?.resource)
     } else if age == Age::Older {
         return Ok(false);
     } else {

@@ -26,7 +26,8 @@ use parking_lot::Mutex;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::commit::Writing;
-use crate::fhir::{Kind, Prepared};
+use crate::access::Admitted as Prepared;
+use crate::fhir::Kind;
 use crate::formats::Format;
 use crate::formats::issue::{Place, Rule};
 use crate::formats::records::{self, Found, Identity, Part, Replaces, Set, plain_number};

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::commit::Entry;
+use crate::access::{Admitted as Prepared, admit};
 use crate::config::Policy;
 use crate::fhir::json::Node;
-use crate::fhir::{Prepared, prepare_node};
 use crate::formats::Format;
-use crate::formats::fhir::{Signs, examine, first_error, label};
 use crate::formats::issue::{Place, Reject, Rule};
 use crate::identity::matching::Roster;
+use crate::load::signs::{Signs, examine};
 use crate::load::{Error, Target};
 use crate::map::clinical::digits_of;
 use crate::map::record::{About, Read, Record, Whose, made_id};
@@ -32,15 +32,11 @@ pub(super) fn prepared(value: &Value, validation: Policy) -> Result<(Prepared, S
     let mut numbers = Vec::new();
     write_numbers(value, &mut numbers);
     let mut node = node(value, &mut numbers.iter());
-    if validation == Policy::Reject
-        && let Some(reason) = first_error(&node)
-    {
-        return Err(reason);
-    }
-    label(&mut node);
-    let signs = examine(&node);
     let id = node.text_of("id").unwrap_or_default().to_owned();
-    Ok((prepare_node(&node, &id).map_err(|issue| issue.to_string())?, signs))
+    // What our own mapper made is only checked where that decides something.
+    let policy = if validation == Policy::Reject { Policy::Reject } else { Policy::Off };
+    let admission = admit(&mut node, &id, policy).map_err(|refused| refused.to_string())?;
+    Ok((admission.resource, examine(&node)))
 }
 
 /// The numbers of a value as FHIR's JSON has them: as text, in the order in which they stand.

@@ -103,7 +103,7 @@ fn a_run_that_was_killed_before_it_ended_them_is_made_good() {
     let text = active.to_string();
     let now = "2026-11-24T00:00:00Z".parse().unwrap();
     let again: Result<_, store::Error> = bench.store.transact_blocking(move |txn| {
-        txn.put_resource(&crate::fhir::prepare(text.as_bytes()).unwrap(), now, None)?;
+        txn.put_resource(&crate::access::admit_text(text.as_bytes()).unwrap(), now, None)?;
         txn.put(store::Table::new("load.retire"), b"begun", Vec::new())
     });
     again.unwrap();

@@ -11,7 +11,7 @@ use super::code::Concept;
 use super::made::Made;
 use crate::fhir::json as fhir_json;
 use crate::fhir::json::Node;
-use crate::formats::fhir::label;
+use crate::fhir::labels;
 
 const UNKNOWN: &str = "http://terminology.hl7.org/CodeSystem/v3-NullFlavor";
 const MIME_MAX: usize = 100;
@@ -134,7 +134,7 @@ pub(crate) fn labels(codes: &[(String, String)]) -> Vec<Value> {
         codes.iter().take(CODES_MAX).map(|(system, code)| json!({"system": system, "code": code})).collect();
     let text = json!({"resourceType": "Basic", "code": codes}).to_string();
     let Ok(mut node) = fhir_json::parse(text.as_bytes()) else { return Vec::new() };
-    label(&mut node);
+    labels::set(&mut node);
     let found = node.get("meta").and_then(|meta| meta.get("security")).map(Node::items).unwrap_or_default();
     found
         .iter()

@@ -5,15 +5,17 @@ use jiff::fmt::rfc2822;
 use poem::http::{HeaderMap, Method, StatusCode, header};
 use poem::{Body, Request, Response};
 
-use super::write::{location, note, read_condition, read_tag, status, writing};
+use super::write::{Changed, location, read_condition, read_tag, status, writing};
 use super::{respond, search};
-use crate::access::{Principal, View};
+use crate::access::View;
 use crate::fhir::bundle::{Answered, answers};
 use crate::fhir::json::{self, Node};
 use crate::fhir::{Issue, Kind};
 use crate::web::ask::Ask;
+use crate::web::disclosed::Outgoing;
 use crate::web::problem::Problem;
 use crate::web::routes;
+use crate::web::work::LARGE;
 use crate::write::{Change, Done, Entry, Error, Form, MAX_ENTRIES, Target};
 
 /// What one entry asks for.
@@ -34,6 +36,17 @@ struct Item {
 
 type Items = Vec<Result<Item, Error>>;
 
+/// Entries that are worked on without going to the pool.
+const FEW: usize = 8;
+
+impl Item {
+    /// True if it searches before it changes something.
+    fn has_condition(&self) -> bool {
+        let changes = matches!(self.method, Method::PUT | Method::PATCH | Method::DELETE);
+        self.if_none_exist.is_some() || (changes && !self.path.contains('/'))
+    }
+}
+
 /// An entry's answer, before it is written.
 #[derive(Default)]
 struct Said {
@@ -45,22 +58,29 @@ struct Said {
     outcome: Option<bytes::Bytes>,
 }
 
-pub(in crate::web) async fn bundle(mut ask: Ask) -> Result<Response, Problem> {
-    if !matches!(ask.principal, Principal::App(_)) {
-        return Err(Problem::SignIn);
-    }
+pub(in crate::web) async fn bundle(mut ask: Ask) -> Result<Outgoing, Problem> {
     respond::check_format(&ask)?;
     let body = ask.resource().await?;
-    let (kind, items) = read(&body, &ask.realm.base(ask.base))?;
+    if body.len() > LARGE {
+        return ask.perhaps_long(true, move |ask| async move { answered(&ask, read(&body, &ask)?).await }).await;
+    }
+    let asked = read(&body, &ask)?;
+    let is_long = asked.1.len() > FEW || asked.1.iter().flatten().any(Item::has_condition);
+    ask.perhaps_long(is_long, move |ask| async move { answered(&ask, asked).await }).await
+}
+
+async fn answered(ask: &Ask, (kind, items): (&'static str, Items)) -> Result<Outgoing, Problem> {
     let said = if kind == "transaction" {
-        transaction(&ask, &items.into_iter().collect::<Result<Vec<_>, _>>()?).await?
+        transaction(ask, &items.into_iter().collect::<Result<Vec<_>, _>>()?).await?
     } else {
-        batch(&ask, items).await
+        batch(ask, items).await
     };
     let answered: Vec<Answered<'_>> = said.iter().map(Said::borrowed).collect();
     let bundle = answers(if kind == "batch" { "batch-response" } else { "transaction-response" }, &answered);
     let response = Response::builder().header(header::CONTENT_TYPE, respond::FHIR_JSON);
-    Ok(response.header(header::CACHE_CONTROL, "private, no-store").body(bundle))
+    let response = response.header(header::CACHE_CONTROL, "private, no-store").body(bundle);
+    // It is made of answers, each of which is in the audit.
+    Ok(Outgoing::without_records(response))
 }
 
 const FHIR: &str = "application/fhir+json";
@@ -68,7 +88,8 @@ const JSON_PATCH: &str = "application/json-patch+json";
 
 /// Reads the Bundle: `batch` or `transaction`, and its entries. What is wrong with one concerns the others in a transaction
 /// only.
-fn read(body: &[u8], base: &str) -> Result<(&'static str, Items), Error> {
+fn read(body: &[u8], ask: &Ask) -> Result<(&'static str, Items), Error> {
+    let base = &ask.realm.base(ask.base);
     let node = json::parse(body).map_err(Issue::from)?;
     if node.text_of("resourceType") != Some("Bundle") {
         return Err(Error::Bundle("this address takes a Bundle of type 'batch' or 'transaction'"));
@@ -182,13 +203,17 @@ async fn transaction(ask: &Ask, items: &[Item]) -> Result<Vec<Said>, Problem> {
     }
     let mut said: Vec<Said> = items.iter().map(|_| Said::default()).collect();
     if let Some(view) = view {
+        ask.can_disclose()?;
         let (base, caller) = (ask.realm.base(ask.base), search::caller(ask));
         let made = writing(ask, &caller, &base).transaction(&view, entries).await?;
-        let all: Vec<Done> = made.done.iter().map(|(_, done)| done.clone()).collect();
-        note(ask, &all, "transaction", 200)?;
-        for (at, done) in made.done {
-            if let Some(place) = said.get_mut(at) {
-                *place = Said::done(ask, &done);
+        let (places, done): (Vec<usize>, Vec<Done>) = made.done.into_iter().unzip();
+        let mut done = done.into_iter();
+        if let Some(first) = done.next() {
+            let changed = Changed::of(ask, first, done.collect())?.disclosed(ask, "transaction", None, 200)?;
+            for (at, done) in places.into_iter().zip(changed.all()) {
+                if let Some(place) = said.get_mut(at) {
+                    *place = Said::done(ask, done);
+                }
             }
         }
     }

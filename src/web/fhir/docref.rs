@@ -3,32 +3,30 @@
 //!
 //! Deliberately absent: documents made on demand. What the plan has was loaded, and is found as it is.
 
-use poem::Response;
-use poem::http::header;
-
 use super::respond;
-use super::search::{caller, searched, searchset};
+use super::search::{PRIVATE, caller, searched, searchset};
 use crate::access::Operation;
 use crate::fhir::{Kind, dates};
 use crate::search::{self, Query};
 use crate::web::ask::Ask;
+use crate::web::disclosed::{Outgoing, Sought};
 use crate::web::problem::Problem;
 
 const DOCUMENT: Kind = Kind::named("DocumentReference");
 
-pub(in crate::web) async fn by_get(ask: Ask) -> Result<Response, Problem> {
+pub(in crate::web) async fn by_get(ask: Ask) -> Result<Outgoing, Problem> {
     let asked = ask.query();
-    docref(&ask, &asked)
+    ask.work(move |ask| docref(ask, &asked)).await
 }
 
 /// Parameters may come as a `Parameters` resource, as a form, or in the query string.
-pub(in crate::web) async fn by_post(mut ask: Ask) -> Result<Response, Problem> {
+pub(in crate::web) async fn by_post(mut ask: Ask) -> Result<Outgoing, Problem> {
     let mut asked = ask.query();
     asked.extend(ask.parameters().await?);
-    docref(&ask, &asked)
+    ask.work(move |ask| docref(ask, &asked)).await
 }
 
-fn docref(ask: &Ask, asked: &[(String, String)]) -> Result<Response, Problem> {
+fn docref(ask: &Ask, asked: &[(String, String)]) -> Result<Outgoing, Problem> {
     let kind = ask.kind()?;
     let view = ask.decide(kind, Operation::Search)?;
     if kind != DOCUMENT {
@@ -39,11 +37,9 @@ fn docref(ask: &Ask, asked: &[(String, String)]) -> Result<Response, Problem> {
     let query = Query::read(DOCUMENT, &parameters(asked)?, false, ask.realm.clock.now(), &base)?;
     let caller = caller(ask);
     let page = searched(ask, &caller).page(&view, &query)?;
-    ask.disclose("operation-docref", page.matches.iter(), 200)?;
+    let page = ask.disclose("operation-docref", &Sought::by(&query), page, 200)?;
     let used: Vec<_> = asked.iter().filter(|(name, _)| name != "_cursor").cloned().collect();
-    let bundle = searchset(&base, &format!("{base}/DocumentReference/$docref"), &used, page, &[]);
-    let response = Response::builder().header(header::CONTENT_TYPE, respond::FHIR_JSON);
-    Ok(response.header(header::CACHE_CONTROL, "private, no-store").body(bundle))
+    Ok(searchset(&base, &format!("{base}/DocumentReference/$docref"), &used, page, &[], PRIVATE))
 }
 
 /// The search that a call stands for. Without dates it means the most recent document.

@@ -1,30 +1,28 @@
 //! `Patient/[id]/$everything` by GET and POST.
 
-use poem::Response;
-use poem::http::header;
-
 use super::respond;
-use super::search::{caller, searched, searchset};
+use super::search::{PRIVATE, caller, searched, searchset};
 use crate::access::Operation;
 use crate::fhir::Kind;
 use crate::search::Everything;
 use crate::store::Found;
 use crate::web::ask::Ask;
+use crate::web::disclosed::{Outgoing, Sought};
 use crate::web::problem::Problem;
 
-pub(in crate::web) async fn by_get(ask: Ask) -> Result<Response, Problem> {
+pub(in crate::web) async fn by_get(ask: Ask) -> Result<Outgoing, Problem> {
     let parameters = ask.query();
-    everything(&ask, &parameters)
+    ask.work(move |ask| everything(ask, &parameters)).await
 }
 
 /// Parameters may come as a `Parameters` resource, as a form, or in the query string.
-pub(in crate::web) async fn by_post(mut ask: Ask) -> Result<Response, Problem> {
+pub(in crate::web) async fn by_post(mut ask: Ask) -> Result<Outgoing, Problem> {
     let mut parameters = ask.query();
     parameters.extend(ask.parameters().await?);
-    everything(&ask, &parameters)
+    ask.work(move |ask| everything(ask, &parameters)).await
 }
 
-fn everything(ask: &Ask, parameters: &[(String, String)]) -> Result<Response, Problem> {
+fn everything(ask: &Ask, parameters: &[(String, String)]) -> Result<Outgoing, Problem> {
     let kind = ask.kind()?;
     let view = ask.decide(kind, Operation::Read)?;
     if kind != Kind::PATIENT {
@@ -40,10 +38,8 @@ fn everything(ask: &Ask, parameters: &[(String, String)]) -> Result<Response, Pr
     };
     let caller = caller(ask);
     let page = searched(ask, &caller).everything(&view, &patient, &asked)?;
-    ask.disclose("operation-everything", page.matches.iter().chain(&page.included), 200)?;
+    let page = ask.disclose("operation-everything", &Sought::of_patient(kind, &id), page, 200)?;
     let base = ask.realm.base(ask.base);
     let address = format!("{base}/Patient/{id}/$everything");
-    let bundle = searchset(&base, &address, &asked.used, page, &[]);
-    let response = Response::builder().header(header::CONTENT_TYPE, respond::FHIR_JSON);
-    Ok(response.header(header::CACHE_CONTROL, "private, no-store").body(bundle))
+    Ok(searchset(&base, &address, &asked.used, page, &[], PRIVATE))
 }

@@ -1,15 +1,13 @@
 //! Searches that are not of one type: of a patient's compartment, `Patient/[id]/[type]?…` (FHIR R4, compartments), and of
 //! several types at once, `[base]?_type=…` (FHIR R4, http, search of the whole system).
 
-use poem::http::header;
-use poem::{Body, Response};
-
 use super::respond;
-use super::search::{caller, is_lenient, searched, searchset};
+use super::search::{PRIVATE, caller, is_lenient, searched, searchset};
 use crate::access::Operation;
 use crate::fhir::Kind;
 use crate::search::{self, Page, Query};
 use crate::web::ask::Ask;
+use crate::web::disclosed::{Outgoing, Sought};
 use crate::web::problem::Problem;
 
 /// Types of one search.
@@ -17,20 +15,20 @@ const MAX_TYPES: usize = 20;
 /// Between the number of a type and the cursor within it.
 const MARK: char = '-';
 
-pub(in crate::web) async fn of_compartment(ask: Ask) -> Result<Response, Problem> {
+pub(in crate::web) async fn of_compartment(ask: Ask) -> Result<Outgoing, Problem> {
     let name = ask.segment("type");
     let parameters = ask.query();
-    compartment(&ask, &name, &parameters)
+    ask.work(move |ask| compartment(ask, &name, &parameters)).await
 }
 
-pub(in crate::web) async fn of_compartment_by_post(mut ask: Ask) -> Result<Response, Problem> {
+pub(in crate::web) async fn of_compartment_by_post(mut ask: Ask) -> Result<Outgoing, Problem> {
     let name = ask.segment("type");
     let mut parameters = ask.query();
     parameters.extend(ask.form().await?);
-    compartment(&ask, &name, &parameters)
+    ask.work(move |ask| compartment(ask, &name, &parameters)).await
 }
 
-fn compartment(ask: &Ask, name: &str, parameters: &[(String, String)]) -> Result<Response, Problem> {
+fn compartment(ask: &Ask, name: &str, parameters: &[(String, String)]) -> Result<Outgoing, Problem> {
     if ask.kind()? != Kind::PATIENT {
         return Err(Problem::NoRoute);
     }
@@ -54,24 +52,24 @@ fn compartment(ask: &Ask, name: &str, parameters: &[(String, String)]) -> Result
     let query = Query::read(kind, parameters, is_lenient(ask), ask.realm.clock.now(), &base)?;
     let caller = format!("{}\n{patient}", caller(ask));
     let page = searched(ask, &caller).page(&view, &query)?;
-    ask.disclose("search-compartment", page.matches.iter().chain(&page.included), 200)?;
+    let page = ask.disclose("search-compartment", &Sought::of_patient(kind, &patient), page, 200)?;
     let address = format!("{base}/Patient/{patient}/{name}");
-    Ok(answer(searchset(&base, &address, &query.used, page, &query.dropped)))
+    Ok(searchset(&base, &address, &query.used, page, &query.dropped, PRIVATE))
 }
 
-pub(in crate::web) async fn of_base(ask: Ask) -> Result<Response, Problem> {
+pub(in crate::web) async fn of_base(ask: Ask) -> Result<Outgoing, Problem> {
     let parameters = ask.query();
-    several(&ask, &parameters)
+    ask.work(move |ask| several(ask, &parameters)).await
 }
 
-pub(in crate::web) async fn of_base_by_post(mut ask: Ask) -> Result<Response, Problem> {
+pub(in crate::web) async fn of_base_by_post(mut ask: Ask) -> Result<Outgoing, Problem> {
     let mut parameters = ask.query();
     parameters.extend(ask.form().await?);
-    several(&ask, &parameters)
+    ask.work(move |ask| several(ask, &parameters)).await
 }
 
 /// The types are searched one after the other; a page that one does not fill goes on with the next.
-fn several(ask: &Ask, parameters: &[(String, String)]) -> Result<Response, Problem> {
+fn several(ask: &Ask, parameters: &[(String, String)]) -> Result<Outgoing, Problem> {
     let kinds = kinds(ask, parameters)?;
     respond::check_format(ask)?;
     let (base, now) = (ask.realm.base(ask.base), ask.realm.clock.now());
@@ -124,10 +122,11 @@ fn several(ask: &Ask, parameters: &[(String, String)]) -> Result<Response, Probl
         }
     }
     all.total = total;
-    ask.disclose("search-system", all.matches.iter().chain(&all.included), 200)?;
+    let sought = queries.first().map(Sought::by).unwrap_or_default();
+    let all = ask.disclose("search-system", &sought, all, 200)?;
     let used: Vec<(String, String)> = parameters.iter().filter(|(name, _)| name != "_cursor").cloned().collect();
     let dropped = queries.into_iter().next().map(|query| query.dropped).unwrap_or_default();
-    Ok(answer(searchset(&base, &base, &used, all, &dropped)))
+    Ok(searchset(&base, &base, &used, all, &dropped, PRIVATE))
 }
 
 /// The types asked for, each once.
@@ -160,9 +159,4 @@ fn start(cursor: Option<&str>) -> Result<(usize, Option<String>), Problem> {
     let (at, within) = cursor.split_once(MARK).ok_or(search::Error::Cursor)?;
     let at = at.parse().map_err(|_| search::Error::Cursor)?;
     Ok((at, Some(within.to_owned()).filter(|within| !within.is_empty())))
-}
-
-fn answer(bundle: Body) -> Response {
-    let response = Response::builder().header(header::CONTENT_TYPE, respond::FHIR_JSON);
-    response.header(header::CACHE_CONTROL, "private, no-store").body(bundle)
 }

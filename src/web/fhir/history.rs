@@ -13,6 +13,7 @@ use crate::index::Place;
 use crate::search;
 use crate::store::{Snapshot, Stored, Times};
 use crate::web::ask::Ask;
+use crate::web::disclosed::{Disclosed, Outgoing, Sought};
 use crate::web::problem::Problem;
 
 /// Versions in one answer, newest first; `_count` may ask for fewer.
@@ -29,15 +30,19 @@ pub(super) struct Asked {
     pub(super) used: Vec<(String, String)>,
 }
 
-pub(in crate::web) async fn history(ask: Ask) -> Result<Response, Problem> {
+pub(in crate::web) async fn history(ask: Ask) -> Result<Outgoing, Problem> {
+    ask.work(of_instance).await
+}
+
+fn of_instance(ask: &Ask) -> Result<Outgoing, Problem> {
     let (kind, id) = (ask.kind()?, ask.instance()?);
     let view = ask.decide(kind, Operation::Read)?;
-    respond::check_format(&ask)?;
+    respond::check_format(ask)?;
     let asked = read(&ask.query())?;
     let base = ask.realm.base(ask.base);
     let path = format!("{}/{id}", kind.name());
     let address = format!("{base}/{path}/_history");
-    let caller = caller(&ask);
+    let caller = caller(ask);
     let own = link(&address, &asked.used, None);
     let binding: &[&[u8]] = &[caller.as_bytes(), own.as_bytes()];
     let now = ask.realm.clock.now();
@@ -50,17 +55,27 @@ pub(in crate::web) async fn history(ask: Ask) -> Result<Response, Problem> {
     };
     let walked = walk(&ask.realm.store.snapshot()?, &view, (kind, &id), before, &asked)?.ok_or(Problem::NotFound)?;
     let Walked { versions, next } = walked;
-    ask.disclose("history-instance", versions.iter(), 200)?;
+    let versions = ask.disclose("history-instance", &Sought::of(kind), versions, 200)?;
     let next = next.map(|version| {
         let place = Place { keys: Vec::new(), rid: version.into() };
         link(&address, &asked.used, Some(&ask.realm.cursors.seal(&place, None, binding, now)))
     });
     let total = (asked.cursor.is_none() && next.is_none()).then_some(versions.len() as u64);
-    Ok(bundle(&base, &own, next.as_deref(), total, &versions))
+    Ok(bundle(&base, &own, next.as_deref(), total, versions))
 }
 
 /// The Bundle of a page of versions.
-pub(super) fn bundle(base: &str, own: &str, next: Option<&str>, total: Option<u64>, versions: &[Stored]) -> Response {
+pub(super) fn bundle(
+    base: &str,
+    own: &str,
+    next: Option<&str>,
+    total: Option<u64>,
+    versions: Disclosed<Vec<Stored>>,
+) -> Outgoing {
+    versions.answer(|versions| written(base, own, next, total, &versions))
+}
+
+fn written(base: &str, own: &str, next: Option<&str>, total: Option<u64>, versions: &[Stored]) -> Response {
     let mut links = vec![("self", own)];
     links.extend(next.map(|next| ("next", next)));
     let size = versions.iter().map(|stored| stored.body.len() + 512).sum();

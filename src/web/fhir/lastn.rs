@@ -1,32 +1,30 @@
 //! `Observation/$lastn` by GET and POST.
 
-use poem::Response;
-use poem::http::header;
-
 use super::respond;
-use super::search::{caller, searched, searchset};
+use super::search::{PRIVATE, caller, searched, searchset};
 use crate::access::Operation;
 use crate::fhir::Kind;
 use crate::search::{self, MAX_EACH, Query};
 use crate::web::ask::Ask;
+use crate::web::disclosed::{Outgoing, Sought};
 use crate::web::problem::Problem;
 
 const OBSERVATION: Kind = Kind::named("Observation");
 
-pub(in crate::web) async fn by_get(ask: Ask) -> Result<Response, Problem> {
+pub(in crate::web) async fn by_get(ask: Ask) -> Result<Outgoing, Problem> {
     let asked = ask.query();
-    lastn(&ask, &asked)
+    ask.work(move |ask| lastn(ask, &asked)).await
 }
 
 /// Parameters may come as a `Parameters` resource, as a form, or in the query string.
-pub(in crate::web) async fn by_post(mut ask: Ask) -> Result<Response, Problem> {
+pub(in crate::web) async fn by_post(mut ask: Ask) -> Result<Outgoing, Problem> {
     let mut asked = ask.query();
     asked.extend(ask.parameters().await?);
-    lastn(&ask, &asked)
+    ask.work(move |ask| lastn(ask, &asked)).await
 }
 
 /// A search of observations, of which the latest of each code are kept.
-fn lastn(ask: &Ask, asked: &[(String, String)]) -> Result<Response, Problem> {
+fn lastn(ask: &Ask, asked: &[(String, String)]) -> Result<Outgoing, Problem> {
     let kind = ask.kind()?;
     let view = ask.decide(kind, Operation::Search)?;
     if kind != OBSERVATION {
@@ -51,8 +49,6 @@ fn lastn(ask: &Ask, asked: &[(String, String)]) -> Result<Response, Problem> {
     let query = Query::read(OBSERVATION, &conditions, false, ask.realm.clock.now(), &base)?;
     let caller = caller(ask);
     let page = searched(ask, &caller).lastn(&view, &query, max)?;
-    ask.disclose("operation-lastn", page.matches.iter(), 200)?;
-    let bundle = searchset(&base, &format!("{base}/Observation/$lastn"), asked, page, &[]);
-    let response = Response::builder().header(header::CONTENT_TYPE, respond::FHIR_JSON);
-    Ok(response.header(header::CACHE_CONTROL, "private, no-store").body(bundle))
+    let page = ask.disclose("operation-lastn", &Sought::by(&query), page, 200)?;
+    Ok(searchset(&base, &format!("{base}/Observation/$lastn"), asked, page, &[], PRIVATE))
 }

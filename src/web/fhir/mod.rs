@@ -19,4 +19,4 @@ pub(super) mod terminology;
 pub(super) mod validate;
 pub(super) mod write;
 
-pub(super) use respond::{rewritten, wants_xml};
+pub(super) use respond::{is_resource, rewritten, wants_xml};

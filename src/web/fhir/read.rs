@@ -1,30 +1,29 @@
 //! read and vread (FHIR R4, http, 3.1.0.2 and 3.1.0.3), with conditional read.
 
-use poem::Response;
-
 use super::respond;
 use crate::access::Operation;
 use crate::fhir::Subset;
 use crate::search;
 use crate::store::{Found, Stored};
 use crate::web::ask::Ask;
+use crate::web::disclosed::{Outgoing, Sought};
 use crate::web::problem::Problem;
 
-pub(in crate::web) async fn read(ask: Ask) -> Result<Response, Problem> {
+pub(in crate::web) async fn read(ask: Ask) -> Result<Outgoing, Problem> {
     let (kind, id) = (ask.kind()?, ask.instance()?);
     let view = ask.decide(kind, Operation::Read)?;
     respond::check_format(&ask)?;
     let stored = here(ask.realm.store.snapshot()?.read(&view, kind, &id)?)?;
-    answer(&ask, &stored, "read")
+    answer(&ask, stored, "read")
 }
 
-pub(in crate::web) async fn vread(ask: Ask) -> Result<Response, Problem> {
+pub(in crate::web) async fn vread(ask: Ask) -> Result<Outgoing, Problem> {
     let (kind, id) = (ask.kind()?, ask.instance()?);
     let view = ask.decide(kind, Operation::Read)?;
     respond::check_format(&ask)?;
     let version = ask.segment("version").parse().map_err(|_| Problem::NotFound)?;
     let stored = here(ask.realm.store.snapshot()?.read_version(&view, kind, &id, version)?)?;
-    answer(&ask, &stored, "vread")
+    answer(&ask, stored, "vread")
 }
 
 fn here(found: Found) -> Result<Stored, Problem> {
@@ -35,16 +34,12 @@ fn here(found: Found) -> Result<Stored, Problem> {
     }
 }
 
-fn answer(ask: &Ask, stored: &Stored, interaction: &str) -> Result<Response, Problem> {
+fn answer(ask: &Ask, stored: Stored, interaction: &str) -> Result<Outgoing, Problem> {
     let subset = subset(ask)?;
-    let known = respond::is_known(ask, stored)?;
+    let known = respond::is_known(ask, &stored)?;
     let status = if known { 304 } else { 200 };
-    ask.disclose(interaction, std::iter::once(stored), status)?;
-    if known {
-        return Ok(respond::not_modified(stored));
-    }
-    let body = subset.and_then(|subset| subset.of(&stored.body)).map_or_else(|| stored.body.clone(), Into::into);
-    Ok(respond::resource(body, stored))
+    let stored = ask.disclose(interaction, &Sought::default(), stored, status)?;
+    Ok(if known { respond::not_modified(stored) } else { respond::resource(stored, subset.as_ref()) })
 }
 
 /// What `_elements` or `_summary` ask of a read; a count of one resource is the resource.

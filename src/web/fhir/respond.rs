@@ -6,23 +6,28 @@ use jiff::fmt::rfc2822;
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response};
 
-use crate::fhir::{json, xml};
+use crate::fhir::{Subset, json, xml};
 use crate::store::Stored;
 use crate::web::ask::Ask;
+use crate::web::disclosed::{Disclosed, Outgoing};
 use crate::web::problem::Problem;
 
 pub(super) const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
 const FHIR_XML: &str = "application/fhir+xml; charset=utf-8";
 
 /// A resource, or the part of it that was asked for, with its version headers.
-pub(super) fn resource(body: Bytes, stored: &Stored) -> Response {
-    let mut response = Response::builder().body(body);
-    let headers = response.headers_mut();
-    // Room for all that follow: a map that grows on the way is built twice.
-    headers.reserve(12);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
-    version_headers(&mut response, stored.version, stored.updated);
-    response
+pub(super) fn resource(stored: Disclosed<Stored>, subset: Option<&Subset>) -> Outgoing {
+    stored.answer(|stored| {
+        let part = subset.and_then(|subset| subset.of(&stored.body));
+        let body = part.map_or_else(|| stored.body.clone(), Bytes::from);
+        let mut response = Response::builder().body(body);
+        let headers = response.headers_mut();
+        // Room for all that follow: a map that grows on the way is built twice.
+        headers.reserve(12);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
+        version_headers(&mut response, stored.version, stored.updated);
+        response
+    })
 }
 
 /// `Parameters` with the `meta` of a stored resource: what the meta operations return.
@@ -35,32 +40,29 @@ pub(super) fn parameters_with_meta(body: &[u8]) -> Response {
         .body(text)
 }
 
-/// A resource as XML, or in lines for people (`_pretty=true`); anything else as it is.
-pub(in crate::web) async fn rewritten(mut response: Response, xml: bool, pretty: bool) -> Response {
-    if response.content_type() != Some(FHIR_JSON) {
-        return response;
-    }
-    let Ok(bytes) = response.take_body().into_bytes().await else { return response };
-    let Ok(node) = json::parse(&bytes) else {
-        response.set_body(bytes);
-        return response;
-    };
+/// True for an answer that is a resource.
+pub(in crate::web) fn is_resource(response: &Response) -> bool {
+    response.content_type() == Some(FHIR_JSON)
+}
+
+/// A resource as XML, or in lines for people (`_pretty=true`), with its media type.
+pub(in crate::web) fn rewritten(body: Bytes, xml: bool, pretty: bool) -> (Bytes, &'static str) {
+    let Ok(node) = json::parse(&body) else { return (body, FHIR_JSON) };
     if xml {
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(FHIR_XML));
-        response.set_body(xml::write(&node, pretty));
-    } else {
-        let mut out = Vec::with_capacity(bytes.len() * 2);
-        node.write_pretty(&mut out, 0);
-        response.set_body(out);
+        return (xml::write(&node, pretty).into(), FHIR_XML);
     }
-    response
+    let mut out = Vec::with_capacity(body.len() * 2);
+    node.write_pretty(&mut out, 0);
+    (out.into(), FHIR_JSON)
 }
 
 /// `304`, for a reader who has the version already.
-pub(super) fn not_modified(stored: &Stored) -> Response {
-    let mut response = Response::builder().status(StatusCode::NOT_MODIFIED).finish();
-    version_headers(&mut response, stored.version, stored.updated);
-    response
+pub(super) fn not_modified(stored: Disclosed<Stored>) -> Outgoing {
+    stored.answer(|stored| {
+        let mut response = Response::builder().status(StatusCode::NOT_MODIFIED).finish();
+        version_headers(&mut response, stored.version, stored.updated);
+        response
+    })
 }
 
 pub(super) fn version_headers(response: &mut Response, version: u32, updated: i64) {

@@ -16,6 +16,7 @@ use crate::fhir::outcome;
 use crate::search::{Page, Query, Searched};
 use crate::store::Stored;
 use crate::web::ask::Ask;
+use crate::web::disclosed::{Disclosed, Outgoing, Sought};
 use crate::web::problem::Problem;
 
 /// A Bundle of more bytes than this is sent while it is made, so that it is not in memory as a whole.
@@ -25,19 +26,19 @@ const PIECE: usize = 64 << 10;
 /// The address of what has none.
 const NOWHERE: &str = "urn:uuid:00000000-0000-4000-8000-000000000000";
 
-pub(in crate::web) async fn by_get(ask: Ask) -> Result<Response, Problem> {
+pub(in crate::web) async fn by_get(ask: Ask) -> Result<Outgoing, Problem> {
     let parameters = ask.query();
-    search(&ask, &parameters)
+    ask.work(move |ask| search(ask, &parameters)).await
 }
 
 /// Parameters may stand in the body and in the query string; together they are the search.
-pub(in crate::web) async fn by_post(mut ask: Ask) -> Result<Response, Problem> {
+pub(in crate::web) async fn by_post(mut ask: Ask) -> Result<Outgoing, Problem> {
     let mut parameters = ask.query();
     parameters.extend(ask.form().await?);
-    search(&ask, &parameters)
+    ask.work(move |ask| search(ask, &parameters)).await
 }
 
-fn search(ask: &Ask, parameters: &[(String, String)]) -> Result<Response, Problem> {
+fn search(ask: &Ask, parameters: &[(String, String)]) -> Result<Outgoing, Problem> {
     let kind = ask.kind()?;
     let view = ask.decide(kind, Operation::Search)?;
     respond::check_format(ask)?;
@@ -46,17 +47,15 @@ fn search(ask: &Ask, parameters: &[(String, String)]) -> Result<Response, Proble
     let query = Query::read(kind, parameters, is_lenient(ask), realm.clock.now(), &base)?;
     let caller = caller(ask);
     let page = searched(ask, &caller).page(&view, &query)?;
-    ask.disclose("search-type", page.matches.iter().chain(&page.included), 200)?;
+    let page = ask.disclose("search-type", &Sought::by(&query), page, 200)?;
     let address = format!("{base}/{}", query.kind.name());
-    let bundle = searchset(&base, &address, &query.used, page, &query.dropped);
-    let response = Response::builder().header(header::CONTENT_TYPE, respond::FHIR_JSON);
     // The public bases are the same for everyone and may be cached for a little while.
     let cache = if ask.base == crate::access::Base::Fhir || ask.method() == Method::POST {
-        "private, no-store"
+        PRIVATE
     } else {
         "public, max-age=60"
     };
-    Ok(response.header(header::CACHE_CONTROL, cache).body(bundle))
+    Ok(searchset(&base, &address, &query.used, page, &query.dropped, cache))
 }
 
 /// Where a request searches.
@@ -65,8 +64,26 @@ pub(super) fn searched<'s>(ask: &'s Ask, caller: &'s str) -> Searched<'s> {
     Searched { store: &realm.store, index: &realm.index, cursors: &realm.cursors, caller, now: realm.clock.now() }
 }
 
+/// `Cache-Control` of what is a member's.
+pub(super) const PRIVATE: &str = "private, no-store";
+
 /// The Bundle of a page. `used` are the parameters that its links repeat, `dropped` what was left out of the search.
-pub(super) fn searchset(base: &str, address: &str, used: &[(String, String)], page: Page, dropped: &[String]) -> Body {
+pub(super) fn searchset(
+    base: &str,
+    address: &str,
+    used: &[(String, String)],
+    page: Disclosed<Page>,
+    dropped: &[String],
+    cache: &'static str,
+) -> Outgoing {
+    page.answer(|page| {
+        let bundle = written(base, address, used, page, dropped);
+        let response = Response::builder().header(header::CONTENT_TYPE, respond::FHIR_JSON);
+        response.header(header::CACHE_CONTROL, cache).body(bundle)
+    })
+}
+
+fn written(base: &str, address: &str, used: &[(String, String)], page: Page, dropped: &[String]) -> Body {
     let own = link(address, used, None);
     let next = page.next.as_deref().map(|cursor| link(address, used, Some(cursor)));
     let mut links = vec![("self", own.as_str())];

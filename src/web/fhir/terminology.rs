@@ -27,7 +27,7 @@ impl Asked {
         respond::check_format(ask)?;
         let mut asked = Self { values: ask.query(), codings: Vec::new() };
         if ask.method() == Method::POST && !ask.media().is_empty() {
-            let body = ask.resource().await?;
+            let body = ask.small_resource().await?;
             let node = text::parse(&body).map_err(|error| Problem::Parameters(error.to_string()))?;
             if node.text_of("resourceType") != Some("Parameters") {
                 return Err(Problem::Parameters("it is not a 'Parameters' resource".into()));
@@ -102,6 +102,10 @@ const IGNORED: [&str; 8] = [
 
 pub(in crate::web) async fn expand(mut ask: Ask) -> Result<Response, Problem> {
     let asked = Asked::read(&mut ask, &["url", "filter", "offset", "count"]).await?;
+    ask.long(move |ask| expanded(&ask, &asked)).await
+}
+
+fn expanded(ask: &Ask, asked: &Asked) -> Result<Response, Problem> {
     let url = asked.need("url")?;
     let mut all = members(url)?;
     if let Some(filter) = asked.get("filter") {

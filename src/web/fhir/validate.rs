@@ -1,6 +1,7 @@
 //! `[type]/$validate` and `[type]/[id]/$validate` (FHIR R4, resource-operations: validate). Nothing is kept, and nothing is
 //! looked up but the resource named in the address.
 
+use bytes::Bytes;
 use poem::Response;
 use poem::http::header;
 
@@ -12,13 +13,14 @@ use crate::fhir::validate::{Issue, Severity, validate};
 use crate::fhir::{self, Kind, outcome, structures};
 use crate::store::Found;
 use crate::web::ask::Ask;
+use crate::web::disclosed::{Outgoing, Sought};
 use crate::web::problem::Problem;
 use crate::{search, write};
 
 /// Profiles in one call.
 const MAX_PROFILES: usize = 10;
 
-pub(in crate::web) async fn of_type(ask: Ask) -> Result<Response, Problem> {
+pub(in crate::web) async fn of_type(ask: Ask) -> Result<Outgoing, Problem> {
     let kind = ask.kind()?;
     // Whoever may read or write the type may ask what one of it should be.
     [Operation::Read, Operation::Search, Operation::Create, Operation::Update]
@@ -30,7 +32,7 @@ pub(in crate::web) async fn of_type(ask: Ask) -> Result<Response, Problem> {
 }
 
 /// With a body, the body is checked as the next version of the resource; without one, the resource as it is.
-pub(in crate::web) async fn of_instance(ask: Ask) -> Result<Response, Problem> {
+pub(in crate::web) async fn of_instance(ask: Ask) -> Result<Outgoing, Problem> {
     let (kind, id) = (ask.kind()?, ask.instance()?);
     let view = ask.decide(kind, Operation::Read)?;
     let stored = match ask.realm.store.snapshot()?.read(&view, kind, &id)? {
@@ -38,8 +40,9 @@ pub(in crate::web) async fn of_instance(ask: Ask) -> Result<Response, Problem> {
         Found::Gone => return Err(Problem::Gone),
         Found::Nothing => return Err(Problem::NotFound),
     };
-    ask.disclose("operation-validate", std::iter::once(&stored), 200)?;
-    check(ask, kind, Some(stored.body.to_vec())).await
+    // What is wrong with it says what is in it.
+    let stored = ask.disclose("operation-validate", &Sought::default(), stored, 200)?;
+    check(ask, kind, Some(stored.body.clone())).await
 }
 
 /// What a call says besides the resource.
@@ -97,14 +100,21 @@ impl Asked {
     }
 }
 
-/// Checks what was sent, or else what is stored.
-async fn check(mut ask: Ask, kind: Kind, stored: Option<Vec<u8>>) -> Result<Response, Problem> {
+/// Checks what was sent, or else what is stored and was disclosed.
+async fn check(mut ask: Ask, kind: Kind, stored: Option<Bytes>) -> Result<Outgoing, Problem> {
     respond::check_format(&ask)?;
-    let mut asked = Asked::read(ask.query())?;
+    let asked = Asked::read(ask.query())?;
     let body = if ask.media().is_empty() { Vec::new() } else { ask.resource().await? };
+    let size = body.len() + stored.as_ref().map_or(0, Bytes::len);
+    let checked = ask.apart(size, move || checked(asked, kind, &body, stored.as_deref())).await??;
+    let response = Response::builder().header(header::CONTENT_TYPE, respond::FHIR_JSON).body(written(&checked));
+    Ok(Outgoing::without_records(response))
+}
+
+fn checked(mut asked: Asked, kind: Kind, body: &[u8], stored: Option<&[u8]>) -> Result<Vec<Issue>, Problem> {
     let wrong = |error| Problem::Write(write::Error::Body(fhir::Issue::Json(error)));
-    let sent = if body.is_empty() { None } else { Some(json::parse(&body).map_err(wrong)?) };
-    let kept = stored.as_deref().map(json::parse).transpose().map_err(wrong)?;
+    let sent = if body.is_empty() { None } else { Some(json::parse(body).map_err(wrong)?) };
+    let kept = stored.map(json::parse).transpose().map_err(wrong)?;
     let given = match &sent {
         Some(sent) if sent.text_of("resourceType") == Some("Parameters") && kind != Kind::named("Parameters") => {
             let parameters = sent.get("parameter").map(Node::items).unwrap_or_default();
@@ -125,7 +135,7 @@ async fn check(mut ask: Ask, kind: Kind, stored: Option<Vec<u8>>) -> Result<Resp
         let text = format!("the resource is not of the type {kind}, which the address names");
         issues.insert(0, Issue { severity: Severity::Error, code: "invalid", path: "Resource".into(), text });
     }
-    Ok(Response::builder().header(header::CONTENT_TYPE, respond::FHIR_JSON).body(written(&issues)))
+    Ok(issues)
 }
 
 fn written(issues: &[Issue]) -> Vec<u8> {

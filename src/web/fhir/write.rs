@@ -6,25 +6,27 @@ use poem::http::{HeaderValue, StatusCode, header};
 
 use super::respond;
 use super::search::{caller, searched};
-use crate::access::{Operation, View};
+use crate::access::Operation;
 use crate::fhir::{Issue, Kind, outcome};
 use crate::store::Outcome;
 use crate::web::ask::Ask;
+use crate::web::disclosed::{Disclosed, Outgoing, Records, Sought};
 use crate::web::problem::Problem;
+use crate::web::work::LARGE;
 use crate::write::{Change, Condition, Done, Error, Form, Target, Writing};
 
-pub(in crate::web) async fn create(mut ask: Ask) -> Result<Response, Problem> {
+pub(in crate::web) async fn create(mut ask: Ask) -> Result<Outgoing, Problem> {
     let kind = ask.kind()?;
-    let view = ask.decide(kind, Operation::Create)?;
+    ask.decide(kind, Operation::Create)?;
     respond::check_format(&ask)?;
     let unless = ask.text_header("if-none-exist").map(read_condition);
     let body = ask.resource().await?;
-    run(&ask, &view, kind, Change::Create { body, unless }).await
+    run(ask, kind, Change::Create { body, unless }).await
 }
 
-pub(in crate::web) async fn update(mut ask: Ask) -> Result<Response, Problem> {
+pub(in crate::web) async fn update(mut ask: Ask) -> Result<Outgoing, Problem> {
     let kind = ask.kind()?;
-    let view = ask.decide(kind, Operation::Update)?;
+    ask.decide(kind, Operation::Update)?;
     respond::check_format(&ask)?;
     let (target, expected) = (target(&ask)?, expected(&ask)?);
     let absent = match ask.header(header::IF_NONE_MATCH) {
@@ -33,19 +35,19 @@ pub(in crate::web) async fn update(mut ask: Ask) -> Result<Response, Problem> {
         Some(_) => return Err(Problem::Header("If-None-Match")),
     };
     let body = ask.resource().await?;
-    run(&ask, &view, kind, Change::Update { target, body, expected, absent }).await
+    run(ask, kind, Change::Update { target, body, expected, absent }).await
 }
 
-pub(in crate::web) async fn patch(mut ask: Ask) -> Result<Response, Problem> {
+pub(in crate::web) async fn patch(mut ask: Ask) -> Result<Outgoing, Problem> {
     let kind = ask.kind()?;
-    let view = ask.decide(kind, Operation::Update)?;
+    ask.decide(kind, Operation::Update)?;
     respond::check_format(&ask)?;
     let (target, expected) = (target(&ask)?, expected(&ask)?);
     let (body, form) = match ask.media() {
         "application/json-patch+json" => (ask.bytes().await?, Form::Json),
         _ => (ask.resource().await.map_err(patch_type)?, Form::FhirPath),
     };
-    run(&ask, &view, kind, Change::Patch { target, body, form, expected }).await
+    run(ask, kind, Change::Patch { target, body, form, expected }).await
 }
 
 /// What is neither patch is told which patches there are.
@@ -53,38 +55,59 @@ fn patch_type(problem: Problem) -> Problem {
     if matches!(problem, Problem::ResourceType) { Problem::PatchType } else { problem }
 }
 
-pub(in crate::web) async fn delete(ask: Ask) -> Result<Response, Problem> {
+pub(in crate::web) async fn delete(ask: Ask) -> Result<Outgoing, Problem> {
     let kind = ask.kind()?;
-    let view = ask.decide(kind, Operation::Delete)?;
+    ask.decide(kind, Operation::Delete)?;
     let change = Change::Delete { target: target(&ask)?, expected: expected(&ask)? };
-    run(&ask, &view, kind, change).await
+    run(ask, kind, change).await
 }
 
-pub(in crate::web) async fn add_meta(ask: Ask) -> Result<Response, Problem> {
+pub(in crate::web) async fn add_meta(ask: Ask) -> Result<Outgoing, Problem> {
     change_meta(ask, Form::MetaAdd).await
 }
 
-pub(in crate::web) async fn delete_meta(ask: Ask) -> Result<Response, Problem> {
+pub(in crate::web) async fn delete_meta(ask: Ask) -> Result<Outgoing, Problem> {
     change_meta(ask, Form::MetaDelete).await
 }
 
-async fn change_meta(mut ask: Ask, form: Form) -> Result<Response, Problem> {
+async fn change_meta(mut ask: Ask, form: Form) -> Result<Outgoing, Problem> {
     let kind = ask.kind()?;
-    let view = ask.decide(kind, Operation::Update)?;
+    ask.decide(kind, Operation::Update)?;
     respond::check_format(&ask)?;
     let target = target(&ask)?;
     let body = ask.resource().await?;
-    let done = changed(&ask, &view, kind, Change::Patch { target, body, form, expected: None }).await?;
-    Ok(respond::parameters_with_meta(&done.body))
+    let change = Change::Patch { target, body, form, expected: None };
+    ask.perhaps_long(is_long(&change), move |ask| async move {
+        let changed = changed(&ask, kind, change).await?;
+        Ok(changed.answer(|changed| respond::parameters_with_meta(&changed.first().body)))
+    })
+    .await
 }
 
-async fn run(ask: &Ask, view: &View, kind: Kind, change: Change) -> Result<Response, Problem> {
+/// True for a change that is planned in the pool: it searches, or it is large.
+pub(super) fn is_long(change: &Change) -> bool {
+    let searches = |target: &Target| matches!(target, Target::Matching(_));
+    match change {
+        Change::Create { body, unless } => unless.is_some() || body.len() > LARGE,
+        Change::Update { target, body, .. } | Change::Patch { target, body, .. } => {
+            searches(target) || body.len() > LARGE
+        }
+        Change::Delete { target, .. } => searches(target),
+    }
+}
+
+async fn run(ask: Ask, kind: Kind, change: Change) -> Result<Outgoing, Problem> {
     let is_update = matches!(change, Change::Update { .. } | Change::Patch { .. });
-    let done = changed(ask, view, kind, change).await?;
-    Ok(answer(ask, &done, status(&done), is_update))
+    ask.perhaps_long(is_long(&change), move |ask| async move {
+        let changed = changed(&ask, kind, change).await?;
+        Ok(changed.answer(|changed| answer(&ask, changed.first(), status(changed.first()), is_update)))
+    })
+    .await
 }
 
-async fn changed(ask: &Ask, view: &View, kind: Kind, change: Change) -> Result<Done, Problem> {
+async fn changed(ask: &Ask, kind: Kind, change: Change) -> Result<Disclosed<Changed>, Problem> {
+    let view = ask.decide(kind, change.operation())?;
+    ask.can_disclose()?;
     let (base, caller) = (ask.realm.base(ask.base), caller(ask));
     let interaction = match change {
         Change::Create { .. } => "create",
@@ -92,9 +115,54 @@ async fn changed(ask: &Ask, view: &View, kind: Kind, change: Change) -> Result<D
         Change::Patch { .. } => "patch",
         Change::Delete { .. } => "delete",
     };
-    let done = writing(ask, &caller, &base).change(view, kind, change).await?;
-    note(ask, std::slice::from_ref(&done), interaction, status(&done).as_u16())?;
-    Ok(done)
+    let done = writing(ask, &caller, &base).change(&view, kind, change).await?;
+    let status = status(&done).as_u16();
+    Changed::of(ask, done, Vec::new())?.disclosed(ask, interaction, Some(kind), status)
+}
+
+/// What was changed, for the audit, which learns who changed what as it does who read what.
+pub(super) struct Changed {
+    first: Done,
+    rest: Vec<Done>,
+    /// Numbers and types of what is there.
+    named: Vec<(u64, Kind)>,
+}
+
+impl Records for Changed {
+    fn each(&self, take: &mut dyn FnMut(u64, Kind)) {
+        self.named.iter().for_each(|(rid, kind)| take(*rid, *kind));
+    }
+}
+
+impl Changed {
+    pub(super) fn of(ask: &Ask, first: Done, rest: Vec<Done>) -> Result<Self, Problem> {
+        let snapshot = ask.realm.store.snapshot()?;
+        let mut named = Vec::with_capacity(rest.len() + 1);
+        for done in std::iter::once(&first).chain(&rest).filter(|done| done.version > 0) {
+            let Some(rid) = snapshot.rid(done.kind, &done.id)? else { continue };
+            named.push((rid, done.kind));
+        }
+        Ok(Self { first, rest, named })
+    }
+
+    pub(super) fn disclosed(
+        self,
+        ask: &Ask,
+        interaction: &str,
+        kind: Option<Kind>,
+        status: u16,
+    ) -> Result<Disclosed<Self>, Problem> {
+        ask.disclose(interaction, &kind.map(Sought::of).unwrap_or_default(), self, status)
+    }
+
+    fn first(&self) -> &Done {
+        &self.first
+    }
+
+    /// Everything that was changed.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Done> {
+        std::iter::once(&self.first).chain(&self.rest)
+    }
 }
 
 pub(super) fn writing<'w>(ask: &'w Ask, caller: &'w str, base: &'w str) -> Writing<'w> {
@@ -108,18 +176,6 @@ pub(super) fn writing<'w>(ask: &'w Ask, caller: &'w str, base: &'w str) -> Writi
         base,
         validation: realm.config.validation.writes,
     }
-}
-
-/// The audit learns who changed what, as it does who read what.
-pub(super) fn note(ask: &Ask, done: &[Done], interaction: &str, status: u16) -> Result<(), Problem> {
-    let snapshot = ask.realm.store.snapshot()?;
-    let mut written = Vec::with_capacity(done.len());
-    for done in done.iter().filter(|done| done.version > 0) {
-        let Some(rid) = snapshot.rid(done.kind, &done.id)? else { continue };
-        written.push((rid, done.kind));
-    }
-    drop(snapshot);
-    ask.enter(interaction, written.into_iter(), status)
 }
 
 /// The status of a change (FHIR R4, http).

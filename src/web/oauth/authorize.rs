@@ -11,7 +11,7 @@ pub(in crate::web) async fn begin(visit: Visit) -> Result<Response, Oops> {
     let oauth = visit.ask.realm.oauth.clone();
     let base = visit.ask.realm.kind.prefix();
     Ok(match oauth.begin(&visit.form).await? {
-        Begun::Ask(id) if visit.member().is_ok() => see_other(&format!("{base}/consent?request={id}")),
+        Begun::Ask(id) if visit.member_in().is_ok() => see_other(&format!("{base}/consent?request={id}")),
         Begun::Ask(id) => see_other(&format!("{base}/login?request={id}")),
         Begun::Answer { address, directly: true, .. } => see_other(&address),
         Begun::Answer { address, refusal, name, .. } => app_error(visit, &name, address, &refusal),

@@ -6,7 +6,7 @@ use poem::Response;
 
 use super::frame::{Frame, html, see_other};
 use super::oops::Oops;
-use super::visit::Visit;
+use super::visit::{MemberIn, Visit};
 use super::words::Words;
 use super::{cards, login};
 use crate::access::Category;
@@ -39,13 +39,10 @@ struct ConsentPage {
 }
 
 /// `GET /consent`
-pub(in crate::web) async fn show(visit: Visit) -> Result<Response, Oops> {
+pub(in crate::web) async fn show(visit: Visit, who: MemberIn) -> Result<Response, Oops> {
     let request = login::request(&visit);
     let asking = visit.realm().oauth.asking(&request)?;
-    let Ok((member, _)) = visit.member() else {
-        return Ok(see_other(&format!("{}/login?request={request}", visit.frame.base)));
-    };
-    consent_page(visit, &member, asking, request, None)
+    consent_page(visit, &who.member, asking, request, None)
 }
 
 /// `POST /consent`: share or cancel. Cancelling needs no sign-in: the login page offers it too.
@@ -55,7 +52,7 @@ pub(in crate::web) async fn decide(visit: Visit) -> Result<Response, Oops> {
     if visit.form.get("decision") != Some("share") {
         return Ok(see_other(&oauth.decline(&request).await?));
     }
-    let (who, signed_in) = visit.member()?;
+    let MemberIn { member: who, since: signed_in } = visit.member_in()?;
     let people = visit.realm().identity.people_of(&who.member_id)?;
     let chosen = visit.form.get("person").and_then(|at| at.parse::<usize>().ok());
     let whose = match people.as_slice() {

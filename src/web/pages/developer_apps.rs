@@ -8,7 +8,7 @@ use super::developers::Card;
 use super::frame::{Frame, html, see_other};
 use super::login::status;
 use super::oops::Oops;
-use super::visit::Visit;
+use super::visit::{DeveloperIn, Visit};
 use super::words::Words;
 use crate::apps::{App, Apps, Error, Kind, NewApp, Status};
 use crate::realm::{Realm, RealmKind};
@@ -71,15 +71,14 @@ struct AppPage {
 }
 
 /// `GET /developers/apps/new`
-pub(in crate::web) async fn blank(visit: Visit) -> Result<Response, Oops> {
-    visit.developer()?;
+pub(in crate::web) async fn blank(visit: Visit, _: DeveloperIn) -> Result<Response, Oops> {
     let picks = ["all", "offline"].map(str::to_owned).to_vec();
     Ok(form_page(visit, Draft { kind: "web".into(), picks, ..Draft::default() }, None))
 }
 
 /// `POST /developers/apps`: registers the app in the sandbox, where it works at once.
-pub(in crate::web) async fn create(visit: Visit) -> Result<Response, Oops> {
-    let owner = visit.developer()?;
+pub(in crate::web) async fn create(visit: Visit, who: DeveloperIn) -> Result<Response, Oops> {
+    let owner = who.account;
     let text = |name: &str| visit.form.get(name).unwrap_or_default().to_owned();
     let draft = Draft {
         name: text("name"),
@@ -114,8 +113,8 @@ pub(in crate::web) async fn create(visit: Visit) -> Result<Response, Oops> {
 }
 
 /// `GET /developers/apps/:id`
-pub(in crate::web) async fn show(visit: Visit) -> Result<Response, Oops> {
-    let (realm, app) = owned(&visit)?;
+pub(in crate::web) async fn show(visit: Visit, who: DeveloperIn) -> Result<Response, Oops> {
+    let (realm, app) = owned(&visit, &who)?;
     let carried = visit.carried();
     let mine = carried.as_deref().and_then(|words| words.split_once(' ')).filter(|(id, _)| *id == app.client_id);
     let secret = mine.map(|(_, secret)| secret.to_owned()).filter(|secret| !secret.is_empty());
@@ -128,8 +127,8 @@ pub(in crate::web) async fn show(visit: Visit) -> Result<Response, Oops> {
 }
 
 /// `POST /developers/apps/:id/secret`: one more, or one less.
-pub(in crate::web) async fn secret(visit: Visit) -> Result<Response, Oops> {
-    let (realm, app) = owned(&visit)?;
+pub(in crate::web) async fn secret(visit: Visit, who: DeveloperIn) -> Result<Response, Oops> {
+    let (realm, app) = owned(&visit, &who)?;
     let changed = match visit.form.get("do") {
         Some("drop") => realm.apps.drop_oldest_secret(&app.client_id).await.map(|()| None),
         _ => realm.apps.add_secret(&app.client_id).await.map(Some),
@@ -148,8 +147,8 @@ pub(in crate::web) async fn secret(visit: Visit) -> Result<Response, Oops> {
 }
 
 /// `POST /developers/apps/:id/live`: the same app for real members. The plan may want to look at it first.
-pub(in crate::web) async fn go_live(visit: Visit) -> Result<Response, Oops> {
-    let (realm, app) = owned(&visit)?;
+pub(in crate::web) async fn go_live(visit: Visit, who: DeveloperIn) -> Result<Response, Oops> {
+    let (realm, app) = owned(&visit, &who)?;
     if realm.kind != RealmKind::Sandbox {
         return Ok(see_other(&format!("/developers/apps/{}", app.client_id)));
     }
@@ -181,11 +180,10 @@ pub(super) fn cards(visit: &Visit, owner: &str) -> Result<Vec<Card>, Oops> {
 }
 
 /// The app of the path, in whichever realm it lives, if it is this developer's.
-fn owned(visit: &Visit) -> Result<(std::sync::Arc<Realm>, App), Oops> {
-    let owner = visit.developer()?;
+fn owned(visit: &Visit, who: &DeveloperIn) -> Result<(std::sync::Arc<Realm>, App), Oops> {
     let client_id = visit.ask.segment("id");
     for realm in visit.ask.sandbox.iter().chain([&visit.ask.realm]) {
-        match realm.apps.get_owned(&owner, &client_id) {
+        match realm.apps.get_owned(&who.account, &client_id) {
             Ok(app) => return Ok((realm.clone(), app)),
             Err(Error::Unknown) => {}
             Err(other) => return Err(other.into()),

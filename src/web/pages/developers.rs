@@ -10,10 +10,10 @@ use qrcodegen::{QrCode, QrCodeEcc};
 use super::frame::{Frame, html, see_other};
 use super::login::{CodePage, Person, code_problem, status, wording};
 use super::oops::Oops;
-use super::visit::Visit;
+use super::visit::{DeveloperIn, Visit};
 use super::words::Words;
 use super::{developer_apps, sandbox};
-use crate::identity::{Audience, Error, Level, NewSession, Offer, Session, SignIn, Who};
+use crate::identity::{Audience, Error, Level, NewSession, Offer, SignIn};
 
 /// Invented members listed for developers.
 const PEOPLE: usize = 25;
@@ -64,7 +64,7 @@ struct BackupCodesPage {
 
 /// `GET /developers`
 pub(in crate::web) async fn show(visit: Visit) -> Result<Response, Oops> {
-    if let Err(Oops::SecondFactor) = visit.developer() {
+    if let Err(Oops::SecondFactor) = visit.developer_in(Level::Full) {
         return Err(Oops::SecondFactor);
     }
     developers_page(visit, None)
@@ -104,16 +104,16 @@ pub(in crate::web) async fn check(visit: Visit) -> Result<Response, Oops> {
 }
 
 /// `GET /developers/authenticator`: offers one, or asks for the code of the one there is.
-pub(in crate::web) async fn authenticator(visit: Visit) -> Result<Response, Oops> {
-    authenticator_page(visit, None).await
+pub(in crate::web) async fn authenticator(visit: Visit, who: DeveloperIn) -> Result<Response, Oops> {
+    authenticator_page(visit, who, None).await
 }
 
 /// `POST /developers/authenticator`
-pub(in crate::web) async fn check_authenticator(visit: Visit) -> Result<Response, Oops> {
-    let (account, level) = account(&visit)?;
+pub(in crate::web) async fn check_authenticator(visit: Visit, who: DeveloperIn) -> Result<Response, Oops> {
+    let DeveloperIn { account, level } = &who;
     let typed = visit.form.get("code").unwrap_or_default();
     let identity = &visit.realm().identity;
-    let judged = if level == Level::Full && !identity.account(&account)?.has_second_factor() {
+    let judged = if *level == Level::Full && !identity.account(account)?.has_second_factor() {
         identity.enrol_authenticator(&visit.secret, typed).await.map(|(new, codes)| (new, Some(codes)))
     } else {
         identity.check_authenticator(&visit.secret, typed).await.map(|(new, _)| (new, None))
@@ -126,8 +126,12 @@ pub(in crate::web) async fn check_authenticator(visit: Visit) -> Result<Response
             visit.enter(&mut response, &new);
             Ok(response)
         }
-        Err(Error::Wrong { .. } | Error::NoCode) => authenticator_page(visit, Some(t.say("totp.wrong").into())).await,
-        Err(Error::TooMany { wait }) => authenticator_page(visit, Some(t.fill("totp.too_many", t.wait(wait)))).await,
+        Err(Error::Wrong { .. } | Error::NoCode) => {
+            authenticator_page(visit, who, Some(t.say("totp.wrong").into())).await
+        }
+        Err(Error::TooMany { wait }) => {
+            authenticator_page(visit, who, Some(t.fill("totp.too_many", t.wait(wait)))).await
+        }
         Err(other) => Err(other.into()),
     }
 }
@@ -140,13 +144,6 @@ pub(in crate::web) async fn sign_out(visit: Visit) -> Result<Response, Oops> {
     Ok(response)
 }
 
-fn account(visit: &Visit) -> Result<(String, Level), Oops> {
-    match &visit.session {
-        Some(Session { who: Who::Developer { account }, level, .. }) => Ok((account.clone(), *level)),
-        _ => Err(Oops::SignedOut),
-    }
-}
-
 fn entered(visit: &Visit, new: &NewSession, to: &str) -> Response {
     let mut response = see_other(to);
     visit.enter(&mut response, new);
@@ -155,7 +152,7 @@ fn entered(visit: &Visit, new: &NewSession, to: &str) -> Response {
 
 fn developers_page(visit: Visit, problem: Option<String>) -> Result<Response, Oops> {
     let (mut apps, mut secured, mut backup_left) = (Vec::new(), false, 0);
-    if let Ok(account) = visit.developer() {
+    if let Ok(DeveloperIn { account, .. }) = visit.developer_in(Level::Full) {
         let known = visit.realm().identity.account(&account)?;
         (secured, backup_left) = (known.has_second_factor(), known.backup_codes_left());
         apps = developer_apps::cards(&visit, &account)?;
@@ -185,8 +182,8 @@ fn code_page(visit: Visit, problem: Option<(&'static str, String)>) -> Response 
     html(&CodePage { t, f, request: String::new(), address, shown: None, action, start }, status)
 }
 
-async fn authenticator_page(visit: Visit, problem: Option<String>) -> Result<Response, Oops> {
-    let (account, level) = account(&visit)?;
+async fn authenticator_page(visit: Visit, who: DeveloperIn, problem: Option<String>) -> Result<Response, Oops> {
+    let DeveloperIn { account, level } = who;
     let enrolled = visit.realm().identity.account(&account)?.has_second_factor();
     if enrolled && level == Level::Full {
         return Ok(see_other("/developers"));

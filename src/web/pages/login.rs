@@ -7,6 +7,7 @@ use poem::http::StatusCode;
 
 use super::frame::{Frame, html, see_other};
 use super::oops::Oops;
+use super::route::waiting;
 use super::visit::Visit;
 use super::words::Words;
 use crate::identity::{Audience, Error, NewSession, SignIn, Wording};
@@ -59,7 +60,7 @@ struct BirthDatePage {
 /// `GET /login`
 pub(in crate::web) async fn show(visit: Visit) -> Result<Response, Oops> {
     let request = request(&visit);
-    if visit.member().is_ok() {
+    if visit.member_in().is_ok() {
         return Ok(see_other(&onward(&visit, &request)));
     }
     login_page(visit, None)
@@ -145,10 +146,9 @@ fn onward(visit: &Visit, request: &str) -> String {
     if request.is_empty() { format!("{base}/member") } else { format!("{base}/consent?request={request}") }
 }
 
-/// The waiting authorization request that the forms carry along, if it looks like one.
+/// The waiting authorization request that the forms carry along.
 pub(super) fn request(visit: &Visit) -> String {
-    let fit = |id: &&str| id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    visit.form.get("request").filter(fit).unwrap_or_default().to_owned()
+    waiting(&visit.form)
 }
 
 fn login_page(visit: Visit, problem: Option<String>) -> Result<Response, Oops> {

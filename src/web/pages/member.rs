@@ -7,7 +7,7 @@ use poem::http::StatusCode;
 use super::cards;
 use super::frame::{Frame, html, see_other};
 use super::oops::Oops;
-use super::visit::Visit;
+use super::visit::{MemberIn, Visit};
 use super::words::Words;
 use crate::access::Category;
 use crate::audit::Activity;
@@ -60,8 +60,7 @@ struct StopPage {
 }
 
 /// `GET /member`
-pub(in crate::web) async fn show(visit: Visit) -> Result<Response, Oops> {
-    let (member, _) = visit.member()?;
+pub(in crate::web) async fn show(visit: Visit, MemberIn { member, .. }: MemberIn) -> Result<Response, Oops> {
     let (t, realm) = (visit.words(), visit.realm());
     let people = realm.identity.people_of(&member.member_id)?;
     let now = realm.clock.now().as_second();
@@ -78,16 +77,14 @@ pub(in crate::web) async fn show(visit: Visit) -> Result<Response, Oops> {
 }
 
 /// `GET /member/stop`: asks before it happens.
-pub(in crate::web) async fn confirm(visit: Visit) -> Result<Response, Oops> {
-    visit.member()?;
+pub(in crate::web) async fn confirm(visit: Visit, _: MemberIn) -> Result<Response, Oops> {
     let client_id = visit.form.get("app").unwrap_or_default().to_owned();
     let app = visit.realm().apps.find(&client_id)?.ok_or(Oops::Missing)?.name;
     Ok(html(&StopPage { t: visit.words(), f: visit.frame, app, client_id }, StatusCode::OK))
 }
 
 /// `POST /member/stop`
-pub(in crate::web) async fn stop(visit: Visit) -> Result<Response, Oops> {
-    let (member, _) = visit.member()?;
+pub(in crate::web) async fn stop(visit: Visit, MemberIn { member, .. }: MemberIn) -> Result<Response, Oops> {
     let client_id = visit.form.get("app").unwrap_or_default();
     visit.realm().consent.stop(&member.member_id, client_id).await?;
     let query = form_urlencoded::Serializer::new(String::new()).append_pair("stopped", client_id).finish();

@@ -1,8 +1,6 @@
 //! One request for a page: which browser, who is signed in, in which language, and what the form says. A POST gets here
-//! only with the token of its own browser and from our own pages.
+//! only with the token of its own browser and from our own pages; what a page's guard asks for is proved here too.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use poem::Response;
@@ -12,8 +10,9 @@ use super::cookies;
 use super::frame::{Frame, see_other};
 use super::oops::Oops;
 use super::words::Words;
+use crate::access::Person;
 use crate::config::Language;
-use crate::identity::{Audience, Level, Member, NewSession, Session, Visitor, Who};
+use crate::identity::{Audience, Level, Member, NewSession, Session, Visitor};
 use crate::oauth::Form;
 use crate::realm::Realm;
 use crate::web::ask::Ask;
@@ -32,72 +31,33 @@ pub(in crate::web) struct Visit {
     /// The form of a POST, or the query of a GET.
     pub(in crate::web) form: Form,
     pub(super) frame: Frame,
-    cookies: Vec<String>,
+    pub(super) cookies: Vec<String>,
 }
-
-type Answer = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send>>;
 
 /// Whose forms a page takes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Forms {
+pub(super) enum Forms {
     /// Our own, with the token of their browser.
     Ours,
     /// Any site's: an authorization request changes nothing until the member decides on a page of ours.
     Anyones,
 }
 
-/// Makes a route's handler from a page: what goes wrong on the way becomes a page too.
-pub(in crate::web) fn page<F, R>(audience: Audience, handler: F) -> impl Fn(Ask) -> Answer + Send + Sync + 'static
-where
-    F: Fn(Visit) -> R + Send + Sync + Copy + 'static,
-    R: Future<Output = Result<Response, Oops>> + Send + 'static,
-{
-    adapt(audience, Forms::Ours, handler)
+/// Proof that a member is signed in. Only a visit makes one.
+pub(in crate::web) struct MemberIn {
+    pub(super) member: Member,
+    /// When she signed in.
+    pub(super) since: i64,
 }
 
-/// [`page`] for the authorization endpoint, which apps may send forms to.
-pub(in crate::web) fn open_page<F, R>(handler: F) -> impl Fn(Ask) -> Answer + Send + Sync + 'static
-where
-    F: Fn(Visit) -> R + Send + Sync + Copy + 'static,
-    R: Future<Output = Result<Response, Oops>> + Send + 'static,
-{
-    adapt(Audience::Member, Forms::Anyones, handler)
-}
-
-fn adapt<F, R>(audience: Audience, forms: Forms, handler: F) -> impl Fn(Ask) -> Answer + Send + Sync + 'static
-where
-    F: Fn(Visit) -> R + Send + Sync + Copy + 'static,
-    R: Future<Output = Result<Response, Oops>> + Send + 'static,
-{
-    move |ask| {
-        Box::pin(async move {
-            let (request, method) = (ask.id.clone(), ask.method().clone());
-            let (visit, refused) = Visit::open(ask, audience, forms).await?;
-            let (frame, given) = (visit.frame.clone(), visit.cookies.clone());
-            let result = match refused {
-                Some(oops) => Err(oops),
-                None => handler(visit).await,
-            };
-            let mut response = match result {
-                Ok(response) => response,
-                // A reader of a page who is signed out is shown the way in; a form that was sent is not lost silently.
-                Err(Oops::SignedOut) if method == Method::GET => see_other(&way_in(&frame)),
-                Err(oops) => oops.to_page(frame, &request),
-            };
-            for line in &given {
-                cookies::add_cookie(&mut response, line);
-            }
-            Ok(response)
-        })
-    }
-}
-
-fn way_in(frame: &Frame) -> String {
-    if frame.audience == Audience::Developer.name() { "/developers".into() } else { format!("{}/login", frame.base) }
+/// Proof that a developer is signed in, as far as the level says. Only a visit makes one.
+pub(in crate::web) struct DeveloperIn {
+    pub(super) account: String,
+    pub(super) level: Level,
 }
 
 impl Visit {
-    async fn open(mut ask: Ask, audience: Audience, forms: Forms) -> Result<(Self, Option<Oops>), Problem> {
+    pub(super) async fn open(mut ask: Ask, audience: Audience, forms: Forms) -> Result<(Self, Option<Oops>), Problem> {
         let query = Form::new(ask.query());
         let (language, chosen) = language(&ask, &query);
         let mut lines = Vec::new();
@@ -140,19 +100,21 @@ impl Visit {
     }
 
     /// The member who is signed in.
-    pub(in crate::web) fn member(&self) -> Result<(Member, i64), Oops> {
-        let Some(Session { who: Who::Member { member }, level: Level::Full, since, .. }) = &self.session else {
+    pub(in crate::web) fn member_in(&self) -> Result<MemberIn, Oops> {
+        let Some(Session { who: Person::Member { member }, level: Level::Full, since, .. }) = &self.session else {
             return Err(Oops::SignedOut);
         };
         let member = self.realm().identity.find_member(member)?.ok_or(Oops::SignedOut)?;
-        Ok((member, *since))
+        Ok(MemberIn { member, since: *since })
     }
 
-    /// The developer who is signed in, by account.
-    pub(super) fn developer(&self) -> Result<String, Oops> {
+    /// The developer who is signed in at least so far.
+    pub(super) fn developer_in(&self, least: Level) -> Result<DeveloperIn, Oops> {
         match &self.session {
-            Some(Session { who: Who::Developer { account }, level: Level::Full, .. }) => Ok(account.clone()),
-            Some(Session { who: Who::Developer { .. }, level: Level::Partial, .. }) => Err(Oops::SecondFactor),
+            Some(Session { who: Person::Developer { account }, level, .. }) if *level >= least => {
+                Ok(DeveloperIn { account: account.clone(), level: *level })
+            }
+            Some(Session { who: Person::Developer { .. }, .. }) => Err(Oops::SecondFactor),
             _ => Err(Oops::SignedOut),
         }
     }
@@ -198,8 +160,8 @@ fn frame(
     form: &Form,
 ) -> Frame {
     let signed_in = session.filter(|s| s.level == Level::Full).and_then(|session| match &session.who {
-        Who::Member { member } => realm.identity.find_member(member).ok().flatten().map(|member| member.name()),
-        Who::Developer { account } | Who::Staff { account, .. } => {
+        Person::Member { member } => realm.identity.find_member(member).ok().flatten().map(|member| member.name()),
+        Person::Developer { account } | Person::Staff { account, .. } => {
             realm.identity.account(account).ok().map(|account| account.email)
         }
     });
@@ -264,12 +226,12 @@ fn known(code: &str) -> Option<Language> {
     }
 }
 
-fn fits(who: &Who, audience: Audience) -> bool {
+fn fits(who: &Person, audience: Audience) -> bool {
     matches!(
         (who, audience),
-        (Who::Member { .. }, Audience::Member)
-            | (Who::Developer { .. }, Audience::Developer)
-            | (Who::Staff { .. }, Audience::Staff)
+        (Person::Member { .. }, Audience::Member)
+            | (Person::Developer { .. }, Audience::Developer)
+            | (Person::Staff { .. }, Audience::Staff)
     )
 }
 

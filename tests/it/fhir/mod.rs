@@ -1,5 +1,7 @@
 //! The FHIR bases.
 
+mod admitted;
+mod audited;
 mod bundle;
 mod capability;
 mod client;
@@ -14,6 +16,7 @@ mod hierarchy;
 mod history;
 mod lastn;
 mod links;
+mod long;
 mod matrix;
 mod read;
 mod search;

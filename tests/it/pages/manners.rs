@@ -118,6 +118,8 @@ async fn a_person_who_lost_her_way_gets_a_page_and_a_program_an_outcome() {
     let answer = house.get("/no/such/page", None).await;
     assert_eq!(answer.issue().0, "not-found");
     let page = browser.get("/consent?request=nothing").await;
+    assert_eq!((page.status.as_u16(), page.location()), (303, "/login?request=nothing"));
+    let page = browser.get(page.location()).await;
     assert_eq!(page.status.as_u16(), 410);
     assert!(page.says("This request has ended"));
 }

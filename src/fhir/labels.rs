@@ -7,7 +7,9 @@
 
 use std::borrow::Cow;
 
-use crate::fhir::json::Node;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::json::Node;
 
 const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
 const SUBSTANCE_USE: &str = "ETH";
@@ -59,8 +61,15 @@ const CODES: [(&str, &str, &str); 42] = [
     ("MS-DRG-Classifications-and-Software", "897", SUBSTANCE_USE),
 ];
 
+/// A number for the list.
+#[must_use]
+pub fn hash() -> u64 {
+    let lines: Vec<String> = CODES.iter().map(|(system, code, label)| format!("{system} {code} {label}")).collect();
+    xxh3_64(lines.join("\n").as_bytes())
+}
+
 /// Adds the labels that the resource's codes call for.
-pub(crate) fn set(node: &mut Node<'_>) {
+pub fn set(node: &mut Node<'_>) {
     let mut wanted = Vec::new();
     find(node, &mut wanted);
     for label in wanted {

@@ -3,8 +3,12 @@
 //!
 //! Deliberately absent: a global realm. Handlers are given theirs.
 
+mod readers;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+pub use readers::{Caller, LONGEST, Network, Readers, Refused};
 
 use crate::access::Base;
 use crate::apps::{self, Apps};
@@ -55,6 +59,8 @@ pub struct Realm {
     pub definer: Option<Definer>,
     /// Whose turn it is to write.
     pub turn: Turn,
+    /// Threads for work that may take long.
+    pub readers: Readers,
     /// Page links.
     pub cursors: Cursors,
     /// Who saw what.
@@ -108,6 +114,9 @@ pub enum Error {
     /// The folder cannot be made.
     #[error("the folder {0} cannot be made: {1}; check its owner and the disk")]
     Folder(PathBuf, std::io::Error),
+    /// The operating system gives no threads.
+    #[error("the threads of the realm cannot be started: {0}; raise the limit of processes for this user")]
+    Threads(std::io::Error),
     /// A key that was read makes no key of its kind.
     #[error("the realm's secret key is damaged; restore the keys folder from the last backup")]
     Secret,
@@ -228,6 +237,7 @@ impl Realm {
         let cursors = Cursors::new(&chance);
         let config = Arc::clone(config);
         let turn = Turn::default();
+        let readers = Readers::start(kind.name(), clock.clone()).map_err(Error::Threads)?;
         Ok(Self {
             kind,
             address,
@@ -235,6 +245,7 @@ impl Realm {
             index,
             definer,
             turn,
+            readers,
             cursors,
             audit,
             identity,
