@@ -1,14 +1,14 @@
 //! Dirty groups of the shelf become resources: read, put together and mapped on every core, kept in order.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
-use parking_lot::Mutex;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Run;
 use super::commit::Entry;
+use super::ordered::{self, InOrder, Numbered};
 use super::shelf::{Class, GroupKey, Kept, Shelf, ShelfReader, format, group_of};
 use super::work::prepared;
 use crate::config::{ClaimsAsClinical, Policy};
@@ -54,30 +54,25 @@ type Job = (Vec<u8>, GroupKey, [u32; Set::COUNT]);
 
 /// Puts together what is dirty in a class.
 pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, request: &Request) -> Result<(), Error> {
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, WORKERS_MAX);
+    let workers = ordered::workers(WORKERS_MAX);
     let bench =
         Bench { target: run.target, validation: request.validation, clinical: request.claims_as_clinical, class };
     let under_way = workers * UNDER_WAY;
     std::thread::scope(|scope| {
-        let (to_workers, jobs) = sync_channel::<(u64, ShelfReader, Vec<Job>)>(under_way);
-        let (done, outcomes) = sync_channel::<(u64, Result<Outcome, Error>)>(under_way);
-        let jobs = Arc::new(Mutex::new(jobs));
-        for _ in 0..workers {
-            let (jobs, done) = (Arc::clone(&jobs), done.clone());
-            scope.spawn(move || {
-                loop {
-                    let Ok((number, reader, chunk)) = ({ jobs.lock().recv() }) else { return };
-                    if done.send((number, bench.work(&reader, &chunk))).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        drop((jobs, done));
-        let (mut after, mut sent, mut taken) = (Vec::new(), 0, 0);
-        let mut early: BTreeMap<u64, Result<Outcome, Error>> = BTreeMap::new();
+        let (to_workers, jobs) = sync_channel::<Numbered<(ShelfReader, Vec<Job>)>>(under_way);
+        let (done, outcomes) = sync_channel::<Numbered<Result<Outcome, Error>>>(under_way);
+        ordered::start(scope, workers, jobs, &done, move |(reader, chunk): (ShelfReader, Vec<Job>)| {
+            bench.work(&reader, &chunk)
+        });
+        drop(done);
+        let (mut after, mut sent) = (Vec::new(), 0);
+        let mut in_order = InOrder::new();
         loop {
-            let dirty = if (sent - taken) < under_way as u64 { shelf.dirty(class, &after, CHUNK)? } else { Vec::new() };
+            let dirty = if (sent - in_order.taken()) < under_way as u64 {
+                shelf.dirty(class, &after, CHUNK)?
+            } else {
+                Vec::new()
+            };
             if let Some(last) = dirty.last() {
                 after.clone_from(last);
                 after.push(0);
@@ -85,33 +80,32 @@ pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, request: &
                     .into_iter()
                     .filter_map(|key| group_of(&key).map(|group| (key, group, shelf.take_fresh(&group))))
                     .collect();
-                if to_workers.send((sent, shelf.reader()?, jobs)).is_err() {
+                if to_workers.send((sent, (shelf.reader()?, jobs))).is_err() {
                     return Err(Error::Worker);
                 }
                 sent += 1;
                 continue;
             }
-            if sent == taken {
+            if sent == in_order.taken() {
                 return run.keeper.flush(&mut run.ledger);
             }
-            while !early.contains_key(&taken) {
-                let Ok((number, outcome)) = outcomes.recv() else { return Err(Error::Worker) };
-                early.insert(number, outcome);
+            let outcome = loop {
+                if let Some(outcome) = in_order.next() {
+                    break outcome;
+                }
+                in_order.put(outcomes.recv().map_err(|_| Error::Worker)?);
+            };
+            request.stop.check()?;
+            let outcome = outcome?;
+            for (rule, reject) in &outcome.rejects {
+                run.ledger.reject(*rule, reject)?;
             }
-            if let Some(outcome) = early.remove(&taken) {
-                request.stop.check()?;
-                taken += 1;
-                let outcome = outcome?;
-                for (rule, reject) in &outcome.rejects {
-                    run.ledger.reject(*rule, reject)?;
-                }
-                outcome.born.into_iter().for_each(|(place, signs)| run.doctor.take(signs, &place));
-                for (place, signs) in outcome.signs {
-                    run.signs(&place, signs)?;
-                }
-                for entry in outcome.entries {
-                    run.keeper.add(entry, &mut run.ledger)?;
-                }
+            outcome.born.into_iter().for_each(|(place, signs)| run.doctor.take(signs, &place));
+            for (place, signs) in outcome.signs {
+                run.signs(&place, signs)?;
+            }
+            for entry in outcome.entries {
+                run.keeper.add(entry, &mut run.ledger)?;
             }
         }
     })

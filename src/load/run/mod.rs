@@ -19,6 +19,7 @@ mod ended;
 mod fold;
 mod latest;
 mod networks;
+mod ordered;
 mod read;
 mod retire;
 mod roster;
@@ -26,7 +27,7 @@ mod shelf;
 mod undo;
 mod work;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use parking_lot::Mutex;
 
 use self::commit::{Entry, Keeper};
 use self::complete::Lists;
+use self::ordered::{InOrder, Numbered};
 use self::read::{Given, Job, Sorted};
 use self::shelf::{Class, Shelf, ToShelf};
 use crate::config::Policy;
@@ -296,30 +298,19 @@ impl Run<'_> {
         if files.is_empty() {
             return Ok(());
         }
-        let workers = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, WORKERS_MAX);
+        let workers = ordered::workers(WORKERS_MAX);
         let under_way = workers * BLOCKS_PER_WORKER + 2;
         let (validation, registry) = (request.validation, request.registry);
         let (target, bytes) = (self.target, Arc::clone(&self.bytes));
         std::thread::scope(|scope| {
-            let (to_workers, jobs) = sync_channel::<(u64, Job)>(under_way);
-            let (done, batches) = sync_channel::<(u64, Given)>(under_way);
+            let (to_workers, jobs) = sync_channel::<Numbered<Job>>(under_way);
+            let (done, batches) = sync_channel::<Numbered<Given>>(under_way);
             let (tickets, take_ticket) = sync_channel::<()>(under_way);
             for _ in 0..under_way {
                 // There is room for exactly these.
                 let _ = tickets.try_send(());
             }
-            let jobs = Arc::new(Mutex::new(jobs));
-            for _ in 0..workers {
-                let (jobs, done) = (Arc::clone(&jobs), done.clone());
-                scope.spawn(move || {
-                    while let Some((number, job)) = next_job(&jobs) {
-                        if done.send((number, job.work(target, validation, registry))).is_err() {
-                            return;
-                        }
-                    }
-                });
-            }
-            drop(jobs);
+            ordered::start(scope, workers, jobs, &done, move |job: Job| job.work(target, validation, registry));
             let reader = scope.spawn(move || {
                 let mut out = read::Out { to_workers, done, take_ticket, next: 0 };
                 read::all(files, request, &bytes, &mut out);
@@ -332,14 +323,12 @@ impl Run<'_> {
         })
     }
 
-    fn take_in_order(&mut self, batches: &Receiver<(u64, Given)>, tickets: &SyncSender<()>) -> Result<(), Error> {
-        let mut early: BTreeMap<u64, Given> = BTreeMap::new();
-        let mut expected = 0;
-        while let Ok((number, given)) = batches.recv() {
+    fn take_in_order(&mut self, batches: &Receiver<Numbered<Given>>, tickets: &SyncSender<()>) -> Result<(), Error> {
+        let mut in_order = InOrder::new();
+        while let Ok(given) = batches.recv() {
             self.stop.check()?;
-            early.insert(number, given);
-            while let Some(given) = early.remove(&expected) {
-                expected += 1;
+            in_order.put(given);
+            while let Some(given) = in_order.next() {
                 match given {
                     Given::Resources(batch) => self.take(batch)?,
                     Given::Records(worked) => self.take_records(worked?)?,
@@ -348,7 +337,7 @@ impl Run<'_> {
                 self.tell();
             }
         }
-        if early.is_empty() { Ok(()) } else { Err(Error::Worker) }
+        if in_order.is_empty() { Ok(()) } else { Err(Error::Worker) }
     }
 
     fn take_records(&mut self, worked: work::Worked) -> Result<(), Error> {
@@ -417,8 +406,4 @@ impl Run<'_> {
         self.deferred_bytes = 0;
         Ok(())
     }
-}
-
-fn next_job(jobs: &Mutex<Receiver<(u64, Job)>>) -> Option<(u64, Job)> {
-    jobs.lock().recv().ok()
 }
