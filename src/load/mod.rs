@@ -1,4 +1,5 @@
-//! Plan data in: bytes become records and issues (pure), records become FHIR or roster entries, a run keeps them.
+//! Plan data in: files are opened, read by `formats`, mapped by `map`, and what comes of them is kept by a run; with a report, and a
+//! way back.
 //!
 //! Invariants: a bad record never stops a good one; every record that is refused is named by file and line with a
 //! reason that quotes nothing from it; running the same files again changes nothing; memory does not grow with the
@@ -10,6 +11,7 @@
 mod archive;
 mod claim_rows;
 mod doctor;
+mod inbox;
 pub mod parse;
 pub mod probe;
 mod report;
@@ -32,6 +34,7 @@ use crate::config::{ClaimsAsClinical, Complete, Policy, Registry};
 use crate::identity::ContactKey;
 use crate::store::{self, Store};
 
+pub use self::inbox::{FileState, Inbox, InboxError, take};
 pub use self::report::{Example, Finding, Summary};
 pub use self::run::{Progress, Undone, run, undo};
 pub use self::source::files_in;

@@ -99,6 +99,8 @@ const SUB_FLOORS: [(&str, &[(&str, u8)]); 3] = [
             ("source", 2),
             ("table", 3),
             ("claim_rows", 3),
+            ("Summary", 0),
+            ("inbox", 3),
             ("suggest", 4),
             ("parse", 4),
             ("probe", 4),

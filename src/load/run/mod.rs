@@ -34,8 +34,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use parking_lot::Mutex;
-
 use self::commit::{Entry, Keeper};
 use self::complete::Lists;
 use self::ordered::{InOrder, Numbered};

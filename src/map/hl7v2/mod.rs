@@ -1,6 +1,6 @@
 //! HL7 version 2 messages: admissions and visits (ADT), results (ORU), vaccinations (VXU), documents (MDM), problems (PPR).
 //!
-//! What holds: any bytes are read without a panic and within limits ([`split`]); a message about several patients becomes as
+//! What holds: any bytes are read without a panic and within limits (`formats/hl7v2`); a message about several patients becomes as
 //! many records, each with its own part of the text; the text of every message that is kept stands in a `DocumentReference`.
 //!
 //! Absent on purpose: acts on records (merges, deletions of patients: an operator's), orders without results, the patient's

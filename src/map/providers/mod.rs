@@ -6,7 +6,7 @@
 //! Invariants: what several rows say of the same provider is put together; what a row says of others than itself never
 //! overrules what they say.
 //!
-//! Absent: who is no longer in the table; what a complete list leaves out is seen by the run (`run/retire.rs`).
+//! Absent: who is no longer in the table; what a complete list leaves out is seen by the run (`load/run/retire.rs`).
 
 mod facility;
 mod person;
