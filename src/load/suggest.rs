@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use super::source::Source;
-use crate::formats::cells::amount::{amount, day};
-use crate::formats::columns::{Names, is_blank, normal};
+use crate::formats::cells::{Cell, amount, day};
+use crate::formats::cells::{is_blank, normal};
+use crate::formats::columns::Names;
 use crate::formats::records::{Field, NAMES, Shape};
 use crate::formats::tables::claims::REVIEW_NAMES;
 use crate::formats::tables::{csv_rows, drug_list, members, providers};
@@ -226,14 +227,14 @@ fn column(at: usize, name: &str, rows: &[csv::StringRecord]) -> Column {
 fn shape(value: &str) -> Option<Shape> {
     let value = value.trim();
     let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-    if day(value).is_some() {
+    if matches!(day(value), Cell::Value(_)) {
         Some(Shape::Day)
     } else if digits && value.len() == 10 && matches!(value.as_bytes().first(), Some(b'1' | b'2')) {
         Some(Shape::Npi)
     } else if digits {
         Some(Shape::Number)
     } else {
-        amount(value).map(|_| Shape::Amount)
+        amount(value).value().map(|_| Shape::Amount)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which column is what: by the names that credentialing and directory systems give, or by the plan's own mapping.
 
-use crate::formats::columns::{Columns, Names, Own, normal};
+use crate::formats::cells::normal;
+use crate::formats::columns::{Columns, Names, Own};
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

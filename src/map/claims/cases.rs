@@ -332,7 +332,7 @@ fn same_patient(claim: &Claim<'_>, remit: &Remit<'_>) -> Match {
 fn same_days(claim: &Claim<'_>, remit: &Remit<'_>) -> Match {
     let (Some(from), Some(to)) = days(claim) else { return Match::Open };
     let told =
-        remit.lines.iter().map(|line| line.day).chain([remit.from]).filter_map(crate::formats::cells::compact_day::day);
+        remit.lines.iter().map(|line| line.day).chain([remit.from]).filter_map(crate::formats::cells::compact_day);
     let told: Vec<String> = told.collect();
     if told.is_empty() {
         return Match::Open;

@@ -12,7 +12,7 @@ use super::money::Cents;
 use super::party::{Provider, provider};
 use super::visit::visit;
 use crate::config::ClaimsAsClinical;
-use crate::formats::cells::compact_day::day;
+use crate::formats::cells::compact_day as day;
 use crate::formats::issue::Rule;
 use crate::formats::records::Identity;
 use crate::formats::x12::{Adjustment, Claim, ClaimKind, PaidLine, Party, Remit};

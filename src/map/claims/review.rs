@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::made::Made;
 use super::money::{cents, money, quantity};
 use super::party::{Provider, provider};
-use crate::formats::cells::compact_day::day;
+use crate::formats::cells::compact_day as day;
 use crate::formats::issue::Rule;
 use crate::formats::x12::{Review, Service};
 use crate::map::code::{concept, diagnosis, hl7, modifier, place, service};

@@ -3,8 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::formats::cells::date;
-use crate::formats::columns::{is_no, normal};
+use crate::formats::cells::{date, is_no, normal};
 use crate::formats::issue::{Rule, place};
 use crate::formats::tables::drug_list::{Field, Header};
 use crate::map::drug_list::{Drug, DrugListing, Formulary, Item, Limit, pharmacy};
@@ -94,7 +93,7 @@ fn listing(
     let tier = if tier.bytes().all(|byte| byte.is_ascii_digit()) { format!("Tier {tier}") } else { tier };
     let day = |field, wrong| match text(field) {
         cell if cell.is_empty() => Ok(String::new()),
-        cell => date::parse(&cell).map(|day| day.to_string()).ok_or(wrong),
+        cell => date(&cell).value().map(|day| day.to_string()).ok_or(wrong),
     };
     let (limit, has_limit) = limit(header, &text);
     let item = Item {

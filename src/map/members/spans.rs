@@ -40,10 +40,7 @@ struct Span<'a> {
 }
 
 fn date(text: &str) -> Option<Date> {
-    crate::formats::cells::compact_day::day(text.get(..8)?)?
-        .parse()
-        .ok()
-        .filter(|date: &Date| date.year() < END_OF_TIME)
+    crate::formats::cells::compact_day(text.get(..8)?)?.parse().ok().filter(|date: &Date| date.year() < END_OF_TIME)
 }
 
 impl Span<'_> {

@@ -1,8 +1,8 @@
 //! A row about a person.
 
 use super::row::{Common, Refused, Row};
+use crate::formats::cells::is_yes;
 use crate::formats::cells::npi::{Npi, npi};
-use crate::formats::columns::is_yes;
 use crate::formats::issue::{Place, Rule};
 use crate::formats::tables::providers::Field;
 use crate::map::plan_net::{

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use super::{facility, person};
-use crate::formats::cells::date;
 use crate::formats::cells::npi::{Npi, npi};
-use crate::formats::columns::{is_no, normal};
+use crate::formats::cells::{date, is_no, normal};
 use crate::formats::issue::{Place, Rule, place};
 use crate::formats::tables::providers::{Field, Header};
 use crate::map::plan_net::{
@@ -222,5 +221,5 @@ fn day(row: &Row<'_>, field: Field, wrong: &'static str) -> Result<String, Refus
     if cell.is_empty() {
         return Ok(String::new());
     }
-    date::parse(cell).map(|day| day.to_string()).ok_or((Rule::Provider, wrong))
+    date(cell).value().map(|day| day.to_string()).ok_or((Rule::Provider, wrong))
 }

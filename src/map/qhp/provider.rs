@@ -75,7 +75,7 @@ fn common(value: &Value) -> Result<Common, Refused> {
         codes: Vec::new(),
         words: Vec::new(),
         accepting: Accepting::read(&text(value, "accepting")),
-        verified: date::parse(&text(value, "last_updated_on")).map(|day| day.to_string()).unwrap_or_default(),
+        verified: date(&text(value, "last_updated_on")).value().map(|day| day.to_string()).unwrap_or_default(),
     };
     for one in items(value, "addresses") {
         let lines = ["address", "address_2"].map(|member| text(one, member));

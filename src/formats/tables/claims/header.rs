@@ -1,6 +1,7 @@
 //! The header row of a table of claims: which column is what, and from which kind of system the table comes.
 
-use crate::formats::columns::{Names, Own, normal};
+use crate::formats::cells::normal;
+use crate::formats::columns::{Names, Own};
 use crate::formats::records::{Field, NAMES, Source};
 
 /// Columns of one table.

@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::header::Header;
-use crate::formats::cells::amount;
-use crate::formats::cells::form::form;
-use crate::formats::columns::is_blank;
+use crate::formats::cells;
+use crate::formats::cells::is_blank;
 use crate::formats::records::{Facts, Field, Part, Row, Shape, Source, first};
 
 /// The longest cell that says something.
@@ -125,7 +124,7 @@ fn before_care(facts: &mut Facts) {
 
 /// A line's number; digits that systems add after a point or letters before it are left out.
 fn line(text: &str) -> Option<u32> {
-    let number = amount::number(text)?;
+    let number = cells::number(text).value()?;
     number.split('.').next()?.parse().ok().filter(|line| *line <= LINES_MAX)
 }
 
@@ -152,21 +151,17 @@ fn key(source: Source, facts: &Facts) -> Option<String> {
 
 /// A cell in its one form; absent if it says that there is nothing.
 fn plain(field: Field, text: &str) -> Result<Option<String>, String> {
-    let wrong = |what: &str| Err(format!("the cell for {} is no {what} {}", field.name(), form(text)));
-    match field.shape() {
-        Shape::Day => match amount::day(text) {
-            Some(day) => Ok(Some(day)),
-            None if amount::is_no_day(text) => Ok(None),
-            None => wrong("date; write it as 2026-01-31 or 01/31/2026"),
-        },
-        Shape::Amount => amount::amount(text).map_or_else(|| wrong("amount"), |amount| Ok(Some(amount))),
-        Shape::Number => amount::number(text).map_or_else(|| wrong("number"), |number| Ok(Some(number))),
+    let cell = match field.shape() {
+        Shape::Day => cells::day(text),
+        Shape::Amount => cells::amount(text),
+        Shape::Number => cells::number(text),
         Shape::Npi | Shape::Text => {
             let words: Vec<&str> =
                 text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
-            Ok(Some(words.join(" ")).filter(|text| !text.is_empty()))
+            return Ok(Some(words.join(" ")).filter(|text| !text.is_empty()));
         }
-    }
+    };
+    cell.read().map_err(|why| format!("the cell for {} is {why}", field.name()))
 }
 
 /// The lines of a row that holds several side by side: each with what the row says of the claim.

@@ -1,7 +1,8 @@
 //! Which column is what: by the names that payroll, enrollment and claims systems use, or by the plan's own mapping.
 
 use crate::formats::Format;
-use crate::formats::columns::{Names, Own, normal};
+use crate::formats::cells::normal;
+use crate::formats::columns::{Names, Own};
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::header::{Field, Header};
+use crate::formats::cells::is_blank;
 use crate::formats::columns::Own;
 use crate::formats::encoding;
 use crate::formats::issue::{Place, Reject, Rule};
@@ -75,11 +76,6 @@ impl Counted<'_> {
         self.at = start;
         self.line
     }
-}
-
-/// Marks that systems write where they have nothing.
-fn is_blank(cell: &str) -> bool {
-    cell.is_empty() || matches!(cell, "~" | "-" | "NULL" | "null" | "N/A" | "n/a")
 }
 
 /// One row of the table of representatives.
