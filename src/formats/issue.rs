@@ -6,13 +6,13 @@ use serde::Serialize;
 
 /// Where a record stands.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct RecordPlace {
     pub(crate) file: Arc<str>,
     pub(crate) line: u64,
     pub(crate) entry: Option<usize>,
 }
 
-impl Place {
+impl RecordPlace {
     pub(crate) fn reject(&self, rule: Rule, reason: impl Into<String>) -> (Rule, Reject) {
         let reason = reason.into();
         (rule, Reject { file: self.file.to_string(), line: self.line, entry: self.entry, rule: rule.name(), reason })
@@ -20,8 +20,8 @@ impl Place {
 }
 
 /// The place of a record in a file, by line or segment from 1.
-pub(crate) fn place(file: &Arc<str>, line: u64) -> Place {
-    Place { file: Arc::clone(file), line, entry: None }
+pub(crate) fn place(file: &Arc<str>, line: u64) -> RecordPlace {
+    RecordPlace { file: Arc::clone(file), line, entry: None }
 }
 
 /// One refused record.

@@ -4,7 +4,7 @@
 //! gave her. Two people never become one: where a number is given to both, the subscriber or who came first keeps it and the
 //! other is refused.
 
-use crate::formats::issue::{Place, Reject, Rule};
+use crate::formats::issue::{RecordPlace, Reject, Rule};
 use crate::formats::records::{KnownAs, Person, Relative};
 use crate::formats::x12::{Event, Party};
 use crate::map::members::State;
@@ -22,10 +22,10 @@ type Name<'a> = (String, &'a str);
 
 /// The members of a family, from everything said under one subscriber's number, the earliest first.
 pub(crate) fn people<'a>(
-    events: impl IntoIterator<Item = (Place, Event<'a>)>,
+    events: impl IntoIterator<Item = (RecordPlace, Event<'a>)>,
     rejects: &mut Vec<(Rule, Reject)>,
 ) -> Vec<Person> {
-    let events: Vec<(Place, Event<'a>)> = events.into_iter().collect();
+    let events: Vec<(RecordPlace, Event<'a>)> = events.into_iter().collect();
     let mut family = Family::of(&events);
     let mut subscriber: Option<Relative> = None;
     for (place, event) in events {
@@ -58,7 +58,7 @@ struct Member<'a> {
     /// As [`Family::first_name`] has it.
     names: Vec<Name<'a>>,
     /// What she was called, and the place of it.
-    said: Vec<(Name<'a>, Place)>,
+    said: Vec<(Name<'a>, RecordPlace)>,
     known_as: Vec<KnownAs>,
     /// Ids that she would have, were this or that not known of her.
     ids: Vec<String>,
@@ -78,7 +78,7 @@ struct Family<'a> {
 
 impl<'a> Family<'a> {
     /// What is to be known of all events before the first is taken.
-    fn of(events: &[(Place, Event<'a>)]) -> Self {
+    fn of(events: &[(RecordPlace, Event<'a>)]) -> Self {
         let mut family = Self { members: Vec::new(), holders: Vec::new(), renamed: Vec::new(), names: Vec::new() };
         for (_, event) in events {
             let name = name(&event.who);
@@ -147,7 +147,7 @@ impl<'a> Family<'a> {
     }
 
     /// Whom an event is about; somebody new, if nobody fits.
-    fn who(&mut self, event: &Event<'a>, place: &Place) -> Result<usize, &'static str> {
+    fn who(&mut self, event: &Event<'a>, place: &RecordPlace) -> Result<usize, &'static str> {
         let numbers = self.numbers(event);
         let owner = numbers
             .first()
@@ -198,7 +198,7 @@ impl<'a> Family<'a> {
         }
     }
 
-    fn take(&mut self, at: usize, place: Place, event: Event<'a>) {
+    fn take(&mut self, at: usize, place: RecordPlace, event: Event<'a>) {
         let mut numbers: Vec<String> = self.numbers(&event).into_iter().map(str::to_owned).collect();
         if event.is_subscriber {
             numbers.push(event.number.to_owned());
@@ -239,7 +239,7 @@ impl<'a> Family<'a> {
 impl<'a> Member<'a> {
     /// Whether who has her number is she: the given name or the birth date is hers too. Of two given names in one file, neither of
     /// which is said to be the former one of the other, each is somebody's: twins.
-    fn is(&self, event: &Event<'a>, place: &Place) -> bool {
+    fn is(&self, event: &Event<'a>, place: &RecordPlace) -> bool {
         let (given, birth) = name(&event.who);
         let called = |given: &str| self.said.iter().any(|((known, _), _)| first(known) == first(given));
         let before = name(&event.before).0;

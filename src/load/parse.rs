@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::formats::Format;
 use crate::formats::records::{Part, Set};
-use crate::formats::x12::{Claim, Cutter, Eligibility, Event, Remit, Review, Splitter, Taker, Trouble};
-use crate::map::record::{About, Read, Whose};
+use crate::formats::x12::{Claim, Cutter, Eligibility, EnvelopeIssue, Event, PartTaker, Remit, Review, Splitter};
+use crate::map::record::{KnownMember, PlanContext, ReadPiece};
 
 #[derive(Default)]
 struct Count {
@@ -14,7 +14,7 @@ struct Count {
     reads: bool,
 }
 
-impl Taker for Count {
+impl PartTaker for Count {
     fn part(&mut self, part: Part) {
         let is_whole = !self.reads
             || match part.set {
@@ -33,7 +33,7 @@ impl Taker for Count {
         self.records += 1;
     }
 
-    fn trouble(&mut self, _: Trouble) {}
+    fn trouble(&mut self, _: EnvelopeIssue) {}
 }
 
 /// Cuts X12 into claims, payments, members and reviews, and reads each of them if `reads`. Returns how many there are.
@@ -93,9 +93,9 @@ pub fn ccda(text: &[u8]) -> Vec<Value> {
     resources(&crate::map::ccda::read(&"fuzz".into(), text))
 }
 
-fn resources(read: &Read) -> Vec<Value> {
-    let about = About { ids: "https://plan.example/ids", plan: "Plan", now: jiff::Timestamp::UNIX_EPOCH };
-    let whose = Whose { patient: "p1".to_owned(), coverage: None, ..Whose::default() };
+fn resources(read: &ReadPiece) -> Vec<Value> {
+    let about = PlanContext { ids: "https://plan.example/ids", plan: "Plan", now: jiff::Timestamp::UNIX_EPOCH };
+    let whose = KnownMember { patient: "p1".to_owned(), coverage: None, ..KnownMember::default() };
     read.records.iter().filter_map(|record| record.resources(&whose, about).ok()).flatten().map(plain).collect()
 }
 

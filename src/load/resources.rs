@@ -9,12 +9,12 @@ use crate::config::Policy;
 use crate::fhir::json::{self, Node};
 use crate::fhir::{Issue, Kind, kind_of};
 use crate::formats::fhir::{self, Known, NameKey, ResourceTaker, name_key};
-use crate::formats::issue::{Place, Reject, Rule};
+use crate::formats::issue::{RecordPlace, Reject, Rule};
 
 /// A resource that names another by an identifier that may come later in the run.
 #[derive(Clone, Debug)]
 pub(super) struct Deferred {
-    pub(super) place: Place,
+    pub(super) place: RecordPlace,
     pub(super) id: String,
     pub(super) text: Vec<u8>,
 }
@@ -32,7 +32,7 @@ pub(super) struct Batch {
     /// How many were kept all the same.
     pub(super) doubtful: u64,
     /// What is doubtful about resources, and what is compared with others.
-    pub(super) signs: Vec<(Place, Signs)>,
+    pub(super) signs: Vec<(RecordPlace, Signs)>,
 }
 
 impl Batch {
@@ -51,7 +51,7 @@ impl Batch {
         fhir::cut_file(file, text, self);
     }
 
-    fn issue(&mut self, place: &Place, issue: &Issue) {
+    fn issue(&mut self, place: &RecordPlace, issue: &Issue) {
         let rule = if matches!(issue, Issue::Json(_)) { Rule::Json } else { Rule::Resource };
         self.rejects.push(place.reject(rule, issue.to_string()));
     }
@@ -72,7 +72,7 @@ impl Batch {
 }
 
 impl ResourceTaker for Batch {
-    fn resource(&mut self, place: Place, mut node: Node<'_>, full_url: Option<&str>) {
+    fn resource(&mut self, place: RecordPlace, mut node: Node<'_>, full_url: Option<&str>) {
         let kind = match kind_of(&node) {
             Ok(kind) => kind,
             Err(issue) => return self.issue(&place, &issue),
@@ -97,7 +97,7 @@ impl ResourceTaker for Batch {
         self.ready.push(admission.resource);
     }
 
-    fn refuse(&mut self, place: &Place, rule: Rule, reason: String) {
+    fn refuse(&mut self, place: &RecordPlace, rule: Rule, reason: String) {
         self.rejects.push(place.reject(rule, reason));
     }
 }

@@ -15,7 +15,7 @@ pub(crate) use links::{Known, NameKey, find_all, may_be_named, name_key, wants_f
 
 use crate::fhir::json::{self, Node};
 use crate::fhir::kind_of;
-use crate::formats::issue::{Place, Rule};
+use crate::formats::issue::{RecordPlace, Rule};
 
 /// How many lines of a broken document are tried, to see whether it is NDJSON.
 const LINES_TRIED: usize = 50;
@@ -23,9 +23,9 @@ const LINES_TRIED: usize = 50;
 /// Takes what a file of FHIR holds.
 pub(crate) trait ResourceTaker {
     /// A resource; `full_url` is its address in a Bundle.
-    fn resource(&mut self, place: Place, resource: Node<'_>, full_url: Option<&str>);
+    fn resource(&mut self, place: RecordPlace, resource: Node<'_>, full_url: Option<&str>);
     /// What is no resource.
-    fn refuse(&mut self, place: &Place, rule: Rule, reason: String);
+    fn refuse(&mut self, place: &RecordPlace, rule: Rule, reason: String);
 }
 
 /// Takes lines of NDJSON; empty lines are nothing.
@@ -33,7 +33,7 @@ pub(crate) fn lines(file: &Arc<str>, first: u64, text: &[u8], taker: &mut dyn Re
     for (line, bytes) in (first..).zip(text.split(|byte| *byte == b'\n')) {
         let bytes = bytes.trim_ascii();
         if !bytes.is_empty() {
-            document(&Place { file: Arc::clone(file), line, entry: None }, bytes, true, taker);
+            document(&RecordPlace { file: Arc::clone(file), line, entry: None }, bytes, true, taker);
         }
     }
 }
@@ -47,7 +47,7 @@ pub(crate) fn file(file: &Arc<str>, text: &[u8], taker: &mut dyn ResourceTaker) 
         }
         cut_file(file, text, taker);
     }
-    document(&Place { file: Arc::clone(file), line: 1, entry: None }, text, false, taker);
+    document(&RecordPlace { file: Arc::clone(file), line: 1, entry: None }, text, false, taker);
 }
 
 /// Takes the whole entries of a Bundle that ends in the middle; that it does, somebody else reports.
@@ -55,16 +55,16 @@ pub(crate) fn cut_file(file: &Arc<str>, text: &[u8], taker: &mut dyn ResourceTak
     if let Some(whole) = bundle::whole_entries(text)
         && json::parse(&whole).is_ok()
     {
-        document(&Place { file: Arc::clone(file), line: 1, entry: None }, &whole, false, taker);
+        document(&RecordPlace { file: Arc::clone(file), line: 1, entry: None }, &whole, false, taker);
     }
 }
 
 /// Takes one JSON text: a resource, a Bundle, or an array of resources.
-fn document(place: &Place, bytes: &[u8], is_line: bool, taker: &mut dyn ResourceTaker) {
+fn document(place: &RecordPlace, bytes: &[u8], is_line: bool, taker: &mut dyn ResourceTaker) {
     match json::parse(bytes) {
         Ok(Node::Array(items)) => {
             for (at, item) in items.into_iter().enumerate() {
-                taker.resource(Place { entry: Some(at + 1), ..place.clone() }, item, None);
+                taker.resource(RecordPlace { entry: Some(at + 1), ..place.clone() }, item, None);
             }
         }
         Ok(node) if node.text_of("resourceType") == Some("Bundle") => bundle::take(place, node, taker),
@@ -72,7 +72,7 @@ fn document(place: &Place, bytes: &[u8], is_line: bool, taker: &mut dyn Resource
         Err(error) => {
             // In a line, the parser's own line number is always 1 and would mislead.
             let line = if is_line { place.line } else { error.line as u64 };
-            let place = Place { line, ..place.clone() };
+            let place = RecordPlace { line, ..place.clone() };
             let reason = format!("not valid JSON at column {}: {}", error.column, error.reason);
             taker.refuse(&place, Rule::Json, reason);
         }

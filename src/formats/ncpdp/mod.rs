@@ -13,7 +13,7 @@ pub(crate) use message::Message;
 use crate::formats::cells;
 use crate::formats::encoding;
 use crate::formats::issue::Rule;
-use crate::formats::records::{Facts, Field, Found, Row, Source};
+use crate::formats::records::{ClaimSource, Facts, Field, Row, RowOutcome};
 
 /// Messages of one file.
 const MESSAGES_MAX: usize = 2_000_000;
@@ -31,11 +31,11 @@ const fn is_between(byte: u8) -> bool {
 }
 
 /// Reads messages; their number in the file stands for a line.
-pub(crate) fn read(bytes: &[u8], take: &mut dyn FnMut(Found) -> bool) {
+pub(crate) fn read(bytes: &[u8], take: &mut dyn FnMut(RowOutcome) -> bool) {
     let texts = bytes.split(|byte| is_between(*byte)).filter(|text| !text.iter().all(u8::is_ascii_whitespace));
     for (at, text) in texts.take(MESSAGES_MAX).enumerate() {
         let at = at as u64 + 1;
-        let refused = |reason: &str| Found::Refused(at, Rule::ClaimRow, reason.to_owned());
+        let refused = |reason: &str| RowOutcome::Refused(at, Rule::ClaimRow, reason.to_owned());
         let text = encoding::text(text);
         let Some(message) = Message::parse(&text) else {
             if !take(refused("the message is no NCPDP D.0")) {
@@ -45,7 +45,7 @@ pub(crate) fn read(bytes: &[u8], take: &mut dyn FnMut(Found) -> bool) {
         };
         for row in rows(&message) {
             let found = match row {
-                Ok((key, row)) => Found::Part(row.part(Source::Ncpdp, &key, at)),
+                Ok((key, row)) => RowOutcome::Part(row.part(ClaimSource::Ncpdp, &key, at)),
                 Err(reason) => refused(reason),
             };
             if !take(found) {

@@ -115,7 +115,7 @@ pub(crate) fn plain_number(text: &str) -> String {
 }
 
 /// What a file gives.
-pub(crate) enum Found {
+pub(crate) enum RowOutcome {
     Part(Part),
     /// The line, the rule and the reason.
     Refused(u64, Rule, String),

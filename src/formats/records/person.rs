@@ -2,12 +2,12 @@
 
 use jiff::civil::Date;
 
-use crate::formats::issue::Place;
+use crate::formats::issue::RecordPlace;
 
 /// One member.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
-    pub(crate) place: Place,
+    pub(crate) place: RecordPlace,
     pub(crate) member_id: String,
     /// Other numbers of hers, which nobody shares.
     pub(crate) numbers: Vec<String>,
@@ -23,7 +23,7 @@ pub(crate) struct Person {
     pub(crate) rows: u64,
     pub(crate) middle: Option<String>,
     pub(crate) gender: &'static str,
-    pub(crate) address: Address,
+    pub(crate) address: PostalAddress,
     pub(crate) covers: Vec<Cover>,
     pub(crate) died: Option<Date>,
     /// The employer or exchange that enrolled her, where the file says who.
@@ -53,7 +53,7 @@ pub(crate) struct Relative {
 }
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Address {
+pub(crate) struct PostalAddress {
     pub(crate) lines: Vec<String>,
     pub(crate) city: Option<String>,
     pub(crate) state: Option<String>,

@@ -66,9 +66,9 @@ const OTHERS: [&str; 9] =
 
 /// The header row.
 #[derive(Clone, Debug)]
-pub(crate) struct Header(Columns<Field>);
+pub(crate) struct DrugListHeader(Columns<Field>);
 
-impl Header {
+impl DrugListHeader {
     pub(crate) fn new(row: &csv::StringRecord, own: &Own<Field>) -> Self {
         Self(Columns::new(row.iter(), own, &NAMES))
     }

@@ -28,4 +28,4 @@ pub(crate) use eligibility::{Eligibility, Tally};
 pub(crate) use enrolment::{Event, Product, Upkeep};
 pub(crate) use remit::{Adjustment, PaidLine, Remit};
 pub(crate) use review::{Review, Service};
-pub(crate) use split::{Splitter, Taker, Trouble, claim_numbers, member};
+pub(crate) use split::{EnvelopeIssue, PartTaker, Splitter, claim_numbers, member};

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::commit::Entry;
+use super::commit::CommitEntry;
 use crate::access::Admitted as Prepared;
 use crate::fhir::Kind;
 use crate::formats::Format;
@@ -29,7 +29,7 @@ pub(super) struct Ended {
 
 impl Ended {
     /// Takes out of an entry what waits, and what another row has contradicted. With what waits goes the count of the record.
-    pub(super) fn set_aside(&mut self, entry: &mut Entry) {
+    pub(super) fn set_aside(&mut self, entry: &mut CommitEntry) {
         // The registry ends nothing by a row of its own, and has millions of roles.
         if !entry.merge || entry.counts.first().is_none_or(|(format, _)| *format == Format::Nppes) {
             return;

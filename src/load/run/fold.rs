@@ -7,20 +7,20 @@ use std::sync::mpsc::sync_channel;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Run;
-use super::commit::Entry;
+use super::commit::CommitEntry;
 use super::ordered::{self, InOrder, Numbered};
-use super::shelf::{Class, GroupKey, Kept, Shelf, ShelfReader, format, group_of};
+use super::shelf::{Class, GroupKey, KeptPart, Shelf, ShelfReader, format, group_of};
 use super::work::prepared;
 use crate::config::{ClaimsAsClinical, Policy};
 use crate::formats::Format;
-use crate::formats::issue::{Place, Reject, Rule};
+use crate::formats::issue::{RecordPlace, Reject, Rule};
 use crate::formats::records::{Identity, Row, Set};
 use crate::formats::x12::{Claim, Remit, Review};
 use crate::identity::matching::Roster;
 use crate::load::signs::Signs;
 use crate::load::{Error, Request, Target};
-use crate::map::claims::{Made, Reviewed, RowCase, Said, fold, review_rows, reviewed};
-use crate::map::record::{About, Whom, Whose};
+use crate::map::claims::{ClaimResources, ClaimStatement, Reviewed, RowCase, fold, review_rows, reviewed};
+use crate::map::record::{KnownMember, NamedMember, PlanContext};
 
 /// Groups that one worker takes at a time.
 const CHUNK: usize = 200;
@@ -32,16 +32,16 @@ const WORKERS_MAX: usize = 8;
 /// What a group gave.
 #[derive(Default)]
 struct Outcome {
-    entries: Vec<Entry>,
+    entries: Vec<CommitEntry>,
     rejects: Vec<(Rule, Reject)>,
-    signs: Vec<(Place, Signs)>,
+    signs: Vec<(RecordPlace, Signs)>,
     /// Birth dates of the members whom the groups are about.
-    born: Vec<(Place, Signs)>,
+    born: Vec<(RecordPlace, Signs)>,
 }
 
 /// What every worker needs.
 #[derive(Clone, Copy)]
-struct Bench<'a> {
+struct Assembler<'a> {
     target: &'a Target<'a>,
     validation: Policy,
     /// Which claims become clinical records too.
@@ -56,7 +56,7 @@ type Job = (Vec<u8>, GroupKey, [u32; Set::COUNT]);
 pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, request: &Request) -> Result<(), Error> {
     let workers = ordered::workers(WORKERS_MAX);
     let bench =
-        Bench { target: run.target, validation: request.validation, clinical: request.claims_as_clinical, class };
+        Assembler { target: run.target, validation: request.validation, clinical: request.claims_as_clinical, class };
     let under_way = workers * UNDER_WAY;
     std::thread::scope(|scope| {
         let (to_workers, jobs) = sync_channel::<Numbered<(ShelfReader, Vec<Job>)>>(under_way);
@@ -111,7 +111,7 @@ pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, request: &
     })
 }
 
-impl Bench<'_> {
+impl Assembler<'_> {
     fn work(&self, reader: &ShelfReader, chunk: &[Job]) -> Result<Outcome, Error> {
         let roster = Roster::new(self.target.store, self.target.find, self.target.now)?;
         let mut out = Outcome::default();
@@ -119,7 +119,7 @@ impl Bench<'_> {
         let mut mentioned = HashSet::new();
         for (dirty, group, fresh) in chunk {
             let parts = reader.parts(self.class, *group)?;
-            let mut at = AtBench {
+            let mut at = GroupAssembler {
                 bench: self,
                 reader,
                 roster: &roster,
@@ -141,8 +141,8 @@ impl Bench<'_> {
 }
 
 /// One group on the bench.
-struct AtBench<'g, 't> {
-    bench: &'g Bench<'t>,
+struct GroupAssembler<'g, 't> {
+    bench: &'g Assembler<'t>,
     reader: &'g ShelfReader,
     roster: &'g Roster<'t>,
     group: GroupKey,
@@ -155,11 +155,11 @@ struct AtBench<'g, 't> {
 }
 
 /// What a case gave, and where it stands.
-type Placed = (Place, Made);
+type Placed = (RecordPlace, ClaimResources);
 
-impl AtBench<'_, '_> {
+impl GroupAssembler<'_, '_> {
     /// What rows of tables say of a claim.
-    fn rows(&mut self, parts: &[Kept]) -> Result<Vec<Placed>, Error> {
+    fn rows(&mut self, parts: &[KeptPart]) -> Result<Vec<Placed>, Error> {
         let place = place_of(parts);
         let key = format!("{:032x}", u128::from_be_bytes(self.group));
         let rows = parts.iter().filter_map(|kept| Row::read(&kept.text));
@@ -170,7 +170,7 @@ impl AtBench<'_, '_> {
         Ok(made)
     }
 
-    fn row_case(&mut self, case: &RowCase, place: &Place) -> Result<Option<Placed>, Error> {
+    fn row_case(&mut self, case: &RowCase, place: &RecordPlace) -> Result<Option<Placed>, Error> {
         if case.waits() {
             self.note(place, Rule::NoClaim, "");
             return Ok(None);
@@ -198,13 +198,13 @@ impl AtBench<'_, '_> {
         }
     }
 
-    fn claims(&mut self, parts: &[Kept]) -> Result<Vec<Placed>, Error> {
+    fn claims(&mut self, parts: &[KeptPart]) -> Result<Vec<Placed>, Error> {
         if parts.iter().any(|kept| kept.set == Set::Rows) {
             return self.rows(parts);
         }
         let said = parts.iter().filter_map(|kept| match kept.set {
-            Set::Claims => Claim::read(&kept.text).map(|claim| Said::Claim(Box::new(claim))),
-            Set::Payments => Remit::read(&kept.text).map(|remit| Said::Decision(Box::new(remit))),
+            Set::Claims => Claim::read(&kept.text).map(|claim| ClaimStatement::Claim(Box::new(claim))),
+            Set::Payments => Remit::read(&kept.text).map(|remit| ClaimStatement::Decision(Box::new(remit))),
             _ => None,
         });
         let folded = fold(said);
@@ -243,7 +243,7 @@ impl AtBench<'_, '_> {
         Ok(made)
     }
 
-    fn reviews(&mut self, parts: &[Kept]) -> Result<Vec<Placed>, Error> {
+    fn reviews(&mut self, parts: &[KeptPart]) -> Result<Vec<Placed>, Error> {
         let place = place_of(parts);
         let read = parts.iter().filter(|kept| kept.set == Set::ReviewRows).filter_map(|kept| Row::read(&kept.text));
         let (sources, rows): (Vec<&str>, Vec<Row>) = read.unzip();
@@ -269,7 +269,7 @@ impl AtBench<'_, '_> {
         Ok(vec![(place, review.resources(&whose, self.about()))])
     }
 
-    fn replaced_by(&mut self, number: &str, identity: &Identity, place: &Place) -> Result<Vec<String>, Error> {
+    fn replaced_by(&mut self, number: &str, identity: &Identity, place: &RecordPlace) -> Result<Vec<String>, Error> {
         let (numbers, strange) = self.reader.replaced_by(number, self.group, identity)?;
         if strange > 0 {
             self.note(place, Rule::StrangeReplacement, "");
@@ -277,12 +277,12 @@ impl AtBench<'_, '_> {
         Ok(numbers)
     }
 
-    fn about(&self) -> About<'_> {
+    fn about(&self) -> PlanContext<'_> {
         let target = self.bench.target;
-        About { ids: target.ids, plan: target.plan, now: target.now }
+        PlanContext { ids: target.ids, plan: target.plan, now: target.now }
     }
 
-    fn whose(&mut self, whom: &Whom, place: &Place) -> Result<Option<Whose>, Error> {
+    fn whose(&mut self, whom: &NamedMember, place: &RecordPlace) -> Result<Option<KnownMember>, Error> {
         let whose = self.roster.find(whom)?;
         self.out.born.extend(whose.as_ref().map(|whose| (place.clone(), Signs::born(&whose.patient, &whose.birth))));
         if whose.is_none() {
@@ -303,14 +303,14 @@ impl AtBench<'_, '_> {
         self.fresh.iter().any(|count| *count > 0)
     }
 
-    fn note(&mut self, place: &Place, rule: Rule, reason: &str) {
+    fn note(&mut self, place: &RecordPlace, rule: Rule, reason: &str) {
         self.out.rejects.push(place.reject(rule, reason));
     }
 
     /// Prepares what was made; a group with a case that waits for a member stays dirty.
     fn finish(self, made: &[Placed], dirty: &[u8], mentioned: &mut HashSet<u64>) {
         let Self { bench, fresh, out, mut refused, waits, .. } = self;
-        let mut entry = Entry { done: (!waits).then(|| dirty.to_vec()), ..Entry::default() };
+        let mut entry = CommitEntry { done: (!waits).then(|| dirty.to_vec()), ..CommitEntry::default() };
         for (place, made) in made {
             let mut is_refused = false;
             for value in &made.own {
@@ -375,7 +375,7 @@ fn latest(rows: Vec<Row>) -> Vec<Row> {
     lines.into_iter().map(|(_, row)| row).collect()
 }
 
-fn place_of(parts: &[Kept]) -> Place {
+fn place_of(parts: &[KeptPart]) -> RecordPlace {
     let best = parts.iter().rev().find(|kept| kept.set != Set::Payments).or_else(|| parts.last());
-    best.map_or_else(|| Place { file: Arc::from(""), line: 0, entry: None }, |kept| kept.place.clone())
+    best.map_or_else(|| RecordPlace { file: Arc::from(""), line: 0, entry: None }, |kept| kept.place.clone())
 }

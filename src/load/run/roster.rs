@@ -10,13 +10,13 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::commit::{put_all, write};
-use super::read::Sorted;
-use super::shelf::{Class, Kept, Shelf, group_of};
+use super::read::FileOfFormat;
+use super::shelf::{Class, KeptPart, Shelf, group_of};
 use crate::access::{Admitted as Prepared, admit_text as prepare};
 use crate::fhir::Kind;
 use crate::formats::Format;
 use crate::formats::fhir::Known;
-use crate::formats::issue::{Place, Reject, Rule};
+use crate::formats::issue::{RecordPlace, Reject, Rule};
 use crate::formats::records::Person;
 use crate::formats::tables::cclf::former_numbers;
 use crate::formats::tables::members::{TABLE_MAX, people, proxies};
@@ -51,7 +51,7 @@ pub(super) struct With<'a> {
 
 /// Loads tables of members and of representatives, and what 834 files said.
 pub(super) fn load(
-    tables: &[Sorted],
+    tables: &[FileOfFormat],
     shelf: &Shelf<'_>,
     with: With<'_>,
     ledger: &mut Ledger,
@@ -86,7 +86,7 @@ struct Roster<'a> {
 }
 
 /// One member on her way into the store.
-struct Entry {
+struct RosterEntry {
     enrolment: Enrolment,
     person: Person,
     resources: Vec<Prepared>,
@@ -113,7 +113,7 @@ struct Put {
     /// Whether anything about her is new.
     changed: bool,
     /// Where she stands, if her number is somebody else's already and nothing was kept.
-    refused: Option<Place>,
+    refused: Option<RecordPlace>,
 }
 
 impl Roster<'_> {
@@ -142,7 +142,7 @@ impl Roster<'_> {
         Ok(())
     }
 
-    fn entries(&mut self, people: impl Iterator<Item = Person>, today: Date) -> Result<Vec<Entry>, Error> {
+    fn entries(&mut self, people: impl Iterator<Item = Person>, today: Date) -> Result<Vec<RosterEntry>, Error> {
         let mut entries = Vec::new();
         for person in people {
             let place = person.place.clone();
@@ -160,7 +160,7 @@ impl Roster<'_> {
         Ok(entries)
     }
 
-    fn put(&mut self, entries: Vec<Entry>, families: Vec<Family>) -> Result<Vec<Put>, Error> {
+    fn put(&mut self, entries: Vec<RosterEntry>, families: Vec<Family>) -> Result<Vec<Put>, Error> {
         let (contacts, now) = (self.target.contacts.clone(), self.target.now);
         write(self.target.store, self.request.dry_run, move |txn| {
             let outcomes = put_members(txn, &contacts, &entries, now)?;
@@ -192,7 +192,7 @@ impl Roster<'_> {
                 let parts = reader.parts(Class::Enrolment, group)?;
                 fresh += u64::from(shelf.take_fresh(&group).iter().sum::<u32>());
                 let events =
-                    parts.iter().filter_map(|kept: &Kept| Some((kept.place.clone(), Event::read(&kept.text)?)));
+                    parts.iter().filter_map(|kept: &KeptPart| Some((kept.place.clone(), Event::read(&kept.text)?)));
                 let people = families(events, &mut rejects);
                 let place =
                     |person: &Person| (person.member_id.clone(), person.place.line, Arc::clone(&person.place.file));
@@ -227,7 +227,7 @@ impl Roster<'_> {
                     .collect::<Result<Vec<_>, store::Error>>()
             })?;
             for (line, linked, now, before) in outcomes {
-                let place = Place { file: Arc::clone(file), line, entry: None };
+                let place = RecordPlace { file: Arc::clone(file), line, entry: None };
                 match linked {
                     Linked::New => self.ledger.kept(Format::Members, true),
                     Linked::Known => self.ledger.kept(Format::Members, false),
@@ -276,7 +276,7 @@ impl Roster<'_> {
 fn put_members(
     txn: &mut store::Txn<'_>,
     contacts: &ContactKey,
-    entries: &[Entry],
+    entries: &[RosterEntry],
     now: Timestamp,
 ) -> Result<Vec<Put>, store::Error> {
     let mut outcomes = Vec::with_capacity(entries.len());
@@ -304,7 +304,7 @@ fn put_members(
 
 fn read(path: &Path, file: &Arc<str>, ledger: &mut Ledger) -> Result<Option<Vec<u8>>, Error> {
     let mut source = Source::open(path, &Arc::new(AtomicU64::new(0)))?;
-    let place = Place { file: Arc::clone(file), line: 0, entry: None };
+    let place = RecordPlace { file: Arc::clone(file), line: 0, entry: None };
     let bytes = source.rest(TABLE_MAX);
     if bytes.is_none() {
         let (rule, reject) = place.reject(Rule::TooLong, "a table of more than 300 MiB; split it");
@@ -318,7 +318,7 @@ fn read(path: &Path, file: &Arc<str>, ledger: &mut Ledger) -> Result<Option<Vec<
     Ok(bytes)
 }
 
-fn entry(person: Person, target: &Target<'_>, known: &Known<'_>, today: Date) -> Result<Entry, String> {
+fn entry(person: Person, target: &Target<'_>, known: &Known<'_>, today: Date) -> Result<RosterEntry, String> {
     let made = patient_id(&person.member_id);
     let patient = person.patient.clone().or_else(|| known.id(Kind::PATIENT, "", &person.member_id));
     let mut prepared = Vec::new();
@@ -338,5 +338,5 @@ fn entry(person: Person, target: &Target<'_>, known: &Known<'_>, today: Date) ->
         phones: person.phones.clone(),
         represents: person.represents.clone(),
     };
-    Ok(Entry { enrolment, resources: prepared, rows: person.rows, person })
+    Ok(RosterEntry { enrolment, resources: prepared, rows: person.rows, person })
 }

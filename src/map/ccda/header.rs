@@ -8,7 +8,7 @@ use crate::formats::ccda::node::{El, all, attr, ids, is_null, kid, kid_attr, kid
 use crate::formats::ccda::text::V3;
 use crate::formats::cells::text::line;
 use crate::map::clinical::{Attached, Original, by_oid, day, moment};
-use crate::map::record::{Whom, Written};
+use crate::map::record::{NamedMember, Written};
 
 /// Numbers that may be the patient's, of one document.
 const NUMBERS_MAX: usize = 32;
@@ -17,7 +17,7 @@ const NUMBERS_MAX: usize = 32;
 ///
 /// # Errors
 /// Why it is none, or about nobody.
-pub(super) fn whom(root: El<'_>) -> Result<Whom, &'static str> {
+pub(super) fn whom(root: El<'_>) -> Result<NamedMember, &'static str> {
     match (root.tag_name().name(), root.tag_name().namespace()) {
         ("ClinicalDocument", Some(V3)) => {}
         ("section" | "component" | "entry" | "recordTarget" | "documentationOf" | "structuredBody", _) => {
@@ -55,7 +55,7 @@ pub(super) fn whom(root: El<'_>) -> Result<Whom, &'static str> {
     let name = names.iter().find(|name| attr(**name, "use").split(' ').any(|word| word == "L")).or(names.first());
     let part = |wanted: &str| name.and_then(|name| kid(*name, wanted)).map(text).unwrap_or_default();
     let birth = patient.map(|patient| kid_attr(patient, "birthTime", "value")).unwrap_or_default();
-    Ok(Whom {
+    Ok(NamedMember {
         alone: false,
         numbers,
         family: part("family"),

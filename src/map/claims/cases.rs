@@ -26,7 +26,7 @@ pub(crate) struct Folded<'a> {
 }
 
 /// A claim or a decision, with the order of its file.
-pub(crate) enum Said<'a> {
+pub(crate) enum ClaimStatement<'a> {
     Claim(Box<Claim<'a>>),
     Decision(Box<Remit<'a>>),
 }
@@ -40,13 +40,13 @@ struct Cluster<'a> {
 }
 
 /// Folds what was said, the earliest first.
-pub(crate) fn fold<'a>(said: impl IntoIterator<Item = Said<'a>>) -> Folded<'a> {
+pub(crate) fn fold<'a>(said: impl IntoIterator<Item = ClaimStatement<'a>>) -> Folded<'a> {
     let mut clusters: Vec<Cluster<'a>> = Vec::new();
     let mut early = Vec::new();
     for (at, said) in said.into_iter().enumerate() {
         match said {
-            Said::Claim(claim) => put(&mut clusters, at, *claim),
-            Said::Decision(remit) => match choose(&mut clusters, &remit, false) {
+            ClaimStatement::Claim(claim) => put(&mut clusters, at, *claim),
+            ClaimStatement::Decision(remit) => match choose(&mut clusters, &remit, false) {
                 Some(cluster) => cluster.decisions.push((at, *remit)),
                 None => early.push((at, *remit)),
             },

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::adjudication::Amounts;
 use super::eob::{AREA, Bill, BillKind, BillLine, Decided, Info, TOOTH, eob};
 use super::lines::match_lines;
-use super::made::Made;
+use super::made::ClaimResources;
 use super::money::Cents;
 use super::party::{Provider, provider};
 use super::visit::visit;
@@ -20,7 +20,7 @@ use crate::map::code::{
     ADMISSION_TYPE, DISCHARGE_STATUS, MS_DRG, POINT_OF_ORIGIN, TYPE_OF_BILL, c4bb, diagnosis, hl7, is_stay, modifier,
     procedure, service,
 };
-use crate::map::record::{About, Whom, Whose, made_id};
+use crate::map::record::{KnownMember, NamedMember, PlanContext, made_id};
 
 /// A claim and everything that was decided about it.
 pub(crate) struct Case<'a> {
@@ -54,10 +54,10 @@ pub(super) fn days(claim: &Claim<'_>) -> (Option<String>, Option<String>) {
 
 impl Case<'_> {
     /// The member who was treated, as the claim names her.
-    pub(crate) fn whom(&self) -> Whom {
+    pub(crate) fn whom(&self) -> NamedMember {
         let treated = self.claim.treated();
         let numbers = [treated.number, self.claim.subscriber.number];
-        Whom {
+        NamedMember {
             numbers: numbers.into_iter().filter(|text| !text.is_empty()).map(str::to_owned).collect(),
             family: treated.family.to_owned(),
             given: treated.given.to_owned(),
@@ -79,10 +79,10 @@ impl Case<'_> {
     pub(crate) fn resources(
         &self,
         replaced_by: &[String],
-        whose: &Whose,
-        about: About<'_>,
+        whose: &KnownMember,
+        about: PlanContext<'_>,
         clinical: ClaimsAsClinical,
-    ) -> Result<Made, (Rule, String)> {
+    ) -> Result<ClaimResources, (Rule, String)> {
         let refuse = |reason: &str| (Rule::Claim, reason.to_owned());
         let (from, to) = days(&self.claim);
         let from = from.ok_or_else(|| refuse("the claim has no day of service (DTP*472, DTP*434)"))?;
@@ -134,7 +134,7 @@ impl Case<'_> {
         }
         bill.related.extend(replaced_by.iter().map(|number| ("replacedby", number.as_str())));
         self.decide(&mut bill);
-        let mut made = Made { own: vec![eob(&bill, whose, about)], mentions: vec![biller.resource] };
+        let mut made = ClaimResources { own: vec![eob(&bill, whose, about)], mentions: vec![biller.resource] };
         let is_wanted = match clinical {
             ClaimsAsClinical::None => false,
             ClaimsAsClinical::Encounters => self.claim.is_report,

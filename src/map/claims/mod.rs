@@ -22,8 +22,8 @@ mod rows;
 mod tests;
 mod visit;
 
-pub(crate) use cases::{Said, fold};
-pub(crate) use made::Made;
+pub(crate) use cases::{ClaimStatement, fold};
+pub(crate) use made::ClaimResources;
 pub(crate) use review::{Reviewed, reviewed};
 pub(crate) use review_rows::review_rows;
 pub(crate) use rows::RowCase;

@@ -6,14 +6,14 @@
 //! standing one back, a change replaces all before it.
 
 use super::eob::{Bill, BillKind, eob};
-use super::made::Made;
+use super::made::ClaimResources;
 use super::row_bill::Draft;
 use super::row_lines::Lines;
 use super::visit::visit;
 use crate::config::ClaimsAsClinical;
 use crate::formats::issue::Rule;
 use crate::formats::records::{Facts, Field, Identity, Row, Turn, first};
-use crate::map::record::{About, Whom, Whose, made_id};
+use crate::map::record::{KnownMember, NamedMember, PlanContext, made_id};
 
 /// A claim of which rows tell.
 pub(crate) struct RowCase {
@@ -84,12 +84,12 @@ impl RowCase {
     }
 
     /// The member, as the rows name her.
-    pub(crate) fn whom(&self) -> Whom {
+    pub(crate) fn whom(&self) -> NamedMember {
         let head = &self.draft.head;
         let text = |field: Field| first(head, field).to_owned();
         let (family, given, birth) = (text(Field::Family), text(Field::Given), text(Field::Birth));
         let alone = family.is_empty() && given.is_empty() && birth.is_empty();
-        Whom { numbers: vec![text(Field::Member)], family, given, birth, day: self.draft.from.clone(), alone }
+        NamedMember { numbers: vec![text(Field::Member)], family, given, birth, day: self.draft.from.clone(), alone }
     }
 
     /// Whether only the member's number says whose it is, though the table might have said more.
@@ -130,10 +130,10 @@ impl RowCase {
     pub(crate) fn resources(
         &self,
         replaced_by: &[String],
-        whose: &Whose,
-        about: About<'_>,
+        whose: &KnownMember,
+        about: PlanContext<'_>,
         clinical: ClaimsAsClinical,
-    ) -> Result<Made, (Rule, String)> {
+    ) -> Result<ClaimResources, (Rule, String)> {
         let refuse = |reason: &str| (Rule::ClaimRow, reason.to_owned());
         let draft = &self.draft;
         if draft.from.is_empty() {
@@ -187,7 +187,7 @@ impl RowCase {
             // Tables say what others paid, and not who.
             other_payers: Vec::new(),
         };
-        let mut made = Made { own: vec![eob(&bill, whose, about)], mentions: vec![biller.resource] };
+        let mut made = ClaimResources { own: vec![eob(&bill, whose, about)], mentions: vec![biller.resource] };
         if clinical == ClaimsAsClinical::All {
             made.own.extend(visit(&bill, whose));
         }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::eob::{Bill, BillKind};
 use crate::map::code::concept;
-use crate::map::record::{Whose, made_id};
+use crate::map::record::{KnownMember, made_id};
 
 const CORE: &str = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-";
 const TERMINOLOGY: &str = "http://terminology.hl7.org/CodeSystem/";
@@ -18,7 +18,7 @@ const EMERGENCY: &str = "23";
 const HOME: &str = "12";
 
 /// The encounter of a bill, its conditions and procedures.
-pub(super) fn visit(bill: &Bill<'_>, whose: &Whose) -> Vec<Value> {
+pub(super) fn visit(bill: &Bill<'_>, whose: &KnownMember) -> Vec<Value> {
     if bill.cancelled || matches!(bill.kind, BillKind::Pharmacy) {
         return Vec::new();
     }

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::drug::Drug;
 use super::plan::{Formulary, tier};
 use super::{GUIDE, extension, profile, system};
-use crate::map::plan_net::{Source, adopted, coded, put, reference};
-use crate::map::record::{About, made_id};
+use crate::map::plan_net::{DirectorySource, adopted, coded, put, reference};
+use crate::map::record::{PlanContext, made_id};
 
 /// A limit of quantity, in words and as far as it is understood.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,16 +66,16 @@ impl Item {
         }
     }
 
-    fn is_available(&self, about: About<'_>) -> bool {
+    fn is_available(&self, about: PlanContext<'_>) -> bool {
         self.is_covered() && !about.is_over(&self.until)
     }
 
-    pub(super) fn resource(&self, drug: &Drug, source: Source, about: About<'_>) -> Value {
+    pub(super) fn resource(&self, drug: &Drug, source: DirectorySource, about: PlanContext<'_>) -> Value {
         let holds = std::iter::once(self).chain(&self.others).find(|item| item.is_available(about));
         holds.unwrap_or(self).own_resource(drug, source, about)
     }
 
-    fn own_resource(&self, drug: &Drug, source: Source, about: About<'_>) -> Value {
+    fn own_resource(&self, drug: &Drug, source: DirectorySource, about: PlanContext<'_>) -> Value {
         let mut out = adopted("Basic", &self.id(drug), &[profile("FormularyItem")], source, about);
         put(&mut out, "code", coded(&format!("{GUIDE}CodeSystem/usdf-InsuranceItemTypeCS"), "formulary-item"));
         put(&mut out, "subject", reference("MedicationKnowledge", &drug.id()));

@@ -10,7 +10,8 @@ use super::specimen;
 use super::value::{Held, document, flags, range, unit, values};
 use crate::formats::hl7v2::{Message, Segment};
 use crate::map::clinical::{
-    Attached, Category, Concept, Made, Seen, When, about_life, hl7, known, organization, pressures, vital_sign,
+    Attached, Category, Concept, ObservationDraft, ResourceBuilder, When, about_life, hl7, known, organization,
+    pressures, vital_sign,
 };
 
 const LOINC: &str = "http://loinc.org";
@@ -208,14 +209,14 @@ fn report(draft: &mut Draft<'_>, group: &Group<'_, '_>, told: &mut Vec<Told>) {
         told.push(Told { name, id: id.clone() });
         let category = if is_image { Category::Imaging } else { Category::Laboratory };
         let derived = of_parent.iter().cloned().collect();
-        let before = Seen {
+        let before = ObservationDraft {
             id,
             when: when.clone(),
             issued: issued.clone(),
             category,
             derived,
             specimen: specimen.clone(),
-            ..Seen::default()
+            ..ObservationDraft::default()
         };
         seen.push(observation(draft, one, before, state));
     }
@@ -231,7 +232,7 @@ fn report(draft: &mut Draft<'_>, group: &Group<'_, '_>, told: &mut Vec<Told>) {
     let observations: Vec<Value> = seen.into_iter().map(|one| one.resource(draft.patient)).collect();
 
     if is_report && !code.is_empty() {
-        let mut out = Made::new("DiagnosticReport", &draft.ids.next("DiagnosticReport", &key));
+        let mut out = ResourceBuilder::new("DiagnosticReport", &draft.ids.next("DiagnosticReport", &key));
         let identifiers =
             [filler, placer].into_iter().flatten().filter_map(|part| draft.entity(part)).collect::<Vec<_>>();
         out.set("identifier", identifiers).set("status", state);
@@ -277,7 +278,8 @@ fn producer(segment: &Segment<'_>) -> Option<Value> {
 fn person_of(draft: &mut Draft<'_>, request: &Segment<'_>) -> Option<Value> {
     let person = request.field(32).component(1);
     let given = person.sub(3).text();
-    let party = crate::map::clinical::Party { family: person.sub(2).text(), given: vec![given], ..Default::default() };
+    let party =
+        crate::map::clinical::ClinicalParty { family: person.sub(2).text(), given: vec![given], ..Default::default() };
     draft.mention(party.person())
 }
 
@@ -325,9 +327,9 @@ pub(super) fn joined<'s, 'm>(draft: &Draft<'_>, observed: &[Observed<'s, 'm>]) -
 pub(super) fn observation(
     draft: &mut Draft<'_>,
     one: Joined<'_, '_>,
-    before: Seen,
+    before: ObservationDraft,
     report: Option<&'static str>,
-) -> Seen {
+) -> ObservationDraft {
     let segment = one.segment;
     let state = segment.field(11).text();
     // An observation without a state is in that of its report, as far as observations have it.
@@ -353,7 +355,7 @@ pub(super) fn observation(
         _ if is_life => Category::SocialHistory,
         category => category,
     };
-    Seen {
+    ObservationDraft {
         status,
         category,
         when: draft.date_time(segment.field(14)).map(When::At).or(before.when),

@@ -16,6 +16,6 @@ mod header;
 mod read;
 mod reviews;
 
-pub(crate) use header::{Header, Looks, looks_like};
+pub(crate) use header::{ClaimHeader, ClaimTableLook, looks_like};
 pub(crate) use read::Reader;
 pub(crate) use reviews::{REVIEW_NAMES, looks_like as looks_like_reviews};

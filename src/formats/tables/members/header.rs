@@ -104,12 +104,12 @@ pub(crate) fn field_names() -> Vec<(&'static str, &'static str)> {
 
 /// The first line of a table.
 #[derive(Clone, Debug)]
-pub(crate) struct Header {
+pub(crate) struct MemberHeader {
     pub(super) delimiter: u8,
     pub(super) columns: Vec<Option<Field>>,
 }
 
-impl Header {
+impl MemberHeader {
     pub(crate) fn read(line: &str, own: &Own<Field>) -> Self {
         let line = line.trim_start_matches('\u{feff}').trim_end();
         let count = |delimiter: &u8| line.bytes().filter(|byte| byte == delimiter).count();
@@ -171,7 +171,7 @@ mod tests {
             "employee_id\tfirst_name\tlast_name\tdob",
             "Id,BIRTHDATE,FIRST,LAST",
         ] {
-            assert_eq!(Header::read(line, &Own::default()).format(), Ok(Format::Members), "{line}");
+            assert_eq!(MemberHeader::read(line, &Own::default()).format(), Ok(Format::Members), "{line}");
         }
     }
 }

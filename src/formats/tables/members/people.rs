@@ -11,7 +11,7 @@ use super::table::{Row, rows};
 use crate::formats::cells::{Cell, birth_date, date};
 use crate::formats::columns::Own;
 use crate::formats::issue::{Reject, Rule};
-use crate::formats::records::{Address, Cover, Person};
+use crate::formats::records::{Cover, Person, PostalAddress};
 use crate::formats::tables::cclf::beneficiaries;
 
 /// Longest member id; cards have far fewer characters.
@@ -108,7 +108,7 @@ fn person(
         rejects.push(row.place.reject(Rule::Contact, ""));
     }
     let list = |field| row.all(field).flat_map(|cell| cell.split([';', ',', ' '])).filter(|id| !id.is_empty());
-    let address = Address {
+    let address = PostalAddress {
         lines: row.all(Field::Line).map(str::to_owned).collect(),
         city: row.get(Field::City).map(str::to_owned),
         // CMS's numbers of states are no postal codes.
