@@ -14,11 +14,11 @@ pub(crate) enum Look {
     Is(Format),
     /// Nothing to load and nothing wrong: an empty file.
     Empty,
-    /// Known, and meant for another system or of no use here; what it is.
+    /// A known format that is meant for another system or of no use here; a description.
     Foreign(String),
-    /// Something that cannot be read as it is; what it looks like.
+    /// A file that cannot be read as it is, such as a spreadsheet; a description.
     Packed(String),
-    /// Something else; what it looks like.
+    /// Any other file; a description.
     Other(String),
 }
 

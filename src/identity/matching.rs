@@ -1,4 +1,5 @@
-//! Whose a record is: a number that is hers, and her birth date or name with it. One alone never decides (THREATS 19).
+//! Member matching: a record belongs to a member if it has a number of hers together with her birth date or name. One alone never
+//! decides (THREATS 19). Loads ask here; `$member-match` will.
 //!
 //! | table | key | value |
 //! |---|---|---|
@@ -26,7 +27,7 @@ const SHARING_MAX: usize = 64;
 /// Coverages of one member that are looked at.
 const COVERAGES_MAX: usize = 64;
 
-/// Somebody behind a number.
+/// A person who has a number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct NumberOwner {
     patient: String,
@@ -63,8 +64,8 @@ pub(crate) fn remember(txn: &mut Txn<'_>, person: &Person, patient: &str) -> Res
     Ok(())
 }
 
-/// Whether the member's number is on the roster as somebody else's. Two of given name, last name and birth date must be hers, or all
-/// three must once have been: nobody who only shares one of them is taken for her.
+/// Whether the member's number is on the roster as somebody else's. Two of given name, last name and birth date must be hers,
+/// or all three must once have been: nobody who only shares one of them is taken for her.
 pub(crate) fn is_anothers(txn: &mut Txn<'_>, person: &Person) -> Result<bool, store::Error> {
     let key = [&person.member_id, "\u{1f}", &person.member_id].concat();
     let Some(row) = txn.get_json::<NumberOwner>(NUMBERS, key.as_bytes())? else { return Ok(false) };
@@ -90,7 +91,7 @@ pub(crate) fn forget(txn: &mut Txn<'_>, person: &Person) -> Result<(), store::Er
         .chain([&*person.member_id])
         .collect();
     for id in &person.other_ids {
-        // Who is there under it, is so under it as a number, too; nearly nobody is.
+        // Fast exit: an id that is in use is also in this table under itself.
         if txn.get(NUMBERS, [id, "\u{1f}", id].concat().as_bytes())?.is_none() {
             continue;
         }
@@ -105,7 +106,7 @@ pub(crate) fn forget(txn: &mut Txn<'_>, person: &Person) -> Result<(), store::Er
     Ok(())
 }
 
-/// What linking two numbers came to.
+/// The result of linking two numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Linked {
     /// She is found by both now.
@@ -182,7 +183,7 @@ impl<'t> Roster<'t> {
         Ok(None)
     }
 
-    /// A Patient that only a FHIR feed told of.
+    /// A Patient who came with a FHIR feed and is not on the roster.
     fn by_identifier(&self, number: &str) -> Result<Option<NumberOwner>, store::Error> {
         let Some(id) = (self.find)(Kind::PATIENT, "", number) else { return Ok(None) };
         let Found::Here(stored) = self.snapshot.read(&self.view, Kind::PATIENT, &id)? else { return Ok(None) };

@@ -46,7 +46,7 @@ impl Doctor {
         }
     }
 
-    /// Members of whom something says that it was done before they were born.
+    /// Members with a service dated before their birth.
     pub(super) fn too_early(&self) -> u64 {
         let is_early = |(patient, birth): &(&String, &String)| {
             self.treated.get(*patient).is_some_and(|day| day.as_str() < birth.as_str())

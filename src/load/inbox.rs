@@ -1,5 +1,5 @@
-//! The watched folder: what is put there is loaded, and moved away with its report. Who looks how often, and into which realm it is
-//! loaded, is for the caller.
+//! The watched folder: what is put there is loaded, and moved away with its report. Who looks how often, and into which realm
+//! it is loaded, is for the caller.
 //!
 //! Files that arrive together are loaded together, so a claim finds the enrollment that came with it. A file is taken when it
 //! has stayed the same for a while: half of a file that is still being sent looks whole to whoever reads it. One that changes

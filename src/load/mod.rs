@@ -1,5 +1,5 @@
-//! Plan data in: files are opened, read by `formats`, mapped by `map`, and what comes of them is kept by a run; with a report, and a
-//! way back.
+//! Plan data in: files are opened, read by `formats`, mapped by `map`, and what comes of them is kept by a run; with a report,
+//! and a way back.
 //!
 //! Invariants: a bad record never stops a good one; every record that is refused is named by file and line with a
 //! reason that quotes nothing from it; running the same files again changes nothing; memory does not grow with the
@@ -76,7 +76,7 @@ pub struct Request {
     pub validation: Policy,
     /// Which claims also become encounters, conditions and procedures.
     pub claims_as_clinical: ClaimsAsClinical,
-    /// Whom files of the national registry tell about.
+    /// Which providers are taken from files of the national registry.
     pub registry: Registry,
     /// Kinds of files that hold complete lists.
     pub complete: Vec<Complete>,

@@ -10,7 +10,7 @@ use crate::map::record::{KnownMember, PlanContext, ReadPiece};
 #[derive(Default)]
 struct Count {
     records: usize,
-    /// Whether each part is also read as what it is.
+    /// Whether each part is also parsed as its own kind.
     reads: bool,
 }
 

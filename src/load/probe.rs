@@ -1,5 +1,5 @@
-//! What fuzz targets ask of the readers: whatever bytes come, a row that is read is a part that can be read again, and a bill or a
-//! refusal comes of it.
+//! What fuzz targets ask of the readers: whatever bytes come, a row that is read is a part that can be read again, and a bill
+//! or a refusal comes of it.
 
 use std::io::Cursor;
 

@@ -60,15 +60,15 @@ pub(crate) trait Record: Send {
     fn place(&self) -> &RecordPlace;
     /// The member that it is about; absent for a provider, a network, a drug.
     fn whom(&self) -> Option<NamedMember>;
-    /// What it says, as resources with ids that are the same in every run. Where profiles are served, they are named in
+    /// Maps the record to resources with ids that are the same in every run. Where profiles are served, they are named in
     /// `meta.profile` with their version. References to the member are `Patient/{whose.patient}`.
     ///
     /// # Errors
     /// The rule and a reason that quotes nothing of the record, if it cannot be kept.
     fn resources(&self, whose: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)>;
 
-    /// When what it says in one of its resources was written: of two that say different things of one resource, what was
-    /// written later holds. Absent where what is loaded last does.
+    /// When one of its resources was written: of two versions of one resource, the one that was written later holds. Absent
+    /// where what is loaded last does.
     fn written(&self, _resource: &Value) -> Option<Written> {
         None
     }

@@ -1,5 +1,5 @@
-//! Cells as people write them: days, amounts, counts, yes and no, identifiers and texts. Each is read in one place, whichever format
-//! it stands in. Pure.
+//! Cells as people write them: days, amounts, counts, yes and no, identifiers and texts. Each is read in one place, whichever
+//! format it stands in. Pure.
 //!
 //! A reader tells what a cell holds from one that says nothing and one that cannot be read; why not is said in words that quote
 //! nothing of the cell ([`form`]).

@@ -1,7 +1,7 @@
 //! One row of a table of claims, and how it lies on the shelf.
 //!
 //! A part's text is four lines and then JSON: the member's number, the claim's number, the number of the claim that it
-//! replaces, the source; so that whoever sorts parts need not read the JSON.
+//! replaces, the source; so that parts can be sorted without reading the JSON.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +82,7 @@ impl Row {
         first(&self.facts, field)
     }
 
-    /// The day on which what it says was decided; empty if it does not tell.
+    /// The day of the decision that the row reports; empty if the row has none.
     pub(crate) fn day(&self) -> &str {
         let days = [Field::Processed, Field::PaidOn, Field::Received].map(|field| self.get(field));
         days.into_iter().find(|day| !day.is_empty()).unwrap_or_default()
@@ -106,7 +106,7 @@ impl Row {
         self.facet.is_empty() && services.into_iter().all(|field| self.get(field).is_empty())
     }
 
-    /// Whether the claim that it is of replaces all that was said of it before.
+    /// Whether its claim replaces all earlier rows of the claim (frequency code 7).
     pub(crate) fn replaces_all(&self) -> bool {
         self.facet.is_empty() && self.get(Field::Frequency) == "7"
     }

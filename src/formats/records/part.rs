@@ -61,7 +61,7 @@ pub(crate) struct Replaces {
     pub(crate) identity: Identity,
 }
 
-/// Who is treated by whom: biller, birth date, the patient's own number, first name.
+/// Identifies the patient and the billing provider of a claim: biller, birth date, the patient's own number, first name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity([String; 4]);
 

@@ -46,7 +46,7 @@ impl<'a> Party<'a> {
         }
     }
 
-    /// Takes a segment that says more about whoever was named last.
+    /// Takes a segment that adds to the party that was named last.
     pub(super) fn more(&mut self, seg: Seg<'a>) {
         match seg.name() {
             "N3" => self.lines = seg.from(1).filter(|line| !line.is_empty()).collect(),
@@ -96,7 +96,7 @@ impl<'a> DateRange<'a> {
     }
 }
 
-/// A coded thing with its qualifier, such as a diagnosis.
+/// A code with its qualifier, such as a diagnosis (HI segment).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Coded<'a> {
     pub(crate) qualifier: &'a str,
@@ -317,7 +317,7 @@ impl<'a> Claim<'a> {
         self.references.iter().find(|(known, text)| *known == qualifier && !text.is_empty()).map(|(_, text)| *text)
     }
 
-    /// Who is treated by whom.
+    /// The patient and the billing provider.
     pub(crate) fn identity(&self) -> Identity {
         let treated = self.treated();
         let given = treated.given.split_whitespace().next().unwrap_or_default();
@@ -325,7 +325,7 @@ impl<'a> Claim<'a> {
         Identity::of(parts.map(str::to_uppercase))
     }
 
-    /// Who is treated.
+    /// The patient.
     pub(crate) fn treated(&self) -> &Party<'a> {
         self.patient.as_ref().unwrap_or(&self.subscriber)
     }

@@ -40,7 +40,7 @@ pub(crate) struct Benefit<'a> {
     pub(crate) needs_authorization: &'a str,
     pub(crate) in_network: &'a str,
     pub(crate) dates: Vec<(&'a str, DateRange<'a>)>,
-    /// Loop 2120: who else the benefit has to do with, such as a primary care provider.
+    /// Loop 2120: entities related to the benefit, such as a primary care provider.
     pub(crate) related: Vec<Party<'a>>,
 }
 
@@ -74,7 +74,7 @@ impl Subject<'_> {
     }
 }
 
-/// A mistake: how many segments behind the first of the part it stands, and what it is.
+/// A mistake: its distance in segments from the first segment of the part, and its description.
 pub(crate) type Flaw = (u64, &'static str);
 
 /// Questions or answers about one subscriber and her dependants.
@@ -115,7 +115,7 @@ struct Reader<'a> {
     level: &'a str,
     /// HL01 of the last level of each kind.
     numbers: [&'a str; LEVELS.len()],
-    /// Segments of the part's own so far; those before are what it stands in.
+    /// Segments of the part itself so far; the ones before belong to the levels above it.
     own: u64,
 }
 

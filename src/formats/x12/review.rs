@@ -9,7 +9,7 @@ pub(crate) struct Service<'a> {
     /// UM: `SC` specialty care, `HS` health services, `AR` admission.
     pub(crate) category: &'a str,
     pub(crate) kind: &'a str,
-    /// UM04: where it is given; empty where it is told by the type of a bill.
+    /// UM04: place of service; empty where the type of bill gives it.
     pub(crate) place: &'a str,
     /// UM06: `U` urgent, `03` emergency, `E` elective; empty where nothing is said.
     pub(crate) level: &'a str,

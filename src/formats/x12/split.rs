@@ -287,7 +287,7 @@ fn give(cut: Option<Cut>, out: &mut dyn PartTaker) {
 }
 
 impl Open {
-    /// The beginning of a part: what it needs of the set, and its own first segment.
+    /// The beginning of a part: the header segments of the set that it needs, and its own first segment.
     fn before(&self, first: &str) -> String {
         let mut text = self.header.clone();
         if self.set == Some(Set::Enrolment) && !self.subscriber.is_empty() {

@@ -39,7 +39,7 @@ const MENTIONS: usize = 200_000;
 #[derive(Default)]
 pub(super) struct CommitEntry {
     pub(super) resources: Vec<Prepared>,
-    /// What is only mentioned: a provider whom a claim names.
+    /// Resources that are only mentioned: a provider that a claim names.
     pub(super) mentions: Vec<Prepared>,
     /// What tells where the resources come from; kept only if one of them is new or different.
     pub(super) provenance: Option<Prepared>,
@@ -258,7 +258,7 @@ fn keep(
     {
         return Ok(WriteOutcome::Held);
     }
-    // What is new and comes to nothing yet, such as a payment whose claim is not there, is kept all the same.
+    // New parts that produce nothing yet, such as a payment whose claim is missing, are kept all the same.
     let mut changed = entry.resources.is_empty();
     if entry.merge {
         for prepared in &entry.resources {
@@ -272,7 +272,7 @@ fn keep(
             changed |= latest::put(txn, prepared, written, &entry.dated, now)?;
             continue;
         }
-        // Of several resources none is held: a record that tells of an earlier state is one of a history that is told again.
+        // None of several resources is held back: a record of an earlier state is part of a history that is sent again.
         let is_old = entry.done.is_none() && entry.resources.len() > 1 && txn.was_replaced(prepared)?;
         changed |= !is_old && txn.put_resource(prepared, now, None)?.outcome != Outcome::Unchanged;
     }
@@ -289,7 +289,8 @@ fn keep(
     Ok(WriteOutcome::KeptPart { changed })
 }
 
-/// Keeps what several sources speak of. What stands with a provider who is gone is kept as ended, whoever lists it.
+/// Keeps resources that several sources describe. What belongs to a deactivated provider is kept as ended, whichever source
+/// lists it.
 fn keep_merged(
     txn: &mut Txn<'_>,
     prepared: &Prepared,
@@ -317,7 +318,7 @@ pub(super) fn as_ended(known: &[u8]) -> Result<Option<Prepared>, store::Error> {
     Ok(prepare(&text).ok())
 }
 
-/// A resource together with what another source has said of it.
+/// A resource merged with the stored one of another source.
 fn merged(known: &[u8], prepared: &Prepared, now: Timestamp) -> Result<Option<Prepared>, store::Error> {
     let damaged = || store::Error::Corrupted("a stored resource".into());
     let known: Value = serde_json::from_slice(known).map_err(|_| damaged())?;
@@ -373,7 +374,7 @@ impl<T: Send + 'static> Writing<T> {
 
 impl<T> Drop for Writing<T> {
     fn drop(&mut self) {
-        // Whoever drops it has an error of its own to tell.
+        // A caller that drops it reports an error of its own.
         let _ = self.0.recv();
     }
 }

@@ -1,8 +1,9 @@
-//! Lists that are complete (`[load] complete`): what such a list named before, and the files of this load do not, has left it.
+//! Lists that are complete (`[load] complete`): what an earlier load of the list named and the files of this load do not name
+//! has left it.
 //!
-//! Roles, affiliations, services of organizations and places of drugs in a formulary end so; people, organizations, places and drugs stay, for others may
-//! speak of them. Of each only the source counts that is believed most: what the exchange's files drop and the plan's own table
-//! lists is the table's.
+//! Roles, affiliations, services of organizations and places of drugs in a formulary end so; people, organizations, places and
+//! drugs stay, for others may speak of them. Of each only the source counts that is believed most: what the exchange's files
+//! drop and the plan's own table lists is the table's.
 //!
 //! Memory: one number of eight bytes for everything that the files list, and one for everything that goes.
 

@@ -1,6 +1,6 @@
-//! Roles, affiliations, services and drugs that a row ends wait until every row was read: another row of the same may say that it goes on,
-//! and then that one counts, wherever in the files it stands. Without this the order of rows would decide who is in the
-//! directory, and a second run of the same files would end and begin such a role again.
+//! Roles, affiliations, services and drugs that a row ends wait until every row was read: another row of the same may say that
+//! it goes on, and then that one counts, wherever in the files it stands. Without this the order of rows would decide who is in
+//! the directory, and a second run of the same files would end and begin such a role again.
 //!
 //! Bounded: what is said to go on is remembered by eight bytes each; of what waits there are at most so many, and more is kept
 //! as it comes.

@@ -35,7 +35,7 @@ struct Outcome {
     entries: Vec<CommitEntry>,
     rejects: Vec<(Rule, Reject)>,
     signs: Vec<(RecordPlace, Signs)>,
-    /// Birth dates of the members whom the groups are about.
+    /// Birth dates of the members of the groups.
     born: Vec<(RecordPlace, Signs)>,
 }
 

@@ -132,10 +132,10 @@ impl Dispatcher {
     }
 }
 
-/// A file and what it is.
+/// A file and its format.
 pub(super) type FileOfFormat = (PathBuf, Format);
 
-/// Looks what each file is. What is none that can be loaded is told of.
+/// Recognizes the format of each file. Files that cannot be loaded are reported.
 pub(super) fn sort(files: &[PathBuf], request: &Request) -> (Vec<FileOfFormat>, Vec<(RecordPlace, Rule, String)>) {
     let (mut sorted, mut troubles) = (Vec::new(), Vec::new());
     for path in files {
@@ -166,7 +166,7 @@ pub(super) fn sort(files: &[PathBuf], request: &Request) -> (Vec<FileOfFormat>, 
     (sorted, troubles)
 }
 
-/// What is told of a path that is no file.
+/// The report line for a path that is no file.
 pub(super) fn no_file(path: &Path) -> (RecordPlace, Rule, String) {
     let reason = "this is no file but a pipe, a device or a link to a folder; it was not opened";
     (whole(path), Rule::Unreadable, reason.to_owned())

@@ -1,4 +1,4 @@
-//! Tables into the roster: members, and then who acts for whom.
+//! Tables into the roster: members first, then their representatives.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -41,7 +41,7 @@ const ANOTHERS: &str = "two people have this member number: somebody with anothe
                         and is kept. Give each member a number of her own (NM109 or REF*23), or correct the birth date and the \
                         name";
 
-/// What a load of the roster is told.
+/// Input of a load of the roster.
 #[derive(Clone, Copy)]
 pub(super) struct With<'a> {
     pub(super) request: &'a Request,
@@ -93,7 +93,7 @@ struct RosterEntry {
     rows: u64,
 }
 
-/// A dirty group of enrolments and whom it told of, by member id and place.
+/// A dirty group of enrollments and the members in it, by member id and place.
 struct Family {
     dirty: Vec<u8>,
     members: Vec<(String, u64, Arc<str>)>,
@@ -175,7 +175,7 @@ impl Roster<'_> {
         })
     }
 
-    /// What 834 files said of families, as far as something new was said.
+    /// Enrolls families from 834 files, as far as their parts are new.
     fn families(&mut self, shelf: &Shelf<'_>) -> Result<(), Error> {
         let today = self.target.now.to_zoned_datetime(TimeZone::UTC).date();
         let mut after = Vec::new();
@@ -284,7 +284,7 @@ fn put_members(
         matching::forget(txn, &entry.person)?;
     }
     for entry in entries {
-        // A table says who has a number now; an enrolment may give one number to people of two families.
+        // A table gives the present owner of a number; an enrollment may give one number to people of two families.
         if !entry.person.known_as.is_empty() && matching::is_anothers(txn, &entry.person)? {
             let refused = Some(entry.person.place.clone());
             outcomes.push(Put { rows: entry.rows, changed: false, refused });

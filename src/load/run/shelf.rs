@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `load.parts` | class (u8), group (16 bytes), set (u8), order, hash of the text (8 bytes) | what `packed` makes of place and text |
 //! | `load.dirty` | class (u8), neighbourhood (8 bytes), group (16 bytes) | nothing |
-//! | `load.made` | class (u8), group (16 bytes) | types and ids of what the group came to, as JSON |
+//! | `load.made` | class (u8), group (16 bytes) | types and ids of the resources that the group produced, as JSON |
 //! | `load.claims_of` | patient (16 bytes), key of `load.dirty` | nothing |
 //! | `load.claim_numbers` | payer's number (16 bytes), role (u8), group (16 bytes) | the number that replaces it, U+001F, whose |
 //!
@@ -37,7 +37,7 @@ use crate::load::{Error, Target};
 use crate::store::{self, Snapshot, Store, Table};
 
 const PARTS: Table = Table::new("load.parts");
-/// Not in the journal of a load: which groups are to be seen anew follows from what each came to.
+/// Not in the journal of a load: which groups must be assembled again follows from what each produced.
 pub(super) const DIRTY: Table = Table::new("load.dirty");
 const MADE: Table = Table::new("load.made");
 const CLAIMS_OF: Table = Table::new("load.claims_of");
@@ -210,7 +210,7 @@ impl<'a> Shelf<'a> {
         Ok(rows.into_iter().map(|(key, _)| key).collect())
     }
 
-    /// A dirty group came to these resources. What it came to before and does no longer is deleted.
+    /// Records what a group produced, and deletes what it produced last time but no longer does.
     pub(super) fn settle(
         txn: &mut store::Txn<'_>,
         dirty: &[u8],
@@ -277,7 +277,7 @@ fn put(txn: &mut store::Txn<'_>, rows: Vec<Row>) -> Result<Wrote, store::Error> 
             if !is_replacement {
                 continue;
             }
-            // Whose number it is, is seen anew.
+            // Mark the owner of that number for re-assembly.
             for (other, _) in txn.scan(CLAIM_NUMBERS, &number, REPLACED_MAX)? {
                 if let Some(group) = other.get(17..).and_then(|group| group.try_into().ok()) {
                     txn.put(DIRTY, &dirty_key(row.class, row.near, group), Vec::new())?;

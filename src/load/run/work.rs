@@ -66,7 +66,7 @@ fn node<'v>(value: &'v Value, numbers: &mut std::slice::Iter<'v, String>) -> Nod
     }
 }
 
-/// Finds whose each record is, maps it, prepares what it gave.
+/// Finds the member of each record, maps the record, and prepares its resources.
 pub(super) fn records(
     read: ReadPiece,
     format: Format,
@@ -193,7 +193,7 @@ fn provenance(
     // Members read it; which file it was is the plan's own affair, and the identifier tells the plan.
     let source = if format == Format::Ccda { "Clinical document (C-CDA)" } else { "HL7 v2 message" };
     let line = place.line.to_string();
-    // A record is told from others by its document: others may speak of the same results.
+    // The document identifies the record: other records may contain the same results.
     let reference = |one: &Value| one.get("reference").and_then(Value::as_str).map(str::to_owned);
     let is_document = |one: &&Value| reference(one).is_some_and(|text| text.starts_with("DocumentReference/"));
     let first = targets.iter().find(is_document).or(targets.first()).map(Value::to_string).unwrap_or_default();

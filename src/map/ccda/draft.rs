@@ -22,7 +22,7 @@ const NULLS: [(&str, &str); 8] = [
     ("OTH", "unsupported"),
 ];
 
-/// The member of a choice, and what it holds.
+/// The element of a choice, and its value.
 pub(super) type Held = (&'static str, Value);
 
 /// Resources of one document.

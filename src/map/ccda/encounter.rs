@@ -72,7 +72,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     out.set("status", status);
     let performers = draft.performers(el);
     let performers = performers.into_iter().filter(|one| {
-        // Whoever is no person performed nothing.
+        // An organization is no performer.
         one.get("reference").and_then(Value::as_str).is_none_or(|reference| reference.starts_with("Practitioner/"))
     });
     let performers =

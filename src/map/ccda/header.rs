@@ -1,4 +1,4 @@
-//! The header: whose the document is, what kind of document, who wrote it, in which visit, and what it stands in place of.
+//! The header: patient, document type, authors, encounter, and the documents that it replaces.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::map::record::{NamedMember, Written};
 /// Numbers that may be the patient's, of one document.
 const NUMBERS_MAX: usize = 32;
 
-/// Whom a document is about.
+/// The patient of a document.
 ///
 /// # Errors
 /// Why it is none, or about nobody.
@@ -89,7 +89,7 @@ fn key(el: El<'_>) -> Option<String> {
 /// The document as a document.
 pub(super) fn original<'d>(draft: &mut Draft<'d>, root: El<'d>, bytes: &[u8]) -> Original {
     let document = key(root).unwrap_or_default();
-    // What is told of the whole document, such as its plan, is told anew by its next version.
+    // Statements about the whole document, such as its plan, are repeated by its next version.
     draft.document = set(root).unwrap_or_else(|| document.clone());
     let visit = path(root, &["componentOf", "encompassingEncounter"]);
     draft.encounter = visit.map(|visit| encounter::of_header(draft, visit));

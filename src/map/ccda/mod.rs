@@ -1,11 +1,11 @@
 //! C-CDA documents: the sections that US Core asks for, the visit of the header, and the document itself, kept whole.
 //!
-//! What holds: a document is weighed before it is parsed (`formats/ccda/text.rs`), so that no input costs more than a small multiple of its
-//! size; a part of a document (a section, an entry) is told from a whole one and refused, for it does not say whose it is; a
-//! statement that is negated, refused or nullified is never told as one that holds.
+//! What holds: a document is weighed before it is parsed (`formats/ccda/text.rs`), so that no input costs more than a small
+//! multiple of its size; a part of a document (a section, an entry) is told from a whole one and refused, for it does not say
+//! whose it is; a statement that is negated, refused or nullified is never told as one that holds.
 //!
 //! Absent on purpose: the patient's own particulars (the roster's), family history, advance directives, planned visits and
-//! supplies (their words are kept, and how many they are is told), anything that only the narrative says.
+//! supplies (their text is kept, and their number is reported), anything that only the narrative says.
 
 mod allergy;
 mod device;

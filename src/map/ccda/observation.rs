@@ -145,7 +145,7 @@ fn seen<'d>(
     let own = draft.when(el, "effectiveTime");
     let when = own.or_else(|| of_group.cloned());
     let is_smoking = code.code_in(LOINC) == Some("72166-2");
-    // Whether somebody smokes is said of a moment.
+    // Smoking status is an observation at a point in time.
     let when = if is_smoking { when.and_then(|when| when.first().map(str::to_owned)).map(When::At) } else { when };
     let values: Vec<El<'d>> = kids(el, "value").collect();
     let value = values.iter().find_map(|value| draft.value(*value));

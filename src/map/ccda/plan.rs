@@ -1,4 +1,4 @@
-//! The plan of a document in its words, what it orders, and goals.
+//! The plan of treatment: its narrative, its orders, and goals.
 
 use std::fmt::Write as _;
 
@@ -158,7 +158,7 @@ pub(super) fn goal<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     };
     let mut target = ResourceBuilder::part();
     let value = kid(el, "value").filter(|value| !value.has_attribute("code")).and_then(|value| draft.value(value));
-    // What is to be reached is said of something that is measured.
+    // A goal has a target only for something that is measured.
     if let (Some((name, value)), Some(measure)) = (value.and_then(detail), key.value()) {
         target.set("measure", measure).set(&name, value);
     }

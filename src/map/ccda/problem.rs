@@ -22,7 +22,7 @@ const STATES: [(&str, &str); 5] = [
     ("246455001", "recurrence"),
 ];
 
-/// Why a condition is told of.
+/// The role in which a condition is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Problem,

@@ -26,7 +26,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     let status = match state(el) {
         "nullified" => "entered-in-error",
         _ if is_negated(el) => "not-done",
-        // An order that was stopped or never came to its end gave nothing.
+        // An order that was stopped or not completed administered nothing.
         "aborted" | "cancelled" | "held" | "suspended" => "not-done",
         _ => "completed",
     };

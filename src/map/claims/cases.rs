@@ -53,7 +53,8 @@ pub(crate) fn fold<'a>(said: impl IntoIterator<Item = ClaimStatement<'a>>) -> Fo
         }
     }
     let mut folded = Folded::default();
-    // Some payments are dated before the claim that they are about, and some corrections stand before what they correct is taken back.
+    // Some payments are dated before the claim that they are about, and some corrections stand before what they correct is
+    // taken back.
     for (at, remit) in early {
         match choose(&mut clusters, &remit, true) {
             Some(cluster) => cluster.decisions.push((at, remit)),

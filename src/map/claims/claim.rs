@@ -67,12 +67,12 @@ impl Case<'_> {
         }
     }
 
-    /// Who was treated by whom, so that nobody's claim ends another's.
+    /// The patient and the billing provider, so that nobody's claim replaces another's.
     pub(crate) fn identity(&self) -> Identity {
         self.claim.identity()
     }
 
-    /// The resources: the claim's bill, what it says of care if that is wanted, and who is named in it.
+    /// The resources: the ExplanationOfBenefit, clinical resources if they are wanted, and the parties that it names.
     ///
     /// # Errors
     /// What is missing, if it can be no `ExplanationOfBenefit`.
@@ -336,7 +336,7 @@ impl Case<'_> {
         match_lines(&self.claim, &self.decisions).iter().map(Vec::len).sum::<usize>() == decided
     }
 
-    /// Whether the NPI of somebody on the claim was mistyped. Such a number identifies nobody, so it is left out.
+    /// Whether an NPI on the claim has a wrong check digit. Such a number identifies nobody, so it is left out.
     pub(crate) fn has_mistyped_npi(&self) -> bool {
         let of_lines = self.claim.lines.iter().filter_map(|line| line.rendering.as_ref());
         let of_claim = self.claim.providers.iter().map(|(_, party)| party);
@@ -362,7 +362,7 @@ fn decided_line<'a>(paid: &PaidLine<'a>) -> Decided<'a> {
     }
 }
 
-/// What a decision says of the claim as a whole.
+/// The claim-level amounts of a decision.
 fn decided_head<'a>(remit: &Remit<'a>) -> Decided<'a> {
     Decided {
         amounts: Amounts::of(remit.charge, remit.paid, remit.allowed, &remit.adjustments),

@@ -64,7 +64,7 @@ pub(crate) struct BillLine<'a> {
     pub(crate) surfaces: Vec<&'a str>,
     /// An area of the mouth, where no tooth is named.
     pub(crate) area: &'a str,
-    /// Numbers of what is said of the line beside it, such as further teeth.
+    /// Sequence numbers of the supporting information of the line, such as further teeth.
     pub(crate) infos: Vec<usize>,
     pub(crate) drug: &'a str,
     pub(crate) decided: Option<Decided<'a>>,

@@ -1,4 +1,4 @@
-//! What a mapper gives: what the record says, and who is only mentioned in it.
+//! The resources of a claim: its own, and those of parties that it only mentions.
 
 use serde_json::Value;
 

@@ -80,7 +80,7 @@ pub(crate) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'a>, (Rule
     if wanted.is_empty() {
         wanted.extend(asked.first().cloned());
     }
-    // What is said of the event as a whole holds for its services.
+    // A decision at the patient event level applies to its services.
     let all = || asked.iter().chain(decided);
     let level = all().map(|one| one.level).find(|level| matches!(*level, "U" | "03" | "E")).unwrap_or_default();
     let place = all().map(|one| one.place).find(|place| !place.is_empty()).unwrap_or_default();
@@ -228,7 +228,7 @@ impl Reviewed<'_> {
             _ => {}
         }
         let units = quantity(one.units);
-        // Who is told only what was approved asked for no less.
+        // If only the approved quantity is given, at least that much was requested.
         let allowed = quantity(one.allowed).or_else(|| units.clone());
         if let Some(units) = units.as_ref().or(allowed.as_ref()) {
             set("quantity", json!({"value": units}));

@@ -1,9 +1,9 @@
 //! Rows of tables about one claim, folded into what is true now, as a bill.
 //!
 //! A later row of a line replaces an earlier one, by the days that the rows state and not by the order of loading. A row that
-//! takes a line back ends what it undoes and leaves what the line was; when every line is taken back the claim is cancelled. Where a
-//! source sends a change under a new number (CMS does), the numbers of a group are versions: a cancellation takes the last
-//! standing one back, a change replaces all before it.
+//! takes a line back ends what it undoes and leaves what the line was; when every line is taken back the claim is cancelled.
+//! Where a source sends a change under a new number (CMS does), the numbers of a group are versions: a cancellation takes the
+//! last standing one back, a change replaces all before it.
 
 use super::eob::{Bill, BillKind, eob};
 use super::made::ClaimResources;
@@ -97,7 +97,7 @@ impl RowCase {
         !is_cms(&self.source) && self.whom().alone
     }
 
-    /// Whether the part of the claim that says what it is has not come: the question to an answer, the header to lines.
+    /// Whether the identifying part of the claim has not arrived: the request to a response, the header to lines.
     pub(crate) fn waits(&self) -> bool {
         let is_headed = self.source == "cclf" && !first(&self.draft.head, Field::BillingNumber).is_empty();
         !self.has_head && (self.source == "ncpdp" || is_headed)
@@ -123,7 +123,7 @@ impl RowCase {
         self.draft.total().is_some()
     }
 
-    /// The bill and who is named in it.
+    /// The ExplanationOfBenefit and the parties that it names.
     ///
     /// # Errors
     /// What is missing, if it can be no `ExplanationOfBenefit`.

@@ -1,4 +1,4 @@
-//! What a claim says of care: an encounter, the diagnoses and the procedures of it, as US Core. A claim that was voided or
+//! Clinical resources of a claim: an Encounter, its Conditions and its Procedures, as US Core. A claim that was voided or
 //! replaced says nothing any more, and what was made of it is withdrawn by the run.
 //!
 //! A claim is no chart: a diagnosis on it may be one that was ruled out. So conditions are those of the encounter, and none is

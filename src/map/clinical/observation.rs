@@ -94,7 +94,7 @@ pub(crate) struct ObservationDraft {
     pub(crate) code: Concept,
     pub(crate) when: Option<When>,
     pub(crate) issued: Option<String>,
-    /// The member of the choice, such as `valueQuantity`, and what it holds.
+    /// The element of the choice, such as `valueQuantity`, and its value.
     pub(crate) value: Option<(&'static str, Value)>,
     /// Why there is no value, as HL7 says it.
     pub(crate) absent: &'static str,
@@ -107,7 +107,7 @@ pub(crate) struct ObservationDraft {
     pub(crate) site: Concept,
     /// References to the observations that it says more of.
     pub(crate) derived: Vec<Value>,
-    /// A reference to what it was measured in.
+    /// A reference to the specimen.
     pub(crate) specimen: Option<Value>,
     /// Code and value of each part.
     pub(crate) parts: Vec<(Concept, Option<(&'static str, Value)>)>,

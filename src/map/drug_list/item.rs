@@ -58,7 +58,7 @@ impl Item {
         !is_left_out
     }
 
-    /// Takes what another row says of the same. The first row counts that holds: a list may have one for every year.
+    /// Merges another row about the same drug. The first row that is in force counts: a list may have one for every year.
     pub(crate) fn add(&mut self, other: Self) {
         // Rows that differ in nothing that is kept are the many packages of a drug.
         if self.others.len() < OTHERS_MAX && (other.until != self.until || other.tier != self.tier) {

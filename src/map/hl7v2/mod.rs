@@ -1,7 +1,7 @@
 //! HL7 version 2 messages: admissions and visits (ADT), results (ORU), vaccinations (VXU), documents (MDM), problems (PPR).
 //!
-//! What holds: any bytes are read without a panic and within limits (`formats/hl7v2`); a message about several patients becomes as
-//! many records, each with its own part of the text; the text of every message that is kept stands in a `DocumentReference`.
+//! What holds: any bytes are read without a panic and within limits (`formats/hl7v2`); a message about several patients becomes
+//! as many records, each with its own part of the text; the text of every message that is kept stands in a `DocumentReference`.
 //!
 //! Absent on purpose: acts on records (merges, deletions of patients: an operator's), orders without results, the patient's
 //! own particulars (the roster's), totals of batches (blocks of a file are read apart from each other).
@@ -138,7 +138,7 @@ fn kind(message: &Message<'_>) -> Result<MessageKind, (Rule, &'static str)> {
     }
 }
 
-/// Whom a message is about. What an insurer gave comes first: it is most like what the roster has.
+/// The patient of a message. Numbers that an insurer gave come first: they are most like those on the roster.
 fn whom(message: &Message<'_>) -> NamedMember {
     let Some(patient) = message.first("PID") else { return NamedMember::default() };
     let mut numbers: Vec<String> = Vec::new();

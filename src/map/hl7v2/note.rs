@@ -74,7 +74,7 @@ pub(super) fn note(draft: &mut Draft<'_>) -> Original {
         authors.extend(draft.person(part).filter(|one| !authors.contains(one)));
     }
     if !authors.is_empty() {
-        // Whoever wrote it did so for whoever sent it.
+        // The author wrote it on behalf of the sending organization.
         out.custodian = out.authors.pop();
         out.authors = authors;
     }

@@ -1,7 +1,8 @@
 //! Results (ORU): a report for each OBR, an observation for each OBX, and the report names its observations.
 //!
 //! An observation is the same one in every message that tells of it: sender, number of the order with the laboratory, code and
-//! sub-number, patient; where it says more of another result, such as what an organism resists, that one too. So a corrected result takes the place of the one before, and a deleted one is said to be an error.
+//! sub-number, patient; where it says more of another result, such as what an organism resists, that one too. So a corrected
+//! result takes the place of the one before, and a deleted one is said to be an error.
 
 use serde_json::{Value, json};
 
@@ -120,7 +121,7 @@ impl Parent {
     }
 }
 
-/// Says of the observation that is said more of which these are.
+/// Links the parent observation to its member results.
 fn belong(draft: &mut Draft<'_>, parent: &Value, members: &[Value]) {
     let id = parent.get("reference").and_then(Value::as_str).and_then(|text| text.strip_prefix("Observation/"));
     let of_id = |one: &&mut Value| id.is_some() && one.get("id").and_then(Value::as_str) == id;

@@ -9,7 +9,7 @@ use crate::map::clinical::{Attached, Concept, number, quantity};
 /// Comparators, the longer first.
 const COMPARATORS: [&str; 4] = ["<=", ">=", "<", ">"];
 
-/// The member of the choice, and what it holds.
+/// The element of the choice, and its value.
 pub(super) type Held = (&'static str, Value);
 
 /// The values: none if there is none or if it is a document, and several if the field repeats and each says something of its

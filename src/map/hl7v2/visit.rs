@@ -205,7 +205,8 @@ fn allergy(draft: &mut Draft<'_>, segment: &Segment<'_>, is_longer: bool) {
     draft.resources.push(out.claim(&["us-core-allergyintolerance"]));
 }
 
-/// Vital signs that came with the visit, and whether she smokes and the like. Other observations of a registration are questions and answers of a desk.
+/// Vital signs that came with the visit, and whether she smokes and the like. Other observations of a registration are
+/// questions and answers of a desk.
 fn vitals(draft: &mut Draft<'_>, encounter: Option<&str>) {
     let message = draft.message;
     let all: Vec<_> = message.all("OBX").map(observed).collect();

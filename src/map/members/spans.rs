@@ -1,4 +1,4 @@
-//! What 834 files said about a member over time, folded into how she is covered.
+//! Folds the 834 events of a member over time into her spans of coverage.
 //!
 //! An addition or a change opens a span of coverage or says again when it ends; a termination closes it, also with a day in
 //! the past, and a later termination may say another day; a reinstatement opens it again; what is deleted never was. A full file
@@ -89,7 +89,7 @@ impl<'a> State<'a> {
         }
     }
 
-    /// What an addition or a change says of one product.
+    /// Applies an addition or a change to one product.
     fn product(&mut self, event: &Event<'a>, product: &Product<'a>) {
         let start = date(product.start).or_else(|| date(event.start));
         let end = date(product.end).or_else(|| date(event.end));

@@ -17,7 +17,7 @@ pub(super) enum ProviderKind {
     /// The place is absent if the block has said it before.
     Person(Box<(Practitioner, Role, Option<Location>)>),
     Organization(Box<(Organization, Option<Location>)>),
-    /// Deactivated. The registry then often keeps the number only, and does not say what it was.
+    /// Deactivated. The registry then often keeps only the number, without the entity type.
     Gone {
         npi: String,
         person: bool,

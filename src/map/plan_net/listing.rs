@@ -53,12 +53,12 @@ impl Listings {
         self.rows.push(Listing { place, parts: Vec::new() });
     }
 
-    /// Adds a part to the last row, or what it says newly to an earlier row that has it.
+    /// Adds a part to the last row, or merges it into an earlier row that has the same part.
     pub(crate) fn add(&mut self, part: ListingPart, source: DirectorySource) {
         let key = part.key();
         let known = self.seen.get(&key).and_then(|(row, at)| self.rows.get_mut(*row)?.parts.get_mut(*at));
         if let Some((known, of)) = known {
-            // What is said of itself counts before what others mention.
+            // A provider's own row counts before mentions by others.
             if source > *of {
                 let weak = std::mem::replace(known, part);
                 known.join(weak);

@@ -1,4 +1,4 @@
-//! Taking out what nobody lists any more, or what stands with a provider who is gone. Pure.
+//! Ends resources that no file lists any more, or that belong to a deactivated provider. Pure.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! What a person does where, for whom, and in which network.
+//! Roles: a practitioner's specialty at a location, for an organization, in a network.
 
 use serde_json::{Value, json};
 

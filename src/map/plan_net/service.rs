@@ -33,7 +33,7 @@ pub(crate) struct Service {
     pub(crate) span: Validity,
 }
 
-/// The id of the visits by video that a person offers. Nothing in such a service says whose it is.
+/// The id of the virtual service that a practitioner offers. The service itself does not name its practitioner.
 pub(crate) fn virtual_id(practitioner: &str) -> String {
     made_id(&["HealthcareService", practitioner, VIRTUAL])
 }

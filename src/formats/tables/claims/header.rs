@@ -90,11 +90,11 @@ pub(crate) fn find(name: &str, own: &Own<Field>, known: &[Names<Field>]) -> Opti
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
     let index = name.get(stem.len()..)?.parse().ok().filter(|index| *index < 100)?;
     let field = own.find(stem, known)?;
-    // A number at the end of what stands once means something else, such as a second address line.
+    // For a field that occurs once, a number at the end of the name means something else, such as a second address line.
     (field.is_list() || field.is_of_line()).then_some((field, index))
 }
 
-/// What a header row says of a table.
+/// What kind of table a header row announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClaimTableLook {
     Claims,
@@ -103,7 +103,7 @@ pub(crate) enum ClaimTableLook {
     No,
 }
 
-/// Whether it is the header row of a table of claims: a claim, a member, and what was done or what it cost.
+/// Whether it is the header row of a table of claims: columns for a claim, a member, and a service or an amount.
 pub(crate) fn looks_like(cells: &[&str], own: &Own<Field>) -> ClaimTableLook {
     if cells.iter().any(|cell| normal(cell) == "clmdtsgntrsk") {
         return ClaimTableLook::Fragment;

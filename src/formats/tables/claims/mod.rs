@@ -1,5 +1,5 @@
-//! Claims and prior authorizations from tables: the plan's, its pharmacy benefit manager's, and CMS's (RIF, public use files, CCLF).
-//! Pure.
+//! Claims and prior authorizations from tables: the plan's, its pharmacy benefit manager's, and CMS's (RIF, public use files,
+//! CCLF). Pure.
 //!
 //! ```text
 //! bytes -> rows of cells -> Row (facts by field, in one form each) -> Part (on the shelf) … -> map::RowCase -> bill

@@ -164,7 +164,7 @@ fn plain(field: Field, text: &str) -> Result<Option<String>, String> {
     cell.read().map_err(|why| format!("the cell for {} is {why}", field.name()))
 }
 
-/// The lines of a row that holds several side by side: each with what the row says of the claim.
+/// Splits a row that holds several service lines side by side; each line gets the claim-level cells of the row.
 fn wide(facts: Facts) -> Vec<Row> {
     let (mut shared, mut lines) = (Facts::new(), HashMap::<u16, Facts>::new());
     for ((field, index), text) in facts {

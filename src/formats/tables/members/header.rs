@@ -127,7 +127,7 @@ impl MemberHeader {
         Self { delimiter, columns }
     }
 
-    /// What the table holds, or in words what it looks like.
+    /// The format of the table, or a description of the table if no format fits.
     pub(crate) fn format(&self) -> Result<Format, String> {
         if self.columns.len() < 2 {
             return Err("no table and no format that we know".to_owned());

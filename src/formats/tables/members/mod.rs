@@ -1,4 +1,4 @@
-//! The roster and who acts for whom, from tables (CSV) with whatever column names the plan's systems give. Pure.
+//! Tables of members and of representatives (CSV), under the column names that the plan's systems use. Pure.
 
 mod header;
 mod people;

@@ -163,7 +163,7 @@ fn same(one: &Person, other: &Person) -> bool {
     one.birth == other.birth && one.given.to_lowercase() == other.given.to_lowercase()
 }
 
-/// A later row of the same person: what it says newly is added, and its name is the newer one.
+/// Merges a later row of the same person: new values are added, and the later name replaces the earlier one.
 fn merge(known: &mut Person, later: Person) {
     known.rows += 1;
     known.family = later.family;
