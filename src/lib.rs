@@ -11,9 +11,12 @@
 //! 6. The stored bytes go out as they are, joined into a Bundle where that was asked for.
 //!
 //! # The way of one record
-//! [`load`] reads bytes into resources, [`fhir`] checks and extracts them, the one writer of [`store`] commits them in
-//! groups and tells the [`index`] before it answers; so the next search finds them. Where several nodes share a log, a group is
-//! appended to it before it is committed, and the others apply it and tell their own.
+//! 1. [`load`] opens a file, and [`formats`] tells by its first bytes what it is and reads it into records and issues.
+//! 2. [`identity`] finds the member that a record is about: a number of hers, and her birth date or name with it.
+//! 3. [`map`] makes FHIR resources of the record, with ids that are the same in every run.
+//! 4. [`access`] admits each resource: checked, labelled, extracted. The one writer of [`store`] commits them in groups and tells
+//!    the [`index`] before it answers; so the next search finds them. Where several nodes share a log, a group is appended to it before it is
+//!    committed, and the others apply it and tell their own.
 //!
 //! # What holds always
 //! - The store is the truth; everything else can be thrown away and built again from its change feed.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::formats::cells::{is_blank, normal};
+
 /// A field, its name in a mapping file, and the column names it is known by (letters and digits only, lower case).
 pub(crate) type Names<F> = (F, &'static str, &'static str);
 
@@ -69,64 +71,4 @@ impl<F: Copy + PartialEq> Columns<F> {
         let cells = self.0.iter().zip(row).filter(move |(of, _)| **of == Some(field));
         cells.map(|(_, cell)| cell.trim()).filter(|cell| !is_blank(cell))
     }
-}
-
-/// Marks that systems write where they have nothing.
-pub(crate) fn is_blank(cell: &str) -> bool {
-    cell.is_empty() || matches!(cell, "~" | "-" | "." | "NULL" | "null" | "N/A" | "n/a" | "NaN")
-}
-
-/// Letters and digits, lower case: `Member ID`, `member_id` and `MEMBERID` are one name.
-pub(crate) fn normal(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
-}
-
-/// Ways to say that something does not hold, as [`normal`] has them.
-const NO: [&str; 34] = [
-    "n",
-    "no",
-    "f",
-    "false",
-    "0",
-    "none",
-    "na",
-    "nan",
-    "null",
-    "not",
-    "notapplicable",
-    "doesnotapply",
-    "notrequired",
-    "nonerequired",
-    "notneeded",
-    "norequirement",
-    "norequirements",
-    "nopa",
-    "noparequired",
-    "nopriorauth",
-    "nopriorauthorization",
-    "nopriorauthorizationrequired",
-    "nost",
-    "nostrequired",
-    "nostep",
-    "nosteptherapy",
-    "nosteptherapyrequired",
-    "noql",
-    "nolimit",
-    "nolimits",
-    "noquantitylimit",
-    "notlimited",
-    "unlimited",
-    "norestrictions",
-];
-
-/// A cell that says no, or says nothing. Whatever else stands where yes or no is asked means that there is something: to tell
-/// somebody that nothing is asked of her, though it is, is the error that hurts.
-pub(crate) fn is_no(cell: &str) -> bool {
-    let is_mark = |c: char| c.is_whitespace() || "-–—_.~/✗✘☐".contains(c);
-    cell.chars().all(is_mark) || NO.contains(&normal(cell).as_str())
-}
-
-/// A cell that says yes.
-pub(crate) fn is_yes(cell: &str) -> bool {
-    matches!(cell.to_ascii_lowercase().as_str(), "y" | "yes" | "true" | "t" | "1" | "x")
 }

@@ -59,7 +59,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// All of them, in the order they are loaded: whom records are about must be known before the records.
+    /// All of them, in the order they are loaded: members must be known before the records about them.
     pub const ALL: [Self; 15] = [
         Self::Fhir,
         Self::Nppes,

@@ -81,13 +81,13 @@ pub(crate) struct Taxonomy {
 
 /// The header row: where the columns stand.
 #[derive(Clone, Debug)]
-pub(crate) struct Header {
+pub(crate) struct NppesHeader {
     columns: [Option<usize>; NAMES.len()],
     pub(crate) taxonomies: Vec<Taxonomy>,
     width: usize,
 }
 
-impl Header {
+impl NppesHeader {
     /// Finds the columns by their names.
     pub(crate) fn new(row: &csv::StringRecord) -> Self {
         let names: Vec<String> = row.iter().map(plain).collect();

@@ -3,7 +3,7 @@
 use crate::formats::qhp::cut;
 use crate::formats::tables::csv_rows::delimiter;
 use crate::formats::tables::mapping::Mapping;
-use crate::formats::tables::members::Header;
+use crate::formats::tables::members::MemberHeader;
 use crate::formats::tables::{cclf, claims, drug_list, providers};
 use crate::formats::{Format, encoding, ncpdp, nppes};
 
@@ -14,11 +14,11 @@ pub(crate) enum Look {
     Is(Format),
     /// Nothing to load and nothing wrong: an empty file.
     Empty,
-    /// Known, and meant for another system or of no use here; what it is.
+    /// A known format that is meant for another system or of no use here; a description.
     Foreign(String),
-    /// Something that cannot be read as it is; what it looks like.
+    /// A file that cannot be read as it is, such as a spreadsheet; a description.
     Packed(String),
-    /// Something else; what it looks like.
+    /// Any other file; a description.
     Other(String),
 }
 
@@ -85,16 +85,16 @@ pub(crate) fn look(start: &[u8], mapping: &Mapping) -> Look {
         return Look::Is(Format::Nppes);
     }
     match claims::looks_like(&cells, &mapping.claims) {
-        claims::Looks::Claims => return Look::Is(Format::ClaimRows),
-        claims::Looks::Fragment => {
+        claims::ClaimTableLook::Claims => return Look::Is(Format::ClaimRows),
+        claims::ClaimTableLook::Fragment => {
             return is(
                 "a table of CMS's own data store, whose rows say nothing without those of others; ask for RIF or CCLF",
             );
         }
-        claims::Looks::No if claims::looks_like_reviews(&cells, &mapping.reviews) => {
+        claims::ClaimTableLook::No if claims::looks_like_reviews(&cells, &mapping.reviews) => {
             return Look::Is(Format::ClaimRows);
         }
-        claims::Looks::No => {}
+        claims::ClaimTableLook::No => {}
     }
     // Before the roster: a table of providers has names and may have birth dates.
     if drug_list::looks_like(&cells, &mapping.formulary) {
@@ -103,7 +103,7 @@ pub(crate) fn look(start: &[u8], mapping: &Mapping) -> Look {
     if providers::looks_like(&cells, &mapping.providers) {
         return Look::Is(Format::Providers);
     }
-    Header::read(line, &mapping.members).format().map_or_else(Look::Other, Look::Is)
+    MemberHeader::read(line, &mapping.members).format().map_or_else(Look::Other, Look::Is)
 }
 
 /// What is left out of CMS's feed, and why.

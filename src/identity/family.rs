@@ -1,10 +1,10 @@
-//! Who is who among those whom 834 files name under one subscriber's number.
+//! Tells apart the people that 834 files name under one subscriber's number.
 //!
 //! A number of her own leads to a member. Where she has none, her given name and birth date do, under the first name that a file
 //! gave her. Two people never become one: where a number is given to both, the subscriber or who came first keeps it and the
 //! other is refused.
 
-use crate::formats::issue::{Place, Reject, Rule};
+use crate::formats::issue::{RecordPlace, Reject, Rule};
 use crate::formats::records::{KnownAs, Person, Relative};
 use crate::formats::x12::{Event, Party};
 use crate::map::members::State;
@@ -22,10 +22,10 @@ type Name<'a> = (String, &'a str);
 
 /// The members of a family, from everything said under one subscriber's number, the earliest first.
 pub(crate) fn people<'a>(
-    events: impl IntoIterator<Item = (Place, Event<'a>)>,
+    events: impl IntoIterator<Item = (RecordPlace, Event<'a>)>,
     rejects: &mut Vec<(Rule, Reject)>,
 ) -> Vec<Person> {
-    let events: Vec<(Place, Event<'a>)> = events.into_iter().collect();
+    let events: Vec<(RecordPlace, Event<'a>)> = events.into_iter().collect();
     let mut family = Family::of(&events);
     let mut subscriber: Option<Relative> = None;
     for (place, event) in events {
@@ -58,9 +58,9 @@ struct Member<'a> {
     /// As [`Family::first_name`] has it.
     names: Vec<Name<'a>>,
     /// What she was called, and the place of it.
-    said: Vec<(Name<'a>, Place)>,
+    said: Vec<(Name<'a>, RecordPlace)>,
     known_as: Vec<KnownAs>,
-    /// Ids that she would have, were this or that not known of her.
+    /// Ids that she may have from earlier loads, when less was known of her.
     ids: Vec<String>,
     is_subscriber: bool,
     state: State<'a>,
@@ -77,8 +77,8 @@ struct Family<'a> {
 }
 
 impl<'a> Family<'a> {
-    /// What is to be known of all events before the first is taken.
-    fn of(events: &[(Place, Event<'a>)]) -> Self {
+    /// Collects names and subscriber numbers of all events before the first event is taken.
+    fn of(events: &[(RecordPlace, Event<'a>)]) -> Self {
         let mut family = Self { members: Vec::new(), holders: Vec::new(), renamed: Vec::new(), names: Vec::new() };
         for (_, event) in events {
             let name = name(&event.who);
@@ -96,7 +96,8 @@ impl<'a> Family<'a> {
             if before.1.is_empty() {
                 before.1 = name.1;
             }
-            // Who is named back has the name that she had at first. Where two names were one before, they are twins' without names.
+            // A member who is renamed back gets her first name again. Two names with one former name belong to twins that had
+            // none.
             let is_taken = family.renamed.iter().any(|(_, known)| *known == before);
             if before != name && !name.0.is_empty() && !is_taken && family.first_name(before.clone()) != name {
                 family.renamed.push((name, before));
@@ -146,8 +147,8 @@ impl<'a> Family<'a> {
         })
     }
 
-    /// Whom an event is about; somebody new, if nobody fits.
-    fn who(&mut self, event: &Event<'a>, place: &Place) -> Result<usize, &'static str> {
+    /// The member of an event; a new one if none fits.
+    fn who(&mut self, event: &Event<'a>, place: &RecordPlace) -> Result<usize, &'static str> {
         let numbers = self.numbers(event);
         let owner = numbers
             .first()
@@ -180,7 +181,7 @@ impl<'a> Family<'a> {
         Ok(self.members.len() - 1)
     }
 
-    /// Somebody who was called so, or who alone can be meant where the file does not name her.
+    /// The member with this name, or the only possible one where the file gives no name.
     fn by_name(&self, event: &Event<'a>) -> Option<usize> {
         let named = name(&event.who);
         if !named.0.is_empty() {
@@ -198,7 +199,7 @@ impl<'a> Family<'a> {
         }
     }
 
-    fn take(&mut self, at: usize, place: Place, event: Event<'a>) {
+    fn take(&mut self, at: usize, place: RecordPlace, event: Event<'a>) {
         let mut numbers: Vec<String> = self.numbers(&event).into_iter().map(str::to_owned).collect();
         if event.is_subscriber {
             numbers.push(event.number.to_owned());
@@ -237,9 +238,9 @@ impl<'a> Family<'a> {
 }
 
 impl<'a> Member<'a> {
-    /// Whether who has her number is she: the given name or the birth date is hers too. Of two given names in one file, neither of
-    /// which is said to be the former one of the other, each is somebody's: twins.
-    fn is(&self, event: &Event<'a>, place: &Place) -> bool {
+    /// Is the holder of this number the same person? The given name or the birth date must be hers too. Of two given names in
+    /// one file, neither of which is said to be the former one of the other, each is somebody's: twins.
+    fn is(&self, event: &Event<'a>, place: &RecordPlace) -> bool {
         let (given, birth) = name(&event.who);
         let called = |given: &str| self.said.iter().any(|((known, _), _)| first(known) == first(given));
         let before = name(&event.before).0;
@@ -260,7 +261,7 @@ impl<'a> Member<'a> {
     }
 }
 
-/// An id for who has no number.
+/// An id for a member without a number.
 fn made(event: &Event<'_>, (given, birth): &Name<'_>) -> String {
     let made = made_id(&[given, birth]);
     format!("{}-{}", event.number, made.get(..6).unwrap_or_default())

@@ -1,8 +1,9 @@
-//! Whose a record is: a number that is hers, and her birth date or name with it. One alone never decides (THREATS 19).
+//! Member matching: a record belongs to a member if it has a number of hers together with her birth date or name. One alone never
+//! decides (THREATS 19). Loads ask here; `$member-match` will.
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `load.numbers` | number, 0x1f, member id | [`Numbered`] as JSON |
+//! | `load.numbers` | number, 0x1f, member id | [`NumberOwner`] as JSON |
 //!
 //! A family may share a number, so a number leads to several people; the second fact tells them apart.
 
@@ -17,7 +18,7 @@ use crate::fhir::{Kind, json};
 use crate::formats::fhir::Find;
 use crate::formats::records::{KnownAs, Person};
 use crate::map::members::patient_id;
-use crate::map::record::{Whom, Whose};
+use crate::map::record::{KnownMember, NamedMember};
 use crate::store::{self, Found, Snapshot, Store, Table, Txn};
 
 pub(crate) const NUMBERS: Table = Table::new("load.numbers");
@@ -26,9 +27,9 @@ const SHARING_MAX: usize = 64;
 /// Coverages of one member that are looked at.
 const COVERAGES_MAX: usize = 64;
 
-/// Somebody behind a number.
+/// A person who has a number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Numbered {
+struct NumberOwner {
     patient: String,
     birth: String,
     given: String,
@@ -41,7 +42,7 @@ struct Numbered {
 /// Remembers the numbers of a member who is being enrolled.
 pub(crate) fn remember(txn: &mut Txn<'_>, person: &Person, patient: &str) -> Result<(), store::Error> {
     let is_own = |number: &str| number == person.member_id || person.numbers.iter().any(|own| own == number);
-    let entry = |number: &str| Numbered {
+    let entry = |number: &str| NumberOwner {
         own: is_own(number),
         patient: patient.to_owned(),
         birth: person.birth.to_string(),
@@ -56,23 +57,23 @@ pub(crate) fn remember(txn: &mut Txn<'_>, person: &Person, patient: &str) -> Res
     for number in numbers {
         let key = [number, "\u{1f}", &person.member_id].concat();
         let entry = entry(number);
-        if txn.get_json::<Numbered>(NUMBERS, key.as_bytes())?.as_ref() != Some(&entry) {
+        if txn.get_json::<NumberOwner>(NUMBERS, key.as_bytes())?.as_ref() != Some(&entry) {
             txn.put_json(NUMBERS, key.as_bytes(), &entry)?;
         }
     }
     Ok(())
 }
 
-/// Whether the member's number is on the roster as somebody else's. Two of given name, last name and birth date must be hers, or all
-/// three must once have been: nobody who only shares one of them is taken for her.
+/// Whether the member's number is on the roster as somebody else's. Two of given name, last name and birth date must be hers,
+/// or all three must once have been: nobody who only shares one of them is taken for her.
 pub(crate) fn is_anothers(txn: &mut Txn<'_>, person: &Person) -> Result<bool, store::Error> {
     let key = [&person.member_id, "\u{1f}", &person.member_id].concat();
-    let Some(row) = txn.get_json::<Numbered>(NUMBERS, key.as_bytes())? else { return Ok(false) };
+    let Some(row) = txn.get_json::<NumberOwner>(NUMBERS, key.as_bytes())? else { return Ok(false) };
     Ok(!person.known_as.iter().any(|known| agree(&row, known) >= 2))
 }
 
 /// How much of given name, last name and birth date is the same.
-fn agree(row: &Numbered, known: &KnownAs) -> usize {
+fn agree(row: &NumberOwner, known: &KnownAs) -> usize {
     let same = |one: &str, other: &str| one.to_lowercase() == other.to_lowercase();
     let facts = [same(&row.given, &known.given), same(&row.family, &known.family), row.birth == known.birth];
     facts.into_iter().filter(|fact| *fact).count()
@@ -90,13 +91,13 @@ pub(crate) fn forget(txn: &mut Txn<'_>, person: &Person) -> Result<(), store::Er
         .chain([&*person.member_id])
         .collect();
     for id in &person.other_ids {
-        // Who is there under it, is so under it as a number, too; nearly nobody is.
+        // Fast exit: an id that is in use is also in this table under itself.
         if txn.get(NUMBERS, [id, "\u{1f}", id].concat().as_bytes())?.is_none() {
             continue;
         }
         for number in &numbers {
             let key = [number, "\u{1f}", id].concat();
-            let Some(row) = txn.get_json::<Numbered>(NUMBERS, key.as_bytes())? else { continue };
+            let Some(row) = txn.get_json::<NumberOwner>(NUMBERS, key.as_bytes())? else { continue };
             if row.patient == patient_id(id) && person.known_as.iter().any(|known| agree(&row, known) == 3) {
                 txn.delete(NUMBERS, key.as_bytes())?;
             }
@@ -105,7 +106,7 @@ pub(crate) fn forget(txn: &mut Txn<'_>, person: &Person) -> Result<(), store::Er
     Ok(())
 }
 
-/// What linking two numbers came to.
+/// The result of linking two numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Linked {
     /// She is found by both now.
@@ -124,9 +125,9 @@ pub(crate) fn link(txn: &mut Txn<'_>, now: &str, before: &str) -> Result<Linked,
     if now.is_empty() || before.is_empty() {
         return Ok(Linked::Nobody);
     }
-    let mut owner = |number: &str| -> Result<Option<(String, Numbered)>, store::Error> {
+    let mut owner = |number: &str| -> Result<Option<(String, NumberOwner)>, store::Error> {
         let prefix = [number, "\u{1f}"].concat();
-        let rows = txn.scan_json::<Numbered>(NUMBERS, prefix.as_bytes(), SHARING_MAX)?;
+        let rows = txn.scan_json::<NumberOwner>(NUMBERS, prefix.as_bytes(), SHARING_MAX)?;
         let own = rows.into_iter().find(|(_, person)| person.own);
         // Behind the number stands the member's id.
         let member = |key: &[u8]| String::from_utf8(key.get(prefix.len()..).unwrap_or_default().to_vec()).ok();
@@ -149,11 +150,11 @@ pub(crate) struct Roster<'t> {
     snapshot: Snapshot,
     view: View,
     /// Coverages of the members who were asked for: records of one member come together.
-    covers: RefCell<HashMap<String, Vec<Span>>>,
+    covers: RefCell<HashMap<String, Vec<CoverageSpan>>>,
 }
 
 /// A coverage: from, to, its id.
-type Span = (String, String, String);
+type CoverageSpan = (String, String, String);
 
 impl<'t> Roster<'t> {
     /// The roster as it is now; `find` looks up Patients of FHIR feeds by identifier.
@@ -165,25 +166,25 @@ impl<'t> Roster<'t> {
     }
 
     /// The member, if a number and a second fact name exactly one.
-    pub(crate) fn find(&self, whom: &Whom) -> Result<Option<Whose>, store::Error> {
+    pub(crate) fn find(&self, whom: &NamedMember) -> Result<Option<KnownMember>, store::Error> {
         for number in whom.numbers.iter().filter(|number| !number.is_empty()) {
             let prefix = [number.as_str(), "\u{1f}"].concat();
-            let rows = self.snapshot.scan_json::<Numbered>(NUMBERS, prefix.as_bytes(), SHARING_MAX)?;
-            let mut people: Vec<Numbered> = rows.into_iter().map(|(_, person)| person).collect();
+            let rows = self.snapshot.scan_json::<NumberOwner>(NUMBERS, prefix.as_bytes(), SHARING_MAX)?;
+            let mut people: Vec<NumberOwner> = rows.into_iter().map(|(_, person)| person).collect();
             if people.is_empty() {
                 people.extend(self.by_identifier(number)?);
             }
             if let Some(patient) = choose(&people, whom) {
                 let coverage = self.coverage(&patient, &whom.day)?;
                 let birth = people.into_iter().find(|person| person.patient == patient).map(|person| person.birth);
-                return Ok(Some(Whose { patient, coverage, birth: birth.unwrap_or_default() }));
+                return Ok(Some(KnownMember { patient, coverage, birth: birth.unwrap_or_default() }));
             }
         }
         Ok(None)
     }
 
-    /// A Patient that only a FHIR feed told of.
-    fn by_identifier(&self, number: &str) -> Result<Option<Numbered>, store::Error> {
+    /// A Patient who came with a FHIR feed and is not on the roster.
+    fn by_identifier(&self, number: &str) -> Result<Option<NumberOwner>, store::Error> {
         let Some(id) = (self.find)(Kind::PATIENT, "", number) else { return Ok(None) };
         let Found::Here(stored) = self.snapshot.read(&self.view, Kind::PATIENT, &id)? else { return Ok(None) };
         let Ok(node) = json::parse(&stored.body) else { return Ok(None) };
@@ -191,7 +192,7 @@ impl<'t> Roster<'t> {
         let name = node.get("name").map(json::Node::items).and_then(|names| names.first().cloned());
         let given = name.as_ref().and_then(|name| name.get("given")).map(json::Node::items);
         let given = given.and_then(|list| list.first().and_then(json::Node::text).map(str::to_owned));
-        Ok(Some(Numbered {
+        Ok(Some(NumberOwner {
             patient: id,
             birth: text(&node, "birthDate"),
             given: given.unwrap_or_default(),
@@ -207,11 +208,11 @@ impl<'t> Roster<'t> {
             known.insert(patient.to_owned(), self.coverages(patient)?);
         }
         let spans = known.get(patient).map(Vec::as_slice).unwrap_or_default();
-        let fits = |(start, end, _): &Span| start.as_str() <= day && (end.is_empty() || day <= end.as_str());
+        let fits = |(start, end, _): &CoverageSpan| start.as_str() <= day && (end.is_empty() || day <= end.as_str());
         Ok(spans.iter().max_by_key(|span| (fits(span), &span.0, &span.2)).map(|(_, _, id)| id.clone()))
     }
 
-    fn coverages(&self, patient: &str) -> Result<Vec<Span>, store::Error> {
+    fn coverages(&self, patient: &str) -> Result<Vec<CoverageSpan>, store::Error> {
         let Some(rid) = self.snapshot.rid(Kind::PATIENT, patient)? else { return Ok(Vec::new()) };
         let kind = Kind::named("Coverage");
         let rids = self.snapshot.compartment(rid, kind, Categories::NONE, 0, COVERAGES_MAX)?;
@@ -228,7 +229,7 @@ impl<'t> Roster<'t> {
 }
 
 /// The one person whom a second fact confirms. Where the file has no second fact, the number must be her own, and nobody else's.
-fn choose(people: &[Numbered], whom: &Whom) -> Option<String> {
+fn choose(people: &[NumberOwner], whom: &NamedMember) -> Option<String> {
     if whom.alone {
         return match people {
             [only] if only.own => Some(only.patient.clone()),
@@ -239,18 +240,18 @@ fn choose(people: &[Numbered], whom: &Whom) -> Option<String> {
         let first = |text: &str| text.split_whitespace().next().unwrap_or_default().to_lowercase();
         !one.is_empty() && first(one) == first(other)
     };
-    let born = |person: &&Numbered| !whom.birth.is_empty() && person.birth == whom.birth;
-    let named = |person: &&Numbered| same(&whom.given, &person.given) && same(&whom.family, &person.family);
+    let born = |person: &&NumberOwner| !whom.birth.is_empty() && person.birth == whom.birth;
+    let named = |person: &&NumberOwner| same(&whom.given, &person.given) && same(&whom.family, &person.family);
     let contradicts =
-        |person: &&Numbered| !whom.birth.is_empty() && !person.birth.is_empty() && person.birth != whom.birth;
-    let only = |mut found: Vec<&Numbered>| {
+        |person: &&NumberOwner| !whom.birth.is_empty() && !person.birth.is_empty() && person.birth != whom.birth;
+    let only = |mut found: Vec<&NumberOwner>| {
         found.dedup_by(|a, b| a.patient == b.patient);
         match found.as_slice() {
             [one] => Some(one.patient.clone()),
             _ => None,
         }
     };
-    let by_birth: Vec<&Numbered> = people.iter().filter(born).collect();
+    let by_birth: Vec<&NumberOwner> = people.iter().filter(born).collect();
     only(by_birth.clone())
         // Twins.
         .or_else(|| only(by_birth.into_iter().filter(|person| same(&whom.given, &person.given)).collect()))
@@ -261,12 +262,18 @@ fn choose(people: &[Numbered], whom: &Whom) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn person(patient: &str, birth: &str, given: &str) -> Numbered {
-        Numbered { patient: patient.into(), birth: birth.into(), given: given.into(), family: "Doe".into(), own: true }
+    fn person(patient: &str, birth: &str, given: &str) -> NumberOwner {
+        NumberOwner {
+            patient: patient.into(),
+            birth: birth.into(),
+            given: given.into(),
+            family: "Doe".into(),
+            own: true,
+        }
     }
 
-    fn whom(birth: &str, given: &str, family: &str) -> Whom {
-        Whom { birth: birth.into(), given: given.into(), family: family.into(), ..Whom::default() }
+    fn whom(birth: &str, given: &str, family: &str) -> NamedMember {
+        NamedMember { birth: birth.into(), given: given.into(), family: family.into(), ..NamedMember::default() }
     }
 
     #[test]
@@ -285,9 +292,9 @@ mod tests {
             assert_eq!(choose(&family, &wanted).as_deref(), expected, "{wanted:?}");
         }
         // Nothing but a number: it must be her own and nobody else's.
-        let alone = Whom { alone: true, ..Whom::default() };
+        let alone = NamedMember { alone: true, ..NamedMember::default() };
         assert_eq!(choose(&family[..1], &alone).as_deref(), Some("a"));
         assert_eq!(choose(&family, &alone), None);
-        assert_eq!(choose(&[Numbered { own: false, ..person("a", "", "") }], &alone), None);
+        assert_eq!(choose(&[NumberOwner { own: false, ..person("a", "", "") }], &alone), None);
     }
 }

@@ -24,7 +24,7 @@ const MAGIC: &[u8] = b"PK\x03\x04";
 const OFFICE: &str = "[Content_Types].xml";
 
 /// A file in an archive.
-struct Entry {
+struct ArchiveMember {
     index: usize,
     path: PathBuf,
     packed: u64,
@@ -53,7 +53,7 @@ pub(super) fn open(path: &Path) -> Option<io::Result<Unpacked>> {
     Some(unpack(archive, path))
 }
 
-fn list(path: &Path) -> io::Result<(ZipArchive<File>, Vec<Entry>)> {
+fn list(path: &Path) -> io::Result<(ZipArchive<File>, Vec<ArchiveMember>)> {
     let refuse = |words: &str| io::Error::new(io::ErrorKind::InvalidData, words.to_owned());
     let mut archive = ZipArchive::new(File::open(path)?).map_err(|_| refuse("the archive is damaged"))?;
     if archive.len() > FILES_MAX {
@@ -75,7 +75,7 @@ fn list(path: &Path) -> io::Result<(ZipArchive<File>, Vec<Entry>)> {
         while !names.insert(unique.clone()) {
             unique = format!("{name}~{index}");
         }
-        entries.push(Entry { index, path: path.join(unique), packed: file.compressed_size() });
+        entries.push(ArchiveMember { index, path: path.join(unique), packed: file.compressed_size() });
     }
     Ok((archive, entries))
 }

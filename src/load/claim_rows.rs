@@ -3,9 +3,9 @@
 use super::source::{Piece, Source};
 use crate::formats::issue::Rule;
 use crate::formats::ncpdp;
-use crate::formats::records::{Found, NAMES};
+use crate::formats::records::{NAMES, RowOutcome};
 use crate::formats::tables::cclf::{self, Feed};
-use crate::formats::tables::claims::{Header, REVIEW_NAMES, Reader, looks_like_reviews};
+use crate::formats::tables::claims::{ClaimHeader, REVIEW_NAMES, Reader, looks_like_reviews};
 use crate::formats::tables::csv_rows;
 use crate::formats::tables::mapping::Mapping;
 
@@ -15,11 +15,14 @@ const ROWS: usize = 500;
 const MESSAGES_MAX: usize = 256 << 20;
 
 /// Reads a file; `take` gets what is found, and says whether to go on.
-pub(crate) fn read(mut source: Source, mapping: &Mapping, take: &mut dyn FnMut(Found) -> bool) {
+pub(crate) fn read(mut source: Source, mapping: &Mapping, take: &mut dyn FnMut(RowOutcome) -> bool) {
     if ncpdp::looks_like(source.start()) {
         match source.rest(MESSAGES_MAX) {
             Some(text) => ncpdp::read(&text, take),
-            None => drop(take(Found::Refused(0, Rule::TooLong, "a file of messages of more than 256 MiB".to_owned()))),
+            None => {
+                let _ =
+                    take(RowOutcome::Refused(0, Rule::TooLong, "a file of messages of more than 256 MiB".to_owned()));
+            }
         }
         return;
     }
@@ -30,15 +33,15 @@ pub(crate) fn read(mut source: Source, mapping: &Mapping, take: &mut dyn FnMut(F
     }
 }
 
-fn hand(reader: &mut Reader, line: u64, cells: &csv::StringRecord, take: &mut dyn FnMut(Found) -> bool) -> bool {
+fn hand(reader: &mut Reader, line: u64, cells: &csv::StringRecord, take: &mut dyn FnMut(RowOutcome) -> bool) -> bool {
     match reader.read(line, cells) {
-        Ok(parts) => parts.into_iter().all(|part| take(Found::Part(part))),
-        Err(reason) => take(Found::Refused(line, Rule::ClaimRow, reason)),
+        Ok(parts) => parts.into_iter().all(|part| take(RowOutcome::Part(part))),
+        Err(reason) => take(RowOutcome::Refused(line, Rule::ClaimRow, reason)),
     }
 }
 
-fn fixed(mut source: Source, number: usize, take: &mut dyn FnMut(Found) -> bool) {
-    let mut reader = Reader::new(Header::new(cclf::names(number).into_iter(), &mapping_of_nobody(), &NAMES));
+fn fixed(mut source: Source, number: usize, take: &mut dyn FnMut(RowOutcome) -> bool) {
+    let mut reader = Reader::new(ClaimHeader::new(cclf::names(number).into_iter(), &mapping_of_nobody(), &NAMES));
     while let Some(piece) = source.next() {
         match piece {
             Piece::Lines(first, text) => {
@@ -50,7 +53,7 @@ fn fixed(mut source: Source, number: usize, take: &mut dyn FnMut(Found) -> bool)
                 }
             }
             Piece::TooLong(line) => {
-                if !take(Found::Refused(line, Rule::TooLong, "the line is longer than 16 MiB".to_owned())) {
+                if !take(RowOutcome::Refused(line, Rule::TooLong, "the line is longer than 16 MiB".to_owned())) {
                     return;
                 }
             }
@@ -64,7 +67,7 @@ fn mapping_of_nobody() -> crate::formats::columns::Own<crate::formats::records::
     crate::formats::columns::Own::default()
 }
 
-fn table(mut source: Source, mapping: &Mapping, take: &mut dyn FnMut(Found) -> bool) {
+fn table(mut source: Source, mapping: &Mapping, take: &mut dyn FnMut(RowOutcome) -> bool) {
     let delimiter = csv_rows::delimiter(source.first_line());
     let mut csv = csv_rows::reader(source, delimiter);
     let mut ended = false;
@@ -72,9 +75,9 @@ fn table(mut source: Source, mapping: &Mapping, take: &mut dyn FnMut(Found) -> b
     let Some((_, head)) = head.into_iter().next() else { return };
     let cells: Vec<&str> = head.iter().collect();
     let header = if looks_like_reviews(&cells, &mapping.reviews) {
-        Header::new(head.iter(), &mapping.reviews, &REVIEW_NAMES)
+        ClaimHeader::new(head.iter(), &mapping.reviews, &REVIEW_NAMES)
     } else {
-        Header::new(head.iter(), &mapping.claims, &NAMES)
+        ClaimHeader::new(head.iter(), &mapping.claims, &NAMES)
     };
     let mut reader = Reader::new(header);
     loop {
@@ -86,7 +89,7 @@ fn table(mut source: Source, mapping: &Mapping, take: &mut dyn FnMut(Found) -> b
         }
         for line in troubles {
             let reason = "the table cannot be read here; good rows before this one are kept".to_owned();
-            if !take(Found::Refused(line, Rule::Truncated, reason)) {
+            if !take(RowOutcome::Refused(line, Rule::Truncated, reason)) {
                 return;
             }
         }
@@ -96,9 +99,9 @@ fn table(mut source: Source, mapping: &Mapping, take: &mut dyn FnMut(Found) -> b
     }
 }
 
-fn broken(source: &Source, take: &mut dyn FnMut(Found) -> bool) {
+fn broken(source: &Source, take: &mut dyn FnMut(RowOutcome) -> bool) {
     if source.broken.is_some() {
         let reason = "the packed file is cut off or damaged here; good rows before this one are kept".to_owned();
-        take(Found::Refused(source.line(), Rule::Truncated, reason));
+        take(RowOutcome::Refused(source.line(), Rule::Truncated, reason));
     }
 }

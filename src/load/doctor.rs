@@ -6,8 +6,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::formats::fhir::{Fact, Signs};
-use crate::formats::issue::Place;
+use crate::formats::issue::RecordPlace;
+use crate::load::signs::{Fact, Signs};
 
 /// Members whose birth dates are remembered in one load.
 const MEMBERS_MAX: usize = 2_000_000;
@@ -21,13 +21,13 @@ pub(super) struct Doctor {
     /// The first day on which something was done.
     treated: HashMap<String, String>,
     /// By id, with the name and where it stands.
-    networks: HashMap<String, (String, Place)>,
+    networks: HashMap<String, (String, RecordPlace)>,
     joined: HashSet<String>,
 }
 
 impl Doctor {
     /// Takes the facts of a resource.
-    pub(super) fn take(&mut self, signs: Signs, place: &Place) {
+    pub(super) fn take(&mut self, signs: Signs, place: &RecordPlace) {
         for fact in signs.facts {
             match fact {
                 Fact::Born(patient, day) if self.born.len() < MEMBERS_MAX => drop(self.born.insert(patient, day)),
@@ -46,7 +46,7 @@ impl Doctor {
         }
     }
 
-    /// Members of whom something says that it was done before they were born.
+    /// Members with a service dated before their birth.
     pub(super) fn too_early(&self) -> u64 {
         let is_early = |(patient, birth): &(&String, &String)| {
             self.treated.get(*patient).is_some_and(|day| day.as_str() < birth.as_str())
@@ -55,7 +55,7 @@ impl Doctor {
     }
 
     /// Networks in which nobody of this load is: ids, names, and where they stand; in the order of their names.
-    pub(super) fn empty_networks(&self) -> Vec<(&str, &str, &Place)> {
+    pub(super) fn empty_networks(&self) -> Vec<(&str, &str, &RecordPlace)> {
         let empty = self.networks.iter().filter(|(id, _)| !self.joined.contains(*id));
         let mut out: Vec<_> = empty.map(|(id, (name, place))| (id.as_str(), name.as_str(), place)).collect();
         out.sort_by_key(|(id, name, _)| (*name, *id));
@@ -67,7 +67,7 @@ impl Doctor {
 mod tests {
     use super::*;
     use crate::fhir::json;
-    use crate::formats::fhir::examine;
+    use crate::load::signs::examine;
 
     #[test]
     fn resources_are_compared_with_each_other() {
@@ -81,7 +81,7 @@ mod tests {
             r#"{"resourceType":"Organization","id":"m","name":"Gold","meta":{"profile":["http://x/plannet-Network|1"]}}"#,
             r#"{"resourceType":"PractitionerRole","extension":[{"url":"x","valueReference":{"reference":"Organization/n"}}]}"#,
         ] {
-            let place = Place { file: "f".into(), line: 1, entry: None };
+            let place = RecordPlace { file: "f".into(), line: 1, entry: None };
             doctor.take(examine(&json::parse(text.as_bytes()).unwrap()), &place);
         }
         assert_eq!(doctor.too_early(), 1);

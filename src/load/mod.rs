@@ -1,4 +1,5 @@
-//! Plan data in: bytes become records and issues (pure), records become FHIR or roster entries, a run keeps them.
+//! Plan data in: files are opened, read by `formats`, mapped by `map`, and what comes of them is kept by a run; with a report,
+//! and a way back.
 //!
 //! Invariants: a bad record never stops a good one; every record that is refused is named by file and line with a
 //! reason that quotes nothing from it; running the same files again changes nothing; memory does not grow with the
@@ -10,11 +11,13 @@
 mod archive;
 mod claim_rows;
 mod doctor;
-mod gate;
+mod inbox;
 pub mod parse;
 pub mod probe;
 mod report;
+mod resources;
 mod run;
+mod signs;
 mod source;
 mod suggest;
 mod table;
@@ -31,6 +34,7 @@ use crate::config::{ClaimsAsClinical, Complete, Policy, Registry};
 use crate::identity::ContactKey;
 use crate::store::{self, Store};
 
+pub use self::inbox::{FileState, Inbox, InboxError, take};
 pub use self::report::{Example, Finding, Summary};
 pub use self::run::{Progress, Undone, run, undo};
 pub use self::source::files_in;
@@ -72,7 +76,7 @@ pub struct Request {
     pub validation: Policy,
     /// Which claims also become encounters, conditions and procedures.
     pub claims_as_clinical: ClaimsAsClinical,
-    /// Whom files of the national registry tell about.
+    /// Which providers are taken from files of the national registry.
     pub registry: Registry,
     /// Kinds of files that hold complete lists.
     pub complete: Vec<Complete>,

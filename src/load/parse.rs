@@ -4,17 +4,17 @@ use serde_json::Value;
 
 use crate::formats::Format;
 use crate::formats::records::{Part, Set};
-use crate::formats::x12::{Claim, Cutter, Eligibility, Event, Remit, Review, Splitter, Taker, Trouble};
-use crate::map::record::{About, Read, Whose};
+use crate::formats::x12::{Claim, Cutter, Eligibility, EnvelopeIssue, Event, PartTaker, Remit, Review, Splitter};
+use crate::map::record::{KnownMember, PlanContext, ReadPiece};
 
 #[derive(Default)]
 struct Count {
     records: usize,
-    /// Whether each part is also read as what it is.
+    /// Whether each part is also parsed as its own kind.
     reads: bool,
 }
 
-impl Taker for Count {
+impl PartTaker for Count {
     fn part(&mut self, part: Part) {
         let is_whole = !self.reads
             || match part.set {
@@ -33,7 +33,7 @@ impl Taker for Count {
         self.records += 1;
     }
 
-    fn trouble(&mut self, _: Trouble) {}
+    fn trouble(&mut self, _: EnvelopeIssue) {}
 }
 
 /// Cuts X12 into claims, payments, members and reviews, and reads each of them if `reads`. Returns how many there are.
@@ -59,7 +59,8 @@ pub fn x12_printed(text: &[u8]) -> Vec<u8> {
 /// Reads a file of FHIR: one document or lines. Returns how many resources can be kept and how many cannot.
 #[must_use]
 pub fn fhir(text: &[u8]) -> (usize, usize) {
-    let mut batch = super::gate::batch(crate::config::Policy::Warn);
+    let mut batch =
+        super::resources::Batch { validation: crate::config::Policy::Warn, ..super::resources::Batch::default() };
     batch.file(&"fuzz".into(), text);
     (batch.ready.len() + batch.deferred.len(), batch.rejects.len())
 }
@@ -92,9 +93,9 @@ pub fn ccda(text: &[u8]) -> Vec<Value> {
     resources(&crate::map::ccda::read(&"fuzz".into(), text))
 }
 
-fn resources(read: &Read) -> Vec<Value> {
-    let about = About { ids: "https://plan.example/ids", plan: "Plan", now: jiff::Timestamp::UNIX_EPOCH };
-    let whose = Whose { patient: "p1".to_owned(), coverage: None, ..Whose::default() };
+fn resources(read: &ReadPiece) -> Vec<Value> {
+    let about = PlanContext { ids: "https://plan.example/ids", plan: "Plan", now: jiff::Timestamp::UNIX_EPOCH };
+    let whose = KnownMember { patient: "p1".to_owned(), coverage: None, ..KnownMember::default() };
     read.records.iter().filter_map(|record| record.resources(&whose, about).ok()).flatten().map(plain).collect()
 }
 

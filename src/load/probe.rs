@@ -1,5 +1,5 @@
-//! What fuzz targets ask of the readers: whatever bytes come, a row that is read is a part that can be read again, and a bill or a
-//! refusal comes of it.
+//! What fuzz targets ask of the readers: whatever bytes come, a row that is read is a part that can be read again, and a bill
+//! or a refusal comes of it.
 
 use std::io::Cursor;
 
@@ -9,27 +9,28 @@ use super::claim_rows;
 use super::source::Source;
 use crate::config::ClaimsAsClinical;
 use crate::formats::ncpdp::Message;
-use crate::formats::records::{Found, Row};
+use crate::formats::records::{Row, RowOutcome};
 use crate::formats::tables::mapping::Mapping;
 use crate::map::claims::{RowCase, review_rows};
-use crate::map::record::{About, Whose};
+use crate::map::record::{KnownMember, PlanContext};
 
 /// Reads a file of rows. How many rows came of it, and how many of them did not read as they were written, which is none.
 #[must_use]
 pub fn rows(bytes: &[u8]) -> (usize, usize) {
-    let about = About { ids: "https://plan.example/ids", plan: "Plan", now: Timestamp::UNIX_EPOCH };
+    let about = PlanContext { ids: "https://plan.example/ids", plan: "Plan", now: Timestamp::UNIX_EPOCH };
     let (mut count, mut lost) = (0, 0);
     let source = Source::over(Cursor::new(bytes.to_vec()));
     claim_rows::read(source, &Mapping::default(), &mut |found| {
-        if let Found::Part(part) = found {
+        if let RowOutcome::Part(part) = found {
             count += 1;
             match Row::read(&part.text) {
                 Some((source, row)) => {
                     for case in RowCase::fold(&part.group, [(source, row.clone())]) {
-                        let _ = (case.whom(), case.resources(&[], &Whose::default(), about, ClaimsAsClinical::All));
+                        let _ =
+                            (case.whom(), case.resources(&[], &KnownMember::default(), about, ClaimsAsClinical::All));
                     }
                     if let Ok(review) = review_rows(&[row]) {
-                        let _ = review.resources(&Whose::default(), about);
+                        let _ = review.resources(&KnownMember::default(), about);
                     }
                 }
                 None => lost += 1,

@@ -19,7 +19,7 @@ pub(super) const LINE_MAX: usize = 16 << 20;
 pub(super) const RECORD_MAX: usize = 64 << 20;
 /// The largest JSON document that is not NDJSON.
 pub(super) const DOCUMENT_MAX: usize = 128 << 20;
-/// How much of a file is looked at to tell what it is.
+/// Bytes of a file that are inspected to recognize its format.
 pub(super) const LOOK_BYTES: usize = 8 << 10;
 
 /// Every file under the paths, in the order of their names, so that runs are repeatable. Hidden files are left out; what is in
@@ -56,7 +56,7 @@ fn walk(folder: &Path, out: &mut Vec<PathBuf>, others: &mut Vec<PathBuf>) -> Res
     }
     inside.sort();
     for (path, is_folder) in inside {
-        // Links to files are followed, links to folders are not: they may lead in circles. What cannot be looked at is told of
+        // Links to files are followed, links to folders are not: they may lead in circles. What cannot be inspected is reported
         // when it is opened.
         if is_folder {
             walk(&path, out, others)?;

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use super::source::Source;
-use crate::formats::cells::amount::{amount, day};
-use crate::formats::columns::{Names, is_blank, normal};
+use crate::formats::cells::{Cell, amount, day};
+use crate::formats::cells::{is_blank, normal};
+use crate::formats::columns::Names;
 use crate::formats::records::{Field, NAMES, Shape};
 use crate::formats::tables::claims::REVIEW_NAMES;
 use crate::formats::tables::{csv_rows, drug_list, members, providers};
@@ -25,7 +26,7 @@ const NEAR: f64 = 0.8;
 const MOST: (usize, usize) = (4, 5);
 
 /// A kind of table: its section in a mapping file, and the names of its fields with the column names they are known by.
-struct Kind {
+struct TableKind {
     section: &'static str,
     /// Fields without which no row can be kept.
     needs: &'static [&'static str],
@@ -63,18 +64,18 @@ pub fn suggest(path: &Path) -> Result<String, String> {
         head.iter().take(COLUMNS_MAX).enumerate().map(|(at, name)| column(at, name, rows)).collect();
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let kinds = kinds();
-    let known = |kind: &Kind| columns.iter().filter(|column| kind.find(&column.plain).is_some()).count();
+    let known = |kind: &TableKind| columns.iter().filter(|column| kind.find(&column.plain).is_some()).count();
     // The first of equals: tables of claims have columns of all others.
     let best = kinds.iter().rev().max_by_key(|kind| known(kind)).filter(|kind| known(kind) > 0);
     let best = best.ok_or("no column has a name that is known; write the mapping by hand")?;
     Ok(best.propose(&name, &columns))
 }
 
-fn kinds() -> [Kind; 5] {
+fn kinds() -> [TableKind; 5] {
     fn fields<F>(names: &'static [Names<F>]) -> Vec<(&'static str, &'static str)> {
         names.iter().map(|(_, name, columns)| (*name, *columns)).collect()
     }
-    let kind = |section, needs, fields| Kind { section, needs, fields };
+    let kind = |section, needs, fields| TableKind { section, needs, fields };
     [
         kind("claims", &["claim_number", "member_id", "service_from"], fields(&NAMES)),
         kind("prior_authorizations", &["authorization_number", "member_id", "decision"], fields(&REVIEW_NAMES)),
@@ -84,7 +85,7 @@ fn kinds() -> [Kind; 5] {
     ]
 }
 
-impl Kind {
+impl TableKind {
     /// The field that a column of this name is; a number at its end tells lists apart.
     fn find(&self, plain: &str) -> Option<&'static str> {
         let whole = |name: &str| {
@@ -226,14 +227,14 @@ fn column(at: usize, name: &str, rows: &[csv::StringRecord]) -> Column {
 fn shape(value: &str) -> Option<Shape> {
     let value = value.trim();
     let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-    if day(value).is_some() {
+    if matches!(day(value), Cell::Value(_)) {
         Some(Shape::Day)
     } else if digits && value.len() == 10 && matches!(value.as_bytes().first(), Some(b'1' | b'2')) {
         Some(Shape::Npi)
     } else if digits {
         Some(Shape::Number)
     } else {
-        amount(value).map(|_| Shape::Amount)
+        amount(value).value().map(|_| Shape::Amount)
     }
 }
 

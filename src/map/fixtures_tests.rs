@@ -15,18 +15,21 @@ use crate::fhir::validate::{Severity, validate};
 use crate::formats::tables::mapping::Mapping;
 use crate::map::clinical::text_of;
 use crate::map::plan_net::merge;
-use crate::map::record::{About, Read, Whose};
+use crate::map::record::{KnownMember, PlanContext, ReadPiece};
 
 /// The plan of every test.
-pub(crate) fn about() -> About<'static> {
-    About { ids: "https://plan.example/ids", plan: "Plan", now: "2026-11-24T00:00:00Z".parse().unwrap() }
+pub(crate) fn about() -> PlanContext<'static> {
+    PlanContext { ids: "https://plan.example/ids", plan: "Plan", now: "2026-11-24T00:00:00Z".parse().unwrap() }
 }
 
 /// What the records of a file become. Those of members are taken to be one member's.
-pub(crate) fn resources(read: &Read) -> Vec<Value> {
+pub(crate) fn resources(read: &ReadPiece) -> Vec<Value> {
     let is_hers = read.records.iter().any(|record| record.whom().is_some());
-    let whose =
-        Whose { patient: if is_hers { "p1".into() } else { String::new() }, coverage: None, ..Whose::default() };
+    let whose = KnownMember {
+        patient: if is_hers { "p1".into() } else { String::new() },
+        coverage: None,
+        ..KnownMember::default()
+    };
     read.records.iter().flat_map(|record| record.resources(&whose, about()).unwrap()).collect()
 }
 
@@ -68,18 +71,18 @@ pub(crate) fn sample(name: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn read(kind: &str, file: &Arc<str>, text: &[u8]) -> Read {
+fn read(kind: &str, file: &Arc<str>, text: &[u8]) -> ReadPiece {
     let mapping = Mapping::default();
     match kind {
         "nppes" => {
             let (header, rows) = rows(text);
-            crate::map::nppes::read(file, &crate::formats::nppes::Header::new(&header), &rows)
+            crate::map::nppes::read(file, &crate::formats::nppes::NppesHeader::new(&header), &rows)
         }
         "providers" => {
             let (header, rows) = rows(text);
             crate::map::providers::read(
                 file,
-                &crate::formats::tables::providers::Header::new(&header, &mapping.providers),
+                &crate::formats::tables::providers::ProviderHeader::new(&header, &mapping.providers),
                 &rows,
             )
         }
@@ -87,7 +90,7 @@ fn read(kind: &str, file: &Arc<str>, text: &[u8]) -> Read {
             let (header, rows) = rows(text);
             crate::map::formulary::read(
                 file,
-                &crate::formats::tables::drug_list::Header::new(&header, &mapping.formulary),
+                &crate::formats::tables::drug_list::DrugListHeader::new(&header, &mapping.formulary),
                 &rows,
             )
         }

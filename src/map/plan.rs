@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::map::code;
-use crate::map::record::About;
+use crate::map::record::PlanContext;
 
 /// The id of the plan as an Organization.
 pub(crate) const PLAN_ID: &str = "plan";
 
 /// The plan as an Organization: insurer of every claim.
-pub(crate) fn plan(about: About<'_>) -> Value {
+pub(crate) fn plan(about: PlanContext<'_>) -> Value {
     json!({
         "resourceType": "Organization",
         "id": PLAN_ID,

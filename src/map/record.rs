@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::formats::issue::{Place, Reject, Rule};
+use crate::formats::issue::{RecordPlace, Reject, Rule};
 
 /// The member that a record is about, as the file names her.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Whom {
+pub(crate) struct NamedMember {
     /// Numbers that may be hers: member id, subscriber id, medical record number; the most telling first.
     pub(crate) numbers: Vec<String>,
     pub(crate) family: String,
@@ -26,7 +26,7 @@ pub(crate) struct Whom {
 
 /// Whose a record is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Whose {
+pub(crate) struct KnownMember {
     /// Id of her Patient; empty for records about nobody.
     pub(crate) patient: String,
     /// Id of her Coverage on the day that matters.
@@ -37,7 +37,7 @@ pub(crate) struct Whose {
 
 /// The plan that loads, and when.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct About<'a> {
+pub(crate) struct PlanContext<'a> {
     /// The address under which the plan's own identifiers are named, without a slash at its end.
     pub(crate) ids: &'a str,
     /// The plan's name.
@@ -47,7 +47,7 @@ pub(crate) struct About<'a> {
     pub(crate) now: Timestamp,
 }
 
-impl About<'_> {
+impl PlanContext<'_> {
     /// Whether a last day, `YYYY-MM-DD` or empty for none, is over.
     pub(crate) fn is_over(&self, last: &str) -> bool {
         !last.is_empty() && *last < *self.now.strftime("%Y-%m-%d").to_string()
@@ -57,18 +57,18 @@ impl About<'_> {
 /// One record: a message, a document, a row, a claim.
 pub(crate) trait Record: Send {
     /// Where it stands.
-    fn place(&self) -> &Place;
+    fn place(&self) -> &RecordPlace;
     /// The member that it is about; absent for a provider, a network, a drug.
-    fn whom(&self) -> Option<Whom>;
-    /// What it says, as resources with ids that are the same in every run. Where profiles are served, they are named in
+    fn whom(&self) -> Option<NamedMember>;
+    /// Maps the record to resources with ids that are the same in every run. Where profiles are served, they are named in
     /// `meta.profile` with their version. References to the member are `Patient/{whose.patient}`.
     ///
     /// # Errors
     /// The rule and a reason that quotes nothing of the record, if it cannot be kept.
-    fn resources(&self, whose: &Whose, about: About<'_>) -> Result<Vec<Value>, (Rule, String)>;
+    fn resources(&self, whose: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)>;
 
-    /// When what it says in one of its resources was written: of two that say different things of one resource, what was
-    /// written later holds. Absent where what is loaded last does.
+    /// When one of its resources was written: of two versions of one resource, the one that was written later holds. Absent
+    /// where what is loaded last does.
     fn written(&self, _resource: &Value) -> Option<Written> {
         None
     }
@@ -118,7 +118,7 @@ impl Written {
 
 /// What a piece of a file gave.
 #[derive(Default)]
-pub(crate) struct Read {
+pub(crate) struct ReadPiece {
     pub(crate) records: Vec<Box<dyn Record>>,
     /// What was refused or noticed.
     pub(crate) rejects: Vec<(Rule, Reject)>,
@@ -126,9 +126,9 @@ pub(crate) struct Read {
     pub(crate) skipped: u64,
 }
 
-impl Read {
+impl ReadPiece {
     /// Puts a record aside, or notes something about one that is kept, as the rule says.
-    pub(crate) fn reject(&mut self, place: &Place, rule: Rule, reason: impl Into<String>) {
+    pub(crate) fn reject(&mut self, place: &RecordPlace, rule: Rule, reason: impl Into<String>) {
         self.rejects.push(place.reject(rule, reason));
     }
 }

@@ -6,18 +6,18 @@ use crate::formats::tables::mapping::Mapping;
 use crate::formats::tables::{drug_list, providers};
 use crate::formats::{Format, nppes};
 use crate::map::formulary;
-use crate::map::record::Read;
+use crate::map::record::ReadPiece;
 
 /// What the columns of a table are.
 pub(crate) enum Columns {
-    Nppes(Box<nppes::Header>),
-    Providers(providers::Header),
-    Formulary(drug_list::Header),
+    Nppes(Box<nppes::NppesHeader>),
+    Providers(providers::ProviderHeader),
+    Formulary(drug_list::DrugListHeader),
 }
 
 impl Columns {
     /// Reads rows, each with the number of its line.
-    pub(crate) fn read(&self, file: &Arc<str>, rows: &[(u64, csv::StringRecord)]) -> Read {
+    pub(crate) fn read(&self, file: &Arc<str>, rows: &[(u64, csv::StringRecord)]) -> ReadPiece {
         match self {
             Self::Nppes(header) => crate::map::nppes::read(file, header, rows),
             Self::Providers(header) => crate::map::providers::read(file, header, rows),
@@ -28,9 +28,9 @@ impl Columns {
     /// Reads the header row of a table of this format.
     pub(crate) fn new(format: Format, header: &csv::StringRecord, mapping: &Mapping) -> Self {
         match format {
-            Format::Nppes => Self::Nppes(Box::new(nppes::Header::new(header))),
-            Format::Formulary => Self::Formulary(drug_list::Header::new(header, &mapping.formulary)),
-            _ => Self::Providers(providers::Header::new(header, &mapping.providers)),
+            Format::Nppes => Self::Nppes(Box::new(nppes::NppesHeader::new(header))),
+            Format::Formulary => Self::Formulary(drug_list::DrugListHeader::new(header, &mapping.formulary)),
+            _ => Self::Providers(providers::ProviderHeader::new(header, &mapping.providers)),
         }
     }
 

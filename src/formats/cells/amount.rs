@@ -1,13 +1,22 @@
-//! What people write into cells of tables: amounts, days and counts, as one form each.
+//! Amounts and counts, as one form each. Pure.
 
-use super::date;
+use super::Cell;
 
 /// The longest amount with all its signs.
 const AMOUNT_MAX: usize = 32;
 
 /// An amount as plain decimals: `$1,234.50`, `(12.00)`, `1234.5-`, `USD 12`, `-.5`. More than two decimals are rounded to the
 /// cent, for benefit managers reckon with four.
-pub(crate) fn amount(text: &str) -> Option<String> {
+pub(crate) fn amount(text: &str) -> Cell<String> {
+    Cell::of(plain_amount(text), "amount", text)
+}
+
+/// A count: digits with at most one point; zeros before it and after its decimals say nothing.
+pub(crate) fn number(text: &str) -> Cell<String> {
+    Cell::of(plain_number(text), "number", text)
+}
+
+fn plain_amount(text: &str) -> Option<String> {
     let text = text.trim();
     if text.is_empty() || text.len() > AMOUNT_MAX {
         return None;
@@ -63,19 +72,7 @@ pub(crate) fn amount(text: &str) -> Option<String> {
     Some(format!("{sign}{}.{:02}", cents / 100, cents % 100))
 }
 
-/// A day as `YYYY-MM-DD`; what systems write for "no day" is none.
-pub(crate) fn day(text: &str) -> Option<String> {
-    let day = date::parse(text)?;
-    (1850..2099).contains(&day.year()).then(|| day.to_string())
-}
-
-/// Whether a cell holds no day on purpose: zeros, or the end of time.
-pub(crate) fn is_no_day(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b'0' | b'/' | b'-' | b' ')) || date::parse(text).is_some()
-}
-
-/// A count: digits with at most one point; zeros before it and after its decimals say nothing.
-pub(crate) fn number(text: &str) -> Option<String> {
+fn plain_number(text: &str) -> Option<String> {
     let text = text.trim().trim_start_matches('+');
     let (sign, digits) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
     let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
@@ -111,25 +108,20 @@ mod tests {
             ("5.00 CR", "-5.00"),
             ("-0000000000000000012.30", "-12.30"),
         ] {
-            assert_eq!(amount(text).as_deref(), Some(expected), "{text}");
+            assert_eq!(amount(text).value().as_deref(), Some(expected), "{text}");
         }
         for text in ["", "-", "$", "1.2.3", "12a", "1e5", "--1", "(5", "9999999999999", "1,2.3,4"] {
-            assert_eq!(amount(text), None, "{text}");
+            assert_eq!(amount(text).value(), None, "{text}");
         }
     }
 
     #[test]
-    fn days_and_counts() {
-        for text in ["01/31/2026", "20260131", "31-JAN-2026", "2026-01-31 00:00:00"] {
-            assert_eq!(day(text).as_deref(), Some("2026-01-31"), "{text}");
-        }
-        assert_eq!(day("9999-12-31"), None);
-        assert!(is_no_day("9999-12-31") && is_no_day("00000000") && !is_no_day("soon"));
+    fn counts() {
         for (text, expected) in
             [("0030", "30"), ("1.500", "1.5"), ("000", "0"), ("+4", "4"), (".5", "0.5"), ("-2", "-2")]
         {
-            assert_eq!(number(text).as_deref(), Some(expected), "{text}");
+            assert_eq!(number(text).value().as_deref(), Some(expected), "{text}");
         }
-        assert_eq!((number("x"), number("1.2.3"), number("")), (None, None, None));
+        assert_eq!((number("x").value(), number("1.2.3").value(), number("").value()), (None, None, None));
     }
 }

@@ -2,6 +2,11 @@
 
 use jiff::civil::Date;
 
+use super::Cell;
+
+/// What a cell should be, in words for the end of a reason.
+const DATE: &str = "date; write it as 2026-01-31 or 01/31/2026";
+const BIRTH_DATE: &str = "date; write it as 1985-01-15 or 01/15/1985";
 /// Two-digit years up to this one belong to this century, but for births. Coverage lies near the present, so a fixed border
 /// serves until 2040.
 const CENTURY_BORDER: i16 = 40;
@@ -14,13 +19,36 @@ const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "au
 /// Reads `2026-11-24` (with or without a time after it), `11/24/2026`, `11-24-2026`, `20261124`, `24-Nov-2026`,
 /// `Nov 24, 2026`, and the number of a day as spreadsheets count them (`46350`). Slashes and short forms are read the American
 /// way, month first.
-pub(crate) fn parse(text: &str) -> Option<Date> {
-    read(text, None)
+pub(crate) fn date(text: &str) -> Cell<Date> {
+    Cell::of(parse(text), DATE, text)
 }
 
 /// Reads a birth date: one with two digits for its year that would be after `today` is of the century before.
-pub(crate) fn parse_birth(text: &str, today: Date) -> Option<Date> {
-    read(text, Some(today))
+pub(crate) fn birth_date(text: &str, today: Date) -> Cell<Date> {
+    Cell::of(read(text, Some(today)), BIRTH_DATE, text)
+}
+
+fn parse(text: &str) -> Option<Date> {
+    read(text, None)
+}
+
+/// A day of claims as `YYYY-MM-DD`; zeros and the end of time are what systems write for "no day".
+pub(crate) fn day(text: &str) -> Cell<String> {
+    let is_empty = || text.bytes().all(|byte| matches!(byte, b'0' | b'/' | b'-' | b' '));
+    match parse(text) {
+        Some(day) if (1850..2099).contains(&day.year()) => Cell::Value(day.to_string()),
+        Some(_) => Cell::Absent,
+        None if is_empty() => Cell::Absent,
+        None => Cell::of(None, DATE, text),
+    }
+}
+
+/// `CCYYMMDD`, as X12 writes days, as a FHIR date; absent if it is none.
+pub(crate) fn compact_day(text: &str) -> Option<String> {
+    let number = |from: usize, to: usize| text.get(from..to)?.parse().ok();
+    let year: i16 = text.get(..4)?.parse().ok()?;
+    let date = jiff::civil::Date::new(year, number(4, 6)?, number(6, 8)?).ok()?;
+    (text.len() == 8).then(|| date.to_string())
 }
 
 fn read(text: &str, last: Option<Date>) -> Option<Date> {
@@ -32,7 +60,7 @@ fn read(text: &str, last: Option<Date>) -> Option<Date> {
         return Some(date);
     }
     if day.len() == 8 && day.bytes().all(|b| b.is_ascii_digit()) {
-        return date(day.get(..4)?, day.get(4..6)?, day.get(6..)?, last);
+        return of_parts(day.get(..4)?, day.get(4..6)?, day.get(6..)?, last);
     }
     let mut parts = day.split(['-', '/', '.']);
     let (first, second, third) = (parts.next()?, parts.next()?, parts.next()?);
@@ -40,12 +68,12 @@ fn read(text: &str, last: Option<Date>) -> Option<Date> {
         return None;
     }
     if first.len() == 4 {
-        return date(first, second, third, last);
+        return of_parts(first, second, third, last);
     }
     if let Some(month) = MONTHS.iter().position(|month| second.to_ascii_lowercase().starts_with(month)) {
-        return date(third, &(month + 1).to_string(), first, last);
+        return of_parts(third, &(month + 1).to_string(), first, last);
     }
-    date(third, first, second, last)
+    of_parts(third, first, second, last)
 }
 
 /// `Nov 24, 2026`, `24 November 2026`.
@@ -70,7 +98,7 @@ fn of_spreadsheet(text: &str) -> Option<Date> {
     is_number.then(|| Date::new(1899, 12, 30).ok()?.checked_add(jiff::Span::new().days(days)).ok()).flatten()
 }
 
-fn date(year: &str, month: &str, day: &str, last: Option<Date>) -> Option<Date> {
+fn of_parts(year: &str, month: &str, day: &str, last: Option<Date>) -> Option<Date> {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if !digits(year) || !digits(month) || !digits(day) {
         return None;
@@ -89,7 +117,7 @@ fn date(year: &str, month: &str, day: &str, last: Option<Date>) -> Option<Date> 
 
 #[cfg(test)]
 mod tests {
-    use super::{parse, parse_birth};
+    use super::*;
 
     #[test]
     fn many_forms_one_day() {
@@ -131,7 +159,7 @@ mod tests {
             // Who writes four digits means them.
             ("7/4/2035", "2035-07-04"),
         ] {
-            assert_eq!(parse_birth(text, today).unwrap().to_string(), expected, "{text}");
+            assert_eq!(birth_date(text, today).value().unwrap().to_string(), expected, "{text}");
         }
         assert_eq!(parse("7/4/35").unwrap().to_string(), "2035-07-04");
     }
@@ -156,5 +184,15 @@ mod tests {
         ] {
             assert!(parse(text).is_none(), "{text}");
         }
+    }
+
+    #[test]
+    fn no_day_is_told_from_one_that_cannot_be_read() {
+        for text in ["01/31/2026", "20260131", "31-JAN-2026", "2026-01-31 00:00:00"] {
+            assert_eq!(day(text).value().as_deref(), Some("2026-01-31"), "{text}");
+        }
+        assert_eq!((day("9999-12-31"), day("00000000")), (Cell::Absent, Cell::Absent));
+        let Cell::Unreadable(why) = day("31/31/2026") else { panic!("no day") };
+        assert_eq!(why.to_string(), "no date; write it as 2026-01-31 or 01/31/2026 (its form is 99/99/9999)");
     }
 }

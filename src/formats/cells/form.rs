@@ -1,4 +1,4 @@
-//! The form of a cell that could not be read: what its writer needs to find the mistake, and nothing of what it says. Pure.
+//! The form of a cell that could not be read: enough for its writer to find the mistake, and nothing of its content. Pure.
 //!
 //! Only for cells that should be a day, an amount or a number, and never for names: a digit becomes a 9, letters in a row become
 //! one x, so that not even their count remains, and anything but the marks of days and amounts becomes a question mark. What is

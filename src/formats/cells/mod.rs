@@ -1,8 +1,66 @@
-//! Cells as people write them: days, amounts, numbers, identifiers and texts, each read in one place. Pure.
+//! Cells as people write them: days, amounts, counts, yes and no, identifiers and texts. Each is read in one place, whichever
+//! format it stands in. Pure.
+//!
+//! A reader tells what a cell holds from one that says nothing and one that cannot be read; why not is said in words that quote
+//! nothing of the cell ([`form`]).
 
-pub(crate) mod amount;
-pub(crate) mod compact_day;
-pub(crate) mod date;
-pub(crate) mod form;
+mod amount;
+mod answer;
+mod date;
+mod form;
 pub(crate) mod npi;
 pub(crate) mod text;
+
+use std::fmt;
+
+pub(crate) use amount::{amount, number};
+pub(crate) use answer::{is_blank, is_no, is_yes};
+pub(crate) use date::{birth_date, compact_day, date, day};
+pub(crate) use form::form;
+pub(crate) use text::normal;
+
+/// A cell as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Cell<T> {
+    Value(T),
+    /// It says that there is nothing.
+    Absent,
+    Unreadable(Unreadable),
+}
+
+/// Why a cell cannot be read: what it should be, and the form of what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unreadable {
+    expected: &'static str,
+    form: String,
+}
+
+impl<T> Cell<T> {
+    /// A value, or else that the text is not what it should be.
+    fn of(value: Option<T>, expected: &'static str, text: &str) -> Self {
+        value.map_or_else(|| Self::Unreadable(Unreadable { expected, form: form(text) }), Self::Value)
+    }
+
+    /// The value, for those who leave out what they cannot read.
+    pub(crate) fn value(self) -> Option<T> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Absent | Self::Unreadable(_) => None,
+        }
+    }
+
+    /// The value if there is one, or why the cell cannot be read.
+    pub(crate) fn read(self) -> Result<Option<T>, Unreadable> {
+        match self {
+            Self::Value(value) => Ok(Some(value)),
+            Self::Absent => Ok(None),
+            Self::Unreadable(why) => Err(why),
+        }
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no {} {}", self.expected, self.form)
+    }
+}

@@ -1,4 +1,4 @@
-//! Texts as FHIR wants them. Pure.
+//! Texts as FHIR wants them, and names as they are compared. Pure.
 
 /// A text as FHIR wants it: no control characters, white space around it gone. Line ends stay.
 pub(crate) fn clean(text: &str) -> String {
@@ -10,4 +10,9 @@ pub(crate) fn clean(text: &str) -> String {
 pub(crate) fn line(text: &str) -> String {
     let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Letters and digits, lower case: `Member ID`, `member_id` and `MEMBERID` are one name.
+pub(crate) fn normal(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }

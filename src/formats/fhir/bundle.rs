@@ -2,21 +2,21 @@
 
 use std::collections::HashMap;
 
-use super::{Batch, id, links};
+use super::{ResourceTaker, id, links};
 use crate::fhir::json::Node;
 use crate::fhir::kind_of;
-use crate::formats::issue::{Place, Rule};
+use crate::formats::issue::{RecordPlace, Rule};
 
 /// Takes every resource of a Bundle.
-pub(super) fn take<T>(batch: &mut Batch<T>, place: &Place, mut bundle: Node<'_>) {
+pub(super) fn take(place: &RecordPlace, mut bundle: Node<'_>, taker: &mut dyn ResourceTaker) {
     let targets = targets(&bundle);
     let Node::Object(members) = &mut bundle else { return };
     let Some((_, entries)) = members.iter_mut().find(|(name, _)| name == "entry") else { return };
     let Node::Array(entries) = std::mem::replace(entries, Node::Null) else { return };
     for (at, entry) in entries.into_iter().enumerate() {
-        let place = Place { entry: Some(at + 1), ..place.clone() };
+        let place = RecordPlace { entry: Some(at + 1), ..place.clone() };
         if entry.get("request").and_then(|request| request.text_of("method")) == Some("DELETE") {
-            batch.rejects.push(place.reject(Rule::Resource, "a load does not delete; the entry asks for a deletion"));
+            taker.refuse(&place, Rule::Resource, "a load does not delete; the entry asks for a deletion".to_owned());
             continue;
         }
         let full_url = entry.text_of("fullUrl").map(str::to_owned);
@@ -29,7 +29,7 @@ pub(super) fn take<T>(batch: &mut Batch<T>, place: &Place, mut bundle: Node<'_>)
         if !targets.is_empty() {
             links::follow(&mut resource, &targets);
         }
-        batch.resource(place, resource, full_url.as_deref());
+        taker.resource(place, resource, full_url.as_deref());
     }
 }
 

@@ -8,7 +8,7 @@ use crate::fhir::reference::{Reference, is_id, parse};
 
 /// The resource's own id if it is one, else the id in its address, else one made from its first identifier, else one
 /// made from its content.
-pub(super) fn of(kind: Kind, node: &Node<'_>, full_url: Option<&str>) -> String {
+pub(crate) fn of(kind: Kind, node: &Node<'_>, full_url: Option<&str>) -> String {
     if let Some(id) = node.text_of("id").filter(|id| is_id(id)) {
         return id.to_owned();
     }

@@ -21,7 +21,7 @@ pub(crate) fn name_key(kind: Kind, system: &str, value: &str) -> NameKey {
 }
 
 /// Types that others name by identifier. Claims and results have identifiers too, but nothing refers to them so.
-pub(super) fn may_be_named(kind: Kind) -> bool {
+pub(crate) fn may_be_named(kind: Kind) -> bool {
     const NAMED: [Kind; 11] = [
         Kind::PATIENT,
         Kind::named("Coverage"),
@@ -52,7 +52,7 @@ impl Known<'_> {
 }
 
 /// Replaces references by their targets' `Type/id`, where the Bundle knows them.
-pub(super) fn follow(node: &mut Node<'_>, targets: &HashMap<String, String>) {
+pub(crate) fn follow(node: &mut Node<'_>, targets: &HashMap<String, String>) {
     each(node, &mut |object| {
         if let Some(text) = reference_of(object)
             && let Some(target) = targets.get(text)
@@ -64,14 +64,14 @@ pub(super) fn follow(node: &mut Node<'_>, targets: &HashMap<String, String>) {
 }
 
 /// Whether a reference asks for an identifier to be looked up.
-pub(super) fn wants_finding(node: &mut Node<'_>) -> bool {
+pub(crate) fn wants_finding(node: &mut Node<'_>) -> bool {
     let mut wants = false;
     each(node, &mut |object| wants |= reference_of(object).is_some_and(|text| query(text).is_some()));
     wants
 }
 
 /// Looks up every reference that asks for it; those not found become logical ones. Returns how many those are.
-pub(super) fn find_all(node: &mut Node<'_>, known: &Known<'_>) -> u64 {
+pub(crate) fn find_all(node: &mut Node<'_>, known: &Known<'_>) -> u64 {
     let mut unresolved = 0;
     each(node, &mut |object| {
         let Some((kind, system, value)) = reference_of(object).and_then(query) else { return };

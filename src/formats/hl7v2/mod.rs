@@ -3,4 +3,4 @@
 mod escape;
 mod split;
 
-pub(crate) use split::{Message, Part, Segment, cut, messages, printed};
+pub(crate) use split::{FieldPart, Message, Segment, cut, messages, printed};

@@ -91,7 +91,7 @@ pub(crate) struct Segment<'a> {
 
 /// A field, a repetition, a component or a subcomponent.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Part<'a> {
+pub(crate) struct FieldPart<'a> {
     text: &'a str,
     delimiters: Delimiters,
 }
@@ -127,8 +127,8 @@ impl<'a> Message<'a> {
     }
 
     /// A field of the header.
-    pub(crate) fn header(&self, number: usize) -> Part<'a> {
-        self.first("MSH").map_or(Part { text: "", delimiters: self.delimiters }, |segment| segment.field(number))
+    pub(crate) fn header(&self, number: usize) -> FieldPart<'a> {
+        self.first("MSH").map_or(FieldPart { text: "", delimiters: self.delimiters }, |segment| segment.field(number))
     }
 
     /// The text again, put together from its smallest parts.
@@ -139,17 +139,17 @@ impl<'a> Message<'a> {
 
 impl<'a> Segment<'a> {
     /// A field by its number in the standard; empty where there is none.
-    pub(crate) fn field(&self, number: usize) -> Part<'a> {
+    pub(crate) fn field(&self, number: usize) -> FieldPart<'a> {
         // The header's first field is the delimiter itself.
         let at = if self.name == "MSH" { number.saturating_sub(1) } else { number };
         let text = self.fields.get(at).copied().unwrap_or_default();
-        Part { text, delimiters: self.delimiters }
+        FieldPart { text, delimiters: self.delimiters }
     }
 
     /// The repetitions of all fields.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = Part<'a>> {
+    pub(crate) fn parts(&self) -> impl Iterator<Item = FieldPart<'a>> {
         let delimiters = self.delimiters;
-        self.fields.iter().flat_map(move |text| Part { text, delimiters }.repetitions())
+        self.fields.iter().flat_map(move |text| FieldPart { text, delimiters }.repetitions())
     }
 
     /// The segment with its end.
@@ -161,7 +161,7 @@ impl<'a> Segment<'a> {
         let join = |parts: Vec<String>, by: Option<char>| parts.join(&by.map(String::from).unwrap_or_default());
         let d = self.delimiters;
         let fields = self.fields.iter().map(|text| {
-            let field = Part { text, delimiters: d };
+            let field = FieldPart { text, delimiters: d };
             let repetitions = field.split(d.repetition).map(|repetition| {
                 let components = repetition.split(d.component).map(|component| {
                     join(component.split(d.subcomponent).map(|sub| sub.text.to_owned()).collect(), d.subcomponent)
@@ -174,18 +174,18 @@ impl<'a> Segment<'a> {
     }
 }
 
-impl<'a> Part<'a> {
-    fn split(self, by: Option<char>) -> impl Iterator<Item = Part<'a>> {
+impl<'a> FieldPart<'a> {
+    fn split(self, by: Option<char>) -> impl Iterator<Item = FieldPart<'a>> {
         // A delimiter that was not declared is in no text.
-        self.text.split(move |c| Some(c) == by).map(move |text| Part { text, ..self })
+        self.text.split(move |c| Some(c) == by).map(move |text| FieldPart { text, ..self })
     }
 
     fn nth(self, by: Option<char>, number: usize) -> Self {
-        self.split(by).nth(number.saturating_sub(1)).unwrap_or(Part { text: "", ..self })
+        self.split(by).nth(number.saturating_sub(1)).unwrap_or(FieldPart { text: "", ..self })
     }
 
     /// The repetitions that hold something.
-    pub(crate) fn repetitions(self) -> impl Iterator<Item = Part<'a>> {
+    pub(crate) fn repetitions(self) -> impl Iterator<Item = FieldPart<'a>> {
         self.split(self.delimiters.repetition).filter(|part| !part.is_empty())
     }
 

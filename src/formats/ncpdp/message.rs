@@ -1,6 +1,8 @@
 //! A message of NCPDP's Telecommunication standard, version D.0, as it is written: a header of fixed columns, then segments
 //! (0x1E) of fields (0x1C), in one or several transactions (0x1D).
 
+use crate::formats::cells;
+
 /// Between fields.
 pub(super) const FIELD: char = '\u{1c}';
 /// Before a transaction.
@@ -112,10 +114,10 @@ pub(super) fn amount(text: &str) -> Option<String> {
     };
     let digits = format!("{:0>3}", [text.get(..text.len() - 1)?, digit.encode_utf8(&mut [0; 4])].concat());
     if digits.contains('.') {
-        return crate::formats::cells::amount::amount(&digits);
+        return cells::amount(&digits).value();
     }
     let (whole, part) = digits.split_at_checked(digits.len() - 2)?;
-    crate::formats::cells::amount::amount(&format!("{sign}{whole}.{part}"))
+    cells::amount(&format!("{sign}{whole}.{part}")).value()
 }
 
 #[cfg(test)]

@@ -10,10 +10,10 @@ mod message;
 
 pub(crate) use message::Message;
 
-use crate::formats::cells::amount;
+use crate::formats::cells;
 use crate::formats::encoding;
 use crate::formats::issue::Rule;
-use crate::formats::records::{Facts, Field, Found, Row, Source};
+use crate::formats::records::{ClaimSource, Facts, Field, Row, RowOutcome};
 
 /// Messages of one file.
 const MESSAGES_MAX: usize = 2_000_000;
@@ -31,11 +31,11 @@ const fn is_between(byte: u8) -> bool {
 }
 
 /// Reads messages; their number in the file stands for a line.
-pub(crate) fn read(bytes: &[u8], take: &mut dyn FnMut(Found) -> bool) {
+pub(crate) fn read(bytes: &[u8], take: &mut dyn FnMut(RowOutcome) -> bool) {
     let texts = bytes.split(|byte| is_between(*byte)).filter(|text| !text.iter().all(u8::is_ascii_whitespace));
     for (at, text) in texts.take(MESSAGES_MAX).enumerate() {
         let at = at as u64 + 1;
-        let refused = |reason: &str| Found::Refused(at, Rule::ClaimRow, reason.to_owned());
+        let refused = |reason: &str| RowOutcome::Refused(at, Rule::ClaimRow, reason.to_owned());
         let text = encoding::text(text);
         let Some(message) = Message::parse(&text) else {
             if !take(refused("the message is no NCPDP D.0")) {
@@ -45,7 +45,7 @@ pub(crate) fn read(bytes: &[u8], take: &mut dyn FnMut(Found) -> bool) {
         };
         for row in rows(&message) {
             let found = match row {
-                Ok((key, row)) => Found::Part(row.part(Source::Ncpdp, &key, at)),
+                Ok((key, row)) => RowOutcome::Part(row.part(ClaimSource::Ncpdp, &key, at)),
                 Err(reason) => refused(reason),
             };
             if !take(found) {
@@ -79,7 +79,7 @@ fn row(message: &Message<'_>, kind: &str, fields: &[(String, &str)]) -> Result<(
     } else {
         (message.header(8, 23), message.header(23, 31))
     };
-    let day = amount::day(date).ok_or("the header has no day of service")?;
+    let day = cells::day(date).value().ok_or("the header has no day of service")?;
     let prescription = if message.is_question { get("07D2") } else { get("22D2") }.trim_start_matches('0');
     if prescription.is_empty() {
         return Err(if message.is_question {
@@ -113,9 +113,9 @@ fn row(message: &Message<'_>, kind: &str, fields: &[(String, &str)]) -> Result<(
         // Of a compound the claim itself has no code, and the first ingredient has one.
         set(Field::Ndc, text("07D7").filter(|code| code.bytes().any(|digit| digit != b'0')).or_else(|| text("10TE")));
         for (field, name) in [(Field::Fill, "07D3"), (Field::Refills, "07DF"), (Field::Days, "07D5")] {
-            set(field, amount::number(get(name)));
+            set(field, cells::number(get(name)).value());
         }
-        set(Field::Birth, amount::day(get("01C4")));
+        set(Field::Birth, cells::day(get("01C4")).value());
         set(Field::Units, thousandths(get("07E7")));
         set(Field::Charge, amount("11DU").or_else(|| amount("11DQ")).or_else(|| amount("11D9")));
         set(Field::OtherPayer, amount("05DV"));
@@ -148,8 +148,8 @@ fn row(message: &Message<'_>, kind: &str, fields: &[(String, &str)]) -> Result<(
 fn thousandths(text: &str) -> Option<String> {
     let digits = format!("{text:0>4}");
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return amount::number(text);
+        return cells::number(text).value();
     }
     let (whole, part) = digits.split_at_checked(digits.len() - 3)?;
-    amount::number(&format!("{whole}.{part}"))
+    cells::number(&format!("{whole}.{part}")).value()
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::formats::columns::is_no;
+use crate::formats::cells::is_no;
 
 /// Values of one member's list.
 const LIST_MAX: usize = 1_000;

@@ -423,7 +423,7 @@ pub(crate) enum Shape {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::columns::normal;
+    use crate::formats::cells::normal;
 
     #[test]
     fn no_column_name_is_two_fields() {

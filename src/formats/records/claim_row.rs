@@ -1,7 +1,7 @@
 //! One row of a table of claims, and how it lies on the shelf.
 //!
 //! A part's text is four lines and then JSON: the member's number, the claim's number, the number of the claim that it
-//! replaces, the source; so that whoever sorts parts need not read the JSON.
+//! replaces, the source; so that parts can be sorted without reading the JSON.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::part::{Identity, Part, Replaces, Set};
 
 /// Where rows come from. Claim numbers of different sources have nothing to do with each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum ClaimSource {
     /// The plan's claims system.
     Plan,
     /// A pharmacy benefit manager.
@@ -31,7 +31,7 @@ pub(crate) enum Source {
     CmsReviews,
 }
 
-impl Source {
+impl ClaimSource {
     /// The name on disk.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -82,7 +82,7 @@ impl Row {
         first(&self.facts, field)
     }
 
-    /// The day on which what it says was decided; empty if it does not tell.
+    /// The day of the decision that the row reports; empty if the row has none.
     pub(crate) fn day(&self) -> &str {
         let days = [Field::Processed, Field::PaidOn, Field::Received].map(|field| self.get(field));
         days.into_iter().find(|day| !day.is_empty()).unwrap_or_default()
@@ -106,7 +106,7 @@ impl Row {
         self.facet.is_empty() && services.into_iter().all(|field| self.get(field).is_empty())
     }
 
-    /// Whether the claim that it is of replaces all that was said of it before.
+    /// Whether its claim replaces all earlier rows of the claim (frequency code 7).
     pub(crate) fn replaces_all(&self) -> bool {
         self.facet.is_empty() && self.get(Field::Frequency) == "7"
     }
@@ -152,14 +152,14 @@ impl Row {
     }
 
     /// As a part, of a group.
-    pub(crate) fn part(&self, source: Source, key: &str, segment: u64) -> Part {
+    pub(crate) fn part(&self, source: ClaimSource, key: &str, segment: u64) -> Part {
         let turn = self.turn();
         // What is taken back without a day is taken back whenever that was.
         let none = if turn == Turn::Void { "9999-12-31" } else { "0000-00-00" };
         let day = if self.day().is_empty() { none } else { self.day() };
         let order = match source {
             // A switch writes its messages one after the other, and they tell no time.
-            Source::Ncpdp => format!("{segment:012}"),
+            ClaimSource::Ncpdp => format!("{segment:012}"),
             _ => format!("{day}\u{1f}{}\u{1f}{:06}", turn as u8, self.line),
         };
         let mut json = Map::new();
@@ -175,7 +175,8 @@ impl Row {
         let (member, claim) = (self.get(Field::Member), self.get(Field::Claim));
         let text =
             format!("{member}\n{claim}\n{}\n{}\n{}", self.get(Field::Original), source.name(), Value::Object(json));
-        let set = if matches!(source, Source::Reviews | Source::CmsReviews) { Set::ReviewRows } else { Set::Rows };
+        let set =
+            if matches!(source, ClaimSource::Reviews | ClaimSource::CmsReviews) { Set::ReviewRows } else { Set::Rows };
         Part { set, group: ["rows", source.name(), key].join("\u{1f}"), order, segment, text }
     }
 
@@ -246,7 +247,7 @@ mod tests {
             (Field::Diagnosis, 12, "E11.9"),
             (Field::Processed, 0, "2026-02-03"),
         ]);
-        let part = row.part(Source::Rif, "C 1", 7);
+        let part = row.part(ClaimSource::Rif, "C 1", 7);
         assert_eq!((Row::member_of(&part.text), part.order.as_str()), ("M\"1", "2026-02-03\u{1f}0\u{1f}000003"));
         assert_eq!(Row::claim_numbers_of(&part.text).last(), Some(&("C 1".to_owned(), None)));
         assert_eq!(Row::read(&part.text), Some(("rif", row)));

@@ -7,6 +7,6 @@ mod part;
 mod person;
 
 pub(crate) use claim_field::{Field, NAMES, Shape};
-pub(crate) use claim_row::{Facts, Row, Source, Turn, all, first};
-pub(crate) use part::{Found, Identity, Part, Replaces, Set, plain_number};
-pub(crate) use person::{Address, Cover, KnownAs, Person, Relative};
+pub(crate) use claim_row::{ClaimSource, Facts, Row, Turn, all, first};
+pub(crate) use part::{Identity, Part, Replaces, RowOutcome, Set, plain_number};
+pub(crate) use person::{Cover, KnownAs, Person, PostalAddress, Relative};

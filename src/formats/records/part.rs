@@ -61,7 +61,7 @@ pub(crate) struct Replaces {
     pub(crate) identity: Identity,
 }
 
-/// Who is treated by whom: biller, birth date, the patient's own number, first name.
+/// Identifies the patient and the billing provider of a claim: biller, birth date, the patient's own number, first name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity([String; 4]);
 
@@ -115,7 +115,7 @@ pub(crate) fn plain_number(text: &str) -> String {
 }
 
 /// What a file gives.
-pub(crate) enum Found {
+pub(crate) enum RowOutcome {
     Part(Part),
     /// The line, the rule and the reason.
     Refused(u64, Rule, String),

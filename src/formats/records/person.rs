@@ -1,13 +1,13 @@
-//! A member as an enrollment names her, whichever format told of her. Pure.
+//! A member as an enrollment names her, whichever format it came in. Pure.
 
 use jiff::civil::Date;
 
-use crate::formats::issue::Place;
+use crate::formats::issue::RecordPlace;
 
 /// One member.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
-    pub(crate) place: Place,
+    pub(crate) place: RecordPlace,
     pub(crate) member_id: String,
     /// Other numbers of hers, which nobody shares.
     pub(crate) numbers: Vec<String>,
@@ -19,18 +19,19 @@ pub(crate) struct Person {
     pub(crate) emails: Vec<String>,
     pub(crate) phones: Vec<String>,
     pub(crate) represents: Vec<String>,
-    /// How many rows told of her.
+    /// The number of rows about her.
     pub(crate) rows: u64,
     pub(crate) middle: Option<String>,
     pub(crate) gender: &'static str,
-    pub(crate) address: Address,
+    pub(crate) address: PostalAddress,
     pub(crate) covers: Vec<Cover>,
     pub(crate) died: Option<Date>,
     /// The employer or exchange that enrolled her, where the file says who.
     pub(crate) sponsor: Option<String>,
     /// Who holds the policy, where that is somebody else and the file says who.
     pub(crate) subscriber: Option<Relative>,
-    /// Who she was by and by, where an enrolment tells: who has her number and was never one of these is somebody else.
+    /// Her names and birth dates over time, where an enrollment gives them. A person with her number who never had one of these
+    /// is somebody else.
     pub(crate) known_as: Vec<KnownAs>,
     /// Member ids under which she may stand on the roster from a time when less was known of her.
     pub(crate) other_ids: Vec<String>,
@@ -44,7 +45,7 @@ pub(crate) struct KnownAs {
     pub(crate) birth: String,
 }
 
-/// Somebody of whom only name and number are known.
+/// A person of whom only name and number are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Relative {
     pub(crate) given: String,
@@ -53,7 +54,7 @@ pub(crate) struct Relative {
 }
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Address {
+pub(crate) struct PostalAddress {
     pub(crate) lines: Vec<String>,
     pub(crate) city: Option<String>,
     pub(crate) state: Option<String>,

@@ -3,7 +3,7 @@
 //!
 //! Cells get the names of the layout and are read like those of a table.
 
-use crate::formats::cells::amount;
+use crate::formats::cells;
 use crate::formats::encoding;
 
 /// A layout: its width, where days must stand (from 1), and the names of the columns with their widths.
@@ -289,7 +289,7 @@ pub(crate) fn feed(line: &[u8]) -> Option<Feed> {
                 || name.ends_with("_BRTH_DT")
                 || name.ends_with("_EFCTV_DT") && layout.width < 100
         });
-        let is_day = |text: &str| text.len() == 10 && amount::day(text).is_some();
+        let is_day = |text: &str| text.len() == 10 && cells::day(text).value().is_some();
         let first = days.next().is_some_and(|(_, text)| is_day(&text));
         first && days.all(|(_, text)| is_day(&text)) && line.len() + 20 >= layout.width
     };
@@ -314,8 +314,9 @@ fn is_of_models(line: &[u8]) -> bool {
     let is_person = |text: &[u8]| text.len() == 11 && text.iter().all(u8::is_ascii_alphanumeric);
     let are_switches =
         |text: &[u8]| text.len() == 5 && text.iter().all(|byte| matches!(byte, b'Y' | b'N' | b' ' | b'~'));
-    let is_day =
-        |text: &[u8]| std::str::from_utf8(text).is_ok_and(|text| text.len() == 10 && amount::day(text).is_some());
+    let is_day = |text: &[u8]| {
+        std::str::from_utf8(text).is_ok_and(|text| text.len() == 10 && cells::day(text).value().is_some())
+    };
     let of_claims = || is_person(at(13, 11)) && is_number(at(35, 2)) && is_day(at(37, 10)) && are_switches(at(47, 5));
     let of_lines = || is_number(at(13, 10)) && is_person(at(23, 11)) && is_number(at(45, 2)) && are_switches(at(47, 5));
     is_number(at(0, 13)) && (of_claims() || of_lines())

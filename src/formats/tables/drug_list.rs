@@ -1,6 +1,7 @@
 //! Which column is what: by the names that pharmacy benefit managers give, or by the plan's own mapping.
 
-use crate::formats::columns::{Columns, Names, Own, normal};
+use crate::formats::cells::normal;
+use crate::formats::columns::{Columns, Names, Own};
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,9 +66,9 @@ const OTHERS: [&str; 9] =
 
 /// The header row.
 #[derive(Clone, Debug)]
-pub(crate) struct Header(Columns<Field>);
+pub(crate) struct DrugListHeader(Columns<Field>);
 
-impl Header {
+impl DrugListHeader {
     pub(crate) fn new(row: &csv::StringRecord, own: &Own<Field>) -> Self {
         Self(Columns::new(row.iter(), own, &NAMES))
     }

@@ -44,13 +44,13 @@ impl Mapping {
 mod tests {
     use super::*;
     use crate::formats::Format;
-    use crate::formats::tables::members::Header;
+    use crate::formats::tables::members::MemberHeader;
 
     #[test]
     fn a_mapping_adds_names() {
         let mapping = Mapping::parse("member_id = \"MBR NO\"\nbirth_date = [\"geboren\", \"né\"]").unwrap();
         let line = "mbr_no,Geboren,first,last";
-        assert_eq!(Header::read(line, &mapping.members).format(), Ok(Format::Members));
+        assert_eq!(MemberHeader::read(line, &mapping.members).format(), Ok(Format::Members));
         assert!(Mapping::parse("colour = \"x\"").unwrap_err().contains("the fields are member_id"));
         assert!(Mapping::parse("member_id = 3").is_err());
         assert!(Mapping::parse("[providers]\nnpi = \"NPI NBR\"\n[formulary]\ntier = \"Level\"").is_ok());

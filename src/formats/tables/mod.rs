@@ -1,5 +1,5 @@
-//! Tables in delimited text or fixed columns: members, representatives, providers, the drug list, claims and prior authorizations.
-//! Pure.
+//! Tables in delimited text or fixed columns: members, representatives, providers, the drug list, claims and prior
+//! authorizations. Pure.
 
 pub(crate) mod cclf;
 pub(crate) mod claims;

@@ -1,6 +1,7 @@
 //! Which column is what: by the names that credentialing and directory systems give, or by the plan's own mapping.
 
-use crate::formats::columns::{Columns, Names, Own, normal};
+use crate::formats::cells::normal;
+use crate::formats::columns::{Columns, Names, Own};
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -143,7 +144,7 @@ const OTHERS: [&str; 12] = [
 
 /// The header row.
 #[derive(Clone, Debug)]
-pub(crate) struct Header {
+pub(crate) struct ProviderHeader {
     columns: Columns<Field>,
     /// Names in the column for names are of persons.
     has_persons: bool,
@@ -151,7 +152,7 @@ pub(crate) struct Header {
     is_of_pharmacies: bool,
 }
 
-impl Header {
+impl ProviderHeader {
     pub(crate) fn new(row: &csv::StringRecord, own: &Own<Field>) -> Self {
         let columns = Columns::new(row.iter(), own, &NAMES);
         let has_persons = [Field::Given, Field::Family, Field::Gender].into_iter().any(|field| columns.has(field));

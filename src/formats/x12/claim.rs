@@ -46,7 +46,7 @@ impl<'a> Party<'a> {
         }
     }
 
-    /// Takes a segment that says more about whoever was named last.
+    /// Takes a segment that adds to the party that was named last.
     pub(super) fn more(&mut self, seg: Seg<'a>) {
         match seg.name() {
             "N3" => self.lines = seg.from(1).filter(|line| !line.is_empty()).collect(),
@@ -76,12 +76,12 @@ impl<'a> Party<'a> {
 
 /// From a day to a day; both the same for one day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span<'a> {
+pub(crate) struct DateRange<'a> {
     pub(crate) from: &'a str,
     pub(crate) to: &'a str,
 }
 
-impl<'a> Span<'a> {
+impl<'a> DateRange<'a> {
     /// Of a DTP segment.
     pub(super) fn read(seg: Seg<'a>) -> Self {
         let text = seg.at(3);
@@ -96,7 +96,7 @@ impl<'a> Span<'a> {
     }
 }
 
-/// A coded thing with its qualifier, such as a diagnosis.
+/// A code with its qualifier, such as a diagnosis (HI segment).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Coded<'a> {
     pub(crate) qualifier: &'a str,
@@ -120,7 +120,7 @@ pub(crate) struct Line<'a> {
     pub(crate) unit: &'a str,
     pub(crate) place: &'a str,
     pub(crate) pointers: Vec<&'a str>,
-    pub(crate) served: Option<Span<'a>>,
+    pub(crate) served: Option<DateRange<'a>>,
     /// The line's own control number (REF*6R), by which payments name it.
     pub(crate) control: &'a str,
     pub(crate) drug: &'a str,
@@ -149,7 +149,7 @@ pub(crate) struct Claim<'a> {
     /// Absent where the subscriber is the patient.
     pub(crate) patient: Option<Party<'a>>,
     pub(crate) payer: Party<'a>,
-    pub(crate) dates: Vec<(&'a str, Span<'a>)>,
+    pub(crate) dates: Vec<(&'a str, DateRange<'a>)>,
     /// REF segments of the claim: qualifier, text.
     pub(crate) references: Vec<(&'a str, &'a str)>,
     /// CL1: type of admission, where from, discharge status.
@@ -164,7 +164,7 @@ pub(crate) struct Claim<'a> {
 
 /// Where a segment belongs that says more about somebody.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Whom {
+enum NamedMember {
     Billing,
     Subscriber,
     Patient,
@@ -200,45 +200,45 @@ impl<'a> Claim<'a> {
             lines: Vec::new(),
             other_payers: Vec::new(),
         };
-        let (mut whom, mut in_claim, mut other) = (Whom::Nobody, false, false);
+        let (mut whom, mut in_claim, mut other) = (NamedMember::Nobody, false, false);
         for seg in segments(part) {
             match seg.name() {
                 "BHT" => (claim.created, claim.is_report) = (seg.at(4), seg.at(6) == "RP"),
-                "CLM" => (in_claim, whom) = (true, Whom::Nobody),
+                "CLM" => (in_claim, whom) = (true, NamedMember::Nobody),
                 // What follows is about another payer, up to the lines.
                 "SBR" if in_claim => other = true,
                 "SBR" => claim.group = seg.at(3),
                 "LX" => {
-                    (other, whom) = (false, Whom::Nobody);
+                    (other, whom) = (false, NamedMember::Nobody);
                     claim.lines.push(Line { number: seg.at(1), ..Line::default() });
                 }
                 "NM1" if other && seg.at(1) == "PR" && !seg.at(3).is_empty() => claim.other_payers.push(seg.at(3)),
                 _ if other => {}
                 "NM1" => whom = claim.name(seg, in_claim),
                 _ if in_claim && !claim.lines.is_empty() => claim.line(seg, &mut whom),
-                "DTP" => claim.dates.push((seg.at(1), Span::read(seg))),
+                "DTP" => claim.dates.push((seg.at(1), DateRange::read(seg))),
                 "CL1" => claim.admission = [seg.at(1), seg.at(2), seg.at(3)],
                 "HI" => claim.codes.extend(codes(seg)),
-                "REF" if in_claim && whom == Whom::Nobody => claim.references.push((seg.at(1), seg.at(2))),
-                "PRV" if !in_claim && whom == Whom::Nobody => claim.billing.taxonomy = seg.at(3),
+                "REF" if in_claim && whom == NamedMember::Nobody => claim.references.push((seg.at(1), seg.at(2))),
+                "PRV" if !in_claim && whom == NamedMember::Nobody => claim.billing.taxonomy = seg.at(3),
                 _ => claim.more(seg, whom),
             }
         }
         Some(claim)
     }
 
-    fn name(&mut self, seg: Seg<'a>, in_claim: bool) -> Whom {
+    fn name(&mut self, seg: Seg<'a>, in_claim: bool) -> NamedMember {
         let party = Party::named(seg);
         if let Some(line) = self.lines.last_mut() {
             if seg.at(1) == "82" {
                 line.rendering = Some(party);
-                return Whom::Line;
+                return NamedMember::Line;
             }
             // Named for one line, and on the care team of the claim.
             if matches!(seg.at(1), "DN" | "DQ" | "QB") {
                 self.providers.push((seg.at(1), party));
             }
-            return Whom::Nobody;
+            return NamedMember::Nobody;
         }
         match seg.at(1) {
             "85" => self.billing = Party { taxonomy: self.billing.taxonomy, ..party },
@@ -246,32 +246,32 @@ impl<'a> Claim<'a> {
             "QC" => self.patient = Some(party),
             "PR" => self.payer = party,
             role if in_claim => self.providers.push((role, party)),
-            _ => return Whom::Nobody,
+            _ => return NamedMember::Nobody,
         }
         match seg.at(1) {
-            "85" => Whom::Billing,
-            "IL" => Whom::Subscriber,
-            "QC" => Whom::Patient,
-            "PR" => Whom::Payer,
-            _ => Whom::Provider,
+            "85" => NamedMember::Billing,
+            "IL" => NamedMember::Subscriber,
+            "QC" => NamedMember::Patient,
+            "PR" => NamedMember::Payer,
+            _ => NamedMember::Provider,
         }
     }
 
-    fn more(&mut self, seg: Seg<'a>, whom: Whom) {
+    fn more(&mut self, seg: Seg<'a>, whom: NamedMember) {
         let party = match whom {
-            Whom::Billing => Some(&mut self.billing),
-            Whom::Subscriber => Some(&mut self.subscriber),
-            Whom::Patient => self.patient.as_mut(),
-            Whom::Payer => Some(&mut self.payer),
-            Whom::Provider => self.providers.last_mut().map(|(_, party)| party),
-            Whom::Line | Whom::Nobody => None,
+            NamedMember::Billing => Some(&mut self.billing),
+            NamedMember::Subscriber => Some(&mut self.subscriber),
+            NamedMember::Patient => self.patient.as_mut(),
+            NamedMember::Payer => Some(&mut self.payer),
+            NamedMember::Provider => self.providers.last_mut().map(|(_, party)| party),
+            NamedMember::Line | NamedMember::Nobody => None,
         };
         if let Some(party) = party {
             party.more(seg);
         }
     }
 
-    fn line(&mut self, seg: Seg<'a>, whom: &mut Whom) {
+    fn line(&mut self, seg: Seg<'a>, whom: &mut NamedMember) {
         let is_dental = self.kind == ClaimKind::Dental;
         let Some(line) = self.lines.last_mut() else { return };
         match seg.name() {
@@ -293,22 +293,22 @@ impl<'a> Claim<'a> {
             "TOO" if is_dental => {
                 line.teeth.push((seg.at(2), components(seg.at(3)).filter(|text| !text.is_empty()).collect()));
             }
-            "DTP" if seg.at(1) == "472" => line.served = Some(Span::read(seg)),
+            "DTP" if seg.at(1) == "472" => line.served = Some(DateRange::read(seg)),
             "REF" if seg.at(1) == "6R" => line.control = seg.at(2),
             "LIN" if seg.at(2) == "N4" => line.drug = seg.at(3),
-            "PRV" if *whom == Whom::Line => {
+            "PRV" if *whom == NamedMember::Line => {
                 if let Some(rendering) = &mut line.rendering {
                     rendering.taxonomy = seg.at(3);
                 }
             }
             // Of other payers: what they paid for the line is in the payment.
-            "SVD" => *whom = Whom::Nobody,
+            "SVD" => *whom = NamedMember::Nobody,
             _ => {}
         }
     }
 
     /// The day or days of a date qualifier of the claim.
-    pub(crate) fn date(&self, qualifier: &str) -> Option<Span<'a>> {
+    pub(crate) fn date(&self, qualifier: &str) -> Option<DateRange<'a>> {
         self.dates.iter().find(|(known, _)| *known == qualifier).map(|(_, span)| *span)
     }
 
@@ -317,7 +317,7 @@ impl<'a> Claim<'a> {
         self.references.iter().find(|(known, text)| *known == qualifier && !text.is_empty()).map(|(_, text)| *text)
     }
 
-    /// Who is treated by whom.
+    /// The patient and the billing provider.
     pub(crate) fn identity(&self) -> Identity {
         let treated = self.treated();
         let given = treated.given.split_whitespace().next().unwrap_or_default();
@@ -325,7 +325,7 @@ impl<'a> Claim<'a> {
         Identity::of(parts.map(str::to_uppercase))
     }
 
-    /// Who is treated.
+    /// The patient.
     pub(crate) fn treated(&self) -> &Party<'a> {
         self.patient.as_ref().unwrap_or(&self.subscriber)
     }

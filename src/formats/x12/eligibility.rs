@@ -5,7 +5,7 @@
 //! Nothing of it is kept: who is covered follows from the enrolment, and an answer is a view of it that was true for a moment.
 //! It is read all the same, so that the report can say what these files hold and what is wrong with them.
 
-use super::claim::{Party, Span};
+use super::claim::{DateRange, Party};
 use super::segment::{Seg, components, repetitions, segments};
 
 /// The levels of HL03, each below the one before.
@@ -18,7 +18,7 @@ pub(crate) struct Inquiry<'a> {
     pub(crate) services: Vec<&'a str>,
     /// Qualifier and code of a procedure.
     pub(crate) procedure: Option<(&'a str, &'a str)>,
-    pub(crate) dates: Vec<(&'a str, Span<'a>)>,
+    pub(crate) dates: Vec<(&'a str, DateRange<'a>)>,
 }
 
 /// What is answered (EB).
@@ -39,8 +39,8 @@ pub(crate) struct Benefit<'a> {
     /// EB11 and EB12: `Y`, `N`, `U`, `W`.
     pub(crate) needs_authorization: &'a str,
     pub(crate) in_network: &'a str,
-    pub(crate) dates: Vec<(&'a str, Span<'a>)>,
-    /// Loop 2120: who else the benefit has to do with, such as a primary care provider.
+    pub(crate) dates: Vec<(&'a str, DateRange<'a>)>,
+    /// Loop 2120: entities related to the benefit, such as a primary care provider.
     pub(crate) related: Vec<Party<'a>>,
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) who: Party<'a>,
     /// INS02.
     pub(crate) relationship: &'a str,
-    pub(crate) dates: Vec<(&'a str, Span<'a>)>,
+    pub(crate) dates: Vec<(&'a str, DateRange<'a>)>,
     pub(crate) inquiries: Vec<Inquiry<'a>>,
     pub(crate) benefits: Vec<Benefit<'a>>,
     pub(crate) refusals: Vec<Refusal<'a>>,
@@ -74,7 +74,7 @@ impl Subject<'_> {
     }
 }
 
-/// A mistake: how many segments behind the first of the part it stands, and what it is.
+/// A mistake: its distance in segments from the first segment of the part, and its description.
 pub(crate) type Flaw = (u64, &'static str);
 
 /// Questions or answers about one subscriber and her dependants.
@@ -115,7 +115,7 @@ struct Reader<'a> {
     level: &'a str,
     /// HL01 of the last level of each kind.
     numbers: [&'a str; LEVELS.len()],
-    /// Segments of the part's own so far; those before are what it stands in.
+    /// Segments of the part itself so far; the ones before belong to the levels above it.
     own: u64,
 }
 
@@ -179,7 +179,7 @@ impl<'a> Reader<'a> {
                 "EQ asks for neither a service nor a procedure"
             }
             "EB" if seg.at(1).is_empty() => "EB01 is empty: a benefit that says nothing",
-            "DTP" if !Span::read(seg).is_of_days() => "DTP03 is no date",
+            "DTP" if !DateRange::read(seg).is_of_days() => "DTP03 is no date",
             _ => "",
         };
         if !flaw.is_empty() {
@@ -212,7 +212,7 @@ impl<'a> Subject<'a> {
             "EQ" => self.inquiries.push(Inquiry::read(seg)),
             "EB" => self.benefits.push(Benefit::read(seg)),
             "DTP" => {
-                let date = (seg.at(1), Span::read(seg));
+                let date = (seg.at(1), DateRange::read(seg));
                 match (self.benefits.last_mut(), self.inquiries.last_mut()) {
                     (Some(benefit), _) => benefit.dates.push(date),
                     (None, Some(inquiry)) => inquiry.dates.push(date),

@@ -46,7 +46,7 @@ pub(crate) struct Event<'a> {
     pub(crate) number: &'a str,
     /// REF*23: a number of her own, or the end of one. REF*17 is a class that many share, and is nobody's number.
     pub(crate) own_number: &'a str,
-    /// The subscriber whom the file named before her.
+    /// The last subscriber before her in the file.
     pub(crate) subscriber: &'a str,
     pub(crate) group: &'a str,
     pub(crate) sponsor: &'a str,
@@ -83,7 +83,7 @@ impl<'a> Event<'a> {
             end: "",
             products: Vec::new(),
         };
-        // In a loop about providers, other coverage or reporting categories nothing is said of the member herself.
+        // Loops about providers, other coverage or reporting categories do not describe the member herself.
         let (mut inside, mut aside, mut named) = (false, false, "");
         for seg in segments(part) {
             match seg.name() {

@@ -1,5 +1,5 @@
 //! X12 as plans get it: 834 enrolment, 837 claims, 835 payments and 278 reviews, in versions 5010 and 4010; 270 and
-//! 271 are read and told of. Pure.
+//! 271 are read and reported. Pure.
 //!
 //! ```text
 //! bytes -> Cutter (segments) -> Splitter (parts: one claim, payment, member or review with all it needs) -> Claim, Remit, …
@@ -28,4 +28,4 @@ pub(crate) use eligibility::{Eligibility, Tally};
 pub(crate) use enrolment::{Event, Product, Upkeep};
 pub(crate) use remit::{Adjustment, PaidLine, Remit};
 pub(crate) use review::{Review, Service};
-pub(crate) use split::{Splitter, Taker, Trouble, claim_numbers, member};
+pub(crate) use split::{EnvelopeIssue, PartTaker, Splitter, claim_numbers, member};

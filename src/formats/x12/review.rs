@@ -1,6 +1,6 @@
 //! A 278 part as a request for prior authorization, or the answer to one.
 
-use super::claim::{Party, Span};
+use super::claim::{DateRange, Party};
 use super::segment::{Seg, components, segments};
 
 /// A service that is asked for or decided.
@@ -9,7 +9,7 @@ pub(crate) struct Service<'a> {
     /// UM: `SC` specialty care, `HS` health services, `AR` admission.
     pub(crate) category: &'a str,
     pub(crate) kind: &'a str,
-    /// UM04: where it is given; empty where it is told by the type of a bill.
+    /// UM04: place of service; empty where the type of bill gives it.
     pub(crate) place: &'a str,
     /// UM06: `U` urgent, `03` emergency, `E` elective; empty where nothing is said.
     pub(crate) level: &'a str,
@@ -22,7 +22,7 @@ pub(crate) struct Service<'a> {
     pub(crate) modifiers: Vec<&'a str>,
     pub(crate) units: &'a str,
     pub(crate) charge: &'a str,
-    pub(crate) span: Option<Span<'a>>,
+    pub(crate) span: Option<DateRange<'a>>,
 }
 
 /// A review.
@@ -107,7 +107,7 @@ impl<'a> Review<'a> {
             "SV3" => service.procedure(seg.at(1), seg.at(2), seg.at(6)),
             "HSD" if service.units.is_empty() => service.units = seg.at(2),
             "DTP" if matches!(seg.at(1), "472" | "435" | "AAH" | "007" | "036") && service.span.is_none() => {
-                service.span = Some(Span::read(seg));
+                service.span = Some(DateRange::read(seg));
             }
             _ => {}
         }

@@ -41,7 +41,7 @@ pub(crate) fn claim_numbers(set: Set, part: &str) -> Option<(String, Option<Repl
 
 /// What is wrong with a file; the number of the segment where it shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum EnvelopeIssue {
     /// Bytes that are no segments.
     NotX12(u64),
     /// A transaction set that is not loaded; its number.
@@ -89,19 +89,19 @@ struct Open {
 }
 
 /// Takes what the splitter finds.
-pub(crate) trait Taker {
+pub(crate) trait PartTaker {
     fn part(&mut self, part: Part);
     /// A part of a 270 or 271, and the number of its first segment.
     fn asked(&mut self, segment: u64, part: &str);
-    fn trouble(&mut self, trouble: Trouble);
+    fn trouble(&mut self, trouble: EnvelopeIssue);
 }
 
 impl Splitter {
     /// Takes the next segment.
-    pub(crate) fn take(&mut self, segment: Segment<'_>, out: &mut dyn Taker) {
+    pub(crate) fn take(&mut self, segment: Segment<'_>, out: &mut dyn PartTaker) {
         if segment.number == 0 {
             if segment.gap.iter().any(u8::is_ascii_alphanumeric) {
-                out.trouble(Trouble::NotX12(self.last));
+                out.trouble(EnvelopeIssue::NotX12(self.last));
             }
             return;
         }
@@ -117,7 +117,7 @@ impl Splitter {
         self.text = text;
     }
 
-    fn segment(&mut self, text: &str, out: &mut dyn Taker) {
+    fn segment(&mut self, text: &str, out: &mut dyn PartTaker) {
         let Some(seg) = segments(text).next() else { return };
         if let Some(open) = &mut self.set {
             open.count += 1;
@@ -145,11 +145,11 @@ impl Splitter {
     }
 
     /// The file ends.
-    pub(crate) fn finish(&mut self, out: &mut dyn Taker) {
+    pub(crate) fn finish(&mut self, out: &mut dyn PartTaker) {
         self.end(true, out);
     }
 
-    fn begin(&mut self, seg: Seg<'_>, out: &mut dyn Taker) {
+    fn begin(&mut self, seg: Seg<'_>, out: &mut dyn PartTaker) {
         let set = match seg.at(1) {
             "834" => Some(Set::Enrolment),
             "837" => Some(Set::Claims),
@@ -157,7 +157,7 @@ impl Splitter {
             "278" => Some(Set::Reviews),
             "270" | "271" => None,
             other => {
-                out.trouble(Trouble::OtherSet(self.last, other.to_owned()));
+                out.trouble(EnvelopeIssue::OtherSet(self.last, other.to_owned()));
                 None
             }
         };
@@ -177,36 +177,36 @@ impl Splitter {
     }
 
     /// A transaction set ends as it should.
-    fn close(&mut self, seg: Seg<'_>, out: &mut dyn Taker) {
+    fn close(&mut self, seg: Seg<'_>, out: &mut dyn PartTaker) {
         self.flush(out);
         let Some(open) = self.set.take() else {
-            return out.trouble(Trouble::Totals(self.last, "SE stands without its ST"));
+            return out.trouble(EnvelopeIssue::Totals(self.last, "SE stands without its ST"));
         };
         if seg.at(1).parse() != Ok(open.count) {
-            out.trouble(Trouble::Totals(self.last, "SE01 is not the number of segments in the set"));
+            out.trouble(EnvelopeIssue::Totals(self.last, "SE01 is not the number of segments in the set"));
         }
         if seg.at(2) != open.number {
-            out.trouble(Trouble::Totals(self.last, "SE02 is not the control number of its ST"));
+            out.trouble(EnvelopeIssue::Totals(self.last, "SE02 is not the control number of its ST"));
         }
     }
 
     /// A transaction set ends because the file does or another begins.
-    fn end(&mut self, at_end: bool, out: &mut dyn Taker) {
+    fn end(&mut self, at_end: bool, out: &mut dyn PartTaker) {
         let Some(open) = &mut self.set else { return };
         // The last part may lack segments; the same file in full brings it.
         if open.set.is_some() || open.asked.is_some() {
             if at_end {
                 (open.part, open.asked) = (None, None);
-                out.trouble(Trouble::Cut(self.last));
+                out.trouble(EnvelopeIssue::Cut(self.last));
             } else {
-                out.trouble(Trouble::Totals(self.last, "the set has no SE"));
+                out.trouble(EnvelopeIssue::Totals(self.last, "the set has no SE"));
             }
         }
         self.flush(out);
         self.set = None;
     }
 
-    fn inside(&mut self, seg: Seg<'_>, text: &str, out: &mut dyn Taker) {
+    fn inside(&mut self, seg: Seg<'_>, text: &str, out: &mut dyn PartTaker) {
         let Some(open) = &mut self.set else { return };
         if let Some(asked) = &mut open.asked {
             return give(asked.take(seg, text, self.last), out);
@@ -245,14 +245,14 @@ impl Splitter {
         }
     }
 
-    fn flush(&mut self, out: &mut dyn Taker) {
+    fn flush(&mut self, out: &mut dyn PartTaker) {
         let Some(open) = &mut self.set else { return };
         if let Some(asked) = &mut open.asked {
             return give(asked.end(self.last), out);
         }
         let (Some(set), Some((segment, text))) = (open.set, open.part.take()) else { return };
         if std::mem::take(&mut open.too_long) {
-            return out.trouble(Trouble::TooLong(segment));
+            return out.trouble(EnvelopeIssue::TooLong(segment));
         }
         let Some(group) = group(set, &text) else {
             let what = match set {
@@ -263,7 +263,7 @@ impl Splitter {
                     "the review has no trace or control number (TRN02, BHT03)"
                 }
             };
-            return out.trouble(Trouble::Nameless(segment, what));
+            return out.trouble(EnvelopeIssue::Nameless(segment, what));
         };
         let order = [
             self.group_time.as_str(),
@@ -278,16 +278,16 @@ impl Splitter {
 }
 
 /// Hands on a part of a 270 or 271.
-fn give(cut: Option<Cut>, out: &mut dyn Taker) {
+fn give(cut: Option<Cut>, out: &mut dyn PartTaker) {
     match cut {
         Some(Ok((segment, part))) => out.asked(segment, &part),
-        Some(Err(segment)) => out.trouble(Trouble::TooLong(segment)),
+        Some(Err(segment)) => out.trouble(EnvelopeIssue::TooLong(segment)),
         None => {}
     }
 }
 
 impl Open {
-    /// The beginning of a part: what it needs of the set, and its own first segment.
+    /// The beginning of a part: the header segments of the set that it needs, and its own first segment.
     fn before(&self, first: &str) -> String {
         let mut text = self.header.clone();
         if self.set == Some(Set::Enrolment) && !self.subscriber.is_empty() {

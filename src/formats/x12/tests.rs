@@ -5,17 +5,17 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::formats::records::Part;
-use crate::formats::x12::claim::Span;
-use crate::formats::x12::split::{Taker, Trouble};
+use crate::formats::x12::claim::DateRange;
+use crate::formats::x12::split::{EnvelopeIssue, PartTaker};
 
 #[derive(Default)]
 struct Found {
     parts: Vec<Part>,
     asked: Vec<(u64, String)>,
-    troubles: Vec<Trouble>,
+    troubles: Vec<EnvelopeIssue>,
 }
 
-impl Taker for Found {
+impl PartTaker for Found {
     fn part(&mut self, part: Part) {
         self.parts.push(part);
     }
@@ -24,7 +24,7 @@ impl Taker for Found {
         self.asked.push((segment, part.to_owned()));
     }
 
-    fn trouble(&mut self, trouble: Trouble) {
+    fn trouble(&mut self, trouble: EnvelopeIssue) {
         self.troubles.push(trouble);
     }
 }
@@ -78,7 +78,7 @@ fn a_claim_has_the_levels_it_stands_in() {
         (line.code, line.modifiers.as_slice(), line.pointers.as_slice()),
         ("99213", ["25"].as_slice(), ["1", "2"].as_slice())
     );
-    assert_eq!((line.control, line.served), ("L1", Some(Span { from: "20260105", to: "20260105" })));
+    assert_eq!((line.control, line.served), ("L1", Some(DateRange { from: "20260105", to: "20260105" })));
     assert_eq!(read[2].treated().given, "BEN");
     assert_eq!(read[2].subscriber.number, "M1");
     assert!(found.parts[0].order < found.parts[1].order);
@@ -115,12 +115,12 @@ fn what_is_wrong_costs_nothing_else() {
     assert_eq!(wrong.troubles.len(), 2);
     let cut = found(&[plain.split_at(plain.find("CLM*C3").unwrap() + 40).0.as_bytes()]);
     assert_eq!(cut.parts.len(), 2);
-    assert!(matches!(cut.troubles.as_slice(), [Trouble::Cut(_)]));
+    assert!(matches!(cut.troubles.as_slice(), [EnvelopeIssue::Cut(_)]));
     let other = found(&[plain.replace("ST*837", "ST*277").as_bytes()]);
-    assert!(matches!(other.troubles.as_slice(), [Trouble::OtherSet(_, number)] if number == "277"));
+    assert!(matches!(other.troubles.as_slice(), [EnvelopeIssue::OtherSet(_, number)] if number == "277"));
     let nameless = found(&[plain.replace("CLM*C2*", "CLM**").as_bytes()]);
     assert_eq!((nameless.parts.len(), nameless.troubles.len()), (2, 1));
-    assert!(matches!(found(&[b"just words"]).troubles.as_slice(), [Trouble::NotX12(_)]));
+    assert!(matches!(found(&[b"just words"]).troubles.as_slice(), [EnvelopeIssue::NotX12(_)]));
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn what_is_answered_about_coverage_is_read() {
     let copay = &subject.benefits[1];
     assert_eq!((copay.what, copay.level, copay.amount, copay.in_network), ("B", "IND", "10.5", "Y"));
     assert_eq!((copay.services.as_slice(), copay.related[0].given), (["30", "98"].as_slice(), "LEA"));
-    assert_eq!(copay.dates[0].1, Span { from: "20260101", to: "20261231" });
+    assert_eq!(copay.dates[0].1, DateRange { from: "20260101", to: "20261231" });
     assert_eq!(subject.dates[0].1.from, "20260101");
     let wrong: Vec<&str> = read[2].1.iter().map(|(_, what)| *what).collect();
     assert_eq!(

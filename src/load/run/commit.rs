@@ -37,9 +37,9 @@ const MENTIONS: usize = 200_000;
 
 /// The resources of a record, kept together or not at all.
 #[derive(Default)]
-pub(super) struct Entry {
+pub(super) struct CommitEntry {
     pub(super) resources: Vec<Admitted>,
-    /// What is only mentioned: a provider whom a claim names.
+    /// Resources that are only mentioned: a provider that a claim names.
     pub(super) mentions: Vec<Admitted>,
     /// What tells where the resources come from; kept only if one of them is new or different.
     pub(super) provenance: Option<Admitted>,
@@ -53,7 +53,7 @@ pub(super) struct Entry {
     pub(super) done: Option<Vec<u8>>,
 }
 
-impl Entry {
+impl CommitEntry {
     /// One resource that is a record by itself.
     pub(super) fn of(prepared: Admitted, format: Format) -> Self {
         Self { resources: vec![prepared], counts: vec![(format, 1)], ..Self::default() }
@@ -70,8 +70,8 @@ impl Entry {
 }
 
 /// What became of an entry.
-enum Became {
-    Kept {
+enum WriteOutcome {
+    KeptPart {
         changed: bool,
     },
     /// Its one resource is held back.
@@ -80,14 +80,14 @@ enum Became {
 
 /// Collects entries and commits them in groups. While one group is on its way to disk the next is collected; what became
 /// of them is told in order.
-pub(super) struct Keeper<'a> {
+pub(super) struct Committer<'a> {
     target: &'a Target<'a>,
     dry_run: bool,
-    group: Vec<Entry>,
+    group: Vec<CommitEntry>,
     resources: usize,
     bytes: usize,
     /// The group that is on its way to disk.
-    writing: Option<Writing<(Vec<Entry>, Vec<Became>)>>,
+    writing: Option<Writing<(Vec<CommitEntry>, Vec<WriteOutcome>)>>,
     held: HashMap<(Kind, String), (Admitted, Format)>,
     mentioned: HashSet<u64>,
     ended: Ended,
@@ -95,7 +95,7 @@ pub(super) struct Keeper<'a> {
     pub(super) departed: Arc<Mutex<Departed>>,
 }
 
-impl<'a> Keeper<'a> {
+impl<'a> Committer<'a> {
     pub(super) fn new(target: &'a Target<'a>, dry_run: bool) -> Self {
         Self {
             target,
@@ -111,7 +111,7 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    pub(super) fn add(&mut self, mut entry: Entry, ledger: &mut Ledger) -> Result<(), Error> {
+    pub(super) fn add(&mut self, mut entry: CommitEntry, ledger: &mut Ledger) -> Result<(), Error> {
         self.ended.set_aside(&mut entry);
         if entry.merge && entry.resources.is_empty() {
             // Nothing is left of it to keep; what waits is counted when it is.
@@ -173,21 +173,21 @@ impl<'a> Keeper<'a> {
     }
 
     /// Counts what became of a group.
-    fn count(&mut self, group: Vec<Entry>, outcomes: Vec<Became>, ledger: &mut Ledger) {
+    fn count(&mut self, group: Vec<CommitEntry>, outcomes: Vec<WriteOutcome>, ledger: &mut Ledger) {
         for (mut entry, became) in group.into_iter().zip(outcomes) {
             let Some(format) = entry.counts.first().map(|(format, _)| *format) else { continue };
             let key = entry.resources.first().map(|prepared| (prepared.kind, prepared.id.clone()));
             let earlier = match (&became, key) {
-                (Became::Held, Some(key)) => {
+                (WriteOutcome::Held, Some(key)) => {
                     entry.resources.pop().and_then(|prepared| self.held.insert(key, (prepared, format)))
                 }
-                (Became::Kept { .. }, Some(key)) => self.held.remove(&key),
+                (WriteOutcome::KeptPart { .. }, Some(key)) => self.held.remove(&key),
                 (_, None) => None,
             };
             if let Some((_, format)) = earlier {
                 ledger.kept(format, false);
             }
-            if let Became::Kept { changed } = became {
+            if let WriteOutcome::KeptPart { changed } = became {
                 tell(&entry.counts, changed, ledger);
             }
         }
@@ -244,11 +244,11 @@ fn tell(counts: &[(Format, u64)], changed: bool, ledger: &mut Ledger) {
 
 fn keep(
     txn: &mut Txn<'_>,
-    entry: &Entry,
+    entry: &CommitEntry,
     now: Timestamp,
     may_hold: bool,
     departed: &mut Departed,
-) -> Result<Became, store::Error> {
+) -> Result<WriteOutcome, store::Error> {
     if let [only] = entry.resources.as_slice()
         && entry.done.is_none()
         && !entry.merge
@@ -256,15 +256,15 @@ fn keep(
         && may_hold
         && txn.was_replaced(only)?
     {
-        return Ok(Became::Held);
+        return Ok(WriteOutcome::Held);
     }
-    // What is new and comes to nothing yet, such as a payment whose claim is not there, is kept all the same.
+    // New parts that produce nothing yet, such as a payment whose claim is missing, are kept all the same.
     let mut changed = entry.resources.is_empty();
     if entry.merge {
         for prepared in &entry.resources {
             changed |= keep_merged(txn, prepared, now, departed)? != Outcome::Unchanged;
         }
-        return Ok(Became::Kept { changed });
+        return Ok(WriteOutcome::KeptPart { changed });
     }
     let dates = entry.dated.written.iter().copied().chain(std::iter::repeat(None));
     for (prepared, written) in entry.resources.iter().zip(dates) {
@@ -272,7 +272,7 @@ fn keep(
             changed |= latest::put(txn, prepared, written, &entry.dated, now)?;
             continue;
         }
-        // Of several resources none is held: a record that tells of an earlier state is one of a history that is told again.
+        // None of several resources is held back: a record of an earlier state is part of a history that is sent again.
         let is_old = entry.done.is_none() && entry.resources.len() > 1 && txn.was_replaced(prepared)?;
         changed |= !is_old && txn.put_resource(prepared, now, None)?.outcome != Outcome::Unchanged;
     }
@@ -286,10 +286,11 @@ fn keep(
         let made: Vec<&Admitted> = entry.resources.iter().collect();
         Shelf::settle(txn, done, &made, now)?;
     }
-    Ok(Became::Kept { changed })
+    Ok(WriteOutcome::KeptPart { changed })
 }
 
-/// Keeps what several sources speak of. What stands with a provider who is gone is kept as ended, whoever lists it.
+/// Keeps resources that several sources describe. What belongs to a deactivated provider is kept as ended, whichever source
+/// lists it.
 fn keep_merged(
     txn: &mut Txn<'_>,
     prepared: &Admitted,
@@ -317,7 +318,7 @@ pub(super) fn as_ended(known: &[u8]) -> Result<Option<Admitted>, store::Error> {
     Ok(admit_text(&text).ok())
 }
 
-/// A resource together with what another source has said of it.
+/// A resource merged with the stored one of another source.
 fn merged(known: &[u8], prepared: &Admitted, now: Timestamp) -> Result<Option<Admitted>, store::Error> {
     let damaged = || store::Error::Corrupted("a stored resource".into());
     let known: Value = serde_json::from_slice(known).map_err(|_| damaged())?;
@@ -373,7 +374,7 @@ impl<T: Send + 'static> Writing<T> {
 
 impl<T> Drop for Writing<T> {
     fn drop(&mut self) {
-        // Whoever drops it has an error of its own to tell.
+        // A caller that drops it reports an error of its own.
         let _ = self.0.recv();
     }
 }

@@ -1,8 +1,9 @@
-//! Lists that are complete (`[load] complete`): what such a list named before, and the files of this load do not, has left it.
+//! Lists that are complete (`[load] complete`): what an earlier load of the list named and the files of this load do not name
+//! has left it.
 //!
-//! Roles, affiliations, services of organizations and places of drugs in a formulary end so; people, organizations, places and drugs stay, for others may
-//! speak of them. Of each only the source counts that is believed most: what the exchange's files drop and the plan's own table
-//! lists is the table's.
+//! Roles, affiliations, services of organizations and places of drugs in a formulary end so; people, organizations, places and
+//! drugs stay, for others may speak of them. Of each only the source counts that is believed most: what the exchange's files
+//! drop and the plan's own table lists is the table's.
 //!
 //! Memory: one number of eight bytes for everything that the files list, and one for everything that goes.
 
@@ -11,7 +12,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::commit::Entry;
+use super::commit::CommitEntry;
 use super::retire::{each, end};
 use crate::config::Complete;
 use crate::fhir::Kind;
@@ -19,7 +20,7 @@ use crate::formats::Format;
 use crate::formats::issue::{Reject, Rule};
 use crate::load::report::Ledger;
 use crate::load::{Error, Stop, Target};
-use crate::map::plan_net::{Source, is_current};
+use crate::map::plan_net::{DirectorySource, is_current};
 use crate::store::Stored;
 
 /// So many may go in any case; of more, at most half.
@@ -29,7 +30,7 @@ const FEW: u64 = 20;
 struct Sort {
     kind: Complete,
     format: Format,
-    source: Source,
+    source: DirectorySource,
     types: &'static [&'static str],
     words: &'static str,
 }
@@ -38,16 +39,22 @@ const SERVICE: &str = "HealthcareService";
 const TIES: &[&str] = &["PractitionerRole", "OrganizationAffiliation", SERVICE];
 const DRUGS: &[&str] = &["Basic"];
 const SORTS: [Sort; 4] = [
-    sort(Complete::Providers, Format::Providers, Source::Table, TIES, "roles, affiliations and services of providers"),
-    sort(Complete::Qhp, Format::Qhp, Source::Qhp, TIES, "roles, affiliations and services of providers"),
-    sort(Complete::Qhp, Format::Qhp, Source::Qhp, DRUGS, "drugs in formularies"),
-    sort(Complete::Formulary, Format::Formulary, Source::Table, DRUGS, "drugs in formularies"),
+    sort(
+        Complete::Providers,
+        Format::Providers,
+        DirectorySource::Table,
+        TIES,
+        "roles, affiliations and services of providers",
+    ),
+    sort(Complete::Qhp, Format::Qhp, DirectorySource::Qhp, TIES, "roles, affiliations and services of providers"),
+    sort(Complete::Qhp, Format::Qhp, DirectorySource::Qhp, DRUGS, "drugs in formularies"),
+    sort(Complete::Formulary, Format::Formulary, DirectorySource::Table, DRUGS, "drugs in formularies"),
 ];
 
 const fn sort(
     kind: Complete,
     format: Format,
-    source: Source,
+    source: DirectorySource,
     types: &'static [&'static str],
     words: &'static str,
 ) -> Sort {
@@ -71,7 +78,7 @@ impl Lists {
     }
 
     /// Takes notice of what a record lists.
-    pub(super) fn see(&mut self, entry: &Entry) {
+    pub(super) fn see(&mut self, entry: &CommitEntry) {
         let Some((format, _)) = entry.counts.first() else { return };
         if self.complete.is_empty() || *format == Format::Nppes {
             return;
@@ -134,7 +141,7 @@ impl Lists {
             let kind = Kind::named(name);
             each(target, kind, stop, &mut |stored: &Stored| {
                 let Ok(value) = serde_json::from_slice::<Value>(&stored.body) else { return };
-                if Source::of(&value) != Some(sort.source) || !is_current(&value) {
+                if DirectorySource::of(&value) != Some(sort.source) || !is_current(&value) {
                     return;
                 }
                 // Visits by video have no organization; the role that names them would refer to nothing.

@@ -1,4 +1,4 @@
-//! Providers whom the registry deactivated, as far as this run meets them: what stands with them goes with them.
+//! Providers that the registry deactivated, as far as this run meets them: resources that belong to them end with them.
 //!
 //! A provider is known by the NPI, which is in every id and every reference. So one number is remembered for each, and what
 //! refers to one is seen in the text. Absent: providers without an NPI, of whom the registry says nothing.
@@ -17,7 +17,7 @@ pub(super) const TIED: [&str; 5] =
 const PERSON: &str = "Practitioner";
 const ORGANIZATION: &str = "Organization";
 
-/// Who is gone.
+/// The deactivated providers.
 #[derive(Debug, Default)]
 pub(super) struct Departed {
     all: Providers,
@@ -51,7 +51,7 @@ impl Departed {
         }
     }
 
-    /// Whether a resource stands with somebody who is gone.
+    /// Whether a resource belongs to a deactivated provider.
     pub(super) fn concerns(&self, prepared: &Admitted) -> bool {
         !self.all.is_empty() && TIED.contains(&prepared.kind.name()) && self.all.have(&prepared.id, prepared.text())
     }

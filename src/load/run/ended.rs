@@ -1,6 +1,6 @@
-//! Roles, affiliations, services and drugs that a row ends wait until every row was read: another row of the same may say that it goes on,
-//! and then that one counts, wherever in the files it stands. Without this the order of rows would decide who is in the
-//! directory, and a second run of the same files would end and begin such a role again.
+//! Roles, affiliations, services and drugs that a row ends wait until every row was read: another row of the same may say that
+//! it goes on, and then that one counts, wherever in the files it stands. Without this the order of rows would decide who is in
+//! the directory, and a second run of the same files would end and begin such a role again.
 //!
 //! Bounded: what is said to go on is remembered by eight bytes each; of what waits there are at most so many, and more is kept
 //! as it comes.
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::commit::Entry;
+use super::commit::CommitEntry;
 use crate::access::Admitted;
 use crate::fhir::Kind;
 use crate::formats::Format;
@@ -29,7 +29,7 @@ pub(super) struct Ended {
 
 impl Ended {
     /// Takes out of an entry what waits, and what another row has contradicted. With what waits goes the count of the record.
-    pub(super) fn set_aside(&mut self, entry: &mut Entry) {
+    pub(super) fn set_aside(&mut self, entry: &mut CommitEntry) {
         // The registry ends nothing by a row of its own, and has millions of roles.
         if !entry.merge || entry.counts.first().is_none_or(|(format, _)| *format == Format::Nppes) {
             return;

@@ -1,26 +1,26 @@
 //! Dirty groups of the shelf become resources: read, put together and mapped on every core, kept in order.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
-use parking_lot::Mutex;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Run;
-use super::commit::Entry;
-use super::shelf::{Class, GroupKey, Kept, Shelf, ShelfReader, format, group_of};
+use super::commit::CommitEntry;
+use super::ordered::{self, InOrder, Numbered};
+use super::shelf::{Class, GroupKey, KeptPart, Shelf, ShelfReader, format, group_of};
 use super::work::prepared;
 use crate::config::{ClaimsAsClinical, Policy};
 use crate::formats::Format;
-use crate::formats::fhir::Signs;
-use crate::formats::issue::{Place, Reject, Rule};
+use crate::formats::issue::{RecordPlace, Reject, Rule};
 use crate::formats::records::{Identity, Row, Set};
 use crate::formats::x12::{Claim, Remit, Review};
 use crate::identity::matching::Roster;
+use crate::load::signs::Signs;
 use crate::load::{Error, Request, Target};
-use crate::map::claims::{Made, Reviewed, RowCase, Said, fold, review_rows, reviewed};
-use crate::map::record::{About, Whom, Whose};
+use crate::map::claims::{ClaimResources, ClaimStatement, Reviewed, RowCase, fold, review_rows, reviewed};
+use crate::map::record::{KnownMember, NamedMember, PlanContext};
 
 /// Groups that one worker takes at a time.
 const CHUNK: usize = 200;
@@ -32,16 +32,16 @@ const WORKERS_MAX: usize = 8;
 /// What a group gave.
 #[derive(Default)]
 struct Outcome {
-    entries: Vec<Entry>,
+    entries: Vec<CommitEntry>,
     rejects: Vec<(Rule, Reject)>,
-    signs: Vec<(Place, Signs)>,
-    /// Birth dates of the members whom the groups are about.
-    born: Vec<(Place, Signs)>,
+    signs: Vec<(RecordPlace, Signs)>,
+    /// Birth dates of the members of the groups.
+    born: Vec<(RecordPlace, Signs)>,
 }
 
 /// What every worker needs.
 #[derive(Clone, Copy)]
-struct Bench<'a> {
+struct Assembler<'a> {
     target: &'a Target<'a>,
     validation: Policy,
     /// Which claims become clinical records too.
@@ -54,30 +54,25 @@ type Job = (Vec<u8>, GroupKey, [u32; Set::COUNT]);
 
 /// Puts together what is dirty in a class.
 pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, request: &Request) -> Result<(), Error> {
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, WORKERS_MAX);
+    let workers = ordered::workers(WORKERS_MAX);
     let bench =
-        Bench { target: run.target, validation: request.validation, clinical: request.claims_as_clinical, class };
+        Assembler { target: run.target, validation: request.validation, clinical: request.claims_as_clinical, class };
     let under_way = workers * UNDER_WAY;
     std::thread::scope(|scope| {
-        let (to_workers, jobs) = sync_channel::<(u64, ShelfReader, Vec<Job>)>(under_way);
-        let (done, outcomes) = sync_channel::<(u64, Result<Outcome, Error>)>(under_way);
-        let jobs = Arc::new(Mutex::new(jobs));
-        for _ in 0..workers {
-            let (jobs, done) = (Arc::clone(&jobs), done.clone());
-            scope.spawn(move || {
-                loop {
-                    let Ok((number, reader, chunk)) = ({ jobs.lock().recv() }) else { return };
-                    if done.send((number, bench.work(&reader, &chunk))).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        drop((jobs, done));
-        let (mut after, mut sent, mut taken) = (Vec::new(), 0, 0);
-        let mut early: BTreeMap<u64, Result<Outcome, Error>> = BTreeMap::new();
+        let (to_workers, jobs) = sync_channel::<Numbered<(ShelfReader, Vec<Job>)>>(under_way);
+        let (done, outcomes) = sync_channel::<Numbered<Result<Outcome, Error>>>(under_way);
+        ordered::start(scope, workers, jobs, &done, move |(reader, chunk): (ShelfReader, Vec<Job>)| {
+            bench.work(&reader, &chunk)
+        });
+        drop(done);
+        let (mut after, mut sent) = (Vec::new(), 0);
+        let mut in_order = InOrder::new();
         loop {
-            let dirty = if (sent - taken) < under_way as u64 { shelf.dirty(class, &after, CHUNK)? } else { Vec::new() };
+            let dirty = if (sent - in_order.taken()) < under_way as u64 {
+                shelf.dirty(class, &after, CHUNK)?
+            } else {
+                Vec::new()
+            };
             if let Some(last) = dirty.last() {
                 after.clone_from(last);
                 after.push(0);
@@ -85,39 +80,38 @@ pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, request: &
                     .into_iter()
                     .filter_map(|key| group_of(&key).map(|group| (key, group, shelf.take_fresh(&group))))
                     .collect();
-                if to_workers.send((sent, shelf.reader()?, jobs)).is_err() {
+                if to_workers.send((sent, (shelf.reader()?, jobs))).is_err() {
                     return Err(Error::Worker);
                 }
                 sent += 1;
                 continue;
             }
-            if sent == taken {
+            if sent == in_order.taken() {
                 return run.keeper.flush(&mut run.ledger);
             }
-            while !early.contains_key(&taken) {
-                let Ok((number, outcome)) = outcomes.recv() else { return Err(Error::Worker) };
-                early.insert(number, outcome);
+            let outcome = loop {
+                if let Some(outcome) = in_order.next() {
+                    break outcome;
+                }
+                in_order.put(outcomes.recv().map_err(|_| Error::Worker)?);
+            };
+            request.stop.check()?;
+            let outcome = outcome?;
+            for (rule, reject) in &outcome.rejects {
+                run.ledger.reject(*rule, reject)?;
             }
-            if let Some(outcome) = early.remove(&taken) {
-                request.stop.check()?;
-                taken += 1;
-                let outcome = outcome?;
-                for (rule, reject) in &outcome.rejects {
-                    run.ledger.reject(*rule, reject)?;
-                }
-                outcome.born.into_iter().for_each(|(place, signs)| run.doctor.take(signs, &place));
-                for (place, signs) in outcome.signs {
-                    run.signs(&place, signs)?;
-                }
-                for entry in outcome.entries {
-                    run.keeper.add(entry, &mut run.ledger)?;
-                }
+            outcome.born.into_iter().for_each(|(place, signs)| run.doctor.take(signs, &place));
+            for (place, signs) in outcome.signs {
+                run.signs(&place, signs)?;
+            }
+            for entry in outcome.entries {
+                run.keeper.add(entry, &mut run.ledger)?;
             }
         }
     })
 }
 
-impl Bench<'_> {
+impl Assembler<'_> {
     fn work(&self, reader: &ShelfReader, chunk: &[Job]) -> Result<Outcome, Error> {
         let roster = Roster::new(self.target.store, self.target.find, self.target.now)?;
         let mut out = Outcome::default();
@@ -125,7 +119,7 @@ impl Bench<'_> {
         let mut mentioned = HashSet::new();
         for (dirty, group, fresh) in chunk {
             let parts = reader.parts(self.class, *group)?;
-            let mut at = AtBench {
+            let mut at = GroupAssembler {
                 bench: self,
                 reader,
                 roster: &roster,
@@ -147,8 +141,8 @@ impl Bench<'_> {
 }
 
 /// One group on the bench.
-struct AtBench<'g, 't> {
-    bench: &'g Bench<'t>,
+struct GroupAssembler<'g, 't> {
+    bench: &'g Assembler<'t>,
     reader: &'g ShelfReader,
     roster: &'g Roster<'t>,
     group: GroupKey,
@@ -161,11 +155,11 @@ struct AtBench<'g, 't> {
 }
 
 /// What a case gave, and where it stands.
-type Placed = (Place, Made);
+type Placed = (RecordPlace, ClaimResources);
 
-impl AtBench<'_, '_> {
+impl GroupAssembler<'_, '_> {
     /// What rows of tables say of a claim.
-    fn rows(&mut self, parts: &[Kept]) -> Result<Vec<Placed>, Error> {
+    fn rows(&mut self, parts: &[KeptPart]) -> Result<Vec<Placed>, Error> {
         let place = place_of(parts);
         let key = format!("{:032x}", u128::from_be_bytes(self.group));
         let rows = parts.iter().filter_map(|kept| Row::read(&kept.text));
@@ -176,7 +170,7 @@ impl AtBench<'_, '_> {
         Ok(made)
     }
 
-    fn row_case(&mut self, case: &RowCase, place: &Place) -> Result<Option<Placed>, Error> {
+    fn row_case(&mut self, case: &RowCase, place: &RecordPlace) -> Result<Option<Placed>, Error> {
         if case.waits() {
             self.note(place, Rule::NoClaim, "");
             return Ok(None);
@@ -204,13 +198,13 @@ impl AtBench<'_, '_> {
         }
     }
 
-    fn claims(&mut self, parts: &[Kept]) -> Result<Vec<Placed>, Error> {
+    fn claims(&mut self, parts: &[KeptPart]) -> Result<Vec<Placed>, Error> {
         if parts.iter().any(|kept| kept.set == Set::Rows) {
             return self.rows(parts);
         }
         let said = parts.iter().filter_map(|kept| match kept.set {
-            Set::Claims => Claim::read(&kept.text).map(|claim| Said::Claim(Box::new(claim))),
-            Set::Payments => Remit::read(&kept.text).map(|remit| Said::Decision(Box::new(remit))),
+            Set::Claims => Claim::read(&kept.text).map(|claim| ClaimStatement::Claim(Box::new(claim))),
+            Set::Payments => Remit::read(&kept.text).map(|remit| ClaimStatement::Decision(Box::new(remit))),
             _ => None,
         });
         let folded = fold(said);
@@ -249,7 +243,7 @@ impl AtBench<'_, '_> {
         Ok(made)
     }
 
-    fn reviews(&mut self, parts: &[Kept]) -> Result<Vec<Placed>, Error> {
+    fn reviews(&mut self, parts: &[KeptPart]) -> Result<Vec<Placed>, Error> {
         let place = place_of(parts);
         let read = parts.iter().filter(|kept| kept.set == Set::ReviewRows).filter_map(|kept| Row::read(&kept.text));
         let (sources, rows): (Vec<&str>, Vec<Row>) = read.unzip();
@@ -275,7 +269,7 @@ impl AtBench<'_, '_> {
         Ok(vec![(place, review.resources(&whose, self.about()))])
     }
 
-    fn replaced_by(&mut self, number: &str, identity: &Identity, place: &Place) -> Result<Vec<String>, Error> {
+    fn replaced_by(&mut self, number: &str, identity: &Identity, place: &RecordPlace) -> Result<Vec<String>, Error> {
         let (numbers, strange) = self.reader.replaced_by(number, self.group, identity)?;
         if strange > 0 {
             self.note(place, Rule::StrangeReplacement, "");
@@ -283,12 +277,12 @@ impl AtBench<'_, '_> {
         Ok(numbers)
     }
 
-    fn about(&self) -> About<'_> {
+    fn about(&self) -> PlanContext<'_> {
         let target = self.bench.target;
-        About { ids: target.ids, plan: target.plan, now: target.now }
+        PlanContext { ids: target.ids, plan: target.plan, now: target.now }
     }
 
-    fn whose(&mut self, whom: &Whom, place: &Place) -> Result<Option<Whose>, Error> {
+    fn whose(&mut self, whom: &NamedMember, place: &RecordPlace) -> Result<Option<KnownMember>, Error> {
         let whose = self.roster.find(whom)?;
         self.out.born.extend(whose.as_ref().map(|whose| (place.clone(), Signs::born(&whose.patient, &whose.birth))));
         if whose.is_none() {
@@ -309,14 +303,14 @@ impl AtBench<'_, '_> {
         self.fresh.iter().any(|count| *count > 0)
     }
 
-    fn note(&mut self, place: &Place, rule: Rule, reason: &str) {
+    fn note(&mut self, place: &RecordPlace, rule: Rule, reason: &str) {
         self.out.rejects.push(place.reject(rule, reason));
     }
 
     /// Prepares what was made; a group with a case that waits for a member stays dirty.
     fn finish(self, made: &[Placed], dirty: &[u8], mentioned: &mut HashSet<u64>) {
         let Self { bench, fresh, out, mut refused, waits, .. } = self;
-        let mut entry = Entry { done: (!waits).then(|| dirty.to_vec()), ..Entry::default() };
+        let mut entry = CommitEntry { done: (!waits).then(|| dirty.to_vec()), ..CommitEntry::default() };
         for (place, made) in made {
             let mut is_refused = false;
             for value in &made.own {
@@ -381,7 +375,7 @@ fn latest(rows: Vec<Row>) -> Vec<Row> {
     lines.into_iter().map(|(_, row)| row).collect()
 }
 
-fn place_of(parts: &[Kept]) -> Place {
+fn place_of(parts: &[KeptPart]) -> RecordPlace {
     let best = parts.iter().rev().find(|kept| kept.set != Set::Payments).or_else(|| parts.last());
-    best.map_or_else(|| Place { file: Arc::from(""), line: 0, entry: None }, |kept| kept.place.clone())
+    best.map_or_else(|| RecordPlace { file: Arc::from(""), line: 0, entry: None }, |kept| kept.place.clone())
 }

@@ -32,7 +32,7 @@ const REPLACED: Table = Table::new("load.replaced");
 /// All of them.
 pub(super) const TABLES: [Table; 3] = [WRITTEN, VERSIONS, REPLACED];
 
-/// Versions of one document that are told of each other.
+/// Versions of one document that are linked to each other.
 const VERSIONS_MAX: usize = 200;
 const DOCUMENT: &str = "DocumentReference";
 const REPORT: &str = "DiagnosticReport";
@@ -57,7 +57,7 @@ enum Age {
     Older,
     Same,
     Newer,
-    /// Nothing is stored of which it is known.
+    /// No write time is recorded for the stored version.
     First,
 }
 
@@ -227,7 +227,8 @@ fn superseded(document: &mut Value) {
     }
 }
 
-/// Says what a document replaces besides what it says itself, in an order that does not depend on which came first.
+/// Adds the documents that a document replaces to those that it names itself, in an order that does not depend on which came
+/// first.
 fn replaces(document: &mut Value, ids: &[String]) {
     let mut all = list(document, "relatesTo");
     for id in ids {

@@ -19,6 +19,7 @@ mod ended;
 mod fold;
 mod latest;
 mod networks;
+mod ordered;
 mod read;
 mod retire;
 mod roster;
@@ -26,32 +27,32 @@ mod shelf;
 mod undo;
 mod work;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use parking_lot::Mutex;
-
-use self::commit::{Entry, Keeper};
+use self::commit::{CommitEntry, Committer};
 use self::complete::Lists;
-use self::read::{Given, Job, Sorted};
+use self::ordered::{InOrder, Numbered};
+use self::read::{FileOfFormat, Job, JobOutcome};
 use self::shelf::{Class, Shelf, ToShelf};
 use crate::config::Policy;
 use crate::formats::Format;
-use crate::formats::fhir::{Deferred, Known, NameKey, Signs};
-use crate::formats::issue::{Place, Rule};
+use crate::formats::fhir::{Known, NameKey};
+use crate::formats::issue::{RecordPlace, Rule};
 use crate::formats::x12::{Cutter, Splitter, Tally};
 use crate::load::claim_rows;
 use crate::load::doctor::Doctor;
-use crate::load::gate::{Batch, settle};
 use crate::load::report::{Ledger, Summary};
+use crate::load::resources::{Batch, Deferred, settle};
+use crate::load::signs::Signs;
 use crate::load::source::{self, BLOCK_BYTES, Source};
 use crate::load::{Error, Request, Stop, Target};
 use crate::map::plan::plan;
-use crate::map::record::About;
+use crate::map::record::PlanContext;
 use crate::outbound::Clock;
 
 pub use crate::load::run::undo::Undone;
@@ -99,7 +100,7 @@ pub fn run(
     }
     let mut run = Run {
         ledger: Ledger::new(&request.report),
-        keeper: Keeper::new(target, request.dry_run),
+        keeper: Committer::new(target, request.dry_run),
         lists: Lists::new(&request.complete),
         names: HashMap::new(),
         deferred: Vec::new(),
@@ -127,7 +128,7 @@ pub fn run(
 
 struct Run<'a> {
     ledger: Ledger,
-    keeper: Keeper<'a>,
+    keeper: Committer<'a>,
     lists: Lists,
     names: HashMap<NameKey, String>,
     deferred: Vec<Deferred>,
@@ -143,8 +144,8 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn all(&mut self, sorted: &[Sorted], request: &Request) -> Result<(), Error> {
-        let of = |formats: &[Format]| -> Vec<Sorted> {
+    fn all(&mut self, sorted: &[FileOfFormat], request: &Request) -> Result<(), Error> {
+        let of = |formats: &[Format]| -> Vec<FileOfFormat> {
             sorted.iter().filter(|(_, format)| formats.contains(format)).cloned().collect()
         };
         self.pieces(&of(&[Format::Fhir]), request)?;
@@ -152,13 +153,13 @@ impl Run<'_> {
         self.directory(&of(&[Format::Nppes, Format::Providers, Format::Qhp, Format::Formulary]), request)?;
 
         // What is about members names the plan: as payor, as insurer.
-        let is_about_members = |(_, format): &Sorted| {
+        let is_about_members = |(_, format): &FileOfFormat| {
             *format >= Format::Members && *format < Format::Hl7v2 && *format != Format::Eligibility
         };
         if sorted.iter().any(is_about_members) {
-            let about = About { ids: self.target.ids, plan: self.target.plan, now: self.target.now };
+            let about = PlanContext { ids: self.target.ids, plan: self.target.plan, now: self.target.now };
             if let Ok((plan, _)) = work::prepared(&plan(about), Policy::Off) {
-                let entry = Entry { counts: Vec::new(), ..Entry::of(plan, Format::Members) };
+                let entry = CommitEntry { counts: Vec::new(), ..CommitEntry::of(plan, Format::Members) };
                 self.keeper.add(entry, &mut self.ledger)?;
                 self.keeper.flush(&mut self.ledger)?;
             }
@@ -194,7 +195,7 @@ impl Run<'_> {
     }
 
     /// What is about nobody: providers and drugs.
-    fn directory(&mut self, files: &[Sorted], request: &Request) -> Result<(), Error> {
+    fn directory(&mut self, files: &[FileOfFormat], request: &Request) -> Result<(), Error> {
         let may_depart = !request.dry_run && files.iter().any(|(_, format)| *format == Format::Nppes);
         if may_depart {
             self.keeper.departed.lock().is_unsettled = retire::begin(self.target)?;
@@ -228,7 +229,7 @@ impl Run<'_> {
         (self.progress)(&Progress { bytes: self.bytes.load(Ordering::Relaxed), total: self.total, kept, rejected });
     }
 
-    fn roster(&mut self, tables: &[Sorted], shelf: &Shelf<'_>, request: &Request) -> Result<(), Error> {
+    fn roster(&mut self, tables: &[FileOfFormat], shelf: &Shelf<'_>, request: &Request) -> Result<(), Error> {
         let known = Known { names: &self.names, find: self.target.find };
         let with = roster::With { request, target: self.target, known: &known };
         roster::load(tables, shelf, with, &mut self.ledger, &mut self.seen)
@@ -269,7 +270,7 @@ impl Run<'_> {
             return Err(failed);
         }
         if source.broken.is_some() {
-            let place = Place { file, line: source.line(), entry: None };
+            let place = RecordPlace { file, line: source.line(), entry: None };
             let reason = "the packed file is cut off or damaged; good records before the cut are kept";
             let (rule, reject) = place.reject(Rule::Truncated, reason);
             self.ledger.reject(rule, &reject)?;
@@ -291,36 +292,25 @@ impl Run<'_> {
     }
 
     /// Reads files in pieces, works on the pieces on every core, and keeps what comes of them in order.
-    fn pieces(&mut self, files: &[Sorted], request: &Request) -> Result<(), Error> {
+    fn pieces(&mut self, files: &[FileOfFormat], request: &Request) -> Result<(), Error> {
         if files.is_empty() {
             return Ok(());
         }
-        let workers = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, WORKERS_MAX);
+        let workers = ordered::workers(WORKERS_MAX);
         let under_way = workers * BLOCKS_PER_WORKER + 2;
         let (validation, registry) = (request.validation, request.registry);
         let (target, bytes) = (self.target, Arc::clone(&self.bytes));
         std::thread::scope(|scope| {
-            let (to_workers, jobs) = sync_channel::<(u64, Job)>(under_way);
-            let (done, batches) = sync_channel::<(u64, Given)>(under_way);
+            let (to_workers, jobs) = sync_channel::<Numbered<Job>>(under_way);
+            let (done, batches) = sync_channel::<Numbered<JobOutcome>>(under_way);
             let (tickets, take_ticket) = sync_channel::<()>(under_way);
             for _ in 0..under_way {
                 // There is room for exactly these.
                 let _ = tickets.try_send(());
             }
-            let jobs = Arc::new(Mutex::new(jobs));
-            for _ in 0..workers {
-                let (jobs, done) = (Arc::clone(&jobs), done.clone());
-                scope.spawn(move || {
-                    while let Some((number, job)) = next_job(&jobs) {
-                        if done.send((number, job.work(target, validation, registry))).is_err() {
-                            return;
-                        }
-                    }
-                });
-            }
-            drop(jobs);
+            ordered::start(scope, workers, jobs, &done, move |job: Job| job.work(target, validation, registry));
             let reader = scope.spawn(move || {
-                let mut out = read::Out { to_workers, done, take_ticket, next: 0 };
+                let mut out = read::Dispatcher { to_workers, done, take_ticket, next: 0 };
                 read::all(files, request, &bytes, &mut out);
             });
             let outcome = self.take_in_order(&batches, &tickets);
@@ -331,23 +321,25 @@ impl Run<'_> {
         })
     }
 
-    fn take_in_order(&mut self, batches: &Receiver<(u64, Given)>, tickets: &SyncSender<()>) -> Result<(), Error> {
-        let mut early: BTreeMap<u64, Given> = BTreeMap::new();
-        let mut expected = 0;
-        while let Ok((number, given)) = batches.recv() {
+    fn take_in_order(
+        &mut self,
+        batches: &Receiver<Numbered<JobOutcome>>,
+        tickets: &SyncSender<()>,
+    ) -> Result<(), Error> {
+        let mut in_order = InOrder::new();
+        while let Ok(given) = batches.recv() {
             self.stop.check()?;
-            early.insert(number, given);
-            while let Some(given) = early.remove(&expected) {
-                expected += 1;
+            in_order.put(given);
+            while let Some(given) = in_order.next() {
                 match given {
-                    Given::Resources(batch) => self.take(batch)?,
-                    Given::Records(worked) => self.take_records(worked?)?,
+                    JobOutcome::Resources(batch) => self.take(batch)?,
+                    JobOutcome::Records(worked) => self.take_records(worked?)?,
                 }
                 let _ = tickets.try_send(());
                 self.tell();
             }
         }
-        if early.is_empty() { Ok(()) } else { Err(Error::Worker) }
+        if in_order.is_empty() { Ok(()) } else { Err(Error::Worker) }
     }
 
     fn take_records(&mut self, worked: work::Worked) -> Result<(), Error> {
@@ -367,7 +359,7 @@ impl Run<'_> {
     }
 
     /// Tells what is doubtful about a resource that is kept.
-    fn signs(&mut self, place: &Place, signs: Signs) -> Result<(), Error> {
+    fn signs(&mut self, place: &RecordPlace, signs: Signs) -> Result<(), Error> {
         for rule in &signs.rules {
             let (rule, reject) = place.reject(*rule, "");
             self.ledger.reject(rule, &reject)?;
@@ -390,7 +382,7 @@ impl Run<'_> {
         }
         self.names.extend(batch.names);
         for prepared in batch.ready {
-            self.keeper.add(Entry::of(prepared, Format::Fhir), &mut self.ledger)?;
+            self.keeper.add(CommitEntry::of(prepared, Format::Fhir), &mut self.ledger)?;
         }
         self.deferred_bytes += batch.deferred.iter().map(|deferred| deferred.text.len()).sum::<usize>();
         self.deferred.extend(batch.deferred);
@@ -405,7 +397,7 @@ impl Run<'_> {
             match settle(&deferred, &known) {
                 Ok((prepared, unresolved)) => {
                     self.ledger.notice(Rule::Unresolved, unresolved);
-                    self.keeper.add(Entry::of(prepared, Format::Fhir), &mut self.ledger)?;
+                    self.keeper.add(CommitEntry::of(prepared, Format::Fhir), &mut self.ledger)?;
                 }
                 Err(issue) => {
                     let (rule, reject) = deferred.place.reject(Rule::Resource, issue.to_string());
@@ -416,8 +408,4 @@ impl Run<'_> {
         self.deferred_bytes = 0;
         Ok(())
     }
-}
-
-fn next_job(jobs: &Mutex<Receiver<(u64, Job)>>) -> Option<(u64, Job)> {
-    jobs.lock().recv().ok()
 }

@@ -26,7 +26,7 @@ pub(super) fn without_providers<'n>(
         }
         each_while(target, Kind::named(name), stop, &mut |stored| {
             let Some(fewer) = left.checked_sub(1) else {
-                // Whoever was not met may be further on.
+                // A provider that was not met yet may come later.
                 networks.clear();
                 return ControlFlow::Break(());
             };

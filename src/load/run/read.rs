@@ -9,10 +9,10 @@ use super::work::{Worked, records};
 use crate::config::{Policy, Registry};
 use crate::fhir::{Kind, json};
 use crate::formats::ccda::text;
-use crate::formats::issue::{Place, Rule};
+use crate::formats::issue::{RecordPlace, Rule};
 use crate::formats::sniff::{Look, look};
 use crate::formats::{self, Format, nppes};
-use crate::load::gate::{Batch, batch};
+use crate::load::resources::Batch;
 use crate::load::source::{DOCUMENT_MAX, Piece, Source};
 use crate::load::table::Table;
 use crate::load::{Error, Request, Target};
@@ -37,14 +37,14 @@ pub(super) enum Job {
 }
 
 /// What a job gave.
-pub(super) enum Given {
+pub(super) enum JobOutcome {
     Resources(Batch),
     Records(Result<Worked, Error>),
 }
 
 impl Job {
-    pub(super) fn work(self, target: &Target<'_>, validation: Policy, registry: Registry) -> Given {
-        let mut batch = batch(validation);
+    pub(super) fn work(self, target: &Target<'_>, validation: Policy, registry: Registry) -> JobOutcome {
+        let mut batch = Batch { validation, ..Batch::default() };
         match self {
             Self::Lines(file, first, text) => batch.lines(&file, first, &text),
             Self::Document(file, text) => batch.file(&file, &text),
@@ -55,7 +55,7 @@ impl Job {
                     Format::Hl7v2 => hl7v2::read(&file, first, &text),
                     _ => ccda::read(&file, &text),
                 };
-                return Given::Records(records(read, format, target, validation));
+                return JobOutcome::Records(records(read, format, target, validation));
             }
             Self::Rows(file, columns, mut rows) => {
                 let skipped = match columns.as_ref() {
@@ -64,19 +64,23 @@ impl Job {
                 };
                 let mut read = columns.read(&file, &rows);
                 match skipped {
-                    Err(error) => return Given::Records(Err(error)),
+                    Err(error) => return JobOutcome::Records(Err(error)),
                     Ok(skipped) => read.skipped = skipped,
                 }
-                return Given::Records(records(read, columns.format(), target, validation));
+                return JobOutcome::Records(records(read, columns.format(), target, validation));
             }
         }
         batch.ready.iter_mut().for_each(|one| target.store.pack(one, target.now));
-        Given::Resources(batch)
+        JobOutcome::Resources(batch)
     }
 }
 
 /// Leaves the rows of providers who are in the directory; returns how many others there were.
-fn listed(target: &Target<'_>, header: &nppes::Header, rows: &mut Vec<(u64, csv::StringRecord)>) -> Result<u64, Error> {
+fn listed(
+    target: &Target<'_>,
+    header: &nppes::NppesHeader,
+    rows: &mut Vec<(u64, csv::StringRecord)>,
+) -> Result<u64, Error> {
     let snapshot = target.store.snapshot()?;
     let before = rows.len();
     let mut failed = None;
@@ -99,9 +103,9 @@ fn listed(target: &Target<'_>, header: &nppes::Header, rows: &mut Vec<(u64, csv:
 }
 
 /// Where the reader sends its work.
-pub(super) struct Out {
+pub(super) struct Dispatcher {
     pub(super) to_workers: SyncSender<(u64, Job)>,
-    pub(super) done: SyncSender<(u64, Given)>,
+    pub(super) done: SyncSender<(u64, JobOutcome)>,
     pub(super) take_ticket: Receiver<()>,
     pub(super) next: u64,
 }
@@ -109,7 +113,7 @@ pub(super) struct Out {
 /// The other side has stopped; why, it knows itself.
 pub(super) struct Closed;
 
-impl Out {
+impl Dispatcher {
     fn ticket(&mut self) -> Result<u64, Closed> {
         self.take_ticket.recv().map_err(|_| Closed)?;
         self.next += 1;
@@ -121,19 +125,18 @@ impl Out {
         self.to_workers.send((number, job)).map_err(|_| Closed)
     }
 
-    fn reject(&mut self, place: &Place, rule: Rule, reason: String) -> Result<(), Closed> {
+    fn reject(&mut self, place: &RecordPlace, rule: Rule, reason: String) -> Result<(), Closed> {
         let number = self.ticket()?;
-        let mut batch = batch(Policy::Off);
-        batch.rejects.push(place.reject(rule, reason));
-        self.done.send((number, Given::Resources(batch))).map_err(|_| Closed)
+        let batch = Batch { rejects: vec![place.reject(rule, reason)], ..Batch::default() };
+        self.done.send((number, JobOutcome::Resources(batch))).map_err(|_| Closed)
     }
 }
 
-/// A file and what it is.
-pub(super) type Sorted = (PathBuf, Format);
+/// A file and its format.
+pub(super) type FileOfFormat = (PathBuf, Format);
 
-/// Looks what each file is. What is none that can be loaded is told of.
-pub(super) fn sort(files: &[PathBuf], request: &Request) -> (Vec<Sorted>, Vec<(Place, Rule, String)>) {
+/// Recognizes the format of each file. Files that cannot be loaded are reported.
+pub(super) fn sort(files: &[PathBuf], request: &Request) -> (Vec<FileOfFormat>, Vec<(RecordPlace, Rule, String)>) {
     let (mut sorted, mut troubles) = (Vec::new(), Vec::new());
     for path in files {
         let whole = whole(path);
@@ -163,18 +166,18 @@ pub(super) fn sort(files: &[PathBuf], request: &Request) -> (Vec<Sorted>, Vec<(P
     (sorted, troubles)
 }
 
-/// What is told of a path that is no file.
-pub(super) fn no_file(path: &Path) -> (Place, Rule, String) {
+/// The report line for a path that is no file.
+pub(super) fn no_file(path: &Path) -> (RecordPlace, Rule, String) {
     let reason = "this is no file but a pipe, a device or a link to a folder; it was not opened";
     (whole(path), Rule::Unreadable, reason.to_owned())
 }
 
-fn whole(path: &Path) -> Place {
-    Place { file: path.display().to_string().into(), line: 0, entry: None }
+fn whole(path: &Path) -> RecordPlace {
+    RecordPlace { file: path.display().to_string().into(), line: 0, entry: None }
 }
 
 /// Reads files in order and sends them to the workers in pieces.
-pub(super) fn all(files: &[Sorted], request: &Request, bytes: &Arc<AtomicU64>, out: &mut Out) {
+pub(super) fn all(files: &[FileOfFormat], request: &Request, bytes: &Arc<AtomicU64>, out: &mut Dispatcher) {
     for (path, format) in files {
         let whole = whole(path);
         let source = match Source::open(path, bytes) {
@@ -205,13 +208,13 @@ fn blocks(
     file: &Arc<str>,
     mut source: Source,
     cut: fn(&[u8]) -> Option<usize>,
-    out: &mut Out,
+    out: &mut Dispatcher,
 ) -> Result<(), Closed> {
     while let Some(piece) = source.next_by(cut) {
         match piece {
             Piece::Lines(first, text) => out.job(Job::Records(format, Arc::clone(file), first, text))?,
             Piece::TooLong(line) => {
-                let place = Place { file: Arc::clone(file), line, entry: None };
+                let place = RecordPlace { file: Arc::clone(file), line, entry: None };
                 out.reject(
                     &place,
                     Rule::TooLong,
@@ -223,18 +226,24 @@ fn blocks(
     broken(file, &source, out)
 }
 
-fn document(format: Format, file: &Arc<str>, mut source: Source, out: &mut Out) -> Result<(), Closed> {
+fn document(format: Format, file: &Arc<str>, mut source: Source, out: &mut Dispatcher) -> Result<(), Closed> {
     if let Some(text) = source.rest(text::DOCUMENT_MAX) {
         out.job(Job::Records(format, Arc::clone(file), 1, text))?;
     } else {
-        let place = Place { file: Arc::clone(file), line: 0, entry: None };
+        let place = RecordPlace { file: Arc::clone(file), line: 0, entry: None };
         out.reject(&place, Rule::TooLong, "a document of more than 32 MiB".to_owned())?;
     }
     broken(file, &source, out)
 }
 
-fn rows(format: Format, file: &Arc<str>, source: Source, request: &Request, out: &mut Out) -> Result<(), Closed> {
-    let place = |line| Place { file: Arc::clone(file), line, entry: None };
+fn rows(
+    format: Format,
+    file: &Arc<str>,
+    source: Source,
+    request: &Request,
+    out: &mut Dispatcher,
+) -> Result<(), Closed> {
+    let place = |line| RecordPlace { file: Arc::clone(file), line, entry: None };
     let mut table = match Table::open(source, format, &request.mapping) {
         Ok(table) => table,
         Err(reason) => return out.reject(&place(0), Rule::UnknownFile, reason.to_owned()),
@@ -255,17 +264,17 @@ fn rows(format: Format, file: &Arc<str>, source: Source, request: &Request, out:
     }
 }
 
-fn broken(file: &Arc<str>, source: &Source, out: &mut Out) -> Result<(), Closed> {
+fn broken(file: &Arc<str>, source: &Source, out: &mut Dispatcher) -> Result<(), Closed> {
     if source.broken.is_none() {
         return Ok(());
     }
-    let place = Place { file: Arc::clone(file), line: source.line(), entry: None };
+    let place = RecordPlace { file: Arc::clone(file), line: source.line(), entry: None };
     let reason = "the packed file is cut off or damaged here; good records before the cut are kept";
     out.reject(&place, Rule::Truncated, reason.to_owned())
 }
 
-fn resources(path: &Path, file: &Arc<str>, mut source: Source, out: &mut Out) -> Result<(), Closed> {
-    let place = |line| Place { file: Arc::clone(file), line, entry: None };
+fn resources(path: &Path, file: &Arc<str>, mut source: Source, out: &mut Dispatcher) -> Result<(), Closed> {
+    let place = |line| RecordPlace { file: Arc::clone(file), line, entry: None };
     if is_lines(path, &mut source) {
         while let Some(piece) = source.next() {
             match piece {

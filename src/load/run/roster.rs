@@ -1,4 +1,4 @@
-//! Tables into the roster: members, and then who acts for whom.
+//! Tables into the roster: members first, then their representatives.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -10,13 +10,13 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::commit::{put_all, write};
-use super::read::Sorted;
-use super::shelf::{Class, Kept, Shelf, group_of};
+use super::read::FileOfFormat;
+use super::shelf::{Class, KeptPart, Shelf, group_of};
 use crate::access::{Admitted, admit_text};
 use crate::fhir::Kind;
 use crate::formats::Format;
 use crate::formats::fhir::Known;
-use crate::formats::issue::{Place, Reject, Rule};
+use crate::formats::issue::{RecordPlace, Reject, Rule};
 use crate::formats::records::Person;
 use crate::formats::tables::cclf::former_numbers;
 use crate::formats::tables::members::{TABLE_MAX, people, proxies};
@@ -42,7 +42,7 @@ const ANOTHERS: &str = "two people have this member number: somebody with anothe
                         and is kept. Give each member a number of her own (NM109 or REF*23), or correct the birth date and the \
                         name";
 
-/// What a load of the roster is told.
+/// Input of a load of the roster.
 #[derive(Clone, Copy)]
 pub(super) struct With<'a> {
     pub(super) request: &'a Request,
@@ -52,7 +52,7 @@ pub(super) struct With<'a> {
 
 /// Loads tables of members and of representatives, and what 834 files said.
 pub(super) fn load(
-    tables: &[Sorted],
+    tables: &[FileOfFormat],
     shelf: &Shelf<'_>,
     with: With<'_>,
     ledger: &mut Ledger,
@@ -87,14 +87,14 @@ struct Roster<'a> {
 }
 
 /// One member on her way into the store.
-struct Entry {
+struct RosterEntry {
     enrolment: Enrolment,
     person: Person,
     resources: Vec<Admitted>,
     rows: u64,
 }
 
-/// A dirty group of enrolments and whom it told of, by member id and place.
+/// A dirty group of enrollments and the members in it, by member id and place.
 struct Family {
     dirty: Vec<u8>,
     members: Vec<(String, u64, Arc<str>)>,
@@ -114,7 +114,7 @@ struct Put {
     /// Whether anything about her is new.
     changed: bool,
     /// Where she stands, if her number is somebody else's already and nothing was kept.
-    refused: Option<Place>,
+    refused: Option<RecordPlace>,
 }
 
 impl Roster<'_> {
@@ -143,7 +143,7 @@ impl Roster<'_> {
         Ok(())
     }
 
-    fn entries(&mut self, people: impl Iterator<Item = Person>, today: Date) -> Result<Vec<Entry>, Error> {
+    fn entries(&mut self, people: impl Iterator<Item = Person>, today: Date) -> Result<Vec<RosterEntry>, Error> {
         let mut entries = Vec::new();
         for person in people {
             let place = person.place.clone();
@@ -161,7 +161,7 @@ impl Roster<'_> {
         Ok(entries)
     }
 
-    fn put(&mut self, entries: Vec<Entry>, families: Vec<Family>) -> Result<Vec<Put>, Error> {
+    fn put(&mut self, entries: Vec<RosterEntry>, families: Vec<Family>) -> Result<Vec<Put>, Error> {
         let (contacts, now) = (self.target.contacts.clone(), self.target.now);
         write(self.target.store, self.request.dry_run, move |txn| {
             let outcomes = put_members(txn, &contacts, &entries, now)?;
@@ -176,7 +176,7 @@ impl Roster<'_> {
         })
     }
 
-    /// What 834 files said of families, as far as something new was said.
+    /// Enrolls families from 834 files, as far as their parts are new.
     fn families(&mut self, shelf: &Shelf<'_>) -> Result<(), Error> {
         let today = self.target.now.to_zoned_datetime(TimeZone::UTC).date();
         let mut after = Vec::new();
@@ -193,7 +193,7 @@ impl Roster<'_> {
                 let parts = reader.parts(Class::Enrolment, group)?;
                 fresh += u64::from(shelf.take_fresh(&group).iter().sum::<u32>());
                 let events =
-                    parts.iter().filter_map(|kept: &Kept| Some((kept.place.clone(), Event::read(&kept.text)?)));
+                    parts.iter().filter_map(|kept: &KeptPart| Some((kept.place.clone(), Event::read(&kept.text)?)));
                 let people = families(events, &mut rejects);
                 let place =
                     |person: &Person| (person.member_id.clone(), person.place.line, Arc::clone(&person.place.file));
@@ -228,7 +228,7 @@ impl Roster<'_> {
                     .collect::<Result<Vec<_>, store::Error>>()
             })?;
             for (line, linked, now, before) in outcomes {
-                let place = Place { file: Arc::clone(file), line, entry: None };
+                let place = RecordPlace { file: Arc::clone(file), line, entry: None };
                 match linked {
                     Linked::New => self.ledger.kept(Format::Members, true),
                     Linked::Known => self.ledger.kept(Format::Members, false),
@@ -279,7 +279,7 @@ impl Roster<'_> {
 fn put_members(
     txn: &mut store::Txn<'_>,
     contacts: &ContactKey,
-    entries: &[Entry],
+    entries: &[RosterEntry],
     now: Timestamp,
 ) -> Result<Vec<Put>, store::Error> {
     let mut outcomes = Vec::with_capacity(entries.len());
@@ -287,7 +287,7 @@ fn put_members(
         matching::forget(txn, &entry.person)?;
     }
     for entry in entries {
-        // A table says who has a number now; an enrolment may give one number to people of two families.
+        // A table gives the present owner of a number; an enrollment may give one number to people of two families.
         if !entry.person.known_as.is_empty() && matching::is_anothers(txn, &entry.person)? {
             let refused = Some(entry.person.place.clone());
             outcomes.push(Put { rows: entry.rows, changed: false, refused });
@@ -307,7 +307,7 @@ fn put_members(
 
 fn read(path: &Path, file: &Arc<str>, ledger: &mut Ledger) -> Result<Option<Vec<u8>>, Error> {
     let mut source = Source::open(path, &Arc::new(AtomicU64::new(0)))?;
-    let place = Place { file: Arc::clone(file), line: 0, entry: None };
+    let place = RecordPlace { file: Arc::clone(file), line: 0, entry: None };
     let bytes = source.rest(TABLE_MAX);
     if bytes.is_none() {
         let (rule, reject) = place.reject(Rule::TooLong, "a table of more than 300 MiB; split it");
@@ -321,7 +321,7 @@ fn read(path: &Path, file: &Arc<str>, ledger: &mut Ledger) -> Result<Option<Vec<
     Ok(bytes)
 }
 
-fn entry(person: Person, target: &Target<'_>, known: &Known<'_>, today: Date) -> Result<Entry, String> {
+fn entry(person: Person, target: &Target<'_>, known: &Known<'_>, today: Date) -> Result<RosterEntry, String> {
     let made = patient_id(&person.member_id);
     let patient = person.patient.clone().or_else(|| known.id(Kind::PATIENT, "", &person.member_id));
     let mut prepared = Vec::new();
@@ -341,5 +341,5 @@ fn entry(person: Person, target: &Target<'_>, known: &Known<'_>, today: Date) ->
         phones: person.phones.clone(),
         represents: person.represents.clone(),
     };
-    Ok(Entry { enrolment, resources: prepared, rows: person.rows, person })
+    Ok(RosterEntry { enrolment, resources: prepared, rows: person.rows, person })
 }

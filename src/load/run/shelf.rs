@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `load.parts` | class (u8), group (16 bytes), set (u8), order, hash of the text (8 bytes) | what `packed` makes of place and text |
 //! | `load.dirty` | class (u8), neighbourhood (8 bytes), group (16 bytes) | nothing |
-//! | `load.made` | class (u8), group (16 bytes) | types and ids of what the group came to, as JSON |
+//! | `load.made` | class (u8), group (16 bytes) | types and ids of the resources that the group produced, as JSON |
 //! | `load.claims_of` | patient (16 bytes), key of `load.dirty` | nothing |
 //! | `load.claim_numbers` | payer's number (16 bytes), role (u8), group (16 bytes) | the number that replaces it, U+001F, whose |
 //!
@@ -29,15 +29,15 @@ use super::commit::Writing;
 use crate::access::Admitted;
 use crate::fhir::Kind;
 use crate::formats::Format;
-use crate::formats::issue::{Place, Rule};
-use crate::formats::records::{self, Found, Identity, Part, Replaces, Set, plain_number};
-use crate::formats::x12::{self, Eligibility, Taker, Tally, Trouble};
+use crate::formats::issue::{RecordPlace, Rule};
+use crate::formats::records::{self, Identity, Part, Replaces, RowOutcome, Set, plain_number};
+use crate::formats::x12::{self, Eligibility, EnvelopeIssue, PartTaker, Tally};
 use crate::load::report::Ledger;
 use crate::load::{Error, Target};
 use crate::store::{self, Snapshot, Store, Table};
 
 const PARTS: Table = Table::new("load.parts");
-/// Not in the journal of a load: which groups are to be seen anew follows from what each came to.
+/// Not in the journal of a load: which groups must be assembled again follows from what each produced.
 pub(super) const DIRTY: Table = Table::new("load.dirty");
 const MADE: Table = Table::new("load.made");
 const CLAIMS_OF: Table = Table::new("load.claims_of");
@@ -80,9 +80,9 @@ impl Class {
 pub(super) type GroupKey = [u8; 16];
 
 /// A part as it was kept.
-pub(super) struct Kept {
+pub(super) struct KeptPart {
     pub(super) set: Set,
-    pub(super) place: Place,
+    pub(super) place: RecordPlace,
     pub(super) text: String,
 }
 
@@ -91,7 +91,7 @@ pub(super) struct Shelf<'a> {
     target: &'a Target<'a>,
     /// In a dry run the parts go here and not into the store.
     scratch: Option<(Store, PathBuf)>,
-    waiting: Vec<(Part, Place)>,
+    waiting: Vec<(Part, RecordPlace)>,
     /// New parts of this run, by group: how many of each set.
     fresh: Mutex<HashMap<GroupKey, [u32; Set::COUNT]>>,
     packer: zstd::bulk::Compressor<'static>,
@@ -119,7 +119,7 @@ impl<'a> Shelf<'a> {
     }
 
     /// Takes a part; it is on disk after the next [`Shelf::flush`].
-    pub(super) fn add(&mut self, part: Part, place: Place, ledger: &mut Ledger) -> Result<(), Error> {
+    pub(super) fn add(&mut self, part: Part, place: RecordPlace, ledger: &mut Ledger) -> Result<(), Error> {
         self.waiting.push((part, place));
         if self.waiting.len() >= GROUP { self.send(ledger) } else { Ok(()) }
     }
@@ -159,7 +159,7 @@ impl<'a> Shelf<'a> {
         Ok(())
     }
 
-    fn row(&mut self, part: &Part, place: &Place) -> Row {
+    fn row(&mut self, part: &Part, place: &RecordPlace) -> Row {
         let class = Class::of(part.set);
         let group = ordered(&part.group);
         let mut key = vec![class as u8];
@@ -210,7 +210,7 @@ impl<'a> Shelf<'a> {
         Ok(rows.into_iter().map(|(key, _)| key).collect())
     }
 
-    /// A dirty group came to these resources. What it came to before and does no longer is deleted.
+    /// Records what a group produced, and deletes what it produced last time but no longer does.
     pub(super) fn settle(
         txn: &mut store::Txn<'_>,
         dirty: &[u8],
@@ -277,7 +277,7 @@ fn put(txn: &mut store::Txn<'_>, rows: Vec<Row>) -> Result<Wrote, store::Error> 
             if !is_replacement {
                 continue;
             }
-            // Whose number it is, is seen anew.
+            // Mark the owner of that number for re-assembly.
             for (other, _) in txn.scan(CLAIM_NUMBERS, &number, REPLACED_MAX)? {
                 if let Some(group) = other.get(17..).and_then(|group| group.try_into().ok()) {
                     txn.put(DIRTY, &dirty_key(row.class, row.near, group), Vec::new())?;
@@ -348,7 +348,7 @@ pub(super) struct ShelfReader {
 
 impl ShelfReader {
     /// The parts of a group, the earliest first within each set.
-    pub(super) fn parts(&self, class: Class, group: GroupKey) -> Result<Vec<Kept>, Error> {
+    pub(super) fn parts(&self, class: Class, group: GroupKey) -> Result<Vec<KeptPart>, Error> {
         let prefix = [&[class as u8], group.as_slice()].concat();
         let mut rows = self.snapshot.scan(PARTS, &prefix, PARTS_MAX)?;
         if let Some(scratch) = &self.scratch {
@@ -364,7 +364,7 @@ impl ShelfReader {
             };
             // Between the group and the hash stands the order.
             let order = key.get(18..key.len().saturating_sub(8)).unwrap_or_default().to_vec();
-            parts.push((order, Kept { set, ..kept }));
+            parts.push((order, KeptPart { set, ..kept }));
         }
         // Claims and payments of one day: the claim first.
         parts.sort_by(|(one, a), (other, b)| one.cmp(other).then((a.set as u8).cmp(&(b.set as u8))));
@@ -395,14 +395,14 @@ impl ShelfReader {
     }
 }
 
-fn unpacked(value: &[u8], unpacker: &mut zstd::bulk::Decompressor<'static>) -> Option<Kept> {
+fn unpacked(value: &[u8], unpacker: &mut zstd::bulk::Decompressor<'static>) -> Option<KeptPart> {
     let (length, packed) = value.split_first_chunk()?;
     let length = (u32::from_be_bytes(*length) as usize).min(PART_BYTES);
     let plain = String::from_utf8(unpacker.decompress(packed, length).ok()?).ok()?;
     let mut pieces = plain.splitn(3, '\0');
     let (line, file, text) = (pieces.next()?, pieces.next()?, pieces.next()?);
-    let place = Place { file: Arc::from(file), line: line.parse().ok()?, entry: None };
-    Some(Kept { set: Set::Claims, place, text: text.to_owned() })
+    let place = RecordPlace { file: Arc::from(file), line: line.parse().ok()?, entry: None };
+    Some(KeptPart { set: Set::Claims, place, text: text.to_owned() })
 }
 
 /// Puts what a splitter finds on the shelf.
@@ -418,10 +418,10 @@ pub(super) struct ToShelf<'s, 'a> {
 
 impl ToShelf<'_, '_> {
     /// Takes what a file of rows gives; false after a failure.
-    pub(super) fn found(&mut self, found: Found) -> bool {
+    pub(super) fn found(&mut self, found: RowOutcome) -> bool {
         match found {
-            Found::Part(part) => self.part(part),
-            Found::Refused(line, rule, reason) => self.note(line, rule, reason),
+            RowOutcome::Part(part) => self.part(part),
+            RowOutcome::Refused(line, rule, reason) => self.note(line, rule, reason),
         }
         self.failed.is_none()
     }
@@ -434,7 +434,7 @@ impl ToShelf<'_, '_> {
     }
 
     fn note(&mut self, line: u64, rule: Rule, reason: impl Into<String>) {
-        let place = Place { file: Arc::clone(&self.file), line, entry: None };
+        let place = RecordPlace { file: Arc::clone(&self.file), line, entry: None };
         let (rule, reject) = place.reject(rule, reason);
         if self.failed.is_none() {
             self.failed = self.ledger.reject(rule, &reject).err();
@@ -442,10 +442,10 @@ impl ToShelf<'_, '_> {
     }
 }
 
-impl Taker for ToShelf<'_, '_> {
+impl PartTaker for ToShelf<'_, '_> {
     fn part(&mut self, part: Part) {
         if self.failed.is_none() {
-            let place = Place { file: Arc::clone(&self.file), line: part.segment, entry: None };
+            let place = RecordPlace { file: Arc::clone(&self.file), line: part.segment, entry: None };
             self.failed = self.shelf.add(part, place, self.ledger).err();
         }
     }
@@ -458,20 +458,24 @@ impl Taker for ToShelf<'_, '_> {
         }
     }
 
-    fn trouble(&mut self, trouble: Trouble) {
+    fn trouble(&mut self, trouble: EnvelopeIssue) {
         let (segment, rule, reason) = match trouble {
-            Trouble::NotX12(segment) => (segment, Rule::Segment, "bytes after this segment are no X12".to_owned()),
-            Trouble::OtherSet(segment, set) => {
+            EnvelopeIssue::NotX12(segment) => {
+                (segment, Rule::Segment, "bytes after this segment are no X12".to_owned())
+            }
+            EnvelopeIssue::OtherSet(segment, set) => {
                 (segment, Rule::OtherMessage, format!("a transaction set {} is not loaded", plain(&set)))
             }
-            Trouble::Totals(segment, what) => (segment, Rule::Totals, what.to_owned()),
-            Trouble::Cut(segment) => (
+            EnvelopeIssue::Totals(segment, what) => (segment, Rule::Totals, what.to_owned()),
+            EnvelopeIssue::Cut(segment) => (
                 segment,
                 Rule::Truncated,
                 "the file ends inside a transaction set; good records before that are kept".to_owned(),
             ),
-            Trouble::Nameless(segment, what) => (segment, Rule::Segment, what.to_owned()),
-            Trouble::TooLong(segment) => (segment, Rule::TooLong, "longer than any claim or member is".to_owned()),
+            EnvelopeIssue::Nameless(segment, what) => (segment, Rule::Segment, what.to_owned()),
+            EnvelopeIssue::TooLong(segment) => {
+                (segment, Rule::TooLong, "longer than any claim or member is".to_owned())
+            }
         };
         self.note(segment, rule, reason);
     }

@@ -2,24 +2,24 @@
 
 use serde_json::{Value, json};
 
-use super::commit::Entry;
+use super::commit::CommitEntry;
 use crate::access::{Admitted, admit};
 use crate::config::Policy;
 use crate::fhir::json::Node;
 use crate::formats::Format;
-use crate::formats::fhir::{Signs, examine};
-use crate::formats::issue::{Place, Reject, Rule};
+use crate::formats::issue::{RecordPlace, Reject, Rule};
 use crate::identity::matching::Roster;
+use crate::load::signs::{Signs, examine};
 use crate::load::{Error, Target};
 use crate::map::clinical::digits_of;
-use crate::map::record::{About, Read, Record, Whose, made_id};
+use crate::map::record::{KnownMember, PlanContext, ReadPiece, Record, made_id};
 
 /// What a piece of a file of records gave.
 #[derive(Default)]
 pub(super) struct Worked {
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<CommitEntry>,
     pub(super) rejects: Vec<(Rule, Reject)>,
-    pub(super) signs: Vec<(Place, Signs)>,
+    pub(super) signs: Vec<(RecordPlace, Signs)>,
     /// Rows of the registry about providers who are not the plan's.
     pub(super) skipped: u64,
 }
@@ -66,14 +66,19 @@ fn node<'v>(value: &'v Value, numbers: &mut std::slice::Iter<'v, String>) -> Nod
     }
 }
 
-/// Finds whose each record is, maps it, prepares what it gave.
-pub(super) fn records(read: Read, format: Format, target: &Target<'_>, validation: Policy) -> Result<Worked, Error> {
+/// Finds the member of each record, maps the record, and prepares its resources.
+pub(super) fn records(
+    read: ReadPiece,
+    format: Format,
+    target: &Target<'_>,
+    validation: Policy,
+) -> Result<Worked, Error> {
     let roster = Roster::new(target.store, target.find, target.now)?;
-    let about = About { ids: target.ids, plan: target.plan, now: target.now };
+    let about = PlanContext { ids: target.ids, plan: target.plan, now: target.now };
     let mut out = Worked { rejects: read.rejects, skipped: read.skipped, ..Worked::default() };
     for record in read.records {
         let found = match record.whom() {
-            None => Some(Whose::default()),
+            None => Some(KnownMember::default()),
             Some(whom) => roster.find(&whom)?,
         };
         let Some(whose) = found else {
@@ -104,13 +109,13 @@ pub(super) fn records(read: Read, format: Format, target: &Target<'_>, validatio
 fn entry(
     record: &dyn Record,
     format: Format,
-    whose: &Whose,
-    about: About<'_>,
+    whose: &KnownMember,
+    about: PlanContext<'_>,
     validation: Policy,
-) -> Result<(Entry, Vec<Signs>), (Rule, String)> {
+) -> Result<(CommitEntry, Vec<Signs>), (Rule, String)> {
     let mut all = Vec::new();
     let values = record.resources(whose, about)?;
-    let mut entry = Entry { merge: record.whom().is_none(), counts: vec![(format, 1)], ..Entry::default() };
+    let mut entry = CommitEntry { merge: record.whom().is_none(), counts: vec![(format, 1)], ..CommitEntry::default() };
     let is_clinical = matches!(format, Format::Hl7v2 | Format::Ccda);
     let mut targets = Vec::new();
     for value in &values {
@@ -176,13 +181,19 @@ fn author_of(document: &Value) -> Option<Value> {
 }
 
 /// Where the resources of a record come from: which file, which line, which load.
-fn provenance(record: &dyn Record, format: Format, targets: &[Value], whose: &Whose, about: About<'_>) -> Value {
+fn provenance(
+    record: &dyn Record,
+    format: Format,
+    targets: &[Value],
+    whose: &KnownMember,
+    about: PlanContext<'_>,
+) -> Value {
     let place = record.place();
     let file = place.file.rsplit('/').next().unwrap_or_default();
     // Members read it; which file it was is the plan's own affair, and the identifier tells the plan.
     let source = if format == Format::Ccda { "Clinical document (C-CDA)" } else { "HL7 v2 message" };
     let line = place.line.to_string();
-    // A record is told from others by its document: others may speak of the same results.
+    // The document identifies the record: other records may contain the same results.
     let reference = |one: &Value| one.get("reference").and_then(Value::as_str).map(str::to_owned);
     let is_document = |one: &&Value| reference(one).is_some_and(|text| text.starts_with("DocumentReference/"));
     let first = targets.iter().find(is_document).or(targets.first()).map(Value::to_string).unwrap_or_default();

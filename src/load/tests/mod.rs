@@ -458,7 +458,7 @@ proptest::proptest! {
         let today = "2026-11-24".parse().unwrap();
         for bytes in [&text[..], table.as_bytes(), json.as_bytes()] {
             let _ = crate::formats::sniff::look(bytes, &Mapping::default());
-            let mut batch = crate::load::gate::batch(crate::config::Policy::Off);
+            let mut batch = super::resources::Batch::default();
             batch.file(&file, bytes);
             batch.lines(&file, 1, bytes);
             let mut rejects = Vec::new();

@@ -252,8 +252,9 @@ fn a_member_is_found_by_the_number_that_she_had_before() {
 }
 
 /// What becomes of the public samples, folder by folder: what is kept, and why the rest is not. A change here is a change of what
-/// plans see. Refusals that are right: claims and former numbers of members who are in no file, drugs without a pharmacy (de-SynPUF), rows of the RIF
-/// samples with a cell too many, beneficiaries without names, IDR tables that need each other, and files that are no tables.
+/// plans see. Refusals that are right: claims and former numbers of members who are in no file, drugs without a pharmacy
+/// (de-SynPUF), rows of the RIF samples with a cell too many, beneficiaries without names, IDR tables that need each other, and
+/// files that are no tables.
 #[test]
 fn the_public_samples_go_through() {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");

@@ -229,9 +229,10 @@ fn a_dry_run_counts_the_same_and_keeps_nothing() {
 
 /// The public samples of X12: what of each folder is kept, and why the rest is not.
 ///
-/// Nearly all claims are about people whom no sample enrols, so they are put aside (`unknown-member`). The files of imsweb lie about
-/// their counts on purpose (`envelope-totals`) and give one control number to claims of several days. Of 270 and 271 the report tells what was asked (`eligibility-not-kept`); 276 and 999 are for others (`other-message`).
-/// One enrolment only changes somebody whom no file has introduced (`member`).
+/// Nearly all claims are about people whom no sample enrols, so they are put aside (`unknown-member`). The files of imsweb lie
+/// about their counts on purpose (`envelope-totals`) and give one control number to claims of several days. Of 270 and 271 the
+/// report tells what was asked (`eligibility-not-kept`); 276 and 999 are for others (`other-message`). One enrolment only
+/// changes somebody whom no file has introduced (`member`).
 #[test]
 fn the_public_samples_go_through() {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");

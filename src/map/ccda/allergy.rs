@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::draft::Draft;
 use super::section::{is_negated, observations, state};
 use crate::formats::ccda::node::{El, all, follows, kid, kid_attr, kids, path};
-use crate::map::clinical::{Concept, Made, hl7, known};
+use crate::map::clinical::{Concept, ResourceBuilder, hl7, known};
 
 const SNOMED: &str = "http://snomed.info/sct";
 /// Kinds of statements: what they are about, and whether an allergy or an intolerance.
@@ -72,7 +72,8 @@ fn allergy<'d>(draft: &mut Draft<'d>, concern: El<'d>, el: El<'d>) {
         return;
     }
     let when = draft.when(el, "effectiveTime");
-    let mut out = Made::new("AllergyIntolerance", &draft.id("AllergyIntolerance", el, "", &code, when.as_ref()));
+    let mut out =
+        ResourceBuilder::new("AllergyIntolerance", &draft.id("AllergyIntolerance", el, "", &code, when.as_ref()));
     out.set("identifier", Draft::identifiers(el));
     let is_error = [concern, el].iter().any(|el| state(*el) == "nullified");
     if is_error {
@@ -115,7 +116,7 @@ fn reaction<'d>(draft: &Draft<'d>, el: El<'d>) -> Option<Value> {
     if manifestation.is_empty() {
         manifestation = Concept::words(&draft.words(kid(el, "text")));
     }
-    let mut out = Made::part();
+    let mut out = ResourceBuilder::part();
     out.set("manifestation", json!([manifestation.value()?]));
     if let Some(when) = draft.when(el, "effectiveTime") {
         out.set("onset", when.first());

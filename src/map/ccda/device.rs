@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::draft::Draft;
 use super::section::is_negated;
 use crate::formats::ccda::node::{El, all, attr, ids, kid};
-use crate::map::clinical::{Concept, Made};
+use crate::map::clinical::{Concept, ResourceBuilder};
 
 /// The registry of devices: identifiers under it are UDIs.
 const REGISTRY: &str = "2.16.840.1.113883.3.3719";
@@ -43,7 +43,7 @@ pub(super) fn implant<'d>(draft: &mut Draft<'d>, role: El<'d>) {
     } else {
         draft.id("Device", role, "", &kind, None)
     };
-    let mut out = Made::new("Device", &key);
+    let mut out = ResourceBuilder::new("Device", &key);
     out.set("identifier", Draft::identifiers(role));
     if let Some(carrier) = carrier {
         let parts = parts(carrier);

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::formats::ccda::node::{El, all, attr, ids, is_null, kid, kid_attr, kids, kind, path, text};
 use crate::map::clinical::{
-    Coding, Concept, Ids, Made, Party, Spoken, When, by_oid, date_time, instant, known, number, organization, quantity,
-    zone_of,
+    ClinicalParty, Coding, Concept, Ids, ResourceBuilder, Spoken, When, by_oid, date_time, instant, known, number,
+    organization, quantity, zone_of,
 };
 
 /// Why something is not said, in two vocabularies.
@@ -22,7 +22,7 @@ const NULLS: [(&str, &str); 8] = [
     ("OTH", "unsupported"),
 ];
 
-/// The member of a choice, and what it holds.
+/// The element of a choice, and its value.
 pub(super) type Held = (&'static str, Value);
 
 /// Resources of one document.
@@ -206,7 +206,7 @@ impl<'d> Draft<'d> {
         };
         let numbers: Vec<(String, String)> =
             ids(role).into_iter().map(|(root, extension)| (by_oid(root), extension.to_owned())).collect();
-        let person = Party {
+        let person = ClinicalParty {
             numbers,
             family: parts("family").join(" "),
             given: parts("given"),
@@ -273,7 +273,7 @@ fn interval(el: El<'_>) -> Option<Held> {
 /// A range of numbers with its words.
 pub(super) fn range(el: El<'_>) -> Option<Value> {
     let el = kid(el, "observationRange")?;
-    let mut out = Made::part();
+    let mut out = ResourceBuilder::part();
     if let Some(value) = kid(el, "value") {
         for name in ["low", "high"] {
             out.set(name, kid(value, name).and_then(|bound| quantity(attr(bound, "value"), attr(bound, "unit"), "")));

@@ -7,7 +7,7 @@ use super::problem::{Role, condition};
 use super::section::{is_negated, state};
 use crate::formats::ccda::node::{El, added, all, attr, ids, kid, kids, path, text};
 use crate::formats::ccda::text::V3;
-use crate::map::clinical::{Concept, Made, When, hl7};
+use crate::map::clinical::{Concept, ResourceBuilder, When, hl7};
 
 const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
 const CLASSES: [&str; 9] = ["AMB", "EMER", "FLD", "HH", "IMP", "ACUTE", "NONAC", "OBSENC", "VR"];
@@ -36,7 +36,7 @@ pub(super) fn of_header<'d>(draft: &mut Draft<'d>, el: El<'d>) -> String {
 
 /// A visit of the section may be that of the header: then it is one, with what both say. What the section says of how far it
 /// has come, when it was and of what class is said of this visit, and the header's is about the document.
-fn keep(draft: &mut Draft<'_>, id: &str, out: Made) {
+fn keep(draft: &mut Draft<'_>, id: &str, out: ResourceBuilder) {
     let is_same = |one: &Value| {
         let text = |name: &str| one.get(name).and_then(Value::as_str);
         text("resourceType") == Some("Encounter") && text("id") == Some(id)
@@ -45,7 +45,7 @@ fn keep(draft: &mut Draft<'_>, id: &str, out: Made) {
         draft.resources.push(out.claim(&["us-core-encounter"]));
         return;
     };
-    let mut before = Made::again(std::mem::take(known));
+    let mut before = ResourceBuilder::again(std::mem::take(known));
     let mut joined = out;
     // No class is less than any.
     let is_unknown = joined.get("class").and_then(|class| class.get("code")).is_some_and(|code| code == "UNK");
@@ -72,7 +72,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     out.set("status", status);
     let performers = draft.performers(el);
     let performers = performers.into_iter().filter(|one| {
-        // Whoever is no person performed nothing.
+        // An organization is no performer.
         one.get("reference").and_then(Value::as_str).is_none_or(|reference| reference.starts_with("Practitioner/"))
     });
     let performers =
@@ -122,13 +122,13 @@ fn id<'d>(draft: &mut Draft<'d>, el: El<'d>, role: &str, code: &Concept, when: O
     draft.ids.next("Encounter", &[&own, &code.key(), when.and_then(When::first).unwrap_or_default()])
 }
 
-fn start<'d>(draft: &mut Draft<'d>, el: El<'d>, role: &str) -> (String, Made) {
+fn start<'d>(draft: &mut Draft<'d>, el: El<'d>, role: &str) -> (String, ResourceBuilder) {
     let code = draft.concept(kid(el, "code"));
     let when = draft.when(el, "effectiveTime");
     // The header names a visit by its identifier, whatever it calls it.
     let key = if role == "header" { Concept::default() } else { code.clone() };
     let id = id(draft, el, role, &key, when.as_ref());
-    let mut out = Made::new("Encounter", &id);
+    let mut out = ResourceBuilder::new("Encounter", &id);
     out.set("identifier", Draft::identifiers(el));
     let class = code.codes.iter().find(|code| code.system == ACT_CODE && CLASSES.contains(&code.code.as_str()));
     let class = match class {

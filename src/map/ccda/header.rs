@@ -1,4 +1,4 @@
-//! The header: whose the document is, what kind of document, who wrote it, in which visit, and what it stands in place of.
+//! The header: patient, document type, authors, encounter, and the documents that it replaces.
 
 use serde_json::{Value, json};
 
@@ -8,16 +8,16 @@ use crate::formats::ccda::node::{El, all, attr, ids, is_null, kid, kid_attr, kid
 use crate::formats::ccda::text::V3;
 use crate::formats::cells::text::line;
 use crate::map::clinical::{Attached, Original, by_oid, day, moment};
-use crate::map::record::{Whom, Written};
+use crate::map::record::{NamedMember, Written};
 
 /// Numbers that may be the patient's, of one document.
 const NUMBERS_MAX: usize = 32;
 
-/// Whom a document is about.
+/// The patient of a document.
 ///
 /// # Errors
 /// Why it is none, or about nobody.
-pub(super) fn whom(root: El<'_>) -> Result<Whom, &'static str> {
+pub(super) fn whom(root: El<'_>) -> Result<NamedMember, &'static str> {
     match (root.tag_name().name(), root.tag_name().namespace()) {
         ("ClinicalDocument", Some(V3)) => {}
         ("section" | "component" | "entry" | "recordTarget" | "documentationOf" | "structuredBody", _) => {
@@ -55,7 +55,7 @@ pub(super) fn whom(root: El<'_>) -> Result<Whom, &'static str> {
     let name = names.iter().find(|name| attr(**name, "use").split(' ').any(|word| word == "L")).or(names.first());
     let part = |wanted: &str| name.and_then(|name| kid(*name, wanted)).map(text).unwrap_or_default();
     let birth = patient.map(|patient| kid_attr(patient, "birthTime", "value")).unwrap_or_default();
-    Ok(Whom {
+    Ok(NamedMember {
         alone: false,
         numbers,
         family: part("family"),
@@ -89,7 +89,7 @@ fn key(el: El<'_>) -> Option<String> {
 /// The document as a document.
 pub(super) fn original<'d>(draft: &mut Draft<'d>, root: El<'d>, bytes: &[u8]) -> Original {
     let document = key(root).unwrap_or_default();
-    // What is told of the whole document, such as its plan, is told anew by its next version.
+    // Statements about the whole document, such as its plan, are repeated by its next version.
     draft.document = set(root).unwrap_or_else(|| document.clone());
     let visit = path(root, &["componentOf", "encompassingEncounter"]);
     draft.encounter = visit.map(|visit| encounter::of_header(draft, visit));

@@ -6,7 +6,7 @@ use super::draft::Draft;
 use super::section::{is_negated, state};
 use crate::formats::ccda::node::{El, all, attr, follows, is_null, kid, kid_attr, kids, kind, path};
 use crate::formats::ccda::text::V3;
-use crate::map::clinical::{Concept, Made, When, known, number, quantity};
+use crate::map::clinical::{Concept, ResourceBuilder, When, known, number, quantity};
 
 const STATES: [(&str, &str); 8] = [
     ("active", "active"),
@@ -63,7 +63,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     }
     let when = kids(el, "effectiveTime").find_map(|time| draft.when_of(time));
     let id = draft.id("MedicationRequest", el, "", &code, when.as_ref());
-    let mut out = Made::new("MedicationRequest", &id);
+    let mut out = ResourceBuilder::new("MedicationRequest", &id);
     out.set("identifier", Draft::identifiers(el));
     out.set("status", known(&STATES, state(el)).unwrap_or("unknown"));
     let (author, time) = draft.author(el);
@@ -85,7 +85,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     let dosage = dosage(draft, el);
     out.set("dosageInstruction", (!crate::map::clinical::is_empty(&dosage)).then(|| json!([dosage])));
     if let Some(order) = order {
-        let mut request = Made::part();
+        let mut request = ResourceBuilder::part();
         // HL7's older standard counts all fills, FHIR those after the first.
         let fills = kid_attr(order, "repeatNumber", "value").parse::<u32>().ok().filter(|fills| *fills <= REFILLS_MAX);
         request.set("numberOfRepeatsAllowed", fills.map(|fills| fills.saturating_sub(1)));
@@ -116,7 +116,8 @@ pub(super) fn dispense<'d>(draft: &mut Draft<'d>, el: El<'d>, request: Option<(&
         return;
     };
     let when = draft.when(el, "effectiveTime");
-    let mut out = Made::new("MedicationDispense", &draft.id("MedicationDispense", el, "", &code, when.as_ref()));
+    let mut out =
+        ResourceBuilder::new("MedicationDispense", &draft.id("MedicationDispense", el, "", &code, when.as_ref()));
     out.set("identifier", Draft::identifiers(el));
     out.set("status", known(&DISPENSED, state(el)).unwrap_or("unknown"));
     out.set("medicationCodeableConcept", code.value()).set("subject", draft.subject());
@@ -130,7 +131,7 @@ pub(super) fn dispense<'d>(draft: &mut Draft<'d>, el: El<'d>, request: Option<(&
 }
 
 fn dosage<'d>(draft: &Draft<'d>, el: El<'d>) -> Value {
-    let mut out = Made::part();
+    let mut out = ResourceBuilder::part();
     let free = all(el, &["entryRelationship", "substanceAdministration"]);
     let free = free.into_iter().find(|one| follows(*one, FREE_TEXT));
     let words = draft.words(free.and_then(|free| kid(free, "text")));
@@ -144,7 +145,7 @@ fn dosage<'d>(draft: &Draft<'d>, el: El<'d>) -> Value {
         };
     }
     out.set("route", draft.concept(kid(el, "routeCode")).value());
-    let mut dose = Made::part();
+    let mut dose = ResourceBuilder::part();
     if let Some(said) = kid(el, "doseQuantity").filter(|dose| !is_null(*dose)) {
         let of = |el: El<'d>| quantity(attr(el, "value"), attr(el, "unit"), "");
         match (kid(said, "low").and_then(of), kid(said, "high").and_then(of)) {
@@ -161,7 +162,7 @@ fn dosage<'d>(draft: &Draft<'d>, el: El<'d>) -> Value {
 }
 
 fn timing<'d>(draft: &Draft<'d>, el: El<'d>) -> Value {
-    let mut repeat = Made::part();
+    let mut repeat = ResourceBuilder::part();
     for time in kids(el, "effectiveTime") {
         match kind(time) {
             "PIVL_TS" => {

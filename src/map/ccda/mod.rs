@@ -1,11 +1,11 @@
 //! C-CDA documents: the sections that US Core asks for, the visit of the header, and the document itself, kept whole.
 //!
-//! What holds: a document is weighed before it is parsed ([`text`]), so that no input costs more than a small multiple of its
-//! size; a part of a document (a section, an entry) is told from a whole one and refused, for it does not say whose it is; a
-//! statement that is negated, refused or nullified is never told as one that holds.
+//! What holds: a document is weighed before it is parsed (`formats/ccda/text.rs`), so that no input costs more than a small
+//! multiple of its size; a part of a document (a section, an entry) is told from a whole one and refused, for it does not say
+//! whose it is; a statement that is negated, refused or nullified is never told as one that holds.
 //!
 //! Absent on purpose: the patient's own particulars (the roster's), family history, advance directives, planned visits and
-//! supplies (their words are kept, and how many they are is told), anything that only the narrative says.
+//! supplies (their text is kept, and their number is reported), anything that only the narrative says.
 
 mod allergy;
 mod device;
@@ -29,14 +29,14 @@ use serde_json::Value;
 
 use self::draft::Draft;
 use crate::formats::ccda::text::{self, DOCUMENT_MAX, parse};
-use crate::formats::issue::{Place, Rule, place};
+use crate::formats::issue::{RecordPlace, Rule, place};
 use crate::map::clinical::{is_empty, labels, marked};
-use crate::map::record::{About, Read, Record, Whom, Whose, Written};
+use crate::map::record::{KnownMember, NamedMember, PlanContext, ReadPiece, Record, Written};
 
 /// A document about one patient.
 struct Told {
-    place: Place,
-    whom: Whom,
+    place: RecordPlace,
+    whom: NamedMember,
     written: Option<Written>,
     /// The set of documents of which it is a version.
     set: Option<String>,
@@ -49,8 +49,8 @@ struct Told {
 }
 
 /// Reads a document.
-pub(crate) fn read(file: &Arc<str>, text: &[u8]) -> Read {
-    let mut out = Read::default();
+pub(crate) fn read(file: &Arc<str>, text: &[u8]) -> ReadPiece {
+    let mut out = ReadPiece::default();
     let place = place(file, 1);
     match told(&place, text) {
         Ok(told) => {
@@ -64,7 +64,7 @@ pub(crate) fn read(file: &Arc<str>, text: &[u8]) -> Read {
     out
 }
 
-fn told(place: &Place, original: &[u8]) -> Result<Told, &'static str> {
+fn told(place: &RecordPlace, original: &[u8]) -> Result<Told, &'static str> {
     if original.len() > DOCUMENT_MAX {
         return Err("a document of more than 32 MiB");
     }
@@ -81,11 +81,11 @@ fn told(place: &Place, original: &[u8]) -> Result<Told, &'static str> {
 }
 
 impl Record for Told {
-    fn place(&self) -> &Place {
+    fn place(&self) -> &RecordPlace {
         &self.place
     }
 
-    fn whom(&self) -> Option<Whom> {
+    fn whom(&self) -> Option<NamedMember> {
         Some(self.whom.clone())
     }
 
@@ -97,7 +97,7 @@ impl Record for Told {
         self.set.clone()
     }
 
-    fn resources(&self, whose: &Whose, _about: About<'_>) -> Result<Vec<Value>, (Rule, String)> {
+    fn resources(&self, whose: &KnownMember, _about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)> {
         let document = parse(&self.text).map_err(|reason| (Rule::Document, reason.to_owned()))?;
         let root = document.root_element();
         let mut draft = Draft::new(root, &whose.patient);

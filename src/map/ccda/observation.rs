@@ -6,7 +6,9 @@ use super::draft::{Draft, range};
 use super::section::{is_negated, state};
 use crate::formats::ccda::node::{El, all, attr, follows, ids, kid, kids, path};
 use crate::formats::ccda::text::V3;
-use crate::map::clinical::{Category, Concept, Made, Seen, Specimen, When, hl7, known, pressures, vital_sign};
+use crate::map::clinical::{
+    Category, Concept, ObservationDraft, ResourceBuilder, Specimen, When, hl7, known, pressures, vital_sign,
+};
 
 const LOINC: &str = "http://loinc.org";
 const DATA_ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
@@ -50,7 +52,8 @@ pub(super) fn results<'d>(draft: &mut Draft<'d>, entry: El<'d>) {
     }
     let results: Vec<Value> = seen.iter().map(|one| json!({"reference": format!("Observation/{}", one.id)})).collect();
     if !code.is_empty() {
-        let mut out = Made::new("DiagnosticReport", &draft.id("DiagnosticReport", entry, "", &code, when.as_ref()));
+        let mut out =
+            ResourceBuilder::new("DiagnosticReport", &draft.id("DiagnosticReport", entry, "", &code, when.as_ref()));
         out.set("identifier", Draft::identifiers(entry)).set("status", status);
         let category = if is_image {
             json!([{"coding": [{"system": LOINC, "code": "LP29684-5"}]}])
@@ -104,9 +107,10 @@ fn grouped<'d>(draft: &mut Draft<'d>, entry: El<'d>, category: Category) {
     draft.resources.extend(resources);
 }
 
-fn group<'d>(draft: &mut Draft<'d>, entry: El<'d>, category: Category, when: Option<&When>) -> Vec<Seen> {
+fn group<'d>(draft: &mut Draft<'d>, entry: El<'d>, category: Category, when: Option<&When>) -> Vec<ObservationDraft> {
     let observations = all(entry, &["component", "observation"]);
-    let mut found: Vec<Seen> = observations.into_iter().filter_map(|el| seen(draft, el, category, when)).collect();
+    let mut found: Vec<ObservationDraft> =
+        observations.into_iter().filter_map(|el| seen(draft, el, category, when)).collect();
     if state(entry) == "nullified" {
         for one in &mut found {
             one.status = "entered-in-error";
@@ -115,7 +119,12 @@ fn group<'d>(draft: &mut Draft<'d>, entry: El<'d>, category: Category, when: Opt
     pressures(found)
 }
 
-fn seen<'d>(draft: &mut Draft<'d>, el: El<'d>, category: Category, of_group: Option<&When>) -> Option<Seen> {
+fn seen<'d>(
+    draft: &mut Draft<'d>,
+    el: El<'d>,
+    category: Category,
+    of_group: Option<&When>,
+) -> Option<ObservationDraft> {
     if !el.has_tag_name((V3, "observation")) || !matches!(attr(el, "moodCode"), "EVN" | "") {
         return None;
     }
@@ -136,7 +145,7 @@ fn seen<'d>(draft: &mut Draft<'d>, el: El<'d>, category: Category, of_group: Opt
     let own = draft.when(el, "effectiveTime");
     let when = own.or_else(|| of_group.cloned());
     let is_smoking = code.code_in(LOINC) == Some("72166-2");
-    // Whether somebody smokes is said of a moment.
+    // Smoking status is an observation at a point in time.
     let when = if is_smoking { when.and_then(|when| when.first().map(str::to_owned)).map(When::At) } else { when };
     let values: Vec<El<'d>> = kids(el, "value").collect();
     let value = values.iter().find_map(|value| draft.value(*value));
@@ -150,7 +159,7 @@ fn seen<'d>(draft: &mut Draft<'d>, el: El<'d>, category: Category, of_group: Opt
     };
     let status = known(&STATES, state(el)).unwrap_or("unknown");
     let specimen = specimen(draft, el, when.as_ref());
-    let mut out = Seen {
+    let mut out = ObservationDraft {
         specimen,
         id: draft.id("Observation", el, "", &code, when.as_ref()),
         identifier: Draft::identifiers(el).into_iter().next(),
@@ -165,7 +174,7 @@ fn seen<'d>(draft: &mut Draft<'d>, el: El<'d>, category: Category, of_group: Opt
         method: draft.concept(kid(el, "methodCode")),
         site: draft.concept(kid(el, "targetSiteCode")),
         code,
-        ..Seen::default()
+        ..ObservationDraft::default()
     };
     if is_negated(el) {
         // Not observed, or observed not to be so: the words decide, and the value alone would say the opposite.

@@ -1,4 +1,4 @@
-//! The plan of a document in its words, what it orders, and goals.
+//! The plan of treatment: its narrative, its orders, and goals.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use super::draft::{Draft, Held};
 use super::section::{is_negated, state};
 use crate::formats::ccda::node::{El, attr, kid, lines, text};
 use crate::formats::ccda::text::V3;
-use crate::map::clinical::{Concept, Made, When, is_empty, known, quantity};
+use crate::map::clinical::{Concept, ResourceBuilder, When, is_empty, known, quantity};
 
 /// The text of a plan; what is beyond is in the original.
 const TEXT_MAX: usize = 64 << 10;
@@ -28,7 +28,7 @@ pub(super) fn plan<'d>(draft: &mut Draft<'d>, section: El<'d>) {
     let Some(div) = kid(section, "text").map(div).filter(|div| !div.is_empty()) else { return };
     let code = draft.concept(kid(section, "code"));
     let document = draft.document.clone();
-    let mut out = Made::new("CarePlan", &draft.ids.next("CarePlan", &[&document, &code.key()]));
+    let mut out = ResourceBuilder::new("CarePlan", &draft.ids.next("CarePlan", &[&document, &code.key()]));
     out.set(
         "text",
         json!({
@@ -94,7 +94,7 @@ pub(super) fn is_order(el: El<'_>) -> bool {
 pub(super) fn order<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     let Some(code) = draft.act(el) else { return };
     let when = draft.when(el, "effectiveTime");
-    let mut out = Made::new("ServiceRequest", &draft.id("ServiceRequest", el, "", &code, when.as_ref()));
+    let mut out = ResourceBuilder::new("ServiceRequest", &draft.id("ServiceRequest", el, "", &code, when.as_ref()));
     out.set("identifier", Draft::identifiers(el));
     out.set("status", known(&ORDERS, state(el)).unwrap_or("unknown"));
     out.set("intent", known(&INTENTS, attr(el, "moodCode")).unwrap_or("plan"));
@@ -146,7 +146,7 @@ pub(super) fn goal<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     }
     let when = draft.when(el, "effectiveTime");
     let key = draft.concept(kid(el, "code"));
-    let mut out = Made::new("Goal", &draft.id("Goal", el, "", &key, when.as_ref()));
+    let mut out = ResourceBuilder::new("Goal", &draft.id("Goal", el, "", &key, when.as_ref()));
     out.set("identifier", Draft::identifiers(el));
     out.set("lifecycleStatus", known(&GOALS, state(el)).unwrap_or("active"));
     out.set("description", description.value()).set("subject", draft.subject());
@@ -156,9 +156,9 @@ pub(super) fn goal<'d>(draft: &mut Draft<'d>, el: El<'d>) {
         Some(When::Between(start, due)) => (start.as_deref().and_then(day), due.as_deref().and_then(day)),
         None => (None, None),
     };
-    let mut target = Made::part();
+    let mut target = ResourceBuilder::part();
     let value = kid(el, "value").filter(|value| !value.has_attribute("code")).and_then(|value| draft.value(value));
-    // What is to be reached is said of something that is measured.
+    // A goal has a target only for something that is measured.
     if let (Some((name, value)), Some(measure)) = (value.and_then(detail), key.value()) {
         target.set("measure", measure).set(&name, value);
     }

@@ -6,7 +6,7 @@ use super::allergy::related;
 use super::draft::Draft;
 use super::section::{is_negated, observations, state};
 use crate::formats::ccda::node::{El, all, attr, follows, is_null, kid};
-use crate::map::clinical::{Concept, Made, When, hl7, known};
+use crate::map::clinical::{Concept, ResourceBuilder, When, hl7, known};
 
 const SNOMED: &str = "http://snomed.info/sct";
 const PROBLEM: &str = "2.16.840.1.113883.10.20.22.4.4";
@@ -22,7 +22,7 @@ const STATES: [(&str, &str); 5] = [
     ("246455001", "recurrence"),
 ];
 
-/// Why a condition is told of.
+/// The role in which a condition is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Problem,
@@ -73,7 +73,7 @@ pub(super) fn condition<'d>(
         Role::Diagnosis => "encounter-diagnosis",
     };
     let id = draft.id("Condition", el, name, &code, when.as_ref());
-    let mut out = Made::new("Condition", &id);
+    let mut out = ResourceBuilder::new("Condition", &id);
     out.set("identifier", Draft::identifiers(el));
     let (onset, abatement) = match &when {
         Some(When::Between(onset, abatement)) => (onset.as_deref(), abatement.as_deref()),

@@ -6,7 +6,7 @@ use super::device;
 use super::draft::Draft;
 use super::section::{is_negated, state};
 use crate::formats::ccda::node::{El, all, attr, kid, kids};
-use crate::map::clinical::{Made, known};
+use crate::map::clinical::{ResourceBuilder, known};
 
 const STATES: [(&str, &str); 7] = [
     ("completed", "completed"),
@@ -27,7 +27,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     }
     let Some(code) = draft.act(el) else { return };
     let when = draft.when(el, "effectiveTime");
-    let mut out = Made::new("Procedure", &draft.id("Procedure", el, "", &code, when.as_ref()));
+    let mut out = ResourceBuilder::new("Procedure", &draft.id("Procedure", el, "", &code, when.as_ref()));
     let status = known(&STATES, state(el)).unwrap_or("unknown");
     let is_error = status == "entered-in-error";
     out.set("identifier", Draft::identifiers(el));

@@ -6,7 +6,7 @@ use super::draft::Draft;
 use super::section::state;
 use crate::formats::ccda::node::{El, added, all, kid, kids};
 use crate::formats::ccda::text::V3;
-use crate::map::clinical::{Concept, Made, When, known};
+use crate::map::clinical::{Concept, ResourceBuilder, When, known};
 
 const STATES: [(&str, &str); 5] = [
     ("active", "active"),
@@ -31,7 +31,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
                 let code = kid(performer, "assignedEntity").and_then(|role| kid(role, "code"));
                 draft.concept(code).value().or_else(|| Concept::words("Member of the care team").value())
             });
-            let mut out = Made::part();
+            let mut out = ResourceBuilder::part();
             out.set("role", role.map(|role| json!([role]))).set("member", member);
             out.set("period", draft.when(act, "effectiveTime").as_ref().map(When::period));
             participants.push(out.value());
@@ -42,7 +42,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     }
     let code = draft.concept(kid(el, "code"));
     let when = draft.when(el, "effectiveTime");
-    let mut out = Made::new("CareTeam", &draft.id("CareTeam", el, "", &Concept::default(), when.as_ref()));
+    let mut out = ResourceBuilder::new("CareTeam", &draft.id("CareTeam", el, "", &Concept::default(), when.as_ref()));
     out.set("identifier", Draft::identifiers(el));
     out.set("status", known(&STATES, state(el)).unwrap_or("active"));
     out.set("name", code.name());

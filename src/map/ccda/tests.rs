@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 
 use crate::map::ccda::read;
 use crate::map::fixtures_tests::{about, assert_valid};
-use crate::map::record::{Read, Whose};
+use crate::map::record::{KnownMember, ReadPiece};
 
 const DOCUMENT: &str = include_str!("../../../fixtures/load/ccda/summary.xml");
 
-fn whose() -> Whose {
-    Whose { patient: "p1".into(), coverage: None, ..Whose::default() }
+fn whose() -> KnownMember {
+    KnownMember { patient: "p1".into(), coverage: None, ..KnownMember::default() }
 }
 
-fn resources(read: &Read) -> Vec<Value> {
+fn resources(read: &ReadPiece) -> Vec<Value> {
     read.records.iter().flat_map(|record| record.resources(&whose(), about()).unwrap()).collect()
 }
 

@@ -7,7 +7,7 @@ use super::procedure::reason;
 use super::section::{is_negated, state};
 use crate::formats::ccda::node::{El, attr, is_null, kid, kids, path, text};
 use crate::formats::ccda::text::V3;
-use crate::map::clinical::{Made, When, quantity};
+use crate::map::clinical::{ResourceBuilder, When, quantity};
 
 /// Maps a vaccination.
 pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
@@ -21,12 +21,12 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
         return;
     }
     let when = kids(el, "effectiveTime").find_map(|time| draft.when_of(time));
-    let mut out = Made::new("Immunization", &draft.id("Immunization", el, "", &code, when.as_ref()));
+    let mut out = ResourceBuilder::new("Immunization", &draft.id("Immunization", el, "", &code, when.as_ref()));
     out.set("identifier", Draft::identifiers(el));
     let status = match state(el) {
         "nullified" => "entered-in-error",
         _ if is_negated(el) => "not-done",
-        // An order that was stopped or never came to its end gave nothing.
+        // An order that was stopped or not completed administered nothing.
         "aborted" | "cancelled" | "held" | "suspended" => "not-done",
         _ => "completed",
     };

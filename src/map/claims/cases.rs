@@ -26,7 +26,7 @@ pub(crate) struct Folded<'a> {
 }
 
 /// A claim or a decision, with the order of its file.
-pub(crate) enum Said<'a> {
+pub(crate) enum ClaimStatement<'a> {
     Claim(Box<Claim<'a>>),
     Decision(Box<Remit<'a>>),
 }
@@ -40,20 +40,21 @@ struct Cluster<'a> {
 }
 
 /// Folds what was said, the earliest first.
-pub(crate) fn fold<'a>(said: impl IntoIterator<Item = Said<'a>>) -> Folded<'a> {
+pub(crate) fn fold<'a>(said: impl IntoIterator<Item = ClaimStatement<'a>>) -> Folded<'a> {
     let mut clusters: Vec<Cluster<'a>> = Vec::new();
     let mut early = Vec::new();
     for (at, said) in said.into_iter().enumerate() {
         match said {
-            Said::Claim(claim) => put(&mut clusters, at, *claim),
-            Said::Decision(remit) => match choose(&mut clusters, &remit, false) {
+            ClaimStatement::Claim(claim) => put(&mut clusters, at, *claim),
+            ClaimStatement::Decision(remit) => match choose(&mut clusters, &remit, false) {
                 Some(cluster) => cluster.decisions.push((at, *remit)),
                 None => early.push((at, *remit)),
             },
         }
     }
     let mut folded = Folded::default();
-    // Some payments are dated before the claim that they are about, and some corrections stand before what they correct is taken back.
+    // Some payments are dated before the claim that they are about, and some corrections stand before what they correct is
+    // taken back.
     for (at, remit) in early {
         match choose(&mut clusters, &remit, true) {
             Some(cluster) => cluster.decisions.push((at, remit)),
@@ -332,7 +333,7 @@ fn same_patient(claim: &Claim<'_>, remit: &Remit<'_>) -> Match {
 fn same_days(claim: &Claim<'_>, remit: &Remit<'_>) -> Match {
     let (Some(from), Some(to)) = days(claim) else { return Match::Open };
     let told =
-        remit.lines.iter().map(|line| line.day).chain([remit.from]).filter_map(crate::formats::cells::compact_day::day);
+        remit.lines.iter().map(|line| line.day).chain([remit.from]).filter_map(crate::formats::cells::compact_day);
     let told: Vec<String> = told.collect();
     if told.is_empty() {
         return Match::Open;

@@ -7,12 +7,12 @@ use serde_json::Value;
 use super::adjudication::Amounts;
 use super::eob::{AREA, Bill, BillKind, BillLine, Decided, Info, TOOTH, eob};
 use super::lines::match_lines;
-use super::made::Made;
+use super::made::ClaimResources;
 use super::money::Cents;
 use super::party::{Provider, provider};
 use super::visit::visit;
 use crate::config::ClaimsAsClinical;
-use crate::formats::cells::compact_day::day;
+use crate::formats::cells::compact_day as day;
 use crate::formats::issue::Rule;
 use crate::formats::records::Identity;
 use crate::formats::x12::{Adjustment, Claim, ClaimKind, PaidLine, Party, Remit};
@@ -20,7 +20,7 @@ use crate::map::code::{
     ADMISSION_TYPE, DISCHARGE_STATUS, MS_DRG, POINT_OF_ORIGIN, TYPE_OF_BILL, c4bb, diagnosis, hl7, is_stay, modifier,
     procedure, service,
 };
-use crate::map::record::{About, Whom, Whose, made_id};
+use crate::map::record::{KnownMember, NamedMember, PlanContext, made_id};
 
 /// A claim and everything that was decided about it.
 pub(crate) struct Case<'a> {
@@ -54,10 +54,10 @@ pub(super) fn days(claim: &Claim<'_>) -> (Option<String>, Option<String>) {
 
 impl Case<'_> {
     /// The member who was treated, as the claim names her.
-    pub(crate) fn whom(&self) -> Whom {
+    pub(crate) fn whom(&self) -> NamedMember {
         let treated = self.claim.treated();
         let numbers = [treated.number, self.claim.subscriber.number];
-        Whom {
+        NamedMember {
             numbers: numbers.into_iter().filter(|text| !text.is_empty()).map(str::to_owned).collect(),
             family: treated.family.to_owned(),
             given: treated.given.to_owned(),
@@ -67,22 +67,22 @@ impl Case<'_> {
         }
     }
 
-    /// Who was treated by whom, so that nobody's claim ends another's.
+    /// The patient and the billing provider, so that nobody's claim replaces another's.
     pub(crate) fn identity(&self) -> Identity {
         self.claim.identity()
     }
 
-    /// The resources: the claim's bill, what it says of care if that is wanted, and who is named in it.
+    /// The resources: the ExplanationOfBenefit, clinical resources if they are wanted, and the parties that it names.
     ///
     /// # Errors
     /// What is missing, if it can be no `ExplanationOfBenefit`.
     pub(crate) fn resources(
         &self,
         replaced_by: &[String],
-        whose: &Whose,
-        about: About<'_>,
+        whose: &KnownMember,
+        about: PlanContext<'_>,
         clinical: ClaimsAsClinical,
-    ) -> Result<Made, (Rule, String)> {
+    ) -> Result<ClaimResources, (Rule, String)> {
         let refuse = |reason: &str| (Rule::Claim, reason.to_owned());
         let (from, to) = days(&self.claim);
         let from = from.ok_or_else(|| refuse("the claim has no day of service (DTP*472, DTP*434)"))?;
@@ -134,7 +134,7 @@ impl Case<'_> {
         }
         bill.related.extend(replaced_by.iter().map(|number| ("replacedby", number.as_str())));
         self.decide(&mut bill);
-        let mut made = Made { own: vec![eob(&bill, whose, about)], mentions: vec![biller.resource] };
+        let mut made = ClaimResources { own: vec![eob(&bill, whose, about)], mentions: vec![biller.resource] };
         let is_wanted = match clinical {
             ClaimsAsClinical::None => false,
             ClaimsAsClinical::Encounters => self.claim.is_report,
@@ -336,7 +336,7 @@ impl Case<'_> {
         match_lines(&self.claim, &self.decisions).iter().map(Vec::len).sum::<usize>() == decided
     }
 
-    /// Whether the NPI of somebody on the claim was mistyped. Such a number identifies nobody, so it is left out.
+    /// Whether an NPI on the claim has a wrong check digit. Such a number identifies nobody, so it is left out.
     pub(crate) fn has_mistyped_npi(&self) -> bool {
         let of_lines = self.claim.lines.iter().filter_map(|line| line.rendering.as_ref());
         let of_claim = self.claim.providers.iter().map(|(_, party)| party);
@@ -362,7 +362,7 @@ fn decided_line<'a>(paid: &PaidLine<'a>) -> Decided<'a> {
     }
 }
 
-/// What a decision says of the claim as a whole.
+/// The claim-level amounts of a decision.
 fn decided_head<'a>(remit: &Remit<'a>) -> Decided<'a> {
     Decided {
         amounts: Amounts::of(remit.charge, remit.paid, remit.allowed, &remit.adjustments),

@@ -11,7 +11,7 @@ use super::party::Provider;
 use crate::formats::x12::Adjustment;
 use crate::map::code::{C4BB, c4bb, concept, hl7};
 use crate::map::plan::PLAN_ID;
-use crate::map::record::{About, Whose};
+use crate::map::record::{KnownMember, PlanContext};
 
 const PROFILE: &str = "http://hl7.org/fhir/us/carin-bb/StructureDefinition/C4BB-ExplanationOfBenefit";
 const VERSION: &str = "2.0.0";
@@ -64,7 +64,7 @@ pub(crate) struct BillLine<'a> {
     pub(crate) surfaces: Vec<&'a str>,
     /// An area of the mouth, where no tooth is named.
     pub(crate) area: &'a str,
-    /// Numbers of what is said of the line beside it, such as further teeth.
+    /// Sequence numbers of the supporting information of the line, such as further teeth.
     pub(crate) infos: Vec<usize>,
     pub(crate) drug: &'a str,
     pub(crate) decided: Option<Decided<'a>>,
@@ -163,7 +163,7 @@ impl BillKind {
 }
 
 /// The resource.
-pub(crate) fn eob(bill: &Bill<'_>, whose: &Whose, about: About<'_>) -> Value {
+pub(crate) fn eob(bill: &Bill<'_>, whose: &KnownMember, about: PlanContext<'_>) -> Value {
     let mut out = Map::new();
     let mut set = |name: &str, value: Value| drop(out.insert(name.to_owned(), value));
     set("resourceType", json!("ExplanationOfBenefit"));

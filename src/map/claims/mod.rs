@@ -1,8 +1,7 @@
-//! Records to FHIR: what a plan's files say, as the profiles want it. Pure.
+//! Claims, payments and prior authorizations as `ExplanationOfBenefit`, from X12 and from rows of tables; and the encounters,
+//! conditions and procedures that a claim tells of. Pure.
 //!
-//! Each mapper takes records and the ids of what they are about, and gives resources with ids that are the same in every run.
-//! What a profile demands and the record does not say is given the profile's own word for "not known", or the resource does
-//! not claim the profile; nothing is made up. Codes carry no names: their texts belong to those who license them.
+//! Parts of one claim are folded first (`cases`, `rows`): replacements, voids, payments and reversals become one decision.
 
 mod adjudication;
 mod cases;
@@ -23,8 +22,8 @@ mod rows;
 mod tests;
 mod visit;
 
-pub(crate) use cases::{Said, fold};
-pub(crate) use made::Made;
+pub(crate) use cases::{ClaimStatement, fold};
+pub(crate) use made::ClaimResources;
 pub(crate) use review::{Reviewed, reviewed};
 pub(crate) use review_rows::review_rows;
 pub(crate) use rows::RowCase;

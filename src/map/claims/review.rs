@@ -4,22 +4,22 @@
 
 use serde_json::{Map, Value, json};
 
-use super::made::Made;
+use super::made::ClaimResources;
 use super::money::{cents, money, quantity};
 use super::party::{Provider, provider};
-use crate::formats::cells::compact_day::day;
+use crate::formats::cells::compact_day as day;
 use crate::formats::issue::Rule;
 use crate::formats::x12::{Review, Service};
 use crate::map::code::{concept, diagnosis, hl7, modifier, place, service};
 use crate::map::plan::PLAN_ID;
-use crate::map::record::{About, Whom, Whose, made_id};
+use crate::map::record::{KnownMember, NamedMember, PlanContext, made_id};
 
 const PROFILE: &str = "http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/pdex-priorauthorization";
 const EXTENSION: &str = "http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/";
 
 /// One service that was asked for.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct ReviewRequest<'a> {
     pub(crate) category: &'a str,
     pub(crate) qualifier: &'a str,
     pub(crate) code: &'a str,
@@ -47,12 +47,12 @@ pub(crate) struct Reviewed<'a> {
     pub(crate) number: &'a str,
     pub(crate) created: String,
     pub(crate) decided_on: Option<String>,
-    pub(crate) whom: Whom,
+    pub(crate) whom: NamedMember,
     pub(crate) requester: Provider,
     /// X12 1338: `U` urgent, `03` emergency, `E` elective; empty where nothing is said.
     pub(crate) level: &'a str,
     pub(crate) diagnoses: Vec<Value>,
-    pub(crate) services: Vec<Asked<'a>>,
+    pub(crate) services: Vec<ReviewRequest<'a>>,
     pub(crate) from: Option<String>,
     pub(crate) to: Option<String>,
 }
@@ -80,11 +80,11 @@ pub(crate) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'a>, (Rule
     if wanted.is_empty() {
         wanted.extend(asked.first().cloned());
     }
-    // What is said of the event as a whole holds for its services.
+    // A decision at the patient event level applies to its services.
     let all = || asked.iter().chain(decided);
     let level = all().map(|one| one.level).find(|level| matches!(*level, "U" | "03" | "E")).unwrap_or_default();
     let place = all().map(|one| one.place).find(|place| !place.is_empty()).unwrap_or_default();
-    let services: Vec<Asked<'_>> = wanted
+    let services: Vec<ReviewRequest<'_>> = wanted
         .iter()
         .enumerate()
         .map(|(at, one)| {
@@ -95,7 +95,7 @@ pub(crate) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'a>, (Rule
             let said = own.or_else(|| decided.get(at + 1).filter(|other| !other.action.is_empty())).or(event);
             let said = said.filter(|_| answer.is_some());
             let span = said.and_then(|said| said.span).or(one.span);
-            Asked {
+            ReviewRequest {
                 category: if one.kind.is_empty() { event.map_or("", |event| event.kind) } else { one.kind },
                 qualifier: one.qualifier,
                 code: one.code,
@@ -120,7 +120,7 @@ pub(crate) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'a>, (Rule
         trace: main.trace,
         number: number.unwrap_or_default(),
         decided_on: answer.and_then(|answer| day(answer.created)),
-        whom: Whom {
+        whom: NamedMember {
             numbers: [treated.number, main.subscriber.number]
                 .into_iter()
                 .filter(|text| !text.is_empty())
@@ -144,7 +144,7 @@ pub(crate) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'a>, (Rule
 
 impl Reviewed<'_> {
     /// The authorization and who asked for it.
-    pub(crate) fn resources(&self, whose: &Whose, about: About<'_>) -> Made {
+    pub(crate) fn resources(&self, whose: &KnownMember, about: PlanContext<'_>) -> ClaimResources {
         let mut out = Map::new();
         let mut set = |name: &str, value: Value| drop(out.insert(name.to_owned(), value));
         let action = self.services.iter().map(|one| one.action).find(|action| !action.is_empty()).unwrap_or("A4");
@@ -205,10 +205,10 @@ impl Reviewed<'_> {
         set("item", self.services.iter().enumerate().map(|(at, one)| self.item(at, one)).collect());
         let asked = self.services.iter().filter_map(|one| cents(one.charge)).sum();
         set("total", json!([{"category": hl7("adjudication", "submitted"), "amount": money(asked)}]));
-        Made { own: vec![Value::Object(out)], mentions: vec![self.requester.resource.clone()] }
+        ClaimResources { own: vec![Value::Object(out)], mentions: vec![self.requester.resource.clone()] }
     }
 
-    fn item(&self, at: usize, one: &Asked<'_>) -> Value {
+    fn item(&self, at: usize, one: &ReviewRequest<'_>) -> Value {
         let mut out = Map::new();
         let mut set = |name: &str, value: Value| drop(out.insert(name.to_owned(), value));
         set("sequence", json!(at + 1));
@@ -228,7 +228,7 @@ impl Reviewed<'_> {
             _ => {}
         }
         let units = quantity(one.units);
-        // Who is told only what was approved asked for no less.
+        // If only the approved quantity is given, at least that much was requested.
         let allowed = quantity(one.allowed).or_else(|| units.clone());
         if let Some(units) = units.as_ref().or(allowed.as_ref()) {
             set("quantity", json!({"value": units}));

@@ -4,12 +4,12 @@
 //! is known is pending: nothing is made up.
 
 use super::party::provider;
-use super::review::{Asked, Reviewed};
+use super::review::{ReviewRequest, Reviewed};
 use crate::formats::issue::Rule;
 use crate::formats::records::{Field, Row, all};
 use crate::formats::x12::Party;
 use crate::map::code::diagnosis;
-use crate::map::record::Whom;
+use crate::map::record::NamedMember;
 
 /// Diagnoses that one authorization may have.
 const DIAGNOSES_MAX: usize = 50;
@@ -48,7 +48,7 @@ pub(crate) fn review_rows(rows: &[Row]) -> Result<Reviewed<'_>, (Rule, String)> 
     Ok(Reviewed {
         trace: first.get(Field::Claim),
         number: first.get(Field::Claim),
-        whom: Whom {
+        whom: NamedMember {
             numbers: vec![text(Field::Member).to_owned()],
             family: family.to_owned(),
             given: given.to_owned(),
@@ -72,13 +72,13 @@ pub(crate) fn review_rows(rows: &[Row]) -> Result<Reviewed<'_>, (Rule, String)> 
     })
 }
 
-fn asked<'a>(row: &'a Row, number: &'a str) -> Asked<'a> {
+fn asked<'a>(row: &'a Row, number: &'a str) -> ReviewRequest<'a> {
     let day = |field: Field| Some(row.get(field)).filter(|day| !day.is_empty()).map(str::to_owned);
     let action = action(row.get(Field::Status));
     let category = row.get(Field::Category);
     let is_service_type =
         (1..=2).contains(&category.len()) && category.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    Asked {
+    ReviewRequest {
         category: if is_service_type { category } else { "" },
         qualifier: "HC",
         code: row.get(Field::Service),

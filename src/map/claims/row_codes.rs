@@ -7,7 +7,7 @@ pub(super) const CODES_MAX: usize = 100;
 /// The first day of ICD-10 in claims of the United States.
 pub(super) const TENTH_REVISION: &str = "2015-10-01";
 
-/// A code for something that was wrong, with what the claim says of it.
+/// A diagnosis code with its role and present-on-admission indicator.
 pub(super) struct Coded {
     pub(super) code: String,
     pub(super) is_tenth: bool,

@@ -1,19 +1,19 @@
 //! Rows of tables about one claim, folded into what is true now, as a bill.
 //!
 //! A later row of a line replaces an earlier one, by the days that the rows state and not by the order of loading. A row that
-//! takes a line back ends what it undoes and leaves what the line was; when every line is taken back the claim is cancelled. Where a
-//! source sends a change under a new number (CMS does), the numbers of a group are versions: a cancellation takes the last
-//! standing one back, a change replaces all before it.
+//! takes a line back ends what it undoes and leaves what the line was; when every line is taken back the claim is cancelled.
+//! Where a source sends a change under a new number (CMS does), the numbers of a group are versions: a cancellation takes the
+//! last standing one back, a change replaces all before it.
 
 use super::eob::{Bill, BillKind, eob};
-use super::made::Made;
+use super::made::ClaimResources;
 use super::row_bill::Draft;
 use super::row_lines::Lines;
 use super::visit::visit;
 use crate::config::ClaimsAsClinical;
 use crate::formats::issue::Rule;
 use crate::formats::records::{Facts, Field, Identity, Row, Turn, first};
-use crate::map::record::{About, Whom, Whose, made_id};
+use crate::map::record::{KnownMember, NamedMember, PlanContext, made_id};
 
 /// A claim of which rows tell.
 pub(crate) struct RowCase {
@@ -84,12 +84,12 @@ impl RowCase {
     }
 
     /// The member, as the rows name her.
-    pub(crate) fn whom(&self) -> Whom {
+    pub(crate) fn whom(&self) -> NamedMember {
         let head = &self.draft.head;
         let text = |field: Field| first(head, field).to_owned();
         let (family, given, birth) = (text(Field::Family), text(Field::Given), text(Field::Birth));
         let alone = family.is_empty() && given.is_empty() && birth.is_empty();
-        Whom { numbers: vec![text(Field::Member)], family, given, birth, day: self.draft.from.clone(), alone }
+        NamedMember { numbers: vec![text(Field::Member)], family, given, birth, day: self.draft.from.clone(), alone }
     }
 
     /// Whether only the member's number says whose it is, though the table might have said more.
@@ -97,7 +97,7 @@ impl RowCase {
         !is_cms(&self.source) && self.whom().alone
     }
 
-    /// Whether the part of the claim that says what it is has not come: the question to an answer, the header to lines.
+    /// Whether the identifying part of the claim has not arrived: the request to a response, the header to lines.
     pub(crate) fn waits(&self) -> bool {
         let is_headed = self.source == "cclf" && !first(&self.draft.head, Field::BillingNumber).is_empty();
         !self.has_head && (self.source == "ncpdp" || is_headed)
@@ -123,17 +123,17 @@ impl RowCase {
         self.draft.total().is_some()
     }
 
-    /// The bill and who is named in it.
+    /// The ExplanationOfBenefit and the parties that it names.
     ///
     /// # Errors
     /// What is missing, if it can be no `ExplanationOfBenefit`.
     pub(crate) fn resources(
         &self,
         replaced_by: &[String],
-        whose: &Whose,
-        about: About<'_>,
+        whose: &KnownMember,
+        about: PlanContext<'_>,
         clinical: ClaimsAsClinical,
-    ) -> Result<Made, (Rule, String)> {
+    ) -> Result<ClaimResources, (Rule, String)> {
         let refuse = |reason: &str| (Rule::ClaimRow, reason.to_owned());
         let draft = &self.draft;
         if draft.from.is_empty() {
@@ -187,7 +187,7 @@ impl RowCase {
             // Tables say what others paid, and not who.
             other_payers: Vec::new(),
         };
-        let mut made = Made { own: vec![eob(&bill, whose, about)], mentions: vec![biller.resource] };
+        let mut made = ClaimResources { own: vec![eob(&bill, whose, about)], mentions: vec![biller.resource] };
         if clinical == ClaimsAsClinical::All {
             made.own.extend(visit(&bill, whose));
         }

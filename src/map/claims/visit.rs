@@ -1,4 +1,4 @@
-//! What a claim says of care: an encounter, the diagnoses and the procedures of it, as US Core. A claim that was voided or
+//! Clinical resources of a claim: an Encounter, its Conditions and its Procedures, as US Core. A claim that was voided or
 //! replaced says nothing any more, and what was made of it is withdrawn by the run.
 //!
 //! A claim is no chart: a diagnosis on it may be one that was ruled out. So conditions are those of the encounter, and none is
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::eob::{Bill, BillKind};
 use crate::map::code::concept;
-use crate::map::record::{Whose, made_id};
+use crate::map::record::{KnownMember, made_id};
 
 const CORE: &str = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-";
 const TERMINOLOGY: &str = "http://terminology.hl7.org/CodeSystem/";
@@ -18,7 +18,7 @@ const EMERGENCY: &str = "23";
 const HOME: &str = "12";
 
 /// The encounter of a bill, its conditions and procedures.
-pub(super) fn visit(bill: &Bill<'_>, whose: &Whose) -> Vec<Value> {
+pub(super) fn visit(bill: &Bill<'_>, whose: &KnownMember) -> Vec<Value> {
     if bill.cancelled || matches!(bill.kind, BillKind::Pharmacy) {
         return Vec::new();
     }

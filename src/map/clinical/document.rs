@@ -8,8 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::code::Concept;
-use super::made::Made;
-use crate::fhir::json::{self as fhir_json, Node};
+use super::made::ResourceBuilder;
+use crate::fhir::json as fhir_json;
+use crate::fhir::json::Node;
 use crate::fhir::labels;
 
 const UNKNOWN: &str = "http://terminology.hl7.org/CodeSystem/v3-NullFlavor";
@@ -57,7 +58,7 @@ impl Attached {
 
     /// As an `Attachment`.
     pub(crate) fn value(self) -> Value {
-        let mut out = Made::part();
+        let mut out = ResourceBuilder::part();
         out.set("contentType", self.mime).set("data", self.data).set("title", self.title).set("creation", self.created);
         out.value()
     }
@@ -93,7 +94,7 @@ pub(crate) struct Original {
 
 impl Original {
     pub(crate) fn resource(self, patient: &str) -> Value {
-        let mut out = Made::new("DocumentReference", &self.id);
+        let mut out = ResourceBuilder::new("DocumentReference", &self.id);
         out.set("identifier", self.identifier.map(|one| json!([one])));
         out.set("status", self.status).set("docStatus", self.doc_status);
         // The profile takes LOINC and the word for "not known"; a local code stands beside it.
@@ -119,7 +120,7 @@ impl Original {
         out.set("relatesTo", replaces.collect::<Vec<_>>());
         out.set("description", crate::formats::cells::text::line(&self.title));
         out.set("content", self.attached.into_iter().map(|one| json!({"attachment": one.value()})).collect::<Vec<_>>());
-        let mut context = Made::part();
+        let mut context = ResourceBuilder::part();
         context.set("encounter", self.encounter.map(|id| json!([{"reference": format!("Encounter/{id}")}])));
         context.set("period", self.period);
         out.set("context", context.value());

@@ -17,8 +17,8 @@ impl Ids {
         Self { patient: patient.to_owned(), source: source.to_owned(), seen: HashMap::new() }
     }
 
-    /// The id of what these texts tell apart. Who numbers two statements alike has made two all the same: the second is told
-    /// apart by its turn.
+    /// The id of the statement that these texts identify. A system that gives two statements one number still has two: the
+    /// second is told apart by its turn.
     pub(crate) fn next(&mut self, kind: &str, parts: &[&str]) -> String {
         let id = self.same(kind, parts);
         let turn = self.seen.entry(id.clone()).or_insert(0);

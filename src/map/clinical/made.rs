@@ -7,9 +7,9 @@ use crate::fhir::json as fhir_json;
 use crate::fhir::validate::{Severity, validate};
 
 /// A resource, or a part of one. What is empty is not put in: FHIR has no empty values.
-pub(crate) struct Made(Map<String, Value>);
+pub(crate) struct ResourceBuilder(Map<String, Value>);
 
-impl Made {
+impl ResourceBuilder {
     /// The start of a resource.
     pub(crate) fn new(kind: &str, id: &str) -> Self {
         let mut out = Self::part();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::code::{Concept, hl7};
-use super::made::Made;
+use super::made::ResourceBuilder;
 use super::time::When;
 
 const LOINC: &str = "http://loinc.org";
@@ -86,7 +86,7 @@ pub(crate) fn about_life(code: &str) -> bool {
 
 /// What was observed.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct ObservationDraft {
     pub(crate) id: String,
     pub(crate) identifier: Option<Value>,
     pub(crate) status: &'static str,
@@ -94,7 +94,7 @@ pub(crate) struct Seen {
     pub(crate) code: Concept,
     pub(crate) when: Option<When>,
     pub(crate) issued: Option<String>,
-    /// The member of the choice, such as `valueQuantity`, and what it holds.
+    /// The element of the choice, such as `valueQuantity`, and its value.
     pub(crate) value: Option<(&'static str, Value)>,
     /// Why there is no value, as HL7 says it.
     pub(crate) absent: &'static str,
@@ -107,15 +107,15 @@ pub(crate) struct Seen {
     pub(crate) site: Concept,
     /// References to the observations that it says more of.
     pub(crate) derived: Vec<Value>,
-    /// A reference to what it was measured in.
+    /// A reference to the specimen.
     pub(crate) specimen: Option<Value>,
     /// Code and value of each part.
     pub(crate) parts: Vec<(Concept, Option<(&'static str, Value)>)>,
 }
 
-impl Seen {
+impl ObservationDraft {
     pub(crate) fn resource(self, patient: &str) -> Value {
-        let mut out = Made::new("Observation", &self.id);
+        let mut out = ResourceBuilder::new("Observation", &self.id);
         out.set("identifier", self.identifier.map(|one| json!([one])));
         out.set("status", self.status).set("category", json!([self.category.value()]));
         out.set("code", self.code.value().unwrap_or_else(|| json!({"text": "Observation"})));
@@ -147,7 +147,7 @@ impl Seen {
         out.set("referenceRange", self.ranges).set("derivedFrom", self.derived);
         out.set("specimen", self.specimen);
         let parts = self.parts.iter().map(|(code, value)| {
-            let mut part = Made::part();
+            let mut part = ResourceBuilder::part();
             part.set("code", code.value());
             match value {
                 Some((name, value)) => part.set(name, value.clone()),
@@ -167,9 +167,9 @@ impl Seen {
 
 /// Upper and lower blood pressure of one moment are one observation with two parts. What belongs together stands together:
 /// this is asked for one group of observations at a time.
-pub(crate) fn pressures(seen: Vec<Seen>) -> Vec<Seen> {
-    let mut out: Vec<Seen> = Vec::new();
-    let mut lower: Vec<Seen> = Vec::new();
+pub(crate) fn pressures(seen: Vec<ObservationDraft>) -> Vec<ObservationDraft> {
+    let mut out: Vec<ObservationDraft> = Vec::new();
+    let mut lower: Vec<ObservationDraft> = Vec::new();
     for one in seen {
         if one.code.code_in(LOINC) == Some(DIASTOLIC) { lower.push(one) } else { out.push(one) }
     }
@@ -197,15 +197,15 @@ mod tests {
     use super::*;
     use crate::map::fixtures_tests::assert_valid;
 
-    fn seen(id: &str, code: &str, value: &str) -> Seen {
-        Seen {
+    fn seen(id: &str, code: &str, value: &str) -> ObservationDraft {
+        ObservationDraft {
             id: id.into(),
             status: "final",
             category: Category::VitalSigns,
             code: Concept::one(LOINC, code),
             when: Some(When::At("2026-01-02T10:00:00-05:00".into())),
             value: super::super::quantity(value, "mm[Hg]", "").map(|value| ("valueQuantity", value)),
-            ..Seen::default()
+            ..ObservationDraft::default()
         }
     }
 
@@ -223,7 +223,8 @@ mod tests {
 
     #[test]
     fn no_value_has_a_reason() {
-        let resource = Seen { category: Category::Laboratory, value: None, ..seen("a", "2345-7", "") }.resource("p1");
+        let resource =
+            ObservationDraft { category: Category::Laboratory, value: None, ..seen("a", "2345-7", "") }.resource("p1");
         assert_valid(&resource);
         assert_eq!(resource["dataAbsentReason"]["coding"][0]["code"], "unknown");
         assert!(resource["meta"]["profile"][0].as_str().unwrap().ends_with("us-core-observation-lab"));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::made::Made;
+use super::made::ResourceBuilder;
 use crate::formats::cells::npi::{Npi, npi};
 use crate::formats::cells::text::line;
 use crate::map::record::made_id;
@@ -13,7 +13,7 @@ const TEXT_MAX: usize = 1024;
 
 /// Somebody or something with a name.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Party {
+pub(crate) struct ClinicalParty {
     /// The address of a system and a number in it.
     pub(crate) numbers: Vec<(String, String)>,
     pub(crate) family: String,
@@ -30,7 +30,7 @@ pub(crate) struct Spoken {
     pub(crate) resource: Option<Value>,
 }
 
-impl Party {
+impl ClinicalParty {
     fn name(&self) -> String {
         let parts = self.given.iter().chain([&self.family, &self.suffix]).map(|part| line(part));
         let whole = parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
@@ -49,12 +49,12 @@ impl Party {
             (None, Some((system, value))) if !family.is_empty() => made_id(&["Practitioner", system, value]),
             _ => return words(&name),
         };
-        let mut own = Made::part();
+        let mut own = ResourceBuilder::part();
         let given: Vec<String> = self.given.iter().map(|part| line(part)).filter(|part| !part.is_empty()).collect();
         let suffix: Vec<String> = [line(&self.suffix)].into_iter().filter(|part| !part.is_empty()).collect();
         own.set("family", family).set("given", given).set("suffix", suffix);
         let own = own.value();
-        let mut out = Made::new("Practitioner", &id);
+        let mut out = ResourceBuilder::new("Practitioner", &id);
         out.set("identifier", identifiers(national, &numbers));
         out.set("name", if crate::map::clinical::made::is_empty(&own) { Value::Null } else { json!([own]) });
         Some(Spoken {
@@ -75,7 +75,7 @@ impl Party {
 
 /// An organization; nothing if it has no name.
 pub(crate) fn organization(name: &str, numbers: Vec<(String, String)>) -> Option<Spoken> {
-    let party = Party { words: name.to_owned(), numbers, ..Party::default() };
+    let party = ClinicalParty { words: name.to_owned(), numbers, ..ClinicalParty::default() };
     let name = party.name();
     if name.is_empty() {
         return None;
@@ -84,7 +84,7 @@ pub(crate) fn organization(name: &str, numbers: Vec<(String, String)>) -> Option
     // Without a national number, as the directory makes them.
     let id =
         national.map_or_else(|| made_id(&["Organization", &name.to_lowercase()]), |number| format!("npi-{number}"));
-    let mut out = Made::new("Organization", &id);
+    let mut out = ResourceBuilder::new("Organization", &id);
     out.set("identifier", identifiers(national, &numbers)).set("active", true).set("name", name.as_str());
     Some(Spoken {
         reference: reference("Organization", &id, &name),
@@ -100,7 +100,7 @@ fn identifiers(national: Option<&str>, numbers: &[&(String, String)]) -> Vec<Val
 }
 
 fn reference(kind: &str, id: &str, name: &str) -> Value {
-    let mut out = Made::part();
+    let mut out = ResourceBuilder::part();
     out.set("reference", format!("{kind}/{id}")).set("display", name);
     out.value()
 }
@@ -115,7 +115,11 @@ mod tests {
 
     #[test]
     fn a_number_makes_a_person() {
-        let mut party = Party { family: "Doe".into(), given: vec!["Ana".into(), String::new()], ..Party::default() };
+        let mut party = ClinicalParty {
+            family: "Doe".into(),
+            given: vec!["Ana".into(), String::new()],
+            ..ClinicalParty::default()
+        };
         assert_eq!(party.person().unwrap().reference, json!({"display": "Ana Doe"}));
         party.numbers = vec![("urn:oid:1.2".into(), "7".into()), (SSN.into(), "900010001".into())];
         let spoken = party.person().unwrap();
@@ -124,7 +128,7 @@ mod tests {
         assert!(resource["meta"]["profile"][0].as_str().unwrap().ends_with("us-core-practitioner"));
         party.numbers.push((NPI.into(), "1245319599".into()));
         assert_eq!(party.person().unwrap().reference["reference"], "Practitioner/npi-1245319599");
-        assert!(Party::default().person().is_none());
+        assert!(ClinicalParty::default().person().is_none());
         assert!(organization(" ", Vec::new()).is_none());
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Number, Value, json};
 
 use super::code::known;
-use super::made::{Made, with_digits};
+use super::made::{ResourceBuilder, with_digits};
 use crate::fhir::ucum;
 use crate::formats::cells::text::line;
 
@@ -102,7 +102,7 @@ pub(crate) fn number(text: &str) -> Option<Number> {
 
 /// A `Quantity`. A unit is said to be of UCUM only if it is.
 pub(crate) fn quantity(value: &str, unit: &str, comparator: &str) -> Option<Value> {
-    let mut out = Made::part();
+    let mut out = ResourceBuilder::part();
     let said = with_digits(value, &number(value)?);
     out.set("value", said.clone());
     out.set("comparator", Some(comparator).filter(|text| matches!(*text, "<" | "<=" | ">" | ">=")));

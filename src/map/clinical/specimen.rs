@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::code::Concept;
-use super::made::Made;
+use super::made::ResourceBuilder;
 use super::time::When;
 
 /// What results were measured in.
@@ -24,11 +24,11 @@ impl Specimen {
     }
 
     pub(crate) fn resource(self, patient: &str) -> Value {
-        let mut out = Made::new("Specimen", &self.id);
+        let mut out = ResourceBuilder::new("Specimen", &self.id);
         out.set("identifier", self.identifier.map(|one| json!([one]))).set("type", self.kind.value());
         out.set("subject", json!({"reference": format!("Patient/{patient}")}));
         out.set("receivedTime", self.received);
-        let mut collection = Made::part();
+        let mut collection = ResourceBuilder::part();
         if let Some(when) = &self.collected {
             let (name, value) = when.choice("collected");
             collection.set(&name, value);

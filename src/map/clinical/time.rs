@@ -6,7 +6,7 @@
 use jiff::civil::{Date, Time};
 use serde_json::{Value, json};
 
-use super::made::Made;
+use super::made::ResourceBuilder;
 use crate::fhir::dates;
 
 /// Offsets end here, both ways.
@@ -41,7 +41,7 @@ impl When {
 
     /// As a `Period`.
     pub(crate) fn period(&self) -> Value {
-        let mut out = Made::part();
+        let mut out = ResourceBuilder::part();
         match self {
             Self::At(at) => out.set("start", at.as_str()).set("end", at.as_str()),
             Self::Between(start, end) => out.set("start", start.as_deref()).set("end", end.as_deref()),

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::profile;
-use crate::map::plan_net::{Source, adopted, put};
-use crate::map::record::{About, made_id};
+use crate::map::plan_net::{DirectorySource, adopted, put};
+use crate::map::record::{PlanContext, made_id};
 
 const RXNORM: &str = "http://www.nlm.nih.gov/research/umls/rxnorm";
 const NDC: &str = "http://hl7.org/fhir/sid/ndc";
@@ -26,7 +26,7 @@ impl Drug {
         made_id(&["MedicationKnowledge", code, &self.name.to_lowercase()])
     }
 
-    pub(super) fn resource(&self, source: Source, about: About<'_>) -> Value {
+    pub(super) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
         let mut out = adopted("MedicationKnowledge", &self.id(), &[profile("FormularyDrug")], source, about);
         put(&mut out, "status", "active");
         let mut codings = Vec::with_capacity(2);

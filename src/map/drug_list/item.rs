@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::drug::Drug;
 use super::plan::{Formulary, tier};
 use super::{GUIDE, extension, profile, system};
-use crate::map::plan_net::{Source, adopted, coded, put, reference};
-use crate::map::record::{About, made_id};
+use crate::map::plan_net::{DirectorySource, adopted, coded, put, reference};
+use crate::map::record::{PlanContext, made_id};
 
 /// A limit of quantity, in words and as far as it is understood.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Item {
         !is_left_out
     }
 
-    /// Takes what another row says of the same. The first row counts that holds: a list may have one for every year.
+    /// Merges another row about the same drug. The first row that is in force counts: a list may have one for every year.
     pub(crate) fn add(&mut self, other: Self) {
         // Rows that differ in nothing that is kept are the many packages of a drug.
         if self.others.len() < OTHERS_MAX && (other.until != self.until || other.tier != self.tier) {
@@ -66,16 +66,16 @@ impl Item {
         }
     }
 
-    fn is_available(&self, about: About<'_>) -> bool {
+    fn is_available(&self, about: PlanContext<'_>) -> bool {
         self.is_covered() && !about.is_over(&self.until)
     }
 
-    pub(super) fn resource(&self, drug: &Drug, source: Source, about: About<'_>) -> Value {
+    pub(super) fn resource(&self, drug: &Drug, source: DirectorySource, about: PlanContext<'_>) -> Value {
         let holds = std::iter::once(self).chain(&self.others).find(|item| item.is_available(about));
         holds.unwrap_or(self).own_resource(drug, source, about)
     }
 
-    fn own_resource(&self, drug: &Drug, source: Source, about: About<'_>) -> Value {
+    fn own_resource(&self, drug: &Drug, source: DirectorySource, about: PlanContext<'_>) -> Value {
         let mut out = adopted("Basic", &self.id(drug), &[profile("FormularyItem")], source, about);
         put(&mut out, "code", coded(&format!("{GUIDE}CodeSystem/usdf-InsuranceItemTypeCS"), "formulary-item"));
         put(&mut out, "subject", reference("MedicationKnowledge", &drug.id()));

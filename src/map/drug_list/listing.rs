@@ -5,14 +5,14 @@ use serde_json::Value;
 use super::drug::Drug;
 use super::item::Item;
 use super::plan::Formulary;
-use crate::formats::issue::{Place, Rule};
-use crate::map::plan_net::Source;
-use crate::map::record::{About, Record, Whom, Whose};
+use crate::formats::issue::{RecordPlace, Rule};
+use crate::map::plan_net::DirectorySource;
+use crate::map::record::{KnownMember, NamedMember, PlanContext, Record};
 
 /// One row.
 pub(crate) struct DrugListing {
-    pub(crate) place: Place,
-    pub(crate) source: Source,
+    pub(crate) place: RecordPlace,
+    pub(crate) source: DirectorySource,
     /// True if the block has said the drug before.
     pub(crate) is_known: bool,
     pub(crate) drug: Drug,
@@ -22,18 +22,18 @@ pub(crate) struct DrugListing {
 }
 
 impl Record for DrugListing {
-    fn place(&self) -> &Place {
+    fn place(&self) -> &RecordPlace {
         &self.place
     }
 
-    fn whom(&self) -> Option<Whom> {
+    fn whom(&self) -> Option<NamedMember> {
         None
     }
 
-    fn resources(&self, _: &Whose, about: About<'_>) -> Result<Vec<Value>, (Rule, String)> {
+    fn resources(&self, _: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)> {
         let named = |formulary: &Formulary| {
             // A file of drugs knows a formulary by its number at most.
-            let source = if formulary.name.is_empty() { Source::Mentioned } else { self.source };
+            let source = if formulary.name.is_empty() { DirectorySource::Mentioned } else { self.source };
             formulary.resource(source, about)
         };
         let mut out: Vec<Value> = self.formularies.iter().map(named).collect();

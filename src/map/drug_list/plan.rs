@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::item::period;
 use super::{extension, profile, system};
-use crate::map::plan_net::{Source, adopted, coded, put, reference};
-use crate::map::record::{About, made_id};
+use crate::map::plan_net::{DirectorySource, adopted, coded, put, reference};
+use crate::map::record::{PlanContext, made_id};
 
 const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
 
@@ -24,7 +24,7 @@ impl Formulary {
         made_id(&["InsurancePlan", "formulary", &number.to_lowercase()])
     }
 
-    pub(crate) fn resource(&self, source: Source, about: About<'_>) -> Value {
+    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
         let mut out = adopted("InsurancePlan", &Self::id_of(&self.number), &[profile("Formulary")], source, about);
         put(&mut out, "identifier", json!([{"system": format!("{}/formulary", about.ids), "value": self.number}]));
         put(&mut out, "status", if about.is_over(&self.until) { "retired" } else { "active" });

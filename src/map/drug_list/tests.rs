@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::map::drug_list::plan::tier;
 use crate::map::fixtures_tests::{about, assert_valid};
-use crate::map::plan_net::{Plan, Source};
+use crate::map::plan_net::{DirectorySource, Plan};
 
 #[test]
 fn all_kinds_are_valid() {
@@ -30,11 +30,11 @@ fn all_kinds_are_valid() {
         others: Vec::new(),
     };
     let formulary = Formulary { number: "S1".to_owned(), from: "2026-01-01".to_owned(), ..Formulary::default() };
-    let value = item.resource(&drug, Source::Table, about());
+    let value = item.resource(&drug, DirectorySource::Table, about());
     assert_eq!(value["extension"].as_array().unwrap().len(), 12);
     assert_valid(&value);
-    assert_valid(&drug.resource(Source::Table, about()));
-    assert_valid(&formulary.resource(Source::Table, about()));
+    assert_valid(&drug.resource(DirectorySource::Table, about()));
+    assert_valid(&formulary.resource(DirectorySource::Table, about()));
     let cost = Cost {
         pharmacy: "1-month-in-retail",
         copay: Some((20.0, "BEFORE-DEDUCTIBLE".to_owned())),
@@ -48,7 +48,7 @@ fn all_kinds_are_valid() {
         ],
     };
     let plan = Plan { number: "S1".to_owned(), networks: vec!["N".to_owned()], ..Plan::default() };
-    let mut plan = plan.resource(Source::Table, about()).as_object().unwrap().clone();
+    let mut plan = plan.resource(DirectorySource::Table, about()).as_object().unwrap().clone();
     add_benefit(&mut plan, &drugs);
     let plan = plan.into();
     assert_valid(&plan);

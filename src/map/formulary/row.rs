@@ -3,13 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::formats::cells::date;
-use crate::formats::columns::{is_no, normal};
+use crate::formats::cells::{date, is_no, normal};
 use crate::formats::issue::{Rule, place};
-use crate::formats::tables::drug_list::{Field, Header};
+use crate::formats::tables::drug_list::{DrugListHeader, Field};
 use crate::map::drug_list::{Drug, DrugListing, Formulary, Item, Limit, pharmacy};
-use crate::map::plan_net::Source;
-use crate::map::record::{Read, Record};
+use crate::map::plan_net::DirectorySource;
+use crate::map::record::{ReadPiece, Record};
 
 /// Plans in one cell.
 const PLANS_MAX: usize = 200;
@@ -17,8 +16,8 @@ const PLANS_MAX: usize = 200;
 const ONLY_PLAN: &str = "formulary";
 
 /// Reads a block of rows, each with its line in the file.
-pub(crate) fn read(file: &Arc<str>, header: &Header, rows: &[(u64, csv::StringRecord)]) -> Read {
-    let mut out = Read::default();
+pub(crate) fn read(file: &Arc<str>, header: &DrugListHeader, rows: &[(u64, csv::StringRecord)]) -> ReadPiece {
+    let mut out = ReadPiece::default();
     let mut said = Said::default();
     let mut listings: Vec<DrugListing> = Vec::new();
     for (line, cells) in rows {
@@ -33,7 +32,7 @@ pub(crate) fn read(file: &Arc<str>, header: &Header, rows: &[(u64, csv::StringRe
                 }
                 let items = said.only_new(items, &drug, &mut listings);
                 let is_known = !said.drugs.insert(drug.id());
-                let source = Source::Table;
+                let source = DirectorySource::Table;
                 listings.push(DrugListing { place, source, is_known, drug, formularies, items });
             }
             Err(reason) => out.reject(&place, Rule::Drug, reason),
@@ -77,7 +76,7 @@ impl Said {
 }
 
 fn listing(
-    header: &Header,
+    header: &DrugListHeader,
     cells: &csv::StringRecord,
     said: &mut Said,
 ) -> Result<(Drug, Vec<Item>, Vec<Formulary>), &'static str> {
@@ -94,7 +93,7 @@ fn listing(
     let tier = if tier.bytes().all(|byte| byte.is_ascii_digit()) { format!("Tier {tier}") } else { tier };
     let day = |field, wrong| match text(field) {
         cell if cell.is_empty() => Ok(String::new()),
-        cell => date::parse(&cell).map(|day| day.to_string()).ok_or(wrong),
+        cell => date(&cell).value().map(|day| day.to_string()).ok_or(wrong),
     };
     let (limit, has_limit) = limit(header, &text);
     let item = Item {
@@ -155,7 +154,7 @@ fn drug(text: &impl Fn(Field) -> String) -> Result<Drug, &'static str> {
     Ok(Drug { rxnorm, ndc, name, dose_form: text(Field::DoseForm) })
 }
 
-fn flag(header: &Header, field: Field, text: &impl Fn(Field) -> String) -> Option<bool> {
+fn flag(header: &DrugListHeader, field: Field, text: &impl Fn(Field) -> String) -> Option<bool> {
     let cell = text(field);
     header.has(field).then(|| !is_no(&cell))
 }
@@ -167,7 +166,7 @@ fn is_for_new_starts(cell: &str) -> bool {
 }
 
 /// The limit, and whether there is one; absent if the table does not say.
-fn limit(header: &Header, text: &impl Fn(Field) -> String) -> (Limit, Option<bool>) {
+fn limit(header: &DrugListHeader, text: &impl Fn(Field) -> String) -> (Limit, Option<bool>) {
     let cell = text(Field::QuantityLimit);
     let (amount, days) = (text(Field::LimitAmount), text(Field::LimitDays));
     let count = match (amount.parse(), days.parse()) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::formats::columns::Own;
-use crate::formats::tables::drug_list::{Header, looks_like};
+use crate::formats::tables::drug_list::{DrugListHeader, looks_like};
 use crate::formats::tables::mapping::Mapping;
 use crate::map::fixtures_tests::{resources, rows};
 
@@ -25,7 +25,7 @@ fn a_mapping_names_columns() {
     let mapping = Mapping::parse("[formulary]\ntier = \"Stufe\"").unwrap();
     assert!(looks_like(&["rxcui", "Stufe"], &mapping.formulary));
     let (header, rows) = rows(b"rxcui,drug,Stufe\n209459,Headache-Ex,2\n");
-    let read = read(&Arc::from("f.csv"), &Header::new(&header, &mapping.formulary), &rows);
+    let read = read(&Arc::from("f.csv"), &DrugListHeader::new(&header, &mapping.formulary), &rows);
     let out = resources(&read);
     assert_eq!(out.len(), 3, "{:?}", read.rejects);
     assert!(out[2].to_string().contains("Tier 2"));
@@ -34,7 +34,7 @@ fn a_mapping_names_columns() {
 /// The extension of the first item of a drug list whose row has these cells.
 fn said(header: &str, row: &str, name: &str) -> serde_json::Value {
     let (header, rows) = rows(format!("rxcui,drug,{header}\n209459,Headache-Ex,{row}\n").as_bytes());
-    let read = read(&Arc::from("f.csv"), &Header::new(&header, &Own::default()), &rows);
+    let read = read(&Arc::from("f.csv"), &DrugListHeader::new(&header, &Own::default()), &rows);
     let out = resources(&read);
     let item = out.iter().find(|one| one["resourceType"] == "Basic").unwrap();
     crate::map::fixtures_tests::assert_valid(item);

@@ -3,12 +3,12 @@
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use crate::formats::hl7v2::{Message, Part};
+use crate::formats::hl7v2::{FieldPart, Message};
 use crate::map::clinical::{
-    Attached, Coding, Concept, Ids, Made, Original, Party, Spoken, by_name, by_oid, date_time, instant, is_oid, labels,
-    marked, zone_of,
+    Attached, ClinicalParty, Coding, Concept, Ids, Original, ResourceBuilder, Spoken, by_name, by_oid, date_time,
+    instant, is_oid, labels, marked, zone_of,
 };
-use crate::map::record::{About, Whose};
+use crate::map::record::{KnownMember, PlanContext};
 
 /// The type of the text of a message.
 const MESSAGE: &str = "x-application/hl7-v2+er7";
@@ -22,14 +22,14 @@ pub(super) struct Draft<'m> {
     pub(super) patient: &'m str,
     pub(super) ids: Ids,
     pub(super) resources: Vec<Value>,
-    about: About<'m>,
+    about: PlanContext<'m>,
     sender: String,
     zone: Option<String>,
     mentions: Vec<Value>,
 }
 
 impl<'m> Draft<'m> {
-    pub(super) fn new(message: &'m Message<'m>, whose: &'m Whose, about: About<'m>) -> Self {
+    pub(super) fn new(message: &'m Message<'m>, whose: &'m KnownMember, about: PlanContext<'m>) -> Self {
         let facility = message.header(4).text();
         let sender = if facility.is_empty() { message.header(3).text() } else { facility };
         Self {
@@ -48,11 +48,11 @@ impl<'m> Draft<'m> {
         json!({"reference": format!("Patient/{}", self.patient)})
     }
 
-    pub(super) fn date_time(&self, part: Part<'_>) -> Option<String> {
+    pub(super) fn date_time(&self, part: FieldPart<'_>) -> Option<String> {
         date_time(&part.text(), self.zone.as_deref())
     }
 
-    pub(super) fn instant(&self, part: Part<'_>) -> Option<String> {
+    pub(super) fn instant(&self, part: FieldPart<'_>) -> Option<String> {
         instant(&part.text(), self.zone.as_deref())
     }
 
@@ -62,7 +62,7 @@ impl<'m> Draft<'m> {
     }
 
     /// A coded field: code, words, system; the same again; the original words (CE, CWE, CNE).
-    pub(super) fn concept(part: Part<'_>) -> Concept {
+    pub(super) fn concept(part: FieldPart<'_>) -> Concept {
         let code = |at: usize, identifier: usize| {
             let name = part.component(at + 2).text();
             let oid = part.component(identifier).text();
@@ -79,7 +79,7 @@ impl<'m> Draft<'m> {
     }
 
     /// A code whose system is a table of the standard, unless the field names another.
-    pub(super) fn of_table(part: Part<'_>, table: &str) -> Concept {
+    pub(super) fn of_table(part: FieldPart<'_>, table: &str) -> Concept {
         let mut concept = Self::concept(part);
         for code in concept.codes.iter_mut().filter(|code| code.system.is_empty()) {
             code.system = format!("http://terminology.hl7.org/CodeSystem/v2-{table}");
@@ -88,7 +88,7 @@ impl<'m> Draft<'m> {
     }
 
     /// The address under which an assigner's numbers are named.
-    pub(super) fn assigner(&self, part: Part<'_>) -> String {
+    pub(super) fn assigner(&self, part: FieldPart<'_>) -> String {
         let universal = by_oid(&part.sub(2).text());
         if universal.is_empty() { self.local(&part.sub(1).text()) } else { universal }
     }
@@ -99,7 +99,7 @@ impl<'m> Draft<'m> {
     }
 
     /// A number with its assigner: number, name space, identifier, its type (EI).
-    pub(super) fn entity(&self, part: Part<'_>) -> Option<Value> {
+    pub(super) fn entity(&self, part: FieldPart<'_>) -> Option<Value> {
         let value = part.component(1).text();
         let universal = by_oid(&part.component(3).text());
         let system = if universal.is_empty() { self.local(&part.component(2).text()) } else { universal };
@@ -107,12 +107,12 @@ impl<'m> Draft<'m> {
     }
 
     /// Somebody with a number (XCN), as a reference.
-    pub(super) fn person(&mut self, part: Part<'_>) -> Option<Value> {
+    pub(super) fn person(&mut self, part: FieldPart<'_>) -> Option<Value> {
         let number = part.component(1).text();
         let assigner = part.component(9);
         let says_national = [part.component(13).text(), assigner.sub(1).text()].iter().any(|text| text.contains("NPI"));
         let system = if says_national { NPI.to_owned() } else { self.assigner(assigner) };
-        let party = Party {
+        let party = ClinicalParty {
             numbers: vec![(system, number)],
             family: part.component(2).text(),
             given: vec![part.component(3).text(), part.component(4).text()],
@@ -126,7 +126,7 @@ impl<'m> Draft<'m> {
     pub(super) fn facility(&self) -> Option<Value> {
         let field = self.message.header(4);
         let (name, number, kind) = (field.component(1).text(), field.component(2).text(), field.component(3).text());
-        let mut out = Made::part();
+        let mut out = ResourceBuilder::part();
         out.set("type", "Organization");
         if kind == "CLIA" {
             out.set("identifier", json!({"system": CLIA, "value": number}));

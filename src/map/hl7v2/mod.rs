@@ -1,7 +1,7 @@
 //! HL7 version 2 messages: admissions and visits (ADT), results (ORU), vaccinations (VXU), documents (MDM), problems (PPR).
 //!
-//! What holds: any bytes are read without a panic and within limits ([`split`]); a message about several patients becomes as
-//! many records, each with its own part of the text; the text of every message that is kept stands in a `DocumentReference`.
+//! What holds: any bytes are read without a panic and within limits (`formats/hl7v2`); a message about several patients becomes
+//! as many records, each with its own part of the text; the text of every message that is kept stands in a `DocumentReference`.
 //!
 //! Absent on purpose: acts on records (merges, deletions of patients: an operator's), orders without results, the patient's
 //! own particulars (the roster's), totals of batches (blocks of a file are read apart from each other).
@@ -25,9 +25,9 @@ use serde_json::Value;
 use self::draft::Draft;
 use crate::formats::encoding;
 use crate::formats::hl7v2::{self, Message, messages};
-use crate::formats::issue::{Place, Rule, place};
+use crate::formats::issue::{RecordPlace, Rule, place};
 use crate::map::clinical::{day, moment};
-use crate::map::record::{About, Read, Record, Whom, Whose, Written};
+use crate::map::record::{KnownMember, NamedMember, PlanContext, ReadPiece, Record, Written};
 
 /// Numbers that may be the patient's, of one message.
 const NUMBERS_MAX: usize = 32;
@@ -36,7 +36,7 @@ const PATIENTS_MAX: usize = 1_000;
 
 /// What a message tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum MessageKind {
     Visit,
     Result,
     Vaccine,
@@ -46,16 +46,16 @@ enum Kind {
 
 /// A message about one patient.
 struct Told {
-    place: Place,
-    kind: Kind,
-    whom: Whom,
+    place: RecordPlace,
+    kind: MessageKind,
+    whom: NamedMember,
     written: Option<Written>,
     text: String,
 }
 
 /// Reads messages.
-pub(crate) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> Read {
-    let mut out = Read::default();
+pub(crate) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> ReadPiece {
+    let mut out = ReadPiece::default();
     let text = encoding::text(text);
     let (messages, is_other_before) = messages(&text);
     if is_other_before {
@@ -71,7 +71,7 @@ pub(crate) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> Read {
     out
 }
 
-fn told(place: &Place, text: &str) -> Result<Vec<Told>, (Rule, &'static str)> {
+fn told(place: &RecordPlace, text: &str) -> Result<Vec<Told>, (Rule, &'static str)> {
     let message = Message::read(text).map_err(|wrong| (Rule::Segment, wrong.reason()))?;
     let kind = kind(&message)?;
     let patients: Vec<usize> = positions(&message, "PID");
@@ -104,7 +104,7 @@ fn positions(message: &Message<'_>, name: &str) -> Vec<usize> {
 }
 
 /// What a message tells of, or why it is not loaded.
-fn kind(message: &Message<'_>) -> Result<Kind, (Rule, &'static str)> {
+fn kind(message: &Message<'_>) -> Result<MessageKind, (Rule, &'static str)> {
     let other = |reason| Err((Rule::OtherMessage, reason));
     let code = message.header(9).component(1).text();
     let event = match message.header(9).component(2).text() {
@@ -118,11 +118,11 @@ fn kind(message: &Message<'_>) -> Result<Kind, (Rule, &'static str)> {
         }
         ("ADT", Some(23 | 24 | 29)) => other("deleting or linking of patients, which an operator does by hand"),
         ("ADT", Some(20 | 19)) => other("the state of a bed or a question, which says nothing of a patient"),
-        ("ADT", _) => Ok(Kind::Visit),
-        ("ORU", _) => Ok(Kind::Result),
-        ("VXU", _) => Ok(Kind::Vaccine),
-        ("MDM", _) => Ok(Kind::Note),
-        ("PPR", _) => Ok(Kind::Problem),
+        ("ADT", _) => Ok(MessageKind::Visit),
+        ("ORU", _) => Ok(MessageKind::Result),
+        ("VXU", _) => Ok(MessageKind::Vaccine),
+        ("MDM", _) => Ok(MessageKind::Note),
+        ("PPR", _) => Ok(MessageKind::Problem),
         ("ORM" | "OML" | "OMG" | "OMI" | "OMP" | "ORL" | "ORR", _) => {
             other("an order, whose results come by themselves")
         }
@@ -138,9 +138,9 @@ fn kind(message: &Message<'_>) -> Result<Kind, (Rule, &'static str)> {
     }
 }
 
-/// Whom a message is about. What an insurer gave comes first: it is most like what the roster has.
-fn whom(message: &Message<'_>) -> Whom {
-    let Some(patient) = message.first("PID") else { return Whom::default() };
+/// The patient of a message. Numbers that an insurer gave come first: they are most like those on the roster.
+fn whom(message: &Message<'_>) -> NamedMember {
+    let Some(patient) = message.first("PID") else { return NamedMember::default() };
     let mut numbers: Vec<String> = Vec::new();
     let mut add = |text: String| {
         if !text.is_empty() && numbers.len() < NUMBERS_MAX && !numbers.contains(&text) {
@@ -160,7 +160,7 @@ fn whom(message: &Message<'_>) -> Whom {
         patient.field(field).repetitions().for_each(|number| add(number.component(1).text()));
     }
     let name = patient.field(5);
-    Whom {
+    NamedMember {
         alone: false,
         numbers,
         family: name.component(1).text(),
@@ -183,25 +183,25 @@ fn written(message: &Message<'_>) -> Option<Written> {
 }
 
 impl Record for Told {
-    fn place(&self) -> &Place {
+    fn place(&self) -> &RecordPlace {
         &self.place
     }
 
-    fn whom(&self) -> Option<Whom> {
+    fn whom(&self) -> Option<NamedMember> {
         Some(self.whom.clone())
     }
 
-    fn resources(&self, whose: &Whose, about: About<'_>) -> Result<Vec<Value>, (Rule, String)> {
+    fn resources(&self, whose: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)> {
         let message = Message::read(&self.text).map_err(|wrong| (Rule::Segment, wrong.reason().to_owned()))?;
         let mut draft = Draft::new(&message, whose, about);
         match self.kind {
-            Kind::Visit => visit::map(&mut draft),
-            Kind::Result => result::map(&mut draft),
-            Kind::Vaccine => vaccine::map(&mut draft),
-            Kind::Note => {}
-            Kind::Problem => problem::map(&mut draft),
+            MessageKind::Visit => visit::map(&mut draft),
+            MessageKind::Result => result::map(&mut draft),
+            MessageKind::Vaccine => vaccine::map(&mut draft),
+            MessageKind::Note => {}
+            MessageKind::Problem => problem::map(&mut draft),
         }
-        let original = if self.kind == Kind::Note { note::note(&mut draft) } else { note::message(&draft) };
+        let original = if self.kind == MessageKind::Note { note::note(&mut draft) } else { note::message(&draft) };
         Ok(draft.finish(original, &self.text))
     }
 

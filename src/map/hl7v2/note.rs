@@ -39,7 +39,7 @@ pub(super) fn note(draft: &mut Draft<'_>) -> Original {
     let message = draft.message;
     let Some(header) = message.first("TXA") else { return out };
     let number = header.field(12);
-    let name = |part: crate::formats::hl7v2::Part<'_>| {
+    let name = |part: crate::formats::hl7v2::FieldPart<'_>| {
         [1, 2, 3]
             .map(|at| part.component(at).text())
             .into_iter()
@@ -74,7 +74,7 @@ pub(super) fn note(draft: &mut Draft<'_>) -> Original {
         authors.extend(draft.person(part).filter(|one| !authors.contains(one)));
     }
     if !authors.is_empty() {
-        // Whoever wrote it did so for whoever sent it.
+        // The author wrote it on behalf of the sending organization.
         out.custodian = out.authors.pop();
         out.authors = authors;
     }
@@ -83,7 +83,9 @@ pub(super) fn note(draft: &mut Draft<'_>) -> Original {
     for segment in message.all("OBX") {
         match segment.field(2).text().as_str() {
             "ED" => out.attached.extend(document(segment)),
-            "TX" | "FT" | "ST" => lines.extend(segment.field(5).repetitions().map(crate::formats::hl7v2::Part::whole)),
+            "TX" | "FT" | "ST" => {
+                lines.extend(segment.field(5).repetitions().map(crate::formats::hl7v2::FieldPart::whole))
+            }
             _ => {}
         }
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::draft::Draft;
-use crate::map::clinical::{Made, hl7};
+use crate::map::clinical::{ResourceBuilder, hl7};
 
 /// Maps the problems of a message.
 pub(super) fn map(draft: &mut Draft<'_>) {
@@ -14,7 +14,8 @@ pub(super) fn map(draft: &mut Draft<'_>) {
             continue;
         }
         let number = segment.field(4).component(1).text();
-        let mut out = Made::new("Condition", &draft.ids.next("Condition", &["problem", &number, &code.key()]));
+        let mut out =
+            ResourceBuilder::new("Condition", &draft.ids.next("Condition", &["problem", &number, &code.key()]));
         out.set("identifier", draft.entity(segment.field(4)).map(|one| json!([one])));
         let end = draft.date_time(segment.field(9));
         let state = segment.field(14).component(1).text().to_lowercase();

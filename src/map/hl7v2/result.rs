@@ -1,7 +1,8 @@
 //! Results (ORU): a report for each OBR, an observation for each OBX, and the report names its observations.
 //!
 //! An observation is the same one in every message that tells of it: sender, number of the order with the laboratory, code and
-//! sub-number, patient; where it says more of another result, such as what an organism resists, that one too. So a corrected result takes the place of the one before, and a deleted one is said to be an error.
+//! sub-number, patient; where it says more of another result, such as what an organism resists, that one too. So a corrected
+//! result takes the place of the one before, and a deleted one is said to be an error.
 
 use serde_json::{Value, json};
 
@@ -10,7 +11,8 @@ use super::specimen;
 use super::value::{Held, document, flags, range, unit, values};
 use crate::formats::hl7v2::{Message, Segment};
 use crate::map::clinical::{
-    Attached, Category, Concept, Made, Seen, When, about_life, hl7, known, organization, pressures, vital_sign,
+    Attached, Category, Concept, ObservationDraft, ResourceBuilder, When, about_life, hl7, known, organization,
+    pressures, vital_sign,
 };
 
 const LOINC: &str = "http://loinc.org";
@@ -119,7 +121,7 @@ impl Parent {
     }
 }
 
-/// Says of the observation that is said more of which these are.
+/// Links the parent observation to its member results.
 fn belong(draft: &mut Draft<'_>, parent: &Value, members: &[Value]) {
     let id = parent.get("reference").and_then(Value::as_str).and_then(|text| text.strip_prefix("Observation/"));
     let of_id = |one: &&mut Value| id.is_some() && one.get("id").and_then(Value::as_str) == id;
@@ -208,14 +210,14 @@ fn report(draft: &mut Draft<'_>, group: &Group<'_, '_>, told: &mut Vec<Told>) {
         told.push(Told { name, id: id.clone() });
         let category = if is_image { Category::Imaging } else { Category::Laboratory };
         let derived = of_parent.iter().cloned().collect();
-        let before = Seen {
+        let before = ObservationDraft {
             id,
             when: when.clone(),
             issued: issued.clone(),
             category,
             derived,
             specimen: specimen.clone(),
-            ..Seen::default()
+            ..ObservationDraft::default()
         };
         seen.push(observation(draft, one, before, state));
     }
@@ -231,7 +233,7 @@ fn report(draft: &mut Draft<'_>, group: &Group<'_, '_>, told: &mut Vec<Told>) {
     let observations: Vec<Value> = seen.into_iter().map(|one| one.resource(draft.patient)).collect();
 
     if is_report && !code.is_empty() {
-        let mut out = Made::new("DiagnosticReport", &draft.ids.next("DiagnosticReport", &key));
+        let mut out = ResourceBuilder::new("DiagnosticReport", &draft.ids.next("DiagnosticReport", &key));
         let identifiers =
             [filler, placer].into_iter().flatten().filter_map(|part| draft.entity(part)).collect::<Vec<_>>();
         out.set("identifier", identifiers).set("status", state);
@@ -277,7 +279,8 @@ fn producer(segment: &Segment<'_>) -> Option<Value> {
 fn person_of(draft: &mut Draft<'_>, request: &Segment<'_>) -> Option<Value> {
     let person = request.field(32).component(1);
     let given = person.sub(3).text();
-    let party = crate::map::clinical::Party { family: person.sub(2).text(), given: vec![given], ..Default::default() };
+    let party =
+        crate::map::clinical::ClinicalParty { family: person.sub(2).text(), given: vec![given], ..Default::default() };
     draft.mention(party.person())
 }
 
@@ -325,9 +328,9 @@ pub(super) fn joined<'s, 'm>(draft: &Draft<'_>, observed: &[Observed<'s, 'm>]) -
 pub(super) fn observation(
     draft: &mut Draft<'_>,
     one: Joined<'_, '_>,
-    before: Seen,
+    before: ObservationDraft,
     report: Option<&'static str>,
-) -> Seen {
+) -> ObservationDraft {
     let segment = one.segment;
     let state = segment.field(11).text();
     // An observation without a state is in that of its report, as far as observations have it.
@@ -353,7 +356,7 @@ pub(super) fn observation(
         _ if is_life => Category::SocialHistory,
         category => category,
     };
-    Seen {
+    ObservationDraft {
         status,
         category,
         when: draft.date_time(segment.field(14)).map(When::At).or(before.when),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::draft::Draft;
 use crate::formats::hl7v2::Segment;
-use crate::map::clinical::{Made, hl7, organization, quantity};
+use crate::map::clinical::{ResourceBuilder, hl7, organization, quantity};
 
 const CVX: &str = "http://hl7.org/fhir/sid/cvx";
 /// "No vaccine administered": the message only tells a history of none.
@@ -45,7 +45,7 @@ fn immunization(draft: &mut Draft<'_>, order: Option<&Segment<'_>>, given: &Segm
     let when = draft.date_time(given.field(3));
     let number = filler.map(|part| part.component(1).text()).unwrap_or_default();
     let key = [number, vaccine.key(), when.clone().unwrap_or_default()];
-    let mut out = Made::new("Immunization", &draft.ids.next("Immunization", &[&key[0], &key[1], &key[2]]));
+    let mut out = ResourceBuilder::new("Immunization", &draft.ids.next("Immunization", &[&key[0], &key[1], &key[2]]));
     out.set("identifier", filler.and_then(|part| draft.entity(part)).map(|one| json!([one])));
     let refusal = Draft::of_table(given.field(18), "0242");
     let state = given.field(20).text();

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::draft::Draft;
-use crate::formats::hl7v2::{Part, Segment};
+use crate::formats::hl7v2::{FieldPart, Segment};
 use crate::map::clinical::{Attached, Concept, number, quantity};
 
 /// Comparators, the longer first.
 const COMPARATORS: [&str; 4] = ["<=", ">=", "<", ">"];
 
-/// The member of the choice, and what it holds.
+/// The element of the choice, and its value.
 pub(super) type Held = (&'static str, Value);
 
 /// The values: none if there is none or if it is a document, and several if the field repeats and each says something of its
@@ -25,7 +25,7 @@ pub(super) fn values(draft: &Draft<'_>, segment: &Segment<'_>) -> Vec<Held> {
     }
 }
 
-fn value(draft: &Draft<'_>, kind: &str, field: Part<'_>, unit: &str) -> Option<Held> {
+fn value(draft: &Draft<'_>, kind: &str, field: FieldPart<'_>, unit: &str) -> Option<Held> {
     match kind {
         "NM" => numeric(&field.text(), unit).or_else(|| measured(field, unit)),
         // A number with a unit is one, whatever its type says.
@@ -41,7 +41,7 @@ fn value(draft: &Draft<'_>, kind: &str, field: Part<'_>, unit: &str) -> Option<H
 }
 
 /// Words that begin as a number does, with the unit in which it is.
-fn measured(field: Part<'_>, unit: &str) -> Option<Held> {
+fn measured(field: FieldPart<'_>, unit: &str) -> Option<Held> {
     let (name, value) = words(field)?;
     let text = value.as_str()?;
     let is_measured = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '<' | '>' | '+' | '-' | '~'));
@@ -83,7 +83,7 @@ fn numeric(text: &str, unit: &str) -> Option<Held> {
 }
 
 /// Comparator, number, separator, number (SN).
-fn structured(field: Part<'_>, unit: &str) -> Option<Held> {
+fn structured(field: FieldPart<'_>, unit: &str) -> Option<Held> {
     let (comparator, first, separator, second) =
         (field.component(1).whole(), field.component(2).text(), field.component(3).text(), field.component(4).text());
     let of = |text: &str| quantity(text, unit, "");
@@ -99,14 +99,14 @@ fn structured(field: Part<'_>, unit: &str) -> Option<Held> {
     }
 }
 
-fn words(field: Part<'_>) -> Option<Held> {
-    let lines: Vec<String> = field.repetitions().map(Part::whole).collect();
+fn words(field: FieldPart<'_>) -> Option<Held> {
+    let lines: Vec<String> = field.repetitions().map(FieldPart::whole).collect();
     let text = lines.join("\n");
     (!text.is_empty()).then(|| ("valueString", json!(text)))
 }
 
 /// The unit: its code if it has one.
-pub(super) fn unit(field: Part<'_>) -> String {
+pub(super) fn unit(field: FieldPart<'_>) -> String {
     let code = field.component(1).text();
     if code.is_empty() { field.component(2).text() } else { code }
 }
@@ -144,8 +144,8 @@ const FLAGS: [&str; 22] = [
 ];
 
 /// What a result means.
-pub(super) fn flags(field: Part<'_>) -> Vec<Concept> {
-    let one = |part: Part<'_>| {
+pub(super) fn flags(field: FieldPart<'_>) -> Vec<Concept> {
+    let one = |part: FieldPart<'_>| {
         let mut concept = Draft::concept(part);
         for code in &mut concept.codes {
             if FLAGS.contains(&code.code.as_str()) {

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use super::draft::Draft;
 use super::result::{joined, observation, observed};
 use crate::formats::hl7v2::Segment;
-use crate::map::clinical::{Category, Concept, Made, Seen, When, about_life, hl7, known, pressures, vital_sign};
+use crate::map::clinical::{
+    Category, Concept, ObservationDraft, ResourceBuilder, When, about_life, hl7, known, pressures, vital_sign,
+};
 
 const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
 const LOINC: &str = "http://loinc.org";
@@ -72,7 +74,7 @@ fn encounter(draft: &mut Draft<'_>, visit: &Segment<'_>, event: &str) -> String 
         _ => "in-progress",
     };
     let end = end.filter(|_| event != "A13");
-    let mut out = Made::new("Encounter", &id);
+    let mut out = ResourceBuilder::new("Encounter", &id);
     if !number.is_empty() {
         let assigner = draft.assigner(visit.field(19).component(4));
         out.set("identifier", json!([{"system": assigner, "value": number}]));
@@ -97,7 +99,7 @@ fn encounter(draft: &mut Draft<'_>, visit: &Segment<'_>, event: &str) -> String 
     out.set("period", When::between(start, end).map(|when| when.period()));
     let reason = draft.message.first("PV2").map(|more| Draft::concept(more.field(3))).and_then(|reason| reason.value());
     out.set("reasonCode", reason.map(|reason| json!([reason])));
-    let mut stay = Made::part();
+    let mut stay = ResourceBuilder::part();
     stay.set("admitSource", Draft::of_table(visit.field(14), "0023").value());
     stay.set("dischargeDisposition", Draft::of_table(visit.field(36), "0112").value());
     out.set("hospitalization", stay.value());
@@ -122,7 +124,7 @@ fn condition(draft: &mut Draft<'_>, segment: &Segment<'_>, encounter: Option<&st
     let when = draft.date_time(segment.field(5));
     // A diagnosis belongs to its visit; outside of one, to its day.
     let other = encounter.map_or_else(|| when.clone().unwrap_or_default(), str::to_owned);
-    let mut out = Made::new("Condition", &draft.ids.next("Condition", &["diagnosis", &other, &code.key()]));
+    let mut out = ResourceBuilder::new("Condition", &draft.ids.next("Condition", &["diagnosis", &other, &code.key()]));
     if segment.field(21).text() == "D" {
         out.set("verificationStatus", hl7("condition-ver-status", "entered-in-error"));
     }
@@ -143,8 +145,10 @@ fn procedure(draft: &mut Draft<'_>, segment: &Segment<'_>, encounter: Option<&st
     }
     let when = draft.date_time(segment.field(5)).map(When::At);
     let time = when.as_ref().and_then(When::first).unwrap_or_default().to_owned();
-    let mut out =
-        Made::new("Procedure", &draft.ids.next("Procedure", &[encounter.unwrap_or_default(), &time, &code.key()]));
+    let mut out = ResourceBuilder::new(
+        "Procedure",
+        &draft.ids.next("Procedure", &[encounter.unwrap_or_default(), &time, &code.key()]),
+    );
     out.set("status", if segment.field(20).text() == "D" { "entered-in-error" } else { "completed" });
     out.set("code", code.value()).set("subject", draft.subject());
     out.set("encounter", encounter.map(|id| json!({"reference": format!("Encounter/{id}")})));
@@ -163,7 +167,7 @@ fn allergy(draft: &mut Draft<'_>, segment: &Segment<'_>, is_longer: bool) {
     if code.is_empty() {
         return;
     }
-    let mut out = Made::new("AllergyIntolerance", &draft.ids.next("AllergyIntolerance", &[&code.key()]));
+    let mut out = ResourceBuilder::new("AllergyIntolerance", &draft.ids.next("AllergyIntolerance", &[&code.key()]));
     let (action, state) =
         if is_longer { (segment.field(6).text(), segment.field(17).text()) } else { Default::default() };
     let verification = match (action.as_str(), state.as_str()) {
@@ -194,14 +198,15 @@ fn allergy(draft: &mut Draft<'_>, segment: &Segment<'_>, is_longer: bool) {
         .collect();
     if !reactions.is_empty() {
         let severity = known(&SEVERITIES, &segment.field(4).text());
-        let mut reaction = Made::part();
+        let mut reaction = ResourceBuilder::part();
         reaction.set("manifestation", reactions).set("severity", severity);
         out.set("reaction", json!([reaction.value()]));
     }
     draft.resources.push(out.claim(&["us-core-allergyintolerance"]));
 }
 
-/// Vital signs that came with the visit, and whether she smokes and the like. Other observations of a registration are questions and answers of a desk.
+/// Vital signs that came with the visit, and whether she smokes and the like. Other observations of a registration are
+/// questions and answers of a desk.
 fn vitals(draft: &mut Draft<'_>, encounter: Option<&str>) {
     let message = draft.message;
     let all: Vec<_> = message.all("OBX").map(observed).collect();
@@ -215,12 +220,12 @@ fn vitals(draft: &mut Draft<'_>, encounter: Option<&str>) {
         };
         let time = one.time(draft).unwrap_or_default();
         let id = draft.ids.next("Observation", &["visit", encounter.unwrap_or_default(), &code, &time]);
-        let before = Seen {
+        let before = ObservationDraft {
             id,
             category: Category::VitalSigns,
             when: sent.clone(),
             encounter: encounter.map(str::to_owned),
-            ..Seen::default()
+            ..ObservationDraft::default()
         };
         seen.push(observation(draft, one, before, None));
     }

@@ -1,4 +1,4 @@
-//! Patient and Coverage of a member who is known from the roster only: no FHIR feed brought her.
+//! Patient and Coverage of a member who is on the roster only and in no FHIR feed.
 
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
@@ -45,7 +45,7 @@ fn sponsor_id(name: &str) -> String {
     made_id(&["sponsor", &name.to_lowercase()])
 }
 
-/// The subscriber, as somebody who is related to this member.
+/// The subscriber as a RelatedPerson of this member.
 fn related(person: &Person, patient: &str, subscriber: &Relative) -> Value {
     let code = match person.covers.first().map(|cover| cover.relationship) {
         Some("spouse") => "SPS",

@@ -1,4 +1,4 @@
-//! What 834 files said about a member over time, folded into how she is covered.
+//! Folds the 834 events of a member over time into her spans of coverage.
 //!
 //! An addition or a change opens a span of coverage or says again when it ends; a termination closes it, also with a day in
 //! the past, and a later termination may say another day; a reinstatement opens it again; what is deleted never was. A full file
@@ -6,8 +6,8 @@
 
 use jiff::civil::Date;
 
-use crate::formats::issue::{Place, Reject, Rule};
-use crate::formats::records::{Address, Cover, KnownAs, Person, Relative};
+use crate::formats::issue::{RecordPlace, Reject, Rule};
+use crate::formats::records::{Cover, KnownAs, Person, PostalAddress, Relative};
 use crate::formats::x12::{Event, Product, Upkeep};
 
 /// Years from this one on mean "no end".
@@ -17,19 +17,19 @@ const END_OF_TIME: i16 = 2099;
 #[derive(Default)]
 pub(crate) struct State<'a> {
     last: Option<Event<'a>>,
-    place: Option<Place>,
+    place: Option<RecordPlace>,
     birth: &'a str,
     gender: &'a str,
     lines: Vec<&'a str>,
     city_state_zip: [&'a str; 3],
     phones: Vec<&'a str>,
     emails: Vec<&'a str>,
-    spans: Vec<Span<'a>>,
+    spans: Vec<CoverageSpan<'a>>,
     rows: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Span<'a> {
+struct CoverageSpan<'a> {
     line: &'a str,
     plan: &'a str,
     group: &'a str,
@@ -40,26 +40,23 @@ struct Span<'a> {
 }
 
 fn date(text: &str) -> Option<Date> {
-    crate::formats::cells::compact_day::day(text.get(..8)?)?
-        .parse()
-        .ok()
-        .filter(|date: &Date| date.year() < END_OF_TIME)
+    crate::formats::cells::compact_day(text.get(..8)?)?.parse().ok().filter(|date: &Date| date.year() < END_OF_TIME)
 }
 
-impl Span<'_> {
+impl CoverageSpan<'_> {
     /// Whether it ends before it begins. It is forgotten only when all is said: a later file may end it on a later day.
     fn never_was(&self) -> bool {
         matches!((self.start, self.end), (Some(start), Some(end)) if end < start)
     }
 
     /// Whether it is of the product that the other names; one that names no plan is about every plan of its line.
-    fn is_of(&self, other: &Span<'_>) -> bool {
+    fn is_of(&self, other: &CoverageSpan<'_>) -> bool {
         self.line == other.line && (other.plan.is_empty() || self.plan == other.plan)
     }
 }
 
 impl<'a> State<'a> {
-    pub(crate) fn take(&mut self, place: Place, event: Event<'a>) {
+    pub(crate) fn take(&mut self, place: RecordPlace, event: Event<'a>) {
         self.rows += 1;
         self.place = Some(place);
         let who = &event.who;
@@ -92,12 +89,12 @@ impl<'a> State<'a> {
         }
     }
 
-    /// What an addition or a change says of one product.
+    /// Applies an addition or a change to one product.
     fn product(&mut self, event: &Event<'a>, product: &Product<'a>) {
         let start = date(product.start).or_else(|| date(event.start));
         let end = date(product.end).or_else(|| date(event.end));
         let (line, plan, group) = (product.line, product.plan, event.group);
-        let span = Span { line, plan, group, start, end, terminated: false };
+        let span = CoverageSpan { line, plan, group, start, end, terminated: false };
         match product.upkeep {
             Upkeep::Holds => self.hold(span),
             Upkeep::Ends => self.end(span),
@@ -105,8 +102,8 @@ impl<'a> State<'a> {
         }
     }
 
-    fn hold(&mut self, span: Span<'a>) {
-        let same = |old: &&mut Span<'_>| {
+    fn hold(&mut self, span: CoverageSpan<'a>) {
+        let same = |old: &&mut CoverageSpan<'_>| {
             old.line == span.line && old.plan == span.plan && (old.start == span.start || span.start.is_none())
         };
         match self.spans.iter_mut().rev().find(same) {
@@ -116,7 +113,7 @@ impl<'a> State<'a> {
     }
 
     /// Ends what is open or ends later; the last span also later than an earlier termination said.
-    fn end(&mut self, span: Span<'a>) {
+    fn end(&mut self, span: CoverageSpan<'a>) {
         let last = self.last_of(&span).map(|last| last.start);
         for old in self.spans.iter_mut().filter(|old| old.is_of(&span)) {
             let is_last = last == Some(old.start);
@@ -132,14 +129,15 @@ impl<'a> State<'a> {
     }
 
     /// The span of a product that began last.
-    fn last_of(&self, span: &Span<'a>) -> Option<Span<'a>> {
+    fn last_of(&self, span: &CoverageSpan<'a>) -> Option<CoverageSpan<'a>> {
         self.spans.iter().filter(|old| old.is_of(span)).max_by_key(|old| old.start).copied()
     }
 
     /// Forgets a coverage that never was: the one that began on that day, or else the last.
     fn delete(&mut self, product: &Product<'a>) {
         let start = date(product.start);
-        let span = Span { line: product.line, plan: product.plan, group: "", start, end: None, terminated: false };
+        let span =
+            CoverageSpan { line: product.line, plan: product.plan, group: "", start, end: None, terminated: false };
         let is_there = self.spans.iter().any(|old| old.is_of(&span) && old.start == start);
         let start = if is_there { Some(start) } else { self.last_of(&span).map(|last| last.start) };
         self.spans.retain(|old| !(old.is_of(&span) && Some(old.start) == start));
@@ -150,7 +148,7 @@ impl<'a> State<'a> {
             let lines: Vec<&str> = self.spans.iter().map(|span| span.line).collect();
             let (start, end) = (date(event.start), date(event.end));
             for line in lines {
-                self.end(Span { line, plan: "", group: "", start, end, terminated: true });
+                self.end(CoverageSpan { line, plan: "", group: "", start, end, terminated: true });
             }
             return;
         }
@@ -162,9 +160,9 @@ impl<'a> State<'a> {
             let end = date(product.end).or_else(|| date(event.end));
             let start = date(product.start);
             let (line, plan, group) = (product.line, product.plan, event.group);
-            let span = Span { line, plan, group, start, end, terminated: true };
+            let span = CoverageSpan { line, plan, group, start, end, terminated: true };
             // Where it says when it began, and all that is known ended before that day, it is another span.
-            let is_over = |old: &Span<'_>| matches!((old.end, start), (Some(end), Some(start)) if end < start);
+            let is_over = |old: &CoverageSpan<'_>| matches!((old.end, start), (Some(end), Some(start)) if end < start);
             let is_known = self.spans.iter().any(|old| old.line == line);
             let is_new = self.spans.iter().filter(|old| old.is_of(&span)).all(is_over) && start.is_some();
             if !is_known || (is_new && self.last_of(&span).is_some()) {
@@ -197,7 +195,7 @@ impl<'a> State<'a> {
             return refuse("no file gives the member's whole name (NM103, NM104)");
         }
         let relationship = relationship(event.relationship, event.is_subscriber);
-        let cover = |span: Span<'_>| Cover {
+        let cover = |span: CoverageSpan<'_>| Cover {
             plan: [span.plan, span.line].into_iter().find(|text| !text.is_empty()).map(str::to_owned),
             group: Some(span.group).filter(|text| !text.is_empty()).map(str::to_owned),
             subscriber: Some(event.number.to_owned()).filter(|text| !text.is_empty()),
@@ -229,7 +227,7 @@ impl<'a> State<'a> {
                 "X" => "other",
                 _ => "unknown",
             },
-            address: Address { lines: owned(&self.lines), city: some(city), state: some(state), zip: some(zip) },
+            address: PostalAddress { lines: owned(&self.lines), city: some(city), state: some(state), zip: some(zip) },
             covers: self.spans.into_iter().filter(|span| !span.never_was()).map(cover).collect(),
             died: date(event.died),
             sponsor: some(event.sponsor),

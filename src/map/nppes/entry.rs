@@ -2,20 +2,22 @@
 
 use serde_json::Value;
 
-use crate::formats::issue::{Place, Rule};
-use crate::map::plan_net::{Location, Organization, Practitioner, Role, Source, organization_id, practitioner_id};
-use crate::map::record::{About, Record, Whom, Whose};
+use crate::formats::issue::{RecordPlace, Rule};
+use crate::map::plan_net::{
+    DirectorySource, Location, Organization, Practitioner, Role, organization_id, practitioner_id,
+};
+use crate::map::record::{KnownMember, NamedMember, PlanContext, Record};
 
-pub(super) struct Entry {
-    pub(super) place: Place,
-    pub(super) kind: Kind,
+pub(super) struct RegistryProvider {
+    pub(super) place: RecordPlace,
+    pub(super) kind: ProviderKind,
 }
 
-pub(super) enum Kind {
+pub(super) enum ProviderKind {
     /// The place is absent if the block has said it before.
     Person(Box<(Practitioner, Role, Option<Location>)>),
     Organization(Box<(Organization, Option<Location>)>),
-    /// Deactivated. The registry then often keeps the number only, and does not say what it was.
+    /// Deactivated. The registry then often keeps only the number, without the entity type.
     Gone {
         npi: String,
         person: bool,
@@ -23,32 +25,32 @@ pub(super) enum Kind {
     },
 }
 
-impl Record for Entry {
-    fn place(&self) -> &Place {
+impl Record for RegistryProvider {
+    fn place(&self) -> &RecordPlace {
         &self.place
     }
 
-    fn whom(&self) -> Option<Whom> {
+    fn whom(&self) -> Option<NamedMember> {
         None
     }
 
-    fn resources(&self, _: &Whose, about: About<'_>) -> Result<Vec<Value>, (Rule, String)> {
-        let source = Source::Nppes;
+    fn resources(&self, _: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)> {
+        let source = DirectorySource::Nppes;
         Ok(match &self.kind {
-            Kind::Person(parts) => {
+            ProviderKind::Person(parts) => {
                 let (person, role, location) = &**parts;
                 let mut out = vec![person.resource(source, about)];
                 out.extend(location.as_ref().map(|location| location.resource(source, about, "")));
                 out.push(role.resource(source, about));
                 out
             }
-            Kind::Organization(parts) => {
+            ProviderKind::Organization(parts) => {
                 let (organization, location) = &**parts;
                 let mut out = vec![organization.resource(source, about)];
                 out.extend(location.as_ref().map(|location| location.resource(source, about, &organization.name)));
                 out
             }
-            Kind::Gone { npi, person, organization } => {
+            ProviderKind::Gone { npi, person, organization } => {
                 let mut out = Vec::with_capacity(2);
                 if *person {
                     let (id, npi) = (practitioner_id(npi, ""), npi.clone());

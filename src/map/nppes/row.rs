@@ -3,32 +3,36 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::entry::{Entry, Kind};
+use super::entry::{ProviderKind, RegistryProvider};
 use crate::formats::cells::npi::{Npi, npi};
 use crate::formats::issue::{Rule, place};
-use crate::formats::nppes::{Column, Header};
+use crate::formats::nppes::{Column, NppesHeader};
 use crate::map::plan_net::{
     Address, Licence, Location, Organization, Practitioner, Role, is_personal, organization_id, organization_type,
     phone, practitioner_id,
 };
-use crate::map::record::Read;
+use crate::map::record::ReadPiece;
 
 /// Reads a block of rows, each with its line in the file.
-pub(crate) fn read(file: &Arc<str>, header: &Header, rows: &[(u64, csv::StringRecord)]) -> Read {
-    let mut out = Read::default();
+pub(crate) fn read(file: &Arc<str>, header: &NppesHeader, rows: &[(u64, csv::StringRecord)]) -> ReadPiece {
+    let mut out = ReadPiece::default();
     let mut said: HashSet<String> = HashSet::new();
     out.records.reserve(rows.len());
     for (line, row) in rows {
         let place = place(file, *line);
         match kind(header, row, &mut said) {
-            Ok(kind) => out.records.push(Box::new(Entry { place, kind })),
+            Ok(kind) => out.records.push(Box::new(RegistryProvider { place, kind })),
             Err((rule, reason)) => out.reject(&place, rule, reason),
         }
     }
     out
 }
 
-fn kind(header: &Header, row: &csv::StringRecord, said: &mut HashSet<String>) -> Result<Kind, (Rule, &'static str)> {
+fn kind(
+    header: &NppesHeader,
+    row: &csv::StringRecord,
+    said: &mut HashSet<String>,
+) -> Result<ProviderKind, (Rule, &'static str)> {
     if !header.is_whole(row) {
         return Err((Rule::Provider, "the row has more or fewer cells than the header"));
     }
@@ -41,9 +45,9 @@ fn kind(header: &Header, row: &csv::StringRecord, said: &mut HashSet<String>) ->
     }
     let is_gone = !cell(Column::Deactivated).is_empty() && cell(Column::Reactivated).is_empty();
     match (cell(Column::Entity), is_gone) {
-        ("1", true) => Ok(Kind::Gone { npi: number.to_owned(), person: true, organization: false }),
-        ("2", true) => Ok(Kind::Gone { npi: number.to_owned(), person: false, organization: true }),
-        (_, true) => Ok(Kind::Gone { npi: number.to_owned(), person: true, organization: true }),
+        ("1", true) => Ok(ProviderKind::Gone { npi: number.to_owned(), person: true, organization: false }),
+        ("2", true) => Ok(ProviderKind::Gone { npi: number.to_owned(), person: false, organization: true }),
+        (_, true) => Ok(ProviderKind::Gone { npi: number.to_owned(), person: true, organization: true }),
         ("1", false) if !named(cell(Column::Family)).is_empty() => Ok(person(header, row, said)),
         ("1", false) => Err((Rule::Provider, "the last name of the person is empty")),
         ("2", false) if !named(cell(Column::OrganizationName)).is_empty() => Ok(organization(header, row)),
@@ -52,7 +56,7 @@ fn kind(header: &Header, row: &csv::StringRecord, said: &mut HashSet<String>) ->
     }
 }
 
-fn person(header: &Header, row: &csv::StringRecord, said: &mut HashSet<String>) -> Kind {
+fn person(header: &NppesHeader, row: &csv::StringRecord, said: &mut HashSet<String>) -> ProviderKind {
     let cell = |column| header.cell(row, column);
     let id = practitioner_id(cell(Column::Npi), "");
     let mut licences: Vec<Licence> = Vec::new();
@@ -107,10 +111,10 @@ fn person(header: &Header, row: &csv::StringRecord, said: &mut HashSet<String>) 
     phones.extend(phone(cell(Column::Fax), true));
     let role = Role { practitioner: id, location: location_id.clone(), specialties, phones, ..Role::default() };
     let location = location.filter(|_| said.insert(location_id));
-    Kind::Person(Box::new((practitioner, role, location)))
+    ProviderKind::Person(Box::new((practitioner, role, location)))
 }
 
-fn organization(header: &Header, row: &csv::StringRecord) -> Kind {
+fn organization(header: &NppesHeader, row: &csv::StringRecord) -> ProviderKind {
     let cell = |column| header.cell(row, column);
     let id = organization_id(cell(Column::Npi), "");
     let mut specialties: Vec<String> = Vec::new();
@@ -142,13 +146,13 @@ fn organization(header: &Header, row: &csv::StringRecord) -> Kind {
         address,
         ..Organization::default()
     };
-    Kind::Organization(Box::new((organization, location)))
+    ProviderKind::Organization(Box::new((organization, location)))
 }
 
 type Taxon<'r> = (&'r str, bool, Option<(&'r str, &'r str)>);
 
 /// The taxonomies of a row: code, whether it is the primary one, licence number and state.
-fn taxonomies<'r>(header: &'r Header, row: &'r csv::StringRecord) -> impl Iterator<Item = Taxon<'r>> {
+fn taxonomies<'r>(header: &'r NppesHeader, row: &'r csv::StringRecord) -> impl Iterator<Item = Taxon<'r>> {
     let cell = |at: Option<usize>| at.and_then(|at| row.get(at)).unwrap_or_default().trim();
     header.taxonomies.iter().filter_map(move |columns| {
         let code = cell(Some(columns.code));
@@ -160,7 +164,7 @@ fn taxonomies<'r>(header: &'r Header, row: &'r csv::StringRecord) -> impl Iterat
     })
 }
 
-fn practice(header: &Header, row: &csv::StringRecord) -> Address {
+fn practice(header: &NppesHeader, row: &csv::StringRecord) -> Address {
     use Column::City;
     use Column::Country;
     use Column::Line1;
@@ -170,7 +174,7 @@ fn practice(header: &Header, row: &csv::StringRecord) -> Address {
     address(header, row, [Line1, Line2, City, State, Zip, Country])
 }
 
-fn mailing(header: &Header, row: &csv::StringRecord) -> Address {
+fn mailing(header: &NppesHeader, row: &csv::StringRecord) -> Address {
     use Column::MailCity;
     use Column::MailCountry;
     use Column::MailLine1;
@@ -180,7 +184,7 @@ fn mailing(header: &Header, row: &csv::StringRecord) -> Address {
     address(header, row, [MailLine1, MailLine2, MailCity, MailState, MailZip, MailCountry])
 }
 
-fn address(header: &Header, row: &csv::StringRecord, columns: [Column; 6]) -> Address {
+fn address(header: &NppesHeader, row: &csv::StringRecord, columns: [Column; 6]) -> Address {
     let [line1, line2, city, state, zip, country] = columns.map(|column| named(header.cell(row, column)));
     let country = if country == "US" { String::new() } else { country.to_owned() };
     Address { country, ..Address::new([line1, line2].into_iter(), city, state, zip) }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::formats::nppes::{Header, looks_like};
+use crate::formats::nppes::{NppesHeader, looks_like};
 use crate::map::fixtures_tests::{assert_valid, resources, rows, sample};
 
 fn record(cells: &[&str]) -> csv::StringRecord {
@@ -23,7 +23,7 @@ fn columns_are_found_by_name_wherever_they_stand() {
     assert!(looks_like(&header.iter().collect::<Vec<_>>()));
     assert!(!looks_like(&["npi", "name"]));
     let row = record(&["", "F", "Albee", "1234567893", "1", ""]);
-    let read = read(&Arc::from("n.csv"), &Header::new(&header), &[(2, row)]);
+    let read = read(&Arc::from("n.csv"), &NppesHeader::new(&header), &[(2, row)]);
     let out = resources(&read);
     assert_eq!((&out[0]["gender"], &out[0]["id"]), (&"female".into(), &"npi-1234567893".into()));
     out.iter().for_each(assert_valid);
@@ -40,7 +40,7 @@ fn the_public_samples_go_through() {
         let Some(text) = sample(&format!("nppes/pdex-plan-net-sample-data/{name}")) else { return };
         let (header, rows) = rows(&text);
         assert!(looks_like(&header.iter().collect::<Vec<_>>()), "{name}");
-        let read = read(&Arc::from(name), &Header::new(&header), &rows);
+        let read = read(&Arc::from(name), &NppesHeader::new(&header), &rows);
         let out = resources(&read);
         out.iter().for_each(assert_valid);
         assert_eq!((read.records.len(), out.len()), (kept, made), "{name}");
@@ -54,7 +54,7 @@ fn rows_a_second() {
     let name = "nppes/pdex-plan-net-sample-data/sample-nppes-practitioner_20181204-data.csv.gz";
     let Some(text) = sample(name) else { return };
     let (header, rows) = rows(&text);
-    let header = Header::new(&header);
+    let header = NppesHeader::new(&header);
     let (mut made, mut bytes, times) = (0, 0, 50);
     resources(&read(&Arc::from(name), &header, &rows));
     let clock = crate::outbound::Clock::system();

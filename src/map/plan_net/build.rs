@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::map::record::About;
+use crate::map::record::PlanContext;
 
 pub(super) const PLAN_NET: &str = "http://hl7.org/fhir/us/davinci-pdex-plan-net/StructureDefinition/";
 /// The version of Plan-Net that is named in `meta.profile`.
@@ -13,7 +13,7 @@ pub(super) const NUCC: &str = "http://nucc.org/provider-taxonomy";
 
 /// Where a resource comes from. Of two that speak of the same thing, the later one in this list is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Source {
+pub(crate) enum DirectorySource {
     /// Another record names it, and only its name or number is known.
     Mentioned,
     Nppes,
@@ -22,7 +22,7 @@ pub(crate) enum Source {
     Table,
 }
 
-impl Source {
+impl DirectorySource {
     const ALL: [Self; 4] = [Self::Mentioned, Self::Nppes, Self::Qhp, Self::Table];
 
     const fn name(self) -> &'static str {
@@ -47,7 +47,7 @@ impl Source {
 }
 
 /// `meta`: the profiles, and the source.
-fn meta(profiles: &[String], source: Source, about: About<'_>) -> Value {
+fn meta(profiles: &[String], source: DirectorySource, about: PlanContext<'_>) -> Value {
     let mut out = Map::new();
     if !profiles.is_empty() {
         out.insert("profile".to_owned(), json!(profiles));
@@ -64,7 +64,13 @@ pub(super) fn profile(name: &str) -> String {
 }
 
 /// The start of a Plan-Net resource.
-pub(super) fn start(kind: &str, id: &str, profile: &str, source: Source, about: About<'_>) -> Map<String, Value> {
+pub(super) fn start(
+    kind: &str,
+    id: &str,
+    profile: &str,
+    source: DirectorySource,
+    about: PlanContext<'_>,
+) -> Map<String, Value> {
     adopted(kind, id, &[self::profile(profile)], source, about)
 }
 
@@ -73,8 +79,8 @@ pub(crate) fn adopted(
     kind: &str,
     id: &str,
     profiles: &[String],
-    source: Source,
-    about: About<'_>,
+    source: DirectorySource,
+    about: PlanContext<'_>,
 ) -> Map<String, Value> {
     let mut out = Map::new();
     put(&mut out, "resourceType", kind);
@@ -105,15 +111,15 @@ pub(super) fn put_joined(out: &mut Map<String, Value>, name: &str, mut values: V
 
 /// From when until when something holds, `YYYY-MM-DD` or empty, and whether the source says besides that it has ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Span {
+pub(crate) struct Validity {
     pub(crate) from: String,
     pub(crate) until: String,
     pub(crate) is_ended: bool,
 }
 
-impl Span {
+impl Validity {
     /// True if it holds no longer. What begins later is not over.
-    pub(super) fn is_over(&self, about: About<'_>) -> bool {
+    pub(super) fn is_over(&self, about: PlanContext<'_>) -> bool {
         self.is_ended || about.is_over(&self.until)
     }
 
@@ -148,7 +154,13 @@ impl Span {
 
 /// The start of something that is in the directory while it holds: a profile says that the public may see it, and that it is
 /// active.
-pub(super) fn start_while(kind: &str, id: &str, span: &Span, source: Source, about: About<'_>) -> Map<String, Value> {
+pub(super) fn start_while(
+    kind: &str,
+    id: &str,
+    span: &Validity,
+    source: DirectorySource,
+    about: PlanContext<'_>,
+) -> Map<String, Value> {
     let is_over = span.is_over(about);
     let profiles = if is_over { Vec::new() } else { vec![profile(kind)] };
     let mut out = adopted(kind, id, &profiles, source, about);
@@ -179,6 +191,6 @@ pub(super) fn extension(name: &str, value: (&str, Value)) -> Value {
 }
 
 /// The day on which the plan last made sure that this is true. Plan-Net has no element for it, so the plan names its own.
-pub(super) fn verified(day: &str, about: About<'_>) -> Option<Value> {
+pub(super) fn verified(day: &str, about: PlanContext<'_>) -> Option<Value> {
     (!day.is_empty()).then(|| json!({"url": format!("{}/last-verified", about.ids), "valueDate": day}))
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::build::{CODES, Source, coded, put, reference, start};
-use crate::map::record::{About, made_id};
+use super::build::{CODES, DirectorySource, coded, put, reference, start};
+use crate::map::record::{PlanContext, made_id};
 
 const CONNECTIONS: &str = "http://terminology.hl7.org/CodeSystem/endpoint-connection-type";
 
@@ -31,7 +31,7 @@ impl Endpoint {
         made_id(&["Endpoint", &self.organization, &self.address])
     }
 
-    pub(crate) fn resource(&self, source: Source, about: About<'_>) -> Value {
+    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
         let mut out = start("Endpoint", &self.id(), "Endpoint", source, about);
         put(&mut out, "status", "active");
         let connection = if self.is_direct { "direct-project" } else { "hl7-fhir-rest" };

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::build::Source;
+use super::build::DirectorySource;
 use super::endpoint::Endpoint;
 use super::location::Location;
 use super::network::{Affiliation, Network, Plan, payer};
@@ -13,12 +13,12 @@ use super::organization::Organization;
 use super::practitioner::Practitioner;
 use super::role::Role;
 use super::service::Service;
-use crate::formats::issue::{Place, Rule};
-use crate::map::record::{About, Record, Whom, Whose};
+use crate::formats::issue::{RecordPlace, Rule};
+use crate::map::record::{KnownMember, NamedMember, PlanContext, Record};
 
 /// Something that becomes one resource.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Part {
+pub(crate) enum ListingPart {
     /// The plan itself.
     Payer,
     Network(Network),
@@ -35,8 +35,8 @@ pub(crate) enum Part {
 
 /// One row.
 pub(crate) struct Listing {
-    place: Place,
-    parts: Vec<(Part, Source)>,
+    place: RecordPlace,
+    parts: Vec<(ListingPart, DirectorySource)>,
 }
 
 /// Collects the rows of a block.
@@ -49,16 +49,16 @@ pub(crate) struct Listings {
 
 impl Listings {
     /// Begins a row.
-    pub(crate) fn row(&mut self, place: Place) {
+    pub(crate) fn row(&mut self, place: RecordPlace) {
         self.rows.push(Listing { place, parts: Vec::new() });
     }
 
-    /// Adds a part to the last row, or what it says newly to an earlier row that has it.
-    pub(crate) fn add(&mut self, part: Part, source: Source) {
+    /// Adds a part to the last row, or merges it into an earlier row that has the same part.
+    pub(crate) fn add(&mut self, part: ListingPart, source: DirectorySource) {
         let key = part.key();
         let known = self.seen.get(&key).and_then(|(row, at)| self.rows.get_mut(*row)?.parts.get_mut(*at));
         if let Some((known, of)) = known {
-            // What is said of itself counts before what others mention.
+            // A provider's own row counts before mentions by others.
             if source > *of {
                 let weak = std::mem::replace(known, part);
                 known.join(weak);
@@ -79,7 +79,7 @@ impl Listings {
     }
 }
 
-impl Part {
+impl ListingPart {
     /// What makes two parts the same resource.
     fn key(&self) -> String {
         match self {
@@ -154,7 +154,7 @@ impl Part {
         }
     }
 
-    fn resource(&self, source: Source, about: About<'_>) -> Value {
+    fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
         match self {
             Self::Payer => payer(about),
             Self::Network(network) => network.resource(source, about),
@@ -171,15 +171,15 @@ impl Part {
 }
 
 impl Record for Listing {
-    fn place(&self) -> &Place {
+    fn place(&self) -> &RecordPlace {
         &self.place
     }
 
-    fn whom(&self) -> Option<Whom> {
+    fn whom(&self) -> Option<NamedMember> {
         None
     }
 
-    fn resources(&self, _: &Whose, about: About<'_>) -> Result<Vec<Value>, (Rule, String)> {
+    fn resources(&self, _: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)> {
         Ok(self.parts.iter().map(|(part, source)| part.resource(*source, about)).collect())
     }
 }

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::address::{Address, Phone};
-use super::build::{Source, coded, extension, of_plan_net, put, put_all, reference, start, verified};
+use super::build::{DirectorySource, coded, extension, of_plan_net, put, put_all, reference, start, verified};
 use super::geo;
 use super::hours::Hours;
-use crate::map::record::{About, made_id};
+use crate::map::record::{PlanContext, made_id};
 
 const ROLE_CODES: &str = "http://terminology.hl7.org/CodeSystem/v3-RoleCode";
 
@@ -36,7 +36,7 @@ impl Location {
         made_id(&["Location", &self.owner, &self.name.to_lowercase(), &self.address.key()])
     }
 
-    pub(crate) fn resource(&self, source: Source, about: About<'_>, fallback: &str) -> Value {
+    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>, fallback: &str) -> Value {
         let mut out = start("Location", &self.id(), "Location", source, about);
         put(&mut out, "status", "active");
         let first = self.address.lines.first().unwrap_or(&self.address.city);

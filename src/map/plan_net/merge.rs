@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Value};
 
-use super::build::Source;
+use super::build::DirectorySource;
 
 /// Lists of which each source knows a part.
 const JOINED: [&str; 4] = ["identifier", "network", "qualification", "communication"];
@@ -17,7 +17,7 @@ const JOINED_MAX: usize = 200;
 /// The version to keep of a resource of which `known` is stored and `new` was read. If one of them was made by none of these
 /// readers, `new` is kept, as for every other resource.
 pub(crate) fn merge(known: &Value, new: Value) -> Value {
-    let (Some(before), Some(now)) = (Source::of(known), Source::of(&new)) else { return new };
+    let (Some(before), Some(now)) = (DirectorySource::of(known), DirectorySource::of(&new)) else { return new };
     let Value::Object(new) = new else { return new };
     let Some(known) = known.as_object() else { return Value::Object(new) };
     let gone = |one: &Map<String, Value>| one.get("active") == Some(&Value::Bool(false));
@@ -27,7 +27,7 @@ pub(crate) fn merge(known: &Value, new: Value) -> Value {
     if gone(&new) && (is_provider || now >= before) {
         return Value::Object(new);
     }
-    let new_counts = if is_provider && gone(known) { now == Source::Nppes } else { now >= before };
+    let new_counts = if is_provider && gone(known) { now == DirectorySource::Nppes } else { now >= before };
     if gone(&new) {
         return Value::Object(known.clone());
     }

@@ -27,10 +27,10 @@ mod specialty;
 mod tests;
 
 pub(crate) use address::{Address, Phone, phone};
-pub(crate) use build::{Source, Span, adopted, coded, put, reference};
+pub(crate) use build::{DirectorySource, Validity, adopted, coded, put, reference};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use hours::{Hours, hours};
-pub(crate) use listing::{Listings, Part};
+pub(crate) use listing::{ListingPart, Listings};
 pub(crate) use location::{Location, accessibility};
 pub(crate) use merge::merge;
 pub(crate) use network::{Affiliation, Network, Plan, payer};

@@ -3,19 +3,20 @@
 use serde_json::{Value, json};
 
 use super::build::{
-    CODES, NUCC, Source, Span, coded, of_plan_net, put, put_all, put_joined, reference, start, start_while, verified,
+    CODES, DirectorySource, NUCC, Validity, coded, of_plan_net, put, put_all, put_joined, reference, start,
+    start_while, verified,
 };
 use super::specialty;
-use crate::map::record::{About, made_id};
+use crate::map::record::{PlanContext, made_id};
 
 /// The id of the organization that the plan itself is.
-pub(crate) fn payer_id(about: About<'_>) -> String {
+pub(crate) fn payer_id(about: PlanContext<'_>) -> String {
     made_id(&["Organization", "payer", about.ids])
 }
 
 /// The organization that the plan itself is, as far as a load knows it: its name and its country.
-pub(crate) fn payer(about: About<'_>) -> Value {
-    let mut out = start("Organization", &payer_id(about), "Organization", Source::Mentioned, about);
+pub(crate) fn payer(about: PlanContext<'_>) -> Value {
+    let mut out = start("Organization", &payer_id(about), "Organization", DirectorySource::Mentioned, about);
     put(&mut out, "active", true);
     put(&mut out, "name", about.plan);
     put(&mut out, "type", json!([of_plan_net("OrgTypeCS", "payer")]));
@@ -37,7 +38,7 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    pub(crate) fn resource(&self, source: Source, about: About<'_>) -> Value {
+    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
         let mut out = start("Organization", &network_id(&self.key), "Network", source, about);
         put(&mut out, "active", true);
         put(&mut out, "identifier", json!([{"system": format!("{}/network", about.ids), "value": self.key}]));
@@ -63,7 +64,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn resource(&self, source: Source, about: About<'_>) -> Value {
+    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
         let mut out = start("InsurancePlan", &plan_id(&self.number), "InsurancePlan", source, about);
         put(&mut out, "status", "active");
         put(&mut out, "identifier", json!([{"system": format!("{}/plan", about.ids), "value": self.number}]));
@@ -103,7 +104,7 @@ pub(crate) struct Affiliation {
     pub(crate) role: &'static str,
     pub(crate) specialties: Vec<String>,
     pub(crate) verified: String,
-    pub(crate) span: Span,
+    pub(crate) span: Validity,
 }
 
 impl Affiliation {
@@ -112,7 +113,7 @@ impl Affiliation {
         made_id(&["OrganizationAffiliation", &self.organization, &network, &self.location])
     }
 
-    pub(crate) fn resource(&self, source: Source, about: About<'_>) -> Value {
+    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
         let mut out = start_while("OrganizationAffiliation", &self.id(), &self.span, source, about);
         self.span.put(&mut out);
         put(&mut out, "organization", reference("Organization", &payer_id(about)));

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::address::{Address, Phone};
-use super::build::{CODES, NPI_SYSTEM, NUCC, Source, adopted, profile, put, put_all, put_joined, reference};
-use crate::map::record::{About, made_id};
+use super::build::{CODES, DirectorySource, NPI_SYSTEM, NUCC, adopted, profile, put, put_all, put_joined, reference};
+use crate::map::record::{PlanContext, made_id};
 
 /// An organization that provides care or supplies.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,7 +34,7 @@ pub(crate) fn organization_id(npi: &str, name: &str) -> String {
 }
 
 impl Organization {
-    pub(crate) fn resource(&self, source: Source, about: About<'_>) -> Value {
+    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
         // A profile says that the public may see it, and that it is active.
         let profiles = if self.is_inactive { Vec::new() } else { vec![profile("Organization")] };
         let mut out = adopted("Organization", &self.id, &profiles, source, about);

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::build::{NPI_SYSTEM, NUCC, Source, adopted, coded, profile, put, put_joined};
+use super::build::{DirectorySource, NPI_SYSTEM, NUCC, adopted, coded, profile, put, put_joined};
 use super::language;
 use crate::fhir::structures::codes_of;
-use crate::map::record::{About, made_id};
+use crate::map::record::{PlanContext, made_id};
 
 const DEGREES: &str = "http://terminology.hl7.org/CodeSystem/v2-0360";
 const QUALIFICATIONS: &str =
@@ -49,7 +49,7 @@ pub(crate) fn practitioner_id(npi: &str, number: &str) -> String {
 }
 
 impl Practitioner {
-    pub(crate) fn resource(&self, source: Source, about: About<'_>) -> Value {
+    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
         // A profile says that the public may see it, and that he is active.
         let profiles = if self.is_inactive { Vec::new() } else { vec![profile("Practitioner")] };
         let mut out = adopted("Practitioner", &self.id, &profiles, source, about);

@@ -1,8 +1,8 @@
-//! Taking out what nobody lists any more, or what stands with a provider who is gone. Pure.
+//! Ends resources that no file lists any more, or that belong to a deactivated provider. Pure.
 
 use serde_json::Value;
 
-use super::build::{Source, put};
+use super::build::{DirectorySource, put};
 
 /// Whether a resource of the directory or the drug list is shown as current.
 pub(crate) fn is_current(resource: &Value) -> bool {
@@ -19,7 +19,7 @@ pub(crate) fn is_current(resource: &Value) -> bool {
 ///
 /// From then on it counts as mentioned only: whichever source lists it again brings it back.
 pub(crate) fn retired(resource: &Value) -> Option<Value> {
-    let source = Source::of(resource).filter(|_| is_current(resource))?;
+    let source = DirectorySource::of(resource).filter(|_| is_current(resource))?;
     let mut out = resource.as_object()?.clone();
     // The server's own.
     out.remove("text");
@@ -40,7 +40,7 @@ pub(crate) fn retired(resource: &Value) -> Option<Value> {
     };
     let meta = out.get_mut("meta").and_then(Value::as_object_mut)?;
     if let Some(Value::String(named)) = meta.get_mut("source") {
-        *named = named.replace(&source.path(), &Source::Mentioned.path());
+        *named = named.replace(&source.path(), &DirectorySource::Mentioned.path());
     }
     if !is_drug {
         meta.remove("profile");

@@ -1,13 +1,15 @@
-//! What a person does where, for whom, and in which network.
+//! Roles: a practitioner's specialty at a location, for an organization, in a network.
 
 use serde_json::{Value, json};
 
 use super::address::Phone;
-use super::build::{NUCC, Source, Span, coded, extension, of_plan_net, put, put_all, reference, start_while, verified};
+use super::build::{
+    DirectorySource, NUCC, Validity, coded, extension, of_plan_net, put, put_all, reference, start_while, verified,
+};
 use super::hours::Hours;
 use super::network::network_id;
 use super::specialty;
-use crate::map::record::{About, made_id};
+use crate::map::record::{PlanContext, made_id};
 
 /// A person at a place. One role holds all specialties that the person has there.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,7 +30,7 @@ pub(crate) struct Role {
     pub(crate) hours_words: String,
     /// `YYYY-MM-DD`, or empty.
     pub(crate) verified: String,
-    pub(crate) span: Span,
+    pub(crate) span: Validity,
 }
 
 const NPI_DIGITS: usize = 10;
@@ -91,7 +93,7 @@ impl Role {
         }
     }
 
-    pub(crate) fn resource(&self, source: Source, about: About<'_>) -> Value {
+    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
         let mut out = start_while("PractitionerRole", &self.id(), &self.span, source, about);
         put(&mut out, "practitioner", reference("Practitioner", &self.practitioner));
         if !self.organization.is_empty() {

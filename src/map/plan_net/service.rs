@@ -3,11 +3,13 @@
 use serde_json::{Value, json};
 
 use super::address::Phone;
-use super::build::{NUCC, Source, Span, coded, extension, of_plan_net, put, put_all, reference, start_while, verified};
+use super::build::{
+    DirectorySource, NUCC, Validity, coded, extension, of_plan_net, put, put_all, reference, start_while, verified,
+};
 use super::hours::Hours;
 use super::role::Accepting;
 use super::specialty;
-use crate::map::record::{About, made_id};
+use crate::map::record::{PlanContext, made_id};
 
 /// A service.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,10 +30,10 @@ pub(crate) struct Service {
     pub(crate) hours_words: String,
     pub(crate) is_virtual: bool,
     pub(crate) verified: String,
-    pub(crate) span: Span,
+    pub(crate) span: Validity,
 }
 
-/// The id of the visits by video that a person offers. Nothing in such a service says whose it is.
+/// The id of the virtual service that a practitioner offers. The service itself does not name its practitioner.
 pub(crate) fn virtual_id(practitioner: &str) -> String {
     made_id(&["HealthcareService", practitioner, VIRTUAL])
 }
@@ -44,7 +46,7 @@ impl Service {
         made_id(&["HealthcareService", &self.key[0], &self.key[1]])
     }
 
-    pub(crate) fn resource(&self, source: Source, about: About<'_>) -> Value {
+    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
         let mut out = start_while("HealthcareService", &self.id(), &self.span, source, about);
         put(&mut out, "category", json!([of_plan_net("HealthcareServiceCategoryCS", self.category)]));
         if !self.organization.is_empty() {

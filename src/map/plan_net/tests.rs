@@ -25,8 +25,8 @@ fn address() -> Address {
 }
 
 /// What was over before the clock of the tests.
-fn ended() -> Span {
-    Span { from: "2024-01-01".to_owned(), until: "2025-12-31".to_owned(), is_ended: false }
+fn ended() -> Validity {
+    Validity { from: "2024-01-01".to_owned(), until: "2025-12-31".to_owned(), is_ended: false }
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn all_kinds_are_valid() {
         accepting: Some(Accepting::Yes),
         hours: hours("Sat 9-12").unwrap(),
         verified: "2026-11-01".to_owned(),
-        span: Span { from: "2026-01-01".to_owned(), ..Span::default() },
+        span: Validity { from: "2026-01-01".to_owned(), ..Validity::default() },
         ..Role::default()
     };
     let affiliation = Affiliation {
@@ -89,20 +89,20 @@ fn all_kinds_are_valid() {
     let plan = Plan { number: "12345CT0010001".to_owned(), networks: vec!["Silver".to_owned()], ..Plan::default() };
     let network = Network { key: "Silver".to_owned(), name: String::new() };
     for resource in [
-        person().resource(Source::Nppes, about),
-        Practitioner { is_inactive: true, ..person() }.resource(Source::Nppes, about),
-        place.resource(Source::Table, about, ""),
-        group.resource(Source::Table, about),
-        service.resource(Source::Table, about),
-        role.resource(Source::Table, about),
-        Role { phones: Vec::new(), network: String::new(), ..role.clone() }.resource(Source::Table, about),
-        Role { span: ended(), ..role.clone() }.resource(Source::Table, about),
-        affiliation.resource(Source::Table, about),
-        Affiliation { span: ended(), ..affiliation }.resource(Source::Table, about),
-        endpoint.resource(Source::Table, about),
-        Role { endpoint: endpoint.id(), ..role }.resource(Source::Table, about),
-        plan.resource(Source::Table, about),
-        network.resource(Source::Table, about),
+        person().resource(DirectorySource::Nppes, about),
+        Practitioner { is_inactive: true, ..person() }.resource(DirectorySource::Nppes, about),
+        place.resource(DirectorySource::Table, about, ""),
+        group.resource(DirectorySource::Table, about),
+        service.resource(DirectorySource::Table, about),
+        role.resource(DirectorySource::Table, about),
+        Role { phones: Vec::new(), network: String::new(), ..role.clone() }.resource(DirectorySource::Table, about),
+        Role { span: ended(), ..role.clone() }.resource(DirectorySource::Table, about),
+        affiliation.resource(DirectorySource::Table, about),
+        Affiliation { span: ended(), ..affiliation }.resource(DirectorySource::Table, about),
+        endpoint.resource(DirectorySource::Table, about),
+        Role { endpoint: endpoint.id(), ..role }.resource(DirectorySource::Table, about),
+        plan.resource(DirectorySource::Table, about),
+        network.resource(DirectorySource::Table, about),
         payer(about),
     ] {
         assert_valid(&resource);
@@ -112,19 +112,22 @@ fn all_kinds_are_valid() {
 #[test]
 fn a_place_lies_where_its_zip_code_does_unless_the_file_knows_better() {
     let place = Location { address: address(), ..Location::default() };
-    let middle = place.resource(Source::Nppes, about(), "");
+    let middle = place.resource(DirectorySource::Nppes, about(), "");
     assert!(middle["position"]["latitude"].as_f64().unwrap() > 41.0, "{middle}");
-    let exact =
-        Location { point: ("41.5".to_owned(), "-72.5".to_owned()), ..place }.resource(Source::Nppes, about(), "");
+    let exact = Location { point: ("41.5".to_owned(), "-72.5".to_owned()), ..place }.resource(
+        DirectorySource::Nppes,
+        about(),
+        "",
+    );
     assert_eq!(exact["position"], json!({"latitude": 41.5, "longitude": -72.5}));
 }
 
 #[test]
 fn sources_become_one_whatever_the_order() {
-    let nppes = person().resource(Source::Nppes, about());
+    let nppes = person().resource(DirectorySource::Nppes, about());
     let table =
         Practitioner { number: "77".to_owned(), given: vec!["Ruthie".to_owned()], languages: Vec::new(), ..person() }
-            .resource(Source::Table, about());
+            .resource(DirectorySource::Table, about());
     let one = merge(&nppes, table.clone());
     let other = merge(&table, nppes.clone());
     assert_eq!(one, other);
@@ -139,20 +142,20 @@ fn sources_become_one_whatever_the_order() {
 
 #[test]
 fn spelling_is_no_difference_within_one_source() {
-    let first = person().resource(Source::Nppes, about());
+    let first = person().resource(DirectorySource::Nppes, about());
     let loud = Practitioner { family: "ALBEE".to_owned(), given: vec!["RUTH".to_owned()], ..person() };
-    assert_eq!(merge(&first, loud.resource(Source::Nppes, about())), first);
+    assert_eq!(merge(&first, loud.resource(DirectorySource::Nppes, about())), first);
 }
 
 #[test]
 fn who_is_gone_is_gone_and_may_come_back() {
-    let there = person().resource(Source::Table, about());
-    let gone = Practitioner { is_inactive: true, ..person() }.resource(Source::Nppes, about());
+    let there = person().resource(DirectorySource::Table, about());
+    let gone = Practitioner { is_inactive: true, ..person() }.resource(DirectorySource::Nppes, about());
     let after = merge(&there, gone.clone());
     assert_eq!(after, gone);
     assert!(after["meta"].get("profile").is_none());
     assert_eq!(merge(&after, there.clone()), gone);
-    let back = merge(&after, person().resource(Source::Nppes, about()));
+    let back = merge(&after, person().resource(DirectorySource::Nppes, about()));
     assert_eq!((&back["active"], &back["meta"]["profile"]), (&json!(true), &there["meta"]["profile"]));
 }
 
@@ -161,8 +164,8 @@ fn who_is_gone_is_gone_and_may_come_back() {
 fn what_is_over_is_not_in_the_directory_and_may_begin_again() {
     let role = Role { practitioner: "npi-1234567893".to_owned(), ..Role::default() };
     let with = |from: &str, until: &str, is_ended: bool| {
-        let span = Span { from: from.to_owned(), until: until.to_owned(), is_ended };
-        Role { span, ..role.clone() }.resource(Source::Table, about())
+        let span = Validity { from: from.to_owned(), until: until.to_owned(), is_ended };
+        Role { span, ..role.clone() }.resource(DirectorySource::Table, about())
     };
     let active = |value: &serde_json::Value| (value["active"].as_bool().unwrap(), value["meta"]["profile"].is_array());
     assert_eq!(active(&with("", "", false)), (true, true));
@@ -177,17 +180,18 @@ fn what_is_over_is_not_in_the_directory_and_may_begin_again() {
     assert_eq!(merge(&there, over.clone()), over);
     assert_eq!(merge(&over, there.clone()), there);
     // The exchange's files know less than the table.
-    let of_exchange = role.resource(Source::Qhp, about());
+    let of_exchange = role.resource(DirectorySource::Qhp, about());
     assert_eq!(active(&merge(&over, of_exchange.clone())), (false, false));
     assert_eq!(active(&merge(&of_exchange, over)), (false, false));
-    let over_there = Role { span: ended(), ..role }.resource(Source::Qhp, about());
+    let over_there = Role { span: ended(), ..role }.resource(DirectorySource::Qhp, about());
     assert_eq!(merge(&there, over_there.clone()), there);
     assert_eq!(merge(&over_there, there.clone()), there);
 }
 
 #[test]
 fn rows_about_the_same_are_over_when_all_of_them_are() {
-    let span = |from: &str, until: &str, is_ended| Span { from: from.to_owned(), until: until.to_owned(), is_ended };
+    let span =
+        |from: &str, until: &str, is_ended| Validity { from: from.to_owned(), until: until.to_owned(), is_ended };
     for (one, other, both) in [
         (span("2024-01-01", "2024-12-31", false), span("2026-01-01", "", false), span("2024-01-01", "", false)),
         (span("", "2024-12-31", false), span("2026-01-01", "2026-12-31", false), span("", "2026-12-31", false)),
@@ -208,11 +212,11 @@ fn what_is_retired_is_not_public_and_whoever_lists_it_brings_it_back() {
     let service = Service { category: "prov", organization: owner.clone(), ..Service::default() };
     let affiliation = Affiliation { organization: owner.clone(), role: "pharmacy", ..Affiliation::default() };
     for resource in [
-        role.resource(Source::Table, about()),
-        affiliation.resource(Source::Table, about()),
-        place.resource(Source::Table, about(), ""),
-        service.resource(Source::Table, about()),
-        Endpoint::read("https://fhir.example.org/r4", &owner).unwrap().resource(Source::Table, about()),
+        role.resource(DirectorySource::Table, about()),
+        affiliation.resource(DirectorySource::Table, about()),
+        place.resource(DirectorySource::Table, about(), ""),
+        service.resource(DirectorySource::Table, about()),
+        Endpoint::read("https://fhir.example.org/r4", &owner).unwrap().resource(DirectorySource::Table, about()),
     ] {
         let out = retired(&resource).unwrap();
         assert_valid(&out);

@@ -1,18 +1,18 @@
 //! A row about a facility: a hospital, a pharmacy, a group at a place.
 
 use super::row::{Common, Refused, Row};
-use crate::formats::issue::{Place, Rule};
+use crate::formats::issue::{RecordPlace, Rule};
 use crate::formats::tables::providers::Field;
 use crate::map::plan_net::{
-    Accepting, Affiliation, Endpoint, Listings, Location, Organization, Part, Service, Source, category,
-    organization_id,
+    Accepting, Affiliation, DirectorySource, Endpoint, ListingPart, Listings, Location, Organization, Service,
+    category, organization_id,
 };
 
 /// Takes a row about a facility; returns what was noticed.
 pub(super) fn take(
     row: &Row<'_>,
     common: &Common,
-    place: &Place,
+    place: &RecordPlace,
     listings: &mut Listings,
 ) -> Result<Vec<&'static str>, Refused> {
     let name = [Field::Facility, Field::Name, Field::Organization]
@@ -78,17 +78,17 @@ pub(super) fn take(
         address: common.address.clone(),
         ..Organization::default()
     };
-    listings.add(Part::Organization(organization), Source::Table);
+    listings.add(ListingPart::Organization(organization), DirectorySource::Table);
     if let Some(location) = location {
-        listings.add(Part::Location(location, name), Source::Table);
+        listings.add(ListingPart::Location(location, name), DirectorySource::Table);
     }
     if let Some(endpoint) = endpoint {
-        listings.add(Part::Endpoint(endpoint), Source::Table);
+        listings.add(ListingPart::Endpoint(endpoint), DirectorySource::Table);
     }
-    listings.add(Part::Service(service), Source::Table);
+    listings.add(ListingPart::Service(service), DirectorySource::Table);
     for network in &common.networks {
         let affiliation = Affiliation { network: network.key.clone(), ..affiliated.clone() };
-        listings.add(Part::Affiliation(affiliation), Source::Table);
+        listings.add(ListingPart::Affiliation(affiliation), DirectorySource::Table);
     }
     let is_unknown = |code: &String| !crate::map::plan_net::is_any(code);
     let in_words = !common.words.is_empty() || common.specialties.iter().any(is_unknown);

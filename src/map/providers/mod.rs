@@ -3,10 +3,10 @@
 //! ```text
 //! header row -> Header (columns by name)        rows -> parts (person, group, place, role, network) -> Plan-Net resources
 //! ```
-//! Invariants: what several rows say of the same provider is put together; what a row says of others than itself never
-//! overrules what they say.
+//! Invariants: several rows about the same provider are merged; a row that only mentions another provider never overrules that
+//! provider's own row.
 //!
-//! Absent: who is no longer in the table; what a complete list leaves out is seen by the run (`run/retire.rs`).
+//! Absent: providers who are no longer in the table; the run compares complete lists (`load/run/retire.rs`).
 
 mod facility;
 mod person;

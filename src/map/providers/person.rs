@@ -1,13 +1,13 @@
 //! A row about a person.
 
 use super::row::{Common, Refused, Row};
+use crate::formats::cells::is_yes;
 use crate::formats::cells::npi::{Npi, npi};
-use crate::formats::columns::is_yes;
-use crate::formats::issue::{Place, Rule};
+use crate::formats::issue::{RecordPlace, Rule};
 use crate::formats::tables::providers::Field;
 use crate::map::plan_net::{
-    Accepting, Endpoint, Licence, Listings, Location, Organization, Part, Practitioner, Role, Service, Source, VIRTUAL,
-    organization_id, practitioner_id,
+    Accepting, DirectorySource, Endpoint, Licence, ListingPart, Listings, Location, Organization, Practitioner, Role,
+    Service, VIRTUAL, organization_id, practitioner_id,
 };
 
 /// Letters of a degree behind a name, such as `MD, PhD`; more are a first name in capitals.
@@ -17,7 +17,7 @@ const DEGREE_MAX: usize = 5;
 pub(super) fn take(
     row: &Row<'_>,
     common: &Common,
-    place: &Place,
+    place: &RecordPlace,
     listings: &mut Listings,
 ) -> Result<Vec<&'static str>, Refused> {
     let mut person = practitioner(row)?;
@@ -63,25 +63,25 @@ pub(super) fn take(
         ..Role::default()
     };
     let group_name = group.as_ref().map(|group| group.name.clone()).unwrap_or_default();
-    listings.add(Part::Practitioner(person), Source::Table);
+    listings.add(ListingPart::Practitioner(person), DirectorySource::Table);
     if let Some(group) = group {
-        listings.add(Part::Organization(group), Source::Mentioned);
+        listings.add(ListingPart::Organization(group), DirectorySource::Mentioned);
     }
     if let Some(location) = location {
-        listings.add(Part::Location(location, group_name), Source::Table);
+        listings.add(ListingPart::Location(location, group_name), DirectorySource::Table);
     }
     if let Some(endpoint) = endpoint {
-        listings.add(Part::Endpoint(endpoint), Source::Table);
+        listings.add(ListingPart::Endpoint(endpoint), DirectorySource::Table);
     }
     if let Some(service) = service {
-        listings.add(Part::Service(service), Source::Table);
+        listings.add(ListingPart::Service(service), DirectorySource::Table);
     }
     if common.networks.is_empty() {
-        listings.add(Part::Role(role), Source::Table);
+        listings.add(ListingPart::Role(role), DirectorySource::Table);
         return Ok(notices);
     }
     for network in &common.networks {
-        listings.add(Part::Role(Role { network: network.key.clone(), ..role.clone() }), Source::Table);
+        listings.add(ListingPart::Role(Role { network: network.key.clone(), ..role.clone() }), DirectorySource::Table);
     }
     Ok(notices)
 }

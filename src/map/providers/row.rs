@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use super::{facility, person};
-use crate::formats::cells::date;
 use crate::formats::cells::npi::{Npi, npi};
-use crate::formats::columns::{is_no, normal};
-use crate::formats::issue::{Place, Rule, place};
-use crate::formats::tables::providers::{Field, Header};
+use crate::formats::cells::{date, is_no, normal};
+use crate::formats::issue::{RecordPlace, Rule, place};
+use crate::formats::tables::providers::{Field, ProviderHeader};
 use crate::map::plan_net::{
-    Address, Hours, Listings, Location, Network, Part, Phone, Plan, Source, Span, Specialty, accessibility, hours,
-    phone,
+    Address, DirectorySource, Hours, ListingPart, Listings, Location, Network, Phone, Plan, Specialty, Validity,
+    accessibility, hours, phone,
 };
-use crate::map::record::Read;
+use crate::map::record::ReadPiece;
 
 /// Networks and plans in one cell.
 const LIST_MAX: usize = 50;
@@ -21,8 +20,8 @@ const LIST_MAX: usize = 50;
 pub(super) type Refused = (Rule, &'static str);
 
 /// Reads rows, each with its line. A provider's rows are put together within one call, so a table is best given whole.
-pub(crate) fn read(file: &Arc<str>, header: &Header, rows: &[(u64, csv::StringRecord)]) -> Read {
-    let mut out = Read::default();
+pub(crate) fn read(file: &Arc<str>, header: &ProviderHeader, rows: &[(u64, csv::StringRecord)]) -> ReadPiece {
+    let mut out = ReadPiece::default();
     let mut listings = Listings::default();
     for (line, cells) in rows {
         let place = place(file, *line);
@@ -40,7 +39,7 @@ pub(crate) fn read(file: &Arc<str>, header: &Header, rows: &[(u64, csv::StringRe
 }
 
 /// Takes one row; returns what was noticed.
-fn take(row: &Row<'_>, place: &Place, listings: &mut Listings) -> Result<Vec<&'static str>, Refused> {
+fn take(row: &Row<'_>, place: &RecordPlace, listings: &mut Listings) -> Result<Vec<&'static str>, Refused> {
     if !row.header.is_whole(row.cells) {
         return Err((Rule::Provider, "the row has more or fewer cells than the header"));
     }
@@ -62,7 +61,7 @@ fn take(row: &Row<'_>, place: &Place, listings: &mut Listings) -> Result<Vec<&'s
 /// One row with its header.
 #[derive(Clone, Copy)]
 pub(super) struct Row<'r> {
-    pub(super) header: &'r Header,
+    pub(super) header: &'r ProviderHeader,
     pub(super) cells: &'r csv::StringRecord,
 }
 
@@ -110,7 +109,7 @@ pub(super) struct Common {
     pub(super) hours: Vec<Hours>,
     pub(super) hours_words: String,
     pub(super) networks: Vec<Network>,
-    pub(super) span: Span,
+    pub(super) span: Validity,
     pub(super) verified: String,
 }
 
@@ -145,7 +144,7 @@ impl Common {
             hours,
             hours_words,
             networks: networks(row),
-            span: Span {
+            span: Validity {
                 from: day(row, Field::From, "the effective date is no date; write it as 2026-01-31 or 01/31/2026")?,
                 until: day(row, Field::Until, "the end date is no date; write it as 2026-01-31 or 01/31/2026")?,
                 is_ended: is_ended(row),
@@ -179,15 +178,15 @@ impl Common {
         if self.networks.is_empty() {
             return;
         }
-        listings.add(Part::Payer, Source::Mentioned);
+        listings.add(ListingPart::Payer, DirectorySource::Mentioned);
         for network in &self.networks {
-            listings.add(Part::Network(network.clone()), Source::Table);
+            listings.add(ListingPart::Network(network.clone()), DirectorySource::Table);
         }
         let networks: Vec<String> = self.networks.iter().map(|network| network.key.clone()).collect();
         let name = if plans.len() == 1 { row.text(Field::PlanName) } else { String::new() };
         for number in plans {
             let plan = Plan { number, name: name.clone(), networks: networks.clone() };
-            listings.add(Part::Plan(plan), Source::Table);
+            listings.add(ListingPart::Plan(plan), DirectorySource::Table);
         }
     }
 }
@@ -222,5 +221,5 @@ fn day(row: &Row<'_>, field: Field, wrong: &'static str) -> Result<String, Refus
     if cell.is_empty() {
         return Ok(String::new());
     }
-    date::parse(cell).map(|day| day.to_string()).ok_or((Rule::Provider, wrong))
+    date(cell).value().map(|day| day.to_string()).ok_or((Rule::Provider, wrong))
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::*;
 use crate::formats::columns::Own;
-use crate::formats::tables::providers::{Field, Header, NAMES, looks_like};
+use crate::formats::tables::providers::{Field, NAMES, ProviderHeader, looks_like};
 use crate::map::fixtures_tests::{assert_valid, resources, rows, sample};
 
 fn of(text: &str) -> Vec<serde_json::Value> {
     let (header, rows) = rows(text.as_bytes());
-    resources(&read(&Arc::from("p.csv"), &Header::new(&header, &Own::default()), &rows))
+    resources(&read(&Arc::from("p.csv"), &ProviderHeader::new(&header, &Own::default()), &rows))
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn the_public_samples_go_through() {
         let Some(text) = sample(name) else { return };
         let (header, rows) = rows(&text);
         assert!(looks_like(&header.iter().collect::<Vec<_>>(), &Own::default()), "{name}");
-        let read = read(&Arc::from(name), &Header::new(&header, &Own::default()), &rows);
+        let read = read(&Arc::from(name), &ProviderHeader::new(&header, &Own::default()), &rows);
         let out = resources(&read);
         out.iter().for_each(assert_valid);
         assert_eq!((read.records.len(), out.len()), (kept, made), "{name}");
@@ -95,7 +95,7 @@ fn tables_of_networks_and_owners_are_left_to_others() {
         let (header, rows) = rows(&text);
         assert!(!looks_like(&header.iter().collect::<Vec<_>>(), &Own::default()), "{name}");
         // Forced all the same, they are read or refused.
-        let read = read(&Arc::from(name), &Header::new(&header, &Own::default()), &rows);
+        let read = read(&Arc::from(name), &ProviderHeader::new(&header, &Own::default()), &rows);
         resources(&read).iter().for_each(assert_valid);
     }
 }
@@ -107,7 +107,7 @@ proptest::proptest! {
         let mut row: csv::StringRecord = cells.iter().collect();
         let without_npi = |(at, cell): (usize, &str)| if matches!(NAMES[at].0, Field::Npi | Field::OrganizationNpi | Field::From | Field::Until | Field::Verified) { String::new() } else { cell.to_owned() };
         row = row.iter().enumerate().map(without_npi).collect();
-        let read = read(&Arc::from("p"), &Header::new(&header, &Own::default()), &[(2, row)]);
+        let read = read(&Arc::from("p"), &ProviderHeader::new(&header, &Own::default()), &[(2, row)]);
         resources(&read).iter().for_each(assert_valid);
     }
 }

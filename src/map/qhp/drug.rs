@@ -4,15 +4,15 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use crate::formats::issue::{Place, Rule};
+use crate::formats::issue::{RecordPlace, Rule};
 use crate::formats::qhp::element::{flag, items, text, years};
 use crate::map::drug_list::{Drug, DrugListing, Formulary, Item};
-use crate::map::plan_net::Source;
+use crate::map::plan_net::DirectorySource;
 
 /// Takes a drug. `said` holds the drugs and formularies that the block has named.
 pub(super) fn take(
     value: &Value,
-    place: &Place,
+    place: &RecordPlace,
     said: &mut HashSet<String>,
 ) -> Result<DrugListing, (Rule, &'static str)> {
     let rxnorm = text(value, "rxnorm_id");
@@ -52,5 +52,5 @@ pub(super) fn take(
         return Err((Rule::Drug, "the drug is in no plan"));
     }
     let is_known = !said.insert(format!("drug {}", drug.id()));
-    Ok(DrugListing { place: place.clone(), source: Source::Qhp, is_known, drug, formularies, items: items_of })
+    Ok(DrugListing { place: place.clone(), source: DirectorySource::Qhp, is_known, drug, formularies, items: items_of })
 }

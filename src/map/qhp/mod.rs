@@ -23,15 +23,15 @@ use serde_json::Value;
 use crate::formats::issue::{Rule, place};
 use crate::formats::qhp::cut::{self};
 use crate::map::plan_net::Listings;
-use crate::map::record::{Read, Record};
+use crate::map::record::{ReadPiece, Record};
 
 /// The longest element that is read; a provider with a thousand addresses has a tenth of it.
 const ELEMENT_MAX: usize = 16 << 20;
 
 /// Reads a block of whole elements of an array, with or without the brackets and commas around them; `first` is the number
 /// of its first line.
-pub(crate) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> Read {
-    let mut out = Read::default();
+pub(crate) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> ReadPiece {
+    let mut out = ReadPiece::default();
     let mut listings = Listings::default();
     let mut said = HashSet::new();
     let mut line = first;
@@ -51,20 +51,22 @@ pub(crate) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> Read {
             continue;
         };
         let taken = match kind(&value) {
-            Kind::Provider => provider::take(&value, &place, &mut listings),
-            Kind::Plan => plan::take(&value, &place).map(|record| {
+            ElementKind::Provider => provider::take(&value, &place, &mut listings),
+            ElementKind::Plan => plan::take(&value, &place).map(|record| {
                 out.records.push(Box::new(record) as Box<dyn Record>);
                 Vec::new()
             }),
-            Kind::Drug => drug::take(&value, &place, &mut said).map(|record| {
+            ElementKind::Drug => drug::take(&value, &place, &mut said).map(|record| {
                 if record.items.iter().any(|item| !item.is_covered()) {
                     out.reject(&place, Rule::NotCovered, "");
                 }
                 out.records.push(Box::new(record) as Box<dyn Record>);
                 Vec::new()
             }),
-            Kind::Index => Err((Rule::OtherMessage, "an index that only names other files; load those")),
-            Kind::Other => Err((Rule::UnknownFile, "the element is no provider, plan or drug of an exchange's files")),
+            ElementKind::Index => Err((Rule::OtherMessage, "an index that only names other files; load those")),
+            ElementKind::Other => {
+                Err((Rule::UnknownFile, "the element is no provider, plan or drug of an exchange's files"))
+            }
         };
         match taken {
             Ok(notices) => notices.into_iter().for_each(|notice| out.reject(&place, Rule::Specialty, notice)),
@@ -76,7 +78,7 @@ pub(crate) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> Read {
 }
 
 /// What an element is.
-enum Kind {
+enum ElementKind {
     Provider,
     Plan,
     Drug,
@@ -84,14 +86,14 @@ enum Kind {
     Other,
 }
 
-fn kind(value: &Value) -> Kind {
+fn kind(value: &Value) -> ElementKind {
     let has = |name: &str| value.get(name).is_some();
     match () {
-        () if has("resourceType") || has("$schema") => Kind::Other,
-        () if has("rxnorm_id") || has("drug_name") => Kind::Drug,
-        () if has("npi") || has("addresses") || has("facility_name") => Kind::Provider,
-        () if has("plan_id") => Kind::Plan,
-        () if has("provider_urls") || has("formulary_urls") || has("plan_urls") => Kind::Index,
-        () => Kind::Other,
+        () if has("resourceType") || has("$schema") => ElementKind::Other,
+        () if has("rxnorm_id") || has("drug_name") => ElementKind::Drug,
+        () if has("npi") || has("addresses") || has("facility_name") => ElementKind::Provider,
+        () if has("plan_id") => ElementKind::Plan,
+        () if has("provider_urls") || has("formulary_urls") || has("plan_urls") => ElementKind::Index,
+        () => ElementKind::Other,
     }
 }

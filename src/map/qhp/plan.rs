@@ -3,19 +3,19 @@
 use serde_json::{Map, Value, json};
 
 use super::provider::network_key;
-use crate::formats::issue::{Place, Rule};
+use crate::formats::issue::{RecordPlace, Rule};
 use crate::formats::qhp::element::{items, text, texts, years};
 use crate::map::drug_list::{Cost, DrugPlan, Formulary, TierCost, add_benefit, pharmacy};
-use crate::map::plan_net::{Network, Plan, Source, coded, payer, put};
-use crate::map::record::{About, Record, Whom, Whose};
+use crate::map::plan_net::{DirectorySource, Network, Plan, coded, payer, put};
+use crate::map::record::{KnownMember, NamedMember, PlanContext, Record};
 
-const SOURCE: Source = Source::Qhp;
+const SOURCE: DirectorySource = DirectorySource::Qhp;
 const CONTACTS: &str =
     "http://hl7.org/fhir/us/davinci-drug-formulary/CodeSystem/usdf-PlanContactTypeCS-TEMPORARY-TRIAL-USE";
 
 /// A plan.
 pub(super) struct PlanElement {
-    place: Place,
+    place: RecordPlace,
     plan: Plan,
     networks: Vec<Network>,
     drugs: DrugPlan,
@@ -25,7 +25,7 @@ pub(super) struct PlanElement {
 }
 
 /// Takes a plan.
-pub(super) fn take(value: &Value, place: &Place) -> Result<PlanElement, (Rule, &'static str)> {
+pub(super) fn take(value: &Value, place: &RecordPlace) -> Result<PlanElement, (Rule, &'static str)> {
     let number = text(value, "plan_id");
     if number.is_empty() {
         return Err((Rule::Provider, "the plan's number (plan_id) is empty"));
@@ -92,15 +92,15 @@ fn tier(value: &Value) -> TierCost {
 }
 
 impl Record for PlanElement {
-    fn place(&self) -> &Place {
+    fn place(&self) -> &RecordPlace {
         &self.place
     }
 
-    fn whom(&self) -> Option<Whom> {
+    fn whom(&self) -> Option<NamedMember> {
         None
     }
 
-    fn resources(&self, _: &Whose, about: About<'_>) -> Result<Vec<Value>, (Rule, String)> {
+    fn resources(&self, _: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)> {
         let mut out = vec![payer(about)];
         out.extend(self.networks.iter().map(|network| network.resource(SOURCE, about)));
         let Value::Object(mut plan) = self.plan.resource(SOURCE, about) else { return Ok(out) };

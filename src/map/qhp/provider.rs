@@ -4,16 +4,17 @@ use serde_json::Value;
 
 use crate::formats::cells::date;
 use crate::formats::cells::npi::{Npi, npi};
-use crate::formats::issue::{Place, Rule};
+use crate::formats::issue::{RecordPlace, Rule};
 use crate::formats::qhp::element::{items, text, texts, years};
 use crate::map::plan_net::{
-    Accepting, Address, Affiliation, Listings, Location, Network, Organization, Part, Phone, Plan, Practitioner, Role,
-    Service, Source, Span, Specialty, category, is_any, is_personal, organization_id, phone, practitioner_id,
+    Accepting, Address, Affiliation, DirectorySource, ListingPart, Listings, Location, Network, Organization, Phone,
+    Plan, Practitioner, Role, Service, Specialty, Validity, category, is_any, is_personal, organization_id, phone,
+    practitioner_id,
 };
 
 /// Places times networks of one provider; each pair is a role.
 const ROLES_MAX: usize = 2_000;
-const SOURCE: Source = Source::Qhp;
+const SOURCE: DirectorySource = DirectorySource::Qhp;
 
 type Refused = (Rule, &'static str);
 
@@ -21,7 +22,7 @@ type Refused = (Rule, &'static str);
 struct Common {
     npi: String,
     places: Vec<(Address, Vec<Phone>, (String, String))>,
-    networks: Vec<(String, Span)>,
+    networks: Vec<(String, Validity)>,
     plans: Vec<Plan>,
     codes: Vec<String>,
     words: Vec<String>,
@@ -35,7 +36,7 @@ pub(super) fn network_key(plan: &str, tier: &str) -> String {
 }
 
 /// Takes a provider; returns what was noticed.
-pub(super) fn take(value: &Value, place: &Place, listings: &mut Listings) -> Result<Vec<&'static str>, Refused> {
+pub(super) fn take(value: &Value, place: &RecordPlace, listings: &mut Listings) -> Result<Vec<&'static str>, Refused> {
     let common = common(value)?;
     let is_person = value.get("name").is_some_and(Value::is_object) && text(value, "facility_name").is_empty();
     let mut notices = Vec::new();
@@ -75,7 +76,7 @@ fn common(value: &Value) -> Result<Common, Refused> {
         codes: Vec::new(),
         words: Vec::new(),
         accepting: Accepting::read(&text(value, "accepting")),
-        verified: date::parse(&text(value, "last_updated_on")).map(|day| day.to_string()).unwrap_or_default(),
+        verified: date(&text(value, "last_updated_on")).value().map(|day| day.to_string()).unwrap_or_default(),
     };
     for one in items(value, "addresses") {
         let lines = ["address", "address_2"].map(|member| text(one, member));
@@ -100,7 +101,7 @@ fn common(value: &Value) -> Result<Common, Refused> {
             None => out.plans.push(Plan { number, name: String::new(), networks: vec![key.clone()] }),
         }
         let (from, until) = years(one);
-        let span = Span { from, until, is_ended: false };
+        let span = Validity { from, until, is_ended: false };
         match out.networks.iter_mut().find(|(known, _)| *known == key) {
             Some((_, known)) => known.join(span),
             None => out.networks.push((key, span)),
@@ -127,16 +128,17 @@ fn common(value: &Value) -> Result<Common, Refused> {
 }
 
 /// Begins the row, with the networks and plans that it names.
-fn begin(common: &Common, place: &Place, listings: &mut Listings) {
+fn begin(common: &Common, place: &RecordPlace, listings: &mut Listings) {
     listings.row(place.clone());
     if !common.networks.is_empty() {
-        listings.add(Part::Payer, Source::Mentioned);
+        listings.add(ListingPart::Payer, DirectorySource::Mentioned);
     }
     for (key, _) in &common.networks {
-        listings.add(Part::Network(Network { key: key.clone(), name: String::new() }), Source::Mentioned);
+        listings
+            .add(ListingPart::Network(Network { key: key.clone(), name: String::new() }), DirectorySource::Mentioned);
     }
     for plan in &common.plans {
-        listings.add(Part::Plan(plan.clone()), Source::Mentioned);
+        listings.add(ListingPart::Plan(plan.clone()), DirectorySource::Mentioned);
     }
 }
 
@@ -181,22 +183,22 @@ fn add_person(person: Practitioner, common: &Common, listings: &mut Listings) {
         verified: common.verified.clone(),
         ..Role::default()
     };
-    listings.add(Part::Practitioner(person), SOURCE);
+    listings.add(ListingPart::Practitioner(person), SOURCE);
     let mut places: Vec<(String, Vec<Phone>)> = Vec::new();
     for (address, phones, point) in &common.places {
         let location = Location { address: address.clone(), point: point.clone(), ..Location::default() };
         places.push((location.id(), phones.clone()));
-        listings.add(Part::Location(location, String::new()), SOURCE);
+        listings.add(ListingPart::Location(location, String::new()), SOURCE);
     }
     if places.is_empty() {
         places.push((String::new(), Vec::new()));
     }
-    let nowhere = [(String::new(), Span::default())];
+    let nowhere = [(String::new(), Validity::default())];
     let networks = if common.networks.is_empty() { &nowhere[..] } else { &common.networks };
     for (location, phones) in places {
         for (network, span) in networks.iter().cloned() {
             let (location, phones) = (location.clone(), phones.clone());
-            listings.add(Part::Role(Role { location, network, phones, span, ..base.clone() }), SOURCE);
+            listings.add(ListingPart::Role(Role { location, network, phones, span, ..base.clone() }), SOURCE);
         }
     }
 }
@@ -223,7 +225,7 @@ fn add_facility(value: &Value, name: &str, common: &Common, listings: &mut Listi
         address: first.map(|(address, ..)| address.clone()).unwrap_or_default(),
         ..Organization::default()
     };
-    listings.add(Part::Organization(organization), SOURCE);
+    listings.add(ListingPart::Organization(organization), SOURCE);
     for (address, phones, point) in &common.places {
         let location = Location {
             owner: id.clone(),
@@ -256,10 +258,10 @@ fn add_facility(value: &Value, name: &str, common: &Common, listings: &mut Listi
             verified: common.verified.clone(),
             ..Affiliation::default()
         };
-        listings.add(Part::Location(location, name.to_owned()), SOURCE);
-        listings.add(Part::Service(service), SOURCE);
+        listings.add(ListingPart::Location(location, name.to_owned()), SOURCE);
+        listings.add(ListingPart::Service(service), SOURCE);
         for (network, span) in common.networks.iter().cloned() {
-            listings.add(Part::Affiliation(Affiliation { network, span, ..base.clone() }), SOURCE);
+            listings.add(ListingPart::Affiliation(Affiliation { network, span, ..base.clone() }), SOURCE);
         }
     }
 }

@@ -1,23 +1,24 @@
 //! The header row of a table of claims: which column is what, and from which kind of system the table comes.
 
-use crate::formats::columns::{Names, Own, normal};
-use crate::formats::records::{Field, NAMES, Source};
+use crate::formats::cells::normal;
+use crate::formats::columns::{Names, Own};
+use crate::formats::records::{ClaimSource, Field, NAMES};
 
 /// Columns of one table.
 const COLUMNS_MAX: usize = 2_000;
 
 /// The header row.
 #[derive(Clone, Debug)]
-pub(crate) struct Header {
+pub(crate) struct ClaimHeader {
     columns: Vec<Option<(Field, u16)>>,
-    pub(crate) source: Source,
+    pub(crate) source: ClaimSource,
     /// What each row holds: everything, or only the head, the lines, the diagnoses or the procedures of a claim.
     pub(crate) facet: &'static str,
     /// Whether one row holds several lines side by side.
     pub(crate) is_wide: bool,
 }
 
-impl Header {
+impl ClaimHeader {
     pub(crate) fn new<'h>(cells: impl Iterator<Item = &'h str>, own: &Own<Field>, known: &[Names<Field>]) -> Self {
         let names: Vec<String> = cells.take(COLUMNS_MAX).map(normal).collect();
         let is = |name: &str| names.iter().any(|cell| cell == name);
@@ -37,22 +38,22 @@ impl Header {
         let is_drugs = has(Field::Ndc) && !has(Field::Service) && (has(Field::Days) || has(Field::Prescription));
         let is_review = known.first().is_some_and(|(_, name, _)| *name == "authorization_number");
         let source = if is_review {
-            if is("utn") { Source::CmsReviews } else { Source::Reviews }
+            if is("utn") { ClaimSource::CmsReviews } else { ClaimSource::Reviews }
         } else if is("curclmuniqid") {
-            Source::Cclf
+            ClaimSource::Cclf
         } else if is("desynpufid") {
-            Source::SynPuf
+            ClaimSource::SynPuf
         } else if is("beneid") && (is("clmid") || is("pdeid")) {
-            Source::Rif
+            ClaimSource::Rif
         } else if is_drugs {
-            Source::Drugs
+            ClaimSource::Drugs
         } else {
-            Source::Plan
+            ClaimSource::Plan
         };
         let facet = match source {
-            Source::Cclf if is("clmdgnscd") => "diagnosis",
-            Source::Cclf if is("clmprcdrcd") => "procedure",
-            Source::Cclf if is("clmbillfactypecd") => "head",
+            ClaimSource::Cclf if is("clmdgnscd") => "diagnosis",
+            ClaimSource::Cclf if is("clmprcdrcd") => "procedure",
+            ClaimSource::Cclf if is("clmbillfactypecd") => "head",
             _ => "",
         };
         let is_wide = !has(Field::Line) && columns.contains(&Some((Field::Service, 2)));
@@ -76,7 +77,8 @@ impl Header {
     }
 
     pub(crate) fn is_drugs(&self) -> bool {
-        self.source == Source::Drugs || (self.has(Field::Ndc) && !self.has(Field::Service) && !self.has(Field::Revenue))
+        self.source == ClaimSource::Drugs
+            || (self.has(Field::Ndc) && !self.has(Field::Service) && !self.has(Field::Revenue))
     }
 }
 
@@ -88,25 +90,25 @@ pub(crate) fn find(name: &str, own: &Own<Field>, known: &[Names<Field>]) -> Opti
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
     let index = name.get(stem.len()..)?.parse().ok().filter(|index| *index < 100)?;
     let field = own.find(stem, known)?;
-    // A number at the end of what stands once means something else, such as a second address line.
+    // For a field that occurs once, a number at the end of the name means something else, such as a second address line.
     (field.is_list() || field.is_of_line()).then_some((field, index))
 }
 
-/// What a header row says of a table.
+/// What kind of table a header row announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Looks {
+pub(crate) enum ClaimTableLook {
     Claims,
     /// One of CMS's normalised tables, whose rows say nothing without the others'.
     Fragment,
     No,
 }
 
-/// Whether it is the header row of a table of claims: a claim, a member, and what was done or what it cost.
-pub(crate) fn looks_like(cells: &[&str], own: &Own<Field>) -> Looks {
+/// Whether it is the header row of a table of claims: columns for a claim, a member, and a service or an amount.
+pub(crate) fn looks_like(cells: &[&str], own: &Own<Field>) -> ClaimTableLook {
     if cells.iter().any(|cell| normal(cell) == "clmdtsgntrsk") {
-        return Looks::Fragment;
+        return ClaimTableLook::Fragment;
     }
-    let header = Header::new(cells.iter().copied(), own, &NAMES);
+    let header = ClaimHeader::new(cells.iter().copied(), own, &NAMES);
     let any = |fields: &[Field]| fields.iter().any(|field| header.has(*field));
     let named = header.has(Field::Claim) || (header.has(Field::Prescription) && header.has(Field::Ndc));
     let about = any(&[
@@ -121,15 +123,15 @@ pub(crate) fn looks_like(cells: &[&str], own: &Own<Field>) -> Looks {
         Field::Procedure,
     ]);
     let dated = any(&[Field::From, Field::LineFrom, Field::PaidOn]);
-    if named && header.has(Field::Member) && about && dated { Looks::Claims } else { Looks::No }
+    if named && header.has(Field::Member) && about && dated { ClaimTableLook::Claims } else { ClaimTableLook::No }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn header(text: &str) -> Header {
-        Header::new(text.split(','), &Own::default(), &NAMES)
+    fn header(text: &str) -> ClaimHeader {
+        ClaimHeader::new(text.split(','), &Own::default(), &NAMES)
     }
 
     #[test]
@@ -155,11 +157,11 @@ mod tests {
     #[test]
     fn sources_are_told_by_their_columns() {
         for (text, source, facet) in [
-            ("CUR_CLM_UNIQ_ID,BENE_MBI_ID,CLM_DGNS_CD", Source::Cclf, "diagnosis"),
-            ("BENE_ID,CLM_ID,HCPCS_CD", Source::Rif, ""),
-            ("DESYNPUF_ID,CLM_ID,HCPCS_CD_1,HCPCS_CD_2", Source::SynPuf, ""),
-            ("Member ID,Rx Number,NDC,Days Supply", Source::Drugs, ""),
-            ("Member ID,Claim Number,CPT", Source::Plan, ""),
+            ("CUR_CLM_UNIQ_ID,BENE_MBI_ID,CLM_DGNS_CD", ClaimSource::Cclf, "diagnosis"),
+            ("BENE_ID,CLM_ID,HCPCS_CD", ClaimSource::Rif, ""),
+            ("DESYNPUF_ID,CLM_ID,HCPCS_CD_1,HCPCS_CD_2", ClaimSource::SynPuf, ""),
+            ("Member ID,Rx Number,NDC,Days Supply", ClaimSource::Drugs, ""),
+            ("Member ID,Claim Number,CPT", ClaimSource::Plan, ""),
         ] {
             let header = header(text);
             assert_eq!((header.source, header.facet), (source, facet), "{text}");
@@ -170,11 +172,11 @@ mod tests {
     #[test]
     fn what_looks_like_claims() {
         let looks = |text: &str| looks_like(&text.split(',').collect::<Vec<_>>(), &Own::default());
-        assert_eq!(looks("member_id,claim_number,dos,cpt,charge"), Looks::Claims);
-        assert_eq!(looks("member_id,rx_number,ndc,fill_date"), Looks::Claims);
-        assert_eq!(looks("CLM_UNIQ_ID,CLM_DT_SGNTR_SK,CLM_LINE_NUM"), Looks::Fragment);
+        assert_eq!(looks("member_id,claim_number,dos,cpt,charge"), ClaimTableLook::Claims);
+        assert_eq!(looks("member_id,rx_number,ndc,fill_date"), ClaimTableLook::Claims);
+        assert_eq!(looks("CLM_UNIQ_ID,CLM_DT_SGNTR_SK,CLM_LINE_NUM"), ClaimTableLook::Fragment);
         for text in ["member_id,first_name,last_name,dob", "npi,name,specialty", "rxcui,ndc,tier,plan_id"] {
-            assert_eq!(looks(text), Looks::No, "{text}");
+            assert_eq!(looks(text), ClaimTableLook::No, "{text}");
         }
     }
 }

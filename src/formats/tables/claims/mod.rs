@@ -1,11 +1,11 @@
-//! Claims and prior authorizations from flat files: tables of the plan's, of its pharmacy benefit manager and of CMS (RIF, public
-//! use files, CCLF), and NCPDP messages. Pure.
+//! Claims and prior authorizations from tables: the plan's, its pharmacy benefit manager's, and CMS's (RIF, public use files,
+//! CCLF). Pure.
 //!
 //! ```text
 //! bytes -> rows of cells -> Row (facts by field, in one form each) -> Part (on the shelf) … -> map::RowCase -> bill
 //! ```
 //! Every source is read by the names of its columns, CMS's among them; fixed columns get the names of their layout. So there is
-//! one table of names (`names.rs`), and one path from a row to a bill.
+//! one table of names (`records/claim_field.rs`), and one path from a row to a bill.
 //!
 //! Invariants: a row that is refused quotes nothing; days, amounts and counts have one form each once they are read; what a
 //! row means for rows before it follows from the row and its days alone.
@@ -16,6 +16,6 @@ mod header;
 mod read;
 mod reviews;
 
-pub(crate) use header::{Header, Looks, looks_like};
+pub(crate) use header::{ClaimHeader, ClaimTableLook, looks_like};
 pub(crate) use read::Reader;
 pub(crate) use reviews::{REVIEW_NAMES, looks_like as looks_like_reviews};

@@ -4,11 +4,10 @@ use std::collections::HashMap;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::header::Header;
-use crate::formats::cells::amount;
-use crate::formats::cells::form::form;
-use crate::formats::columns::is_blank;
-use crate::formats::records::{Facts, Field, Part, Row, Shape, Source, first};
+use super::header::ClaimHeader;
+use crate::formats::cells;
+use crate::formats::cells::is_blank;
+use crate::formats::records::{ClaimSource, Facts, Field, Part, Row, Shape, first};
 
 /// The longest cell that says something.
 const CELL_MAX: usize = 400;
@@ -19,12 +18,12 @@ const COUNTED_MAX: usize = 1 << 20;
 
 /// Reads rows one after the other, and counts lines where the table does not.
 pub(crate) struct Reader {
-    header: Header,
+    header: ClaimHeader,
     counted: HashMap<u64, u32>,
 }
 
 impl Reader {
-    pub(crate) fn new(header: Header) -> Self {
+    pub(crate) fn new(header: ClaimHeader) -> Self {
         Self { header, counted: HashMap::new() }
     }
 
@@ -61,7 +60,7 @@ impl Reader {
         if first(&facts, Field::Claim).is_empty() {
             facts.insert((Field::Claim, 0), key.replace('\u{1f}', "-"));
         }
-        let source = if self.header.is_drugs() && source == Source::Plan { Source::Drugs } else { source };
+        let source = if self.header.is_drugs() && source == ClaimSource::Plan { ClaimSource::Drugs } else { source };
         if self.header.is_wide {
             return Ok(wide(facts).into_iter().map(|row| row.part(source, &key, at)).collect());
         }
@@ -71,7 +70,7 @@ impl Reader {
             text => (line(text).ok_or("the line number is none")?, 0),
         };
         facts.remove(&(Field::Line, 0));
-        if source == Source::CmsReviews
+        if source == ClaimSource::CmsReviews
             && let Some(decision) = facts.get_mut(&(Field::Status, 0))
         {
             // CMS's letters; elsewhere a P is pending.
@@ -125,26 +124,26 @@ fn before_care(facts: &mut Facts) {
 
 /// A line's number; digits that systems add after a point or letters before it are left out.
 fn line(text: &str) -> Option<u32> {
-    let number = amount::number(text)?;
+    let number = cells::number(text).value()?;
     number.split('.').next()?.parse().ok().filter(|line| *line <= LINES_MAX)
 }
 
 /// What the rows of one claim have in common.
 ///
 /// CMS sends changes of a claim under new numbers: what they have in common is what its guide calls the natural key.
-fn key(source: Source, facts: &Facts) -> Option<String> {
+fn key(source: ClaimSource, facts: &Facts) -> Option<String> {
     let text = |field: Field| first(facts, field);
     let join = |fields: &[Field]| fields.iter().map(|field| text(*field)).collect::<Vec<_>>().join("\u{1f}");
     let claim = text(Field::Claim);
     let drug = [Field::Prescription, Field::Fill, Field::From, Field::PharmacyNpi, Field::PharmacyName, Field::Member];
     match source {
-        Source::Reviews | Source::CmsReviews => Some(claim.to_owned()).filter(|number| !number.is_empty()),
+        ClaimSource::Reviews | ClaimSource::CmsReviews => Some(claim.to_owned()).filter(|number| !number.is_empty()),
         _ if claim.is_empty() && text(Field::Prescription).is_empty() => None,
-        Source::Cclf if !text(Field::Ndc).is_empty() => Some(join(&drug)),
-        Source::Cclf if !text(Field::BillingNumber).is_empty() => {
+        ClaimSource::Cclf if !text(Field::Ndc).is_empty() => Some(join(&drug)),
+        ClaimSource::Cclf if !text(Field::BillingNumber).is_empty() => {
             Some(join(&[Field::BillingNumber, Field::From, Field::To, Field::Member]))
         }
-        Source::Cclf if !text(Field::Control).is_empty() => Some(join(&[Field::Control, Field::Member])),
+        ClaimSource::Cclf if !text(Field::Control).is_empty() => Some(join(&[Field::Control, Field::Member])),
         _ if claim.is_empty() => Some(join(&drug)),
         _ => Some(claim.to_owned()),
     }
@@ -152,24 +151,20 @@ fn key(source: Source, facts: &Facts) -> Option<String> {
 
 /// A cell in its one form; absent if it says that there is nothing.
 fn plain(field: Field, text: &str) -> Result<Option<String>, String> {
-    let wrong = |what: &str| Err(format!("the cell for {} is no {what} {}", field.name(), form(text)));
-    match field.shape() {
-        Shape::Day => match amount::day(text) {
-            Some(day) => Ok(Some(day)),
-            None if amount::is_no_day(text) => Ok(None),
-            None => wrong("date; write it as 2026-01-31 or 01/31/2026"),
-        },
-        Shape::Amount => amount::amount(text).map_or_else(|| wrong("amount"), |amount| Ok(Some(amount))),
-        Shape::Number => amount::number(text).map_or_else(|| wrong("number"), |number| Ok(Some(number))),
+    let cell = match field.shape() {
+        Shape::Day => cells::day(text),
+        Shape::Amount => cells::amount(text),
+        Shape::Number => cells::number(text),
         Shape::Npi | Shape::Text => {
             let words: Vec<&str> =
                 text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
-            Ok(Some(words.join(" ")).filter(|text| !text.is_empty()))
+            return Ok(Some(words.join(" ")).filter(|text| !text.is_empty()));
         }
-    }
+    };
+    cell.read().map_err(|why| format!("the cell for {} is {why}", field.name()))
 }
 
-/// The lines of a row that holds several side by side: each with what the row says of the claim.
+/// Splits a row that holds several service lines side by side; each line gets the claim-level cells of the row.
 fn wide(facts: Facts) -> Vec<Row> {
     let (mut shared, mut lines) = (Facts::new(), HashMap::<u16, Facts>::new());
     for ((field, index), text) in facts {

@@ -1,7 +1,7 @@
 //! Tables of prior authorizations: CMS's, and a plan's own spreadsheet. They are read as rows of claims are; only their
 //! columns have other names.
 
-use super::header::Header;
+use super::header::ClaimHeader;
 use crate::formats::columns::{Names, Own};
 use crate::formats::records::Field;
 
@@ -82,7 +82,7 @@ pub(crate) const REVIEW_NAMES: [Names<Field>; 27] = [
 
 /// Whether it is the header row of a table of prior authorizations: a number, a member, and a decision or a day of asking.
 pub(crate) fn looks_like(cells: &[&str], own: &Own<Field>) -> bool {
-    let header = Header::new(cells.iter().copied(), own, &REVIEW_NAMES);
+    let header = ClaimHeader::new(cells.iter().copied(), own, &REVIEW_NAMES);
     let has = |field: Field| header.has(field);
     let about = has(Field::Service) || has(Field::Category) || has(Field::Diagnosis);
     has(Field::Claim)

@@ -1,7 +1,8 @@
 //! Which column is what: by the names that payroll, enrollment and claims systems use, or by the plan's own mapping.
 
 use crate::formats::Format;
-use crate::formats::columns::{Names, Own, normal};
+use crate::formats::cells::normal;
+use crate::formats::columns::{Names, Own};
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,12 +104,12 @@ pub(crate) fn field_names() -> Vec<(&'static str, &'static str)> {
 
 /// The first line of a table.
 #[derive(Clone, Debug)]
-pub(crate) struct Header {
+pub(crate) struct MemberHeader {
     pub(super) delimiter: u8,
     pub(super) columns: Vec<Option<Field>>,
 }
 
-impl Header {
+impl MemberHeader {
     pub(crate) fn read(line: &str, own: &Own<Field>) -> Self {
         let line = line.trim_start_matches('\u{feff}').trim_end();
         let count = |delimiter: &u8| line.bytes().filter(|byte| byte == delimiter).count();
@@ -126,7 +127,7 @@ impl Header {
         Self { delimiter, columns }
     }
 
-    /// What the table holds, or in words what it looks like.
+    /// The format of the table, or a description of the table if no format fits.
     pub(crate) fn format(&self) -> Result<Format, String> {
         if self.columns.len() < 2 {
             return Err("no table and no format that we know".to_owned());
@@ -170,7 +171,7 @@ mod tests {
             "employee_id\tfirst_name\tlast_name\tdob",
             "Id,BIRTHDATE,FIRST,LAST",
         ] {
-            assert_eq!(Header::read(line, &Own::default()).format(), Ok(Format::Members), "{line}");
+            assert_eq!(MemberHeader::read(line, &Own::default()).format(), Ok(Format::Members), "{line}");
         }
     }
 }

@@ -1,10 +1,10 @@
-//! The roster and who acts for whom, from tables (CSV) with whatever column names the plan's systems give. Pure.
+//! Tables of members and of representatives (CSV), under the column names that the plan's systems use. Pure.
 
 mod header;
 mod people;
 mod table;
 
-pub(crate) use header::{Field, Header, NAMES, field_names};
+pub(crate) use header::{Field, MemberHeader, NAMES, field_names};
 pub(crate) use people::people;
 pub(crate) use table::proxies;
 

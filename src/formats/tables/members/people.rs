@@ -8,11 +8,10 @@ use jiff::civil::Date;
 
 use super::header::Field;
 use super::table::{Row, rows};
-use crate::formats::cells::date;
-use crate::formats::cells::form::form;
+use crate::formats::cells::{Cell, birth_date, date};
 use crate::formats::columns::Own;
 use crate::formats::issue::{Reject, Rule};
-use crate::formats::records::{Address, Cover, Person};
+use crate::formats::records::{Cover, Person, PostalAddress};
 use crate::formats::tables::cclf::beneficiaries;
 
 /// Longest member id; cards have far fewer characters.
@@ -76,9 +75,11 @@ fn person(
     }
     let (given, family) = (need(Field::Given, "the first name")?, need(Field::Family, "the last name")?);
     let birth = need(Field::Birth, "the birth date")?;
-    let birth = date::parse_birth(&birth, today).ok_or_else(|| {
-        refuse(&format!("the birth date is no date; write it as 1985-01-15 or 01/15/1985 {}", form(&birth)))
-    })?;
+    let birth = match birth_date(&birth, today) {
+        Cell::Value(day) => day,
+        Cell::Absent => return Err(refuse("the birth date is empty")),
+        Cell::Unreadable(why) => return Err(refuse(&format!("the birth date is {why}"))),
+    };
     if birth > today {
         return Err(refuse("the birth date is in the future"));
     }
@@ -86,12 +87,9 @@ fn person(
     if patient.as_deref().is_some_and(|id| !crate::fhir::reference::is_id(id)) {
         return Err(refuse("the FHIR Patient id is not one: 1 to 64 letters, digits, '-' or '.'"));
     }
-    let day = |field, words: &str| match row.get(field).map(|cell| date::parse(cell).ok_or(cell)) {
-        None => Ok(None),
-        Some(Ok(day)) => Ok(Some(day).filter(|day| day.year() < END_OF_TIME)),
-        Some(Err(cell)) => {
-            Err(refuse(&format!("{words} is no date; write it as 2026-01-31 or 01/31/2026 {}", form(cell))))
-        }
+    let day = |field, words: &str| match row.get(field).map_or(Cell::Absent, date).read() {
+        Ok(day) => Ok(day.filter(|day| day.year() < END_OF_TIME)),
+        Err(why) => Err(refuse(&format!("{words} is {why}"))),
     };
     let cover = Cover {
         plan: row.get(Field::Plan).map(str::to_owned),
@@ -110,7 +108,7 @@ fn person(
         rejects.push(row.place.reject(Rule::Contact, ""));
     }
     let list = |field| row.all(field).flat_map(|cell| cell.split([';', ',', ' '])).filter(|id| !id.is_empty());
-    let address = Address {
+    let address = PostalAddress {
         lines: row.all(Field::Line).map(str::to_owned).collect(),
         city: row.get(Field::City).map(str::to_owned),
         // CMS's numbers of states are no postal codes.
@@ -165,7 +163,7 @@ fn same(one: &Person, other: &Person) -> bool {
     one.birth == other.birth && one.given.to_lowercase() == other.given.to_lowercase()
 }
 
-/// A later row of the same person: what it says newly is added, and its name is the newer one.
+/// Merges a later row of the same person: new values are added, and the later name replaces the earlier one.
 fn merge(known: &mut Person, later: Person) {
     known.rows += 1;
     known.family = later.family;

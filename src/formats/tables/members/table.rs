@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use super::header::{Field, Header};
+use super::header::{Field, MemberHeader};
+use crate::formats::cells::is_blank;
 use crate::formats::columns::Own;
 use crate::formats::encoding;
-use crate::formats::issue::{Place, Reject, Rule};
+use crate::formats::issue::{RecordPlace, Reject, Rule};
 
 /// One row.
 pub(super) struct Row {
-    pub(super) place: Place,
+    pub(super) place: RecordPlace,
     cells: Vec<(Field, String)>,
 }
 
@@ -28,7 +29,7 @@ impl Row {
 /// Reads a table; rows that are no CSV are refused.
 pub(super) fn rows(file: &Arc<str>, bytes: &[u8], own: &Own<Field>, rejects: &mut Vec<(Rule, Reject)>) -> Vec<Row> {
     let text = encoding::text(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
-    let header = Header::read(text.lines().next().unwrap_or_default(), own);
+    let header = MemberHeader::read(text.lines().next().unwrap_or_default(), own);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(header.delimiter)
         .flexible(true)
@@ -40,7 +41,7 @@ pub(super) fn rows(file: &Arc<str>, bytes: &[u8], own: &Own<Field>, rejects: &mu
         let mut line = |position: Option<&csv::Position>| counted.line(position.map_or(0, csv::Position::byte));
         match record {
             Ok(record) => {
-                let place = Place { file: Arc::clone(file), line: line(record.position()), entry: None };
+                let place = RecordPlace { file: Arc::clone(file), line: line(record.position()), entry: None };
                 let cells: Vec<(Field, String)> = (header.columns.iter().zip(&record))
                     .filter_map(|(field, cell)| field.filter(|_| !is_blank(cell)).map(|field| (field, cell.to_owned())))
                     .collect();
@@ -49,7 +50,7 @@ pub(super) fn rows(file: &Arc<str>, bytes: &[u8], own: &Own<Field>, rejects: &mu
                 }
             }
             Err(error) => {
-                let place = Place { file: Arc::clone(file), line: line(error.position()), entry: None };
+                let place = RecordPlace { file: Arc::clone(file), line: line(error.position()), entry: None };
                 rejects.push(place.reject(Rule::Member, "the row is not valid CSV"));
             }
         }
@@ -77,14 +78,9 @@ impl Counted<'_> {
     }
 }
 
-/// Marks that systems write where they have nothing.
-fn is_blank(cell: &str) -> bool {
-    cell.is_empty() || matches!(cell, "~" | "-" | "NULL" | "null" | "N/A" | "n/a")
-}
-
 /// One row of the table of representatives.
 pub(crate) struct Proxy {
-    pub(crate) place: Place,
+    pub(crate) place: RecordPlace,
     pub(crate) representative: String,
     pub(crate) member: String,
 }
