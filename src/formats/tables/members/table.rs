@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
+
 use super::header::{Field, MemberHeader};
-use crate::formats::cells::is_blank;
+use crate::formats::cells::{self, is_blank};
 use crate::formats::columns::Own;
 use crate::formats::encoding;
 use crate::formats::issue::{RecordPlace, Reject, Rule};
@@ -83,6 +85,11 @@ pub(crate) struct Proxy {
     pub(crate) place: RecordPlace,
     pub(crate) representative: String,
     pub(crate) member: String,
+    /// In what role, as the table says it; absent if it does not.
+    pub(crate) role: Option<String>,
+    /// The first and the last day of it.
+    pub(crate) first: Option<Date>,
+    pub(crate) last: Option<Date>,
 }
 
 /// Reads the table of representatives.
@@ -97,7 +104,23 @@ pub(crate) fn proxies(
         match (row.get(Field::Representative), row.get(Field::MemberId)) {
             (Some(representative), Some(member)) if representative != member => {
                 let (representative, member) = (representative.to_owned(), member.to_owned());
-                out.push(Proxy { place: row.place, representative, member });
+                let role = row.get(Field::Relationship).map(str::to_owned);
+                let day = |field| row.get(field).map_or(Ok(None), |text| cells::date(text).read());
+                match (day(Field::Start), day(Field::End)) {
+                    (Ok(Some(first)), Ok(Some(last))) if last < first => {
+                        rejects.push(row.place.reject(Rule::Member, "the last day comes before the first"));
+                    }
+                    (Ok(first), Ok(last)) => {
+                        out.push(Proxy { place: row.place, representative, member, role, first, last });
+                    }
+                    // Acting for somebody without an end is not what such a row means.
+                    (Err(_), _) => {
+                        rejects.push(row.place.reject(Rule::Member, "the first day cannot be read as a date"))
+                    }
+                    (_, Err(_)) => {
+                        rejects.push(row.place.reject(Rule::Member, "the last day cannot be read as a date"))
+                    }
+                }
             }
             (Some(_), Some(_)) => {
                 rejects.push(row.place.reject(Rule::Member, "a member cannot be her own representative"));
