@@ -115,10 +115,10 @@ pub(crate) fn proxies(
                     }
                     // Acting for somebody without an end is not what such a row means.
                     (Err(_), _) => {
-                        rejects.push(row.place.reject(Rule::Member, "the first day cannot be read as a date"))
+                        rejects.push(row.place.reject(Rule::Member, "the first day cannot be read as a date"));
                     }
                     (_, Err(_)) => {
-                        rejects.push(row.place.reject(Rule::Member, "the last day cannot be read as a date"))
+                        rejects.push(row.place.reject(Rule::Member, "the last day cannot be read as a date"));
                     }
                 }
             }
