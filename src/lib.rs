@@ -15,10 +15,12 @@
 //! 2. [`identity`] finds the member that a record is about: a number of hers, and her birth date or name with it.
 //! 3. [`map`] makes FHIR resources of the record, with ids that are the same in every run.
 //! 4. [`access`] admits each resource: checked, labelled, extracted. The one writer of [`store`] commits them in groups and tells
-//!    the [`index`] before it answers; so the next search finds them.
+//!    the [`index`] before it answers; so the next search finds them. Where several nodes share a log, a group is appended to it before it is
+//!    committed, and the others apply it and tell their own.
 //!
 //! # What holds always
 //! - The store is the truth; everything else can be thrown away and built again from its change feed.
+//! - What a room keeps in memory of the store follows what was committed, on whichever node, never the room's own writes.
 //! - Resources are read through a View and in no other way. Not there and not yours are one answer.
 //! - Time, chance, mail and text messages come in as handles ([`outbound`]); nothing below `cli` reads a clock.
 //! - A [`realm`] is one complete service. An install has two, and they share nothing but the process.
@@ -26,7 +28,10 @@
 //! # What is deliberately not here
 //! - No handler touches redb, no parser does I/O, nothing outside [`outbound`] sends anything out of the process.
 //! - Nothing deletes a line of the audit.
-//! - There is no global state: handlers are given their realm.
+//! - There is no global state: handlers are given their realm. What is `static` and changes after the start is this. Caches of
+//!   pure functions: compiled `FHIRPath` (`fhir/fhirpath`), shapes and trees of structures (`fhir/shape`, `fhir/structures`), names of codes
+//!   (`fhir/terminology`). Set once before anything is served: the plan's own packages (`fhir/structures`). Not handed down yet: the
+//!   plan's own search parameters (`fhir/definitions/custom`), which belong to the install and follow the store's changes on every node.
 //!
 //! `ARCHITECTURE.md` has the floors; `tests/it/tidy.rs` holds them.
 

@@ -9,6 +9,7 @@
 mod admit;
 mod category;
 mod effort;
+mod id;
 mod principal;
 mod scope;
 mod view;
@@ -16,6 +17,7 @@ mod view;
 pub use admit::{Admission, Admitted, NotAdmitted, admit, admit_text, rules};
 pub use category::{Categories, Category};
 pub use effort::{CHECK, Effort, Exhausted};
+pub use id::{ClientId, GrantId, MemberId, PatientId};
 pub use principal::{AppAccess, Narrowing, Person, Principal, Role};
 pub use scope::{Level, Scope, ScopeError, ScopeSet};
 pub use view::{Base, Denied, Facts, Operation, Permit, Reach, View, decide};

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::category::Categories;
+use super::id::{ClientId, GrantId, MemberId, PatientId};
 use super::scope::ScopeSet;
 use super::view::Operation;
 
@@ -28,7 +29,7 @@ pub enum Person {
     /// A member, by member id.
     Member {
         /// The number on the card.
-        member: String,
+        member: MemberId,
     },
     /// A maker of apps, by account.
     Developer {
@@ -62,15 +63,15 @@ pub enum Role {
 #[derive(Clone)]
 pub struct AppAccess {
     /// The app.
-    pub client_id: String,
+    pub client_id: ClientId,
     /// The member who agreed; absent for back-end services.
-    pub member: Option<String>,
+    pub member: Option<MemberId>,
     /// FHIR ids of the patients whose data it covers.
-    pub patients: Vec<String>,
+    pub patients: Vec<PatientId>,
     /// Scopes granted.
     pub scopes: ScopeSet,
     /// The grant behind it.
-    pub grant: Option<String>,
+    pub grant: Option<GrantId>,
     /// Categories the member did not choose to share.
     pub withheld: Categories,
     /// When the token was made.

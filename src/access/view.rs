@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::category::Categories;
 use super::effort::{Effort, Exhausted};
+use super::id::PatientId;
 use super::principal::{AppAccess, Principal};
 use super::scope::Level;
 use crate::fhir::filter::Clause;
@@ -55,7 +56,7 @@ pub enum Denied {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach<'v> {
     /// Resources of these patients; types that belong to nobody are open to whoever has the scope.
-    Patients(&'v [String]),
+    Patients(&'v [PatientId]),
     /// Resources published in that base.
     Public(Base),
     /// Everything: loads, exports and checks by the operator.
@@ -88,14 +89,14 @@ pub struct View {
     source: Source,
     now: Timestamp,
     /// Only this patient's compartment, where a request says so; nobody's if it is empty.
-    compartment: Option<Vec<String>>,
+    compartment: Option<Vec<PatientId>>,
     /// What reading under it may cost; without limit if absent.
     effort: Option<Effort>,
 }
 
 #[derive(Clone, Debug)]
 enum Source {
-    App(Arc<AppAccess>, Vec<String>),
+    App(Arc<AppAccess>, Vec<PatientId>),
     /// A back-end client of the plan: all patients, as far as its `system/` scopes go.
     System(Arc<AppAccess>),
     Public(Base),
@@ -214,10 +215,10 @@ pub fn decide(
     if operation.is_write() {
         return Err(Denied::Scope);
     }
-    let reached = |patient: &&String| {
+    let reached = |patient: &&PatientId| {
         access.narrowing.as_ref().is_none_or(|narrowing| narrowing.allows(now, kind.name(), operation, Some(patient)))
     };
-    let patients: Vec<String> = access.patients.iter().filter(reached).cloned().collect();
+    let patients: Vec<PatientId> = access.patients.iter().filter(reached).cloned().collect();
     let view = View { source: Source::App(Arc::clone(access), patients), now, compartment: None, effort: None };
     match view.permit(kind, operation) {
         Some(_) => Ok(view),
@@ -261,7 +262,7 @@ impl View {
             Reach::Public(_) => false,
             Reach::Everything => true,
         };
-        let compartment = if within { vec![patient.to_owned()] } else { Vec::new() };
+        let compartment = if within { vec![patient.into()] } else { Vec::new() };
         Self { compartment: Some(compartment), ..self }
     }
 

@@ -4,7 +4,7 @@ use aws_lc_rs::{constant_time, digest};
 use serde::{Deserialize, Serialize};
 
 use super::{Error, redirect};
-use crate::access::{Level, ScopeSet};
+use crate::access::{ClientId, Level, ScopeSet};
 
 /// Redirect addresses of one app.
 const MAX_REDIRECTS: usize = 10;
@@ -71,7 +71,7 @@ impl Secret {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct App {
     /// Public id, with the realm's prefix.
-    pub client_id: String,
+    pub client_id: ClientId,
     /// Name shown to members.
     pub name: String,
     /// Kind of program.

@@ -20,7 +20,7 @@ pub use app::{App, Kind, NewApp, Secret, Status};
 pub use redirect::{Refused, check as check_redirect};
 
 use crate::outbound::{Chance, Clock};
-use crate::store::{self, Store, Table, Txn};
+use crate::store::{self, Store, Table, Txn, WatchedRow};
 
 /// Client id -> [`App`] as JSON.
 const APPS: Table = Table::new("apps.apps");
@@ -89,16 +89,40 @@ struct Inner {
     chance: Chance,
     clock: Clock,
     settings: Settings,
-    /// Apps whose tokens are refused, asked at every request.
-    barred: RwLock<HashSet<Box<str>>>,
+    barred: Arc<Barred>,
+}
+
+/// Apps whose tokens are refused, asked at every request. Follows the rows of the store, whichever node writes them.
+#[derive(Default)]
+struct Barred(RwLock<HashSet<Box<str>>>);
+
+impl Barred {
+    fn take(&self, rows: &[WatchedRow<'_>]) {
+        let mut barred = self.0.write();
+        for row in rows {
+            let id = String::from_utf8_lossy(row.key);
+            // A row that cannot be read bars its app.
+            let is_active = |value| serde_json::from_slice::<App>(value).is_ok_and(|app| app.status == Status::Active);
+            if row.value.is_none_or(is_active) {
+                barred.remove(&*id);
+            } else {
+                barred.insert(id.into());
+            }
+        }
+    }
 }
 
 impl Apps {
     /// Opens the registry.
     pub fn open(store: Store, chance: Chance, clock: Clock, settings: Settings) -> Result<Self, Error> {
-        let apps: Vec<(Vec<u8>, App)> = store.snapshot()?.scan_json(APPS, b"", usize::MAX)?;
-        let barred = apps.into_iter().map(|(_, app)| app).filter(|app| app.status != Status::Active);
-        let barred = RwLock::new(barred.map(|app| app.client_id.into_boxed_str()).collect());
+        let barred = Arc::<Barred>::default();
+        let follows = Arc::clone(&barred);
+        store.watch(&[APPS], Box::new(move |rows| follows.take(rows)), |snapshot| {
+            let apps: Vec<(Vec<u8>, App)> = snapshot.scan_json(APPS, b"", usize::MAX)?;
+            let apps = apps.into_iter().map(|(_, app)| app).filter(|app| app.status != Status::Active);
+            barred.0.write().extend(apps.map(|app| app.client_id.into_string().into_boxed_str()));
+            Ok::<_, Error>(())
+        })?;
         Ok(Self(Arc::new(Inner { store, chance, clock, settings, barred })))
     }
 
@@ -142,7 +166,7 @@ impl Apps {
         let secret = new.kind.has_secret().then(|| self.0.chance.token());
         let status = if self.0.settings.review && !vetted { Status::Waiting } else { Status::Active };
         let app = App {
-            client_id,
+            client_id: client_id.into(),
             name: new.name,
             kind: new.kind,
             redirects: new.redirects,
@@ -164,7 +188,6 @@ impl Apps {
             Ok(txn.put_json(APPS, row.client_id.as_bytes(), &row)?)
         };
         self.0.store.transact(register).await?;
-        self.note_status(&app);
         Ok((app, secret))
     }
 
@@ -236,7 +259,7 @@ impl Apps {
     /// True while tokens of this app are good. Answered from memory.
     #[must_use]
     pub fn is_active(&self, client_id: &str) -> bool {
-        !self.0.barred.read().contains(client_id)
+        !self.0.barred.0.read().contains(client_id)
     }
 
     async fn change<F>(&self, client_id: &str, change: F) -> Result<(), Error>
@@ -247,21 +270,9 @@ impl Apps {
         let work = move |txn: &mut Txn<'_>| {
             let Some(mut app) = txn.get_json::<App>(APPS, key.as_bytes())? else { return Err(Error::Unknown) };
             change(&mut app)?;
-            txn.put_json(APPS, key.as_bytes(), &app)?;
-            Ok(app)
+            Ok(txn.put_json(APPS, key.as_bytes(), &app)?)
         };
-        let app = self.0.store.transact(work).await?;
-        self.note_status(&app);
-        Ok(())
-    }
-
-    fn note_status(&self, app: &App) {
-        let mut barred = self.0.barred.write();
-        if app.status == Status::Active {
-            barred.remove(app.client_id.as_str());
-        } else {
-            barred.insert(app.client_id.as_str().into());
-        }
+        self.0.store.transact(work).await
     }
 }
 

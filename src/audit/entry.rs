@@ -5,7 +5,7 @@ use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Serialize};
 
 use super::head::Head;
-use crate::access::{Person, Principal};
+use crate::access::{PatientId, Person, Principal};
 
 /// Who was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct Entry<'a> {
     /// The grant under which it was allowed, for an app.
     pub grant: Option<&'a str>,
     /// FHIR ids of the patients whose records are in the answer.
-    pub patients: &'a [String],
+    pub patients: &'a [PatientId],
     /// What was asked, in FHIR's words: `read`, `vread`, `search-type`, `history-instance` …
     pub interaction: &'a str,
     /// How many resources of each type are in the answer.

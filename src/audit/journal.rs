@@ -7,8 +7,8 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ use parking_lot::{Condvar, Mutex};
 use super::Error;
 use super::entry::Recorded;
 use super::frame::{self, ENTRY_MAX, HEADER_LEN, Header, Link};
-use super::head::Signer;
+use super::head::{Head, Signer};
 use super::segment::{self, Disk, End, Sink};
 use crate::outbound::Clock;
 
@@ -48,7 +48,11 @@ pub(super) struct Journal {
     disk: Arc<dyn Disk>,
     signer: Signer,
     clock: Clock,
+    heads: OnceLock<HeadKeeper>,
 }
+
+/// Keeps signed heads elsewhere too: given the time in microseconds, how many entries stand before it, and the head as JSON.
+pub type HeadKeeper = Box<dyn Fn(i64, u64, &[u8]) + Send + Sync>;
 
 /// What has its place in the chain and is not written yet.
 struct Queue {
@@ -90,6 +94,7 @@ impl Journal {
             disk,
             signer,
             clock,
+            heads: OnceLock::new(),
         };
         if end.cut > 0 {
             let note = Recorded { cut: Some(end.cut), ..Recorded::bare(now) };
@@ -235,15 +240,16 @@ impl Journal {
             file.signed = time;
             return Ok(());
         }
-        let payload = {
+        let (entries, payload) = {
             let mut queue = self.queue.lock();
-            let head = self.signer.sign(time, queue.next, &queue.link);
+            let entries = queue.next;
+            let head = self.signer.sign(time, entries, &queue.link);
             let payload =
                 serde_json::to_vec(&Recorded { head: Some(head), ..Recorded::bare(time) }).unwrap_or_default();
             let before = queue.link;
             queue.link = frame::push(&mut queue.bytes, &before, &payload);
             queue.next += 1;
-            payload
+            (entries, payload)
         };
         self.write_queue(&mut file)?;
         file.signed = time;
@@ -251,7 +257,23 @@ impl Journal {
         drop(file);
         self.sync()?;
         let path = self.disk.folder().join(HEAD_FILE);
-        keep_head(&path, &payload).map_err(|cause| Error::Disk { path, cause })
+        keep_head(&path, &payload).map_err(|cause| Error::Disk { path, cause })?;
+        if let Some(keeper) = self.heads.get() {
+            keeper(time.as_microsecond(), entries, &payload);
+        }
+        Ok(())
+    }
+
+    /// Who keeps heads elsewhere too, beginning with the newest: it may have been signed when nobody could be told.
+    pub(super) fn keep_heads(&self, keeper: HeadKeeper) {
+        let newest = std::fs::read(self.disk.folder().join(HEAD_FILE)).ok();
+        if let Some(head) = newest
+            && let Ok(Recorded { time, head: Some(Head { entries, .. }), .. }) = serde_json::from_slice(&head)
+        {
+            keeper(time.as_microsecond(), entries, &head);
+        }
+        // A second keeper is no keeper: a realm has one.
+        drop(self.heads.set(keeper));
     }
 
     fn head_is_due(&self) -> bool {

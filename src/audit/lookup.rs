@@ -75,7 +75,7 @@ impl Lookup {
         at: Timestamp,
         who: (&str, &str),
         grant: Option<&str>,
-        patients: &[String],
+        patients: &[impl AsRef<str>],
         types: &[(impl AsRef<str>, u32)],
     ) {
         if let Some(grant) = grant {
@@ -86,7 +86,7 @@ impl Lookup {
             }
         }
         for patient in patients {
-            let rows = self.members.get_mut(patient.as_str());
+            let rows = self.members.get_mut(patient.as_ref());
             let today = rows.into_iter().flat_map(|rows| rows.iter_mut().rev());
             let mut today = today.take_while(|row| day(row.last) == day(at));
             let same = today.find(|row| row.who.strip_prefix(who.0) == Some(who.1) && row.grant.as_deref() == grant);
@@ -107,7 +107,7 @@ impl Lookup {
                     .map(|(kind, count)| (name(&mut self.names, kind.as_ref()), u64::from(*count)))
                     .collect(),
             };
-            let patient = name(&mut self.names, patient);
+            let patient = name(&mut self.names, patient.as_ref());
             let rows = self.members.entry(patient).or_default();
             if rows.len() >= ROWS_PER_MEMBER {
                 rows.pop_front();

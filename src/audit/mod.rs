@@ -27,6 +27,7 @@ use crate::outbound::Clock;
 
 pub use entry::{Entry, Recorded, Who};
 pub use head::{Signer, Verifier};
+pub use journal::HeadKeeper;
 pub use lookup::{Activity, LastRead};
 pub use verify::{Broken, Report, entries, verify};
 
@@ -142,6 +143,12 @@ impl Audit {
     #[must_use]
     pub fn is_well(&self) -> bool {
         self.journal.is_well()
+    }
+
+    /// Names who keeps signed heads elsewhere too, such as in the store, from where they reach every other node and every
+    /// backup. It is given the newest at once.
+    pub fn keep_heads(&self, keeper: HeadKeeper) {
+        self.journal.keep_heads(keeper);
     }
 
     /// Everything so far is on the disk, closed by a signed head. Called at a clean stop and before a backup.

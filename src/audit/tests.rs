@@ -25,7 +25,7 @@ fn record(audit: &Audit, request: &str) -> Result<(), Error> {
         request,
         who: Who::App("app-1"),
         grant: Some("grant-1"),
-        patients: &["patient-1".to_owned()],
+        patients: &["patient-1".into()],
         interaction: "read",
         types: &[("ExplanationOfBenefit", 3), ("Coverage", 1)],
         status: 200,

@@ -126,11 +126,11 @@ async fn sweep(realm: Arc<Realm>) {
     let mut ticks = tokio::time::interval(SWEEP_EVERY);
     loop {
         ticks.tick().await;
-        if let Err(error) = realm.identity.sweep().await {
-            tracing::warn!(%error, "old codes and sessions could not be swept away");
+        if let Err(error) = realm.store.sweep(realm.clock.now()).await {
+            tracing::warn!(%error, "codes, sessions and authorizations that ended could not be swept away");
         }
-        if let Err(error) = realm.oauth.sweep().await {
-            tracing::warn!(%error, "old authorizations could not be swept away");
+        if let Err(error) = realm.identity.sweep().await {
+            tracing::warn!(%error, "old budgets could not be swept away");
         }
     }
 }

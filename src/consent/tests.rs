@@ -31,15 +31,53 @@ async fn stopping_takes_effect_at_once_and_survives_a_restart() {
     let stopped = share(&consent, &store, "app-a", now + 1_000).await;
     let kept = share(&consent, &store, "app-b", now + 1_000).await;
     assert!(consent.is_live(&stopped.id, now) && consent.is_live(&kept.id, now));
-    assert_eq!(consent.stop("M1", "app-a").await.unwrap(), 1);
+    let ana = Asker { member: &"M1".into(), patient: &"p1".into() };
+    assert_eq!(consent.stop(&stopped.id, ana).await.unwrap(), "app-a");
     assert!(!consent.is_live(&stopped.id, now));
-    assert!(matches!(consent.stop("M1", "app-a").await, Err(Error::Unknown)));
-    assert!(matches!(consent.stop("M2", "app-b").await, Err(Error::Unknown)));
+    assert!(matches!(consent.stop(&stopped.id, ana).await, Err(Error::Unknown)));
+    let other = Asker { member: &"M2".into(), patient: &"p2".into() };
+    assert!(matches!(consent.stop(&kept.id, other).await, Err(Error::Unknown)));
+    assert!(matches!(consent.stop("never-made", ana).await, Err(Error::Unknown)));
 
     let again = Consent::open(store, clock, Chance::seeded(2)).unwrap();
     assert!(!again.is_live(&stopped.id, now));
     assert!(again.is_live(&kept.id, now));
     assert!(!again.is_live("never-made", now));
+}
+
+#[tokio::test]
+async fn a_grant_is_live_for_whoever_was_given_the_code_and_not_before_it_is_kept() {
+    let (consent, store, clock, _hand, _dir) = room();
+    let now = clock.now().as_second();
+    let made = std::sync::Arc::new(parking_lot::Mutex::new(String::new()));
+    let (room, id) = (consent.clone(), std::sync::Arc::clone(&made));
+    let refused: Result<(), store::Error> = store
+        .transact(move |txn| {
+            let new = NewGrant {
+                client_id: "app-a".into(),
+                member: "M1".into(),
+                patients: vec!["p1".into()],
+                scopes: "patient/*.rs".into(),
+                shared: vec![],
+                until: now + 1_000,
+            };
+            *id.lock() = room.put_new(txn, new)?.id.into_string();
+            Err(store::Error::VersionConflict)
+        })
+        .await;
+    assert!(refused.is_err() && !consent.is_live(&made.lock(), now), "nothing was kept");
+    let kept = share(&consent, &store, "app-a", now + 1_000).await;
+    assert!(consent.is_live(&kept.id, now));
+}
+
+#[tokio::test]
+async fn an_app_is_out_even_if_the_stop_cannot_be_kept() {
+    let (consent, store, clock, _hand, _dir) = room();
+    let now = clock.now().as_second();
+    let grant = share(&consent, &store, "app-a", now + 1_000).await;
+    store.close();
+    assert!(matches!(consent.revoke(std::slice::from_ref(&grant.id)).await, Err(Error::Store(_))));
+    assert!(!consent.is_live(&grant.id, now));
 }
 
 #[tokio::test]
@@ -56,4 +94,57 @@ fn what_was_not_chosen_is_withheld_even_if_it_is_not_known_yet() {
     assert!(!kept_back.contains(Category::Hiv) && kept_back.contains(Category::SubstanceUse));
     assert!(kept_back.overlaps(Categories::from_bits(1 << 15)));
     assert!(withheld(&[]).contains(Category::Hiv));
+}
+
+/// A represented adult could not see what her representative shared, nor stop it; and stopping for the child stopped for the
+/// mother, unsaid (house.md 1.4).
+#[tokio::test]
+async fn whose_records_they_are_sees_and_stops_them_and_a_card_stops_what_it_shows() {
+    let (consent, store, clock, _hand, _dir) = room();
+    let now = clock.now().as_second();
+    let put = |client: &str, member: &str, patient: &str| {
+        let new = NewGrant {
+            client_id: client.into(),
+            member: member.into(),
+            patients: vec![patient.into()],
+            scopes: "patient/*.rs".into(),
+            shared: vec![],
+            until: now + 1_000,
+        };
+        let (room, store) = (consent.clone(), store.clone());
+        async move { store.transact(move |txn| room.put_new(txn, new)).await.unwrap().id }
+    };
+    let mothers = put("app-a", "MOTHER", "mother").await;
+    let (phone, tablet) = (put("app-a", "MOTHER", "child").await, put("app-a", "MOTHER", "child").await);
+    let own = put("app-a", "CHILD", "child").await;
+    let ids = |grants: Vec<Grant>| {
+        let mut ids: Vec<GrantId> = grants.into_iter().map(|grant| grant.id).collect();
+        ids.sort_unstable();
+        ids
+    };
+    let sorted = |mut all: Vec<GrantId>| {
+        all.sort_unstable();
+        all
+    };
+    assert_eq!(ids(consent.of_patient("child").unwrap()), sorted(vec![phone.clone(), tablet.clone(), own.clone()]));
+    let child = Asker { member: &"CHILD".into(), patient: &"child".into() };
+    let mother = Asker { member: &"MOTHER".into(), patient: &"mother".into() };
+    assert!(matches!(consent.stop(&mothers, child).await, Err(Error::Unknown)), "not hers");
+    assert!(matches!(consent.stop(&own, mother).await, Err(Error::Unknown)), "not hers to stop");
+    assert_eq!(consent.stop(&phone, child).await.unwrap(), "app-a");
+    let live = [&mothers, &phone, &tablet, &own].map(|grant| consent.is_live(grant, now));
+    assert_eq!(live, [true, false, false, true]);
+
+    // Grants that an older version wrote are found by whose records too.
+    store
+        .transact_blocking(|txn| {
+            for (key, _) in txn.scan(BY_PATIENT, b"", 100)? {
+                txn.delete(BY_PATIENT, &key)?;
+            }
+            Ok::<_, store::Error>(())
+        })
+        .unwrap();
+    assert!(consent.of_patient("child").unwrap().is_empty());
+    let again = Consent::open(store, clock, Chance::seeded(2)).unwrap();
+    assert_eq!(again.of_patient("child").unwrap().len(), 3);
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::budget::{self, Budget};
 use super::contact::{ContactDigest, ContactKey};
 use super::limits;
-use crate::store::{self, Snapshot, Table, Txn};
+use crate::store::{self, Ending, Snapshot, Table, Txn};
 
 /// Digest of visitor secret and audience -> [`Challenge`] as JSON.
 const CHALLENGES: Table = Table::new("identity.challenges");
@@ -135,21 +135,16 @@ pub(super) fn issue(
         shown: new.show.then(|| new.code.to_owned()),
     };
     txn.put_json(CHALLENGES, &new.key, &challenge)?;
-    super::expiry::note(txn, challenge.expires + hour, CHALLENGES_KIND, &new.key)?;
+    txn.note_end(challenge.expires + hour, CHALLENGES, &new.key)?;
     Ok(Ok(()))
 }
 
-/// Name of the challenge table in the expiry index.
-pub(super) const CHALLENGES_KIND: u8 = b'c';
-
-/// Removes a challenge that the expiry index points at, unless it was renewed.
-pub(super) fn forget(txn: &mut Txn<'_>, now: i64, key: &[u8]) -> Result<(), store::Error> {
-    let challenge: Option<Challenge> = txn.get_json(CHALLENGES, key)?;
-    if challenge.is_some_and(|challenge| challenge.expires <= now) {
-        txn.delete(CHALLENGES, key)?;
-    }
-    Ok(())
-}
+/// How challenges end: one that was renewed lives on.
+pub(super) const ENDING: Ending = Ending {
+    table: CHALLENGES,
+    is_over: |value, now| serde_json::from_slice::<Challenge>(value).is_ok_and(|challenge| challenge.expires <= now),
+    noted_before: Some((super::NOTED_BEFORE, b'c')),
+};
 
 /// Counts a guess. The caller compares only after this is committed.
 pub(super) fn count_guess(txn: &mut Txn<'_>, now: i64, key: &ChallengeKey) -> Result<Guess, store::Error> {

@@ -13,10 +13,10 @@ mod account;
 mod budget;
 mod code;
 mod contact;
-mod expiry;
 pub(crate) mod family;
 pub mod limits;
 pub(crate) mod matching;
+pub mod representation;
 pub mod roster;
 mod seal;
 mod second;
@@ -37,6 +37,7 @@ use tokio::sync::Notify;
 pub use account::Account;
 pub use code::{Audience, Waiting};
 pub use contact::{Contact, ContactDigest, ContactKey};
+pub use representation::{Representation, Representations};
 pub use roster::Member;
 pub use seal::Sealer;
 pub use session::{Level, NewSession, Session};
@@ -46,7 +47,10 @@ pub use totp::{Factor, Offer};
 pub use crate::access::{Person, Role};
 
 use crate::outbound::{Chance, Clock, Letter, Mail, Sms, Text};
-use crate::store::{self, Snapshot, Store};
+use crate::store::{self, Snapshot, Store, Table};
+
+/// Where ends were noted before the store did it for all rooms.
+const NOTED_BEFORE: Table = Table::new("identity.expiry");
 
 /// Why someone could not be signed in or found.
 #[derive(Debug, thiserror::Error)]
@@ -126,6 +130,7 @@ struct Inner {
     sms: Sms,
     settings: Settings,
     sealer: Sealer,
+    representations: Representations,
     /// Messages on their way: sending never holds up an answer, which would tell by its time that there was something
     /// to send.
     sending: AtomicUsize,
@@ -147,7 +152,9 @@ impl Identity {
         let sealer = Sealer::new(&settings.sealing_key).ok_or(Error::Keys)?;
         let (mail, sms) = transports;
         let (sending, sent) = (AtomicUsize::new(0), Notify::new());
-        Ok(Self(Arc::new(Inner { store, clock, chance, mail, sms, settings, sealer, sending, sent })))
+        let representations = Representations::open(store.clone())?;
+        store.forget_from(&[code::ENDING, session::ENDING]);
+        Ok(Self(Arc::new(Inner { store, clock, chance, mail, sms, settings, sealer, representations, sending, sent })))
     }
 
     /// The key under which contacts are digested, for loading the roster.
@@ -170,12 +177,19 @@ impl Identity {
     pub fn people_of(&self, member_id: &str) -> Result<Vec<Member>, Error> {
         let snapshot = self.0.store.snapshot()?;
         let Some(member) = roster::find_member(&snapshot, member_id)? else { return Err(Error::Unknown) };
+        let now = self.now();
         let mut people = Vec::new();
-        for other in &member.represents {
-            people.extend(roster::find_member(&snapshot, other)?);
+        for acts in self.0.representations.of_representative(member_id)?.iter().filter(|acts| acts.stands(now)) {
+            people.extend(roster::find_member(&snapshot, &acts.represented)?);
         }
         people.insert(0, member);
         Ok(people)
+    }
+
+    /// Who acts for whom.
+    #[must_use]
+    pub fn representations(&self) -> &Representations {
+        &self.0.representations
     }
 
     /// The first members of the roster, for the sandbox's and the demo's list of people who can sign in.
@@ -254,12 +268,11 @@ impl Identity {
         (self.0.mail.outbox(), self.0.sms.outbox())
     }
 
-    /// Forgets what is over; call it every few minutes.
+    /// Forgets what people's budgets were in windows that are over; call it every few minutes. Codes and sessions end in the
+    /// store's own sweep.
     pub async fn sweep(&self) -> Result<usize, Error> {
         let now = self.now();
-        let sweep =
-            move |txn: &mut store::Txn<'_>| Ok::<_, store::Error>(expiry::sweep(txn, now)? + budget::sweep(txn, now)?);
-        Ok(self.0.store.transact(sweep).await?)
+        Ok(self.0.store.transact(move |txn| budget::sweep(txn, now)).await?)
     }
 
     fn now(&self) -> i64 {

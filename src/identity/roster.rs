@@ -1,5 +1,5 @@
 //! Who is a member, by the plan's own file: found by member id, by a digest of an address on file, or by the Patient
-//! that carries her records. A representative is a member whose entry names the members she acts for.
+//! that carries her records. Who acts for whom is in `representation`.
 //!
 //! The roster is filled by `load` inside its own transaction and read here. No raw address is kept (see `contact`).
 
@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::contact::{Contact, ContactDigest, ContactKey};
 use super::limits::MEMBERS_PER_ADDRESS;
+use super::representation::{self, Representation};
+use crate::access::{MemberId, PatientId};
 use crate::store::{self, Snapshot, Table, Txn};
 
 /// Member id -> [`Member`] as JSON.
@@ -55,9 +57,9 @@ pub enum Enrolled {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// The number on the card.
-    pub member_id: String,
+    pub member_id: MemberId,
     /// Id of her FHIR Patient.
-    pub patient: String,
+    pub patient: PatientId,
     /// Given name.
     pub given: String,
     /// Family name.
@@ -66,8 +68,14 @@ pub struct Member {
     pub birth_date: String,
     /// Digests of the addresses on file, sorted.
     contacts: Vec<ContactDigest>,
-    /// Member ids she may act for, sorted.
-    pub represents: Vec<String>,
+}
+
+/// What an older version kept of whom a member acts for.
+#[derive(Deserialize)]
+struct OldMember {
+    member_id: String,
+    #[serde(default)]
+    represents: Vec<String>,
 }
 
 impl Member {
@@ -78,31 +86,38 @@ impl Member {
     }
 }
 
+/// Member ids with those whom they acted for, as an older version kept them, from a key on; and where to go on.
+#[expect(clippy::type_complexity, reason = "a list, and where it goes on")]
+pub(super) fn old_representatives(
+    txn: &mut Txn<'_>,
+    from: &[u8],
+    limit: usize,
+) -> Result<(Vec<(String, Vec<String>)>, Option<Vec<u8>>), store::Error> {
+    let rows = txn.scan_from(MEMBERS, from, limit)?;
+    let next = rows.last().filter(|_| rows.len() == limit).map(|(key, _)| [key.as_slice(), &[0]].concat());
+    let old = rows.iter().filter_map(|(_, value)| serde_json::from_slice::<OldMember>(value).ok());
+    Ok((old.map(|old| (old.member_id, old.represents)).collect(), next))
+}
+
 /// Keeps one row of the plan's file. Addresses that cannot be read as such are left out; `load` reports them.
-pub fn enrol(txn: &mut Txn<'_>, key: &ContactKey, row: &Enrolment) -> Result<Enrolled, store::Error> {
+/// `now` is in Unix seconds.
+pub fn enrol(txn: &mut Txn<'_>, key: &ContactKey, row: &Enrolment, now: i64) -> Result<Enrolled, store::Error> {
     let mut contacts: Vec<ContactDigest> =
         row.emails.iter().chain(&row.phones).filter_map(|text| Contact::parse(text)).map(|c| key.digest(&c)).collect();
     contacts.sort_unstable();
     contacts.dedup();
     let old: Option<Member> = txn.get_json(MEMBERS, row.member_id.as_bytes())?;
-    let mut represents = row.represents.clone();
-    if represents.is_empty() {
-        // A roster that says nothing about it does not end what the table of representatives began.
-        represents.extend(old.iter().flat_map(|old| old.represents.iter().cloned()));
-    }
-    represents.sort_unstable();
-    represents.dedup();
+    let acts = representation::follow_roster(txn, &row.member_id, &row.represents, now)?;
     let new = Member {
-        member_id: row.member_id.clone(),
-        patient: row.patient.clone(),
+        member_id: row.member_id.as_str().into(),
+        patient: row.patient.as_str().into(),
         given: row.given.clone(),
         family: row.family.clone(),
         birth_date: row.birth_date.clone(),
         contacts,
-        represents,
     };
     if old.as_ref() == Some(&new) {
-        return Ok(Enrolled::Unchanged);
+        return Ok(if acts { Enrolled::Updated } else { Enrolled::Unchanged });
     }
     if let Some(old) = &old {
         for digest in &old.contacts {
@@ -119,17 +134,13 @@ pub fn enrol(txn: &mut Txn<'_>, key: &ContactKey, row: &Enrolment) -> Result<Enr
 }
 
 /// Lets one member act for another. `None` if one of them is not on the roster.
-pub fn represent(txn: &mut Txn<'_>, representative: &str, member: &str) -> Result<Option<Enrolled>, store::Error> {
-    let Some(mut acting) = txn.get_json::<Member>(MEMBERS, representative.as_bytes())? else { return Ok(None) };
-    if txn.get(MEMBERS, member.as_bytes())?.is_none() {
-        return Ok(None);
+pub fn represent(txn: &mut Txn<'_>, new: Representation, now: i64) -> Result<Option<Enrolled>, store::Error> {
+    for member in [&new.representative, &new.represented] {
+        if txn.get(MEMBERS, member.as_bytes())?.is_none() {
+            return Ok(None);
+        }
     }
-    let Err(at) = acting.represents.binary_search_by(|known| known.as_str().cmp(member)) else {
-        return Ok(Some(Enrolled::Unchanged));
-    };
-    acting.represents.insert(at, member.to_owned());
-    txn.put_json(MEMBERS, representative.as_bytes(), &acting)?;
-    Ok(Some(Enrolled::Updated))
+    representation::establish(txn, new, now).map(Some)
 }
 
 /// The member with this id.

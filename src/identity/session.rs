@@ -7,12 +7,16 @@ use serde::{Deserialize, Serialize};
 use super::contact::ContactDigest;
 use super::limits;
 use crate::access::Person;
-use crate::store::{self, Table, Txn};
+use crate::store::{self, Ending, Table, Txn};
 
 /// Keyed digest of the cookie's secret -> [`Session`] as JSON.
 const SESSIONS: Table = Table::new("identity.sessions");
-/// Name of the session table in the expiry index.
-pub(super) const SESSIONS_KIND: u8 = b's';
+/// How sessions end.
+pub(super) const ENDING: Ending = Ending {
+    table: SESSIONS,
+    is_over: |value, now| serde_json::from_slice::<Session>(value).is_ok_and(|session| session.ends <= now),
+    noted_before: Some((super::NOTED_BEFORE, b's')),
+};
 
 /// How far the person got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -73,7 +77,7 @@ impl Session {
 
 pub(super) fn put(txn: &mut Txn<'_>, key: &ContactDigest, session: &Session) -> Result<(), store::Error> {
     txn.put_json(SESSIONS, key, session)?;
-    super::expiry::note(txn, session.ends, SESSIONS_KIND, key)
+    txn.note_end(session.ends, SESSIONS, key)
 }
 
 pub(super) fn end(txn: &mut Txn<'_>, key: &ContactDigest) -> Result<(), store::Error> {
@@ -92,12 +96,4 @@ pub(super) fn touch(txn: &mut Txn<'_>, key: &ContactDigest, now: i64) -> Result<
 
 pub(super) fn find(snapshot: &store::Snapshot, key: &ContactDigest) -> Result<Option<Session>, store::Error> {
     snapshot.get_json(SESSIONS, key)
-}
-
-pub(super) fn forget(txn: &mut Txn<'_>, now: i64, key: &[u8]) -> Result<(), store::Error> {
-    let session: Option<Session> = txn.get_json(SESSIONS, key)?;
-    if session.is_some_and(|session| session.ends <= now) {
-        txn.delete(SESSIONS, key)?;
-    }
-    Ok(())
 }

@@ -51,7 +51,7 @@ fn row(id: &str, email: &str, birth_date: &str, represents: &[&str]) -> Enrolmen
 }
 
 async fn enrol_row(store: &Store, row: Enrolment) -> Enrolled {
-    store.transact(move |txn| enrol(txn, &settings().keys, &row)).await.unwrap()
+    store.transact(move |txn| enrol(txn, &settings().keys, &row, 0)).await.unwrap()
 }
 
 fn wording() -> Wording {

@@ -95,7 +95,7 @@ fn views() -> Vec<View> {
         let access = AppAccess {
             client_id: "a".into(),
             member: Some("m".into()),
-            patients: patients.iter().map(|p| (*p).to_owned()).collect(),
+            patients: patients.iter().map(|p| (*p).into()).collect(),
             scopes: ScopeSet::parse(scopes).unwrap(),
             grant: None,
             withheld,

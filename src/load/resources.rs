@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::signs::{Signs, examine};
-use crate::access::{Admitted as Prepared, NotAdmitted, admit};
+use crate::access::{Admitted, NotAdmitted, admit};
 use crate::config::Policy;
 use crate::fhir::json::{self, Node};
 use crate::fhir::{Issue, Kind, kind_of};
@@ -22,7 +22,7 @@ pub(super) struct Deferred {
 /// What one piece of text gave.
 #[derive(Default)]
 pub(super) struct Batch {
-    pub(super) ready: Vec<Prepared>,
+    pub(super) ready: Vec<Admitted>,
     pub(super) deferred: Vec<Deferred>,
     pub(super) rejects: Vec<(Rule, Reject)>,
     /// Identifiers that later references may use, with the id they lead to.
@@ -103,7 +103,7 @@ impl ResourceTaker for Batch {
 }
 
 /// Finishes a deferred resource. Returns it with the number of references that stay logical.
-pub(super) fn settle(deferred: &Deferred, known: &Known<'_>) -> Result<(Prepared, u64), NotAdmitted> {
+pub(super) fn settle(deferred: &Deferred, known: &Known<'_>) -> Result<(Admitted, u64), NotAdmitted> {
     let mut node = json::parse(&deferred.text).map_err(Issue::from)?;
     let unresolved = fhir::find_all(&mut node, known);
     // Its first reading was checked; looking up a reference makes nothing wrong.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::error::{Code, Error, Refusal};
 use super::form::Form;
-use super::{OAuth, limits, note_end, token};
+use super::{OAuth, limits, token};
 use crate::apps::{App, Kind, Status};
 use crate::store::{self, Table, Txn};
 
@@ -77,7 +77,7 @@ impl OAuth {
                 return Ok(false);
             }
             txn.put(USED, &key, Vec::new())?;
-            note_end(txn, claims.exp + limits::CLOCK_SKEW, USED, &key)?;
+            txn.note_end(claims.exp + limits::CLOCK_SKEW, USED, &key)?;
             Ok::<_, store::Error>(true)
         };
         if self.0.rooms.store.transact(use_once).await? {

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::error::{Code, Error, Refusal};
 use super::form::{Form, with_query};
 use super::scopes::{self, Granted};
-use super::{Basis, OAuth, code, limits, note_end, pkce, token};
-use crate::access::Category;
+use super::{Basis, OAuth, code, limits, pkce, token};
+use crate::access::{Category, ClientId, GrantId};
 use crate::apps::{App, Status};
 use crate::consent::NewGrant;
 use crate::identity::Member;
@@ -22,7 +22,7 @@ pub(super) const PENDING: Table = Table::new("oauth.pending");
 
 #[derive(Clone, Serialize, Deserialize)]
 struct Pending {
-    client_id: String,
+    client_id: ClientId,
     redirect: String,
     /// What was granted of the asked scopes.
     scopes: String,
@@ -160,7 +160,7 @@ impl OAuth {
         let key = token::cache_key(&id);
         let keep = move |txn: &mut Txn<'_>| {
             txn.put_json(PENDING, &key, &pending)?;
-            note_end(txn, pending.expires, PENDING, &key)
+            txn.note_end(pending.expires, PENDING, &key)
         };
         self.0.rooms.store.transact(keep).await?;
         Ok(id)
@@ -188,10 +188,13 @@ impl OAuth {
     /// The member agreed: the grant and the code are written together, and the app's address with the code comes back.
     pub async fn approve(&self, id: &str, decision: Decision<'_>) -> Result<String, Error> {
         let (who, whose) = (decision.who, decision.whose);
-        if who.member_id != whose.member_id && !who.represents.contains(&whose.member_id) {
-            return Err(Error::NotHers);
+        let mut asking = self.asking(id)?;
+        if who.member_id != whose.member_id {
+            let standing = self.0.rooms.representations.standing(&who.member_id, &whose.member_id, self.now())?;
+            // What is shared for somebody ends with the right to do so at the latest.
+            let ends = standing.ok_or(Error::NotHers)?.until;
+            asking.until = ends.map_or(asking.until, |ends| ends.min(asking.until));
         }
-        let asking = self.asking(id)?;
         let pending = self.find_pending(id)?;
         let rooms = &self.0.rooms;
         let code = rooms.chance.token();
@@ -210,7 +213,7 @@ impl OAuth {
             patient: whose.patient.clone(),
             scopes: new.scopes.clone(),
             shared: new.shared.clone(),
-            grant: String::new(),
+            grant: GrantId::default(),
             family: rooms.chance.id(),
             nonce: pending.nonce,
             signed_in: decision.signed_in,

@@ -8,7 +8,7 @@ use super::form::Form;
 use super::refresh::{self, Refresh};
 use super::revoke;
 use super::token::{self, Claims};
-use super::{Basis, OAuth, limits, note_end, pkce};
+use super::{Basis, OAuth, limits, pkce};
 use crate::apps::{App, Kind};
 use crate::store::{self, Table, Txn};
 
@@ -64,7 +64,7 @@ enum Redeemed {
 
 pub(super) fn put(txn: &mut Txn<'_>, now: i64, key: &[u8], issued: &Issued) -> Result<(), store::Error> {
     txn.put_json(CODES, key, issued)?;
-    note_end(txn, now + limits::CODE_MEMORY, CODES, key)
+    txn.note_end(now + limits::CODE_MEMORY, CODES, key)
 }
 
 impl OAuth {
@@ -126,7 +126,6 @@ impl OAuth {
             Redeemed::Fresh => self.answer_with(&basis, refresh_token, None),
             Redeemed::Refused(refusal) => Err(refusal.into()),
             Redeemed::Replayed => {
-                self.0.revoked.insert(&basis.family, basis.until);
                 tracing::warn!(app.id = %basis.client_id, "an authorization code was used twice; its tokens have ended");
                 Err(unknown().into())
             }
@@ -141,7 +140,7 @@ impl OAuth {
         scope: Option<&str>,
     ) -> Result<TokenAnswer, Error> {
         let (inner, now) = (&self.0, self.now());
-        if !inner.rooms.consent.is_live(&basis.grant, now) {
+        if !inner.rooms.consent.is_live(&basis.grant, now) || !self.stands(basis, now)? {
             return Err(unknown().into());
         }
         let expires = basis.until.min(now + inner.settings.access_life);
@@ -149,12 +148,12 @@ impl OAuth {
         let claims = Claims {
             token: inner.rooms.chance.id(),
             client_id: basis.client_id.clone(),
-            member: basis.member.clone(),
+            member: Some(basis.member.clone()),
             fhir_user: basis.fhir_user.clone(),
             patients: vec![basis.patient.clone()],
             scopes: scopes.clone(),
             shared: basis.shared.clone(),
-            grant: basis.grant.clone(),
+            grant: Some(basis.grant.clone()),
             family: basis.family.clone(),
             issued: now,
             expires,
@@ -170,9 +169,20 @@ impl OAuth {
             scope: scopes,
             refresh_token,
             id_token,
-            patient: basis.patient.clone(),
+            patient: basis.patient.to_string(),
             need_patient_banner: true,
         })
+    }
+
+    /// Whether the member may act for whom the grant is about, under what she had when she decided.
+    fn stands(&self, basis: &Basis, now: i64) -> Result<bool, Error> {
+        if basis.patient == basis.fhir_user {
+            return Ok(true);
+        }
+        let rooms = &self.0.rooms;
+        let since = rooms.representations.may_act(&basis.member, &basis.patient, now)?;
+        let decided = rooms.consent.find(&basis.grant)?.map(|grant| grant.created);
+        Ok(matches!((since, decided), (Some(since), Some(decided)) if since <= decided))
     }
 
     /// A refresh token says by its first letters what it is and of which realm.

@@ -42,5 +42,3 @@ pub const ASSERTION_LIFE: i64 = 300;
 pub const CLOCK_SKEW: i64 = 30;
 /// Longest assertion that is looked at.
 pub const MAX_ASSERTION: usize = 8_000;
-/// Rows removed per sweep.
-pub const SWEEP_BATCH: usize = 1_000;

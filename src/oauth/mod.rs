@@ -43,16 +43,26 @@ pub use error::{Code, Error, Refusal};
 pub use form::Form;
 pub use keys::Keys;
 
-use crate::access::{AppAccess, Category};
+use crate::access::{AppAccess, Category, ClientId, GrantId, MemberId, PatientId};
 use crate::apps::Apps;
 use crate::consent::Consent;
+use crate::identity::Representations;
 use crate::outbound::{Chance, Clock};
-use crate::store::{self, Store, Table, Txn};
+use crate::store::{Ending, Store, Table};
 use revoke::Revoked;
 use token::Verified;
 
-/// End (8 bytes, big-endian seconds) + kind (1 byte) + key in the table of that kind -> nothing.
-const EXPIRY: Table = Table::new("oauth.expiry");
+/// Where ends were noted before the store did it for all rooms.
+const NOTED_BEFORE: Table = Table::new("oauth.expiry");
+
+/// Tables whose rows end for good at the time that is noted, and the letters that they had in [`NOTED_BEFORE`].
+const ENDING: [(Table, u8); 5] = [
+    (authorize::PENDING, b'p'),
+    (code::CODES, b'c'),
+    (refresh::REFRESH, b'r'),
+    (assertion::USED, b'a'),
+    (revoke::REVOKED, b'x'),
+];
 
 /// What the realm decides about authorization.
 #[derive(Debug, Clone)]
@@ -89,6 +99,8 @@ pub struct Rooms {
     pub apps: Apps,
     /// What members agreed to.
     pub consent: Consent,
+    /// Who acts for whom.
+    pub representations: Representations,
 }
 
 /// A handle to the room; clones share it.
@@ -99,7 +111,7 @@ struct Inner {
     rooms: Rooms,
     settings: Settings,
     keys: RwLock<Arc<Keys>>,
-    revoked: Revoked,
+    revoked: Arc<Revoked>,
     /// By digest of the token; with the second in which its signature was checked.
     verified: quick_cache::sync::Cache<[u8; 32], (i64, Arc<Verified>)>,
 }
@@ -107,15 +119,15 @@ struct Inner {
 /// What a code or a refresh token stands for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Basis {
-    client_id: String,
-    member: String,
+    client_id: ClientId,
+    member: MemberId,
     /// The member's own Patient, for `fhirUser`.
-    fhir_user: String,
+    fhir_user: PatientId,
     /// Whose records: the launch context.
-    patient: String,
+    patient: PatientId,
     scopes: String,
     shared: Vec<Category>,
-    grant: String,
+    grant: GrantId,
     family: String,
     nonce: Option<String>,
     /// When the member signed in.
@@ -127,7 +139,12 @@ struct Basis {
 impl OAuth {
     /// Opens the room.
     pub fn open(rooms: Rooms, keys: Keys, settings: Settings) -> Result<Self, Error> {
-        let revoked = Revoked::open(&rooms.store, rooms.clock.now().as_second())?;
+        rooms.store.forget_from(&ENDING.map(|(table, letter)| Ending {
+            table,
+            is_over: |_, _| true,
+            noted_before: Some((NOTED_BEFORE, letter)),
+        }));
+        let revoked = Revoked::follow(&rooms.store)?;
         let verified = quick_cache::sync::Cache::new(limits::CACHED_TOKENS);
         let keys = RwLock::new(Arc::new(keys));
         Ok(Self(Arc::new(Inner { rooms, settings, keys, revoked, verified })))
@@ -172,56 +189,28 @@ impl OAuth {
                 // Nobody granted a back-end client its token but the operator, who can suspend the app.
                 None => access.member.is_none(),
             }
+            && self.may_still_act(&verified, second)?
             && !inner.revoked.contains(&verified.family)
             && !inner.revoked.contains(&verified.token)
             && inner.rooms.apps.is_active(&access.client_id);
         if stands { Ok(verified) } else { Err(Error::InvalidToken) }
     }
 
-    /// Forgets what is over; call it every few minutes.
-    pub async fn sweep(&self) -> Result<usize, Error> {
-        let now = self.now();
-        let sweep = move |txn: &mut Txn<'_>| {
-            let mut swept = 0;
-            for (note, _) in txn.scan(EXPIRY, b"", limits::SWEEP_BATCH)? {
-                let Some((ends, rest)) = note.split_first_chunk::<8>() else { continue };
-                if i64::from_be_bytes(*ends) > now {
-                    break;
-                }
-                if let Some((kind, key)) = rest.split_first() {
-                    for table in [authorize::PENDING, code::CODES, refresh::REFRESH, revoke::REVOKED, assertion::USED] {
-                        if kind_of(table) == *kind {
-                            txn.delete(table, key)?;
-                        }
-                    }
-                }
-                txn.delete(EXPIRY, &note)?;
-                swept += 1;
+    /// Whether the member of a token may act for everybody whose records it covers, under what she had when it was made. Of
+    /// her own nobody is asked.
+    fn may_still_act(&self, verified: &Verified, now: i64) -> Result<bool, Error> {
+        let access = &verified.access;
+        let Some(member) = &access.member else { return Ok(true) };
+        for patient in access.patients.iter().filter(|patient| **patient != verified.fhir_user) {
+            let since = self.0.rooms.representations.may_act(member, patient, now)?;
+            if since.is_none_or(|since| access.issued.as_second() < since) {
+                return Ok(false);
             }
-            Ok::<_, store::Error>(swept)
-        };
-        let swept = self.0.rooms.store.transact(sweep).await?;
-        self.0.revoked.forget(now);
-        Ok(swept)
+        }
+        Ok(true)
     }
 
     fn now(&self) -> i64 {
         self.0.rooms.clock.now().as_second()
     }
-}
-
-/// The letter of a table in the expiry index.
-fn kind_of(table: Table) -> u8 {
-    match table {
-        t if t == authorize::PENDING => b'p',
-        t if t == code::CODES => b'c',
-        t if t == refresh::REFRESH => b'r',
-        t if t == assertion::USED => b'a',
-        _ => b'x',
-    }
-}
-
-/// Notes when a row may be forgotten.
-fn note_end(txn: &mut Txn<'_>, ends: i64, table: Table, key: &[u8]) -> Result<(), store::Error> {
-    txn.put(EXPIRY, &[ends.to_be_bytes().as_slice(), &[kind_of(table)], key].concat(), Vec::new())
 }

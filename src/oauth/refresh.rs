@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::code::TokenAnswer;
 use super::error::{Code, Error, Refusal};
 use super::form::Form;
-use super::{Basis, OAuth, limits, note_end, revoke, token};
+use super::{Basis, OAuth, limits, revoke, token};
 use crate::access::ScopeSet;
 use crate::apps::App;
 use crate::identity::Sealer;
@@ -52,7 +52,7 @@ enum Turned {
 
 pub(super) fn put(txn: &mut Txn<'_>, key: &[u8], refresh: &Refresh) -> Result<(), store::Error> {
     txn.put_json(REFRESH, key, refresh)?;
-    note_end(txn, refresh.basis.until, REFRESH, key)
+    txn.note_end(refresh.basis.until, REFRESH, key)
 }
 
 impl OAuth {
@@ -98,7 +98,6 @@ impl OAuth {
                 Ok(serde_json::from_slice(&text).map_err(|_| Error::Keys)?)
             }
             Turned::Reused => {
-                self.0.revoked.insert(&basis.family, basis.until);
                 tracing::warn!(app.id = %basis.client_id, "a refresh token was used twice; its family has ended");
                 Err(unknown().into())
             }

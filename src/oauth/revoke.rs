@@ -1,48 +1,75 @@
 //! Tokens that ended before their time: single access tokens, and families (everything that came from one code). The
-//! rows live as long as what they end could; the set in memory is asked at every request and rebuilt at start.
+//! rows live as long as what they end could; the set in memory is asked at every request and follows the rows, whichever
+//! node writes them. What this process was asked to end is out at once, and stays out even if the disk fails.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use parking_lot::RwLock;
 
+use super::OAuth;
 use super::error::Error;
 use super::form::Form;
-use super::{OAuth, note_end};
-use crate::store::{self, Store, Table, Txn};
+use crate::store::{self, Store, Table, Txn, WatchedRow};
 
 /// Id of the family or token -> when the row may go (8 bytes, big-endian seconds).
 pub(super) const REVOKED: Table = Table::new("oauth.revoked");
 
-pub(super) struct Revoked(RwLock<HashMap<Box<str>, i64>>);
+#[derive(Default)]
+pub(super) struct Revoked(RwLock<Known>);
+
+#[derive(Default)]
+struct Known {
+    /// Those that have a row.
+    ended: HashSet<Box<str>>,
+    /// Asked to end here, and not seen ended yet. Nearly always empty.
+    ending: HashSet<Box<str>>,
+}
+
+impl Known {
+    fn take(&mut self, key: &[u8], is_ended: bool) {
+        let id = String::from_utf8_lossy(key);
+        self.ending.remove(&*id);
+        if is_ended {
+            self.ended.insert(id.into());
+        } else {
+            self.ended.remove(&*id);
+        }
+    }
+}
 
 impl Revoked {
-    pub(super) fn open(store: &Store, now: i64) -> Result<Self, store::Error> {
-        let mut known = HashMap::new();
-        for (id, until) in store.snapshot()?.scan(REVOKED, b"", usize::MAX)? {
-            let until = until.try_into().map_or(i64::MAX, i64::from_be_bytes);
-            if now < until {
-                known.insert(String::from_utf8_lossy(&id).into(), until);
+    /// Takes in the rows of the store, and follows them.
+    pub(super) fn follow(store: &Store) -> Result<Arc<Self>, store::Error> {
+        let revoked = Arc::<Self>::default();
+        let follows = Arc::clone(&revoked);
+        let told = move |rows: &[WatchedRow<'_>]| {
+            let mut known = follows.0.write();
+            for row in rows {
+                known.take(row.key, row.value.is_some());
             }
-        }
-        Ok(Self(RwLock::new(known)))
+        };
+        store.watch(&[REVOKED], Box::new(told), |snapshot| {
+            let mut known = revoked.0.write();
+            snapshot.scan(REVOKED, b"", usize::MAX)?.iter().for_each(|(key, _)| known.take(key, true));
+            Ok::<_, store::Error>(())
+        })?;
+        Ok(revoked)
     }
 
     pub(super) fn contains(&self, id: &str) -> bool {
-        self.0.read().contains_key(id)
+        let known = self.0.read();
+        known.ended.contains(id) || known.ending.contains(id)
     }
 
-    pub(super) fn insert(&self, id: &str, until: i64) {
-        self.0.write().insert(id.into(), until);
-    }
-
-    pub(super) fn forget(&self, now: i64) {
-        self.0.write().retain(|_, until| now < *until);
+    fn shut_out(&self, id: &str) {
+        self.0.write().ending.insert(id.into());
     }
 }
 
 pub(super) fn put(txn: &mut Txn<'_>, id: &str, until: i64) -> Result<(), store::Error> {
     txn.put(REVOKED, id.as_bytes(), until.to_be_bytes().to_vec())?;
-    note_end(txn, until, REVOKED, id.as_bytes())
+    txn.note_end(until, REVOKED, id.as_bytes())
 }
 
 impl OAuth {
@@ -62,9 +89,9 @@ impl OAuth {
         }
     }
 
-    /// Memory first: the next request finds it ended even if the disk is slow.
-    async fn end(&self, id: String, until: i64) -> Result<(), Error> {
-        self.0.revoked.insert(&id, until);
+    /// The next request finds it ended even if the disk is slow or fails.
+    pub(super) async fn end(&self, id: String, until: i64) -> Result<(), Error> {
+        self.0.revoked.shut_out(&id);
         Ok(self.0.rooms.store.transact(move |txn| put(txn, &id, until)).await?)
     }
 }

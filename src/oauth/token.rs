@@ -21,21 +21,21 @@ use jiff::Timestamp;
 use super::keys::Keys;
 use super::limits;
 use super::narrowing::{Limits, datalog_limits};
-use crate::access::{AppAccess, Category, ScopeSet};
+use crate::access::{AppAccess, Category, ClientId, GrantId, MemberId, PatientId, ScopeSet};
 use crate::consent;
 
 /// What a token says, before it is signed.
 #[derive(Debug, Clone)]
 pub(super) struct Claims {
     pub(super) token: String,
-    pub(super) client_id: String,
-    pub(super) member: String,
+    pub(super) client_id: ClientId,
+    pub(super) member: Option<MemberId>,
     /// Patient of the member herself.
-    pub(super) fhir_user: String,
-    pub(super) patients: Vec<String>,
+    pub(super) fhir_user: PatientId,
+    pub(super) patients: Vec<PatientId>,
     pub(super) scopes: String,
     pub(super) shared: Vec<Category>,
-    pub(super) grant: String,
+    pub(super) grant: Option<GrantId>,
     pub(super) family: String,
     pub(super) issued: i64,
     pub(super) expires: i64,
@@ -46,7 +46,7 @@ pub(super) struct Verified {
     pub(super) access: Arc<AppAccess>,
     pub(super) token: String,
     pub(super) family: String,
-    pub(super) fhir_user: String,
+    pub(super) fhir_user: PatientId,
     pub(super) scope_text: String,
 }
 
@@ -54,12 +54,14 @@ pub(super) struct Verified {
 pub(super) fn mint(keys: &Keys, realm: &str, prefix: &str, claims: &Claims) -> Option<String> {
     let (key_id, pair) = keys.token_signer()?;
     let Claims { token, client_id, member, fhir_user, grant, family, .. } = claims;
-    let texts = [realm, token, client_id, member, fhir_user, grant, family];
+    let member = member.as_deref().unwrap_or_default();
+    let grant = grant.as_deref().unwrap_or_default();
+    let texts = [realm, token, client_id.as_str(), member, fhir_user.as_str(), grant, family];
     let mut terms: Vec<Term> = texts.into_iter().map(string).collect();
     terms.extend([int(claims.issued), int(claims.expires)]);
     let mut builder = Biscuit::builder().root_key_id(key_id).fact(fact("access", &terms)).ok()?;
     for patient in &claims.patients {
-        builder = builder.fact(fact("granted_patient", &[string(patient)])).ok()?;
+        builder = builder.fact(fact("granted_patient", &[string(patient.as_str())])).ok()?;
     }
     for scope in claims.scopes.split_ascii_whitespace() {
         builder = builder.fact(fact("granted_scope", &[string(scope)])).ok()?;
@@ -127,15 +129,15 @@ pub(super) fn read(keys: &Keys, realm: &str, prefix: &str, token: &str) -> Optio
     let shared: Vec<Category> =
         all("data($x) <- shared_category($x)")?.iter().filter_map(|name| Category::parse(name)).collect();
     let access = AppAccess {
-        client_id,
-        member: (!member.is_empty()).then_some(member),
-        patients,
+        client_id: client_id.into(),
+        member: (!member.is_empty()).then(|| member.into()),
+        patients: patients.into_iter().map(Into::into).collect(),
         scopes: ScopeSet::parse(&scope_text).ok()?,
-        grant: (!grant.is_empty()).then_some(grant),
+        grant: (!grant.is_empty()).then(|| grant.into()),
         withheld: consent::withheld(&shared),
         issued: Timestamp::from_second(issued).ok()?,
         expires: Timestamp::from_second(expires).ok()?,
         narrowing: (biscuit.block_count() > 1).then(|| Arc::new(Limits::new(biscuit)) as _),
     };
-    Some(Verified { access: Arc::new(access), token, family, fhir_user, scope_text })
+    Some(Verified { access: Arc::new(access), token, family, fhir_user: fhir_user.into(), scope_text })
 }

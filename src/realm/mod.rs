@@ -20,7 +20,7 @@ use crate::index::{self, Index};
 use crate::oauth::{self, OAuth};
 use crate::outbound::{Chance, Clock, Mail, Sms};
 use crate::search::{self, Cursors, Definer};
-use crate::store::{self, Store};
+use crate::store::{self, Membership, Store, Table};
 use crate::write::Turn;
 
 /// Which of the two services.
@@ -31,6 +31,9 @@ pub enum RealmKind {
     /// Synthetic members, for developers.
     Sandbox,
 }
+
+/// Time (8 bytes, big-endian microseconds), number of entries before it (8 bytes) -> signed head of the audit, as JSON.
+const AUDIT_HEADS: Table = Table::new("audit.heads");
 
 /// What comes in from outside the process.
 #[derive(Clone)]
@@ -184,9 +187,39 @@ impl Realm {
         outside: &Outside,
         keys: oauth::Keys,
     ) -> Result<Self, Error> {
+        Self::open_as(kind, config, folder, outside, keys, None)
+    }
+
+    /// Opens a realm as one of several nodes that share a log. All have the same keys.
+    ///
+    /// # Errors
+    /// [`Error`], each with what to do.
+    pub fn open_as_node(
+        kind: RealmKind,
+        config: &Arc<Config>,
+        folder: &Path,
+        outside: &Outside,
+        keys: oauth::Keys,
+        membership: Membership,
+    ) -> Result<Self, Error> {
+        Self::open_as(kind, config, folder, outside, keys, Some(membership))
+    }
+
+    fn open_as(
+        kind: RealmKind,
+        config: &Arc<Config>,
+        folder: &Path,
+        outside: &Outside,
+        keys: oauth::Keys,
+        membership: Option<Membership>,
+    ) -> Result<Self, Error> {
         std::fs::create_dir_all(folder).map_err(|error| Error::Folder(folder.to_owned(), error))?;
         let Outside { clock, chance, mail, sms } = outside.clone();
-        let store = Store::open(&folder.join("store.redb"))?;
+        let file = folder.join("store.redb");
+        let store = match membership {
+            Some(membership) => Store::open_as_node(&file, membership)?,
+            None => Store::open(&file)?,
+        };
         if kind == RealmKind::Plan {
             search::read_definitions(&store, clock.now())?;
         }
@@ -196,6 +229,7 @@ impl Realm {
         let definer = (kind == RealmKind::Plan).then(|| Definer::start(&store, &index)).transpose()?;
         let signer = audit::Signer::from_seed(&keys.derive("audit")).ok_or(Error::Secret)?;
         let audit = Audit::open(&folder.join("audit"), signer, clock.clone())?;
+        audit.keep_heads(keep_heads(store.clone()));
         let address = format!("{}{}", config.plan.url.as_str(), kind.prefix());
         let identity = Identity::new(
             store.clone(),
@@ -224,6 +258,7 @@ impl Realm {
                 chance: chance.clone(),
                 apps: apps.clone(),
                 consent: consent.clone(),
+                representations: identity.representations().clone(),
             },
             keys,
             oauth::Settings {
@@ -263,4 +298,19 @@ impl Realm {
     pub fn base(&self, base: Base) -> String {
         format!("{}/{}", self.address, base.path())
     }
+}
+
+/// Heads go into the ledger, so that they reach every node and every backup. Nothing waits for it: a head that could not be
+/// kept is handed over again at the next start.
+fn keep_heads(store: Store) -> audit::HeadKeeper {
+    Box::new(move |time, entries, head| {
+        let (key, head) = ([time.to_be_bytes(), entries.to_be_bytes()].concat(), head.to_vec());
+        let keep = move |txn: &mut store::Txn<'_>| {
+            if txn.get(AUDIT_HEADS, &key)?.is_none() {
+                txn.put(AUDIT_HEADS, &key, head)?;
+            }
+            Ok::<_, store::Error>(())
+        };
+        drop(store.transact_later(keep));
+    })
 }

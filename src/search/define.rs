@@ -17,7 +17,7 @@ use crate::access::{Operation, View};
 use crate::fhir::definitions::custom::{self, Custom};
 use crate::fhir::{Kind, json, search_parameter};
 use crate::index::{self, Index};
-use crate::store::{self, Store, Txn};
+use crate::store::{self, Store};
 
 /// The type of the definitions.
 const DEFINITION: Kind = Kind::named("SearchParameter");
@@ -118,13 +118,13 @@ fn refresh(targets: &[(Store, Index)]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Indexes every resource of a type anew, a few between the commits of others: what is read within a transaction is the
-/// newest that any index has been told of.
+/// Indexes every resource of a type anew, a few between the commits of others: what is read there is the newest that any
+/// index has been told of.
 fn again(store: &Store, index: &Index, kind: Kind) -> Result<(), Error> {
     let rids = store.snapshot()?.all_of(kind, ALL)?;
     for some in rids.chunks(STEP) {
         let (within, index, some) = (store.clone(), index.clone(), some.to_vec());
-        store.transact_blocking(move |_: &mut Txn<'_>| -> Result<(), Error> {
+        store.between_commits(move || -> Result<(), Error> {
             let snapshot = within.snapshot()?;
             let view = View::operator(Timestamp::UNIX_EPOCH);
             let reader = snapshot.reader(&view, Operation::Read)?;
@@ -136,7 +136,7 @@ fn again(store: &Store, index: &Index, kind: Kind) -> Result<(), Error> {
             }
             index.apply(changes);
             Ok(())
-        })?;
+        })??;
     }
     Ok(())
 }

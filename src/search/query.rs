@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::links::{Link, Reading};
 use super::words::Words;
 use super::{DEFAULT_COUNT, Error, MAX_COUNT, MAX_PARAMETERS};
+use crate::access::PatientId;
 use crate::fhir::definitions::Targets;
 use crate::fhir::filter::{self, Clause, Field, Refusal, Test, Wanted};
 use crate::fhir::{Extracted, Form, Kind, Subset};
@@ -115,7 +116,7 @@ impl Query {
     /// A search with one condition.
     /// Ids of the patients that the query names, for the audit.
     #[must_use]
-    pub fn patients(&self) -> Vec<String> {
+    pub fn patients(&self) -> Vec<PatientId> {
         let is_whose = |field| match field {
             Field::Id => self.kind == Kind::PATIENT,
             Field::Parameter(number) => self.kind.compartment().contains(&usize::from(number)),
@@ -127,9 +128,9 @@ impl Query {
             _ => &[],
         });
         let id = |wanted: &Wanted| match wanted {
-            Wanted::Id(id) => Some(String::from(&**id)),
+            Wanted::Id(id) => Some(PatientId::from(&**id)),
             Wanted::Reference { kind, id } if kind.is_none_or(|kind| kind == Kind::PATIENT) => {
-                Some(String::from(&**id))
+                Some(PatientId::from(&**id))
             }
             _ => None,
         };

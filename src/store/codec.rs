@@ -89,6 +89,16 @@ impl Dictionaries {
     /// Reads the dictionaries of a file that was just opened.
     pub(super) fn read_all(&self, snapshot: &Snapshot) -> Result<(), Error> {
         let rows = snapshot.scan(tables::DICTIONARIES, &[], usize::from(u16::MAX))?;
+        self.add(rows.iter().map(|(key, value)| (key.as_slice(), value.as_slice())))
+    }
+
+    /// Takes in rows of `dictionaries`, in order: of a file that was opened, or of a batch from elsewhere. Those that are known
+    /// stay as they are.
+    pub(super) fn add<'r>(&self, rows: impl Iterator<Item = (&'r [u8], &'r [u8])>) -> Result<(), Error> {
+        let mut rows = rows.peekable();
+        if rows.peek().is_none() {
+            return Ok(());
+        }
         let mut known = self.known.write();
         let mut learning = self.learning.lock();
         for (key, value) in rows {
@@ -96,6 +106,9 @@ impl Dictionaries {
             let id = key.first_chunk().map(|c| u16::from_be_bytes(*c)).ok_or_else(damaged)?;
             let (kind, bytes) = value.split_first_chunk().ok_or_else(damaged)?;
             let kind = Kind::from_number(u16::from_be_bytes(*kind)).ok_or_else(damaged)?;
+            if usize::from(id) < known.by_id.len() {
+                continue;
+            }
             known.add(Arc::new(Dictionary::new(id, kind, bytes)));
             // What was learned need not be learned again from less.
             learning.samples.entry(kind).or_default().stage += 1;

@@ -1,6 +1,4 @@
-//! What can go wrong with the disk, kept apart by what the operator has to do about it.
-
-use std::io::ErrorKind;
+//! What can go wrong with the disk and with the shared log, kept apart by what the operator has to do about it.
 
 use crate::access::Exhausted;
 
@@ -44,6 +42,12 @@ pub enum Error {
         /// What the decoder said; never the value.
         reason: String,
     },
+    /// Another node leads.
+    #[error("this node does not lead the service now, so it takes no changes; send the change to the node that leads")]
+    NotLeading,
+    /// The shared log could not be read or written, or does not fit this node's data.
+    #[error("the shared log failed ({0}); look whether the change was kept before you repeat it")]
+    Log(String),
     /// A version was asked for that does not match the current one.
     #[error("the resource has changed meanwhile")]
     VersionConflict,
@@ -56,55 +60,6 @@ impl Error {
     /// True where the file handle must not be used again before it is reopened.
     pub(super) fn needs_reopen(&self) -> bool {
         matches!(self, Self::Io(_) | Self::Full | Self::Corrupted(_) | Self::Unavailable)
-    }
-}
-
-impl From<redb::StorageError> for Error {
-    fn from(error: redb::StorageError) -> Self {
-        match error {
-            redb::StorageError::Corrupted(what) => Self::Corrupted(what),
-            redb::StorageError::Io(io) if io.kind() == ErrorKind::StorageFull => Self::Full,
-            redb::StorageError::Io(io) => Self::Io(io.to_string()),
-            redb::StorageError::PreviousIo | redb::StorageError::DatabaseClosed => Self::Unavailable,
-            other => Self::Io(other.to_string()),
-        }
-    }
-}
-
-impl From<redb::TableError> for Error {
-    fn from(error: redb::TableError) -> Self {
-        match error {
-            redb::TableError::Storage(inner) => inner.into(),
-            other => Self::Corrupted(other.to_string()),
-        }
-    }
-}
-
-impl From<redb::TransactionError> for Error {
-    fn from(error: redb::TransactionError) -> Self {
-        match error {
-            redb::TransactionError::Storage(inner) => inner.into(),
-            other => Self::Io(other.to_string()),
-        }
-    }
-}
-
-impl From<redb::CommitError> for Error {
-    fn from(error: redb::CommitError) -> Self {
-        match error {
-            redb::CommitError::Storage(inner) => inner.into(),
-            other => Self::Io(other.to_string()),
-        }
-    }
-}
-
-impl From<redb::DatabaseError> for Error {
-    fn from(error: redb::DatabaseError) -> Self {
-        match error {
-            redb::DatabaseError::DatabaseAlreadyOpen => Self::Busy,
-            redb::DatabaseError::Storage(inner) => inner.into(),
-            other => Self::Corrupted(other.to_string()),
-        }
     }
 }
 
@@ -121,6 +76,8 @@ impl Error {
             Self::Stopped => Self::Stopped,
             Self::Panicked => Self::Panicked,
             Self::Value { table, reason } => Self::Value { table, reason: reason.clone() },
+            Self::NotLeading => Self::NotLeading,
+            Self::Log(what) => Self::Log(what.clone()),
             Self::VersionConflict => Self::VersionConflict,
             Self::Exhausted(exhausted) => Self::Exhausted(*exhausted),
         }

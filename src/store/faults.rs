@@ -11,10 +11,11 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use redb::StorageBackend;
 
-use super::{Error, Store, Table, Txn};
+use super::engine::Engine;
+use super::{Error, Log, Membership, MemoryLog, Store, Table, Txn};
 use crate::access::{Operation, View};
 use crate::fhir;
-use crate::outbound::Chance;
+use crate::outbound::{Chance, Clock};
 
 const SECTOR: usize = 512;
 
@@ -93,7 +94,7 @@ impl StorageBackend for Shared {
 
 fn open(disk: &Shared) -> Result<Store, Error> {
     let disk = disk.clone();
-    Store::open_with(Box::new(move || redb::Builder::new().create_with_backend(disk.clone())))
+    Store::open_with(Box::new(move || Engine::on(disk.clone())), None)
 }
 
 const LEFT: Table = Table::new("test.left");
@@ -279,4 +280,109 @@ fn a_disk_that_stays_dead_refuses_every_write_and_keeps_what_it_had() {
     drop(store);
     disk.0.lock().fail_at = None;
     check(&open(&disk).unwrap(), 3, "after the disk came back");
+}
+
+/// The same disk as a node of a shared log, which is on other machines and does not fail with it.
+fn open_node(node: &str, disk: &Shared, log: &Arc<MemoryLog>) -> Result<Store, Error> {
+    let disk = disk.clone();
+    let log = Arc::clone(log) as Arc<dyn Log>;
+    let membership = Membership { log, node: node.into(), clock: Clock::manual(Timestamp::UNIX_EPOCH).0 };
+    Store::open_with(Box::new(move || Engine::on(disk.clone())), Some(membership))
+}
+
+/// What the log says that a node holds.
+fn replayed(log: &Arc<MemoryLog>) -> std::collections::BTreeMap<String, (u64, u128)> {
+    open_node("a", &Shared::default(), log).unwrap().snapshot().unwrap().fingerprints().unwrap()
+}
+
+#[test]
+fn a_disk_that_fails_between_append_and_apply_loses_nothing() {
+    let operations = {
+        let disk = Shared::default();
+        let store = open_node("a", &disk, &Arc::default()).unwrap();
+        let before = disk.0.lock().operations;
+        (0..4).for_each(|n| write(&store, n).unwrap());
+        disk.0.lock().operations - before
+    };
+    let mut kept = 0;
+    for step in 1..operations {
+        let (disk, log) = (Shared::default(), Arc::default());
+        let store = open_node("a", &disk, &log).unwrap();
+        {
+            let mut disk = disk.0.lock();
+            disk.fail_at = Some(disk.operations + step);
+            disk.heals = true;
+        }
+        let mut acknowledged = 0;
+        let mut n = 0;
+        while n < 4 {
+            let appended = log.last();
+            match write(&store, n) {
+                Ok(()) => {
+                    n += 1;
+                    acknowledged = n;
+                    kept += u32::from(disk.0.lock().fail_at.is_none());
+                }
+                Err(error) => {
+                    assert!(error.needs_reopen(), "step {step}: {error}");
+                    assert_eq!(log.last(), appended, "step {step}: what is in the log must not be refused");
+                }
+            }
+        }
+        let what = format!("failure at operation {step}");
+        check(&store, acknowledged, &what);
+        assert_eq!(store.snapshot().unwrap().fingerprints().unwrap(), replayed(&log), "{what}");
+    }
+    assert!(kept > 0, "some were in the log and not on the disk");
+}
+
+#[test]
+fn a_node_that_is_cut_off_anywhere_goes_on_from_the_log() {
+    let (disk, log) = (Shared::default(), Arc::default());
+    let store = open_node("a", &disk, &log).unwrap();
+    let opened = disk.0.lock().log.len();
+    (0..12).for_each(|n| write(&store, n).unwrap());
+    drop(store);
+    let done = disk.0.lock().log.clone();
+    let all = replayed(&log);
+    let chance = Chance::seeded(7);
+    for cut in (opened..done.len()).step_by(2) {
+        for shape in 0..3 {
+            let (bytes, _) = after_cut(&done, cut, || {
+                let mut byte = [0];
+                chance.fill(&mut byte);
+                shape == 1 || shape == 2 && byte[0] < 128
+            });
+            let disk = Shared::default();
+            disk.0.lock().bytes = bytes;
+            let what = format!("cut at operation {cut}, shape {shape}");
+            let store = open_node("a", &disk, &log).unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert_eq!(store.snapshot().unwrap().fingerprints().unwrap(), all, "{what}");
+            check(&store, 12, &what);
+        }
+    }
+}
+
+#[test]
+fn a_follower_whose_disk_fails_opens_it_again_and_catches_up() {
+    for step in (1..60).step_by(5) {
+        let log = Arc::default();
+        let leader = open_node("a", &Shared::default(), &log).unwrap();
+        let disk = Shared::default();
+        let follower = open_node("b", &disk, &log).unwrap();
+        {
+            let mut disk = disk.0.lock();
+            disk.fail_at = Some(disk.operations + step);
+            disk.heals = true;
+        }
+        (0..3).for_each(|n| write(&leader, n).unwrap());
+        let clock = Clock::system();
+        while follower.applied() < leader.applied() {
+            assert!(clock.monotonic().as_secs() < 10, "failure at operation {step}");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        check(&follower, 3, &format!("failure at operation {step}"));
+        let print = |store: &Store| store.snapshot().unwrap().fingerprints().unwrap();
+        assert_eq!(print(&leader), print(&follower), "failure at operation {step}");
+    }
 }

@@ -1,35 +1,38 @@
-//! The open redb file, and how it is opened again after the disk failed under it.
+//! The open file, and how it is opened again after the disk failed under it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
-use redb::{Database, ReadableDatabase, ReadableTable};
 
 use super::codec::Dictionaries;
+use super::engine::{Base, Engine};
 use super::error::Error;
 use super::recent::Recent;
 use super::snapshot::Snapshot;
 use super::tables::{self, FORMAT};
 
-/// Makes the database; called again after every storage failure.
-pub(super) type Opener = Box<dyn Fn() -> Result<Database, redb::DatabaseError> + Send + Sync>;
+/// Opens the file; called again after every storage failure.
+pub(super) type Opener = Box<dyn Fn() -> Result<Engine, Error> + Send + Sync>;
 
 pub(super) struct Ledger {
     opener: Opener,
     latest: Latest,
+    /// The id of the last snapshot; none has zero.
+    snapshots: AtomicU64,
     open: RwLock<Option<Open>>,
     pub(super) dictionaries: Dictionaries,
 }
 
 /// One opening of the file.
 struct Open {
-    database: Arc<Database>,
+    engine: Arc<Engine>,
     recent: Arc<Recent>,
 }
 
 impl Open {
-    fn new(database: Database) -> Self {
-        Self { database: Arc::new(database), recent: Arc::default() }
+    fn new(engine: Engine) -> Self {
+        Self { engine: Arc::new(engine), recent: Arc::default() }
     }
 }
 
@@ -65,20 +68,21 @@ impl Latest {
 
 impl Ledger {
     pub(super) fn open(opener: Opener) -> Result<Self, Error> {
-        let database = opener()?;
-        prepare(&database)?;
+        let engine = opener()?;
+        prepare(&engine)?;
         let ledger = Self {
             opener,
             latest: Latest::default(),
-            open: RwLock::new(Some(Open::new(database))),
+            snapshots: AtomicU64::new(0),
+            open: RwLock::new(Some(Open::new(engine))),
             dictionaries: Dictionaries::default(),
         };
         ledger.dictionaries.read_all(&ledger.snapshot()?)?;
         Ok(ledger)
     }
 
-    pub(super) fn database(&self) -> Result<Arc<Database>, Error> {
-        self.open.read().as_ref().map(|open| Arc::clone(&open.database)).ok_or(Error::Unavailable)
+    pub(super) fn engine(&self) -> Result<Arc<Engine>, Error> {
+        self.open.read().as_ref().map(|open| Arc::clone(&open.engine)).ok_or(Error::Unavailable)
     }
 
     /// A snapshot of everything committed before the call.
@@ -89,8 +93,9 @@ impl Ledger {
         };
         let open = self.open.read();
         let open = open.as_ref().ok_or(Error::Unavailable)?;
-        let transaction = open.database.begin_read()?;
-        let snapshot = Snapshot::new(transaction, self.dictionaries.clone(), Arc::clone(&open.recent));
+        let transaction = open.engine.begin_read()?;
+        let id = self.snapshots.fetch_add(1, Ordering::Relaxed) + 1;
+        let snapshot = Snapshot::new(id, transaction, self.dictionaries.clone(), Arc::clone(&open.recent));
         self.latest.keep(commits, &snapshot);
         Ok(snapshot)
     }
@@ -107,9 +112,9 @@ impl Ledger {
         // First the reader: the file closes when nothing reads it any more.
         self.latest.renew();
         *slot = None;
-        let database = (self.opener)()?;
-        prepare(&database)?;
-        *slot = Some(Open::new(database));
+        let engine = (self.opener)()?;
+        prepare(&engine)?;
+        *slot = Some(Open::new(engine));
         Ok(())
     }
 
@@ -119,13 +124,8 @@ impl Ledger {
         self.latest.renew();
         let Some(open) = slot.as_mut() else { return Err(Error::Unavailable) };
         // A reader is in the way; the file stays as it is.
-        let Some(database) = Arc::get_mut(&mut open.database) else { return Ok(false) };
-        match database.compact() {
-            Ok(_) => Ok(true),
-            Err(redb::CompactionError::Storage(error)) => Err(error.into()),
-            // A transaction or a savepoint is.
-            Err(_) => Ok(false),
-        }
+        let Some(engine) = Arc::get_mut(&mut open.engine) else { return Ok(false) };
+        engine.compact()
     }
 
     pub(super) fn close(&self) {
@@ -136,33 +136,28 @@ impl Ledger {
     }
 
     pub(super) fn used_bytes(&self) -> Result<u64, Error> {
-        let transaction = self.database()?.begin_write()?;
-        let stats = transaction.stats()?;
-        let used = stats.allocated_pages().saturating_mul(stats.page_size() as u64);
-        transaction.abort()?;
-        Ok(used)
+        self.engine()?.used_bytes()
     }
 }
 
 /// Creates the tables of a new file and checks the format of an old one.
-fn prepare(database: &Database) -> Result<(), Error> {
-    let transaction = database.begin_write()?;
+fn prepare(engine: &Engine) -> Result<(), Error> {
+    let write = engine.begin_write()?;
     {
-        let mut meta = transaction.open_table(tables::META.definition())?;
-        let found = meta.get(tables::META_FORMAT)?.and_then(|value| tables::read_u32(value.value()));
-        match found {
+        let mut tables = write.tables();
+        let found = tables.get(tables::META.name(), tables::META_FORMAT)?;
+        match found.as_deref().and_then(tables::read_u32) {
             Some(found) if found > FORMAT => return Err(Error::Newer { found, known: FORMAT }),
             Some(FORMAT) => return Ok(()),
             Some(_) | None => {
-                meta.insert(tables::META_FORMAT, FORMAT.to_be_bytes().as_slice())?;
+                tables.table(tables::META.name())?.insert(tables::META_FORMAT, &FORMAT.to_be_bytes())?;
             }
         }
         for table in
             [tables::IDS, tables::CURRENT, tables::HISTORY, tables::COMPARTMENT, tables::CHANGES, tables::DICTIONARIES]
         {
-            transaction.open_table(table.definition())?;
+            tables.table(table.name())?;
         }
     }
-    transaction.commit()?;
-    Ok(())
+    write.commit()
 }

@@ -5,15 +5,25 @@
 //! that are served, with the change feed that everything derived follows (see `tables.rs` for each key).
 //!
 //! Invariants: a closure handed to [`Store::transact`] is kept whole or not at all; its answer comes after the commit
-//! is on disk; resources are read through a [`crate::access::View`] and in no other way.
+//! is on disk; resources are read through a [`crate::access::View`] and in no other way; who keeps something of the store in
+//! memory is told of every commit before its caller is answered, whichever node made it ([`Store::follow`], [`Store::watch`]).
+//!
+//! A group commit is a value (`batch.rs`). Where several nodes share a log ([`Log`]) the leader appends it before it commits, and
+//! the others apply it; on one machine the file is the log, and no batch is made.
 //!
 //! Deliberately absent: search (that is `index` and `search`), any knowledge of members or apps, and any second writer.
 
+mod batch;
 mod codec;
+mod ends;
+mod engine;
 mod error;
 #[cfg(test)]
 mod faults;
+mod followers;
 mod ledger;
+mod log;
+mod node;
 mod read;
 mod recent;
 mod record;
@@ -29,7 +39,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
+pub use ends::Ending;
 pub use error::Error;
+pub use followers::{Follower, WatchedRow, Watcher};
+pub use log::{Lease, Log, LogEntry, LogError, MemoryLog};
+pub use node::Membership;
 pub use read::{Feed, Found, Reader, Times};
 pub use recent::References;
 pub use rederive::Rederived;
@@ -40,14 +54,14 @@ pub use tables::{FORMAT, Row, Table};
 pub use txn::{Change, ChangeKind, Txn};
 
 use jiff::Timestamp;
+
+use ends::Endings;
+use engine::Engine;
 use ledger::Ledger;
 use writer::{Reply, Writer};
 
 use crate::access::Admitted;
 use crate::fhir::Packed;
-
-/// Bytes of redb page cache. The operating system caches the file as well, so this stays small.
-const CACHE_BYTES: usize = 48 << 20;
 
 /// The version that a resource is packed as before it is known which it will be: most that a load brings are new.
 const FIRST: u32 = 1;
@@ -57,11 +71,8 @@ const FIRST: u32 = 1;
 pub struct Store {
     ledger: Arc<Ledger>,
     writer: Arc<Writer>,
+    endings: Arc<Endings>,
 }
-
-/// Called by the writer thread after each commit and before its answers go out, with the changes of that commit in
-/// order. It may block to slow writers down, never fail.
-pub type Follower = Box<dyn Fn(&[Change]) + Send + Sync>;
 
 impl Store {
     /// Opens the file, creating it if it is not there.
@@ -69,18 +80,23 @@ impl Store {
     /// # Errors
     /// [`Error::Busy`] if another process has it, [`Error::Newer`] if a later Ingle wrote it.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let path: PathBuf = path.to_path_buf();
-        Self::open_with(Box::new(move || {
-            let mut builder = redb::Builder::new();
-            builder.set_cache_size(CACHE_BYTES);
-            builder.create(&path)
-        }))
+        Self::open_with(at(path), None)
     }
 
-    fn open_with(opener: ledger::Opener) -> Result<Self, Error> {
+    /// Opens the file as one of several nodes that share a log: applies what the log holds beyond it, and takes the lead if it
+    /// is free. A node that does not lead refuses writes with [`Error::NotLeading`], and applies what the leader writes within
+    /// a fraction of a second.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; [`Error::Log`] if the log cannot be read or does not go on from this file.
+    pub fn open_as_node(path: &Path, membership: Membership) -> Result<Self, Error> {
+        Self::open_with(at(path), Some(membership))
+    }
+
+    fn open_with(opener: ledger::Opener, membership: Option<Membership>) -> Result<Self, Error> {
         let ledger = Arc::new(Ledger::open(opener)?);
-        let writer = Arc::new(Writer::start(Arc::clone(&ledger))?);
-        Ok(Self { ledger, writer })
+        let writer = Arc::new(Writer::start(Arc::clone(&ledger), membership)?);
+        Ok(Self { ledger, writer, endings: Arc::default() })
     }
 
     /// Runs `work` on the writer thread and answers once its writes are on disk.
@@ -135,9 +151,54 @@ impl Store {
         self.ledger.snapshot()
     }
 
-    /// Registers who is told of each commit. Meant to be called once, before the first write.
+    /// Registers who is told of the changes of each commit. Meant to be called once, before the first write.
     pub fn follow(&self, follower: Follower) {
-        self.writer.follow(follower);
+        self.writer.followers().write().follow(follower);
+    }
+
+    /// Keeps something of ledger tables in memory: `read` takes in what is committed, and the watcher is told of every row
+    /// that a later commit sets or removes, whichever node made it. Nothing comes between the two.
+    pub fn watch<T, E: From<Error>>(
+        &self,
+        tables: &[Table],
+        watcher: Watcher,
+        read: impl FnOnce(&Snapshot) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut followers = self.writer.followers().write();
+        let taken = read(&self.snapshot()?)?;
+        followers.watch(tables, watcher);
+        Ok(taken)
+    }
+
+    /// Runs something on the writer's thread between two commits, when all followers have been told of the first, and waits
+    /// for it. Nothing is written by it, so a node that does not lead can do it too.
+    pub fn between_commits<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+        let (done, answer) = sync_channel(1);
+        self.writer.between(Box::new(move || drop(done.send(work()))))?;
+        answer.recv().map_err(|_| Error::Stopped)
+    }
+
+    /// Names tables whose rows end; their ends are noted with [`Txn::note_end`].
+    pub fn forget_from(&self, endings: &[Ending]) {
+        self.endings.add(endings);
+    }
+
+    /// Forgets what has ended by now, so many rows at most; call it every few minutes. Gives how many ends were dealt with.
+    pub async fn sweep(&self, now: Timestamp) -> Result<usize, Error> {
+        let endings = Arc::clone(&self.endings);
+        self.transact(move |txn: &mut Txn<'_>| endings.sweep(txn, now.as_second())).await
+    }
+
+    /// True if writes are taken here: always without a shared log, and on the node that leads it.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        self.writer.status().leads()
+    }
+
+    /// Number of the last batch of the shared log that this node has applied and told its followers of.
+    #[must_use]
+    pub fn applied(&self) -> u64 {
+        self.writer.status().applied()
     }
 
     /// Bytes of the file that hold data.
@@ -156,6 +217,12 @@ impl Store {
         self.writer.stop();
         self.ledger.close();
     }
+}
+
+/// Opens the file at a path.
+fn at(path: &Path) -> ledger::Opener {
+    let path: PathBuf = path.to_path_buf();
+    Box::new(move || Engine::open(&path))
 }
 
 #[cfg(test)]

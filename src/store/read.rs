@@ -6,15 +6,16 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
+use super::engine::Rows;
 use super::error::Error;
 use super::recent::References;
 use super::record::Header;
 use super::resources::{compartment_key, history_key};
-use super::snapshot::{Rows, Snapshot};
+use super::snapshot::Snapshot;
 use super::stored::Stored;
 use super::tables::{self, id_key, number, read_number, read_u64, split_number};
 use super::txn::ChangeKind;
-use crate::access::{CHECK, Categories, Facts, Operation, Permit, Reach, View};
+use crate::access::{CHECK, Categories, Facts, Operation, PatientId, Permit, Reach, View};
 use crate::fhir::dates::Span;
 use crate::fhir::{self, Kind};
 
@@ -104,7 +105,7 @@ impl Snapshot {
         if let Some(rows) = self.table(tables::HISTORY)? {
             let (from, to) = (history_key(rid, 0), history_key(rid, before));
             let mut bytes = 0;
-            for row in rows.range::<&[u8]>(from.as_slice()..to.as_slice())?.rev() {
+            for row in rows.range(from.as_slice()..to.as_slice())?.rev() {
                 // What the View hides fills no page.
                 if versions.len() >= limit || bytes >= MAX_PAST_BYTES {
                     break;
@@ -120,7 +121,7 @@ impl Snapshot {
     /// The number of a resource, if it was ever seen.
     pub fn rid(&self, kind: Kind, id: &str) -> Result<Option<u64>, Error> {
         let key = id_key(kind, id);
-        self.recent().number(&key, || Ok(self.ids()?.get(key.as_slice())?.and_then(|value| read_number(value.value()))))
+        self.recent().number(&key, || Ok(self.ids()?.get(&key)?.and_then(|value| read_number(value.value()))))
     }
 
     /// What a version refers to on this server by a parameter of the tables: worked out with `find` unless it is remembered.
@@ -161,7 +162,7 @@ impl Snapshot {
         let mut last = seq;
         let mut rids = Vec::new();
         let from = number(seq.saturating_add(1));
-        for row in rows.range::<&[u8]>((Bound::Included(&*from), Bound::Unbounded))?.take(limit) {
+        for row in rows.range((Bound::Included(&*from), Bound::Unbounded))?.take(limit) {
             let (key, value) = row?;
             last = read_number(key.value()).unwrap_or(last);
             rids.extend(value.value().split_first().and_then(|(_, rest)| read_number(rest)));
@@ -186,7 +187,7 @@ impl Snapshot {
         let to = compartment_key(patient, kind, u64::MAX);
         let mut rids = Vec::with_capacity(64);
         let prefix = number(patient).len() + size_of::<u16>();
-        for row in rows.range::<&[u8]>(from.as_slice()..=to.as_slice())? {
+        for row in rows.range(from.as_slice()..=to.as_slice())? {
             if rids.len() >= limit {
                 break;
             }
@@ -221,7 +222,7 @@ impl Snapshot {
         let to = tables::prefix_end(&prefix).map_or(Bound::Unbounded, Bound::Excluded);
         let range = (from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice));
         let mut entries = Vec::with_capacity(limit.min(256));
-        for row in rows.range::<&[u8]>(range)? {
+        for row in rows.range(range)? {
             if entries.len() >= limit {
                 break;
             }
@@ -238,20 +239,20 @@ impl Snapshot {
 impl Snapshot {
     /// Ids of the patients in whose compartments these resources are, each once, at most `MAX_NAMED`: for the audit, which
     /// must know whose records were given.
-    pub fn patients_of(&self, rids: &[u64]) -> Result<Vec<String>, Error> {
+    pub fn patients_of(&self, rids: &[u64]) -> Result<Vec<PatientId>, Error> {
         let current = self.current()?;
         let mut patients = Vec::new();
         for rid in rids {
-            let Some(record) = current.get(&*number(*rid))? else { continue };
+            let Some(record) = current.get(&number(*rid))? else { continue };
             patients.extend(Header::read(record.value())?.0.patients);
         }
         patients.sort_unstable();
         patients.dedup();
         let mut ids = Vec::with_capacity(patients.len().min(MAX_NAMED));
         for rid in patients.into_iter().take(MAX_NAMED) {
-            let Some(record) = current.get(&*number(rid))? else { continue };
+            let Some(record) = current.get(&number(rid))? else { continue };
             let (header, packed) = Header::read(record.value())?;
-            ids.push(self.stored(rid, header, packed)?.id.clone());
+            ids.push(self.stored(rid, header, packed)?.id.as_str().into());
         }
         Ok(ids)
     }
@@ -323,7 +324,7 @@ impl Snapshot {
         let Some(rows) = self.table(tables::CHANGES)? else { return Ok(feed) };
         let reader = self.reader(view, Operation::Search)?;
         let to = number(before);
-        for (walked, row) in rows.range::<&[u8]>((Bound::Unbounded, Bound::Excluded(&*to)))?.rev().enumerate() {
+        for (walked, row) in rows.range((Bound::Unbounded, Bound::Excluded(&*to)))?.rev().enumerate() {
             let (key, value) = row?;
             let Some(seq) = read_number(key.value()) else { continue };
             if feed.versions.len() >= count || walked >= MAX_WALKED || bytes >= MAX_PAST_BYTES {
@@ -381,7 +382,7 @@ impl Reader<'_> {
         if let Some(known) = self.snapshot.recent().current(self.snapshot.id(), rid) {
             return self.show(known);
         }
-        match self.current.get(&*number(rid))? {
+        match self.current.get(&number(rid))? {
             Some(record) => self.admit(rid, record.value()),
             None => Ok(None),
         }
@@ -420,7 +421,7 @@ impl Reader<'_> {
             return Ok((taken.found, looked));
         }
         let mut wanted = rest.iter().peekable();
-        for row in self.current.range::<&[u8]>(&*number(*first)..=&*number(*last))? {
+        for row in self.current.range(&*number(*first)..=&*number(*last))? {
             let (key, record) = row?;
             let Some(rid) = read_number(key.value()) else { continue };
             while wanted.next_if(|next| **next < rid).is_some() {
@@ -443,7 +444,7 @@ impl Reader<'_> {
     }
 
     fn kind_of(&self, rid: u64) -> Result<Option<Kind>, Error> {
-        let record = self.current.get(&*number(rid))?;
+        let record = self.current.get(&number(rid))?;
         record.map(|record| Ok(Header::read(record.value())?.0.kind)).transpose()
     }
 
@@ -458,14 +459,14 @@ impl Reader<'_> {
 
     /// When a version became current, and when the next one did. Says nothing about the View.
     fn lived(&self, rid: u64, version: u32) -> Result<Option<(i64, Option<i64>)>, Error> {
-        let Some(record) = self.current.get(&*number(rid))? else { return Ok(None) };
+        let Some(record) = self.current.get(&number(rid))? else { return Ok(None) };
         let newest = Header::read(record.value())?.0;
         let since = |version: u32| {
             if version >= newest.version {
                 return Ok((version == newest.version).then_some(newest.updated));
             }
             let Some(rows) = self.snapshot.table(tables::HISTORY)? else { return Ok(None) };
-            let record = rows.get(history_key(rid, version).as_slice())?;
+            let record = rows.get(&history_key(rid, version))?;
             record.map(|record| Ok::<_, Error>(Header::read(record.value())?.0.updated)).transpose()
         };
         let Some(updated) = since(version)? else { return Ok(None) };
@@ -474,7 +475,7 @@ impl Reader<'_> {
 
     fn past(&self, rid: u64, version: u32) -> Result<Option<Stored>, Error> {
         let Some(rows) = self.snapshot.table(tables::HISTORY)? else { return Ok(None) };
-        match rows.get(history_key(rid, version).as_slice())? {
+        match rows.get(&history_key(rid, version))? {
             Some(record) => self.admit_past(rid, record.value()),
             None => Ok(None),
         }

@@ -1,22 +1,18 @@
 //! A consistent view of the committed file.
 
+use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use redb::{ReadOnlyTable, ReadTransaction};
 use serde::de::DeserializeOwned;
+use xxhash_rust::xxh3::Xxh3;
 
 use super::codec::Dictionaries;
+use super::engine::{Read, Rows};
 use super::error::Error;
 use super::recent::Recent;
 use super::tables::{self, Row, Table};
 use super::txn::decode;
-
-pub(super) type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
-
-/// The id of the next snapshot of this process; none has zero.
-static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// Reads at one point in time. The ledger half is open to the rooms above; resources need a View (`read.rs`). Clones share
 /// it.
@@ -24,9 +20,9 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 pub struct Snapshot(Arc<Shared>);
 
 struct Shared {
-    /// No other snapshot of this process has the same.
+    /// No other snapshot of this store has the same; never zero.
     id: u64,
-    transaction: ReadTransaction,
+    transaction: Read,
     dictionaries: Dictionaries,
     recent: Arc<Recent>,
     /// The tables that nearly every read of a resource needs, opened once: opening costs as much as a look-up.
@@ -36,9 +32,8 @@ struct Shared {
 }
 
 impl Snapshot {
-    pub(super) fn new(transaction: ReadTransaction, dictionaries: Dictionaries, recent: Arc<Recent>) -> Self {
+    pub(super) fn new(id: u64, transaction: Read, dictionaries: Dictionaries, recent: Arc<Recent>) -> Self {
         let (ids, current, compartment) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        let id = NEXT.fetch_add(1, Ordering::Relaxed);
         Self(Arc::new(Shared { id, transaction, dictionaries, recent, ids, current, compartment }))
     }
 
@@ -70,17 +65,13 @@ impl Snapshot {
         if let Some(rows) = slot.get() {
             return Ok(rows);
         }
-        let rows = self.0.transaction.open_table(table.definition())?;
+        let rows = self.0.transaction.own_table(table.name())?;
         Ok(slot.get_or_init(|| rows))
     }
 
     /// The table, or nothing if no value was ever put into it.
     pub(super) fn table(&self, table: Table) -> Result<Option<Rows>, Error> {
-        match self.0.transaction.open_table(table.definition()) {
-            Ok(open) => Ok(Some(open)),
-            Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        self.0.transaction.table(table.name())
     }
 
     /// The value of a key.
@@ -100,7 +91,7 @@ impl Snapshot {
         let end = tables::prefix_end(prefix);
         let upper = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         let mut out = Vec::new();
-        for row in rows.range::<&[u8]>((Bound::Included(from.max(prefix)), upper))?.take(limit) {
+        for row in rows.range((Bound::Included(from.max(prefix)), upper))?.take(limit) {
             let (key, value) = row?;
             out.push((key.value().to_vec(), value.value().to_vec()));
         }
@@ -120,5 +111,35 @@ impl Snapshot {
         limit: usize,
     ) -> Result<Vec<(Vec<u8>, T)>, Error> {
         self.scan(table, prefix, limit)?.into_iter().map(|(key, value)| Ok((key, decode(table, &value)?))).collect()
+    }
+
+    /// How many rows each table has.
+    pub(super) fn sizes(&self) -> Result<BTreeMap<String, u64>, Error> {
+        let names = self.0.transaction.names()?.into_iter();
+        names
+            .map(|name| {
+                let rows = self.0.transaction.own_table(&name)?.len()?;
+                Ok((name, rows))
+            })
+            .collect()
+    }
+
+    /// Of every table that has rows how many, and a digest over all of them, in order: two nodes whose answers are equal hold the same,
+    /// byte for byte. Says nothing about what the rows hold.
+    pub fn fingerprints(&self) -> Result<BTreeMap<String, (u64, u128)>, Error> {
+        let mut prints = BTreeMap::new();
+        for (name, count) in self.sizes()?.into_iter().filter(|(_, count)| *count > 0) {
+            let rows = self.0.transaction.own_table(&name)?;
+            let mut digest = Xxh3::new();
+            for row in rows.range(..)? {
+                let (key, value) = row?;
+                for part in [key.value(), value.value()] {
+                    digest.update(&(part.len() as u64).to_be_bytes());
+                    digest.update(part);
+                }
+            }
+            prints.insert(name, (count, digest.digest128()));
+        }
+        Ok(prints)
     }
 }

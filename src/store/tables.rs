@@ -10,7 +10,8 @@
 //! | `compartment` | patient's rid (number), type number (u16), rid (number) | sensitive categories (u16); nothing for none |
 //! | `changes` | seq (number) | kind (u8), rid (number), version (number) |
 //! | `dictionaries` | dictionary id (u16) | type number (u16), zstd dictionary |
-//! | `meta` | name | `format` (u32), `seq` (u64), `rid` (u64), `rules` and `rules_at` (`rederive.rs`) |
+//! | `meta` | name | `format` (u32), `seq` (u64), `rid` (u64), `log` (number and digest of the last batch applied, u64 each), `rules` and `rules_at` (`rederive.rs`) |
+//! | `store.ends` | end in Unix seconds (i64), table, 0, key | nothing (`ends.rs`) |
 //!
 //! A `rid` numbers a logical resource on first sight, also when it is first seen as somebody's patient before its own
 //! Patient resource arrives. Rooms above add ledger tables of their own, named `room.thing`.
@@ -43,10 +44,6 @@ impl Table {
     pub(super) fn is_of_a_room(self) -> bool {
         self.0.contains('.')
     }
-
-    pub(super) const fn definition(self) -> redb::TableDefinition<'static, &'static [u8], &'static [u8]> {
-        redb::TableDefinition::new(self.0)
-    }
 }
 
 /// A key and its value.
@@ -63,6 +60,7 @@ pub(super) const META: Table = Table::new("meta");
 pub(super) const META_FORMAT: &[u8] = b"format";
 pub(super) const META_SEQ: &[u8] = b"seq";
 pub(super) const META_RID: &[u8] = b"rid";
+pub(super) const META_LOG: &[u8] = b"log";
 
 /// Reads a big-endian u64 from the front of `bytes`; absent if it is too short.
 pub(super) fn read_u64(bytes: &[u8]) -> Option<u64> {

@@ -1,3 +1,5 @@
+mod nodes;
+
 use jiff::Timestamp;
 
 use super::*;

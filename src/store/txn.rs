@@ -1,21 +1,21 @@
-//! A closure's view of the file while the writer runs it. Its writes are buffered and go into the group's redb
-//! transaction only if the closure succeeds: redb has no cheap savepoint inside a transaction, and one caller's
-//! refusal must not undo its neighbours' work.
+//! A closure's view of the file while the writer runs it. Its writes are buffered and go into the group's transaction only
+//! if the closure succeeds: redb has no cheap savepoint inside a transaction, and one caller's refusal must not undo its
+//! neighbours' work.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use redb::{ReadableTable, WriteTransaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::batch::BatchRow;
 use super::codec::{Dictionaries, Dictionary};
+use super::engine::{Base, KeyRange, Tables};
 use super::error::Error;
+use super::followers::own_row;
 use super::tables::{self, Row, Table};
 use crate::fhir::{Extracted, Kind};
-
-type RedbTable<'t> = redb::Table<'t, &'static [u8], &'static [u8]>;
 
 /// One entry of the change feed, as followers see it.
 #[derive(Clone, Debug)]
@@ -45,12 +45,33 @@ pub enum ChangeKind {
     Rederived,
 }
 
-/// The transaction of one group, with its tables kept open: looking a table up costs as much as an insert.
+impl ChangeKind {
+    /// As it stands in `changes`.
+    pub(super) fn from_byte(byte: u8) -> Option<Self> {
+        [Self::Created, Self::Updated, Self::Deleted].into_iter().find(|kind| *kind as u8 == byte)
+    }
+}
+
+/// The transaction of one group.
 pub(super) struct Group<'t> {
-    transaction: &'t WriteTransaction,
-    tables: BTreeMap<Table, RedbTable<'t>>,
+    tables: Tables<'t>,
     state: State,
     bytes: usize,
+    has_written: bool,
+    /// Which rows somebody wants to have afterwards; the others are let go once they are written.
+    wanted: &'t dyn Fn(Table) -> bool,
+    rows: Vec<BatchRow>,
+}
+
+/// What came of a group.
+pub(super) struct Ran<'t> {
+    pub(super) tables: Tables<'t>,
+    pub(super) changes: Vec<Change>,
+    pub(super) dictionaries: Vec<Dictionary>,
+    /// The rows that were wanted, in the order in which they were written.
+    pub(super) rows: Vec<BatchRow>,
+    /// False if every closure refused or only looked.
+    pub(super) has_written: bool,
 }
 
 /// What the record part of the group carries from closure to closure.
@@ -80,61 +101,26 @@ pub struct Txn<'a> {
     pub(super) codec: &'a mut GroupCodec,
 }
 
-/// What a [`Txn`] reads through to; hides the lifetimes of redb's tables.
-trait Base {
-    fn get(&mut self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Error>;
-    fn range(&mut self, table: Table, range: Range<'_>, limit: usize) -> Result<Vec<Row>, Error>;
-}
-
-type Range<'k> = (Bound<&'k [u8]>, Bound<&'k [u8]>);
-
-struct OpenTables<'g, 't> {
-    transaction: &'t WriteTransaction,
-    tables: &'g mut BTreeMap<Table, RedbTable<'t>>,
-}
-
-impl<'t> OpenTables<'_, 't> {
-    fn table(&mut self, table: Table) -> Result<&mut RedbTable<'t>, Error> {
-        use std::collections::btree_map::Entry;
-        Ok(match self.tables.entry(table) {
-            Entry::Occupied(open) => open.into_mut(),
-            Entry::Vacant(slot) => slot.insert(self.transaction.open_table(table.definition())?),
-        })
-    }
-}
-
-impl Base for OpenTables<'_, '_> {
-    fn get(&mut self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.table(table)?.get(key)?.map(|value| value.value().to_vec()))
-    }
-
-    fn range(&mut self, table: Table, range: Range<'_>, limit: usize) -> Result<Vec<Row>, Error> {
-        let mut out = Vec::new();
-        for row in self.table(table)?.range::<&[u8]>(range)?.take(limit) {
-            let (key, value) = row?;
-            out.push((key.value().to_vec(), value.value().to_vec()));
-        }
-        Ok(out)
-    }
-}
-
 impl<'t> Group<'t> {
-    pub(super) fn new(transaction: &'t WriteTransaction, dictionaries: &Dictionaries) -> Result<Self, Error> {
-        let mut tables = BTreeMap::new();
-        let mut open = OpenTables { transaction, tables: &mut tables };
-        let mut counter = |name| Ok::<_, Error>(open.get(tables::META, name)?.and_then(|v| tables::read_u64(&v)));
+    pub(super) fn new(
+        mut tables: Tables<'t>,
+        dictionaries: &Dictionaries,
+        wanted: &'t dyn Fn(Table) -> bool,
+    ) -> Result<Self, Error> {
+        let mut counter =
+            |name| Ok::<_, Error>(tables.get(tables::META.name(), name)?.and_then(|v| tables::read_u64(&v)));
         let seq = counter(tables::META_SEQ)?.unwrap_or(0);
         let rid = counter(tables::META_RID)?.unwrap_or(0);
         let codec = GroupCodec { known: dictionaries.clone(), fresh: Vec::new() };
-        Ok(Self { transaction, tables, state: State { seq, rid, changes: Vec::new(), codec }, bytes: 0 })
+        let state = State { seq, rid, changes: Vec::new(), codec };
+        Ok(Self { tables, state, bytes: 0, has_written: false, wanted, rows: Vec::new() })
     }
 
     /// Runs one closure and keeps its writes if it returns true.
     pub(super) fn run(&mut self, work: impl FnOnce(&mut Txn<'_>) -> bool) -> Result<(), Error> {
-        let mut base = OpenTables { transaction: self.transaction, tables: &mut self.tables };
         let fresh_before = self.state.codec.fresh.len();
         let mut txn = Txn {
-            base: &mut base,
+            base: &mut self.tables,
             pending: BTreeMap::new(),
             journal: None,
             unjournaled: None,
@@ -151,12 +137,17 @@ impl<'t> Group<'t> {
             return Ok(());
         }
         for (table, rows) in pending {
-            let open = base.table(table)?;
+            let is_wanted = (self.wanted)(table);
+            let open = self.tables.table(table.name())?;
+            self.has_written |= !rows.is_empty();
             for (key, value) in rows {
                 self.bytes += key.len() + value.as_ref().map_or(0, Vec::len);
-                match value {
-                    Some(value) => drop(open.insert(key.as_slice(), value.as_slice())?),
-                    None => drop(open.remove(key.as_slice())?),
+                match &value {
+                    Some(value) => open.insert(&key, value)?,
+                    None => open.remove(&key)?,
+                }
+                if is_wanted {
+                    self.rows.push(own_row(table, key, value));
                 }
             }
         }
@@ -170,15 +161,22 @@ impl<'t> Group<'t> {
         self.bytes
     }
 
-    /// Writes the counters and closes the tables, so that the transaction can be committed.
-    pub(super) fn finish(mut self) -> Result<(Vec<Change>, Vec<Dictionary>), Error> {
+    /// Writes the counters.
+    pub(super) fn finish(mut self) -> Result<Ran<'t>, Error> {
         if !self.state.changes.is_empty() {
-            let mut open = OpenTables { transaction: self.transaction, tables: &mut self.tables };
-            let meta = open.table(tables::META)?;
-            meta.insert(tables::META_SEQ, self.state.seq.to_be_bytes().as_slice())?;
-            meta.insert(tables::META_RID, self.state.rid.to_be_bytes().as_slice())?;
+            let is_wanted = (self.wanted)(tables::META);
+            let meta = self.tables.table(tables::META.name())?;
+            for (name, value) in [(tables::META_SEQ, self.state.seq), (tables::META_RID, self.state.rid)] {
+                let value = value.to_be_bytes().to_vec();
+                meta.insert(name, &value)?;
+                if is_wanted {
+                    self.rows.push(own_row(tables::META, name.to_vec(), Some(value)));
+                }
+            }
         }
-        Ok((self.state.changes, self.state.codec.fresh))
+        let State { changes, codec, .. } = self.state;
+        let (tables, rows, has_written) = (self.tables, self.rows, self.has_written);
+        Ok(Ran { tables, changes, dictionaries: codec.fresh, rows, has_written })
     }
 }
 
@@ -187,7 +185,7 @@ impl Txn<'_> {
     pub fn get(&mut self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         match self.pending.get(&table).and_then(|rows| rows.get(key)) {
             Some(value) => Ok(value.clone()),
-            None => self.base.get(table, key),
+            None => self.base.get(table.name(), key),
         }
     }
 
@@ -235,11 +233,19 @@ impl Txn<'_> {
     pub fn scan(&mut self, table: Table, prefix: &[u8], limit: usize) -> Result<Vec<Row>, Error> {
         let end = tables::prefix_end(prefix);
         let upper = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let range: Range<'_> = (Bound::Included(prefix), upper);
+        self.range(table, (Bound::Included(prefix), upper), limit)
+    }
+
+    /// The first `limit` keys of a table at or after `from`: for walking a long one in steps.
+    pub fn scan_from(&mut self, table: Table, from: &[u8], limit: usize) -> Result<Vec<Row>, Error> {
+        self.range(table, (Bound::Included(from), Bound::Unbounded), limit)
+    }
+
+    fn range(&mut self, table: Table, range: KeyRange<'_>, limit: usize) -> Result<Vec<Row>, Error> {
         let mine = self.pending.get(&table);
         // Each of this closure's rows can hide one committed row at most.
         let spare = mine.map_or(0, BTreeMap::len);
-        let base = self.base.range(table, range, limit.saturating_add(spare))?;
+        let base = self.base.range(table.name(), range, limit.saturating_add(spare))?;
         let Some(mine) = mine else { return Ok(base) };
         let mut merged: BTreeMap<Vec<u8>, Vec<u8>> = base.into_iter().collect();
         for (key, value) in mine.range::<[u8], _>(range) {

@@ -10,7 +10,7 @@ use poem::Response;
 
 use super::ask::Ask;
 use super::problem::Problem;
-use crate::access::{Base, Principal};
+use crate::access::{Base, PatientId, Principal};
 use crate::audit::{self, Entry, Who};
 use crate::fhir::Kind;
 use crate::search::{Page, Query};
@@ -38,7 +38,7 @@ pub(super) trait Records {
 pub(super) struct Sought {
     kind: Option<Kind>,
     /// Patients that the request names.
-    patients: Vec<String>,
+    patients: Vec<PatientId>,
 }
 
 impl Sought {
@@ -49,7 +49,7 @@ impl Sought {
 
     /// One type of one patient.
     pub(super) fn of_patient(kind: Kind, patient: &str) -> Self {
-        Self { kind: Some(kind), patients: vec![patient.to_owned()] }
+        Self { kind: Some(kind), patients: vec![patient.into()] }
     }
 
     /// What a search asks for.

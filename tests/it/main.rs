@@ -14,6 +14,8 @@ mod fhir;
 mod fuzz;
 mod http;
 mod load;
+mod matrix;
+mod nodes;
 mod oauth;
 mod pages;
 mod server;

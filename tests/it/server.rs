@@ -127,33 +127,45 @@ impl TestServer {
         scopes: &str,
         shared: Vec<ingle::access::Category>,
     ) -> TokenAnswer {
-        let realm = &self.plan;
-        let asked = form(&[
-            ("response_type", "code"),
-            ("client_id", &app.client_id),
-            ("redirect_uri", REDIRECT),
-            ("scope", scopes),
-            ("state", "s"),
-            ("aud", &format!("{ADDRESS}/fhir")),
-            ("code_challenge", CHALLENGE),
-            ("code_challenge_method", "S256"),
-        ]);
-        let begun = realm.oauth.begin(&asked).await.unwrap();
-        let Begun::Ask(id) = begun else { panic!("{begun:?}") };
-        let who: Member = realm.identity.find_member(member).unwrap().expect("the member is on the roster");
-        let decision = Decision { who: &who, whose: &who, shared, signed_in: realm.clock.now().as_second() };
-        let address = realm.oauth.approve(&id, decision).await.unwrap();
-        let query = address.split_once('?').unwrap().1;
-        let code = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "code").unwrap().1.into_owned();
-        let redeem = form(&[
-            ("grant_type", "authorization_code"),
-            ("code", &code),
-            ("redirect_uri", REDIRECT),
-            ("code_verifier", VERIFIER),
-            ("client_id", &app.client_id),
-        ]);
-        realm.oauth.token(&redeem, None).await.unwrap()
+        tokens_in(&self.plan, app, (member, member), scopes, shared).await
     }
+}
+
+/// [`TestServer::tokens_for`] in any realm.
+/// `people` are who decides and whose records they are.
+pub async fn tokens_in(
+    realm: &Realm,
+    app: &App,
+    people: (&str, &str),
+    scopes: &str,
+    shared: Vec<ingle::access::Category>,
+) -> TokenAnswer {
+    let asked = form(&[
+        ("response_type", "code"),
+        ("client_id", &app.client_id),
+        ("redirect_uri", REDIRECT),
+        ("scope", scopes),
+        ("state", "s"),
+        ("aud", &format!("{ADDRESS}/fhir")),
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
+    ]);
+    let begun = realm.oauth.begin(&asked).await.unwrap();
+    let Begun::Ask(id) = begun else { panic!("{begun:?}") };
+    let member = |id| realm.identity.find_member(id).unwrap().expect("the member is on the roster");
+    let (who, whose): (Member, Member) = (member(people.0), member(people.1));
+    let decision = Decision { who: &who, whose: &whose, shared, signed_in: realm.clock.now().as_second() };
+    let address = realm.oauth.approve(&id, decision).await.unwrap();
+    let query = address.split_once('?').unwrap().1;
+    let code = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "code").unwrap().1.into_owned();
+    let redeem = form(&[
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", REDIRECT),
+        ("code_verifier", VERIFIER),
+        ("client_id", &app.client_id),
+    ]);
+    realm.oauth.token(&redeem, None).await.unwrap()
 }
 
 impl Builder {
@@ -214,7 +226,7 @@ impl Builder {
         put(&plan, self.resources.iter().map(String::as_str));
         for member in self.members {
             let realm = Arc::clone(&plan);
-            let row = move |txn: &mut ingle::store::Txn<'_>| enrol(txn, realm.identity.contact_key(), &member);
+            let row = move |txn: &mut ingle::store::Txn<'_>| enrol(txn, realm.identity.contact_key(), &member, 0);
             plan.store.transact(row).await.unwrap();
         }
         if self.demo_data {
@@ -273,7 +285,7 @@ pub fn shared() -> Option<PathBuf> {
     path.is_dir().then_some(path)
 }
 
-fn put<'r>(realm: &Realm, resources: impl Iterator<Item = &'r str>) {
+pub fn put<'r>(realm: &Realm, resources: impl Iterator<Item = &'r str>) {
     let now = realm.clock.now();
     for json in resources {
         let prepared = ingle::access::admit_text(json.as_bytes()).unwrap_or_else(|issue| panic!("{issue}: {json}"));

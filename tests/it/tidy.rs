@@ -368,6 +368,17 @@ fn libraries_stay_in_their_rooms() {
     }
 }
 
+/// A second engine is a second file, so the first must not leak out of its own.
+#[test]
+fn redb_stays_in_one_file() {
+    for (path, text) in sources().iter().filter(|(path, _)| !is_test(path)) {
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let named =
+            code.lines().filter(|line| !line.trim_start().starts_with("//")).any(|line| line.contains("redb::"));
+        assert_eq!(named, path.ends_with("src/store/engine.rs"), "{}", path.display());
+    }
+}
+
 #[test]
 fn sockets_are_opened_where_they_belong() {
     for (path, text) in sources().iter().filter(|(path, _)| !is_test(path)) {

@@ -124,7 +124,7 @@ impl Plan {
             let realm = Arc::clone(&self.realm);
             self.realm
                 .store
-                .transact_blocking(move |txn: &mut Txn<'_>| enrol(txn, realm.identity.contact_key(), &row))?;
+                .transact_blocking(move |txn: &mut Txn<'_>| enrol(txn, realm.identity.contact_key(), &row, 0))?;
         }
         Ok(())
     }

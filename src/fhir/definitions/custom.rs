@@ -4,10 +4,10 @@
 //! is known, and is found by its name once every index has it.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, RwLock};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::{Kind, Parameter};
 
@@ -53,11 +53,12 @@ pub fn hash() -> u64 {
     if ready.is_empty() {
         return 0;
     }
-    let mut hasher = DefaultHasher::new();
+    let mut digest = Xxh3::new();
     for custom in ready {
-        (custom.number, format!("{:?}", custom.parameter)).hash(&mut hasher);
+        digest.update(&custom.number.to_be_bytes());
+        digest.update(format!("{:?}\0", custom.parameter).as_bytes());
     }
-    hasher.finish()
+    digest.digest()
 }
 
 pub(super) fn of(kind: Kind) -> impl Iterator<Item = Custom> {

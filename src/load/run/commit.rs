@@ -18,7 +18,7 @@ use super::ended::Ended;
 use super::latest::{self, Dated};
 use super::shelf::Shelf;
 use super::undo;
-use crate::access::{Admitted as Prepared, admit_text as prepare};
+use crate::access::{Admitted, admit_text};
 use crate::fhir::Kind;
 use crate::formats::Format;
 use crate::load::report::Ledger;
@@ -38,11 +38,11 @@ const MENTIONS: usize = 200_000;
 /// The resources of a record, kept together or not at all.
 #[derive(Default)]
 pub(super) struct CommitEntry {
-    pub(super) resources: Vec<Prepared>,
+    pub(super) resources: Vec<Admitted>,
     /// Resources that are only mentioned: a provider that a claim names.
-    pub(super) mentions: Vec<Prepared>,
+    pub(super) mentions: Vec<Admitted>,
     /// What tells where the resources come from; kept only if one of them is new or different.
-    pub(super) provenance: Option<Prepared>,
+    pub(super) provenance: Option<Admitted>,
     /// Whether several sources speak of the same resources, and what each says is put together.
     pub(super) merge: bool,
     /// When the resources were written, where their source says so.
@@ -55,7 +55,7 @@ pub(super) struct CommitEntry {
 
 impl CommitEntry {
     /// One resource that is a record by itself.
-    pub(super) fn of(prepared: Prepared, format: Format) -> Self {
+    pub(super) fn of(prepared: Admitted, format: Format) -> Self {
         Self { resources: vec![prepared], counts: vec![(format, 1)], ..Self::default() }
     }
 
@@ -88,7 +88,7 @@ pub(super) struct Committer<'a> {
     bytes: usize,
     /// The group that is on its way to disk.
     writing: Option<Writing<(Vec<CommitEntry>, Vec<WriteOutcome>)>>,
-    held: HashMap<(Kind, String), (Prepared, Format)>,
+    held: HashMap<(Kind, String), (Admitted, Format)>,
     mentioned: HashSet<u64>,
     ended: Ended,
     /// Providers of this run whom the registry deactivated.
@@ -221,12 +221,12 @@ impl<'a> Committer<'a> {
     /// Writes the rest, and what was held back to the end.
     pub(super) fn finish(&mut self, ledger: &mut Ledger) -> Result<(), Error> {
         self.flush(ledger)?;
-        let mut held: Vec<(Prepared, Format)> = std::mem::take(&mut self.held).into_values().collect();
+        let mut held: Vec<(Admitted, Format)> = std::mem::take(&mut self.held).into_values().collect();
         held.sort_by(|(a, _), (b, _)| (a.kind, &a.id).cmp(&(b.kind, &b.id)));
         let now = self.target.now;
         while !held.is_empty() {
             let group = held.split_off(held.len().saturating_sub(GROUP));
-            let (resources, formats): (Vec<Prepared>, Vec<Format>) = group.into_iter().unzip();
+            let (resources, formats): (Vec<Admitted>, Vec<Format>) = group.into_iter().unzip();
             let outcomes = write(self.target.store, self.dry_run, move |txn| put_all(txn, &resources, now))?;
             for (outcome, format) in outcomes.into_iter().zip(formats) {
                 ledger.kept(format, outcome != Outcome::Unchanged);
@@ -283,7 +283,7 @@ fn keep(
         txn.put_resource(provenance, now, None)?;
     }
     if let Some(done) = &entry.done {
-        let made: Vec<&Prepared> = entry.resources.iter().collect();
+        let made: Vec<&Admitted> = entry.resources.iter().collect();
         Shelf::settle(txn, done, &made, now)?;
     }
     Ok(WriteOutcome::KeptPart { changed })
@@ -293,7 +293,7 @@ fn keep(
 /// lists it.
 fn keep_merged(
     txn: &mut Txn<'_>,
-    prepared: &Prepared,
+    prepared: &Admitted,
     now: Timestamp,
     departed: &mut Departed,
 ) -> Result<Outcome, store::Error> {
@@ -310,24 +310,24 @@ fn keep_merged(
 }
 
 /// A stored resource as one that has ended; absent if it has already.
-pub(super) fn as_ended(known: &[u8]) -> Result<Option<Prepared>, store::Error> {
+pub(super) fn as_ended(known: &[u8]) -> Result<Option<Admitted>, store::Error> {
     let damaged = || store::Error::Corrupted("a stored resource".into());
     let known: Value = serde_json::from_slice(known).map_err(|_| damaged())?;
     let Some(ended) = retired(&known) else { return Ok(None) };
     let text = serde_json::to_vec(&ended).map_err(|_| damaged())?;
-    Ok(prepare(&text).ok())
+    Ok(admit_text(&text).ok())
 }
 
 /// A resource merged with the stored one of another source.
-fn merged(known: &[u8], prepared: &Prepared, now: Timestamp) -> Result<Option<Prepared>, store::Error> {
+fn merged(known: &[u8], prepared: &Admitted, now: Timestamp) -> Result<Option<Admitted>, store::Error> {
     let damaged = || store::Error::Corrupted("a stored resource".into());
     let known: Value = serde_json::from_slice(known).map_err(|_| damaged())?;
     let new: Value = serde_json::from_slice(&prepared.render(1, now)).map_err(|_| damaged())?;
     let merged = serde_json::to_vec(&merge(&known, new)).map_err(|_| damaged())?;
-    Ok(prepare(&merged).ok())
+    Ok(admit_text(&merged).ok())
 }
 
-pub(super) fn put_all(txn: &mut Txn<'_>, group: &[Prepared], now: Timestamp) -> Result<Vec<Outcome>, store::Error> {
+pub(super) fn put_all(txn: &mut Txn<'_>, group: &[Admitted], now: Timestamp) -> Result<Vec<Outcome>, store::Error> {
     group.iter().map(|prepared| Ok(txn.put_resource(prepared, now, None)?.outcome)).collect()
 }
 

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::access::Admitted as Prepared;
+use crate::access::Admitted;
 use crate::map::plan_net::virtual_id;
 use crate::store::Outcome;
 
@@ -38,7 +38,7 @@ pub(super) struct Providers {
 
 impl Departed {
     /// Takes notice of a provider as stored now.
-    pub(super) fn see(&mut self, prepared: &Prepared, outcome: Outcome) {
+    pub(super) fn see(&mut self, prepared: &Admitted, outcome: Outcome) {
         let Some(key) = prepared.id.strip_prefix("npi-").and_then(|npi| key(prepared.kind.name(), npi)) else { return };
         if memchr::memmem::find(prepared.text(), br#""active":false"#).is_none() {
             self.all.set(key, &prepared.id, false);
@@ -52,7 +52,7 @@ impl Departed {
     }
 
     /// Whether a resource belongs to a deactivated provider.
-    pub(super) fn concerns(&self, prepared: &Prepared) -> bool {
+    pub(super) fn concerns(&self, prepared: &Admitted) -> bool {
         !self.all.is_empty() && TIED.contains(&prepared.kind.name()) && self.all.have(&prepared.id, prepared.text())
     }
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::commit::CommitEntry;
-use crate::access::Admitted as Prepared;
+use crate::access::Admitted;
 use crate::fhir::Kind;
 use crate::formats::Format;
 
@@ -24,7 +24,7 @@ type Counts = Vec<(Format, u64)>;
 #[derive(Default)]
 pub(super) struct Ended {
     goes_on: HashSet<u64>,
-    waiting: BTreeMap<(Kind, String), (Prepared, Counts)>,
+    waiting: BTreeMap<(Kind, String), (Admitted, Counts)>,
 }
 
 impl Ended {
@@ -58,7 +58,7 @@ impl Ended {
     }
 
     /// Everything that waited: what nobody contradicted, and the counts of all of it.
-    pub(super) fn take(&mut self) -> Vec<(Vec<Prepared>, Counts)> {
+    pub(super) fn take(&mut self) -> Vec<(Vec<Admitted>, Counts)> {
         let waiting = std::mem::take(&mut self.waiting).into_values();
         let out = waiting.map(|(prepared, counts)| {
             let goes_on = self.goes_on.contains(&hash(&prepared));
@@ -68,11 +68,11 @@ impl Ended {
     }
 }
 
-fn is_ended(prepared: &Prepared) -> bool {
+fn is_ended(prepared: &Admitted) -> bool {
     let says = |words: &[u8]| memchr::memmem::find(prepared.text(), words).is_some();
     says(br#""active":false"#) || (prepared.kind.name() == "Basic" && says(br#""valueCode":"retired""#))
 }
 
-fn hash(prepared: &Prepared) -> u64 {
+fn hash(prepared: &Admitted) -> u64 {
     xxh3_64([prepared.kind.name(), "/", &prepared.id].concat().as_bytes())
 }

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::access::{Admitted as Prepared, admit, admit_text as prepare};
+use crate::access::{Admitted, admit, admit_text};
 use crate::config::Policy;
 use crate::fhir::Kind;
 use crate::fhir::json::{self, Node};
@@ -64,7 +64,7 @@ enum Age {
 /// Stores a resource unless what is stored was written later; whether anything changed.
 pub(super) fn put(
     txn: &mut Txn<'_>,
-    prepared: &Prepared,
+    prepared: &Admitted,
     written: Written,
     dated: &Dated,
     now: Timestamp,
@@ -93,12 +93,12 @@ pub(super) fn put(
     Ok(!is_old && stored(txn, prepared, now)?)
 }
 
-fn stored(txn: &mut Txn<'_>, prepared: &Prepared, now: Timestamp) -> Result<bool, store::Error> {
+fn stored(txn: &mut Txn<'_>, prepared: &Admitted, now: Timestamp) -> Result<bool, store::Error> {
     Ok(txn.put_resource(prepared, now, None)?.outcome != Outcome::Unchanged)
 }
 
 /// A report of which something is stored already.
-fn put_report(txn: &mut Txn<'_>, prepared: &Prepared, age: Age, now: Timestamp) -> Result<bool, store::Error> {
+fn put_report(txn: &mut Txn<'_>, prepared: &Admitted, age: Age, now: Timestamp) -> Result<bool, store::Error> {
     let Some(known) = current(txn, prepared.kind, &prepared.id)? else { return stored(txn, prepared, now) };
     let own = value(&prepared.render(1, now))?;
     let is_corrected = |report: &Value| report.get("status").and_then(Value::as_str) == Some("corrected");
@@ -128,7 +128,7 @@ fn put_report(txn: &mut Txn<'_>, prepared: &Prepared, age: Age, now: Timestamp) 
 
 /// An observation of which something is stored already. What is sent once more may come without its specimen and without what
 /// it says more of; those are what they were.
-fn put_observation(txn: &mut Txn<'_>, prepared: &Prepared, age: Age, now: Timestamp) -> Result<bool, store::Error> {
+fn put_observation(txn: &mut Txn<'_>, prepared: &Admitted, age: Age, now: Timestamp) -> Result<bool, store::Error> {
     let Some(known) = txn.current_text(prepared.kind, &prepared.id)? else { return stored(txn, prepared, now) };
     let own = prepared.render(1, now);
     let (earlier, later) = if age == Age::Older { (&own, &known) } else { (&known, &own) };
@@ -168,11 +168,11 @@ fn fill<'n>(later: &mut Node<'n>, earlier: &Node<'n>) -> bool {
 /// Tells the versions of a document of each other; the document as it is among them, if that is not as it came.
 fn version(
     txn: &mut Txn<'_>,
-    prepared: &Prepared,
+    prepared: &Admitted,
     written: Written,
     dated: &Dated,
     now: Timestamp,
-) -> Result<Option<Prepared>, store::Error> {
+) -> Result<Option<Admitted>, store::Error> {
     let (mut older, mut newer) = (Vec::new(), Vec::new());
     if let Some(set) = &dated.set {
         let set = key_of("set", set);
@@ -256,8 +256,8 @@ fn value(text: &[u8]) -> Result<Value, store::Error> {
     serde_json::from_slice(text).map_err(|_| damaged())
 }
 
-fn ready(resource: &Value) -> Result<Prepared, store::Error> {
-    prepare(resource.to_string().as_bytes()).map_err(|_| damaged())
+fn ready(resource: &Value) -> Result<Admitted, store::Error> {
+    admit_text(resource.to_string().as_bytes()).map_err(|_| damaged())
 }
 
 fn damaged() -> store::Error {

@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use super::commit::{put_all, write};
 use super::read::FileOfFormat;
 use super::shelf::{Class, KeptPart, Shelf, group_of};
-use crate::access::{Admitted as Prepared, admit_text as prepare};
+use crate::access::{Admitted, admit_text};
 use crate::fhir::Kind;
 use crate::formats::Format;
 use crate::formats::fhir::Known;
@@ -23,6 +23,7 @@ use crate::formats::tables::members::{TABLE_MAX, people, proxies};
 use crate::formats::x12::Event;
 use crate::identity::family::people as families;
 use crate::identity::matching::{self, Linked};
+use crate::identity::representation::{Basis, Representation};
 use crate::identity::roster::{Enrolled, Enrolment, enrol, represent};
 use crate::identity::{Contact, ContactKey};
 use crate::load::report::Ledger;
@@ -89,7 +90,7 @@ struct Roster<'a> {
 struct RosterEntry {
     enrolment: Enrolment,
     person: Person,
-    resources: Vec<Prepared>,
+    resources: Vec<Admitted>,
     rows: u64,
 }
 
@@ -168,7 +169,7 @@ impl Roster<'_> {
                 || entries.iter().zip(&outcomes).filter(|(_, put)| put.refused.is_none()).map(|(entry, _)| entry);
             for family in &families {
                 let members = kept().filter(|entry| family.has(&entry.person));
-                let made: Vec<&Prepared> = members.flat_map(|entry| &entry.resources).collect();
+                let made: Vec<&Admitted> = members.flat_map(|entry| &entry.resources).collect();
                 Shelf::settle(txn, &family.dirty, &made, now)?;
             }
             Ok(outcomes)
@@ -254,7 +255,9 @@ impl Roster<'_> {
         self.reject(&rejects)?;
         for proxy in proxies {
             let coming = self.seen.contains(&proxy.representative) && self.seen.contains(&proxy.member);
-            let work = move |txn: &mut store::Txn<'_>| represent(txn, &proxy.representative, &proxy.member);
+            let now = self.target.now.as_second();
+            let new = Representation::new(&proxy.representative, &proxy.member, Basis::RepresentativesFile);
+            let work = move |txn: &mut store::Txn<'_>| represent(txn, new, now);
             match write(self.target.store, self.request.dry_run, work)? {
                 Some(outcome) => self.ledger.kept(Format::Representatives, outcome != Enrolled::Unchanged),
                 None if coming => self.ledger.kept(Format::Representatives, true),
@@ -290,7 +293,7 @@ fn put_members(
             outcomes.push(Put { rows: entry.rows, changed: false, refused });
             continue;
         }
-        let enrolled = enrol(txn, contacts, &entry.enrolment)?;
+        let enrolled = enrol(txn, contacts, &entry.enrolment, now.as_second())?;
         matching::remember(txn, &entry.person, &entry.enrolment.patient)?;
         let put = put_all(txn, &entry.resources, now)?;
         if put.iter().any(|outcome| *outcome != Outcome::Unchanged) {
@@ -325,7 +328,7 @@ fn entry(person: Person, target: &Target<'_>, known: &Known<'_>, today: Date) ->
     // Where a FHIR feed brought the Patient, it knows more than the table, so nothing is made from the table.
     if patient.as_ref().is_none_or(|id| *id == made) {
         for text in resources(&person, target.ids, target.plan, today) {
-            prepared.push(prepare(&text).map_err(|issue| issue.to_string())?);
+            prepared.push(admit_text(&text).map_err(|issue| issue.to_string())?);
         }
     }
     let enrolment = Enrolment {

@@ -26,7 +26,7 @@ use parking_lot::Mutex;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::commit::Writing;
-use crate::access::Admitted as Prepared;
+use crate::access::Admitted;
 use crate::fhir::Kind;
 use crate::formats::Format;
 use crate::formats::issue::{RecordPlace, Rule};
@@ -214,7 +214,7 @@ impl<'a> Shelf<'a> {
     pub(super) fn settle(
         txn: &mut store::Txn<'_>,
         dirty: &[u8],
-        made: &[&Prepared],
+        made: &[&Admitted],
         now: Timestamp,
     ) -> Result<(), store::Error> {
         txn.delete(DIRTY, dirty)?;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::commit::CommitEntry;
-use crate::access::{Admitted as Prepared, admit};
+use crate::access::{Admitted, admit};
 use crate::config::Policy;
 use crate::fhir::json::Node;
 use crate::formats::Format;
@@ -28,7 +28,7 @@ pub(super) struct Worked {
 ///
 /// # Errors
 /// What is wrong with it, in words, if it may not be kept.
-pub(super) fn prepared(value: &Value, validation: Policy) -> Result<(Prepared, Signs), String> {
+pub(super) fn prepared(value: &Value, validation: Policy) -> Result<(Admitted, Signs), String> {
     let mut numbers = Vec::new();
     write_numbers(value, &mut numbers);
     let mut node = node(value, &mut numbers.iter());

@@ -23,7 +23,7 @@ async fn the_whole_path() {
         assert!(access.withheld.contains(Category::SubstanceUse), "sensitive records are off until chosen");
         let again = room.refresh(app, tokens.refresh_token.as_ref().unwrap(), "").await.unwrap();
         assert_ne!(again.refresh_token, tokens.refresh_token);
-        room.consent.stop("M1", &app.client_id).await.unwrap();
+        room.stop("M1", app).await;
         assert!(room.oauth.verify(&again.access_token).is_err(), "stopping takes effect at once");
         assert_eq!(code_of(room.refresh(app, again.refresh_token.as_ref().unwrap(), "").await), Code::InvalidGrant);
     }
@@ -233,7 +233,7 @@ async fn an_app_must_prove_who_it_is() {
     };
     let id = room.web.client_id.clone();
     assert_eq!(code_of(exchange(vec![], None).await), Code::InvalidClient);
-    assert_eq!(code_of(exchange(vec![("client_id", id.clone())], None).await), Code::InvalidClient);
+    assert_eq!(code_of(exchange(vec![("client_id", id.to_string())], None).await), Code::InvalidClient);
     assert_eq!(code_of(exchange(vec![], basic(&id, "wrong")).await), Code::InvalidClient);
     assert_eq!(code_of(exchange(vec![], basic("app-nobody", &room.secret)).await), Code::InvalidClient);
     let both = exchange(vec![("client_secret", room.secret.clone())], basic(&id, &room.secret)).await;
@@ -268,6 +268,7 @@ fn room_with_keys(room: &Room, realm: &'static str, prefix: &'static str) -> OAu
         chance: Chance::system(),
         apps: room.apps.clone(),
         consent: room.consent.clone(),
+        representations: room.identity.representations().clone(),
     };
     let settings = Settings { realm, prefix, ..room.oauth.settings().clone() };
     OAuth::open(rooms, Keys::in_memory(&Chance::seeded(7)).unwrap(), settings).unwrap()
@@ -341,6 +342,17 @@ async fn introspection_and_revocation_know_only_ones_own_tokens() {
     assert!(reopened.0.revoked.contains(&token_family(&room, &again)), "ended tokens stay ended after a restart");
 }
 
+#[tokio::test]
+async fn a_token_is_out_even_if_its_end_cannot_be_kept() {
+    let room = room().await;
+    let tokens = room.tokens(&room.web).await;
+    assert!(room.oauth.verify(&tokens.access_token).is_ok());
+    let family = token_family(&room, &tokens);
+    room.store.close();
+    assert!(room.oauth.end(family, i64::MAX).await.is_err());
+    assert!(room.oauth.verify(&tokens.access_token).is_err());
+}
+
 fn token_family(room: &Room, answer: &TokenAnswer) -> String {
     let keys = std::sync::Arc::clone(&room.oauth.0.keys.read());
     token::read(&keys, "plan", "ing_", &answer.access_token).unwrap().family
@@ -352,7 +364,7 @@ async fn sweeping_forgets_what_is_over_and_nothing_else() {
     let tokens = room.tokens(&room.web).await;
     room.pending(&room.web, &[]).await;
     room.hand.advance(Duration::from_hours(26));
-    assert_eq!(room.oauth.sweep().await.unwrap(), 3, "two requests and a code");
+    assert_eq!(room.store.sweep(room.clock.now()).await.unwrap(), 3, "two requests and a code");
     let refreshed = room.refresh(&room.web, tokens.refresh_token.as_ref().unwrap(), "").await.unwrap();
     assert!(room.oauth.verify(&refreshed.access_token).is_ok());
 }
@@ -370,4 +382,49 @@ async fn discovery_names_what_exists() {
     let openid = room.oauth.openid_configuration();
     assert_eq!(openid["issuer"], ISSUER);
     assert_eq!(openid["id_token_signing_alg_values_supported"], serde_json::json!(["RS256"]));
+}
+
+/// Ending what lets somebody act for another did not end what she had shared: the grant was asked, never the representation
+/// (house.md 1.4).
+#[tokio::test]
+async fn what_a_representative_shared_ends_with_her_right_to() {
+    let room = room().await;
+    let representations = room.identity.representations().clone();
+    let share = async || {
+        let id = room.pending(&room.web, &[]).await;
+        query(&room.approve(&id, "M1", "M2").await.unwrap()).get("code").unwrap().to_owned()
+    };
+    let tokens = room.redeem(&room.web, &share().await).await.unwrap();
+    assert_eq!(tokens.patient, "pat-M2");
+    assert!(room.oauth.verify(&tokens.access_token).is_ok());
+    let (unused, now) = (share().await, room.oauth.now());
+    assert!(representations.end("M1", "M2", now).await.unwrap());
+    assert!(room.oauth.verify(&tokens.access_token).is_err(), "from that second on");
+    let refresh = tokens.refresh_token.as_deref().unwrap();
+    assert_eq!(code_of(room.refresh(&room.web, refresh, "").await), Code::InvalidGrant);
+    assert_eq!(code_of(room.redeem(&room.web, &unused).await), Code::InvalidGrant);
+    let id = room.pending(&room.web, &[]).await;
+    assert!(matches!(room.approve(&id, "M1", "M2").await, Err(Error::NotHers)));
+    // Her own records are hers all the time.
+    assert!(room.oauth.verify(&room.tokens(&room.public).await.access_token).is_ok());
+
+    // When she may act again, she decides again.
+    room.hand.advance(Duration::from_secs(10));
+    let again = crate::identity::representation::Representation::new(
+        "M1",
+        "M2",
+        crate::identity::representation::Basis::RepresentativesFile,
+    );
+    let ends = room.oauth.now() + 500;
+    let again = crate::identity::Representation { until: Some(ends), ..again };
+    let now = room.oauth.now();
+    let establish = move |txn: &mut crate::store::Txn<'_>| crate::identity::representation::establish(txn, again, now);
+    room.store.transact(establish).await.unwrap();
+    assert!(room.oauth.verify(&tokens.access_token).is_err());
+    assert_eq!(code_of(room.refresh(&room.web, refresh, "").await), Code::InvalidGrant);
+    let fresh = room.redeem(&room.web, &share().await).await.unwrap();
+    assert!(room.oauth.verify(&fresh.access_token).is_ok());
+    assert_eq!(fresh.expires_in, 500, "what she shares ends when her right does");
+    room.hand.advance(Duration::from_secs(501));
+    assert_eq!(code_of(room.refresh(&room.web, fresh.refresh_token.as_deref().unwrap(), "").await), Code::InvalidGrant);
 }

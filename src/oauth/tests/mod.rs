@@ -13,7 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::*;
 use crate::apps::{self, Kind, NewApp};
 use crate::identity::roster::{Enrolment, enrol};
-use crate::identity::{self, ContactKey, Identity, Member};
+use crate::identity::{self, ContactKey, Identity, Member, Representations};
 use crate::outbound::{ClockHand, Mail, Sms};
 
 pub(super) const REDIRECT: &str = "https://app.example/cb";
@@ -55,7 +55,7 @@ pub(super) async fn room() -> Room {
     let identity = Identity::new(store.clone(), clock.clone(), chance, transports, settings).unwrap();
     for (id, represents) in [("M1", vec!["M2".to_owned()]), ("M2", vec![]), ("M3", vec![])] {
         let row = Enrolment { member_id: id.into(), patient: format!("pat-{id}"), represents, ..Enrolment::default() };
-        store.transact(move |txn| enrol(txn, &ContactKey::new(&[9; 32]), &row)).await.unwrap();
+        store.transact(move |txn| enrol(txn, &ContactKey::new(&[9; 32]), &row, 0)).await.unwrap();
     }
     let (web, secret) = apps.register_as("app-web", new_app(Kind::Web)).await.unwrap();
     let (public, _) = apps.register(new_app(Kind::Browser)).await.unwrap();
@@ -69,6 +69,7 @@ pub(super) fn open(store: &Store, clock: &Clock, apps: &Apps, consent: &Consent,
         chance: Chance::system(),
         apps: apps.clone(),
         consent: consent.clone(),
+        representations: Representations::open(store.clone()).unwrap(),
     };
     let settings = Settings {
         realm: "plan",
@@ -188,3 +189,16 @@ pub(super) fn code_of(result: Result<TokenAnswer, Error>) -> Code {
 }
 
 pub(super) const HOUR: Duration = Duration::from_hours(1);
+
+impl Room {
+    /// Stops the member's own sharing with an app.
+    async fn stop(&self, member: &str, app: &App) {
+        let patient = format!("pat-{member}");
+        let grants = self.consent.of_member(member).unwrap();
+        let grant = grants.iter().find(|grant| grant.client_id == app.client_id).unwrap();
+        self.consent
+            .stop(&grant.id, crate::consent::Asker { member: &member.into(), patient: &patient.into() })
+            .await
+            .unwrap();
+    }
+}

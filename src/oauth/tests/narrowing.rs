@@ -36,7 +36,7 @@ async fn an_app_can_narrow_its_token_offline() {
     assert!(allows(&room, &until, "Coverage", Operation::Read, "pat-M1"));
     room.hand.advance(Duration::from_secs(601));
     assert!(!allows(&room, &until, "Coverage", Operation::Read, "pat-M1"));
-    room.consent.stop("M1", &room.web.client_id).await.unwrap();
+    room.stop("M1", &room.web).await;
     assert!(room.oauth.verify(&types).is_err(), "stopping reaches every narrowed copy");
 }
 
@@ -85,8 +85,8 @@ proptest! {
     fn random_blocks_never_widen(facts in proptest::collection::vec("(granted_patient|granted_scope|shared_category|patient|resource_type)\\(\"[a-zA-Z*./-]{1,12}\"\\)", 0..5)) {
         let keys = Keys::in_memory_once();
         let claims = token::Claims {
-            token: "t".into(), client_id: "app-1".into(), member: "M1".into(), fhir_user: "p".into(),
-            patients: vec!["pat-1".into()], scopes: "patient/*.rs".into(), shared: vec![], grant: "g".into(),
+            token: "t".into(), client_id: "app-1".into(), member: Some("M1".into()), fhir_user: "p".into(),
+            patients: vec!["pat-1".into()], scopes: "patient/*.rs".into(), shared: vec![], grant: Some("g".into()),
             family: "f".into(), issued: 1, expires: 2,
         };
         let plain = token::mint(keys, "plan", "ing_", &claims).unwrap();

@@ -168,7 +168,12 @@ pub(in crate::web) async fn go_live(visit: Visit, who: DeveloperIn) -> Result<Re
 /// The developer's apps in both realms.
 pub(super) fn cards(visit: &Visit, owner: &str) -> Result<Vec<Card>, Oops> {
     let card = |sandbox: bool| {
-        move |app: App| Card { client_id: app.client_id, name: app.name, sandbox, state: state(app.status) }
+        move |app: App| Card {
+            client_id: app.client_id.into_string(),
+            name: app.name,
+            sandbox,
+            state: state(app.status),
+        }
     };
     let of = |apps: &Apps| apps.of_owner(owner);
     let mut cards: Vec<Card> = match &visit.ask.sandbox {

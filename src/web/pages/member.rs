@@ -9,19 +9,22 @@ use super::frame::{Frame, html, see_other};
 use super::oops::Oops;
 use super::visit::{MemberIn, Visit};
 use super::words::Words;
-use crate::access::Category;
+use crate::access::{Category, PatientId};
 use crate::audit::Activity;
-use crate::consent::Grant;
+use crate::consent::{Asker, Grant};
 use crate::identity::{Audience, Member};
 use crate::oauth::scopes;
 use crate::realm::Realm;
 
-/// One app on the page. Whoever connects an app on phone and tablet has two grants to it and sees one card: stopping
-/// ends both.
+/// One app on the page, for one person's records, by one person's decision. Whoever connects an app on phone and tablet has
+/// two grants to it and sees one card: stopping ends both, and nothing that another card shows.
 struct Connected {
-    client_id: String,
+    /// The newest of its grants, which stands for all that the card shows.
+    grant: String,
     name: String,
     whose: String,
+    /// Who decided, where that was somebody else.
+    decided_by: Option<String>,
     cards: Vec<&'static str>,
     shared: Vec<&'static str>,
     since: String,
@@ -56,7 +59,8 @@ struct StopPage {
     t: Words,
     f: Frame,
     app: String,
-    client_id: String,
+    whose: String,
+    grant: String,
 }
 
 /// `GET /member`
@@ -64,12 +68,17 @@ pub(in crate::web) async fn show(visit: Visit, MemberIn { member, .. }: MemberIn
     let (t, realm) = (visit.words(), visit.realm());
     let people = realm.identity.people_of(&member.member_id)?;
     let now = realm.clock.now().as_second();
-    let (live, ended): (Vec<Grant>, Vec<Grant>) =
-        realm.consent.of_member(&member.member_id)?.into_iter().partition(|grant| grant.is_live(now));
-    let list = |grants: Vec<Grant>| -> Result<Vec<Connected>, Oops> {
-        together(grants).into_iter().map(|grants| connected(realm, t, &people, &grants, now)).collect()
-    };
-    let (live, ended) = (list(live)?, list(ended)?);
+    // What she decided, and what others decided about her own records.
+    let mut grants = realm.consent.of_member(&member.member_id)?;
+    let of_hers = realm.consent.of_patient(&member.patient)?;
+    grants.extend(of_hers.into_iter().filter(|grant| grant.member != member.member_id));
+    grants.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| b.id.cmp(&a.id)));
+    let (mut live, mut ended) = (Vec::new(), Vec::new());
+    for grants in together(grants) {
+        let is_live = is_in_force(realm, &grants, now)?;
+        let card = connected(realm, t, &member, &grants, is_live.then_some(now))?;
+        if is_live { live.push(card) } else { ended.push(card) }
+    }
     let activity = activity(realm, t, &member, &people)?;
     let stopped = visit.form.get("stopped").map(|client_id| app_name(realm, client_id)).transpose()?;
     let (who, f) = (member.name(), visit.frame.broad());
@@ -77,18 +86,27 @@ pub(in crate::web) async fn show(visit: Visit, MemberIn { member, .. }: MemberIn
 }
 
 /// `GET /member/stop`: asks before it happens.
-pub(in crate::web) async fn confirm(visit: Visit, _: MemberIn) -> Result<Response, Oops> {
-    let client_id = visit.form.get("app").unwrap_or_default().to_owned();
-    let app = visit.realm().apps.find(&client_id)?.ok_or(Oops::Missing)?.name;
-    Ok(html(&StopPage { t: visit.words(), f: visit.frame, app, client_id }, StatusCode::OK))
+pub(in crate::web) async fn confirm(visit: Visit, MemberIn { member, .. }: MemberIn) -> Result<Response, Oops> {
+    let realm = visit.realm();
+    let grant = realm.consent.find(visit.form.get("grant").unwrap_or_default())?.ok_or(Oops::Missing)?;
+    if !asker(&member).may_stop(&grant) {
+        return Err(Oops::Missing);
+    }
+    let (app, whose) = (app_name(realm, &grant.client_id)?, names(realm, &grant.patients)?);
+    let grant = grant.id.to_string();
+    Ok(html(&StopPage { t: visit.words(), f: visit.frame, app, whose, grant }, StatusCode::OK))
 }
 
 /// `POST /member/stop`
 pub(in crate::web) async fn stop(visit: Visit, MemberIn { member, .. }: MemberIn) -> Result<Response, Oops> {
-    let client_id = visit.form.get("app").unwrap_or_default();
-    visit.realm().consent.stop(&member.member_id, client_id).await?;
-    let query = form_urlencoded::Serializer::new(String::new()).append_pair("stopped", client_id).finish();
+    let grant = visit.form.get("grant").unwrap_or_default();
+    let client_id = visit.realm().consent.stop(grant, asker(&member)).await?;
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("stopped", &client_id).finish();
     Ok(see_other(&format!("{}/member?{query}", visit.frame.base)))
+}
+
+fn asker(member: &Member) -> Asker<'_> {
+    Asker { member: &member.member_id, patient: &member.patient }
 }
 
 /// `POST /sign-out`: ends the session on the server and takes the cookie away.
@@ -99,14 +117,11 @@ pub(in crate::web) async fn sign_out(visit: Visit) -> Result<Response, Oops> {
     Ok(response)
 }
 
-/// Grants to the same app for the same records, newest first within each group.
+/// Grants that are one card, newest first within each.
 fn together(grants: Vec<Grant>) -> Vec<Vec<Grant>> {
     let mut groups: Vec<Vec<Grant>> = Vec::new();
     for grant in grants {
-        let same = |group: &&mut Vec<Grant>| {
-            group.first().is_some_and(|first| first.client_id == grant.client_id && first.patients == grant.patients)
-        };
-        match groups.iter_mut().find(same) {
+        match groups.iter_mut().find(|group| group.first().is_some_and(|first| first.is_on_card_of(&grant))) {
             Some(group) => group.push(grant),
             None => groups.push(vec![grant]),
         }
@@ -114,13 +129,30 @@ fn together(grants: Vec<Grant>) -> Vec<Vec<Grant>> {
     groups
 }
 
-fn connected(realm: &Realm, t: Words, people: &[Member], grants: &[Grant], now: i64) -> Result<Connected, Oops> {
+/// Whether apps can read under any of them: the grant is live, and who decided for somebody else may still act for her.
+fn is_in_force(realm: &Realm, grants: &[Grant], now: i64) -> Result<bool, Oops> {
+    for grant in grants.iter().filter(|grant| grant.is_live(now)) {
+        let mut acts = true;
+        for patient in &grant.patients {
+            let since = realm.identity.representations().may_act(&grant.member, patient, now)?;
+            acts &= since.is_some_and(|since| since <= grant.created);
+        }
+        if acts {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// One card; `now` for one whose sharing goes on.
+fn connected(realm: &Realm, t: Words, member: &Member, grants: &[Grant], now: Option<i64>) -> Result<Connected, Oops> {
     let newest = grants.first().ok_or(Oops::Missing)?;
     let ends = grants.iter().map(|grant| grant.until).max().unwrap_or_default();
     let until = match newest.revoked {
-        Some(at) => t.fill("member.ended_on", t.day(at)),
-        None if now >= ends => t.fill("member.ran_out", t.day(ends)),
-        None => t.day(ends),
+        Some(at) if now.is_none() => t.fill("member.ended_on", t.day(at)),
+        _ if now.is_some() => t.day(ends),
+        _ if ends <= realm.clock.now().as_second() => t.fill("member.ran_out", t.day(ends)),
+        _ => t.say("member.acts_no_more").to_owned(),
     };
     let scopes = grants.iter().map(|grant| grant.scopes.as_str()).collect::<Vec<_>>().join(" ");
     // A grant's scopes were narrowed when it was made; narrowing to itself only reads them.
@@ -130,13 +162,18 @@ fn connected(realm: &Realm, t: Words, people: &[Member], grants: &[Grant], now: 
     let times: u64 = reads.iter().map(|read| read.reads).sum();
     Ok(Connected {
         name: app_name(realm, &newest.client_id)?,
-        whose: names(people, &newest.patients),
+        whose: names(realm, &newest.patients)?,
+        decided_by: if newest.member == member.member_id {
+            None
+        } else {
+            realm.identity.find_member(&newest.member)?.map(|other| other.name())
+        },
         cards: cards::of(&types),
         shared: Category::ALL.iter().filter(shared).map(|category| category.name()).collect(),
         since: t.day(grants.iter().map(|grant| grant.created).min().unwrap_or_default()),
         until,
         last_read: reads.iter().map(|read| read.at).max().map(|at| (t.moment(at), times)),
-        client_id: newest.client_id.clone(),
+        grant: newest.id.to_string(),
     })
 }
 
@@ -174,7 +211,10 @@ fn app_name(realm: &Realm, client_id: &str) -> Result<String, Oops> {
     Ok(realm.apps.find(client_id)?.map_or_else(|| client_id.to_owned(), |app| app.name))
 }
 
-fn names(people: &[Member], patients: &[String]) -> String {
-    let known = patients.iter().filter_map(|id| people.iter().find(|person| person.patient == *id));
-    known.map(Member::name).collect::<Vec<_>>().join(", ")
+fn names(realm: &Realm, patients: &[PatientId]) -> Result<String, Oops> {
+    let mut names = Vec::new();
+    for patient in patients {
+        names.extend(realm.identity.find_by_patient(patient)?.map(|person| person.name()));
+    }
+    Ok(names.join(", "))
 }

@@ -156,7 +156,10 @@ async fn the_sample_app_reads_a_members_claims_until_she_stops_it() {
     let again = browser.submit(&claims, "/refresh", &[]).await;
     assert!(again.text.contains("15 claims."), "{}", again.text);
 
-    let confirm = browser.get(&format!("{plan}/member/stop?app=app-health-history")).await;
+    let page = browser.get(&format!("{plan}/member")).await;
+    let (_, grant) = page.text.split_once("/member/stop?grant=").unwrap();
+    let (grant, _) = grant.split_once('"').unwrap();
+    let confirm = browser.get(&format!("{plan}/member/stop?grant={grant}")).await;
     let stopped = browser.submit(&confirm, "/member/stop", &[]).await;
     assert!(stopped.status == 200 && stopped.url.contains("/member?stopped="), "{}", stopped.text);
     let ended = browser.get(&format!("{app}/claims")).await;

@@ -17,7 +17,6 @@ mod history;
 mod lastn;
 mod links;
 mod long;
-mod matrix;
 mod read;
 mod search;
 mod search_parameter;

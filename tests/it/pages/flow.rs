@@ -71,9 +71,10 @@ async fn developer_to_stop_sharing() {
 
     let page = member.get("/member").await;
     assert!(page.says("Health History") && page.says("HIV and AIDS") && page.says("Not yet"), "{}", page.text);
-    let page = member.get(&format!("/member/stop?app={client_id}")).await;
+    let stop = between(&page.text, "href=\"/member/stop?grant=", "\"").unwrap();
+    let page = member.get(&format!("/member/stop?grant={stop}")).await;
     assert!(page.says("Stop sharing with Health History?"));
-    let page = member.post("/member/stop", &[("app", &client_id)]).await;
+    let page = member.post("/member/stop", &[("grant", &stop)]).await;
     let page = member.get(page.location()).await;
     assert!(page.says("Sharing with Health History has stopped") && page.says("Stopped on"), "{}", page.text);
     assert!(house.plan.oauth.verify(tokens["access_token"].as_str().unwrap()).is_err());
@@ -168,7 +169,7 @@ async fn members_who_share_an_address_say_when_they_were_born() {
             ..Default::default()
         };
         let key = house.plan.identity.contact_key().clone();
-        let enrol = move |txn: &mut ingle::store::Txn<'_>| ingle::identity::roster::enrol(txn, &key, &row);
+        let enrol = move |txn: &mut ingle::store::Txn<'_>| ingle::identity::roster::enrol(txn, &key, &row, 0);
         house.plan.store.transact(enrol).await.unwrap();
     }
     let mut member = house.browser();

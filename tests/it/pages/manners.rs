@@ -177,10 +177,10 @@ async fn a_signed_out_reader_is_shown_the_way_in() {
     let house = house().await;
     let mut browser = house.browser();
     assert_eq!(browser.get("/member").await.location(), "/login");
-    assert_eq!(browser.get("/member/stop?app=x").await.location(), "/login");
+    assert_eq!(browser.get("/member/stop?grant=x").await.location(), "/login");
     assert_eq!(browser.get("/developers/apps/new").await.location(), "/developers");
     browser.get("/login").await;
-    let page = browser.post("/member/stop", &[("app", "x")]).await;
+    let page = browser.post("/member/stop", &[("grant", "x")]).await;
     assert_eq!(page.status.as_u16(), 401);
     assert!(page.says("You are signed out"));
 }

@@ -1,6 +1,6 @@
 //! The pages, as a browser without scripts sees them.
 
-mod browser;
+pub mod browser;
 mod flow;
 mod manners;
 
@@ -32,7 +32,7 @@ pub async fn house() -> TestServer {
                 represents,
             };
             let key = realm.identity.contact_key().clone();
-            realm.store.transact(move |txn| enrol(txn, &key, &row)).await.unwrap();
+            realm.store.transact(move |txn| enrol(txn, &key, &row, 0)).await.unwrap();
         }
     }
     house
@@ -68,7 +68,7 @@ impl TestServer {
             owner: "someone".into(),
         };
         let (app, secret) = realm.apps.register(new).await.unwrap();
-        (app.client_id, secret.unwrap())
+        (app.client_id.into_string(), secret.unwrap())
     }
 
     /// Redeems a code at the token endpoint.
