@@ -110,7 +110,8 @@ const SUB_FLOORS: [(&str, &[(&str, u8)]); 3] = [
 ];
 
 /// Libraries and the rooms that may name them.
-const CONFINED: [(&str, &[&str]); 8] = [
+const CONFINED: [(&str, &[&str]); 9] = [
+    ("encoding_rs", &["formats"]),
     ("poem", &["web"]),
     ("hyper", &["web"]),
     ("http_body_util", &["web"]),

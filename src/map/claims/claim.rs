@@ -72,7 +72,7 @@ impl Case<'_> {
         self.claim.identity()
     }
 
-    /// The resources: the ExplanationOfBenefit, clinical resources if they are wanted, and the parties that it names.
+    /// The resources: the `ExplanationOfBenefit`, clinical resources if they are wanted, and the parties that it names.
     ///
     /// # Errors
     /// What is missing, if it can be no `ExplanationOfBenefit`.

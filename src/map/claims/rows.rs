@@ -123,7 +123,7 @@ impl RowCase {
         self.draft.total().is_some()
     }
 
-    /// The ExplanationOfBenefit and the parties that it names.
+    /// The `ExplanationOfBenefit` and the parties that it names.
     ///
     /// # Errors
     /// What is missing, if it can be no `ExplanationOfBenefit`.

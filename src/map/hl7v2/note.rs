@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::draft::Draft;
 use super::value::document;
+use crate::formats::hl7v2::FieldPart;
 use crate::map::clinical::{Attached, Concept, Original, known};
 
 /// How far a document has come (table 0271).
@@ -84,7 +85,7 @@ pub(super) fn note(draft: &mut Draft<'_>) -> Original {
         match segment.field(2).text().as_str() {
             "ED" => out.attached.extend(document(segment)),
             "TX" | "FT" | "ST" => {
-                lines.extend(segment.field(5).repetitions().map(crate::formats::hl7v2::FieldPart::whole))
+                lines.extend(segment.field(5).repetitions().map(FieldPart::whole));
             }
             _ => {}
         }

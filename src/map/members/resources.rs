@@ -45,7 +45,7 @@ fn sponsor_id(name: &str) -> String {
     made_id(&["sponsor", &name.to_lowercase()])
 }
 
-/// The subscriber as a RelatedPerson of this member.
+/// The subscriber as a `RelatedPerson` of this member.
 fn related(person: &Person, patient: &str, subscriber: &Relative) -> Value {
     let code = match person.covers.first().map(|cover| cover.relationship) {
         Some("spouse") => "SPS",
