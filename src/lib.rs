@@ -39,7 +39,7 @@ pub mod access;
 pub mod apps;
 pub mod audit;
 #[cfg(test)]
-#[path = "../tests/beside.rs"]
+#[path = "../tests/it/beside.rs"]
 pub(crate) mod beside;
 pub mod cli;
 pub mod config;

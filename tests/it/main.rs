@@ -9,7 +9,6 @@
     reason = "tests may fail loudly, and the parts they share are no test functions"
 )]
 
-#[path = "../beside.rs"]
 mod beside;
 mod cli;
 mod fhir;

@@ -2,7 +2,7 @@
 
 use crate::beside::beside;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ingle::fhir::json;
 

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use ingle::load::{Mapping, Request, Summary, Target, run};
 
-use super::server::{TestServer, shared};
+use super::server::TestServer;
+use crate::beside::beside;
 
 fn load(server: &TestServer, paths: Vec<PathBuf>) -> Summary {
     let realm = &server.plan;

@@ -1,5 +1,5 @@
-// What is handed out beside the project, for tests: one gate, so that a test that did not run says so, and fails where it
-// could have run. Included by the unit tests and by the integration tests.
+//! What is handed out beside the project, for tests: one gate, so that a test that did not run says so, and fails where it
+//! could have run. Included by the unit tests and by the integration tests.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Panics
 /// In CI, if the folder is there and the part is not: then a test would pass without having looked at anything.
-pub fn beside(test: &str, part: &str) -> Option<PathBuf> {
+pub(crate) fn beside(test: &str, part: &str) -> Option<PathBuf> {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
     let path = shared.join(part);
     if path.exists() {
@@ -21,7 +21,7 @@ pub fn beside(test: &str, part: &str) -> Option<PathBuf> {
 ///
 /// # Panics
 /// In CI, if it must be there.
-pub fn did_not_run(test: &str, wanted: &str, must_be_there: bool) {
+pub(crate) fn did_not_run(test: &str, wanted: &str, must_be_there: bool) {
     let in_ci = std::env::var_os("CI").is_some_and(|ci| ci == "true");
     assert!(!(in_ci && must_be_there), "{test}: {wanted} should be here, and cannot be read");
     eprintln!("{test} did not run: {wanted} is not here");
