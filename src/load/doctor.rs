@@ -1,5 +1,5 @@
 //! What is doubtful about records that are kept: nothing that a profile forbids, but what a member or a caller would stumble
-//! over. Pure; each finding comes with the sentence of what to do ([`Rule::fix`]).
+//! over. Pure; each finding comes with the sentence of what to do (`Rule::fix`).
 //!
 //! Absent: looking into the store. Birth dates are compared within one load; whether a network has providers of an earlier load
 //! is asked by the run.

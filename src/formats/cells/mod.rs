@@ -2,7 +2,7 @@
 //! format it stands in. Pure.
 //!
 //! A reader tells what a cell holds from one that says nothing and one that cannot be read; why not is said in words that quote
-//! nothing of the cell ([`form`]).
+//! nothing of the cell ([`form()`]).
 
 mod amount;
 mod answer;
