@@ -60,20 +60,25 @@ async fn whole(body: Body, most: usize, within: Duration) -> Result<Bytes, Probl
 
 /// The network address that a request comes from: the connection's, or what a trusted proxy says.
 pub(super) fn network(request: &Request, realm: &Realm) -> Option<IpAddr> {
-    let peer = request.remote_addr().as_socket_addr().map(std::net::SocketAddr::ip)?;
     let trusted = |ip: IpAddr| realm.config.server.trusted_proxies.iter().any(|net| net.contains(ip));
+    let peer = request.remote_addr().as_socket_addr().map(std::net::SocketAddr::ip)?;
+    Some(nearest(peer, request.headers(), trusted))
+}
+
+/// The nearest address on the way that cannot be forged.
+fn nearest(peer: IpAddr, headers: &HeaderMap, trusted: impl Fn(IpAddr) -> bool) -> IpAddr {
     if !trusted(peer) {
-        return Some(peer);
+        return peer;
     }
-    // The last address that no trusted proxy vouches for is the nearest one that cannot be forged.
-    let forwarded = request.headers().get_all("x-forwarded-for");
+    // The last address that no trusted proxy vouches for.
+    let forwarded = headers.get_all("x-forwarded-for");
     let hops: Vec<IpAddr> = forwarded
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .filter_map(|hop| hop.trim().parse().ok())
         .collect();
-    Some(hops.into_iter().rev().find(|hop| !trusted(*hop)).unwrap_or(peer))
+    hops.into_iter().rev().find(|hop| !trusted(*hop)).unwrap_or(peer)
 }
 
 /// Whose turn it is when long work waits: an app and its member, or else a network.
@@ -308,6 +313,29 @@ mod tests {
     use futures_util::{StreamExt, stream};
 
     use super::*;
+
+    /// Whoever sends `X-Forwarded-For` writes its beginning; only what a proxy of ours has added is known.
+    #[test]
+    fn the_address_that_counts_cannot_be_forged() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let trusted = |address: IpAddr| [ip("127.0.0.1"), ip("10.0.0.1")].contains(&address);
+        for (peer, forwarded, expected) in [
+            ("192.0.2.7", &["198.51.100.9"][..], "192.0.2.7"),
+            ("127.0.0.1", &[], "127.0.0.1"),
+            ("127.0.0.1", &["198.51.100.9"], "198.51.100.9"),
+            ("127.0.0.1", &["203.0.113.66, 198.51.100.9"], "198.51.100.9"),
+            ("127.0.0.1", &["203.0.113.66, 198.51.100.9, 10.0.0.1"], "198.51.100.9"),
+            ("127.0.0.1", &["203.0.113.66", "198.51.100.9"], "198.51.100.9"),
+            ("127.0.0.1", &["10.0.0.1"], "127.0.0.1"),
+            ("127.0.0.1", &["nonsense"], "127.0.0.1"),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in forwarded {
+                headers.append("x-forwarded-for", line.parse().unwrap());
+            }
+            assert_eq!(nearest(ip(peer), &headers, trusted), ip(expected), "{peer} {forwarded:?}");
+        }
+    }
 
     #[tokio::test]
     async fn a_body_is_whole_or_refused_for_its_own_reason() {

@@ -111,3 +111,63 @@ fn a_back_end_client_has_its_system_scopes_and_nothing_else() {
     // A member's app writes nothing, whatever its token says.
     assert_eq!(ask(access("patient/*.cruds"), "Condition", Operation::Create).unwrap_err(), Denied::Scope);
 }
+
+/// For one type only the first patient, for another both.
+struct OnlyFirst;
+
+impl Narrowing for OnlyFirst {
+    fn allows(&self, _: Timestamp, kind: &str, _: Operation, patient: Option<&str>) -> bool {
+        kind == "Observation" || patient == Some("a")
+    }
+}
+
+/// Patients are narrowed for the type first asked; for another, one who is not within the limits closes it for all, rather
+/// than letting her through with the others.
+#[test]
+fn a_type_that_is_narrower_for_one_patient_is_closed() {
+    let two = AppAccess {
+        patients: vec!["a".into(), "b".into()],
+        narrowing: Some(Arc::new(OnlyFirst)),
+        ..access("patient/*.rs")
+    };
+    let view = ask(two.clone(), "Observation", Operation::Search).unwrap();
+    assert_eq!(view.permit(Kind::named("Observation"), Operation::Search), Some(Permit::All));
+    assert_eq!(view.permit(Kind::named("Condition"), Operation::Search), None);
+    let view = ask(two, "Condition", Operation::Search).unwrap();
+    assert_eq!(view.reach(), Reach::Patients(&["a".into()]));
+    assert_eq!(view.permit(Kind::named("Condition"), Operation::Search), Some(Permit::All));
+}
+
+/// What a View shows, by every fact that decides.
+#[test]
+fn a_view_shows_what_is_hers_published_there_and_not_withheld() {
+    use crate::access::Category;
+    let facts = |kind: &str, directory, formulary, categories| Facts {
+        kind: Kind::parse(kind).unwrap(),
+        audience: Audience { directory, formulary },
+        categories,
+    };
+    let none = Categories::NONE;
+    let hiv = none.with(Category::Hiv);
+    let public = |base| decide(&Principal::Anyone, base, Kind::named("Location"), Operation::Read, NOW).unwrap();
+    let (directory, formulary) = (public(Base::Directory), public(Base::Formulary));
+    let hers = ask(access("patient/*.rs"), "Condition", Operation::Read).unwrap();
+    let withheld = AppAccess { withheld: hiv, ..access("patient/*.rs") };
+    let less = ask(withheld, "Condition", Operation::Read).unwrap();
+    for (view, facts, is_mine, shown) in [
+        (&directory, facts("Location", true, false, none), false, true),
+        (&directory, facts("Location", false, true, none), false, false),
+        (&directory, facts("Location", true, false, hiv), false, false),
+        (&formulary, facts("Location", false, true, none), false, true),
+        (&formulary, facts("Location", true, false, none), false, false),
+        (&hers, facts("Condition", false, false, none), true, true),
+        (&hers, facts("Condition", false, false, none), false, false),
+        (&hers, facts("Condition", false, false, hiv), true, true),
+        (&hers, facts("Location", false, false, none), false, true),
+        (&less, facts("Condition", false, false, none), true, true),
+        (&less, facts("Condition", false, false, hiv), true, false),
+        (&View::operator(NOW), facts("Condition", false, false, hiv), false, true),
+    ] {
+        assert_eq!(view.shows(&facts, || is_mine), shown, "{facts:?} {is_mine}");
+    }
+}

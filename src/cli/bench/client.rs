@@ -81,12 +81,19 @@ pub(super) async fn hammer(
 
 /// One request on a connection of its own: status and body.
 pub(super) async fn once(address: SocketAddr, request: &[u8]) -> anyhow::Result<(u16, Vec<u8>)> {
+    let (status, _, body) = whole(address, request).await?;
+    Ok((status, body))
+}
+
+/// One request on a connection of its own: status, head and body.
+pub(super) async fn whole(address: SocketAddr, request: &[u8]) -> anyhow::Result<(u16, Vec<u8>, Vec<u8>)> {
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(request).await?;
-    let mut buffer = Vec::new();
-    let status = answer(&mut stream, &mut buffer).await?;
-    let body = head_end(&buffer).and_then(|end| buffer.get(end..)).unwrap_or_default().to_vec();
-    Ok((status, body))
+    let mut head = Vec::new();
+    let status = answer(&mut stream, &mut head).await?;
+    let end = head_end(&head).unwrap_or(head.len());
+    let body = head.split_off(end);
+    Ok((status, head, body))
 }
 
 async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<u16> {

@@ -4,6 +4,7 @@
 //! Everything runs on loopback in this process (start-up in a child), bounded in time, in a folder of its own that is
 //! removed at the end.
 
+mod beside;
 mod client;
 mod generate;
 mod http;
@@ -81,6 +82,9 @@ fn measure(own: &Bench, folder: &std::path::Path, clock: &Clock) -> anyhow::Resu
     let slice = Duration::from_millis(own.millis);
     let plan = plan::Plan::load(folder, own.members, clock)?;
     if let Some(only) = &own.only {
+        if only == "beside" {
+            return beside::measure(&plan);
+        }
         return http::some(&plan, slice, only);
     }
     rooms::tokens(&plan)?;
@@ -88,6 +92,7 @@ fn measure(own: &Bench, folder: &std::path::Path, clock: &Clock) -> anyhow::Resu
     rooms::storage(&plan)?;
     rooms::creates(&plan, slice)?;
     http::measure(&plan, slice)?;
+    beside::measure(&plan)?;
     within::measure(&plan)?;
     // After all that reads: it gives one member a thousand more claims, and the bare route returns that member's bytes.
     rooms::overlay(&plan)?;

@@ -86,6 +86,12 @@ async fn without_a_good_token_there_is_nothing() {
         assert_eq!(answer.status, 401, "{bad}");
         assert_eq!(answer.header("www-authenticate"), Some("Bearer error=\"invalid_token\""));
     }
+    // Of two headers nobody can say which one counts.
+    let twice =
+        request(Method::GET, "/fhir/Condition/c1", Some(&token)).header("Authorization", format!("Bearer {token}"));
+    assert_eq!(server.send(twice.finish()).await.status, 401);
+    let basic = request(Method::GET, "/fhir/Condition/c1", None).header("Authorization", format!("Basic {token}"));
+    assert_eq!(server.send(basic.finish()).await.status, 401);
     // The sandbox is another service: what the plan issued is worth nothing there.
     let sandbox = server.get("/sandbox/fhir/Condition/c1", Some(&token)).await;
     assert_eq!(sandbox.status, 401);
@@ -162,7 +168,7 @@ async fn every_error_is_an_operation_outcome_that_says_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_read_is_in_the_audit_and_a_dead_audit_stops_reads() {
+async fn what_was_read_is_on_the_members_page_and_the_chain_holds() {
     let server = server().await;
     let tokens = server.tokens("M1", "patient/*.rs").await;
     server.get("/fhir/Condition/c1", Some(&tokens.access_token)).await;
