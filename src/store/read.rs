@@ -379,6 +379,11 @@ fn categories_of(value: &[u8]) -> Categories {
 impl Reader<'_> {
     /// The current version of a resource, tombstones included; nothing if the View does not show it.
     pub fn get(&self, rid: u64) -> Result<Option<Stored>, Error> {
+        self.view.spend(1)?;
+        self.look_at(rid)
+    }
+
+    fn look_at(&self, rid: u64) -> Result<Option<Stored>, Error> {
         if let Some(known) = self.snapshot.recent().current(self.snapshot.id(), rid) {
             return self.show(known);
         }
@@ -398,6 +403,8 @@ impl Reader<'_> {
     ///
     /// Numbers that lie close together, as one member's do, are read in one walk over the tree.
     pub fn get_up_to(&self, rids: &[u64], bytes: usize) -> Result<(Vec<Stored>, usize), Error> {
+        // At once for all: this is a page of records, or the few thousand that a chain may find.
+        self.view.spend(u32::try_from(rids.len()).unwrap_or(u32::MAX))?;
         let mut taken = Taken { found: Vec::with_capacity(rids.len()), left: bytes };
         let mut looked = 0;
         while let Some(rid) = rids.get(looked)
@@ -414,7 +421,7 @@ impl Reader<'_> {
         if !dense || !rest.is_sorted() {
             for rid in rest {
                 looked += 1;
-                if taken.is_full_with(self.get(*rid)?) {
+                if taken.is_full_with(self.look_at(*rid)?) {
                     break;
                 }
             }
@@ -483,8 +490,8 @@ impl Reader<'_> {
 
     /// A record of an earlier version, if the View shows it. What is remembered is current, so this is not.
     fn admit_past(&self, rid: u64, record: &[u8]) -> Result<Option<Stored>, Error> {
-        let (header, packed) = Header::read(record)?;
         self.view.spend(1)?;
+        let (header, packed) = Header::read(record)?;
         let Some(permit) = self.passes(&header) else { return Ok(None) };
         let body = self.snapshot.unpack(&header, packed)?;
         self.satisfying(Stored::new(rid, header, body)?, &permit)
@@ -493,14 +500,12 @@ impl Reader<'_> {
     /// A current record, if the View shows it.
     fn admit(&self, rid: u64, record: &[u8]) -> Result<Option<Stored>, Error> {
         let (header, packed) = Header::read(record)?;
-        self.view.spend(1)?;
         let Some(permit) = self.passes(&header) else { return Ok(None) };
         self.satisfying(self.snapshot.stored(rid, header, packed)?, &permit)
     }
 
     /// A current version that is known already, if the View shows it.
     fn show(&self, known: Stored) -> Result<Option<Stored>, Error> {
-        self.view.spend(1)?;
         match self.passes(&known.header) {
             Some(permit) => self.satisfying(known, &permit),
             None => Ok(None),

@@ -34,27 +34,45 @@ pub(super) trait Records {
 }
 
 /// What an answer is about, besides the records that it holds: an answer without any says something too.
-#[derive(Default)]
-pub(super) struct Sought {
+#[derive(Clone, Copy, Default)]
+pub(super) struct Sought<'q> {
     kind: Option<Kind>,
-    /// Patients that the request names.
-    patients: Vec<PatientId>,
+    named: Named<'q>,
 }
 
-impl Sought {
+/// Patients that a request names. They are only looked for where the token does not say whose records it reads.
+#[derive(Clone, Copy, Default)]
+enum Named<'q> {
+    #[default]
+    Nobody,
+    One(&'q str),
+    By(&'q Query),
+}
+
+impl Named<'_> {
+    fn patients(self) -> Vec<PatientId> {
+        match self {
+            Self::Nobody => Vec::new(),
+            Self::One(patient) => vec![patient.into()],
+            Self::By(query) => query.patients(),
+        }
+    }
+}
+
+impl<'q> Sought<'q> {
     /// One type.
-    pub(super) fn of(kind: Kind) -> Self {
-        Self { kind: Some(kind), patients: Vec::new() }
+    pub(super) const fn of(kind: Kind) -> Self {
+        Self { kind: Some(kind), named: Named::Nobody }
     }
 
     /// One type of one patient.
-    pub(super) fn of_patient(kind: Kind, patient: &str) -> Self {
-        Self { kind: Some(kind), patients: vec![patient.into()] }
+    pub(super) const fn of_patient(kind: Kind, patient: &'q str) -> Self {
+        Self { kind: Some(kind), named: Named::One(patient) }
     }
 
     /// What a search asks for.
-    pub(super) fn by(query: &Query) -> Self {
-        Self { kind: Some(query.kind), patients: query.patients() }
+    pub(super) const fn by(query: &'q Query) -> Self {
+        Self { kind: Some(query.kind), named: Named::By(query) }
     }
 }
 
@@ -123,7 +141,7 @@ impl Ask {
     pub(super) fn disclose<T: Records>(
         &self,
         interaction: &str,
-        sought: &Sought,
+        sought: &Sought<'_>,
         records: T,
         status: u16,
     ) -> Result<Disclosed<T>, Problem> {
@@ -151,12 +169,12 @@ impl Ask {
         }
         let is_personal = !personal.is_empty() || sought.kind.is_some_and(Kind::is_personal);
         // A member's token says whose records it reads; for a back-end client the records and the request say it.
-        let mut named = Vec::new();
+        let mut named;
         let patients = match &access.member {
             _ if !is_personal => &[],
             Some(_) => access.patients.as_slice(),
             None => {
-                named.clone_from(&sought.patients);
+                named = sought.named.patients();
                 named.extend(self.realm.store.snapshot()?.patients_of(&personal)?);
                 named.sort_unstable();
                 named.dedup();
