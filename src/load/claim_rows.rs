@@ -14,7 +14,7 @@ const ROWS: usize = 500;
 /// The largest file of NCPDP messages.
 const MESSAGES_MAX: usize = 256 << 20;
 
-/// Reads a file; `take` gets what is found, and says whether to go on.
+/// Reads a file; `take` receives each outcome and says whether to go on.
 pub(crate) fn read(mut source: Source, mapping: &Mapping, take: &mut dyn FnMut(RowOutcome) -> bool) {
     if ncpdp::looks_like(source.start()) {
         match source.rest(MESSAGES_MAX) {
@@ -62,7 +62,7 @@ fn fixed(mut source: Source, number: usize, take: &mut dyn FnMut(RowOutcome) -> 
     broken(&source, take);
 }
 
-/// Names in a mapping file are not for fixed columns.
+/// Fixed-width files have no column names that a mapping file could change.
 fn mapping_of_nobody() -> crate::formats::columns::Own<crate::formats::records::Field> {
     crate::formats::columns::Own::default()
 }

@@ -1,5 +1,5 @@
-//! What fuzz targets ask of the readers: whatever bytes come, a row that is read is a part that can be read again, and a bill
-//! or a refusal comes of it.
+//! What fuzz targets assert about the readers: for any bytes, a row that is read is a part that can be read again, and
+//! it yields a bill or a refusal.
 
 use std::io::Cursor;
 
@@ -14,7 +14,8 @@ use crate::formats::tables::mapping::Mapping;
 use crate::map::claims::{RowCase, review_rows};
 use crate::map::record::{KnownMember, PlanContext};
 
-/// Reads a file of rows. How many rows came of it, and how many of them did not read as they were written, which is none.
+/// Reads a file of rows. Returns how many rows it gave, and how many of them did not survive being written and read
+/// again, which must be none.
 #[must_use]
 pub fn rows(bytes: &[u8]) -> (usize, usize) {
     let about = PlanContext { ids: "https://plan.example/ids", plan: "Plan", now: Timestamp::UNIX_EPOCH };
@@ -41,7 +42,7 @@ pub fn rows(bytes: &[u8]) -> (usize, usize) {
     (count, lost)
 }
 
-/// An NCPDP message read and printed; absent if it is none.
+/// An NCPDP message, read and printed again; absent if the text is not one.
 #[must_use]
 pub fn ncpdp(text: &str) -> Option<String> {
     Message::parse(text).map(|message| message.print())

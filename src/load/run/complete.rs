@@ -1,11 +1,11 @@
-//! Lists that are complete (`[load] complete`): what an earlier load of the list named and the files of this load do not name
-//! has left it.
+//! Lists that are complete (`[load] complete`): an entry that an earlier load listed and this load does not is retired.
 //!
-//! Roles, affiliations, services of organizations and places of drugs in a formulary end so; people, organizations, places and
-//! drugs stay, for others may speak of them. Of each only the source counts that is believed most: what the exchange's files
-//! drop and the plan's own table lists is the table's.
+//! Roles, affiliations, services of organizations and locations of drugs in a formulary are retired this way; people,
+//! organizations, locations and drugs stay, since other sources may describe them. For each resource only its most
+//! trusted source counts: where the exchange's files drop a resource that the plan's own table lists, the table
+//! decides.
 //!
-//! Memory: one number of eight bytes for everything that the files list, and one for everything that goes.
+//! Memory: one number of eight bytes for each resource that the files list, and one for each that is retired.
 
 use std::collections::HashSet;
 
@@ -23,7 +23,7 @@ use crate::load::{Error, Stop, Target};
 use crate::map::plan_net::{DirectorySource, is_current};
 use crate::store::Stored;
 
-/// So many may go in any case; of more, at most half.
+/// This many may be retired in any case; beyond that, at most half.
 const FEW: u64 = 20;
 
 /// What one kind of file lists.
@@ -66,7 +66,7 @@ const fn sort(
 pub(super) struct Lists {
     complete: Vec<Complete>,
     listed: HashSet<u64>,
-    /// Of which sorts there was something: a load of drugs alone says nothing of providers.
+    /// Which sorts were listed at all: a load of drugs alone says nothing about providers.
     said: [bool; SORTS.len()],
     /// A file ended before its list did.
     is_cut: bool,
@@ -77,7 +77,7 @@ impl Lists {
         Self { complete: complete.to_vec(), ..Self::default() }
     }
 
-    /// Takes notice of what a record lists.
+    /// Notes the resources that a record lists.
     pub(super) fn see(&mut self, entry: &CommitEntry) {
         let Some((format, _)) = entry.counts.first() else { return };
         if self.complete.is_empty() || *format == Format::Nppes {
@@ -95,12 +95,12 @@ impl Lists {
         }
     }
 
-    /// Takes notice of a refusal. What may hide the rest of a file makes its list doubtful.
+    /// Notes a refusal. A refusal that may hide the rest of a file makes its list doubtful.
     pub(super) fn see_trouble(&mut self, rule: Rule) {
         self.is_cut |= matches!(rule, Rule::Truncated | Rule::TooLong | Rule::Json | Rule::Unreadable);
     }
 
-    /// Ends what is listed no longer, and tells how much that was. In a dry run it is only counted.
+    /// Retires what is no longer listed, and returns how many resources that was. In a dry run they are only counted.
     pub(super) fn end_others(
         &self,
         target: &Target<'_>,
@@ -133,7 +133,7 @@ impl Lists {
         Ok(())
     }
 
-    /// How much was listed before this load, and the numbers of what is not listed now.
+    /// How many resources were listed before this load, and the numbers of those that are not listed now.
     fn missing(&self, sort: &Sort, target: &Target<'_>, stop: &Stop) -> Result<(u64, Vec<u64>), Error> {
         let now = target.now.as_microsecond();
         let (mut before, mut gone) = (0, Vec::new());
@@ -144,7 +144,7 @@ impl Lists {
                 if DirectorySource::of(&value) != Some(sort.source) || !is_current(&value) {
                     return;
                 }
-                // Visits by video have no organization; the role that names them would refer to nothing.
+                // Services by video have no organization; the role that names one would refer to nothing.
                 if *name == SERVICE && value.get("providedBy").is_none() {
                     return;
                 }

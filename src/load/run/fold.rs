@@ -1,4 +1,5 @@
-//! Dirty groups of the shelf become resources: read, put together and mapped on every core, kept in order.
+//! Assembles dirty groups of the shelf into resources: they are read, assembled and mapped on every core, and stored in
+//! order.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -24,12 +25,12 @@ use crate::map::record::{KnownMember, NamedMember, PlanContext};
 
 /// Groups that one worker takes at a time.
 const CHUNK: usize = 200;
-/// Chunks under way, per worker.
+/// Chunks in progress, per worker.
 const UNDER_WAY: usize = 2;
 /// More workers than this wait for the store's one writer.
 const WORKERS_MAX: usize = 8;
 
-/// What a group gave.
+/// The result of one group.
 #[derive(Default)]
 struct Outcome {
     entries: Vec<CommitEntry>,
@@ -52,7 +53,7 @@ struct Assembler<'a> {
 /// A dirty row, its group, and how many parts of each set are new.
 type Job = (Vec<u8>, GroupKey, [u32; Set::COUNT]);
 
-/// Puts together what is dirty in a class.
+/// Assembles the dirty groups of a class.
 pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, request: &Request) -> Result<(), Error> {
     let workers = ordered::workers(WORKERS_MAX);
     let bench =
@@ -140,7 +141,7 @@ impl Assembler<'_> {
     }
 }
 
-/// One group on the bench.
+/// One group while it is assembled.
 struct GroupAssembler<'g, 't> {
     bench: &'g Assembler<'t>,
     reader: &'g ShelfReader,
@@ -150,15 +151,15 @@ struct GroupAssembler<'g, 't> {
     out: &'g mut Outcome,
     /// Cases that could not be kept.
     refused: usize,
-    /// Whether one of them waits for a member.
+    /// Whether one of the refused cases waits for a member.
     waits: bool,
 }
 
-/// What a case gave, and where it stands.
+/// The resources of a claim, and the place where it was read.
 type Placed = (RecordPlace, ClaimResources);
 
 impl GroupAssembler<'_, '_> {
-    /// What rows of tables say of a claim.
+    /// The claims that rows of tables describe.
     fn rows(&mut self, parts: &[KeptPart]) -> Result<Vec<Placed>, Error> {
         let place = place_of(parts);
         let key = format!("{:032x}", u128::from_be_bytes(self.group));
@@ -289,7 +290,7 @@ impl GroupAssembler<'_, '_> {
             self.refused += 1;
             self.waits = true;
             let reason = "no member on the roster has this number together with this birth date or name";
-            // Said once, when the parts come; afterwards they wait.
+            // Reported once, when the parts come; afterwards they wait silently.
             if self.is_fresh() {
                 self.out.rejects.push(place.reject(Rule::UnknownMember, reason));
             } else {
@@ -307,7 +308,7 @@ impl GroupAssembler<'_, '_> {
         self.out.rejects.push(place.reject(rule, reason));
     }
 
-    /// Prepares what was made; a group with a case that waits for a member stays dirty.
+    /// Prepares the mapped resources; a group with a case that waits for a member stays dirty.
     fn finish(self, made: &[Placed], dirty: &[u8], mentioned: &mut HashSet<u64>) {
         let Self { bench, fresh, out, mut refused, waits, .. } = self;
         let mut entry = CommitEntry { done: (!waits).then(|| dirty.to_vec()), ..CommitEntry::default() };
@@ -326,7 +327,7 @@ impl GroupAssembler<'_, '_> {
                 }
             }
             refused += usize::from(is_refused);
-            // Somebody else's word about them counts for more, so a mention that is not valid is no loss.
+            // Other sources have better knowledge of these resources, so dropping an invalid mention loses nothing.
             let new = made.mentions.iter().filter(|value| {
                 let text = serde_json::to_vec(value).unwrap_or_default();
                 mentioned.insert(xxh3_64(&text))
@@ -340,7 +341,7 @@ impl GroupAssembler<'_, '_> {
             .filter(|(_, count)| *count > 0)
             .collect();
         if refused > 0 {
-            // As many of the claims are refused as cases were; payments of them wait and are kept.
+            // As many claims count as refused as cases were; their payments wait and are kept.
             let mut left = refused as u64;
             for (format, count) in counts.iter_mut().filter(|(format, _)| *format != Format::Payments) {
                 if *format == Format::ClaimRows {

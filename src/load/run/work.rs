@@ -1,4 +1,4 @@
-//! What workers do with a piece of a file: resources of FHIR files, records of all other formats.
+//! The work on one piece of a file: resources of FHIR files, records of all other formats.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::load::{Error, Target};
 use crate::map::clinical::digits_of;
 use crate::map::record::{KnownMember, PlanContext, ReadPiece, Record, made_id};
 
-/// What a piece of a file of records gave.
+/// The result of a piece of a file of records.
 #[derive(Default)]
 pub(super) struct Worked {
     pub(super) entries: Vec<CommitEntry>,
@@ -33,13 +33,13 @@ pub(super) fn prepared(value: &Value, validation: Policy) -> Result<(Admitted, S
     write_numbers(value, &mut numbers);
     let mut node = node(value, &mut numbers.iter());
     let id = node.text_of("id").unwrap_or_default().to_owned();
-    // What our own mapper made is only checked where that decides something.
+    // Resources of our own mapper are validated only where that decides something.
     let policy = if validation == Policy::Reject { Policy::Reject } else { Policy::Off };
     let admission = admit(&mut node, &id, policy).map_err(|refused| refused.to_string())?;
     Ok((admission.resource, examine(&node)))
 }
 
-/// The numbers of a value as FHIR's JSON has them: as text, in the order in which they stand.
+/// The numbers of a value as FHIR's JSON has them: as text, in the order of the document.
 fn write_numbers(value: &Value, out: &mut Vec<String>) {
     match value {
         Value::Number(number) => out.push(number.to_string()),
@@ -49,7 +49,7 @@ fn write_numbers(value: &Value, out: &mut Vec<String>) {
     }
 }
 
-/// What parsing the value's own text would give, without the text.
+/// The node that parsing the value's own text would give, without making the text.
 fn node<'v>(value: &'v Value, numbers: &mut std::slice::Iter<'v, String>) -> Node<'v> {
     match value {
         Value::Null => Node::Null,
@@ -160,7 +160,7 @@ fn replaced(value: &Value) -> Vec<String> {
     replaced.filter_map(reference).collect()
 }
 
-/// Who says what a record says, as its document names them.
+/// The author of a record, as its document names it.
 fn author_of(document: &Value) -> Option<Value> {
     let custodian = document.get("custodian");
     let author = document.pointer("/author/0").or(custodian)?;
@@ -171,7 +171,7 @@ fn author_of(document: &Value) -> Option<Value> {
         }]},
         "who": author,
     });
-    // A person speaks for an organization.
+    // A person acts on behalf of an organization.
     let is_person = author.get("type").is_none_or(|kind| kind != "Organization")
         && author.get("reference").and_then(Value::as_str).is_none_or(|to| !to.starts_with("Organization/"));
     if let (true, Some(custodian), Some(agent)) = (is_person, custodian, agent.as_object_mut()) {
@@ -180,7 +180,7 @@ fn author_of(document: &Value) -> Option<Value> {
     Some(agent)
 }
 
-/// Where the resources of a record come from: which file, which line, which load.
+/// The Provenance of a record's resources: file, line and load.
 fn provenance(
     record: &dyn Record,
     format: Format,
@@ -190,7 +190,7 @@ fn provenance(
 ) -> Value {
     let place = record.place();
     let file = place.file.rsplit('/').next().unwrap_or_default();
-    // Members read it; which file it was is the plan's own affair, and the identifier tells the plan.
+    // Members read it; the file's name is the plan's own affair, and the plan finds it by the identifier.
     let source = if format == Format::Ccda { "Clinical document (C-CDA)" } else { "HL7 v2 message" };
     let line = place.line.to_string();
     // The document identifies the record: other records may contain the same results.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::x12::state;
 use super::*;
 
-/// What the request of the fixtures comes to with these segments in place of its own.
+/// The resource that the fixture's request gives with these segments in place of its own.
 fn asked(um: &str, service: &str) -> Value {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/load/x12");
     let bench = Bench::new();
@@ -19,7 +19,7 @@ fn asked(um: &str, service: &str) -> Value {
     found.unwrap().1
 }
 
-/// Every request was elective, whatever it said.
+/// Every request was elective, whatever its UM segment said.
 #[test]
 fn how_urgent_a_request_is_is_kept_and_never_made_up() {
     let service = "SV1*HC:97110:GP*400*UN*12~";
