@@ -1,10 +1,11 @@
-//! Pharmacy claims as a pharmacy and the plan's switch say them: NCPDP Telecommunication D.0, questions and answers.
+//! Pharmacy claims as the pharmacy and the plan's switch exchange them: NCPDP Telecommunication D.0, requests and
+//! responses.
 //!
-//! Question and answer have no number in common; pharmacy, prescription and day of service name both. A question alone is a
-//! claim of which nothing is decided; an answer alone says neither whose it is nor what was dispensed, and waits.
+//! A request and its response have no number in common; pharmacy, prescription and date of service identify both. A
+//! request alone is a claim without a decision; a response alone names neither the member nor the drug, and waits.
 //!
-//! Absent: eligibility (E1), prior authorization (P1 to P4) and information messages, which are named and left out; other
-//! versions than D.0; SCRIPT, which is XML and prescribes.
+//! Absent: eligibility (E1), prior authorization (P1 to P4) and information messages, which are named and left out;
+//! other versions than D.0; SCRIPT, which is XML and prescribes.
 
 mod message;
 
@@ -25,7 +26,7 @@ pub(crate) fn looks_like(start: &[u8]) -> bool {
     (is_d0(6) || is_d0(0)) && start.iter().take(200).any(|byte| (0x1c..=0x1e).contains(byte))
 }
 
-/// What stands between messages: start and end of text, and line ends.
+/// Bytes between messages: start and end of text, and line ends.
 const fn is_between(byte: u8) -> bool {
     matches!(byte, 2 | 3 | b'\n' | b'\r')
 }
@@ -55,7 +56,7 @@ pub(crate) fn read(bytes: &[u8], take: &mut dyn FnMut(RowOutcome) -> bool) {
     }
 }
 
-/// A row for each transaction, with what names both question and answer.
+/// A row for each transaction, with the key that request and response share.
 fn rows(message: &Message<'_>) -> Vec<Result<(String, Row), &'static str>> {
     let kind = if message.is_question { message.header(8, 10) } else { message.header(2, 4) };
     if !matches!(kind, "B1" | "B2" | "B3") {
@@ -110,7 +111,7 @@ fn row(message: &Message<'_>, kind: &str, fields: &[(String, &str)]) -> Result<(
         ] {
             set(field, text(name));
         }
-        // Of a compound the claim itself has no code, and the first ingredient has one.
+        // A compound claim has no code of its own, so its first ingredient's code is taken.
         set(Field::Ndc, text("07D7").filter(|code| code.bytes().any(|digit| digit != b'0')).or_else(|| text("10TE")));
         for (field, name) in [(Field::Fill, "07D3"), (Field::Refills, "07DF"), (Field::Days, "07D5")] {
             set(field, cells::number(get(name)).value());
@@ -119,7 +120,7 @@ fn row(message: &Message<'_>, kind: &str, fields: &[(String, &str)]) -> Result<(
         set(Field::Units, thousandths(get("07E7")));
         set(Field::Charge, amount("11DU").or_else(|| amount("11DQ")).or_else(|| amount("11D9")));
         set(Field::OtherPayer, amount("05DV"));
-        // A reversal names the prescription and often nobody.
+        // A reversal names the prescription and often no member.
         if get("04C2").is_empty() && kind != "B2" {
             return Err("the claim has no cardholder id (C2)");
         }

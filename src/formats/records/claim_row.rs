@@ -1,4 +1,4 @@
-//! One row of a table of claims, and how it lies on the shelf.
+//! One row of a table of claims, and its form on the shelf.
 //!
 //! A part's text is four lines and then JSON: the member's number, the claim's number, the number of the claim that it
 //! replaces, the source; so that parts can be sorted without reading the JSON.
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::claim_field::Field;
 use super::part::{Identity, Part, Replaces, Set};
 
-/// Where rows come from. Claim numbers of different sources have nothing to do with each other.
+/// The source of rows. Claim numbers of different sources are unrelated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClaimSource {
     /// The plan's claims system.
@@ -25,7 +25,7 @@ pub(crate) enum ClaimSource {
     Cclf,
     /// NCPDP messages.
     Ncpdp,
-    /// Prior authorizations of the plan's.
+    /// The plan's prior authorizations.
     Reviews,
     /// CMS's prior authorizations.
     CmsReviews,
@@ -46,28 +46,28 @@ impl ClaimSource {
         }
     }
 
-    /// Whether CMS wrote it: its rows name the member by her number and nothing else.
+    /// Whether CMS wrote the rows: they identify the member by number alone.
     pub(crate) const fn is_cms(self) -> bool {
         matches!(self, Self::Rif | Self::SynPuf | Self::Cclf | Self::CmsReviews)
     }
 }
 
-/// What a row says: by field, and by number where a field stands several times.
+/// The facts of a row: by field, and by number where a field stands several times.
 pub(crate) type Facts = BTreeMap<(Field, u16), String>;
 
 /// A row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Row {
-    /// What of the claim it holds; empty for everything.
+    /// The part of the claim that the row holds; empty for everything.
     pub(crate) facet: String,
-    /// The line of the claim; where the table numbers none, how many of the claim came before.
+    /// The line of the claim; where the table does not number lines, how many lines of the claim came before.
     pub(crate) line: u32,
-    /// Where the table numbers no lines: which of the rows about the same service it is. Otherwise zero.
+    /// Where the table does not number lines, the position among the rows about the same service. Otherwise zero.
     pub(crate) nth: u32,
     pub(crate) facts: Facts,
 }
 
-/// Whether a row takes back, changes, or tells for the first time.
+/// Whether a row takes back, changes, or reports for the first time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Turn {
     First = 0,
@@ -88,8 +88,8 @@ impl Row {
         days.into_iter().find(|day| !day.is_empty()).unwrap_or_default()
     }
 
-    /// What tells its line from others of the claim: its number, or where the table numbers none, what was done. Decisions about
-    /// requests may change the days.
+    /// Identifies the row's line within the claim: its number, or where the table does not number lines, the service.
+    /// Decisions about requests may change the days.
     pub(crate) fn line_key(&self, with_days: bool) -> (String, u32) {
         if self.nth == 0 {
             return (String::new(), self.line);
@@ -100,7 +100,7 @@ impl Row {
         (texts.collect::<Vec<_>>().join("\u{1f}"), self.nth)
     }
 
-    /// Whether it is about the claim as a whole and no line of it.
+    /// Whether the row is about the claim as a whole rather than one line.
     pub(crate) fn is_of_claim(&self) -> bool {
         let services = [Field::Service, Field::Revenue, Field::Ndc, Field::Prescription];
         self.facet.is_empty() && services.into_iter().all(|field| self.get(field).is_empty())
@@ -111,10 +111,10 @@ impl Row {
         self.facet.is_empty() && self.get(Field::Frequency) == "7"
     }
 
-    /// Whether it takes the claim back, or changes it.
+    /// Whether the row takes the claim back, or changes it.
     pub(crate) fn turn(&self) -> Turn {
         let amounts = [Field::Charge, Field::ClaimCharge, Field::Paid, Field::ClaimPaid];
-        // A takeback without a word for it: the charge, or what was paid, comes with a minus.
+        // A reversal may be marked only by a negative charge or payment.
         let negative = amounts.into_iter().any(|field| self.get(field).starts_with('-'));
         match self.said_turn() {
             Turn::Void => Turn::Void,
@@ -123,7 +123,7 @@ impl Row {
         }
     }
 
-    /// What its words say of that.
+    /// The same, from the words of the row alone.
     pub(crate) fn said_turn(&self) -> Turn {
         let begins = |field: Field, words: &[&str]| {
             let text = self.get(field).to_ascii_lowercase();
@@ -151,14 +151,14 @@ impl Row {
         if is(Field::Change, &["update"]) { Turn::Again } else { Turn::First }
     }
 
-    /// As a part, of a group.
+    /// The row as a part of a group.
     pub(crate) fn part(&self, source: ClaimSource, key: &str, segment: u64) -> Part {
         let turn = self.turn();
-        // What is taken back without a day is taken back whenever that was.
+        // A reversal without a date applies whenever the reversed decision was made.
         let none = if turn == Turn::Void { "9999-12-31" } else { "0000-00-00" };
         let day = if self.day().is_empty() { none } else { self.day() };
         let order = match source {
-            // A switch writes its messages one after the other, and they tell no time.
+            // A switch writes its messages in sequence, and they carry no time.
             ClaimSource::Ncpdp => format!("{segment:012}"),
             _ => format!("{day}\u{1f}{}\u{1f}{:06}", turn as u8, self.line),
         };
@@ -185,7 +185,8 @@ impl Row {
         text.lines().next().unwrap_or_default()
     }
 
-    /// The claim numbers in the text of a part, as they are written, with what replaces the claim where the row says so.
+    /// The claim numbers in the text of a part, as they are written, each with the number that replaces it where the
+    /// row states one.
     pub(crate) fn claim_numbers_of(text: &str) -> Vec<(String, Option<Replaces>)> {
         let mut lines = text.lines().map(str::to_owned);
         let [member, own, original] = std::array::from_fn(|_| lines.next().unwrap_or_default());

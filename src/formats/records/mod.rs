@@ -1,5 +1,5 @@
-//! Records that more than one format gives: members, rows of claims, and the parts that are kept until all of a group is known.
-//! Pure.
+//! Records that several formats produce: members, rows of claims, and the parts that are kept until their whole group
+//! is known. Pure.
 
 mod claim_field;
 mod claim_row;

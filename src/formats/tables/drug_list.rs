@@ -1,9 +1,9 @@
-//! Which column is what: by the names that pharmacy benefit managers give, or by the plan's own mapping.
+//! The columns of a drug list: by the names that pharmacy benefit managers give, or by the plan's own mapping.
 
 use crate::formats::cells::normal;
 use crate::formats::columns::{Columns, Names, Own};
 
-/// What a column holds.
+/// The field of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Field {
     Rxnorm,
@@ -60,7 +60,7 @@ pub(crate) const NAMES: [Names<Field>; 18] = [
     (Field::Note, "note", "note notes comment comments restrictions additionalinformation coveragenotes"),
 ];
 
-/// Columns that say that a table is about something else: claims and prescriptions name drugs, too.
+/// Columns that show that a table is about something else: claims and prescriptions name drugs, too.
 const OTHERS: [&str; 9] =
     ["memberid", "patientid", "claimid", "claimnumber", "filldate", "servicedate", "dayssupply", "patient", "npi"];
 

@@ -1,10 +1,10 @@
-//! Column names of the plan's own, by kind of table. Pure.
+//! The plan's own column names, by kind of table. Pure.
 
 use super::{claims, drug_list, members, providers};
 use crate::formats::columns::Own;
 use crate::formats::records;
 
-/// Column names of the plan's own, from a mapping file: `member_id = "MBR NO"`. Tables of other kinds have sections of
+/// The plan's own column names, from a mapping file: `member_id = "MBR NO"`. Tables of other kinds have sections of
 /// their own, such as `[providers]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mapping {

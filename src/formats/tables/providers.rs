@@ -1,9 +1,10 @@
-//! Which column is what: by the names that credentialing and directory systems give, or by the plan's own mapping.
+//! The columns of a table of providers: by the names that credentialing and directory systems give, or by the plan's
+//! own mapping.
 
 use crate::formats::cells::normal;
 use crate::formats::columns::{Columns, Names, Own};
 
-/// What a column holds.
+/// The field of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Field {
     Npi,
@@ -126,7 +127,7 @@ pub(crate) const NAMES: [Names<Field>; 41] = [
     ),
 ];
 
-/// Columns that say that a table is about something else.
+/// Columns that show that a table is about something else.
 const OTHERS: [&str; 12] = [
     "birthdate",
     "dob",
@@ -146,9 +147,9 @@ const OTHERS: [&str; 12] = [
 #[derive(Clone, Debug)]
 pub(crate) struct ProviderHeader {
     columns: Columns<Field>,
-    /// Names in the column for names are of persons.
+    /// The name column holds names of persons.
     has_persons: bool,
-    /// The column for names of facilities is one for pharmacies.
+    /// The facility name column holds names of pharmacies.
     is_of_pharmacies: bool,
 }
 
@@ -181,7 +182,7 @@ impl ProviderHeader {
     }
 }
 
-/// True for the header row of a table of providers: who it is, and something that only a directory says.
+/// True for the header row of a table of providers: a provider, and a column that only a directory has.
 pub(crate) fn looks_like(header: &[&str], own: &Own<Field>) -> bool {
     let names: Vec<String> = header.iter().map(|cell| normal(cell)).collect();
     let columns = Columns::new(header.iter().copied(), own, &NAMES);

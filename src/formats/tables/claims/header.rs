@@ -1,4 +1,4 @@
-//! The header row of a table of claims: which column is what, and from which kind of system the table comes.
+//! The header row of a table of claims: the field of each column, and the kind of system that wrote the table.
 
 use crate::formats::cells::normal;
 use crate::formats::columns::{Names, Own};
@@ -12,7 +12,7 @@ const COLUMNS_MAX: usize = 2_000;
 pub(crate) struct ClaimHeader {
     columns: Vec<Option<(Field, u16)>>,
     pub(crate) source: ClaimSource,
-    /// What each row holds: everything, or only the head, the lines, the diagnoses or the procedures of a claim.
+    /// The content of each row: everything, or only the head, the lines, the diagnoses or the procedures of a claim.
     pub(crate) facet: &'static str,
     /// Whether one row holds several lines side by side.
     pub(crate) is_wide: bool,
@@ -68,7 +68,7 @@ impl ClaimHeader {
         self.columns.len()
     }
 
-    /// Cells of a row with what they are.
+    /// Cells of a row with their fields.
     pub(crate) fn cells<'r>(&'r self, row: &'r csv::StringRecord) -> impl Iterator<Item = (Field, u16, &'r str)> {
         self.columns
             .iter()
@@ -94,11 +94,11 @@ pub(crate) fn find(name: &str, own: &Own<Field>, known: &[Names<Field>]) -> Opti
     (field.is_list() || field.is_of_line()).then_some((field, index))
 }
 
-/// What kind of table a header row announces.
+/// The kind of table that a header row announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClaimTableLook {
     Claims,
-    /// One of CMS's normalised tables, whose rows say nothing without the others'.
+    /// One of CMS's normalized tables, whose rows mean nothing without the others'.
     Fragment,
     No,
 }

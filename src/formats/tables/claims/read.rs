@@ -1,4 +1,4 @@
-//! Rows of a table into parts.
+//! Turns rows of a table into parts.
 
 use std::collections::HashMap;
 
@@ -9,11 +9,11 @@ use crate::formats::cells;
 use crate::formats::cells::is_blank;
 use crate::formats::records::{ClaimSource, Facts, Field, Part, Row, Shape, first};
 
-/// The longest cell that says something.
+/// The longest meaningful cell.
 const CELL_MAX: usize = 400;
 /// Lines of one claim.
 const LINES_MAX: u32 = 9_999;
-/// Claims whose lines are counted where the table does not number them; beyond, a claim's rows must stand together.
+/// Claims whose lines are counted where the table does not number them; beyond this, a claim's rows must be adjacent.
 const COUNTED_MAX: usize = 1 << 20;
 
 /// Reads rows one after the other, and counts lines where the table does not.
@@ -32,7 +32,7 @@ impl Reader {
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn read(&mut self, at: u64, cells: &csv::StringRecord) -> Result<Vec<Part>, String> {
-        // One cell too many means that all behind it stand in the wrong column.
+        // With one cell too many, every later cell is in the wrong column.
         if cells.iter().skip(self.header.len()).any(|cell| !cell.trim().is_empty()) {
             return Err("the row has more cells than the header".to_owned());
         }
@@ -73,7 +73,7 @@ impl Reader {
         if source == ClaimSource::CmsReviews
             && let Some(decision) = facts.get_mut(&(Field::Status, 0))
         {
-            // CMS's letters; elsewhere a P is pending.
+            // CMS's letters; elsewhere a P means pending.
             *decision = match decision.as_str() {
                 "A" => "approved".to_owned(),
                 "N" => "denied".to_owned(),
@@ -85,8 +85,8 @@ impl Reader {
         Ok(vec![row.part(source, &key, at)])
     }
 
-    /// The number of a line whose table numbers none: how many of the claim, as it was decided that day, came before; or how
-    /// many `of_service`.
+    /// The number of a line whose table does not number lines: how many lines of the claim with the same decision date
+    /// came before; or how many `of_service`.
     fn count(&mut self, facts: &Facts, of_service: bool) -> u32 {
         let fields = [Field::Claim, Field::Processed, Field::PaidOn, Field::Status, Field::Frequency];
         let mut marks: Vec<&str> = fields.iter().map(|field| first(facts, *field)).collect();
@@ -94,7 +94,7 @@ impl Reader {
             let services = [Field::Service, Field::Modifier, Field::Revenue, Field::Ndc, Field::Tooth, Field::From];
             marks.extend(services.iter().map(|field| first(facts, *field)));
             marks.push(first(facts, Field::LineFrom));
-            // A row that takes one back is none of them.
+            // A reversal is not counted among the lines that it reverses.
             marks.push(if first(facts, Field::Charge).starts_with('-') { "-" } else { "+" });
         }
         let mark = xxh3_64(marks.join("\u{1f}").as_bytes());
@@ -107,7 +107,8 @@ impl Reader {
     }
 }
 
-/// Of a birth date with two digits for the year: nobody is born after she was treated, so it was a hundred years before.
+/// Corrects a birth date with a two-digit year: nobody is born after receiving care, so it belongs to the previous
+/// century.
 fn before_care(facts: &mut Facts) {
     let days = [Field::From, Field::LineFrom, Field::Processed, Field::PaidOn, Field::Received];
     let care =
@@ -122,15 +123,15 @@ fn before_care(facts: &mut Facts) {
     }
 }
 
-/// A line's number; digits that systems add after a point or letters before it are left out.
+/// A line's number; digits after a point and letters before the number, which some systems add, are dropped.
 fn line(text: &str) -> Option<u32> {
     let number = cells::number(text).value()?;
     number.split('.').next()?.parse().ok().filter(|line| *line <= LINES_MAX)
 }
 
-/// What the rows of one claim have in common.
+/// The group key of the rows of one claim.
 ///
-/// CMS sends changes of a claim under new numbers: what they have in common is what its guide calls the natural key.
+/// CMS sends changes of a claim under new numbers; they share the fields that CMS's guide calls the natural key.
 fn key(source: ClaimSource, facts: &Facts) -> Option<String> {
     let text = |field: Field| first(facts, field);
     let join = |fields: &[Field]| fields.iter().map(|field| text(*field)).collect::<Vec<_>>().join("\u{1f}");
@@ -149,7 +150,7 @@ fn key(source: ClaimSource, facts: &Facts) -> Option<String> {
     }
 }
 
-/// A cell in its one form; absent if it says that there is nothing.
+/// A cell in its normal form; absent if it says nothing.
 fn plain(field: Field, text: &str) -> Result<Option<String>, String> {
     let cell = match field.shape() {
         Shape::Day => cells::day(text),
@@ -174,7 +175,7 @@ fn wide(facts: Facts) -> Vec<Row> {
             shared.insert((field, index), text);
         }
     }
-    // A line is one that says what was done; amounts of nothing stand in every column.
+    // A line exists if it names a service; amounts of zero stand in every column.
     let mut numbers: Vec<u16> =
         lines.iter().filter(|(_, facts)| facts.contains_key(&(Field::Service, 0))).map(|(number, _)| *number).collect();
     numbers.sort_unstable();

@@ -5,7 +5,8 @@ use super::header::ClaimHeader;
 use crate::formats::columns::{Names, Own};
 use crate::formats::records::Field;
 
-/// Field, its name in a mapping file, and the column names it is known by. The first names the kind of table.
+/// Field, its name in a mapping file, and the column names it is known by. The first one is the mark of this kind of
+/// table.
 pub(crate) const REVIEW_NAMES: [Names<Field>; 27] = [
     (
         Field::Claim,
@@ -80,7 +81,8 @@ pub(crate) const REVIEW_NAMES: [Names<Field>; 27] = [
     (Field::Urgent, "urgent", "urgent urgency expedited expeditedrequest priority isurgent"),
 ];
 
-/// Whether it is the header row of a table of prior authorizations: a number, a member, and a decision or a day of asking.
+/// Whether it is the header row of a table of prior authorizations: a number, a member, and a decision or a request
+/// date.
 pub(crate) fn looks_like(cells: &[&str], own: &Own<Field>) -> bool {
     let header = ClaimHeader::new(cells.iter().copied(), own, &REVIEW_NAMES);
     let has = |field: Field| header.has(field);

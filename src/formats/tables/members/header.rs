@@ -1,10 +1,10 @@
-//! Which column is what: by the names that payroll, enrollment and claims systems use, or by the plan's own mapping.
+//! The columns of a roster: by the names that payroll, enrollment and claims systems use, or by the plan's own mapping.
 
 use crate::formats::Format;
 use crate::formats::cells::normal;
 use crate::formats::columns::{Names, Own};
 
-/// What a column holds.
+/// The field of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Field {
     MemberId,
@@ -30,7 +30,7 @@ pub(crate) enum Field {
     Representative,
     /// `N` marks a row that a newer one replaces.
     Newest,
-    /// A number of hers that is not on her card, by which claims may name her.
+    /// A number that is not on the member's card, by which claims may name her.
     OtherNumber,
 }
 
@@ -102,7 +102,7 @@ pub(crate) fn field_names() -> Vec<(&'static str, &'static str)> {
     NAMES.iter().map(|(_, name, columns)| (*name, *columns)).collect()
 }
 
-/// The first line of a table.
+/// The header row of a table.
 #[derive(Clone, Debug)]
 pub(crate) struct MemberHeader {
     pub(super) delimiter: u8,
@@ -113,7 +113,7 @@ impl MemberHeader {
     pub(crate) fn read(line: &str, own: &Own<Field>) -> Self {
         let line = line.trim_start_matches('\u{feff}').trim_end();
         let count = |delimiter: &u8| line.bytes().filter(|byte| byte == delimiter).count();
-        // The first of equals wins, and a comma is the most usual.
+        // Ties go to the later one, and a comma is the most usual.
         let delimiter = [b'\t', b';', b'|', b','].into_iter().max_by_key(count).unwrap_or(b',');
         let cells: Vec<String> =
             line.split(char::from(delimiter)).map(|cell| normal(cell.trim().trim_matches('"'))).collect();

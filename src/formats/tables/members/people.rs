@@ -1,4 +1,4 @@
-//! A member as the plan's table tells of her: rows with the same member id are one person with several spans of
+//! A member as the plan's table describes her: rows with the same member id are one person with several spans of
 //! coverage.
 
 use std::collections::HashMap;
@@ -17,8 +17,8 @@ use crate::formats::tables::cclf::beneficiaries;
 /// Longest member id; cards have far fewer characters.
 const MEMBER_ID_MAX: usize = 64;
 
-/// Reads a roster. `today` is the last day on which somebody can have been born; `is_contact` tells whether a code can be sent to
-/// an e-mail address or phone number.
+/// Reads a roster. `today` is the latest possible birth date; `is_contact` returns whether a code can be sent to an
+/// e-mail address or phone number.
 pub(crate) fn people(
     file: &Arc<str>,
     bytes: &[u8],
@@ -99,7 +99,7 @@ fn person(
         start: day(Field::Start, "the start of coverage")?,
         end: day(Field::End, "the end of coverage")?,
     };
-    // One that ends before it begins never was: that is how a policy is written that nobody took up.
+    // Coverage that ends before it begins never took effect: systems write a policy that way that nobody took up.
     let never_was = matches!((cover.start, cover.end), (Some(start), Some(end)) if end < start);
     let covers = if never_was { Vec::new() } else { vec![cover] };
     let (emails, bad_emails) = contacts(&row, Field::Email, is_contact);
@@ -111,7 +111,7 @@ fn person(
     let address = PostalAddress {
         lines: row.all(Field::Line).map(str::to_owned).collect(),
         city: row.get(Field::City).map(str::to_owned),
-        // CMS's numbers of states are no postal codes.
+        // CMS's state numbers are not postal codes.
         state: row
             .get(Field::State)
             .filter(|state| !state.bytes().all(|byte| byte.is_ascii_digit()))
@@ -145,7 +145,7 @@ fn person(
 /// Systems write 9999-12-31 or 2099-12-31 for "no end".
 const END_OF_TIME: i16 = 2099;
 
-/// The addresses of a field, and how many cells hold something else.
+/// The addresses of a field, and how many cells hold no address.
 fn contacts(row: &Row, field: Field, is_contact: &dyn Fn(&str) -> bool) -> (Vec<String>, usize) {
     let mut good = Vec::new();
     let mut bad = 0;

@@ -26,7 +26,7 @@ impl Row {
     }
 }
 
-/// Reads a table; rows that are no CSV are refused.
+/// Reads a table; rows that are not valid CSV are refused.
 pub(super) fn rows(file: &Arc<str>, bytes: &[u8], own: &Own<Field>, rejects: &mut Vec<(Rule, Reject)>) -> Vec<Row> {
     let text = encoding::text(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
     let header = MemberHeader::read(text.lines().next().unwrap_or_default(), own);
