@@ -1,4 +1,4 @@
-//! The tables that are read in blocks of rows: what their columns are, and their rows as records. Pure.
+//! The tables that are read in blocks of rows: the fields of their columns, and their rows as records. Pure.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::formats::{Format, nppes};
 use crate::map::formulary;
 use crate::map::record::ReadPiece;
 
-/// What the columns of a table are.
+/// The fields of a table's columns.
 pub(crate) enum Columns {
     Nppes(Box<nppes::NppesHeader>),
     Providers(providers::ProviderHeader),

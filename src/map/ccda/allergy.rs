@@ -1,4 +1,4 @@
-//! Allergies: one for each statement of a concern.
+//! Allergies: one for each observation of a concern act.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::formats::ccda::node::{El, all, follows, kid, kid_attr, kids, path};
 use crate::map::clinical::{Concept, ResourceBuilder, hl7, known};
 
 const SNOMED: &str = "http://snomed.info/sct";
-/// Kinds of statements: what they are about, and whether an allergy or an intolerance.
+/// Kinds of allergy observations: the substance category, and whether allergy or intolerance.
 const KINDS: [(&str, &str, &str); 8] = [
     ("416098002", "medication", "allergy"),
     ("419511003", "medication", ""),
@@ -19,7 +19,7 @@ const KINDS: [(&str, &str, &str); 8] = [
     ("426232007", "environment", "allergy"),
     ("419199007", "", "allergy"),
 ];
-/// "No known allergy", by the kind that is not known of.
+/// "No known allergy", by the category that it denies.
 const NONE_KNOWN: [(&str, &str); 6] = [
     ("416098002", "409137002"),
     ("419511003", "409137002"),
@@ -61,7 +61,7 @@ fn allergy<'d>(draft: &mut Draft<'d>, concern: El<'d>, el: El<'d>) {
     let mut is_refuted = is_negated(el);
     if code.is_empty() {
         if is_refuted {
-            // Not allergic to anything of a kind: that is known, and has codes of its own.
+            // No allergy to anything of a category: a known fact, with codes of its own.
             code = Concept::one(SNOMED, known(&NONE_KNOWN, &kind_code).unwrap_or("716186003"));
             is_refuted = false;
         } else {
@@ -126,7 +126,7 @@ fn reaction<'d>(draft: &Draft<'d>, el: El<'d>) -> Option<Value> {
     Some(out.value())
 }
 
-/// The statement about a statement that is made after a template.
+/// The observation related to another that follows a template.
 pub(super) fn related<'d>(el: El<'d>, template: &str) -> Option<El<'d>> {
     all(el, &["entryRelationship", "observation"]).into_iter().find(|one| follows(*one, template))
 }

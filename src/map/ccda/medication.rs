@@ -1,4 +1,4 @@
-//! Medicines: what is taken or planned, as a request for it, and what was handed out.
+//! Medications: taken or planned, as a `MedicationRequest`, and dispensed.
 
 use serde_json::{Value, json};
 
@@ -18,11 +18,11 @@ const STATES: [(&str, &str); 8] = [
     ("new", "draft"),
     ("nullified", "entered-in-error"),
 ];
-/// Moments of the day that HL7's two standards share.
+/// Timing events that HL7 V3 and FHIR share.
 const MOMENTS: [&str; 14] = ["HS", "WAKE", "C", "CM", "CD", "CV", "AC", "ACM", "ACD", "ACV", "PC", "PCM", "PCD", "PCV"];
 const PERIODS: [&str; 7] = ["s", "min", "h", "d", "wk", "mo", "a"];
 const FREE_TEXT: &str = "2.16.840.1.113883.10.20.22.4.147";
-/// The template of a medicine that was handed out.
+/// The template of a medication dispense.
 const DISPENSE: &str = "2.16.840.1.113883.10.20.22.4.18";
 const DISPENSED: [(&str, &str); 7] = [
     ("completed", "completed"),
@@ -33,10 +33,10 @@ const DISPENSED: [(&str, &str); 7] = [
     ("cancelled", "cancelled"),
     ("nullified", "entered-in-error"),
 ];
-/// Refills beyond this are no number of refills.
+/// A larger number is not a number of refills.
 const REFILLS_MAX: u32 = 1_000;
 
-/// Maps a medicine.
+/// Maps a medication activity.
 pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     if !el.has_tag_name((V3, "substanceAdministration")) {
         return;
@@ -52,7 +52,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
         );
     }
     if code.is_empty() {
-        // Not taking anything is no statement about a medicine.
+        // A negated activity makes no statement about a medication.
         if is_negated(el) {
             return;
         }
@@ -68,7 +68,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     out.set("status", known(&STATES, state(el)).unwrap_or("unknown"));
     let (author, time) = draft.author(el);
     let order = all(el, &["entryRelationship", "supply"]).into_iter().find(|supply| attr(*supply, "moodCode") == "INT");
-    // What somebody ordered has somebody who did; all else is how things are meant to be.
+    // An order has an author; everything else is a plan.
     let intent = if order.is_some() && author.is_some() { "order" } else { "plan" };
     out.set("intent", intent);
     if is_negated(el) {
@@ -86,7 +86,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     out.set("dosageInstruction", (!crate::map::clinical::is_empty(&dosage)).then(|| json!([dosage])));
     if let Some(order) = order {
         let mut request = ResourceBuilder::part();
-        // HL7's older standard counts all fills, FHIR those after the first.
+        // HL7 V3 counts all fills, FHIR those after the first.
         let fills = kid_attr(order, "repeatNumber", "value").parse::<u32>().ok().filter(|fills| *fills <= REFILLS_MAX);
         request.set("numberOfRepeatsAllowed", fills.map(|fills| fills.saturating_sub(1)));
         request.set(
@@ -103,12 +103,12 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     }
 }
 
-/// Whether something was handed out.
+/// Whether an entry is a dispense.
 pub(super) fn is_dispense(el: El<'_>) -> bool {
     el.has_tag_name((V3, "supply")) && attr(el, "moodCode") == "EVN" && follows(el, DISPENSE) && !is_negated(el)
 }
 
-/// Maps a medicine that was handed out, on a request or by itself.
+/// Maps a dispense, of a request or by itself.
 pub(super) fn dispense<'d>(draft: &mut Draft<'d>, el: El<'d>, request: Option<(&str, &Concept)>) {
     let product = path(el, &["product", "manufacturedProduct", "manufacturedMaterial", "code"]);
     let own = draft.concept(product);

@@ -1,11 +1,12 @@
-//! C-CDA documents: the sections that US Core asks for, the visit of the header, and the document itself, kept whole.
+//! C-CDA documents: the sections that US Core needs, the encounter of the header, and the document itself, kept whole.
 //!
-//! What holds: a document is weighed before it is parsed (`formats/ccda/text.rs`), so that no input costs more than a small
-//! multiple of its size; a part of a document (a section, an entry) is told from a whole one and refused, for it does not say
-//! whose it is; a statement that is negated, refused or nullified is never told as one that holds.
+//! Invariants: a document is checked against limits before it is parsed (`formats/ccda/text.rs`), so that no input
+//! costs more than a small multiple of its size; a fragment of a document (a section, an entry) is recognized and
+//! refused, since it names no patient; a statement that is negated, refused or nullified is never mapped as one that
+//! holds.
 //!
-//! Absent on purpose: the patient's own particulars (the roster's), family history, advance directives, planned visits and
-//! supplies (their text is kept, and their number is reported), anything that only the narrative says.
+//! Absent on purpose: the patient's demographics (the roster's), family history, advance directives, planned encounters
+//! and supplies (their text is kept, and their number is reported), anything that only the narrative states.
 
 mod allergy;
 mod device;
@@ -38,13 +39,13 @@ struct Told {
     place: RecordPlace,
     whom: NamedMember,
     written: Option<Written>,
-    /// The set of documents of which it is a version.
+    /// The set of documents that it is a version of.
     set: Option<String>,
-    /// What of it is not read, in words.
+    /// The entries that are not read, in words.
     not_read: Option<String>,
-    /// As it came, where that is not the text.
+    /// The original bytes, where they differ from the text.
     original: Option<Vec<u8>>,
-    /// Ready to be parsed.
+    /// The text, ready to be parsed.
     text: String,
 }
 

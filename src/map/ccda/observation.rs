@@ -24,11 +24,11 @@ const STATES: [(&str, &str); 7] = [
     ("suspended", "registered"),
     ("nullified", "entered-in-error"),
 ];
-/// How names of images begin, and what is in them.
+/// Words with which names of imaging studies begin.
 const IMAGES: [&str; 9] = ["XR", "CT", "MR", "MRI", "US", "MG", "NM", "PET", "DXA"];
 const IMAGE_WORDS: [&str; 6] = ["x-ray", "radiograph", "ultrasound", "mammogra", "tomograph", "magnetic resonance"];
 
-/// Maps a group of results, or one that stands alone.
+/// Maps a results organizer, or a result that stands alone.
 pub(super) fn results<'d>(draft: &mut Draft<'d>, entry: El<'d>) {
     if !entry.has_tag_name((V3, "organizer")) {
         if let Some(seen) = seen(draft, entry, Category::Laboratory, None) {
@@ -81,17 +81,17 @@ pub(super) fn results<'d>(draft: &mut Draft<'d>, entry: El<'d>) {
     draft.resources.extend(resources);
 }
 
-/// Maps a group of vital signs.
+/// Maps a vital signs organizer.
 pub(super) fn vital_signs<'d>(draft: &mut Draft<'d>, entry: El<'d>) {
     grouped(draft, entry, Category::VitalSigns);
 }
 
-/// Maps what a person is and does; of most interest, whether she smokes and whether she is pregnant.
+/// Maps social history; of most interest are smoking status and pregnancy.
 pub(super) fn social<'d>(draft: &mut Draft<'d>, entry: El<'d>) {
     grouped(draft, entry, Category::SocialHistory);
 }
 
-/// Maps what a person is able to do.
+/// Maps functional status.
 pub(super) fn functional<'d>(draft: &mut Draft<'d>, entry: El<'d>) {
     grouped(draft, entry, Category::Functional);
 }
@@ -129,7 +129,7 @@ fn seen<'d>(
         return None;
     }
     let mut code = draft.concept(kid(el, "code"));
-    // Older documents say "assertion" where the template says what is asserted.
+    // Older documents say "assertion" where the template has a code for the assertion.
     let is_assertion = code.is_any(&["ASSERTION"]);
     if follows(el, PREGNANCY) && is_assertion {
         code = Concept::one(LOINC, "82810-3");
@@ -151,7 +151,7 @@ fn seen<'d>(
     let value = values.iter().find_map(|value| draft.value(*value));
     let is_vital = code.code_in(LOINC).is_some_and(vital_sign);
     let category = if is_vital { Category::VitalSigns } else { category };
-    // A group of vital signs may hold a rhythm or a position, which is none.
+    // A vital signs organizer may hold a rhythm or a position, which is not a vital sign.
     let category = if category == Category::VitalSigns && !is_vital && follows(el, "2.16.840.1.113883.10.20.22.4.2") {
         Category::Exam
     } else {
@@ -177,7 +177,7 @@ fn seen<'d>(
         ..ObservationDraft::default()
     };
     if is_negated(el) {
-        // Not observed, or observed not to be so: the words decide, and the value alone would say the opposite.
+        // Not observed, or observed to be absent: the text decides, and the value alone would say the opposite.
         out.value = None;
         out.status = if status == "entered-in-error" { status } else { "cancelled" };
         let words = draft.words(kid(el, "text"));
@@ -190,7 +190,7 @@ fn seen<'d>(
     Some(out)
 }
 
-/// What results were measured in, as a reference.
+/// The specimen of results, as a reference.
 fn specimen<'d>(draft: &mut Draft<'d>, el: El<'d>, when: Option<&When>) -> Option<Value> {
     let role = path(el, &["specimen", "specimenRole"])?;
     let kind = draft.concept(path(role, &["specimenPlayingEntity", "code"]));
@@ -198,7 +198,7 @@ fn specimen<'d>(draft: &mut Draft<'d>, el: El<'d>, when: Option<&When>) -> Optio
         return None;
     }
     let own = ids(role).first().map(|(root, extension)| format!("{root}|{extension}")).unwrap_or_default();
-    // Without an identifier, what was taken at one time is one.
+    // Without an identifier, specimens of one time are one.
     let time = when.and_then(When::first).filter(|_| own.is_empty()).unwrap_or_default();
     let specimen = Specimen {
         id: draft.ids.same("Specimen", &[&own, &kind.key(), time]),

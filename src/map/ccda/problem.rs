@@ -1,4 +1,4 @@
-//! Problems, health concerns and diagnoses: one condition for each statement.
+//! Problems, health concerns and diagnoses: one condition for each observation.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::map::clinical::{Concept, ResourceBuilder, When, hl7, known};
 const SNOMED: &str = "http://snomed.info/sct";
 const PROBLEM: &str = "2.16.840.1.113883.10.20.22.4.4";
 const STATUS: &str = "2.16.840.1.113883.10.20.22.4.6";
-/// "Problem", "disease", "condition": to have none of them is to have nothing that is known.
+/// "Problem", "disease", "condition": negating one of these means that no problem is known.
 const ANY: [&str; 4] = ["55607006", "64572001", "404684003", "282291009"];
 const NO_PROBLEM: &str = "160245001";
 const STATES: [(&str, &str); 5] = [
@@ -30,10 +30,10 @@ pub(super) enum Role {
     Diagnosis,
 }
 
-/// Maps a concern, or a statement that stands for itself.
+/// Maps a concern act, or an observation that stands alone.
 pub(super) fn map<'d>(draft: &mut Draft<'d>, entry: El<'d>, role: Role) {
     for observation in observations(entry) {
-        // Concerns about health have statements of many kinds.
+        // Health concern acts contain observations of many kinds.
         if role != Role::Concern || follows(observation, PROBLEM) {
             condition(draft, entry, observation, role, None);
         }
@@ -47,7 +47,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, entry: El<'d>, role: Role) {
     }
 }
 
-/// A condition; its id, if there is one.
+/// Maps a condition; returns its id, if there is one.
 pub(super) fn condition<'d>(
     draft: &mut Draft<'d>,
     concern: El<'d>,
@@ -81,7 +81,7 @@ pub(super) fn condition<'d>(
         None => (None, None),
     };
     let is_error = [concern, el].iter().any(|el| state(*el) == "nullified");
-    // An end at a time that nobody knows is an end.
+    // An end at an unknown time is still an end.
     let has_end = kid(el, "effectiveTime")
         .and_then(|time| kid(time, "high"))
         .is_some_and(|high| !is_null(high) || attr(high, "nullFlavor") == "UNK");
@@ -91,7 +91,7 @@ pub(super) fn condition<'d>(
         let said = related(el, STATUS).map(|status| draft.concept(kid(status, "value")));
         let said = said.and_then(|status| known(&STATES, status.code_in(SNOMED)?));
         let status = match (said, state(concern)) {
-            // What she does not have is not active, whatever the concern about it is.
+            // A refuted condition is not active, whatever the status of its concern act.
             _ if is_refuted => "inactive",
             (Some(said @ ("inactive" | "resolved" | "remission")), _) => said,
             _ if has_end => "resolved",

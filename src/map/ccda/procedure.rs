@@ -18,7 +18,7 @@ const STATES: [(&str, &str); 7] = [
     ("nullified", "entered-in-error"),
 ];
 
-/// Maps a procedure that was done, or was not.
+/// Maps a procedure, done or not done.
 pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     if !matches!(el.tag_name().name(), "procedure" | "act" | "observation")
         || !matches!(attr(el, "moodCode"), "EVN" | "")
@@ -57,10 +57,10 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     }
 }
 
-/// Why something was not done.
+/// Why a procedure was not done.
 pub(super) fn reason<'d>(draft: &Draft<'d>, el: El<'d>) -> Option<Value> {
     all(el, &["entryRelationship", "observation"]).into_iter().find_map(|one| {
-        // The reason is the value of a statement, or in older documents its code.
+        // The reason is the value of an observation, or in older documents its code.
         let value = draft.concept(kid(one, "value"));
         let code = draft.concept(kid(one, "code"));
         let is_reason = crate::formats::ccda::node::follows(one, "2.16.840.1.113883.10.20.22.4.53")

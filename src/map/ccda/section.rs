@@ -1,4 +1,4 @@
-//! Sections: which are read, and by what.
+//! The sections that are read, and their mappers.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use crate::formats::ccda::node::{El, attr, follows, is_null, kid, kid_attr, kids
 use crate::formats::ccda::text::V3;
 use crate::map::clinical::{by_oid, known};
 
-/// Entries of one document. What is beyond is in the original.
+/// Entries of one document; the rest is only in the original.
 const ENTRIES_MAX: usize = 20_000;
 
-/// Templates of sections, whatever their version, with the code that such a section has.
+/// Templates of sections, in any version, with the LOINC code of such a section.
 const TEMPLATES: [(&str, &str); 32] = [
     ("2.16.840.1.113883.10.20.22.2.6", "48765-2"),
     ("2.16.840.1.113883.10.20.22.2.6.1", "48765-2"),
@@ -59,14 +59,14 @@ const NAMES: [(&str, &str); 10] = [
     ("11506-3", "notes"),
     ("51848-0", "assessment"),
 ];
-/// The section that names insurers: the numbers in it are read with the header, and the roster says who is insured.
+/// The payers section: its numbers are read with the header, and the roster decides who is insured.
 const PAYERS: &str = "48768-6";
 const PLANNED_MEDICINE: &str = "2.16.840.1.113883.10.20.22.4.42";
 
-/// What maps an entry.
+/// Maps an entry.
 type Reader<'d> = fn(&mut Draft<'d>, El<'d>);
 
-/// Reads the sections of a document, wherever they stand.
+/// Maps the sections of a document, at any depth.
 pub(super) fn all<'d>(draft: &mut Draft<'d>, root: El<'d>) {
     let mut left = ENTRIES_MAX;
     for section in sections(root) {
@@ -86,7 +86,7 @@ pub(super) fn all<'d>(draft: &mut Draft<'d>, root: El<'d>) {
     }
 }
 
-/// How many entries are of kinds that are not read, in words; nothing if there are none.
+/// The number of entries of unsupported kinds, in words; nothing if there are none.
 pub(super) fn not_read(root: El<'_>) -> Option<String> {
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     let of_kind = |section: El<'_>| known(&NAMES, code_of(section)).unwrap_or("other sections");
@@ -110,7 +110,7 @@ fn entries(section: El<'_>) -> impl Iterator<Item = El<'_>> {
     kids(section, "entry").filter_map(|entry| entry.first_element_child())
 }
 
-/// The code of a section; of one without, or with one of its sender's, that of its template.
+/// The code of a section; without one, or with a local one, the code of its template.
 fn code_of(section: El<'_>) -> &str {
     let code = kid_attr(section, "code", "code");
     let is_known = TEMPLATES.iter().any(|(_, known)| *known == code) || OTHERS.contains(&code);
@@ -118,7 +118,7 @@ fn code_of(section: El<'_>) -> &str {
     if is_known { code } else { template().unwrap_or(code) }
 }
 
-/// Codes of sections that are read like others, whose templates are those of the others or have none of their own.
+/// Codes of supported sections that have no template of their own.
 const OTHERS: [&str; 2] = ["11348-0", "75311-1"];
 
 fn reader<'d>(section: &str, entry: El<'d>) -> Option<Reader<'d>> {
@@ -169,12 +169,12 @@ pub(super) fn state(el: El<'_>) -> &str {
     kid(el, "statusCode").map(|status| attr(status, "code")).unwrap_or_default()
 }
 
-/// Whether an entry says that something is not so.
+/// Whether an entry is negated.
 pub(super) fn is_negated(el: El<'_>) -> bool {
     attr(el, "negationInd") == "true"
 }
 
-/// Statements within an act, or the statement itself.
+/// Observations within an act, or the observation itself.
 pub(super) fn observations(el: El<'_>) -> Vec<El<'_>> {
     if el.has_tag_name((V3, "observation")) {
         vec![el]

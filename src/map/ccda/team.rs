@@ -16,7 +16,7 @@ const STATES: [(&str, &str); 5] = [
     ("nullified", "entered-in-error"),
 ];
 
-/// Maps a team.
+/// Maps a care team.
 pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     if !el.has_tag_name((V3, "organizer")) {
         return;
@@ -26,7 +26,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
         for performer in kids(act, "performer") {
             let Some(member) = kid(performer, "assignedEntity").and_then(|role| draft.actor(role)) else { continue };
             let role = draft.concept(added(performer, "functionCode")).value();
-            // Somebody of whose part nobody tells is still one of the team.
+            // A participant without a stated role is still a member of the team.
             let role = role.or_else(|| {
                 let code = kid(performer, "assignedEntity").and_then(|role| kid(role, "code"));
                 draft.concept(code).value().or_else(|| Concept::words("Member of the care team").value())

@@ -1,6 +1,7 @@
-//! A prior authorization, asked for and decided (278, or a table of the plan's), as `PDex`'s `ExplanationOfBenefit`.
+//! A prior authorization, requested and decided (278, or a table of the plan's), as `PDex`'s `ExplanationOfBenefit`.
 //!
-//! The answer decides; a request without one is pending. Who asked again under the same trace number asked about the same thing.
+//! The response decides; a request without one is pending. A second request with the same trace number is about the
+//! same services.
 
 use serde_json::{Map, Value, json};
 
@@ -17,7 +18,7 @@ use crate::map::record::{KnownMember, NamedMember, PlanContext, made_id};
 const PROFILE: &str = "http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/pdex-priorauthorization";
 const EXTENSION: &str = "http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/";
 
-/// One service that was asked for.
+/// One requested service.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReviewRequest<'a> {
     pub(crate) category: &'a str,
@@ -26,12 +27,12 @@ pub(crate) struct ReviewRequest<'a> {
     pub(crate) modifiers: Vec<&'a str>,
     /// Place of service.
     pub(crate) place: &'a str,
-    /// As many as were asked for.
+    /// The requested quantity.
     pub(crate) units: &'a str,
-    /// As many as were approved, where that is said.
+    /// The approved quantity, if stated.
     pub(crate) allowed: &'a str,
     pub(crate) charge: &'a str,
-    /// X12 306: `A1` certified, `A3` not, `A4` pending, `A6` modified; empty for nothing yet.
+    /// X12 306: `A1` certified, `A3` not certified, `A4` pended, `A6` modified; empty for no decision yet.
     pub(crate) action: &'a str,
     pub(crate) reason: &'a str,
     pub(crate) number: &'a str,
@@ -39,17 +40,17 @@ pub(crate) struct ReviewRequest<'a> {
     pub(crate) to: Option<String>,
 }
 
-/// An authorization.
+/// A prior authorization.
 #[derive(Clone, Debug)]
 pub(crate) struct Reviewed<'a> {
     pub(crate) trace: &'a str,
-    /// The plan's number of it.
+    /// The plan's number for it.
     pub(crate) number: &'a str,
     pub(crate) created: String,
     pub(crate) decided_on: Option<String>,
     pub(crate) whom: NamedMember,
     pub(crate) requester: Provider,
-    /// X12 1338: `U` urgent, `03` emergency, `E` elective; empty where nothing is said.
+    /// X12 1338: `U` urgent, `03` emergency, `E` elective; empty if not stated.
     pub(crate) level: &'a str,
     pub(crate) diagnoses: Vec<Value>,
     pub(crate) services: Vec<ReviewRequest<'a>>,
@@ -57,10 +58,9 @@ pub(crate) struct Reviewed<'a> {
     pub(crate) to: Option<String>,
 }
 
-/// What requests and answers with one trace number come to, the earliest first.
+/// Folds requests and responses with one trace number, the earliest first.
 ///
-/// # Errors
-/// What is missing.
+/// # Errors What is missing.
 pub(crate) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'a>, (Rule, String)> {
     let refuse = |reason: &str| (Rule::Review, reason.to_owned());
     let request = reviews.iter().rev().find(|review| !review.is_answer);
@@ -143,7 +143,7 @@ pub(crate) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'a>, (Rule
 }
 
 impl Reviewed<'_> {
-    /// The authorization and who asked for it.
+    /// The authorization and its requester.
     pub(crate) fn resources(&self, whose: &KnownMember, about: PlanContext<'_>) -> ClaimResources {
         let mut out = Map::new();
         let mut set = |name: &str, value: Value| drop(out.insert(name.to_owned(), value));
@@ -252,7 +252,7 @@ impl Reviewed<'_> {
         if let Some(day) = self.decided_on.as_ref().filter(|_| action != "A4") {
             extensions.push(json!({"url": format!("{EXTENSION}base-ext-when-adjudicated"), "valueDateTime": day}));
         }
-        // What was asked for carries the decision: its category and an amount are what the profile leaves.
+        // The requested quantity carries the decision: the profile leaves only its category and an amount.
         let mut rows = vec![json!({
             "extension": extensions,
             "category": hl7("adjudication", "submitted"),

@@ -1,7 +1,7 @@
-//! Rows of a table about one prior authorization, as what was asked and decided.
+//! Rows of a table about one prior authorization, as a request and its decision.
 //!
-//! Plans and CMS have their own words for decisions; they become X12's (306), which `PDex` wants. A decision without a word that
-//! is known is pending: nothing is made up.
+//! Plans and CMS have their own words for decisions; they become X12's (306), which `PDex` wants. A decision without a
+//! known word is pending: nothing is made up.
 
 use super::party::provider;
 use super::review::{ReviewRequest, Reviewed};
@@ -14,10 +14,9 @@ use crate::map::record::NamedMember;
 /// Diagnoses that one authorization may have.
 const DIAGNOSES_MAX: usize = 50;
 
-/// What rows come to, one of each line.
+/// Folds rows, one for each line.
 ///
-/// # Errors
-/// What is missing.
+/// # Errors What is missing.
 pub(crate) fn review_rows(rows: &[Row]) -> Result<Reviewed<'_>, (Rule, String)> {
     let refuse = |reason: &str| (Rule::Review, reason.to_owned());
     let first = rows.first().ok_or_else(|| refuse("there is no row"))?;

@@ -1,4 +1,4 @@
-//! Amounts in rows of claims: what was decided of a line, as far as its row tells.
+//! Amounts in rows of claims: the decision about a line, as far as its row states it.
 
 use super::adjudication::Amounts;
 use super::eob::Decided;
@@ -23,7 +23,7 @@ pub(super) fn sum(facts: &Facts, field: Field) -> Cents {
     all(facts, field).filter_map(|(_, text)| cents(text)).sum()
 }
 
-/// What was decided of a line; absent if the row says nothing of that.
+/// The decision about a line; absent if the row states none.
 pub(super) fn decided(line: &Facts) -> Option<Decided<'_>> {
     let has = |field: Field| !first(line, field).is_empty();
     let any = [Field::Allowed, Field::Paid, Field::Share, Field::Deductible, Field::Coinsurance, Field::Copay];

@@ -1,4 +1,4 @@
-//! What rows of a claim say, in the words of a bill: kind, providers, codes, lines and amounts.
+//! The rows of a claim in the terms of a bill: kind, providers, codes, lines and amounts.
 
 use std::collections::BTreeMap;
 
@@ -24,12 +24,12 @@ use crate::map::code::{
 const LINES_MAX: usize = 1_000;
 /// Modifiers of one line.
 const MODIFIERS_MAX: usize = 8;
-/// The revenue code of the line that only sums the others up.
+/// The revenue code of the line that holds the total of the others.
 const SUM: &str = "0001";
 
-/// A claim as its rows have it.
+/// A claim, merged from its rows.
 pub(super) struct Draft {
-    /// What the rows say of the claim as a whole.
+    /// Facts about the claim as a whole.
     pub(super) head: Facts,
     /// Its lines, in order.
     lines: Vec<Facts>,
@@ -42,7 +42,7 @@ pub(super) struct Draft {
     texts: Padded,
 }
 
-/// Codes that tables write without their zeros.
+/// Codes that tables write without their leading zeros.
 #[derive(Default)]
 struct Padded {
     discharge: String,
@@ -57,7 +57,7 @@ impl Draft {
         let rows: Vec<Row> = rows.collect();
         let is_code = |row: &&Row| matches!(row.facet.as_str(), "diagnosis" | "procedure");
         let mut head = merged(rows.iter().filter(is_code));
-        // Rows of codes say only whose and which the claim is.
+        // Rows of codes only identify the member and the claim.
         head.retain(|(field, _), _| matches!(field, Field::Member | Field::Claim | Field::BillingNumber));
         head.extend(merged(rows.iter().filter(|row| !is_code(row))));
         let mut by_line: BTreeMap<u32, Facts> = BTreeMap::new();
@@ -115,7 +115,7 @@ impl Draft {
         })
     }
 
-    /// Who took part: role, who, taxonomy.
+    /// The care team: role, provider, taxonomy.
     pub(super) fn care(&self) -> Vec<(&'static str, Provider, &str)> {
         let institutional = self.kind.is_institutional();
         let roles: &[(&'static str, Field, Option<Field>)] = match self.kind {
@@ -223,7 +223,7 @@ impl Draft {
         out
     }
 
-    /// Diagnoses that a claim of its kind may have.
+    /// Diagnoses that a claim of this kind may have.
     fn shown(&self) -> impl Iterator<Item = &Coded> {
         self.coded.iter().filter(|one| match one.role {
             Role::Admitting => self.kind == BillKind::Inpatient,
@@ -286,7 +286,7 @@ impl Draft {
         }
     }
 
-    /// Places of the diagnoses that a line is about: `1,2`, `A B`, or the code itself.
+    /// Sequence numbers of a line's diagnoses: `1,2`, `A B`, or the code itself.
     fn pointers(&self, text: &str) -> Vec<usize> {
         let place = |word: &str| match word.parse::<usize>() {
             Ok(place) if word.len() < 3 => Some(place),
@@ -302,7 +302,8 @@ impl Draft {
         out
     }
 
-    /// Whether a hospital's claim was decided as one sum: CARIN has amounts on the head or on the lines, never on both.
+    /// Whether a hospital's claim was adjudicated as one sum: CARIN has amounts at claim level or on the lines, never
+    /// on both.
     fn is_decided_as_a_whole(&self) -> bool {
         let is_something = |text: &str| cents(text).is_some_and(|amount| amount != 0);
         let on_line =
@@ -312,7 +313,7 @@ impl Draft {
             && (!self.lines.iter().any(on_line) || self.lines.len() == 1)
     }
 
-    /// What was decided of the claim as a whole, if that is how it was decided.
+    /// The decision about the claim as a whole, if it was adjudicated that way.
     pub(super) fn decided(&self) -> Option<Decided<'_>> {
         self.is_decided_as_a_whole()
             .then(|| Decided { amounts: self.total().unwrap_or_default(), ..Decided::default() })
@@ -383,7 +384,7 @@ fn has_service(line: &Facts) -> bool {
         || any(&[Field::Charge, Field::Allowed, Field::Paid, Field::ClaimPaid, Field::ClaimCharge])
 }
 
-/// Facility, class and frequency: three characters; a zero before them is left out.
+/// Facility, class and frequency: three characters; a leading zero is dropped.
 fn bill_type(head: &Facts) -> String {
     let whole = first(head, Field::TypeOfBill);
     let whole = if whole.len() == 4 { whole.strip_prefix('0').unwrap_or(whole) } else { whole };
@@ -394,7 +395,7 @@ fn bill_type(head: &Facts) -> String {
     if parts.iter().take(2).all(|part| !part.is_empty()) { parts.concat() } else { String::new() }
 }
 
-/// The kind of bill: as it is said, else by what only one kind has.
+/// The kind of bill: as stated, else by facts that only one kind has.
 fn kind(head: &Facts, lines: &[Facts], bill_type: &str) -> BillKind {
     let said = first(head, Field::Kind).to_ascii_lowercase();
     let any = |field: Field| lines.iter().chain([head]).any(|facts| !first(facts, field).is_empty());
@@ -436,7 +437,7 @@ fn is_dental(code: &str) -> bool {
     code.strip_prefix('D').is_some_and(|digits| digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// A provider by number and name. Only a number that is an NPI is called one.
+/// A provider by number and name. Only a valid NPI is treated as an NPI.
 fn party<'a>(number: &'a str, name: &'a str, is_person: bool) -> Party<'a> {
     let (family, given) = match name.split_once(',') {
         _ if !is_person => (name, ""),

@@ -1,4 +1,5 @@
-//! Codes in rows of claims: which diagnoses and procedures there are, of which revision, and in the form that their systems want.
+//! Codes in rows of claims: the diagnoses and procedures, their ICD revision, and the form that their code systems
+//! require.
 
 use crate::formats::records::{Field, Row, all};
 
@@ -24,7 +25,7 @@ pub(super) enum Role {
     External,
 }
 
-/// Every diagnosis of the rows once; what is said first counts, and the principal one comes first.
+/// Every diagnosis of the rows once; the first mention counts, and the principal one comes first.
 pub(super) fn coded(rows: &[Row], from: &str) -> Vec<Coded> {
     let mut out: Vec<Coded> = Vec::new();
     for row in rows {
@@ -61,7 +62,7 @@ pub(super) fn coded(rows: &[Row], from: &str) -> Vec<Coded> {
     out
 }
 
-/// The revision of a diagnosis: as the row says, else by the day.
+/// The revision of a diagnosis: as the row states it, else by the date.
 pub(super) fn is_tenth(row: &Row, index: u16, from: &str) -> bool {
     let of = |index: u16| row.facts.get(&(Field::DiagnosisVersion, index));
     let said = of(index).or_else(|| of(0)).map_or("", String::as_str);
@@ -90,7 +91,7 @@ pub(super) fn same_list(one: Role, other: Role) -> bool {
     one == other || (main(one) && main(other))
 }
 
-/// Code, whether the row says that it is of ICD-10, and the day.
+/// Code, whether the row states ICD-10, and the date.
 pub(super) fn procedures(rows: &[Row]) -> Vec<(String, bool, String)> {
     let mut out: Vec<(String, bool, String)> = Vec::new();
     for row in rows {

@@ -1,9 +1,9 @@
-//! Rows of tables about one claim, folded into what is true now, as a bill.
+//! Folds rows of tables about one claim into its current state, as a bill.
 //!
-//! A later row of a line replaces an earlier one, by the days that the rows state and not by the order of loading. A row that
-//! takes a line back ends what it undoes and leaves what the line was; when every line is taken back the claim is cancelled.
-//! Where a source sends a change under a new number (CMS does), the numbers of a group are versions: a cancellation takes the
-//! last standing one back, a change replaces all before it.
+//! A later row of a line replaces an earlier one, by the dates in the rows and not by the order of loading. A row that
+//! takes a line back ends the row that it reverses and remembers it; when every line is taken back the claim is
+//! cancelled. Where a source sends a change under a new number (CMS does), the numbers of a group are versions: a
+//! cancellation takes the last current one back, a change replaces all before it.
 
 use super::eob::{Bill, BillKind, eob};
 use super::made::ClaimResources;
@@ -15,9 +15,9 @@ use crate::formats::issue::Rule;
 use crate::formats::records::{Facts, Field, Identity, Row, Turn, first};
 use crate::map::record::{KnownMember, NamedMember, PlanContext, made_id};
 
-/// A claim of which rows tell.
+/// A claim that rows describe.
 pub(crate) struct RowCase {
-    /// The claim's id, whatever the number of its last version.
+    /// The claim's id, which does not depend on the number of its last version.
     key: String,
     draft: Draft,
     cancelled: bool,
@@ -26,19 +26,19 @@ pub(crate) struct RowCase {
     is_doubtful: bool,
 }
 
-/// One number of the claim.
+/// One version of the claim, with a number of its own.
 #[derive(Default)]
 struct Version {
     number: String,
     day: String,
     lines: Lines,
-    /// What its last row does to the versions before it.
+    /// The effect of its last row on the versions before it.
     turn: Option<Turn>,
 }
 
 impl RowCase {
-    /// Folds rows, the earliest first; each with the name of its source. Several claims are in one group where CMS's natural key
-    /// does not tell them apart.
+    /// Folds rows, the earliest first; each with the name of its source. A group holds several claims where CMS's
+    /// natural key does not distinguish them.
     pub(crate) fn fold<'t>(key: &str, rows: impl IntoIterator<Item = (&'t str, Row)>) -> Vec<Self> {
         let mut versions: Vec<Version> = Vec::new();
         let mut source = String::new();
@@ -53,7 +53,7 @@ impl RowCase {
                 version.take(row);
             }
         }
-        // Not every row of a version tells its day.
+        // Not every row of a version states its date.
         versions
             .sort_by(|one, other| (&one.day, one.rank(), &one.number).cmp(&(&other.day, other.rank(), &other.number)));
         let is_cms = is_cms(&source);
@@ -92,7 +92,7 @@ impl RowCase {
         NamedMember { numbers: vec![text(Field::Member)], family, given, birth, day: self.draft.from.clone(), alone }
     }
 
-    /// Whether only the member's number says whose it is, though the table might have said more.
+    /// Whether the member is identified by number alone, though the table could have had more.
     pub(crate) fn is_by_number_alone(&self) -> bool {
         !is_cms(&self.source) && self.whom().alone
     }
@@ -103,12 +103,12 @@ impl RowCase {
         !self.has_head && (self.source == "ncpdp" || is_headed)
     }
 
-    /// Numbers under which others may say that they replace it.
+    /// The number that a replacing claim would name.
     pub(crate) fn number(&self) -> &str {
         first(&self.draft.head, Field::Claim)
     }
 
-    /// Whose it is, so that nobody's claim ends another's.
+    /// The patient and biller, so that a claim only replaces claims of both.
     pub(crate) fn identity(&self) -> Identity {
         Identity::of_member(first(&self.draft.head, Field::Member))
     }
@@ -118,15 +118,14 @@ impl RowCase {
         self.is_doubtful
     }
 
-    /// Whether anything was decided.
+    /// Whether there is a decision.
     pub(crate) fn is_decided(&self) -> bool {
         self.draft.total().is_some()
     }
 
     /// The `ExplanationOfBenefit` and the parties that it names.
     ///
-    /// # Errors
-    /// What is missing, if it can be no `ExplanationOfBenefit`.
+    /// # Errors What is missing for an `ExplanationOfBenefit`.
     pub(crate) fn resources(
         &self,
         replaced_by: &[String],
@@ -184,7 +183,7 @@ impl RowCase {
             denied: draft.is_denied(),
             related,
             network: draft.network(),
-            // Tables say what others paid, and not who.
+            // Tables state other payers' payments, and not their names.
             other_payers: Vec::new(),
         };
         let mut made = ClaimResources { own: vec![eob(&bill, whose, about)], mentions: vec![biller.resource] };
@@ -201,7 +200,7 @@ impl RowCase {
 }
 
 impl Version {
-    /// Of one day: what is taken back goes before what replaces it.
+    /// Within one day, a reversal goes before its replacement.
     const fn rank(&self) -> u8 {
         match self.turn {
             Some(Turn::Void) => 1,
@@ -215,7 +214,7 @@ impl Version {
         if row.day() > self.day.as_str() {
             row.day().clone_into(&mut self.day);
         }
-        // Rows of a claim that hold only its diagnoses or lines say nothing of its standing.
+        // Rows of a claim that hold only its diagnoses or lines do not affect its status.
         self.turn = self.turn.max(Some(turn));
         self.lines.take(row);
     }
@@ -226,7 +225,7 @@ fn is_cms(source: &str) -> bool {
     matches!(source, "rif" | "cclf" | "synpuf")
 }
 
-/// What several rows say of the claim as a whole: a later word replaces an earlier one.
+/// Merges the claim-level facts of several rows: a later value replaces an earlier one.
 pub(super) fn merged<'r>(rows: impl IntoIterator<Item = &'r Row>) -> Facts {
     let mut out = Facts::new();
     for row in rows {

@@ -14,16 +14,16 @@ const TEXT_MAX: usize = 1024;
 /// Somebody or something with a name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClinicalParty {
-    /// The address of a system and a number in it.
+    /// The address of an identifier system and a number in it.
     pub(crate) numbers: Vec<(String, String)>,
     pub(crate) family: String,
     pub(crate) given: Vec<String>,
     pub(crate) suffix: String,
-    /// The name in one piece, where that is all there is.
+    /// The name in one piece, if the source has only that.
     pub(crate) words: String,
 }
 
-/// What refers to a party, and the resource about it; without one, the reference has words only.
+/// A reference to a party, and the party's resource; without one, the reference has only text.
 #[derive(Clone, Debug)]
 pub(crate) struct Spoken {
     pub(crate) reference: Value,
@@ -38,8 +38,8 @@ impl ClinicalParty {
         name.chars().take(TEXT_MAX).collect()
     }
 
-    /// A person; nothing if there is neither a name nor a national number. A person is a resource of her own if a number tells
-    /// her apart from others of her name.
+    /// A person; nothing if there is neither a name nor a national number. She gets a resource of her own if a number
+    /// distinguishes her from others of the same name.
     pub(crate) fn person(&self) -> Option<Spoken> {
         let name = self.name();
         let (national, numbers) = self.sorted();
@@ -81,7 +81,7 @@ pub(crate) fn organization(name: &str, numbers: Vec<(String, String)>) -> Option
         return None;
     }
     let (national, numbers) = party.sorted();
-    // Without a national number, as the directory makes them.
+    // Without a national number, the id is made as the directory makes it.
     let id =
         national.map_or_else(|| made_id(&["Organization", &name.to_lowercase()]), |number| format!("npi-{number}"));
     let mut out = ResourceBuilder::new("Organization", &id);

@@ -14,7 +14,7 @@ const NDC: &str = "http://hl7.org/fhir/sid/ndc";
 pub(crate) struct Drug {
     /// The number in `RxNorm`, or empty.
     pub(crate) rxnorm: String,
-    /// NDC, or empty; one of the two is there.
+    /// NDC, or empty; at least one of the two codes is there.
     pub(crate) ndc: String,
     pub(crate) name: String,
     pub(crate) dose_form: String,

@@ -1,4 +1,4 @@
-//! Rows into drugs and their places in formularies.
+//! Rows into drugs and their entries in formularies.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -42,17 +42,17 @@ pub(crate) fn read(file: &Arc<str>, header: &DrugListHeader, rows: &[(u64, csv::
     out
 }
 
-/// What earlier rows of the block have said.
+/// Drugs and items of earlier rows in the block.
 #[derive(Default)]
 struct Said {
     drugs: HashSet<String>,
     formularies: HashSet<String>,
-    /// In which listing, and where in it.
+    /// The listing of an item, and its position in it.
     items: HashMap<String, (usize, usize)>,
 }
 
 impl Said {
-    /// Gives items that an earlier row has said to that row's; the others are the next listing's own.
+    /// Adds items that an earlier row has named to that row's listing; the others belong to the next listing.
     fn only_new(&mut self, items: Vec<Item>, drug: &Drug, listings: &mut [DrugListing]) -> Vec<Item> {
         let mut own: Vec<Item> = Vec::new();
         for item in items {
@@ -89,7 +89,7 @@ fn listing(
     if tier.is_empty() {
         return Err("the tier is empty");
     }
-    // A bare number says nothing to a member.
+    // A bare number means nothing to a member.
     let tier = if tier.bytes().all(|byte| byte.is_ascii_digit()) { format!("Tier {tier}") } else { tier };
     let day = |field, wrong| match text(field) {
         cell if cell.is_empty() => Ok(String::new()),
@@ -135,7 +135,7 @@ fn listing(
 
 fn drug(text: &impl Fn(Field) -> String) -> Result<Drug, &'static str> {
     let rxnorm = text(Field::Rxnorm);
-    // A spreadsheet makes 209459 into 209459.0.
+    // A spreadsheet turns 209459 into 209459.0.
     let rxnorm = rxnorm.strip_suffix(".0").unwrap_or(&rxnorm).to_owned();
     if rxnorm.len() > 8 || !rxnorm.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err("the RxNorm code is not a number of at most eight digits");
@@ -149,7 +149,7 @@ fn drug(text: &impl Fn(Field) -> String) -> Result<Drug, &'static str> {
     }
     let (name, strength) = (text(Field::Name), text(Field::Strength));
     let name = if strength.is_empty() || name.contains(&strength) { name } else { format!("{name} {strength}") };
-    // One drug comes in many packages; the NDC tells drugs apart only where nothing else does.
+    // One drug comes in many packages; the NDC identifies a drug only where no other code does.
     let ndc = if rxnorm.is_empty() { ndc } else { String::new() };
     Ok(Drug { rxnorm, ndc, name, dose_form: text(Field::DoseForm) })
 }
@@ -159,13 +159,13 @@ fn flag(header: &DrugListHeader, field: Field, text: &impl Fn(Field) -> String) 
     header.has(field).then(|| !is_no(&cell))
 }
 
-/// Whether a cell says that only those are asked who begin to take the drug.
+/// Whether a cell limits a condition to new starts.
 fn is_for_new_starts(cell: &str) -> bool {
     let mut words = cell.split(|c: char| !c.is_ascii_alphanumeric());
     words.any(|word| word.eq_ignore_ascii_case("nso")) || normal(cell).contains("newstart")
 }
 
-/// The limit, and whether there is one; absent if the table does not say.
+/// The limit, and whether there is one; absent if the table does not state it.
 fn limit(header: &DrugListHeader, text: &impl Fn(Field) -> String) -> (Limit, Option<bool>) {
     let cell = text(Field::QuantityLimit);
     let (amount, days) = (text(Field::LimitAmount), text(Field::LimitDays));

@@ -1,10 +1,12 @@
-//! HL7 version 2 messages: admissions and visits (ADT), results (ORU), vaccinations (VXU), documents (MDM), problems (PPR).
+//! HL7 version 2 messages: admissions and visits (ADT), results (ORU), vaccinations (VXU), documents (MDM), problems
+//! (PPR).
 //!
-//! What holds: any bytes are read without a panic and within limits (`formats/hl7v2`); a message about several patients becomes
-//! as many records, each with its own part of the text; the text of every message that is kept stands in a `DocumentReference`.
+//! Invariants: any bytes are read without a panic and within limits (`formats/hl7v2`); a message about several patients
+//! becomes one record per patient, each with its own part of the text; the text of every kept message stands in a
+//! `DocumentReference`.
 //!
-//! Absent on purpose: acts on records (merges, deletions of patients: an operator's), orders without results, the patient's
-//! own particulars (the roster's), totals of batches (blocks of a file are read apart from each other).
+//! Absent on purpose: acts on records (merges, deletions of patients: an operator's), orders without results, the
+//! patient's demographics (the roster's), batch totals (blocks of a file are read separately).
 
 mod draft;
 mod note;
@@ -29,12 +31,12 @@ use crate::formats::issue::{RecordPlace, Rule, place};
 use crate::map::clinical::{day, moment};
 use crate::map::record::{KnownMember, NamedMember, PlanContext, ReadPiece, Record, Written};
 
-/// Numbers that may be the patient's, of one message.
+/// Candidate numbers of the patient, from one message.
 const NUMBERS_MAX: usize = 32;
 /// Patients of one message.
 const PATIENTS_MAX: usize = 1_000;
 
-/// What a message tells of.
+/// The kinds of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum MessageKind {
     Visit,
@@ -82,14 +84,14 @@ fn told(place: &RecordPlace, text: &str) -> Result<Vec<Told>, (Rule, &'static st
         return Err((Rule::Segment, "a message about more than 1,000 patients"));
     }
     let one = |text: &str| {
-        // The part of a message is one.
+        // The text is a part of a message, and is itself a message.
         let message = Message::read(text).map_err(|wrong| (Rule::Segment, wrong.reason()))?;
         Ok(Told { place: place.clone(), kind, whom: whom(&message), written: written(&message), text: text.to_owned() })
     };
     if patients.len() == 1 {
         return Ok(vec![one(text)?]);
     }
-    // What is about one patient must not come to another, not even within the text that is kept.
+    // Data about one patient must not reach another, not even in the text that is kept.
     let pieces = |from: usize, to: usize| -> String {
         let segments = message.segments.iter().skip(from).take(to.saturating_sub(from));
         segments.flat_map(hl7v2::Segment::whole).collect()
@@ -103,7 +105,7 @@ fn positions(message: &Message<'_>, name: &str) -> Vec<usize> {
     message.segments.iter().enumerate().filter(|(_, segment)| segment.name == name).map(|(at, _)| at).collect()
 }
 
-/// What a message tells of, or why it is not loaded.
+/// The kind of a message, or why it is not loaded.
 fn kind(message: &Message<'_>) -> Result<MessageKind, (Rule, &'static str)> {
     let other = |reason| Err((Rule::OtherMessage, reason));
     let code = message.header(9).component(1).text();
@@ -138,7 +140,7 @@ fn kind(message: &Message<'_>) -> Result<MessageKind, (Rule, &'static str)> {
     }
 }
 
-/// The patient of a message. Numbers that an insurer gave come first: they are most like those on the roster.
+/// The patient of a message. Numbers assigned by an insurer come first: they are the most likely to be on the roster.
 fn whom(message: &Message<'_>) -> NamedMember {
     let Some(patient) = message.first("PID") else { return NamedMember::default() };
     let mut numbers: Vec<String> = Vec::new();
@@ -174,7 +176,7 @@ fn whom(message: &Message<'_>) -> NamedMember {
 fn written(message: &Message<'_>) -> Option<Written> {
     let event = || moment(&message.first("EVN")?.field(2).text());
     let sent = moment(&message.header(7).text()).or_else(event)?;
-    // Systems that count their messages tell by it which of one second is the later.
+    // A numeric control id orders messages of the same second.
     let control = message.header(10).text();
     let prefix = control.trim_end_matches(|c: char| c.is_ascii_digit());
     let number = control.get(prefix.len()..).filter(|_| !prefix.contains(|c: char| c.is_ascii_digit()));
@@ -207,7 +209,7 @@ impl Record for Told {
 
     fn written(&self, resource: &Value) -> Option<Written> {
         let written = self.written?;
-        // A result that is sent once more, with others or in a later batch, is as old as its report says.
+        // A result that is sent again, with others or in a later batch, keeps the time of its report.
         let issued = resource.get("issued").and_then(Value::as_str).and_then(|text| text.parse::<Timestamp>().ok());
         Some(Written { at: issued.map_or(written.at, Timestamp::as_microsecond), ..written })
     }

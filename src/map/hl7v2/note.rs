@@ -1,4 +1,4 @@
-//! The document that a message brings (MDM), and the message itself as one.
+//! The document in a message (MDM), and the message itself as a document.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::value::document;
 use crate::formats::hl7v2::FieldPart;
 use crate::map::clinical::{Attached, Concept, Original, known};
 
-/// How far a document has come (table 0271).
+/// States of a document (table 0271).
 const STATES: [(&str, &str); 7] = [
     ("DI", "preliminary"),
     ("DO", "preliminary"),
@@ -18,7 +18,7 @@ const STATES: [(&str, &str); 7] = [
     ("LA", "final"),
 ];
 
-/// A message that is kept for what was read from it. The same message sent again is the same document.
+/// The message as the original of its records. The same message sent again is the same document.
 pub(super) fn message(draft: &Draft<'_>) -> Original {
     let message = draft.message;
     let control = message.header(10).text();
@@ -34,7 +34,7 @@ pub(super) fn message(draft: &Draft<'_>) -> Original {
     }
 }
 
-/// The document of a message: its text or file, and where it stands.
+/// The document of a message: its text or file, and its place.
 pub(super) fn note(draft: &mut Draft<'_>) -> Original {
     let mut out = message(draft);
     let message = draft.message;
@@ -53,7 +53,7 @@ pub(super) fn note(draft: &mut Draft<'_>) -> Original {
         out.id = draft.ids.same("DocumentReference", &[&name(number)]);
         out.identifier = draft.entity(number);
     }
-    // T09 and T10 put a document in the place of the one that is named as its parent.
+    // T09 and T10 replace the document that is named as the parent.
     let parent = header.field(13);
     if matches!(event.as_str(), "T09" | "T10") && !parent.is_empty() {
         out.replaces = vec![draft.ids.same("DocumentReference", &[&name(parent)])];

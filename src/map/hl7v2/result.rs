@@ -1,8 +1,8 @@
-//! Results (ORU): a report for each OBR, an observation for each OBX, and the report names its observations.
+//! Results (ORU): a report for each OBR, an observation for each OBX, and the report lists its observations.
 //!
-//! An observation is the same one in every message that tells of it: sender, number of the order with the laboratory, code and
-//! sub-number, patient; where it says more of another result, such as what an organism resists, that one too. So a corrected
-//! result takes the place of the one before, and a deleted one is said to be an error.
+//! An observation is identified across messages by sender, filler order number, code and sub-number, and patient; if it
+//! is a child of another result, such as the susceptibilities of an organism, by the parent too. So a corrected result
+//! replaces the earlier one, and a deleted one is marked as entered in error.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ use crate::map::clinical::{
 
 const LOINC: &str = "http://loinc.org";
 const DATA_ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
-/// Departments (table 0074) whose results are images.
+/// Diagnostic service sections (table 0074) whose results are images.
 const IMAGING: [&str; 9] = ["RAD", "CT", "CUS", "MR", "NMR", "NMS", "RUS", "VUS", "XRC"];
 
 /// States of an observation (table 0085).
@@ -50,7 +50,7 @@ const REPORT_STATES: [(&str, &str); 9] = [
     ("X", "cancelled"),
 ];
 
-/// An OBR with what follows it.
+/// An OBR with the segments after it.
 struct Group<'s, 'm> {
     order: Option<&'s Segment<'m>>,
     request: &'s Segment<'m>,
@@ -74,19 +74,19 @@ pub(super) fn map(draft: &mut Draft<'_>) {
     }
 }
 
-/// An observation that a later report of the message may say more of.
+/// An observation that may be the parent of a later report of the message.
 struct Told {
-    /// Number of the order, code, sub-number.
+    /// Filler order number, code, sub-number.
     name: [String; 3],
     id: String,
 }
 
-/// The result that a report says more of (OBR-26 and OBR-29).
+/// The parent result of a report (OBR-26 and OBR-29).
 #[derive(Default)]
 struct Parent {
-    /// Number of the order, code, sub-number.
+    /// Filler order number, code, sub-number.
     name: [String; 3],
-    /// The result in words.
+    /// The parent result as text.
     words: String,
 }
 
@@ -102,13 +102,13 @@ impl Parent {
         Some(Self { name: [number, code, result.component(2).text()], words: result.component(3).whole() })
     }
 
-    /// What tells reports on it apart from those on others.
+    /// Distinguishes reports on this parent from reports on others.
     fn key(&self) -> String {
         let [number, code, turn] = &self.name;
         format!("of {number}|{code}|{}", if turn.is_empty() { &self.words } else { turn })
     }
 
-    /// The result itself if the message has it, or else in words.
+    /// The parent result itself if the message has it, or else its text.
     fn reference(&self, told: &[Told]) -> Option<Value> {
         if self.name.iter().skip(1).all(String::is_empty) {
             return None;
@@ -178,7 +178,7 @@ fn report(draft: &mut Draft<'_>, group: &Group<'_, '_>, told: &mut Vec<Told>) {
         .or_else(|| draft.date_time(group.specimens.first()?.field(17)).map(When::At))
         .or_else(|| group.observed.iter().find_map(|one| draft.date_time(one.segment.field(14))).map(When::At));
     let number = filler.or(placer).map(|part| part.component(1).text()).unwrap_or_default();
-    // Without a number, the time tells one from another.
+    // Without a number, the time identifies it.
     let time = when.as_ref().filter(|_| number.is_empty()).and_then(When::first).unwrap_or_default().to_owned();
     let parent = Parent::of(request, &number);
     let of_parent = parent.as_ref().and_then(|parent| parent.reference(told));
@@ -190,7 +190,7 @@ fn report(draft: &mut Draft<'_>, group: &Group<'_, '_>, told: &mut Vec<Told>) {
     let state = known(&REPORT_STATES, &request.field(25).text());
 
     let specimens = specimen::all(draft, &group.specimens, request, &key);
-    // Of several, nobody says in which a result was measured.
+    // With several specimens, the message does not say which one a result belongs to.
     let specimen = if let [one] = specimens.as_slice() { Some(one.clone()) } else { None };
     let (texts, others): (Vec<_>, Vec<_>) =
         joined(draft, &group.observed).into_iter().partition(|one| is_image && one.is_text);
@@ -222,7 +222,7 @@ fn report(draft: &mut Draft<'_>, group: &Group<'_, '_>, told: &mut Vec<Told>) {
         seen.push(observation(draft, one, before, state));
     }
     let seen = pressures(seen);
-    // A report that does not say how far it has come is as far as all that is in it.
+    // A report without a status is final if all its observations are.
     let is_final = !seen.is_empty() && seen.iter().all(|one| one.status == "final");
     let state = state.unwrap_or(if is_final { "final" } else { "unknown" });
     let is_report = seen.iter().any(|one| one.category != Category::VitalSigns) || !forms.is_empty() || seen.is_empty();
@@ -268,14 +268,14 @@ fn performers(draft: &mut Draft<'_>, group: &Group<'_, '_>) -> Vec<Value> {
     draft.mention(spoken).or_else(producer).or_else(|| draft.facility()).into_iter().collect()
 }
 
-/// Who made an observation, by the field that said so before there was one for the name.
+/// The producer of an observation, by the older field (OBX-15).
 fn producer(segment: &Segment<'_>) -> Option<Value> {
     let field = segment.field(15);
     let name = [2, 1].iter().map(|at| field.component(*at).text()).find(|name| !name.is_empty())?;
     Some(json!({"type": "Organization", "display": crate::formats::cells::text::line(&name)}))
 }
 
-/// Who read the results (NDL: somebody with a number, as subcomponents).
+/// The interpreter of the results (NDL: a person with a number, as subcomponents).
 fn person_of(draft: &mut Draft<'_>, request: &Segment<'_>) -> Option<Value> {
     let person = request.field(32).component(1);
     let given = person.sub(3).text();
@@ -284,18 +284,18 @@ fn person_of(draft: &mut Draft<'_>, request: &Segment<'_>) -> Option<Value> {
     draft.mention(party.person())
 }
 
-/// An observation of one OBX, or of several that are the lines of one text.
+/// An observation from one OBX, or from several that are lines of one text.
 pub(super) struct Joined<'s, 'm> {
     segment: &'s Segment<'m>,
     code: Concept,
     is_text: bool,
     value: Option<Held>,
-    /// The values where there are several.
+    /// The values, if there are several.
     parts: Vec<Held>,
     notes: Vec<String>,
 }
 
-/// Lines of text that come one OBX each are one value.
+/// Joins lines of text that come in one OBX each into one value.
 pub(super) fn joined<'s, 'm>(draft: &Draft<'_>, observed: &[Observed<'s, 'm>]) -> Vec<Joined<'s, 'm>> {
     let mut out: Vec<Joined<'s, 'm>> = Vec::new();
     for one in observed {
@@ -324,7 +324,7 @@ pub(super) fn joined<'s, 'm>(draft: &Draft<'_>, observed: &[Observed<'s, 'm>]) -
     out
 }
 
-/// An OBX on top of what is known before it.
+/// Builds the observation of an OBX on top of the facts of its report.
 pub(super) fn observation(
     draft: &mut Draft<'_>,
     one: Joined<'_, '_>,
@@ -333,7 +333,7 @@ pub(super) fn observation(
 ) -> ObservationDraft {
     let segment = one.segment;
     let state = segment.field(11).text();
-    // An observation without a state is in that of its report, as far as observations have it.
+    // An observation without a status takes its report's, if observations have that status.
     let of_report = report.filter(|state| STATES.iter().any(|(_, known)| known == state)).unwrap_or("unknown");
     let status = known(&STATES, &state).unwrap_or(if state.is_empty() { of_report } else { "unknown" });
     let absent = match status {
@@ -379,7 +379,7 @@ impl Joined<'_, '_> {
         &self.code
     }
 
-    /// When it was observed, as far as it says so itself.
+    /// When it was observed, if the OBX itself states it.
     pub(super) fn time(&self, draft: &Draft<'_>) -> Option<String> {
         draft.date_time(self.segment.field(14))
     }

@@ -1,4 +1,4 @@
-//! Specimens: in segments of their own (SPM), or as older messages have them, in the order.
+//! Specimens: in segments of their own (SPM), or in older messages within the order.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::draft::Draft;
 use crate::formats::hl7v2::Segment;
 use crate::map::clinical::{Coding, Concept, Specimen, When, by_name};
 
-/// What the results were measured in; references.
+/// The specimens of the results; references.
 pub(super) fn all(draft: &mut Draft<'_>, segments: &[&Segment<'_>], request: &Segment<'_>, key: &[&str]) -> Vec<Value> {
     let mut found: Vec<Specimen> = segments.iter().filter_map(|segment| specimen(draft, segment, key)).collect();
     if found.is_empty() {
@@ -46,7 +46,7 @@ fn specimen(draft: &Draft<'_>, segment: &Segment<'_>, key: &[&str]) -> Option<Sp
     })
 }
 
-/// A time without an end is one moment.
+/// A time without an end is a single moment.
 fn moment(when: When) -> When {
     match when {
         When::Between(Some(at), None) => When::At(at),
@@ -54,7 +54,7 @@ fn moment(when: When) -> When {
     }
 }
 
-/// A specimen as older messages have it, in the order (OBR-15).
+/// A specimen within the order of an older message (OBR-15).
 fn source(draft: &Draft<'_>, request: &Segment<'_>, key: &[&str]) -> Option<Specimen> {
     let field = request.field(15);
     let part = field.component(1);
@@ -63,7 +63,7 @@ fn source(draft: &Draft<'_>, request: &Segment<'_>, key: &[&str]) -> Option<Spec
     let system = by_name(&part.sub(3).whole());
     let system = if system.is_empty() { "http://terminology.hl7.org/CodeSystem/v2-0070".to_owned() } else { system };
     let mut kind = Concept::words(if words.is_empty() { &code } else { &words });
-    // Many write words where the code belongs.
+    // Many senders write text where the code belongs.
     if !code.is_empty() && !code.contains(' ') {
         kind.codes.push(Coding::new(&system, &code, &part.sub(2).whole()));
     }

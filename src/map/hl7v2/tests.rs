@@ -1,4 +1,4 @@
-//! Reading of messages, and what the public samples become.
+//! Reading of messages, and the resources of the public samples.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,8 +27,8 @@ fn of(text: &str) -> Vec<Value> {
     resources(&read(&"m.hl7".into(), 1, text.as_bytes()))
 }
 
-/// What the 41 public files become. Refused as other messages: orders, a referral, an appointment, a merge and a change of
-/// numbers. Messages of training systems are among those that are read: their flag (MSH-11) is set by many who mean it not.
+/// The resources of the 41 public files. Refused as other messages: orders, a referral, an appointment, a merge and a
+/// change of numbers. Messages flagged as training are read: many systems set the flag (MSH-11) by mistake.
 #[test]
 fn the_public_samples() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/hl7v2/fhir-converter");
@@ -105,7 +105,7 @@ fn what_is_too_much_is_refused() {
     }
 }
 
-/// A corrected result takes the place of the one before; sent once more, it changes nothing.
+/// A corrected result replaces the earlier one; sent again, it changes nothing.
 #[test]
 fn the_same_result_is_the_same_resource() {
     let text = |control: &str, value: &str, state: &str| {
@@ -130,7 +130,7 @@ const CULTURE: &str = "MSH|^~\\&|L|LAB|||20260312101500-0500||ORU^R01|M1|P|2.5.1
     OBR|3|P7|F7|50545-3^Panel^LN|||20260309081500-0500|||||||||||||||||MB|F|630-4&Urine culture&LN^2^Staphylococcus aureus|||P7&HFP^F7&LAB\r\
     OBX|1|ST|18906-8^Ciprofloxacin^LN||>=4|ug/mL||R|||F\r";
 
-/// What two organisms resist stands under one number of the laboratory. A correction of one panel took the place of the other.
+/// Susceptibilities of two organisms share one filler order number. A correction of one panel replaced the other.
 #[test]
 fn what_organisms_resist_stays_apart() {
     let kinds = |all: &[Value], kind: &str| -> Vec<Value> {
@@ -177,7 +177,7 @@ fn no_value_of_several_is_dropped() {
     assert_eq!(one("ST|2-2^B^LN||1.020|")["valueString"], "1.020");
 }
 
-/// What was measured, in what, and by whom where nothing but the header says so.
+/// Specimens, and the laboratory where only the header names it.
 #[test]
 fn specimens_and_who_measured_them() {
     let text = |source: &str, more: &str, producer: &str| {
@@ -242,7 +242,7 @@ fn whether_she_smokes_is_told_by_a_visit_too() {
     assert!(profiles.iter().any(|one| one.as_str().unwrap().ends_with("us-core-smokingstatus")), "{profiles:?}");
 }
 
-/// Whom a message is about is told by every number in it, the insurer's first.
+/// The patient is identified by every number in the message, the insurer's first.
 #[test]
 fn all_numbers_of_the_patient() {
     let text = include_str!("../../../fixtures/load/hl7v2/visit.hl7");

@@ -7,9 +7,9 @@ use crate::formats::hl7v2::Segment;
 use crate::map::clinical::{ResourceBuilder, hl7, organization, quantity};
 
 const CVX: &str = "http://hl7.org/fhir/sid/cvx";
-/// "No vaccine administered": the message only tells a history of none.
+/// "No vaccine administered": the message only reports an empty history.
 const NONE_GIVEN: &str = "998";
-/// Numbers that registries write where there is none.
+/// Numbers that registries write in place of a missing number.
 const NO_NUMBER: [&str; 2] = ["9999", "0"];
 
 /// Maps the vaccinations of a message.
@@ -67,7 +67,7 @@ fn immunization(draft: &mut Draft<'_>, order: Option<&Segment<'_>>, given: &Segm
         Some(when) => out.set("occurrenceDateTime", when),
         None => out.set("occurrenceString", "unknown"),
     };
-    // "00": a new record; all others are told from memory or from another's record.
+    // "00": a new record; all others are historical.
     let source = given.field(9).component(1).text();
     if !source.is_empty() {
         out.set("primarySource", source == "00");

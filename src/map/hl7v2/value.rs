@@ -1,4 +1,4 @@
-//! The value of an OBX as FHIR's choice of types.
+//! The value of an OBX as a FHIR choice of types.
 
 use serde_json::{Value, json};
 
@@ -12,8 +12,8 @@ const COMPARATORS: [&str; 4] = ["<=", ">=", "<", ">"];
 /// The element of the choice, and its value.
 pub(super) type Held = (&'static str, Value);
 
-/// The values: none if there is none or if it is a document, and several if the field repeats and each says something of its
-/// own, such as the organisms of a culture.
+/// The values: none if the OBX is empty or holds a document, and several if the field repeats with distinct values,
+/// such as the organisms of a culture.
 pub(super) fn values(draft: &Draft<'_>, segment: &Segment<'_>) -> Vec<Held> {
     let field = segment.field(5);
     let (kind, unit) = (segment.field(2).text(), unit(segment.field(6)));
@@ -28,7 +28,7 @@ pub(super) fn values(draft: &Draft<'_>, segment: &Segment<'_>) -> Vec<Held> {
 fn value(draft: &Draft<'_>, kind: &str, field: FieldPart<'_>, unit: &str) -> Option<Held> {
     match kind {
         "NM" => numeric(&field.text(), unit).or_else(|| measured(field, unit)),
-        // A number with a unit is one, whatever its type says.
+        // A number with a unit is a quantity, whatever its type says.
         "ST" if !unit.is_empty() => numeric(&field.text(), unit).or_else(|| measured(field, unit)),
         "SN" => structured(field, unit).or_else(|| words(field)),
         "CE" | "CWE" | "CNE" | "CF" | "IS" | "ID" => {
@@ -40,7 +40,7 @@ fn value(draft: &Draft<'_>, kind: &str, field: FieldPart<'_>, unit: &str) -> Opt
     }
 }
 
-/// Words that begin as a number does, with the unit in which it is.
+/// Text that begins with a number and ends with its unit.
 fn measured(field: FieldPart<'_>, unit: &str) -> Option<Held> {
     let (name, value) = words(field)?;
     let text = value.as_str()?;
@@ -74,7 +74,7 @@ pub(super) fn document(segment: &Segment<'_>) -> Option<Attached> {
     }
 }
 
-/// A number, perhaps with a sign that something was beyond what can be measured.
+/// A number, perhaps with a comparator because the value was out of range.
 fn numeric(text: &str, unit: &str) -> Option<Held> {
     let text = text.trim();
     let comparator = COMPARATORS.into_iter().find(|comparator| text.starts_with(comparator)).unwrap_or_default();
@@ -105,13 +105,13 @@ fn words(field: FieldPart<'_>) -> Option<Held> {
     (!text.is_empty()).then(|| ("valueString", json!(text)))
 }
 
-/// The unit: its code if it has one.
+/// The unit: its code if it has one, else its text.
 pub(super) fn unit(field: FieldPart<'_>) -> String {
     let code = field.component(1).text();
     if code.is_empty() { field.component(2).text() } else { code }
 }
 
-/// A reference range: in numbers where it can be read so, and as it was written.
+/// A reference range: in numbers where it can be parsed, and as it was written.
 pub(super) fn range(text: &str, unit: &str) -> Option<Value> {
     if text.is_empty() {
         return None;
@@ -137,13 +137,13 @@ pub(super) fn range(text: &str, unit: &str) -> Option<Value> {
     Some(out)
 }
 
-/// Flags of table 0078 that are in HL7's newer system too.
+/// Flags of table 0078 that are also in HL7's newer code system.
 const FLAGS: [&str; 22] = [
     "L", "H", "LL", "HH", "<", ">", "N", "A", "AA", "U", "D", "B", "W", "S", "R", "I", "MS", "VS", "POS", "NEG", "IND",
     "DET",
 ];
 
-/// What a result means.
+/// The interpretation of a result.
 pub(super) fn flags(field: FieldPart<'_>) -> Vec<Concept> {
     let one = |part: FieldPart<'_>| {
         let mut concept = Draft::concept(part);

@@ -1,4 +1,4 @@
-//! Visits (ADT): the encounter, its diagnoses and procedures, allergies, and vital signs that were sent along.
+//! Visits (ADT): the encounter, its diagnoses and procedures, allergies, and vital signs in the same message.
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ const KINDS: [(&str, &str); 7] = [
     ("LA", "environment"),
 ];
 const SEVERITIES: [(&str, &str); 3] = [("SV", "severe"), ("MO", "moderate"), ("MI", "mild")];
-/// Who took part, by the field of PV1 that says so.
+/// Participants, by their field of PV1.
 const PARTS: [(usize, &str); 4] = [(7, "ATND"), (8, "REF"), (9, "CON"), (17, "ADM")];
 
 /// Maps a visit.
@@ -55,7 +55,7 @@ pub(super) fn map(draft: &mut Draft<'_>) {
     vitals(draft, encounter.as_deref());
 }
 
-/// The key of a visit: its number, or when it began.
+/// The key of a visit: its number, or its start.
 fn key(draft: &Draft<'_>, visit: &Segment<'_>) -> [String; 2] {
     let number = visit.field(19).component(1).text();
     let begun = if number.is_empty() { draft.date_time(visit.field(44)).unwrap_or_default() } else { String::new() };
@@ -122,7 +122,7 @@ fn condition(draft: &mut Draft<'_>, segment: &Segment<'_>, encounter: Option<&st
         return;
     }
     let when = draft.date_time(segment.field(5));
-    // A diagnosis belongs to its visit; outside of one, to its day.
+    // A diagnosis belongs to its visit; without one, to its day.
     let other = encounter.map_or_else(|| when.clone().unwrap_or_default(), str::to_owned);
     let mut out = ResourceBuilder::new("Condition", &draft.ids.next("Condition", &["diagnosis", &other, &code.key()]));
     if segment.field(21).text() == "D" {
@@ -161,7 +161,7 @@ fn procedure(draft: &mut Draft<'_>, segment: &Segment<'_>, encounter: Option<&st
     draft.resources.push(out.claim(&["us-core-procedure"]));
 }
 
-/// An allergy, in either of two segments that agree on the first fields.
+/// An allergy, in either of two segments that agree on the first fields (AL1, IAM).
 fn allergy(draft: &mut Draft<'_>, segment: &Segment<'_>, is_longer: bool) {
     let code = Draft::concept(segment.field(3));
     if code.is_empty() {
@@ -190,7 +190,7 @@ fn allergy(draft: &mut Draft<'_>, segment: &Segment<'_>, is_longer: bool) {
         .filter_map(|part| {
             let mut manifestation = Draft::concept(part);
             if manifestation.text.is_empty() && manifestation.codes.iter().all(|code| code.system.is_empty()) {
-                // In AL1 it is a text, whatever it looks like.
+                // In AL1 it is text, whatever it looks like.
                 manifestation = Concept::words(&part.text());
             }
             manifestation.value()
@@ -205,8 +205,7 @@ fn allergy(draft: &mut Draft<'_>, segment: &Segment<'_>, is_longer: bool) {
     draft.resources.push(out.claim(&["us-core-allergyintolerance"]));
 }
 
-/// Vital signs that came with the visit, and whether she smokes and the like. Other observations of a registration are
-/// questions and answers of a desk.
+/// Vital signs and social history in the visit's message. Other observations of a registration are intake questions.
 fn vitals(draft: &mut Draft<'_>, encounter: Option<&str>) {
     let message = draft.message;
     let all: Vec<_> = message.all("OBX").map(observed).collect();

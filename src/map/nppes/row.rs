@@ -1,4 +1,4 @@
-//! Rows into entries: what is refused, and what is taken from which cell.
+//! Rows into entries: the refusals, and the cells that are used.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -75,7 +75,7 @@ fn person(header: &NppesHeader, row: &csv::StringRecord, said: &mut HashSet<Stri
         }
     }
     dedup(&mut specialties);
-    // Codes that a role may not have are not lost: a licence names its own, the others become qualifications.
+    // Codes that a role may not have are not lost: a license names its own, the others become qualifications.
     let licensed = |code: &String| licences.iter().any(|licence| licence.specialty == *code);
     let skills: Vec<String> =
         specialties.iter().filter(|code| !is_personal(code) && !licensed(code)).cloned().collect();
@@ -151,7 +151,7 @@ fn organization(header: &NppesHeader, row: &csv::StringRecord) -> ProviderKind {
 
 type Taxon<'r> = (&'r str, bool, Option<(&'r str, &'r str)>);
 
-/// The taxonomies of a row: code, whether it is the primary one, licence number and state.
+/// The taxonomies of a row: code, whether it is the primary one, license number and state.
 fn taxonomies<'r>(header: &'r NppesHeader, row: &'r csv::StringRecord) -> impl Iterator<Item = Taxon<'r>> {
     let cell = |at: Option<usize>| at.and_then(|at| row.get(at)).unwrap_or_default().trim();
     header.taxonomies.iter().filter_map(move |columns| {
@@ -190,7 +190,7 @@ fn address(header: &NppesHeader, row: &csv::StringRecord, columns: [Column; 6]) 
     Address { country, ..Address::new([line1, line2].into_iter(), city, state, zip) }
 }
 
-/// The registry hides some cells behind a mark.
+/// The registry masks some cells with a mark.
 fn named(cell: &str) -> &str {
     if cell.starts_with('<') || cell.starts_with('=') || cell.chars().all(|c| c == '-' || c == '.') { "" } else { cell }
 }

@@ -1,4 +1,4 @@
-//! A row about a facility: a hospital, a pharmacy, a group at a place.
+//! A row about a facility: a hospital, a pharmacy, a group at a location.
 
 use super::row::{Common, Refused, Row};
 use crate::formats::issue::{RecordPlace, Rule};
@@ -8,7 +8,7 @@ use crate::map::plan_net::{
     category, organization_id,
 };
 
-/// Takes a row about a facility; returns what was noticed.
+/// Takes a row about a facility; returns notes about it.
 pub(super) fn take(
     row: &Row<'_>,
     common: &Common,

@@ -10,10 +10,10 @@ use crate::map::plan_net::{
     Service, VIRTUAL, organization_id, practitioner_id,
 };
 
-/// Letters of a degree behind a name, such as `MD, PhD`; more are a first name in capitals.
+/// Letters of a degree after a name, such as `MD, PhD`; a longer word is a first name in capitals.
 const DEGREE_MAX: usize = 5;
 
-/// Takes a row about a person; returns what was noticed.
+/// Takes a row about a person; returns notes about it.
 pub(super) fn take(
     row: &Row<'_>,
     common: &Common,
@@ -99,7 +99,7 @@ fn practitioner(row: &Row<'_>) -> Result<Practitioner, Refused> {
     }
     let npi = row.get(Field::Npi).to_owned();
     let number = row.text(Field::Number);
-    // Without a number, the name and the place tell persons apart.
+    // Without a number, name and location identify a person.
     let key = if number.is_empty() {
         format!("{} {family} {}", given.join(" "), row.get(Field::Zip))
     } else {
@@ -134,7 +134,7 @@ fn practitioner(row: &Row<'_>) -> Result<Practitioner, Refused> {
     })
 }
 
-/// `Albee, Ruth M` or `Ruth M Albee, MD`: family, given names, letters behind the name.
+/// `Albee, Ruth M` or `Ruth M Albee, MD`: family, given names, letters after the name.
 fn split_name(name: &str, credential: String) -> (String, Vec<String>, String) {
     let words = |text: &str| -> Vec<String> { text.split_whitespace().map(str::to_owned).collect() };
     let (before, after) = name.split_once(',').unwrap_or((name, ""));
@@ -151,7 +151,7 @@ fn split_name(name: &str, credential: String) -> (String, Vec<String>, String) {
     (family, given, credential)
 }
 
-/// The group that the person works for, if the row names one that can be told from others.
+/// The person's group, if the row names one that can be identified.
 fn group(row: &Row<'_>, common: &Common) -> Result<Option<Organization>, Refused> {
     let (name, number) = (row.text(Field::Organization), row.get(Field::OrganizationNpi));
     match npi(number) {
@@ -173,7 +173,7 @@ fn group(row: &Row<'_>, common: &Common) -> Result<Option<Organization>, Refused
     }))
 }
 
-/// A key of some database is no name.
+/// A database key is not a name.
 fn is_uuid(text: &str) -> bool {
     text.len() == 36 && text.bytes().filter(|byte| *byte == b'-').count() == 4
 }

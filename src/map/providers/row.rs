@@ -1,4 +1,4 @@
-//! Rows into parts: whose row it is, what is refused, and what persons and facilities have in common.
+//! Rows into parts: the provider of a row, refusals, and the facts that persons and facilities share.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ const LIST_MAX: usize = 50;
 /// A refusal.
 pub(super) type Refused = (Rule, &'static str);
 
-/// Reads rows, each with its line. A provider's rows are put together within one call, so a table is best given whole.
+/// Reads rows, each with its line. A provider's rows are merged within one call, so a table is best passed whole.
 pub(crate) fn read(file: &Arc<str>, header: &ProviderHeader, rows: &[(u64, csv::StringRecord)]) -> ReadPiece {
     let mut out = ReadPiece::default();
     let mut listings = Listings::default();
@@ -38,7 +38,7 @@ pub(crate) fn read(file: &Arc<str>, header: &ProviderHeader, rows: &[(u64, csv::
     out
 }
 
-/// Takes one row; returns what was noticed.
+/// Takes one row; returns notes about it.
 fn take(row: &Row<'_>, place: &RecordPlace, listings: &mut Listings) -> Result<Vec<&'static str>, Refused> {
     if !row.header.is_whole(row.cells) {
         return Err((Rule::Provider, "the row has more or fewer cells than the header"));
@@ -98,13 +98,13 @@ impl<'r> Row<'r> {
     }
 }
 
-/// What rows of both kinds have.
+/// Facts that rows of both kinds have.
 pub(super) struct Common {
     pub(super) address: Address,
     pub(super) phones: Vec<Phone>,
     /// NUCC codes.
     pub(super) specialties: Vec<String>,
-    /// Specialties in words that mean no code we know.
+    /// Specialties in words without a known code.
     pub(super) words: Vec<String>,
     pub(super) hours: Vec<Hours>,
     pub(super) hours_words: String,
@@ -157,9 +157,9 @@ impl Common {
         })
     }
 
-    /// The place of the row; absent if it has no address.
+    /// The location of the row; absent if it has no address.
     pub(super) fn location(&self, row: &Row<'_>, owner: &str) -> Option<Location> {
-        // Some tables repeat the address, with coordinates, where others have the name of the office.
+        // Some tables repeat the address, with coordinates, in the column for the name of the office.
         let name = row.text(Field::Place);
         let is_name = !name.is_empty() && !name.contains('(') && !name.eq_ignore_ascii_case(row.get(Field::Line));
         (!self.address.is_empty()).then(|| Location {
@@ -191,7 +191,7 @@ impl Common {
     }
 }
 
-/// The networks of a row. Where it names only plans, each plan stands for its one network.
+/// The networks of a row. If it names only plans, each plan stands for its one network.
 fn networks(row: &Row<'_>) -> Vec<Network> {
     let (names, numbers) = (row.list(Field::Network), row.list(Field::NetworkId));
     if !numbers.is_empty() {
@@ -205,7 +205,8 @@ fn networks(row: &Row<'_>) -> Vec<Network> {
     names.into_iter().map(|key| Network { key, name: String::new() }).collect()
 }
 
-/// Whether the row says itself that it holds no longer. Words only: a single letter in a column of states may mean anything.
+/// Whether the row itself states that it is no longer valid. Words only: a single letter in a status column may mean
+/// anything.
 fn is_ended(row: &Row<'_>) -> bool {
     let active = row.get(Field::Active);
     let over = |cell: &str| {

@@ -1,4 +1,4 @@
-//! Tables of other people's systems.
+//! Tables of real systems.
 
 use std::sync::Arc;
 
@@ -94,7 +94,7 @@ fn tables_of_networks_and_owners_are_left_to_others() {
         let Some(text) = sample(&format!("nppes/pdex-plan-net-sample-data/{name}")) else { return };
         let (header, rows) = rows(&text);
         assert!(!looks_like(&header.iter().collect::<Vec<_>>(), &Own::default()), "{name}");
-        // Forced all the same, they are read or refused.
+        // If their format is forced, they are still read or refused.
         let read = read(&Arc::from(name), &ProviderHeader::new(&header, &Own::default()), &rows);
         resources(&read).iter().for_each(assert_valid);
     }

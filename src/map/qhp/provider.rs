@@ -12,13 +12,13 @@ use crate::map::plan_net::{
     practitioner_id,
 };
 
-/// Places times networks of one provider; each pair is a role.
+/// Locations times networks of one provider; each pair is a role.
 const ROLES_MAX: usize = 2_000;
 const SOURCE: DirectorySource = DirectorySource::Qhp;
 
 type Refused = (Rule, &'static str);
 
-/// What both kinds of provider have.
+/// Facts that both kinds of provider have.
 struct Common {
     npi: String,
     places: Vec<(Address, Vec<Phone>, (String, String))>,
@@ -30,12 +30,12 @@ struct Common {
     verified: String,
 }
 
-/// The key of a network: the exchange's files name none, they have tiers of a plan.
+/// The key of a network: the exchange's files name none, only tiers of a plan.
 pub(super) fn network_key(plan: &str, tier: &str) -> String {
     if tier.is_empty() { plan.to_owned() } else { format!("{plan} {tier}") }
 }
 
-/// Takes a provider; returns what was noticed.
+/// Takes a provider; returns notes about it.
 pub(super) fn take(value: &Value, place: &RecordPlace, listings: &mut Listings) -> Result<Vec<&'static str>, Refused> {
     let common = common(value)?;
     let is_person = value.get("name").is_some_and(Value::is_object) && text(value, "facility_name").is_empty();
