@@ -96,7 +96,7 @@ pub(crate) struct ObservationDraft {
     pub(crate) issued: Option<String>,
     /// The element of the choice, such as `valueQuantity`, and its value.
     pub(crate) value: Option<(&'static str, Value)>,
-    /// Why there is no value, as an HL7 code.
+    /// Why there is no value: a code of the data absent reasons.
     pub(crate) absent: &'static str,
     pub(crate) interpretations: Vec<Concept>,
     pub(crate) ranges: Vec<Value>,
