@@ -18,7 +18,7 @@ use super::json::Node;
 use super::reference::{self, Reference};
 use super::structures::{self, Element, Tree, Type};
 
-/// Issues of one resource; the last one counts the rest.
+/// Issues of one resource; further ones are dropped.
 pub const MAX_ISSUES: usize = 100;
 /// Invariants that other checks here state better, or that nobody follows: no element is empty, contained resources are
 /// used, a narrative is recommended.
