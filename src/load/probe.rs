@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::claim_rows;
 use super::source::Source;
 use crate::config::ClaimsAsClinical;
-use crate::formats::ncpdp::Message;
-use crate::formats::records::{Row, RowOutcome};
+use crate::formats::ncpdp::Transmission;
+use crate::formats::records::{ClaimRow, RowOutcome};
 use crate::formats::tables::mapping::Mapping;
 use crate::map::claims::{RowCase, review_rows};
 use crate::map::record::{KnownMember, PlanContext};
@@ -24,11 +24,13 @@ pub fn rows(bytes: &[u8]) -> (usize, usize) {
     claim_rows::read(source, &Mapping::default(), &mut |found| {
         if let RowOutcome::Part(part) = found {
             count += 1;
-            match Row::read(&part.text) {
+            match ClaimRow::read(&part.text) {
                 Some((source, row)) => {
                     for case in RowCase::fold(&part.group, [(source, row.clone())]) {
-                        let _ =
-                            (case.whom(), case.resources(&[], &KnownMember::default(), about, ClaimsAsClinical::All));
+                        let _ = (
+                            case.named_member(),
+                            case.resources(&[], &KnownMember::default(), about, ClaimsAsClinical::All),
+                        );
                     }
                     if let Ok(review) = review_rows(&[row]) {
                         let _ = review.resources(&KnownMember::default(), about);
@@ -45,5 +47,5 @@ pub fn rows(bytes: &[u8]) -> (usize, usize) {
 /// An NCPDP message, read and printed again; absent if the text is not one.
 #[must_use]
 pub fn ncpdp(text: &str) -> Option<String> {
-    Message::parse(text).map(|message| message.print())
+    Transmission::parse(text).map(|message| message.print())
 }

@@ -99,10 +99,10 @@ impl Source {
     pub(super) fn open(path: &Path, read: &Arc<AtomicU64>) -> Result<Self, Error> {
         let failed = |cause| Error::Unreadable { path: path.to_owned(), cause };
         if let Some(inside) = archive::open(path) {
-            let reader = Counted { file: inside.map_err(failed)?, read: Arc::clone(read) };
+            let reader = CountedRead { file: inside.map_err(failed)?, read: Arc::clone(read) };
             return Ok(Self::decoding(BufReader::new(reader)));
         }
-        let file = Counted { file: File::open(path).map_err(failed)?, read: Arc::clone(read) };
+        let file = CountedRead { file: File::open(path).map_err(failed)?, read: Arc::clone(read) };
         let mut buffered = BufReader::with_capacity(256 << 10, file);
         let packed = io::BufRead::fill_buf(&mut buffered).map_err(failed)?.starts_with(&[0x1f, 0x8b]);
         if packed {
@@ -276,12 +276,12 @@ impl Read for Source {
     }
 }
 
-struct Counted<R> {
+struct CountedRead<R> {
     file: R,
     read: Arc<AtomicU64>,
 }
 
-impl<R: Read> Read for Counted<R> {
+impl<R: Read> Read for CountedRead<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(out)?;
         self.read.fetch_add(count as u64, Ordering::Relaxed);

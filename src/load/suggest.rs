@@ -12,7 +12,7 @@ use super::source::Source;
 use crate::formats::cells::{Cell, amount, day};
 use crate::formats::cells::{is_blank, normal};
 use crate::formats::columns::Names;
-use crate::formats::records::{Field, NAMES, Shape};
+use crate::formats::records::{ClaimField, NAMES, Shape};
 use crate::formats::tables::claims::REVIEW_NAMES;
 use crate::formats::tables::{csv_rows, drug_list, members, providers};
 
@@ -185,7 +185,7 @@ fn nearness(one: &str, other: &str) -> f64 {
 
 /// The shape of a field's values; absent where any text may stand.
 fn wanted(field: &str) -> Option<Shape> {
-    if let Some(field) = Field::parse(field) {
+    if let Some(field) = ClaimField::parse(field) {
         return Some(field.shape()).filter(|shape| *shape != Shape::Text);
     }
     let ends = |words: &[&str]| words.iter().any(|word| field.ends_with(word));

@@ -25,7 +25,7 @@ pub(crate) fn about() -> PlanContext<'static> {
 
 /// The resources of a file's records. Records about members are all mapped to one member.
 pub(crate) fn resources(read: &ReadPiece) -> Vec<Value> {
-    let is_hers = read.records.iter().any(|record| record.whom().is_some());
+    let is_hers = read.records.iter().any(|record| record.named_member().is_some());
     let whose = KnownMember {
         patient: if is_hers { "p1".into() } else { String::new() },
         coverage: None,

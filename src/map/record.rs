@@ -60,7 +60,7 @@ pub(crate) trait Record: Send {
     /// The place of the record.
     fn place(&self) -> &RecordPlace;
     /// The member that it is about; absent for a provider, a network, a drug.
-    fn whom(&self) -> Option<NamedMember>;
+    fn named_member(&self) -> Option<NamedMember>;
     /// Maps the record to resources with ids that are the same in every run. Where profiles are served, they are named in
     /// `meta.profile` with their version. References to the member are `Patient/{whose.patient}`.
     ///

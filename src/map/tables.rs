@@ -9,13 +9,13 @@ use crate::map::formulary;
 use crate::map::record::ReadPiece;
 
 /// The fields of a table's columns.
-pub(crate) enum Columns {
+pub(crate) enum TableColumns {
     Nppes(Box<nppes::NppesHeader>),
     Providers(providers::ProviderHeader),
     Formulary(drug_list::DrugListHeader),
 }
 
-impl Columns {
+impl TableColumns {
     /// Reads rows, each with the number of its line.
     pub(crate) fn read(&self, file: &Arc<str>, rows: &[(u64, csv::StringRecord)]) -> ReadPiece {
         match self {

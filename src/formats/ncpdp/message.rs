@@ -19,10 +19,10 @@ const FIELDS_MAX: usize = 2_000;
 
 /// A message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Message<'a> {
+pub(crate) struct Transmission<'a> {
     pub(super) is_question: bool,
     header: &'a str,
-    segments: Vec<Segment<'a>>,
+    segments: Vec<NcpdpSegment<'a>>,
 }
 
 /// Fields of one transaction, by segment and name.
@@ -30,12 +30,12 @@ pub(super) type Fields<'a> = Vec<(String, &'a str)>;
 
 /// The text between two separators of segments or transactions.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Segment<'a> {
+struct NcpdpSegment<'a> {
     before: Option<char>,
     pieces: Vec<&'a str>,
 }
 
-impl<'a> Message<'a> {
+impl<'a> Transmission<'a> {
     /// Reads a message; absent if the text is not one.
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let is_question = text.get(6..8) == Some("D0");
@@ -57,7 +57,7 @@ impl<'a> Message<'a> {
             if segments.len() >= SEGMENTS_MAX || pieces.len() > FIELDS_MAX {
                 return None;
             }
-            segments.push(Segment { before, pieces });
+            segments.push(NcpdpSegment { before, pieces });
             (before, from) = (next, at + 1);
         }
         Some(Self { is_question, header, segments })
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn what_is_no_message() {
         for text in ["", "D", "999999D1B1", "999999D0B1", "hello"] {
-            assert!(Message::parse(text).is_none(), "{text}");
+            assert!(Transmission::parse(text).is_none(), "{text}");
         }
     }
 
@@ -155,13 +155,13 @@ mod tests {
         ) {
             let rest = if header.starts_with("D0") && !rest.starts_with(['\u{1e}', '\u{1d}']) { format!("\u{1e}{rest}") } else { rest };
             let text = header + &rest;
-            let message = Message::parse(&text);
+            let message = Transmission::parse(&text);
             proptest::prop_assert_eq!(message.map(|message| message.print()), Some(text));
         }
 
         #[test]
         fn no_text_is_too_much(text in "\\PC{0,80}|[\u{1c}-\u{1e}AMD0-9]{0,120}") {
-            if let Some(message) = Message::parse(&text) {
+            if let Some(message) = Transmission::parse(&text) {
                 proptest::prop_assert_eq!(message.print(), text.clone());
                 let _ = message.transactions();
             }

@@ -6,11 +6,11 @@ macro_rules! fields {
     ($(($field:ident, $name:literal, $columns:literal)),+ $(,)?) => {
         /// The field of a cell. Some fields are lists, numbered at the end of the column's name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub(crate) enum Field { $($field),+ }
+        pub(crate) enum ClaimField { $($field),+ }
 
         /// Field, its name in a mapping file and in a part, and the column names it is known by.
-        pub(crate) const NAMES: [Names<Field>; [$(Field::$field),+].len()] =
-            [$((Field::$field, $name, $columns)),+];
+        pub(crate) const NAMES: [Names<ClaimField>; [$(ClaimField::$field),+].len()] =
+            [$((ClaimField::$field, $name, $columns)),+];
     };
 }
 
@@ -309,7 +309,7 @@ fields![
     (Origin, "origin", "rxorigin origincode prescriptionorigin prescriptionorigincode rxorgincd"),
 ];
 
-impl Field {
+impl ClaimField {
     /// The name in a mapping file and in a part.
     pub(crate) fn name(self) -> &'static str {
         NAMES.get(self as usize).map_or("", |(_, name, _)| name)
@@ -429,7 +429,7 @@ mod tests {
     fn no_column_name_is_two_fields() {
         let mut seen = std::collections::HashMap::new();
         for (field, name, columns) in NAMES {
-            assert_eq!((Field::parse(name), field.name()), (Some(field), name));
+            assert_eq!((ClaimField::parse(name), field.name()), (Some(field), name));
             for column in columns.split(' ') {
                 assert_eq!(column.to_lowercase(), normal(column), "{column}");
                 if let Some(other) = seen.insert(column.to_lowercase(), field) {

@@ -6,7 +6,7 @@ mod claim_row;
 mod part;
 mod person;
 
-pub(crate) use claim_field::{Field, NAMES, Shape};
-pub(crate) use claim_row::{ClaimSource, Facts, Row, Turn, all, first};
+pub(crate) use claim_field::{ClaimField, NAMES, Shape};
+pub(crate) use claim_row::{ClaimRow, ClaimSource, Facts, Turn, all, first};
 pub(crate) use part::{Identity, Part, Replaces, RowOutcome, Set, plain_number};
 pub(crate) use person::{Cover, KnownAs, Person, PostalAddress, Relative};

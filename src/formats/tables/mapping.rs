@@ -8,11 +8,11 @@ use crate::formats::records;
 /// their own, such as `[providers]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mapping {
-    pub(crate) members: Own<members::Field>,
-    pub(crate) providers: Own<providers::Field>,
-    pub(crate) formulary: Own<drug_list::Field>,
-    pub(crate) claims: Own<records::Field>,
-    pub(crate) reviews: Own<records::Field>,
+    pub(crate) members: Own<members::MemberField>,
+    pub(crate) providers: Own<providers::ProviderField>,
+    pub(crate) formulary: Own<drug_list::DrugField>,
+    pub(crate) claims: Own<records::ClaimField>,
+    pub(crate) reviews: Own<records::ClaimField>,
 }
 
 impl Mapping {

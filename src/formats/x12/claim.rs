@@ -164,7 +164,7 @@ pub(crate) struct Claim<'a> {
 
 /// The party to which further segments belong.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum NamedMember {
+enum NamedParty {
     Billing,
     Subscriber,
     Patient,
@@ -200,16 +200,16 @@ impl<'a> Claim<'a> {
             lines: Vec::new(),
             other_payers: Vec::new(),
         };
-        let (mut whom, mut in_claim, mut other) = (NamedMember::Nobody, false, false);
+        let (mut whom, mut in_claim, mut other) = (NamedParty::Nobody, false, false);
         for seg in segments(part) {
             match seg.name() {
                 "BHT" => (claim.created, claim.is_report) = (seg.at(4), seg.at(6) == "RP"),
-                "CLM" => (in_claim, whom) = (true, NamedMember::Nobody),
+                "CLM" => (in_claim, whom) = (true, NamedParty::Nobody),
                 // From here to the lines, the segments are about another payer.
                 "SBR" if in_claim => other = true,
                 "SBR" => claim.group = seg.at(3),
                 "LX" => {
-                    (other, whom) = (false, NamedMember::Nobody);
+                    (other, whom) = (false, NamedParty::Nobody);
                     claim.lines.push(Line { number: seg.at(1), ..Line::default() });
                 }
                 "NM1" if other && seg.at(1) == "PR" && !seg.at(3).is_empty() => claim.other_payers.push(seg.at(3)),
@@ -219,26 +219,26 @@ impl<'a> Claim<'a> {
                 "DTP" => claim.dates.push((seg.at(1), DateRange::read(seg))),
                 "CL1" => claim.admission = [seg.at(1), seg.at(2), seg.at(3)],
                 "HI" => claim.codes.extend(codes(seg)),
-                "REF" if in_claim && whom == NamedMember::Nobody => claim.references.push((seg.at(1), seg.at(2))),
-                "PRV" if !in_claim && whom == NamedMember::Nobody => claim.billing.taxonomy = seg.at(3),
+                "REF" if in_claim && whom == NamedParty::Nobody => claim.references.push((seg.at(1), seg.at(2))),
+                "PRV" if !in_claim && whom == NamedParty::Nobody => claim.billing.taxonomy = seg.at(3),
                 _ => claim.more(seg, whom),
             }
         }
         Some(claim)
     }
 
-    fn name(&mut self, seg: Seg<'a>, in_claim: bool) -> NamedMember {
+    fn name(&mut self, seg: Seg<'a>, in_claim: bool) -> NamedParty {
         let party = Party::named(seg);
         if let Some(line) = self.lines.last_mut() {
             if seg.at(1) == "82" {
                 line.rendering = Some(party);
-                return NamedMember::Line;
+                return NamedParty::Line;
             }
             // Named for one line, and also on the care team of the claim.
             if matches!(seg.at(1), "DN" | "DQ" | "QB") {
                 self.providers.push((seg.at(1), party));
             }
-            return NamedMember::Nobody;
+            return NamedParty::Nobody;
         }
         match seg.at(1) {
             "85" => self.billing = Party { taxonomy: self.billing.taxonomy, ..party },
@@ -246,32 +246,32 @@ impl<'a> Claim<'a> {
             "QC" => self.patient = Some(party),
             "PR" => self.payer = party,
             role if in_claim => self.providers.push((role, party)),
-            _ => return NamedMember::Nobody,
+            _ => return NamedParty::Nobody,
         }
         match seg.at(1) {
-            "85" => NamedMember::Billing,
-            "IL" => NamedMember::Subscriber,
-            "QC" => NamedMember::Patient,
-            "PR" => NamedMember::Payer,
-            _ => NamedMember::Provider,
+            "85" => NamedParty::Billing,
+            "IL" => NamedParty::Subscriber,
+            "QC" => NamedParty::Patient,
+            "PR" => NamedParty::Payer,
+            _ => NamedParty::Provider,
         }
     }
 
-    fn more(&mut self, seg: Seg<'a>, whom: NamedMember) {
+    fn more(&mut self, seg: Seg<'a>, whom: NamedParty) {
         let party = match whom {
-            NamedMember::Billing => Some(&mut self.billing),
-            NamedMember::Subscriber => Some(&mut self.subscriber),
-            NamedMember::Patient => self.patient.as_mut(),
-            NamedMember::Payer => Some(&mut self.payer),
-            NamedMember::Provider => self.providers.last_mut().map(|(_, party)| party),
-            NamedMember::Line | NamedMember::Nobody => None,
+            NamedParty::Billing => Some(&mut self.billing),
+            NamedParty::Subscriber => Some(&mut self.subscriber),
+            NamedParty::Patient => self.patient.as_mut(),
+            NamedParty::Payer => Some(&mut self.payer),
+            NamedParty::Provider => self.providers.last_mut().map(|(_, party)| party),
+            NamedParty::Line | NamedParty::Nobody => None,
         };
         if let Some(party) = party {
             party.more(seg);
         }
     }
 
-    fn line(&mut self, seg: Seg<'a>, whom: &mut NamedMember) {
+    fn line(&mut self, seg: Seg<'a>, whom: &mut NamedParty) {
         let is_dental = self.kind == ClaimKind::Dental;
         let Some(line) = self.lines.last_mut() else { return };
         match seg.name() {
@@ -296,13 +296,13 @@ impl<'a> Claim<'a> {
             "DTP" if seg.at(1) == "472" => line.served = Some(DateRange::read(seg)),
             "REF" if seg.at(1) == "6R" => line.control = seg.at(2),
             "LIN" if seg.at(2) == "N4" => line.drug = seg.at(3),
-            "PRV" if *whom == NamedMember::Line => {
+            "PRV" if *whom == NamedParty::Line => {
                 if let Some(rendering) = &mut line.rendering {
                     rendering.taxonomy = seg.at(3);
                 }
             }
             // Adjudication by other payers: their payments for the line are in the 835.
-            "SVD" => *whom = NamedMember::Nobody,
+            "SVD" => *whom = NamedParty::Nobody,
             _ => {}
         }
     }

@@ -21,7 +21,7 @@ pub(crate) struct Separators {
 /// A segment as it stands in the file: the bytes skipped before it, its text, and its terminator. Concatenating the
 /// three of all segments gives the file.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Segment<'a> {
+pub(crate) struct RawSegment<'a> {
     pub(super) gap: &'a [u8],
     pub(super) text: &'a [u8],
     pub(super) end: &'a [u8],
@@ -30,7 +30,7 @@ pub(crate) struct Segment<'a> {
     pub(super) number: u64,
 }
 
-impl Segment<'_> {
+impl RawSegment<'_> {
     /// Appends the bytes of the file.
     pub(crate) fn print(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.gap);
@@ -49,7 +49,7 @@ pub(crate) struct Cutter {
 
 impl Cutter {
     /// Takes the next block of a file; after the last block no bytes are left over.
-    pub(crate) fn push(&mut self, block: &[u8], last: bool, take: &mut dyn FnMut(Segment<'_>)) {
+    pub(crate) fn push(&mut self, block: &[u8], last: bool, take: &mut dyn FnMut(RawSegment<'_>)) {
         let mut bytes = std::mem::take(&mut self.rest);
         bytes.extend_from_slice(block);
         let mut at = 0;
@@ -61,7 +61,7 @@ impl Cutter {
     }
 
     /// Cuts one segment off; absent if more bytes are needed or none are left.
-    fn next(&mut self, bytes: &[u8], last: bool, take: &mut dyn FnMut(Segment<'_>)) -> Option<usize> {
+    fn next(&mut self, bytes: &[u8], last: bool, take: &mut dyn FnMut(RawSegment<'_>)) -> Option<usize> {
         let start = bytes.iter().position(|byte| !is_gap(*byte)).unwrap_or(bytes.len());
         let (gap, rest) = bytes.split_at_checked(start)?;
         if rest.is_empty() {
@@ -90,19 +90,19 @@ impl Cutter {
                 return None;
             }
             self.count += 1;
-            take(Segment { gap, text: rest, end: b"", separators, number: self.count });
+            take(RawSegment { gap, text: rest, end: b"", separators, number: self.count });
             return Some(bytes.len());
         };
         self.count += 1;
         let (text, end) = rest.get(..=length)?.split_at_checked(length)?;
-        take(Segment { gap, text, end, separators, number: self.count });
+        take(RawSegment { gap, text, end, separators, number: self.count });
         Some(start + length + 1)
     }
 
-    fn junk<'a>(&self, bytes: &'a [u8]) -> Segment<'a> {
+    fn junk<'a>(&self, bytes: &'a [u8]) -> RawSegment<'a> {
         let separators =
             self.separators.unwrap_or(Separators { element: b'*', component: b':', repetition: None, segment: b'~' });
-        Segment { gap: bytes, text: b"", end: b"", separators, number: 0 }
+        RawSegment { gap: bytes, text: b"", end: b"", separators, number: 0 }
     }
 }
 

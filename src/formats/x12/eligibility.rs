@@ -96,11 +96,11 @@ pub(crate) struct Eligibility<'a> {
 impl<'a> Eligibility<'a> {
     /// Reads a part, and returns the flaws of its own segments.
     pub(crate) fn read(part: &'a str) -> (Self, Vec<Flaw>) {
-        let mut reader = Reader::default();
+        let mut reader = EligibilityReader::default();
         for seg in segments(part) {
             reader.take(seg);
         }
-        let Reader { out, mut flaws, .. } = reader;
+        let EligibilityReader { out, mut flaws, .. } = reader;
         // The levels above people are checked where they stand alone.
         flaws.retain(|(at, _)| *at > 0 || out.subjects.is_empty());
         (out, flaws.into_iter().map(|(at, what)| (at.saturating_sub(1), what)).collect())
@@ -108,7 +108,7 @@ impl<'a> Eligibility<'a> {
 }
 
 #[derive(Default)]
-struct Reader<'a> {
+struct EligibilityReader<'a> {
     out: Eligibility<'a>,
     /// Counted from 1; 0 for the levels above people.
     flaws: Vec<Flaw>,
@@ -119,7 +119,7 @@ struct Reader<'a> {
     own: u64,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> EligibilityReader<'a> {
     fn take(&mut self, seg: Seg<'a>) {
         if seg.name() == "HL" {
             self.level(seg);

@@ -2,7 +2,7 @@
 
 use super::asked::{Asked, Cut};
 use super::claim::Claim;
-use super::cut::Segment;
+use super::cut::RawSegment;
 use super::segment::{Plain, Seg, segments};
 use crate::formats::records::{Part, Replaces, Set};
 
@@ -99,7 +99,7 @@ pub(crate) trait PartTaker {
 
 impl Splitter {
     /// Takes the next segment.
-    pub(crate) fn take(&mut self, segment: Segment<'_>, out: &mut dyn PartTaker) {
+    pub(crate) fn take(&mut self, segment: RawSegment<'_>, out: &mut dyn PartTaker) {
         if segment.number == 0 {
             if segment.gap.iter().any(u8::is_ascii_alphanumeric) {
                 out.trouble(EnvelopeIssue::NotX12(self.last));

@@ -27,7 +27,7 @@ use crate::store::Stored;
 const FEW: u64 = 20;
 
 /// What one kind of file lists.
-struct Sort {
+struct ListKind {
     kind: Complete,
     format: Format,
     source: DirectorySource,
@@ -38,7 +38,7 @@ struct Sort {
 const SERVICE: &str = "HealthcareService";
 const TIES: &[&str] = &["PractitionerRole", "OrganizationAffiliation", SERVICE];
 const DRUGS: &[&str] = &["Basic"];
-const SORTS: [Sort; 4] = [
+const SORTS: [ListKind; 4] = [
     sort(
         Complete::Providers,
         Format::Providers,
@@ -57,8 +57,8 @@ const fn sort(
     source: DirectorySource,
     types: &'static [&'static str],
     words: &'static str,
-) -> Sort {
-    Sort { kind, format, source, types, words }
+) -> ListKind {
+    ListKind { kind, format, source, types, words }
 }
 
 /// What the files of this load list.
@@ -134,7 +134,7 @@ impl Lists {
     }
 
     /// How many resources were listed before this load, and the numbers of those that are not listed now.
-    fn missing(&self, sort: &Sort, target: &Target<'_>, stop: &Stop) -> Result<(u64, Vec<u64>), Error> {
+    fn missing(&self, sort: &ListKind, target: &Target<'_>, stop: &Stop) -> Result<(u64, Vec<u64>), Error> {
         let now = target.now.as_microsecond();
         let (mut before, mut gone) = (0, Vec::new());
         for name in sort.types {
@@ -164,7 +164,7 @@ fn hash(kind: Kind, id: &str) -> u64 {
     xxh3_64([kind.name(), "/", id].concat().as_bytes())
 }
 
-fn tell(sort: &Sort, reason: String, ledger: &mut Ledger) -> Result<(), Error> {
+fn tell(sort: &ListKind, reason: String, ledger: &mut Ledger) -> Result<(), Error> {
     let (rule, file) = (Rule::ListTooShort, sort.format.name().to_owned());
     ledger.reject(rule, &Reject { file, line: 0, entry: None, rule: rule.name(), reason })
 }

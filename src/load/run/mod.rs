@@ -101,7 +101,7 @@ pub fn run(
     }
     let mut run = Run {
         ledger: Ledger::new(&request.report),
-        keeper: Committer::new(target, request.dry_run),
+        committer: Committer::new(target, request.dry_run),
         lists: Lists::new(&request.complete),
         names: HashMap::new(),
         deferred: Vec::new(),
@@ -129,7 +129,7 @@ pub fn run(
 
 struct Run<'a> {
     ledger: Ledger,
-    keeper: Committer<'a>,
+    committer: Committer<'a>,
     lists: Lists,
     names: HashMap<NameKey, String>,
     deferred: Vec<Deferred>,
@@ -161,8 +161,8 @@ impl Run<'_> {
             let about = PlanContext { ids: self.target.ids, plan: self.target.plan, now: self.target.now };
             if let Ok((plan, _)) = work::prepared(&plan(about), Policy::Off) {
                 let entry = CommitEntry { counts: Vec::new(), ..CommitEntry::of(plan, Format::Members) };
-                self.keeper.add(entry, &mut self.ledger)?;
-                self.keeper.flush(&mut self.ledger)?;
+                self.committer.add(entry, &mut self.ledger)?;
+                self.committer.flush(&mut self.ledger)?;
             }
         }
 
@@ -189,7 +189,7 @@ impl Run<'_> {
         shelf.end();
 
         self.pieces(&of(&[Format::Hl7v2, Format::Ccda]), request)?;
-        self.keeper.finish(&mut self.ledger)?;
+        self.committer.finish(&mut self.ledger)?;
         self.roster(&of(&[Format::Representatives]), &Shelf::new(self.target, None)?, request)?;
         self.tell();
         Ok(())
@@ -199,13 +199,13 @@ impl Run<'_> {
     fn directory(&mut self, files: &[FileOfFormat], request: &Request) -> Result<(), Error> {
         let may_depart = !request.dry_run && files.iter().any(|(_, format)| *format == Format::Nppes);
         if may_depart {
-            self.keeper.departed.lock().is_unsettled = retire::begin(self.target)?;
+            self.committer.departed.lock().is_unsettled = retire::begin(self.target)?;
         }
         self.pieces(files, request)?;
-        self.keeper.end(&mut self.ledger)?;
+        self.committer.end(&mut self.ledger)?;
         self.lists.end_others(self.target, request.dry_run, &self.stop, &mut self.ledger)?;
         if may_depart {
-            let newly = self.keeper.departed.lock().take();
+            let newly = self.committer.departed.lock().take();
             retire::with_departed(self.target, &newly, &self.stop)?;
             retire::settled(self.target)?;
         }
@@ -232,7 +232,7 @@ impl Run<'_> {
 
     fn roster(&mut self, tables: &[FileOfFormat], shelf: &Shelf<'_>, request: &Request) -> Result<(), Error> {
         let known = Known { names: &self.names, find: self.target.find };
-        let with = roster::With { request, target: self.target, known: &known };
+        let with = roster::RosterInput { request, target: self.target, known: &known };
         roster::load(tables, shelf, with, &mut self.ledger, &mut self.seen)
     }
 
@@ -354,7 +354,7 @@ impl Run<'_> {
         }
         for entry in worked.entries {
             self.lists.see(&entry);
-            self.keeper.add(entry, &mut self.ledger)?;
+            self.committer.add(entry, &mut self.ledger)?;
         }
         Ok(())
     }
@@ -383,7 +383,7 @@ impl Run<'_> {
         }
         self.names.extend(batch.names);
         for prepared in batch.ready {
-            self.keeper.add(CommitEntry::of(prepared, Format::Fhir), &mut self.ledger)?;
+            self.committer.add(CommitEntry::of(prepared, Format::Fhir), &mut self.ledger)?;
         }
         self.deferred_bytes += batch.deferred.iter().map(|deferred| deferred.text.len()).sum::<usize>();
         self.deferred.extend(batch.deferred);
@@ -392,13 +392,13 @@ impl Run<'_> {
 
     fn settle_deferred(&mut self) -> Result<(), Error> {
         // Resources of this run's own files are preferred over older ones, so they must be in the store first.
-        self.keeper.flush(&mut self.ledger)?;
+        self.committer.flush(&mut self.ledger)?;
         let known = Known { names: &self.names, find: self.target.find };
         for deferred in self.deferred.drain(..) {
             match settle(&deferred, &known) {
                 Ok((prepared, unresolved)) => {
                     self.ledger.notice(Rule::Unresolved, unresolved);
-                    self.keeper.add(CommitEntry::of(prepared, Format::Fhir), &mut self.ledger)?;
+                    self.committer.add(CommitEntry::of(prepared, Format::Fhir), &mut self.ledger)?;
                 }
                 Err(issue) => {
                     let (rule, reject) = deferred.place.reject(Rule::Resource, issue.to_string());

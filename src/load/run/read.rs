@@ -14,9 +14,9 @@ use crate::formats::sniff::{Look, look};
 use crate::formats::{self, Format, nppes};
 use crate::load::resources::Batch;
 use crate::load::source::{DOCUMENT_MAX, Piece, Source};
-use crate::load::table::Table;
+use crate::load::table::TableReader;
 use crate::load::{Error, Request, Target};
-use crate::map::tables::Columns;
+use crate::map::tables::TableColumns;
 use crate::map::{ccda, hl7v2, qhp};
 
 /// Rows of a table that one worker takes at a time.
@@ -33,7 +33,7 @@ pub(super) enum Job {
     /// Whole records of another format, with the number of the first line.
     Records(Format, Arc<str>, u64, Vec<u8>),
     /// Rows of a table, each with the number of its line.
-    Rows(Arc<str>, Arc<Columns>, Vec<(u64, csv::StringRecord)>),
+    Rows(Arc<str>, Arc<TableColumns>, Vec<(u64, csv::StringRecord)>),
 }
 
 /// The result of a job.
@@ -59,7 +59,7 @@ impl Job {
             }
             Self::Rows(file, columns, mut rows) => {
                 let skipped = match columns.as_ref() {
-                    Columns::Nppes(header) if registry == Registry::Listed => listed(target, header, &mut rows),
+                    TableColumns::Nppes(header) if registry == Registry::Listed => listed(target, header, &mut rows),
                     _ => Ok(0),
                 };
                 let mut read = columns.read(&file, &rows);
@@ -244,7 +244,7 @@ fn rows(
     out: &mut Dispatcher,
 ) -> Result<(), Closed> {
     let place = |line| RecordPlace { file: Arc::clone(file), line, entry: None };
-    let mut table = match Table::open(source, format, &request.mapping) {
+    let mut table = match TableReader::open(source, format, &request.mapping) {
         Ok(table) => table,
         Err(reason) => return out.reject(&place(0), Rule::UnknownFile, reason.to_owned()),
     };

@@ -44,7 +44,7 @@ const ANOTHERS: &str = "two people have this member number: somebody with anothe
 
 /// Input of a load of the roster.
 #[derive(Clone, Copy)]
-pub(super) struct With<'a> {
+pub(super) struct RosterInput<'a> {
     pub(super) request: &'a Request,
     pub(super) target: &'a Target<'a>,
     pub(super) known: &'a Known<'a>,
@@ -54,11 +54,11 @@ pub(super) struct With<'a> {
 pub(super) fn load(
     tables: &[FileOfFormat],
     shelf: &Shelf<'_>,
-    with: With<'_>,
+    with: RosterInput<'_>,
     ledger: &mut Ledger,
     seen: &mut HashSet<String>,
 ) -> Result<(), Error> {
-    let With { request, target, known } = with;
+    let RosterInput { request, target, known } = with;
     let mut to = Roster { request, target, known, ledger, seen };
     to.families(shelf)?;
     // Former member numbers are read when all members are known.
@@ -109,7 +109,7 @@ impl Family {
 }
 
 /// The result of storing a member.
-struct Put {
+struct PutOutcome {
     rows: u64,
     /// Whether anything about the member is new.
     changed: bool,
@@ -161,7 +161,7 @@ impl Roster<'_> {
         Ok(entries)
     }
 
-    fn put(&mut self, entries: Vec<RosterEntry>, families: Vec<Family>) -> Result<Vec<Put>, Error> {
+    fn put(&mut self, entries: Vec<RosterEntry>, families: Vec<Family>) -> Result<Vec<PutOutcome>, Error> {
         let (contacts, now) = (self.target.contacts.clone(), self.target.now);
         write(self.target.store, self.request.dry_run, move |txn| {
             let outcomes = put_members(txn, &contacts, &entries, now)?;
@@ -281,7 +281,7 @@ fn put_members(
     contacts: &ContactKey,
     entries: &[RosterEntry],
     now: Timestamp,
-) -> Result<Vec<Put>, store::Error> {
+) -> Result<Vec<PutOutcome>, store::Error> {
     let mut outcomes = Vec::with_capacity(entries.len());
     for entry in entries {
         matching::forget(txn, &entry.person)?;
@@ -290,17 +290,17 @@ fn put_members(
         // A table names the present owner of a number; enrollments may give one number to people of two families.
         if !entry.person.known_as.is_empty() && matching::is_anothers(txn, &entry.person)? {
             let refused = Some(entry.person.place.clone());
-            outcomes.push(Put { rows: entry.rows, changed: false, refused });
+            outcomes.push(PutOutcome { rows: entry.rows, changed: false, refused });
             continue;
         }
         let enrolled = enrol(txn, contacts, &entry.enrolment, now.as_second())?;
         matching::remember(txn, &entry.person, &entry.enrolment.patient)?;
         let put = put_all(txn, &entry.resources, now)?;
         if put.iter().any(|outcome| *outcome != Outcome::Unchanged) {
-            Shelf::stir(txn, &entry.enrolment.patient)?;
+            Shelf::mark_claims_of(txn, &entry.enrolment.patient)?;
         }
         let same = enrolled == Enrolled::Unchanged && put.iter().all(|outcome| *outcome == Outcome::Unchanged);
-        outcomes.push(Put { rows: entry.rows, changed: !same, refused: None });
+        outcomes.push(PutOutcome { rows: entry.rows, changed: !same, refused: None });
     }
     Ok(outcomes)
 }

@@ -97,7 +97,7 @@ pub(super) struct Shelf<'a> {
     fresh: Mutex<HashMap<GroupKey, [u32; Set::COUNT]>>,
     packer: zstd::bulk::Compressor<'static>,
     /// The group that is on its way to disk.
-    writing: Option<Writing<Wrote>>,
+    writing: Option<Writing<WrittenParts>>,
 }
 
 impl<'a> Shelf<'a> {
@@ -160,7 +160,7 @@ impl<'a> Shelf<'a> {
         Ok(())
     }
 
-    fn row(&mut self, part: &Part, place: &RecordPlace) -> Row {
+    fn row(&mut self, part: &Part, place: &RecordPlace) -> PartRow {
         let class = Class::of(part.set);
         let group = ordered(&part.group);
         let mut key = vec![class as u8];
@@ -188,7 +188,7 @@ impl<'a> Shelf<'a> {
             .collect();
         let neighbour = if class == Class::Enrolment { part.group.as_str() } else { member(part) };
         let near = digits(neighbour).to_be_bytes();
-        Row { class, set: part.set, group, near, key, value, numbers }
+        PartRow { class, set: part.set, group, near, key, value, numbers }
     }
 
     /// New parts of a group in this run, by set; returned once, so that a group that is read again is not counted
@@ -240,7 +240,7 @@ impl<'a> Shelf<'a> {
     }
 
     /// Marks the claims of a member whose coverage changed for re-assembly.
-    pub(super) fn stir(txn: &mut store::Txn<'_>, patient: &str) -> Result<(), store::Error> {
+    pub(super) fn mark_claims_of(txn: &mut store::Txn<'_>, patient: &str) -> Result<(), store::Error> {
         let prefix = patient_key(patient);
         for (key, _) in txn.scan(CLAIMS_OF, &prefix, CLAIMS_MAX)? {
             txn.put(DIRTY, key.get(prefix.len()..).unwrap_or_default(), Vec::new())?;
@@ -261,9 +261,9 @@ impl<'a> Shelf<'a> {
 }
 
 /// The group and set of each part, and whether it is new.
-type Wrote = Vec<(GroupKey, Set, bool)>;
+type WrittenParts = Vec<(GroupKey, Set, bool)>;
 
-fn put(txn: &mut store::Txn<'_>, rows: Vec<Row>) -> Result<Wrote, store::Error> {
+fn put(txn: &mut store::Txn<'_>, rows: Vec<PartRow>) -> Result<WrittenParts, store::Error> {
     let mut wrote = Vec::with_capacity(rows.len());
     for row in rows {
         let is_new = txn.get(PARTS, &row.key)?.is_none();
@@ -290,7 +290,7 @@ fn put(txn: &mut store::Txn<'_>, rows: Vec<Row>) -> Result<Wrote, store::Error> 
     Ok(wrote)
 }
 
-struct Row {
+struct PartRow {
     class: Class,
     set: Set,
     group: GroupKey,
@@ -301,7 +301,7 @@ struct Row {
 }
 
 /// Marks the group of a row of `load.made` that a load is about to give back its earlier value.
-pub(super) fn stir_group(txn: &mut store::Txn<'_>, table: Table, key: &[u8]) -> Result<(), store::Error> {
+pub(super) fn mark_group(txn: &mut store::Txn<'_>, table: Table, key: &[u8]) -> Result<(), store::Error> {
     let Some((class, group)) = key.split_first().filter(|_| table == MADE) else { return Ok(()) };
     txn.put(DIRTY, &[&[*class], [0; 8].as_slice(), group].concat(), Vec::new())
 }
@@ -492,7 +492,7 @@ fn plain(set: &str) -> &str {
 /// The member's number, so that one member's parts lie together; empty if the part has none.
 fn member(part: &Part) -> &str {
     match part.set {
-        Set::Rows | Set::ReviewRows => records::Row::member_of(&part.text),
+        Set::Rows | Set::ReviewRows => records::ClaimRow::member_of(&part.text),
         _ => x12::member(&part.text),
     }
 }
@@ -501,7 +501,7 @@ fn member(part: &Part) -> &str {
 /// replaces it.
 fn claim_numbers(part: &Part) -> Vec<(String, Option<Replaces>)> {
     let mut out = match part.set {
-        Set::Rows => records::Row::claim_numbers_of(&part.text),
+        Set::Rows => records::ClaimRow::claim_numbers_of(&part.text),
         set => x12::claim_numbers(set, &part.text).into_iter().collect(),
     };
     for (number, _) in &mut out {

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `load.before` | table, 0, key | 1 and the value that the key had, or nothing if it had none |
 //! | `load.spans` | position in the change feed where a transaction ended (u64) | where it began (u64) |
-//! | `load.run` | `last` | [`Run`] as JSON |
+//! | `load.run` | `last` | [`LastLoad`] as JSON |
 //!
 //! A load that was killed and started again counts as two loads; only the second can be taken back.
 
@@ -24,7 +24,7 @@ const STEP: usize = 5_000;
 
 /// The last load.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Run {
+pub(super) struct LastLoad {
     /// When it began.
     started: String,
     /// How many files it read.
@@ -67,7 +67,7 @@ pub(super) fn start(target: &Target<'_>, files: u64) -> Result<(), Error> {
     for table in [BEFORE, SPANS] {
         while clear(target.store, table)? {}
     }
-    let run = Run { started: target.now.to_string(), files, undone: false };
+    let run = LastLoad { started: target.now.to_string(), files, undone: false };
     target.store.transact_blocking(move |txn| txn.put_json(RUN, LAST, &run)).map_err(Error::Store)
 }
 
@@ -87,7 +87,7 @@ fn clear(store: &Store, table: Table) -> Result<bool, Error> {
 ///
 /// # Errors The store's error; resources taken back by then stay so, and calling again goes on.
 pub fn undo(target: &Target<'_>) -> Result<Option<Undone>, Error> {
-    let Some(mut run) = target.store.snapshot()?.get_json::<Run>(RUN, LAST)?.filter(|run| !run.undone) else {
+    let Some(mut run) = target.store.snapshot()?.get_json::<LastLoad>(RUN, LAST)?.filter(|run| !run.undone) else {
         return Ok(None);
     };
     let mut done = Undone { started: run.started.clone(), resources: 0, stayed: 0, entries: 0 };
@@ -133,7 +133,7 @@ fn restore(txn: &mut Txn<'_>, place: &[u8], before: &[u8]) -> Result<(), store::
     let known = tables.chain(crate::identity::roster::TABLES).find(|table| table.name().as_bytes() == name);
     let Some(table) = known else { return Err(store::Error::Corrupted("the journal of the last load".into())) };
     // A group whose parts are gone, or which waits again, is assembled again by the next load.
-    shelf::stir_group(txn, table, key)?;
+    shelf::mark_group(txn, table, key)?;
     match before.split_first() {
         None => txn.delete(table, key),
         Some((_, value)) => txn.put(table, key, value),

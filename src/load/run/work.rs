@@ -77,9 +77,9 @@ pub(super) fn records(
     let about = PlanContext { ids: target.ids, plan: target.plan, now: target.now };
     let mut out = Worked { rejects: read.rejects, skipped: read.skipped, ..Worked::default() };
     for record in read.records {
-        let found = match record.whom() {
+        let found = match record.named_member() {
             None => Some(KnownMember::default()),
-            Some(whom) => roster.find(&whom)?,
+            Some(named_member) => roster.find(&named_member)?,
         };
         let Some(whose) = found else {
             let reason = "no member on the roster has this number together with this birth date or name";
@@ -115,7 +115,8 @@ fn entry(
 ) -> Result<(CommitEntry, Vec<Signs>), (Rule, String)> {
     let mut all = Vec::new();
     let values = record.resources(whose, about)?;
-    let mut entry = CommitEntry { merge: record.whom().is_none(), counts: vec![(format, 1)], ..CommitEntry::default() };
+    let mut entry =
+        CommitEntry { merge: record.named_member().is_none(), counts: vec![(format, 1)], ..CommitEntry::default() };
     let is_clinical = matches!(format, Format::Hl7v2 | Format::Ccda);
     let mut targets = Vec::new();
     for value in &values {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::draft::Draft;
+use super::draft::DocumentDraft;
 use super::section::{is_negated, observations, state};
 use crate::formats::ccda::node::{El, all, follows, kid, kid_attr, kids, path};
 use crate::map::clinical::{Concept, ResourceBuilder, hl7, known};
@@ -42,13 +42,13 @@ const SEVERITY: &str = "2.16.840.1.113883.10.20.22.4.8";
 const CRITICALITY: &str = "2.16.840.1.113883.10.20.22.4.145";
 
 /// Maps a concern.
-pub(super) fn map<'d>(draft: &mut Draft<'d>, entry: El<'d>) {
+pub(super) fn map<'d>(draft: &mut DocumentDraft<'d>, entry: El<'d>) {
     for observation in observations(entry) {
         allergy(draft, entry, observation);
     }
 }
 
-fn allergy<'d>(draft: &mut Draft<'d>, concern: El<'d>, el: El<'d>) {
+fn allergy<'d>(draft: &mut DocumentDraft<'d>, concern: El<'d>, el: El<'d>) {
     let kind = draft.concept(kid(el, "value"));
     let entity = path(el, &["participant", "participantRole", "playingEntity"]);
     let mut code = entity.map(|entity| draft.concept(kid(entity, "code"))).unwrap_or_default();
@@ -74,7 +74,7 @@ fn allergy<'d>(draft: &mut Draft<'d>, concern: El<'d>, el: El<'d>) {
     let when = draft.when(el, "effectiveTime");
     let mut out =
         ResourceBuilder::new("AllergyIntolerance", &draft.id("AllergyIntolerance", el, "", &code, when.as_ref()));
-    out.set("identifier", Draft::identifiers(el));
+    out.set("identifier", DocumentDraft::identifiers(el));
     let is_error = [concern, el].iter().any(|el| state(*el) == "nullified");
     if is_error {
         out.set("verificationStatus", hl7("allergyintolerance-verification", "entered-in-error"));
@@ -111,7 +111,7 @@ fn allergy<'d>(draft: &mut Draft<'d>, concern: El<'d>, el: El<'d>) {
     draft.resources.push(out.claim(&["us-core-allergyintolerance"]));
 }
 
-fn reaction<'d>(draft: &Draft<'d>, el: El<'d>) -> Option<Value> {
+fn reaction<'d>(draft: &DocumentDraft<'d>, el: El<'d>) -> Option<Value> {
     let mut manifestation = draft.concept(kid(el, "value"));
     if manifestation.is_empty() {
         manifestation = Concept::words(&draft.words(kid(el, "text")));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::draft::Draft;
+use super::draft::DocumentDraft;
 use super::section::is_negated;
 use crate::formats::ccda::node::{El, all, attr, ids, kid};
 use crate::map::clinical::{Concept, ResourceBuilder};
@@ -13,7 +13,7 @@ const REGISTRY: &str = "2.16.840.1.113883.3.3719";
 const INSTANCE: &str = "2.16.840.1.113883.10.20.22.4.37";
 
 /// Maps an entry of medical equipment.
-pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
+pub(super) fn map<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
     if is_negated(el) || attr(el, "moodCode") == "INT" || attr(el, "moodCode") == "RQO" {
         return;
     }
@@ -27,7 +27,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
 }
 
 /// A device, if the role is a device's.
-pub(super) fn implant<'d>(draft: &mut Draft<'d>, role: El<'d>) {
+pub(super) fn implant<'d>(draft: &mut DocumentDraft<'d>, role: El<'d>) {
     if !crate::formats::ccda::node::follows(role, INSTANCE) {
         return;
     }
@@ -44,7 +44,7 @@ pub(super) fn implant<'d>(draft: &mut Draft<'d>, role: El<'d>) {
         draft.id("Device", role, "", &kind, None)
     };
     let mut out = ResourceBuilder::new("Device", &key);
-    out.set("identifier", Draft::identifiers(role));
+    out.set("identifier", DocumentDraft::identifiers(role));
     if let Some(carrier) = carrier {
         let parts = parts(carrier);
         let part = |wanted: &str| parts.iter().find(|(name, _)| *name == wanted).map(|(_, text)| *text);

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::formats::ccda::node::{El, all, attr, ids, is_null, kid, kid_attr, kids, kind, path, text};
 use crate::map::clinical::{
-    ClinicalParty, Coding, Concept, Ids, ResourceBuilder, Spoken, When, by_oid, date_time, instant, known, number,
-    organization, quantity, zone_of,
+    ClinicalParty, Coding, Concept, Ids, PartyReference, ResourceBuilder, When, by_oid, date_time, instant, known,
+    number, organization, quantity, zone_of,
 };
 
 /// nullFlavors, as data absent reasons.
@@ -23,10 +23,10 @@ const NULLS: [(&str, &str); 8] = [
 ];
 
 /// The element of a choice, and its value.
-pub(super) type Held = (&'static str, Value);
+pub(super) type ChoiceValue = (&'static str, Value);
 
 /// Resources of one document.
-pub(super) struct Draft<'d> {
+pub(super) struct DocumentDraft<'d> {
     pub(super) patient: &'d str,
     pub(super) ids: Ids,
     pub(super) resources: Vec<Value>,
@@ -43,7 +43,7 @@ pub(super) struct Draft<'d> {
     named: HashMap<&'d str, El<'d>>,
 }
 
-impl<'d> Draft<'d> {
+impl<'d> DocumentDraft<'d> {
     pub(super) fn new(root: El<'d>, patient: &'d str) -> Self {
         let time = kid_attr(root, "effectiveTime", "value");
         let zone = zone_of(time);
@@ -154,7 +154,7 @@ impl<'d> Draft<'d> {
     }
 
     /// A value in FHIR's form.
-    pub(super) fn value(&self, el: El<'d>) -> Option<Held> {
+    pub(super) fn value(&self, el: El<'d>) -> Option<ChoiceValue> {
         let said = kind(el);
         let said = match said {
             "" if el.has_attribute("code") => "CD",
@@ -185,7 +185,7 @@ impl<'d> Draft<'d> {
     }
 
     /// A number with its unit; where neither can be read, the text beside them.
-    fn measured(&self, el: El<'d>) -> Option<Held> {
+    fn measured(&self, el: El<'d>) -> Option<ChoiceValue> {
         let of = |el: El<'d>| quantity(attr(el, "value"), attr(el, "unit"), "");
         if let Some(value) = of(el).or_else(|| kids(el, "translation").find_map(of)) {
             return Some(("valueQuantity", value));
@@ -226,7 +226,7 @@ impl<'d> Draft<'d> {
         self.mention(spoken)
     }
 
-    fn mention(&mut self, spoken: Option<Spoken>) -> Option<Value> {
+    fn mention(&mut self, spoken: Option<PartyReference>) -> Option<Value> {
         let spoken = spoken?;
         let is_known = |one: &Value| self.mentions.iter().any(|other| other.get("id") == one.get("id"));
         if let Some(resource) = spoken.resource.filter(|resource| !is_known(resource)) {
@@ -252,14 +252,14 @@ impl<'d> Draft<'d> {
     }
 }
 
-fn named_organization(el: El<'_>) -> Option<Spoken> {
+fn named_organization(el: El<'_>) -> Option<PartyReference> {
     let numbers = ids(el).into_iter().filter(|(_, extension)| !extension.is_empty());
     let numbers = numbers.map(|(root, extension)| (by_oid(root), extension.to_owned())).collect();
     organization(&kid(el, "name").map(text).unwrap_or_default(), numbers)
 }
 
 /// Two bounds are a range, one is a comparator.
-fn interval(el: El<'_>) -> Option<Held> {
+fn interval(el: El<'_>) -> Option<ChoiceValue> {
     let bound = |name: &str| kid(el, name).filter(|bound| number(attr(*bound, "value")).is_some());
     let of = |bound: El<'_>, comparator: &str| quantity(attr(bound, "value"), attr(bound, "unit"), comparator);
     let is_open = |bound: El<'_>| attr(bound, "inclusive") == "false";

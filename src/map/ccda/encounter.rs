@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::draft::Draft;
-use super::problem::{Role, condition};
+use super::draft::DocumentDraft;
+use super::problem::{ConditionRole, condition};
 use super::section::{is_negated, state};
 use crate::formats::ccda::node::{El, added, all, attr, ids, kid, kids, path, text};
 use crate::formats::ccda::text::V3;
@@ -14,7 +14,7 @@ const CLASSES: [&str; 9] = ["AMB", "EMER", "FLD", "HH", "IMP", "ACUTE", "NONAC",
 const DIAGNOSIS: &str = "2.16.840.1.113883.10.20.22.4.80";
 
 /// The encounter that a document is about; returns its id.
-pub(super) fn of_header<'d>(draft: &mut Draft<'d>, el: El<'d>) -> String {
+pub(super) fn of_header<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) -> String {
     let (id, mut out) = start(draft, el, "header");
     out.set("status", "finished");
     let mut participants = Vec::new();
@@ -36,7 +36,7 @@ pub(super) fn of_header<'d>(draft: &mut Draft<'d>, el: El<'d>) -> String {
 
 /// An encounter of the section may be the header's: then the two are merged. Status, period and class come from the
 /// section, which is about the encounter; the header's are about the document.
-fn keep(draft: &mut Draft<'_>, id: &str, out: ResourceBuilder) {
+fn keep(draft: &mut DocumentDraft<'_>, id: &str, out: ResourceBuilder) {
     let is_same = |one: &Value| {
         let text = |name: &str| one.get(name).and_then(Value::as_str);
         text("resourceType") == Some("Encounter") && text("id") == Some(id)
@@ -58,7 +58,7 @@ fn keep(draft: &mut Draft<'_>, id: &str, out: ResourceBuilder) {
 }
 
 /// Maps an encounter of the section, and its diagnoses.
-pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
+pub(super) fn map<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
     if !el.has_tag_name((V3, "encounter")) || attr(el, "moodCode") != "EVN" || is_negated(el) {
         return;
     }
@@ -94,7 +94,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
         .filter(|act| crate::formats::ccda::node::follows(*act, DIAGNOSIS))
     {
         for observation in all(act, &["entryRelationship", "observation"]) {
-            let found = condition(draft, act, observation, Role::Diagnosis, Some(&id));
+            let found = condition(draft, act, observation, ConditionRole::Diagnosis, Some(&id));
             diagnoses.extend(found.map(|id| json!({"condition": {"reference": format!("Condition/{id}")}})));
         }
     }
@@ -107,7 +107,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
 
 /// The id of an encounter. It depends on its identifier alone, since one document names it in its header and another in
 /// a section; but two encounters of one section that share an identifier on different days are two.
-fn id<'d>(draft: &mut Draft<'d>, el: El<'d>, role: &str, code: &Concept, when: Option<&When>) -> String {
+fn id<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>, role: &str, code: &Concept, when: Option<&When>) -> String {
     let Some(own) = ids(el).first().map(|(root, extension)| format!("{root}|{extension}")) else {
         return draft.id("Encounter", el, role, code, when);
     };
@@ -122,14 +122,14 @@ fn id<'d>(draft: &mut Draft<'d>, el: El<'d>, role: &str, code: &Concept, when: O
     draft.ids.next("Encounter", &[&own, &code.key(), when.and_then(When::first).unwrap_or_default()])
 }
 
-fn start<'d>(draft: &mut Draft<'d>, el: El<'d>, role: &str) -> (String, ResourceBuilder) {
+fn start<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>, role: &str) -> (String, ResourceBuilder) {
     let code = draft.concept(kid(el, "code"));
     let when = draft.when(el, "effectiveTime");
     // The header gives the identifier of an encounter, whatever code it has there.
     let key = if role == "header" { Concept::default() } else { code.clone() };
     let id = id(draft, el, role, &key, when.as_ref());
     let mut out = ResourceBuilder::new("Encounter", &id);
-    out.set("identifier", Draft::identifiers(el));
+    out.set("identifier", DocumentDraft::identifiers(el));
     let class = code.codes.iter().find(|code| code.system == ACT_CODE && CLASSES.contains(&code.code.as_str()));
     let class = match class {
         Some(class) => json!({"system": ACT_CODE, "code": class.code}),

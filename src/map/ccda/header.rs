@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::draft::Draft;
+use super::draft::DocumentDraft;
 use super::encounter;
 use crate::formats::ccda::node::{El, all, attr, ids, is_null, kid, kid_attr, kids, path, text};
 use crate::formats::ccda::text::V3;
@@ -16,7 +16,7 @@ const NUMBERS_MAX: usize = 32;
 /// The patient of a document.
 ///
 /// # Errors Why it is not a document, or names no patient.
-pub(super) fn whom(root: El<'_>) -> Result<NamedMember, &'static str> {
+pub(super) fn named_member(root: El<'_>) -> Result<NamedMember, &'static str> {
     match (root.tag_name().name(), root.tag_name().namespace()) {
         ("ClinicalDocument", Some(V3)) => {}
         ("section" | "component" | "entry" | "recordTarget" | "documentationOf" | "structuredBody", _) => {
@@ -86,7 +86,7 @@ fn key(el: El<'_>) -> Option<String> {
 }
 
 /// The document itself, as a document.
-pub(super) fn original<'d>(draft: &mut Draft<'d>, root: El<'d>, bytes: &[u8]) -> Original {
+pub(super) fn original<'d>(draft: &mut DocumentDraft<'d>, root: El<'d>, bytes: &[u8]) -> Original {
     let document = key(root).unwrap_or_default();
     // Statements about the whole document, such as its plan, keep their ids in its next version.
     draft.document = set(root).unwrap_or_else(|| document.clone());
@@ -107,7 +107,7 @@ pub(super) fn original<'d>(draft: &mut Draft<'d>, root: El<'d>, bytes: &[u8]) ->
     attached.extend(path(root, &["component", "nonXMLBody", "text"]).and_then(body));
     Original {
         id: draft.ids.same("DocumentReference", &[&document]),
-        identifier: Draft::identifiers(root).into_iter().next(),
+        identifier: DocumentDraft::identifiers(root).into_iter().next(),
         status: "current",
         doc_status: kid(root, "legalAuthenticator").map(|_| "final"),
         kind: draft.concept(kid(root, "code")),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::draft::Draft;
+use super::draft::DocumentDraft;
 use super::section::{is_negated, state};
 use crate::formats::ccda::node::{El, all, attr, follows, is_null, kid, kid_attr, kids, kind, path};
 use crate::formats::ccda::text::V3;
@@ -37,7 +37,7 @@ const DISPENSED: [(&str, &str); 7] = [
 const REFILLS_MAX: u32 = 1_000;
 
 /// Maps a medication activity.
-pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
+pub(super) fn map<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
     if !el.has_tag_name((V3, "substanceAdministration")) {
         return;
     }
@@ -64,7 +64,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     let when = kids(el, "effectiveTime").find_map(|time| draft.when_of(time));
     let id = draft.id("MedicationRequest", el, "", &code, when.as_ref());
     let mut out = ResourceBuilder::new("MedicationRequest", &id);
-    out.set("identifier", Draft::identifiers(el));
+    out.set("identifier", DocumentDraft::identifiers(el));
     out.set("status", known(&STATES, state(el)).unwrap_or("unknown"));
     let (author, time) = draft.author(el);
     let order = all(el, &["entryRelationship", "supply"]).into_iter().find(|supply| attr(*supply, "moodCode") == "INT");
@@ -109,7 +109,7 @@ pub(super) fn is_dispense(el: El<'_>) -> bool {
 }
 
 /// Maps a dispense, of a request or by itself.
-pub(super) fn dispense<'d>(draft: &mut Draft<'d>, el: El<'d>, request: Option<(&str, &Concept)>) {
+pub(super) fn dispense<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>, request: Option<(&str, &Concept)>) {
     let product = path(el, &["product", "manufacturedProduct", "manufacturedMaterial", "code"]);
     let own = draft.concept(product);
     let Some(code) = Some(own).filter(|code| !code.is_empty()).or_else(|| request.map(|(_, code)| code.clone())) else {
@@ -118,7 +118,7 @@ pub(super) fn dispense<'d>(draft: &mut Draft<'d>, el: El<'d>, request: Option<(&
     let when = draft.when(el, "effectiveTime");
     let mut out =
         ResourceBuilder::new("MedicationDispense", &draft.id("MedicationDispense", el, "", &code, when.as_ref()));
-    out.set("identifier", Draft::identifiers(el));
+    out.set("identifier", DocumentDraft::identifiers(el));
     out.set("status", known(&DISPENSED, state(el)).unwrap_or("unknown"));
     out.set("medicationCodeableConcept", code.value()).set("subject", draft.subject());
     let performers = draft.performers(el);
@@ -130,7 +130,7 @@ pub(super) fn dispense<'d>(draft: &mut Draft<'d>, el: El<'d>, request: Option<(&
     draft.resources.push(out.claim(&["us-core-medicationdispense"]));
 }
 
-fn dosage<'d>(draft: &Draft<'d>, el: El<'d>) -> Value {
+fn dosage<'d>(draft: &DocumentDraft<'d>, el: El<'d>) -> Value {
     let mut out = ResourceBuilder::part();
     let free = all(el, &["entryRelationship", "substanceAdministration"]);
     let free = free.into_iter().find(|one| follows(*one, FREE_TEXT));
@@ -161,7 +161,7 @@ fn dosage<'d>(draft: &Draft<'d>, el: El<'d>) -> Value {
     out.value()
 }
 
-fn timing<'d>(draft: &Draft<'d>, el: El<'d>) -> Value {
+fn timing<'d>(draft: &DocumentDraft<'d>, el: El<'d>) -> Value {
     let mut repeat = ResourceBuilder::part();
     for time in kids(el, "effectiveTime") {
         match kind(time) {

@@ -28,16 +28,16 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use self::draft::Draft;
+use self::draft::DocumentDraft;
 use crate::formats::ccda::text::{self, DOCUMENT_MAX, parse};
 use crate::formats::issue::{RecordPlace, Rule, place};
 use crate::map::clinical::{is_empty, labels, marked};
 use crate::map::record::{KnownMember, NamedMember, PlanContext, ReadPiece, Record, Written};
 
 /// A document about one patient.
-struct Told {
+struct PatientDocument {
     place: RecordPlace,
-    whom: NamedMember,
+    named_member: NamedMember,
     written: Option<Written>,
     /// The set of documents that it is a version of.
     set: Option<String>,
@@ -65,29 +65,29 @@ pub(crate) fn read(file: &Arc<str>, text: &[u8]) -> ReadPiece {
     out
 }
 
-fn told(place: &RecordPlace, original: &[u8]) -> Result<Told, &'static str> {
+fn told(place: &RecordPlace, original: &[u8]) -> Result<PatientDocument, &'static str> {
     if original.len() > DOCUMENT_MAX {
         return Err("a document of more than 32 MiB");
     }
     let decoded = text::decoded(original)?;
     text::weigh(&decoded)?;
     let text = text::declared(&decoded).into_owned();
-    let (whom, written, set, not_read) = {
+    let (named_member, written, set, not_read) = {
         let document = parse(&text)?;
         let root = document.root_element();
-        (header::whom(root)?, header::written(root), header::set(root), section::not_read(root))
+        (header::named_member(root)?, header::written(root), header::set(root), section::not_read(root))
     };
     let original = (original != text.as_bytes()).then(|| original.to_owned());
-    Ok(Told { place: place.clone(), whom, written, set, not_read, original, text })
+    Ok(PatientDocument { place: place.clone(), named_member, written, set, not_read, original, text })
 }
 
-impl Record for Told {
+impl Record for PatientDocument {
     fn place(&self) -> &RecordPlace {
         &self.place
     }
 
-    fn whom(&self) -> Option<NamedMember> {
-        Some(self.whom.clone())
+    fn named_member(&self) -> Option<NamedMember> {
+        Some(self.named_member.clone())
     }
 
     fn written(&self, _resource: &Value) -> Option<Written> {
@@ -101,7 +101,7 @@ impl Record for Told {
     fn resources(&self, whose: &KnownMember, _about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)> {
         let document = parse(&self.text).map_err(|reason| (Rule::Document, reason.to_owned()))?;
         let root = document.root_element();
-        let mut draft = Draft::new(root, &whose.patient);
+        let mut draft = DocumentDraft::new(root, &whose.patient);
         let original = header::original(&mut draft, root, self.original.as_deref().unwrap_or(self.text.as_bytes()));
         section::all(&mut draft, root);
         let mut original = original.resource(&whose.patient);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::draft::{Draft, Held};
+use super::draft::{ChoiceValue, DocumentDraft};
 use super::section::{is_negated, state};
 use crate::formats::ccda::node::{El, attr, kid, lines, text};
 use crate::formats::ccda::text::V3;
@@ -24,7 +24,7 @@ const GOALS: [(&str, &str); 6] = [
 ];
 
 /// Maps the plan of a section. Its entries are of many kinds, and only its text puts them together.
-pub(super) fn plan<'d>(draft: &mut Draft<'d>, section: El<'d>) {
+pub(super) fn plan<'d>(draft: &mut DocumentDraft<'d>, section: El<'d>) {
     let Some(div) = kid(section, "text").map(div).filter(|div| !div.is_empty()) else { return };
     let code = draft.concept(kid(section, "code"));
     let document = draft.document.clone();
@@ -51,7 +51,7 @@ pub(super) fn plan<'d>(draft: &mut Draft<'d>, section: El<'d>) {
 }
 
 /// The target of a goal.
-fn detail((name, value): Held) -> Option<(String, Value)> {
+fn detail((name, value): ChoiceValue) -> Option<(String, Value)> {
     if name == "valueString" {
         let text = value.as_str()?.trim();
         let comparator = ["<=", ">=", "<", ">"].into_iter().find(|one| text.starts_with(one)).unwrap_or_default();
@@ -91,11 +91,11 @@ pub(super) fn is_order(el: El<'_>) -> bool {
 }
 
 /// Maps an order.
-pub(super) fn order<'d>(draft: &mut Draft<'d>, el: El<'d>) {
+pub(super) fn order<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
     let Some(code) = draft.act(el) else { return };
     let when = draft.when(el, "effectiveTime");
     let mut out = ResourceBuilder::new("ServiceRequest", &draft.id("ServiceRequest", el, "", &code, when.as_ref()));
-    out.set("identifier", Draft::identifiers(el));
+    out.set("identifier", DocumentDraft::identifiers(el));
     out.set("status", known(&ORDERS, state(el)).unwrap_or("unknown"));
     out.set("intent", known(&INTENTS, attr(el, "moodCode")).unwrap_or("plan"));
     if is_negated(el) {
@@ -125,7 +125,7 @@ fn div(el: El<'_>) -> String {
 }
 
 /// Maps a goal.
-pub(super) fn goal<'d>(draft: &mut Draft<'d>, el: El<'d>) {
+pub(super) fn goal<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
     if !el.has_tag_name((V3, "observation")) || attr(el, "moodCode") != "GOL" || is_negated(el) {
         return;
     }
@@ -147,7 +147,7 @@ pub(super) fn goal<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     let when = draft.when(el, "effectiveTime");
     let key = draft.concept(kid(el, "code"));
     let mut out = ResourceBuilder::new("Goal", &draft.id("Goal", el, "", &key, when.as_ref()));
-    out.set("identifier", Draft::identifiers(el));
+    out.set("identifier", DocumentDraft::identifiers(el));
     out.set("lifecycleStatus", known(&GOALS, state(el)).unwrap_or("active"));
     out.set("description", description.value()).set("subject", draft.subject());
     let day = |text: &str| text.get(..10).or(Some(text)).map(str::to_owned);

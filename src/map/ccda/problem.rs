@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::allergy::related;
-use super::draft::Draft;
+use super::draft::DocumentDraft;
 use super::section::{is_negated, observations, state};
 use crate::formats::ccda::node::{El, all, attr, follows, is_null, kid};
 use crate::map::clinical::{Concept, ResourceBuilder, When, hl7, known};
@@ -24,21 +24,21 @@ const STATES: [(&str, &str); 5] = [
 
 /// The role in which a condition is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum ConditionRole {
     Problem,
     Concern,
     Diagnosis,
 }
 
 /// Maps a concern act, or an observation that stands alone.
-pub(super) fn map<'d>(draft: &mut Draft<'d>, entry: El<'d>, role: Role) {
+pub(super) fn map<'d>(draft: &mut DocumentDraft<'d>, entry: El<'d>, role: ConditionRole) {
     for observation in observations(entry) {
         // Health concern acts contain observations of many kinds.
-        if role != Role::Concern || follows(observation, PROBLEM) {
+        if role != ConditionRole::Concern || follows(observation, PROBLEM) {
             condition(draft, entry, observation, role, None);
         }
     }
-    if role == Role::Concern {
+    if role == ConditionRole::Concern {
         for observation in all(entry, &["entryRelationship", "act", "entryRelationship", "observation"]) {
             if follows(observation, PROBLEM) {
                 condition(draft, entry, observation, role, None);
@@ -49,10 +49,10 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, entry: El<'d>, role: Role) {
 
 /// Maps a condition; returns its id, if there is one.
 pub(super) fn condition<'d>(
-    draft: &mut Draft<'d>,
+    draft: &mut DocumentDraft<'d>,
     concern: El<'d>,
     el: El<'d>,
-    role: Role,
+    role: ConditionRole,
     encounter: Option<&str>,
 ) -> Option<String> {
     let mut code = draft.concept(kid(el, "value"));
@@ -68,13 +68,13 @@ pub(super) fn condition<'d>(
     }
     let when = draft.when(el, "effectiveTime");
     let name = match role {
-        Role::Problem => "problem-list-item",
-        Role::Concern => "health-concern",
-        Role::Diagnosis => "encounter-diagnosis",
+        ConditionRole::Problem => "problem-list-item",
+        ConditionRole::Concern => "health-concern",
+        ConditionRole::Diagnosis => "encounter-diagnosis",
     };
     let id = draft.id("Condition", el, name, &code, when.as_ref());
     let mut out = ResourceBuilder::new("Condition", &id);
-    out.set("identifier", Draft::identifiers(el));
+    out.set("identifier", DocumentDraft::identifiers(el));
     let (onset, abatement) = match &when {
         Some(When::Between(onset, abatement)) => (onset.as_deref(), abatement.as_deref()),
         Some(When::At(at)) => (Some(at.as_str()), None),
@@ -96,7 +96,7 @@ pub(super) fn condition<'d>(
             (Some(said @ ("inactive" | "resolved" | "remission")), _) => said,
             _ if has_end => "resolved",
             (Some(said), _) => said,
-            (None, "completed") if concern != el && role != Role::Diagnosis => "resolved",
+            (None, "completed") if concern != el && role != ConditionRole::Diagnosis => "resolved",
             (None, "aborted" | "suspended") => "inactive",
             (None, _) => "active",
         };
@@ -106,7 +106,7 @@ pub(super) fn condition<'d>(
         }
     }
     let category = match role {
-        Role::Concern => json!([{"coding": [{
+        ConditionRole::Concern => json!([{"coding": [{
             "system": "http://hl7.org/fhir/us/core/CodeSystem/condition-category",
             "code": name,
         }]}]),
@@ -118,13 +118,13 @@ pub(super) fn condition<'d>(
         .collect();
     out.set("bodySite", sites).set("subject", draft.subject());
     let encounter =
-        encounter.map(str::to_owned).or_else(|| draft.encounter.clone().filter(|_| role == Role::Diagnosis));
+        encounter.map(str::to_owned).or_else(|| draft.encounter.clone().filter(|_| role == ConditionRole::Diagnosis));
     out.set("encounter", encounter.map(|id| json!({"reference": format!("Encounter/{id}")})));
     out.set("onsetDateTime", onset).set("abatementDateTime", abatement);
     let (author, time) = draft.author(el);
     out.set("recordedDate", time.and_then(|time| draft.date_time(time))).set("recorder", author);
     let profile = match role {
-        Role::Diagnosis => "us-core-condition-encounter-diagnosis",
+        ConditionRole::Diagnosis => "us-core-condition-encounter-diagnosis",
         _ => "us-core-condition-problems-health-concerns",
     };
     draft.resources.push(out.claim(&[profile]));

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::device;
-use super::draft::Draft;
+use super::draft::DocumentDraft;
 use super::section::{is_negated, state};
 use crate::formats::ccda::node::{El, all, attr, kid, kids};
 use crate::map::clinical::{ResourceBuilder, known};
@@ -19,7 +19,7 @@ const STATES: [(&str, &str); 7] = [
 ];
 
 /// Maps a procedure, done or not done.
-pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
+pub(super) fn map<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
     if !matches!(el.tag_name().name(), "procedure" | "act" | "observation")
         || !matches!(attr(el, "moodCode"), "EVN" | "")
     {
@@ -30,7 +30,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     let mut out = ResourceBuilder::new("Procedure", &draft.id("Procedure", el, "", &code, when.as_ref()));
     let status = known(&STATES, state(el)).unwrap_or("unknown");
     let is_error = status == "entered-in-error";
-    out.set("identifier", Draft::identifiers(el));
+    out.set("identifier", DocumentDraft::identifiers(el));
     out.set("status", if is_negated(el) && !is_error { "not-done" } else { status });
     if is_negated(el) {
         out.set("statusReason", reason(draft, el));
@@ -58,7 +58,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
 }
 
 /// Why a procedure was not done.
-pub(super) fn reason<'d>(draft: &Draft<'d>, el: El<'d>) -> Option<Value> {
+pub(super) fn reason<'d>(draft: &DocumentDraft<'d>, el: El<'d>) -> Option<Value> {
     all(el, &["entryRelationship", "observation"]).into_iter().find_map(|one| {
         // The reason is the value of an observation, or in older documents its code.
         let value = draft.concept(kid(one, "value"));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::draft::Draft;
+use super::draft::DocumentDraft;
 use super::{allergy, device, encounter, medication, observation, plan, problem, procedure, team, vaccine};
 use crate::formats::ccda::node::{El, attr, follows, is_null, kid, kid_attr, kids};
 use crate::formats::ccda::text::V3;
@@ -64,10 +64,10 @@ const PAYERS: &str = "48768-6";
 const PLANNED_MEDICINE: &str = "2.16.840.1.113883.10.20.22.4.42";
 
 /// Maps an entry.
-type Reader<'d> = fn(&mut Draft<'d>, El<'d>);
+type EntryMapper<'d> = fn(&mut DocumentDraft<'d>, El<'d>);
 
 /// Maps the sections of a document, at any depth.
-pub(super) fn all<'d>(draft: &mut Draft<'d>, root: El<'d>) {
+pub(super) fn all<'d>(draft: &mut DocumentDraft<'d>, root: El<'d>) {
     let mut left = ENTRIES_MAX;
     for section in sections(root) {
         let code = code_of(section);
@@ -121,41 +121,41 @@ fn code_of(section: El<'_>) -> &str {
 /// Codes of supported sections that have no template of their own.
 const OTHERS: [&str; 2] = ["11348-0", "75311-1"];
 
-fn reader<'d>(section: &str, entry: El<'d>) -> Option<Reader<'d>> {
-    let read: Reader<'d> = match section {
-        "48765-2" => allergy::map as Reader<'d>,
-        "11450-4" | "11348-0" => |draft, entry| problem::map(draft, entry, problem::Role::Problem),
-        "75310-3" => |draft, entry| problem::map(draft, entry, problem::Role::Concern),
-        "11535-2" | "46241-6" => |draft, entry| problem::map(draft, entry, problem::Role::Diagnosis),
+fn reader<'d>(section: &str, entry: El<'d>) -> Option<EntryMapper<'d>> {
+    let read: EntryMapper<'d> = match section {
+        "48765-2" => allergy::map as EntryMapper<'d>,
+        "11450-4" | "11348-0" => |draft, entry| problem::map(draft, entry, problem::ConditionRole::Problem),
+        "75310-3" => |draft, entry| problem::map(draft, entry, problem::ConditionRole::Concern),
+        "11535-2" | "46241-6" => |draft, entry| problem::map(draft, entry, problem::ConditionRole::Diagnosis),
         "10160-0" | "10183-2" | "42346-7" | "75311-1" if medication::is_dispense(entry) => {
             |draft, entry| medication::dispense(draft, entry, None)
         }
-        "10160-0" | "10183-2" | "42346-7" | "75311-1" => medication::map as Reader<'d>,
-        "47519-4" => procedure::map as Reader<'d>,
-        "30954-2" => observation::results as Reader<'d>,
-        "8716-3" => observation::vital_signs as Reader<'d>,
-        "29762-2" => observation::social as Reader<'d>,
-        "47420-5" | "10190-7" => observation::functional as Reader<'d>,
-        "11369-6" => vaccine::map as Reader<'d>,
-        "46240-8" => encounter::map as Reader<'d>,
-        "61146-7" => plan::goal as Reader<'d>,
+        "10160-0" | "10183-2" | "42346-7" | "75311-1" => medication::map as EntryMapper<'d>,
+        "47519-4" => procedure::map as EntryMapper<'d>,
+        "30954-2" => observation::results as EntryMapper<'d>,
+        "8716-3" => observation::vital_signs as EntryMapper<'d>,
+        "29762-2" => observation::social as EntryMapper<'d>,
+        "47420-5" | "10190-7" => observation::functional as EntryMapper<'d>,
+        "11369-6" => vaccine::map as EntryMapper<'d>,
+        "46240-8" => encounter::map as EntryMapper<'d>,
+        "61146-7" => plan::goal as EntryMapper<'d>,
         "18776-5" | "51847-2" => return plan_reader(entry),
-        "85847-2" => team::map as Reader<'d>,
-        "46264-8" => device::map as Reader<'d>,
+        "85847-2" => team::map as EntryMapper<'d>,
+        "46264-8" => device::map as EntryMapper<'d>,
         _ => return None,
     };
     Some(read)
 }
 
 /// Plans hold entries of many kinds.
-fn plan_reader<'d>(entry: El<'d>) -> Option<Reader<'d>> {
+fn plan_reader<'d>(entry: El<'d>) -> Option<EntryMapper<'d>> {
     if attr(entry, "moodCode") == "GOL" {
         return Some(plan::goal);
     }
     if follows(entry, PLANNED_MEDICINE) {
         return Some(medication::map);
     }
-    plan::is_order(entry).then_some(plan::order as Reader<'d>)
+    plan::is_order(entry).then_some(plan::order as EntryMapper<'d>)
 }
 
 /// Every code of a document, as system and code.

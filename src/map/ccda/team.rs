@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::draft::Draft;
+use super::draft::DocumentDraft;
 use super::section::state;
 use crate::formats::ccda::node::{El, added, all, kid, kids};
 use crate::formats::ccda::text::V3;
@@ -17,7 +17,7 @@ const STATES: [(&str, &str); 5] = [
 ];
 
 /// Maps a care team.
-pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
+pub(super) fn map<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
     if !el.has_tag_name((V3, "organizer")) {
         return;
     }
@@ -43,7 +43,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     let code = draft.concept(kid(el, "code"));
     let when = draft.when(el, "effectiveTime");
     let mut out = ResourceBuilder::new("CareTeam", &draft.id("CareTeam", el, "", &Concept::default(), when.as_ref()));
-    out.set("identifier", Draft::identifiers(el));
+    out.set("identifier", DocumentDraft::identifiers(el));
     out.set("status", known(&STATES, state(el)).unwrap_or("active"));
     out.set("name", code.name());
     out.set("subject", draft.subject()).set("period", when.as_ref().map(When::period));

@@ -189,9 +189,12 @@ fn a_patient_has_many_numbers() {
     let text =
         DOCUMENT.replacen("<component><section>", &format!("<component>{payer}</component><component><section>"), 1);
     let found = read(&"d.xml".into(), text.as_bytes());
-    let whom = found.records[0].whom().unwrap();
-    assert_eq!(whom.numbers, ["MRN-77", "M100200300"]);
-    assert_eq!((whom.family.as_str(), whom.given.as_str(), whom.birth.as_str()), ("Quintero", "Ana", "1980-02-14"));
+    let named_member = found.records[0].named_member().unwrap();
+    assert_eq!(named_member.numbers, ["MRN-77", "M100200300"]);
+    assert_eq!(
+        (named_member.family.as_str(), named_member.given.as_str(), named_member.birth.as_str()),
+        ("Quintero", "Ana", "1980-02-14")
+    );
 }
 
 /// A label on a part is on the whole document; a restricted document restricts every part.

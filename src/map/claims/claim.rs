@@ -54,7 +54,7 @@ pub(super) fn days(claim: &Claim<'_>) -> (Option<String>, Option<String>) {
 
 impl Case<'_> {
     /// The patient, as the claim names her.
-    pub(crate) fn whom(&self) -> NamedMember {
+    pub(crate) fn named_member(&self) -> NamedMember {
         let treated = self.claim.treated();
         let numbers = [treated.number, self.claim.subscriber.number];
         NamedMember {

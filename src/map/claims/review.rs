@@ -48,7 +48,7 @@ pub(crate) struct Reviewed<'a> {
     pub(crate) number: &'a str,
     pub(crate) created: String,
     pub(crate) decided_on: Option<String>,
-    pub(crate) whom: NamedMember,
+    pub(crate) named_member: NamedMember,
     pub(crate) requester: Provider,
     /// X12 1338: `U` urgent, `03` emergency, `E` elective; empty if not stated.
     pub(crate) level: &'a str,
@@ -120,7 +120,7 @@ pub(crate) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'a>, (Rule
         trace: main.trace,
         number: number.unwrap_or_default(),
         decided_on: answer.and_then(|answer| day(answer.created)),
-        whom: NamedMember {
+        named_member: NamedMember {
             numbers: [treated.number, main.subscriber.number]
                 .into_iter()
                 .filter(|text| !text.is_empty())

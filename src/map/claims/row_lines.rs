@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::money::{Cents, cents};
 use super::row_amounts::{is_denied, is_pending};
-use crate::formats::records::{Field, Row, Turn};
+use crate::formats::records::{ClaimField, ClaimRow, Turn};
 
 /// The lines of a claim, by their keys.
 #[derive(Default)]
@@ -18,21 +18,21 @@ struct Line {
     /// The position on the claim.
     place: u32,
     /// Rows that were not reversed, the earliest first.
-    standing: Vec<Row>,
+    standing: Vec<ClaimRow>,
     /// The row that was reversed last.
-    taken: Option<Row>,
+    taken: Option<ClaimRow>,
 }
 
 impl Lines {
     /// Takes the next row.
-    pub(super) fn take(&mut self, row: Row) {
+    pub(super) fn take(&mut self, row: ClaimRow) {
         let is_void = row.turn() == Turn::Void;
         if is_void && row.is_of_claim() && !self.0.is_empty() {
             self.0.values_mut().for_each(|line| line.take_back(row.clone()));
             return;
         }
         if row.replaces_all() {
-            let is_later = |old: &Row| old.day() >= row.day();
+            let is_later = |old: &ClaimRow| old.day() >= row.day();
             self.0.values_mut().for_each(|line| line.standing.retain(is_later));
         }
         let (service, number) = row.line_key(true);
@@ -61,7 +61,7 @@ impl Lines {
     }
 
     /// The current row of each line, or the reversed one if `void`.
-    pub(super) fn rows(self, void: bool) -> Vec<Row> {
+    pub(super) fn rows(self, void: bool) -> Vec<ClaimRow> {
         let place = |(facet, service, number): &Key, line: &Line| {
             (facet.clone(), if service.is_empty() { *number } else { line.place }, service.clone(), *number)
         };
@@ -89,16 +89,16 @@ impl Line {
 
     /// Takes back the row that this row reverses, and those that it had replaced. Adjustments come in pairs of one day,
     /// so a row of an earlier day is preferred, with the same amounts if there is one.
-    fn take_back(&mut self, row: Row) {
+    fn take_back(&mut self, row: ClaimRow) {
         let undone = amounts(&row);
-        let same = |old: &Row| undone.is_some() && amounts(old) == undone;
-        let earlier = |old: &Row| old.day() < row.day();
-        let last = |test: &dyn Fn(&Row) -> bool| self.standing.iter().rposition(test);
+        let same = |old: &ClaimRow| undone.is_some() && amounts(old) == undone;
+        let earlier = |old: &ClaimRow| old.day() < row.day();
+        let last = |test: &dyn Fn(&ClaimRow) -> bool| self.standing.iter().rposition(test);
         let at = last(&|old| same(old) && earlier(old))
             .or_else(|| last(&same))
             .or_else(|| last(&earlier))
             .or_else(|| self.standing.len().checked_sub(1));
-        let is_whole = row.said_turn() == Turn::Void || row.get(Field::Charge).starts_with('-');
+        let is_whole = row.said_turn() == Turn::Void || row.get(ClaimField::Charge).starts_with('-');
         let is_part = !is_whole && !at.and_then(|at| self.standing.get(at)).is_some_and(same);
         if let Some(old) = at.filter(|_| is_part).and_then(|at| self.standing.get_mut(at)) {
             // Only the payment is negative, and differs from the row's: it is taken back in part.
@@ -117,13 +117,13 @@ impl Line {
 }
 
 /// The weight of a row among those of one day: decided outweighs pending, and paid outweighs denied.
-fn weight(row: &Row) -> u8 {
+fn weight(row: &ClaimRow) -> u8 {
     if is_pending(&row.facts) { 0 } else { 1 + u8::from(!is_denied(&row.facts)) }
 }
 
 /// Subtracts the amounts of a partial reversal.
-fn less(old: &mut Row, row: &Row) {
-    for field in [Field::Paid, Field::ClaimPaid] {
+fn less(old: &mut ClaimRow, row: &ClaimRow) {
+    for field in [ClaimField::Paid, ClaimField::ClaimPaid] {
         if let (Some(paid), Some(part)) = (cents(old.get(field)), cents(row.get(field))) {
             let left = paid + part;
             let sign = if left < 0 { "-" } else { "" };
@@ -133,20 +133,20 @@ fn less(old: &mut Row, row: &Row) {
     }
 }
 
-const AMOUNTS: [Field; 9] = [
-    Field::Charge,
-    Field::ClaimCharge,
-    Field::Allowed,
-    Field::Paid,
-    Field::ClaimPaid,
-    Field::Share,
-    Field::Deductible,
-    Field::Coinsurance,
-    Field::Copay,
+const AMOUNTS: [ClaimField; 9] = [
+    ClaimField::Charge,
+    ClaimField::ClaimCharge,
+    ClaimField::Allowed,
+    ClaimField::Paid,
+    ClaimField::ClaimPaid,
+    ClaimField::Share,
+    ClaimField::Deductible,
+    ClaimField::Coinsurance,
+    ClaimField::Copay,
 ];
 
 /// The row that a reversal takes back if it never arrived: the same amounts, without the minus.
-fn undone_by(mut row: Row) -> Row {
+fn undone_by(mut row: ClaimRow) -> ClaimRow {
     for ((field, _), text) in &mut row.facts {
         if AMOUNTS.contains(field) && text.starts_with('-') {
             text.remove(0);
@@ -156,8 +156,9 @@ fn undone_by(mut row: Row) -> Row {
 }
 
 /// Charge and payment, whatever their signs; absent if the row states neither.
-fn amounts(row: &Row) -> Option<[Cents; 2]> {
-    let of = |fields: [Field; 2]| fields.iter().find_map(|field| cents(row.get(*field))).map(Cents::abs);
-    let (charged, paid) = (of([Field::Charge, Field::ClaimCharge]), of([Field::Paid, Field::ClaimPaid]));
+fn amounts(row: &ClaimRow) -> Option<[Cents; 2]> {
+    let of = |fields: [ClaimField; 2]| fields.iter().find_map(|field| cents(row.get(*field))).map(Cents::abs);
+    let (charged, paid) =
+        (of([ClaimField::Charge, ClaimField::ClaimCharge]), of([ClaimField::Paid, ClaimField::ClaimPaid]));
     (charged.is_some() || paid.is_some()).then(|| [charged.unwrap_or_default(), paid.unwrap_or_default()])
 }

@@ -7,19 +7,19 @@
 
 use super::eob::{Bill, BillKind, eob};
 use super::made::ClaimResources;
-use super::row_bill::Draft;
+use super::row_bill::MergedClaim;
 use super::row_lines::Lines;
 use super::visit::visit;
 use crate::config::ClaimsAsClinical;
 use crate::formats::issue::Rule;
-use crate::formats::records::{Facts, Field, Identity, Row, Turn, first};
+use crate::formats::records::{ClaimField, ClaimRow, Facts, Identity, Turn, first};
 use crate::map::record::{KnownMember, NamedMember, PlanContext, made_id};
 
 /// A claim that rows describe.
 pub(crate) struct RowCase {
     /// The claim's id, which does not depend on the number of its last version.
     key: String,
-    draft: Draft,
+    draft: MergedClaim,
     cancelled: bool,
     source: String,
     has_head: bool,
@@ -39,12 +39,12 @@ struct Version {
 impl RowCase {
     /// Folds rows, the earliest first; each with the name of its source. A group holds several claims where CMS's
     /// natural key does not distinguish them.
-    pub(crate) fn fold<'t>(key: &str, rows: impl IntoIterator<Item = (&'t str, Row)>) -> Vec<Self> {
+    pub(crate) fn fold<'t>(key: &str, rows: impl IntoIterator<Item = (&'t str, ClaimRow)>) -> Vec<Self> {
         let mut versions: Vec<Version> = Vec::new();
         let mut source = String::new();
         for (name, row) in rows {
             name.clone_into(&mut source);
-            let number = row.get(Field::Claim).to_owned();
+            let number = row.get(ClaimField::Claim).to_owned();
             let at = versions.iter().position(|version| version.number == number).unwrap_or_else(|| {
                 versions.push(Version { number, ..Version::default() });
                 versions.len() - 1
@@ -78,39 +78,46 @@ impl RowCase {
             // The first keeps the key, whatever comes later.
             let key = if at == 0 { key.to_owned() } else { [key, "/", &version.number].concat() };
             let rows = version.lines.rows(cancelled).into_iter();
-            Self { key, draft: Draft::new(rows), cancelled, source: source.clone(), has_head, is_doubtful }
+            Self { key, draft: MergedClaim::new(rows), cancelled, source: source.clone(), has_head, is_doubtful }
         };
         claims.into_iter().enumerate().map(case).collect()
     }
 
     /// The member, as the rows name her.
-    pub(crate) fn whom(&self) -> NamedMember {
+    pub(crate) fn named_member(&self) -> NamedMember {
         let head = &self.draft.head;
-        let text = |field: Field| first(head, field).to_owned();
-        let (family, given, birth) = (text(Field::Family), text(Field::Given), text(Field::Birth));
+        let text = |field: ClaimField| first(head, field).to_owned();
+        let (family, given, birth) = (text(ClaimField::Family), text(ClaimField::Given), text(ClaimField::Birth));
         let alone = family.is_empty() && given.is_empty() && birth.is_empty();
-        NamedMember { numbers: vec![text(Field::Member)], family, given, birth, day: self.draft.from.clone(), alone }
+        NamedMember {
+            numbers: vec![text(ClaimField::Member)],
+            family,
+            given,
+            birth,
+            day: self.draft.from.clone(),
+            alone,
+        }
     }
 
     /// Whether the member is identified by number alone, though the table could have had more.
     pub(crate) fn is_by_number_alone(&self) -> bool {
-        !is_cms(&self.source) && self.whom().alone
+        !is_cms(&self.source) && self.named_member().alone
     }
 
     /// Whether the identifying part of the claim has not arrived: the request to a response, the header to lines.
     pub(crate) fn waits(&self) -> bool {
-        let is_headed = self.source == "cclf" && !first(&self.draft.head, Field::BillingNumber).is_empty();
+        let is_headed = self.source == "cclf" && !first(&self.draft.head, ClaimField::BillingNumber).is_empty();
         !self.has_head && (self.source == "ncpdp" || is_headed)
     }
 
     /// The number that a replacing claim would name.
     pub(crate) fn number(&self) -> &str {
-        first(&self.draft.head, Field::Claim)
+        first(&self.draft.head, ClaimField::Claim)
     }
 
     /// The patient and biller, so that a claim only replaces claims of both.
     pub(crate) fn identity(&self) -> Identity {
-        Identity::of_member(first(&self.draft.head, Field::Member))
+        Identity::of_member(first(&self.draft.head, ClaimField::Member))
     }
 
     /// Whether two rows of one line contradict each other and nothing says which came later.
@@ -157,7 +164,7 @@ impl RowCase {
             _ => biller.clone(),
         };
         let mut related = Vec::new();
-        let original = first(&draft.head, Field::Original);
+        let original = first(&draft.head, ClaimField::Original);
         if !original.is_empty() && original != self.number() {
             related.push(("prior", original));
         }
@@ -179,7 +186,7 @@ impl RowCase {
             lines,
             decided,
             total: draft.total(),
-            paid_on: Some(first(&draft.head, Field::PaidOn).to_owned()).filter(|day| !day.is_empty()),
+            paid_on: Some(first(&draft.head, ClaimField::PaidOn).to_owned()).filter(|day| !day.is_empty()),
             denied: draft.is_denied(),
             related,
             network: draft.network(),
@@ -209,7 +216,7 @@ impl Version {
         }
     }
 
-    fn take(&mut self, row: Row) {
+    fn take(&mut self, row: ClaimRow) {
         let turn = row.turn();
         if row.day() > self.day.as_str() {
             row.day().clone_into(&mut self.day);
@@ -226,7 +233,7 @@ fn is_cms(source: &str) -> bool {
 }
 
 /// Merges the claim-level facts of several rows: a later value replaces an earlier one.
-pub(super) fn merged<'r>(rows: impl IntoIterator<Item = &'r Row>) -> Facts {
+pub(super) fn merged<'r>(rows: impl IntoIterator<Item = &'r ClaimRow>) -> Facts {
     let mut out = Facts::new();
     for row in rows {
         out.extend(row.facts.iter().map(|(key, text)| (*key, text.clone())));

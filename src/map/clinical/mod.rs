@@ -24,7 +24,7 @@ pub(crate) use document::{Attached, Original, labels, marked};
 pub(crate) use id::Ids;
 pub(crate) use made::{ResourceBuilder, digits_of, is_empty, text_of};
 pub(crate) use observation::{Category, ObservationDraft, about_life, pressures, vital_sign};
-pub(crate) use party::{ClinicalParty, Spoken, organization};
+pub(crate) use party::{ClinicalParty, PartyReference, organization};
 pub(crate) use quantity::{number, quantity};
 pub(crate) use specimen::Specimen;
 pub(crate) use system::{by_name, by_oid, is_oid};

@@ -25,7 +25,7 @@ pub(crate) struct ClinicalParty {
 
 /// A reference to a party, and the party's resource; without one, the reference has only text.
 #[derive(Clone, Debug)]
-pub(crate) struct Spoken {
+pub(crate) struct PartyReference {
     pub(crate) reference: Value,
     pub(crate) resource: Option<Value>,
 }
@@ -40,7 +40,7 @@ impl ClinicalParty {
 
     /// A person; nothing if there is neither a name nor a national number. She gets a resource of her own if a number
     /// distinguishes her from others of the same name.
-    pub(crate) fn person(&self) -> Option<Spoken> {
+    pub(crate) fn person(&self) -> Option<PartyReference> {
         let name = self.name();
         let (national, numbers) = self.sorted();
         let family = line(&self.family);
@@ -57,7 +57,7 @@ impl ClinicalParty {
         let mut out = ResourceBuilder::new("Practitioner", &id);
         out.set("identifier", identifiers(national, &numbers));
         out.set("name", if crate::map::clinical::made::is_empty(&own) { Value::Null } else { json!([own]) });
-        Some(Spoken {
+        Some(PartyReference {
             reference: reference("Practitioner", &id, &name),
             resource: Some(out.claim(&["us-core-practitioner"])),
         })
@@ -74,7 +74,7 @@ impl ClinicalParty {
 }
 
 /// An organization; nothing if it has no name.
-pub(crate) fn organization(name: &str, numbers: Vec<(String, String)>) -> Option<Spoken> {
+pub(crate) fn organization(name: &str, numbers: Vec<(String, String)>) -> Option<PartyReference> {
     let party = ClinicalParty { words: name.to_owned(), numbers, ..ClinicalParty::default() };
     let name = party.name();
     if name.is_empty() {
@@ -86,7 +86,7 @@ pub(crate) fn organization(name: &str, numbers: Vec<(String, String)>) -> Option
         national.map_or_else(|| made_id(&["Organization", &name.to_lowercase()]), |number| format!("npi-{number}"));
     let mut out = ResourceBuilder::new("Organization", &id);
     out.set("identifier", identifiers(national, &numbers)).set("active", true).set("name", name.as_str());
-    Some(Spoken {
+    Some(PartyReference {
         reference: reference("Organization", &id, &name),
         resource: Some(out.claim(&["us-core-organization"])),
     })
@@ -105,8 +105,8 @@ fn reference(kind: &str, id: &str, name: &str) -> Value {
     out.value()
 }
 
-fn words(name: &str) -> Option<Spoken> {
-    (!name.is_empty()).then(|| Spoken { reference: json!({ "display": name }), resource: None })
+fn words(name: &str) -> Option<PartyReference> {
+    (!name.is_empty()).then(|| PartyReference { reference: json!({ "display": name }), resource: None })
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ impl Record for DrugListing {
         &self.place
     }
 
-    fn whom(&self) -> Option<NamedMember> {
+    fn named_member(&self) -> Option<NamedMember> {
         None
     }
 

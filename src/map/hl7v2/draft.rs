@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::formats::hl7v2::{FieldPart, Message};
 use crate::map::clinical::{
-    Attached, ClinicalParty, Coding, Concept, Ids, Original, ResourceBuilder, Spoken, by_name, by_oid, date_time,
-    instant, is_oid, labels, marked, zone_of,
+    Attached, ClinicalParty, Coding, Concept, Ids, Original, PartyReference, ResourceBuilder, by_name, by_oid,
+    date_time, instant, is_oid, labels, marked, zone_of,
 };
 use crate::map::record::{KnownMember, PlanContext};
 
@@ -17,7 +17,7 @@ const CLIA: &str = "urn:oid:2.16.840.1.113883.4.7";
 const NPI: &str = "http://hl7.org/fhir/sid/us-npi";
 
 /// Resources of one message.
-pub(super) struct Draft<'m> {
+pub(super) struct MessageDraft<'m> {
     pub(super) message: &'m Message<'m>,
     pub(super) patient: &'m str,
     pub(super) ids: Ids,
@@ -28,7 +28,7 @@ pub(super) struct Draft<'m> {
     mentions: Vec<Value>,
 }
 
-impl<'m> Draft<'m> {
+impl<'m> MessageDraft<'m> {
     pub(super) fn new(message: &'m Message<'m>, whose: &'m KnownMember, about: PlanContext<'m>) -> Self {
         let facility = message.header(4).text();
         let sender = if facility.is_empty() { message.header(3).text() } else { facility };
@@ -135,7 +135,7 @@ impl<'m> Draft<'m> {
         (!name.is_empty() || !number.is_empty()).then(|| out.value())
     }
 
-    pub(super) fn mention(&mut self, spoken: Option<Spoken>) -> Option<Value> {
+    pub(super) fn mention(&mut self, spoken: Option<PartyReference>) -> Option<Value> {
         let spoken = spoken?;
         let is_known = |one: &Value| self.mentions.iter().any(|other| other.get("id") == one.get("id"));
         if let Some(resource) = spoken.resource.filter(|resource| !is_known(resource)) {

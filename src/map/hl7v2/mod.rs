@@ -24,7 +24,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use self::draft::Draft;
+use self::draft::MessageDraft;
 use crate::formats::encoding;
 use crate::formats::hl7v2::{self, Message, messages};
 use crate::formats::issue::{RecordPlace, Rule, place};
@@ -47,10 +47,10 @@ enum MessageKind {
 }
 
 /// A message about one patient.
-struct Told {
+struct PatientMessage {
     place: RecordPlace,
     kind: MessageKind,
-    whom: NamedMember,
+    named_member: NamedMember,
     written: Option<Written>,
     text: String,
 }
@@ -73,7 +73,7 @@ pub(crate) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> ReadPiece {
     out
 }
 
-fn told(place: &RecordPlace, text: &str) -> Result<Vec<Told>, (Rule, &'static str)> {
+fn told(place: &RecordPlace, text: &str) -> Result<Vec<PatientMessage>, (Rule, &'static str)> {
     let message = Message::read(text).map_err(|wrong| (Rule::Segment, wrong.reason()))?;
     let kind = kind(&message)?;
     let patients: Vec<usize> = positions(&message, "PID");
@@ -86,7 +86,13 @@ fn told(place: &RecordPlace, text: &str) -> Result<Vec<Told>, (Rule, &'static st
     let one = |text: &str| {
         // The text is a part of a message, and is itself a message.
         let message = Message::read(text).map_err(|wrong| (Rule::Segment, wrong.reason()))?;
-        Ok(Told { place: place.clone(), kind, whom: whom(&message), written: written(&message), text: text.to_owned() })
+        Ok(PatientMessage {
+            place: place.clone(),
+            kind,
+            named_member: named_member(&message),
+            written: written(&message),
+            text: text.to_owned(),
+        })
     };
     if patients.len() == 1 {
         return Ok(vec![one(text)?]);
@@ -141,7 +147,7 @@ fn kind(message: &Message<'_>) -> Result<MessageKind, (Rule, &'static str)> {
 }
 
 /// The patient of a message. Numbers assigned by an insurer come first: they are the most likely to be on the roster.
-fn whom(message: &Message<'_>) -> NamedMember {
+fn named_member(message: &Message<'_>) -> NamedMember {
     let Some(patient) = message.first("PID") else { return NamedMember::default() };
     let mut numbers: Vec<String> = Vec::new();
     let mut add = |text: String| {
@@ -184,18 +190,18 @@ fn written(message: &Message<'_>) -> Option<Written> {
     Some(Written { at: sent, sent, turn })
 }
 
-impl Record for Told {
+impl Record for PatientMessage {
     fn place(&self) -> &RecordPlace {
         &self.place
     }
 
-    fn whom(&self) -> Option<NamedMember> {
-        Some(self.whom.clone())
+    fn named_member(&self) -> Option<NamedMember> {
+        Some(self.named_member.clone())
     }
 
     fn resources(&self, whose: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)> {
         let message = Message::read(&self.text).map_err(|wrong| (Rule::Segment, wrong.reason().to_owned()))?;
-        let mut draft = Draft::new(&message, whose, about);
+        let mut draft = MessageDraft::new(&message, whose, about);
         match self.kind {
             MessageKind::Visit => visit::map(&mut draft),
             MessageKind::Result => result::map(&mut draft),

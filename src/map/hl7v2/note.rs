@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::draft::Draft;
+use super::draft::MessageDraft;
 use super::value::document;
 use crate::formats::hl7v2::FieldPart;
 use crate::map::clinical::{Attached, Concept, Original, known};
@@ -19,7 +19,7 @@ const STATES: [(&str, &str); 7] = [
 ];
 
 /// The message as the original of its records. The same message sent again is the same document.
-pub(super) fn message(draft: &Draft<'_>) -> Original {
+pub(super) fn message(draft: &MessageDraft<'_>) -> Original {
     let message = draft.message;
     let control = message.header(10).text();
     let kind = [message.header(9).component(1).text(), message.header(9).component(2).text()].join(" ");
@@ -35,7 +35,7 @@ pub(super) fn message(draft: &Draft<'_>) -> Original {
 }
 
 /// The document of a message: its text or file, and its place.
-pub(super) fn note(draft: &mut Draft<'_>) -> Original {
+pub(super) fn note(draft: &mut MessageDraft<'_>) -> Original {
     let mut out = message(draft);
     let message = draft.message;
     let Some(header) = message.first("TXA") else { return out };
@@ -65,7 +65,7 @@ pub(super) fn note(draft: &mut Draft<'_>) -> Original {
         _ => "current",
     };
     out.doc_status = known(&STATES, &header.field(17).text());
-    out.kind = Draft::of_table(header.field(2), "0270");
+    out.kind = MessageDraft::of_table(header.field(2), "0270");
     out.is_note = true;
     out.date = [6, 8, 7].iter().find_map(|field| draft.instant(header.field(*field))).or_else(|| draft.sent());
     let activity = draft.date_time(header.field(4));

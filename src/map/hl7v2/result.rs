@@ -6,9 +6,9 @@
 
 use serde_json::{Value, json};
 
-use super::draft::Draft;
+use super::draft::MessageDraft;
 use super::specimen;
-use super::value::{Held, document, flags, range, unit, values};
+use super::value::{ChoiceValue, document, flags, range, unit, values};
 use crate::formats::hl7v2::{Message, Segment};
 use crate::map::clinical::{
     Attached, Category, Concept, ObservationDraft, ResourceBuilder, When, about_life, hl7, known, organization,
@@ -66,7 +66,7 @@ pub(super) struct Observed<'s, 'm> {
 }
 
 /// Maps the reports of a message.
-pub(super) fn map(draft: &mut Draft<'_>) {
+pub(super) fn map(draft: &mut MessageDraft<'_>) {
     let message = draft.message;
     let mut told = Vec::new();
     for group in groups(message) {
@@ -75,7 +75,7 @@ pub(super) fn map(draft: &mut Draft<'_>) {
 }
 
 /// An observation that may be the parent of a later report of the message.
-struct Told {
+struct ReportedResult {
     /// Filler order number, code, sub-number.
     name: [String; 3],
     id: String,
@@ -109,7 +109,7 @@ impl Parent {
     }
 
     /// The parent result itself if the message has it, or else its text.
-    fn reference(&self, told: &[Told]) -> Option<Value> {
+    fn reference(&self, told: &[ReportedResult]) -> Option<Value> {
         if self.name.iter().skip(1).all(String::is_empty) {
             return None;
         }
@@ -122,7 +122,7 @@ impl Parent {
 }
 
 /// Links the parent observation to its member results.
-fn belong(draft: &mut Draft<'_>, parent: &Value, members: &[Value]) {
+fn belong(draft: &mut MessageDraft<'_>, parent: &Value, members: &[Value]) {
     let id = parent.get("reference").and_then(Value::as_str).and_then(|text| text.strip_prefix("Observation/"));
     let of_id = |one: &&mut Value| id.is_some() && one.get("id").and_then(Value::as_str) == id;
     let Some(parent) = draft.resources.iter_mut().find(of_id).and_then(Value::as_object_mut) else { return };
@@ -166,9 +166,9 @@ pub(super) fn observed<'s, 'm>(segment: &'s Segment<'m>) -> Observed<'s, 'm> {
     Observed { segment, notes: Vec::new() }
 }
 
-fn report(draft: &mut Draft<'_>, group: &Group<'_, '_>, told: &mut Vec<Told>) {
+fn report(draft: &mut MessageDraft<'_>, group: &Group<'_, '_>, told: &mut Vec<ReportedResult>) {
     let request = group.request;
-    let code = Draft::concept(request.field(4));
+    let code = MessageDraft::concept(request.field(4));
     let ordered = |at: usize| group.order.map(|order| order.field(at)).filter(|part| !part.is_empty());
     let filler = Some(request.field(3)).filter(|part| !part.is_empty()).or_else(|| ordered(3));
     let placer = Some(request.field(2)).filter(|part| !part.is_empty()).or_else(|| ordered(2));
@@ -207,7 +207,7 @@ fn report(draft: &mut Draft<'_>, group: &Group<'_, '_>, told: &mut Vec<Told>) {
         let own = one.code.key();
         let id = draft.ids.next("Observation", &[key.as_slice(), &[&own, &turn]].concat());
         let name = [key.first().copied().unwrap_or_default(), &one.segment.field(3).text(), &turn].map(str::to_owned);
-        told.push(Told { name, id: id.clone() });
+        told.push(ReportedResult { name, id: id.clone() });
         let category = if is_image { Category::Imaging } else { Category::Laboratory };
         let derived = of_parent.iter().cloned().collect();
         let before = ObservationDraft {
@@ -261,7 +261,7 @@ fn report(draft: &mut Draft<'_>, group: &Group<'_, '_>, told: &mut Vec<Told>) {
 }
 
 /// The laboratory, as the observations name it.
-fn performers(draft: &mut Draft<'_>, group: &Group<'_, '_>) -> Vec<Value> {
+fn performers(draft: &mut MessageDraft<'_>, group: &Group<'_, '_>) -> Vec<Value> {
     let name = group.observed.iter().map(|one| one.segment.field(23).text()).find(|name| !name.is_empty());
     let spoken = name.and_then(|name| organization(&name, Vec::new()));
     let producer = || group.observed.iter().find_map(|one| producer(one.segment));
@@ -276,7 +276,7 @@ fn producer(segment: &Segment<'_>) -> Option<Value> {
 }
 
 /// The interpreter of the results (NDL: a person with a number, as subcomponents).
-fn person_of(draft: &mut Draft<'_>, request: &Segment<'_>) -> Option<Value> {
+fn person_of(draft: &mut MessageDraft<'_>, request: &Segment<'_>) -> Option<Value> {
     let person = request.field(32).component(1);
     let given = person.sub(3).text();
     let party =
@@ -289,18 +289,18 @@ pub(super) struct Joined<'s, 'm> {
     segment: &'s Segment<'m>,
     code: Concept,
     is_text: bool,
-    value: Option<Held>,
+    value: Option<ChoiceValue>,
     /// The values, if there are several.
-    parts: Vec<Held>,
+    parts: Vec<ChoiceValue>,
     notes: Vec<String>,
 }
 
 /// Joins lines of text that come in one OBX each into one value.
-pub(super) fn joined<'s, 'm>(draft: &Draft<'_>, observed: &[Observed<'s, 'm>]) -> Vec<Joined<'s, 'm>> {
+pub(super) fn joined<'s, 'm>(draft: &MessageDraft<'_>, observed: &[Observed<'s, 'm>]) -> Vec<Joined<'s, 'm>> {
     let mut out: Vec<Joined<'s, 'm>> = Vec::new();
     for one in observed {
         let segment = one.segment;
-        let code = Draft::concept(segment.field(3));
+        let code = MessageDraft::concept(segment.field(3));
         if segment.field(2).text() == "ED" || code.is_empty() {
             continue;
         }
@@ -326,7 +326,7 @@ pub(super) fn joined<'s, 'm>(draft: &Draft<'_>, observed: &[Observed<'s, 'm>]) -
 
 /// Builds the observation of an OBX on top of the facts of its report.
 pub(super) fn observation(
-    draft: &mut Draft<'_>,
+    draft: &mut MessageDraft<'_>,
     one: Joined<'_, '_>,
     before: ObservationDraft,
     report: Option<&'static str>,
@@ -367,8 +367,8 @@ pub(super) fn observation(
         ranges: range(&segment.field(7).whole(), &unit(segment.field(6))).into_iter().collect(),
         notes: one.notes,
         performers,
-        method: Draft::concept(segment.field(17)),
-        site: Draft::concept(segment.field(20)),
+        method: MessageDraft::concept(segment.field(17)),
+        site: MessageDraft::concept(segment.field(20)),
         code: one.code,
         ..before
     }
@@ -380,7 +380,7 @@ impl Joined<'_, '_> {
     }
 
     /// When it was observed, if the OBX itself states it.
-    pub(super) fn time(&self, draft: &Draft<'_>) -> Option<String> {
+    pub(super) fn time(&self, draft: &MessageDraft<'_>) -> Option<String> {
         draft.date_time(self.segment.field(14))
     }
 }

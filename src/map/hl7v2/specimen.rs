@@ -2,12 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::draft::Draft;
+use super::draft::MessageDraft;
 use crate::formats::hl7v2::Segment;
 use crate::map::clinical::{Coding, Concept, Specimen, When, by_name};
 
 /// The specimens of the results; references.
-pub(super) fn all(draft: &mut Draft<'_>, segments: &[&Segment<'_>], request: &Segment<'_>, key: &[&str]) -> Vec<Value> {
+pub(super) fn all(
+    draft: &mut MessageDraft<'_>,
+    segments: &[&Segment<'_>],
+    request: &Segment<'_>,
+    key: &[&str],
+) -> Vec<Value> {
     let mut found: Vec<Specimen> = segments.iter().filter_map(|segment| specimen(draft, segment, key)).collect();
     if found.is_empty() {
         found.extend(source(draft, request, key));
@@ -26,8 +31,8 @@ pub(super) fn all(draft: &mut Draft<'_>, segments: &[&Segment<'_>], request: &Se
 }
 
 /// A specimen in a segment of its own (SPM).
-fn specimen(draft: &Draft<'_>, segment: &Segment<'_>, key: &[&str]) -> Option<Specimen> {
-    let kind = Draft::of_table(segment.field(4), "0487");
+fn specimen(draft: &MessageDraft<'_>, segment: &Segment<'_>, key: &[&str]) -> Option<Specimen> {
+    let kind = MessageDraft::of_table(segment.field(4), "0487");
     if kind.is_empty() {
         return None;
     }
@@ -41,8 +46,8 @@ fn specimen(draft: &Draft<'_>, segment: &Segment<'_>, key: &[&str]) -> Option<Sp
         kind,
         collected: When::between(draft.date_time(taken.component(1)), draft.date_time(taken.component(2))).map(moment),
         received: draft.date_time(segment.field(18)),
-        method: Draft::of_table(segment.field(7), "0488"),
-        site: Draft::concept(segment.field(8)),
+        method: MessageDraft::of_table(segment.field(7), "0488"),
+        site: MessageDraft::concept(segment.field(8)),
     })
 }
 
@@ -55,7 +60,7 @@ fn moment(when: When) -> When {
 }
 
 /// A specimen within the order of an older message (OBR-15).
-fn source(draft: &Draft<'_>, request: &Segment<'_>, key: &[&str]) -> Option<Specimen> {
+fn source(draft: &MessageDraft<'_>, request: &Segment<'_>, key: &[&str]) -> Option<Specimen> {
     let field = request.field(15);
     let part = field.component(1);
     let (code, words) = (part.sub(1).whole(), [part.sub(2).whole(), field.component(2).text()]);

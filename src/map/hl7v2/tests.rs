@@ -58,7 +58,7 @@ fn the_public_samples() {
             }
         }
         for record in &found.records {
-            assert!(!record.whom().unwrap().numbers.is_empty(), "{file}");
+            assert!(!record.named_member().unwrap().numbers.is_empty(), "{file}");
         }
         let message = String::from_utf8_lossy(&text);
         for (_, one) in messages(&message).0 {
@@ -247,17 +247,20 @@ fn whether_she_smokes_is_told_by_a_visit_too() {
 fn all_numbers_of_the_patient() {
     let text = include_str!("../../../fixtures/load/hl7v2/visit.hl7");
     let found = read(&"m".into(), 1, text.as_bytes());
-    let whom = found.records[0].whom().unwrap();
-    assert_eq!(whom.numbers, ["POL-123", "SUB-123", "H-5", "ACC-9"]);
-    assert_eq!((whom.family.as_str(), whom.given.as_str(), whom.birth.as_str()), ("Brandt", "Theo", "1971-09-30"));
+    let named_member = found.records[0].named_member().unwrap();
+    assert_eq!(named_member.numbers, ["POL-123", "SUB-123", "H-5", "ACC-9"]);
+    assert_eq!(
+        (named_member.family.as_str(), named_member.given.as_str(), named_member.birth.as_str()),
+        ("Brandt", "Theo", "1971-09-30")
+    );
     let results = read(&"m".into(), 1, MESSAGE.as_bytes());
-    assert_eq!(results.records[0].whom().unwrap().numbers, ["M100200300", "MRN-77"]);
+    assert_eq!(results.records[0].named_member().unwrap().numbers, ["M100200300", "MRN-77"]);
 }
 
 fn goes_through(text: &[u8]) {
     let found = read(&"m".into(), 1, text);
     for record in &found.records {
-        let _ = record.whom();
+        let _ = record.named_member();
         for resource in record.resources(&whose(), about()).unwrap() {
             assert_valid(&resource);
         }

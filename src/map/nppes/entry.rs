@@ -30,7 +30,7 @@ impl Record for RegistryProvider {
         &self.place
     }
 
-    fn whom(&self) -> Option<NamedMember> {
+    fn named_member(&self) -> Option<NamedMember> {
         None
     }
 

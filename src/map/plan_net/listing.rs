@@ -175,7 +175,7 @@ impl Record for Listing {
         &self.place
     }
 
-    fn whom(&self) -> Option<NamedMember> {
+    fn named_member(&self) -> Option<NamedMember> {
         None
     }
 

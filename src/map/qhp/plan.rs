@@ -96,7 +96,7 @@ impl Record for PlanElement {
         &self.place
     }
 
-    fn whom(&self) -> Option<NamedMember> {
+    fn named_member(&self) -> Option<NamedMember> {
         None
     }
 

@@ -3,7 +3,7 @@
 //! CCLF). Pure.
 //!
 //! ```text
-//! bytes -> rows of cells -> Row (facts by field, in one form each) -> Part (on the shelf) … -> map::RowCase -> bill
+//! bytes -> rows of cells -> ClaimRow (facts by field, in one form each) -> Part (on the shelf) … -> map::RowCase -> bill
 //! ```
 //! Every source is read by the names of its columns, CMS's included; fixed-width columns get the names of their layout.
 //! So
@@ -20,5 +20,5 @@ mod read;
 mod reviews;
 
 pub(crate) use header::{ClaimHeader, ClaimTableLook, looks_like};
-pub(crate) use read::Reader;
+pub(crate) use read::ClaimRowReader;
 pub(crate) use reviews::{REVIEW_NAMES, looks_like as looks_like_reviews};
