@@ -37,7 +37,7 @@ pub struct JsonError {
     pub line: usize,
     /// Column in bytes, from 1.
     pub column: usize,
-    /// What is wrong; never quotes the text.
+    /// The mistake; never quotes the text.
     pub reason: &'static str,
 }
 

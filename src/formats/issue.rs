@@ -36,7 +36,7 @@ pub struct Reject {
     pub entry: Option<usize>,
     /// Name of the rule.
     pub rule: &'static str,
-    /// What is wrong; quotes nothing of the record.
+    /// The mistake; quotes nothing of the record.
     pub reason: String,
 }
 
@@ -169,7 +169,7 @@ rules! {
     StrangeReplacement notes "replaced-by-another-member",
         "nothing was cancelled: correct the original number (REF*F8) of the replacement, which names a claim of \
          another member or provider";
-    /// Kept aside; a payment whose claim has not come.
+    /// Kept aside; a payment whose claim has not arrived.
     NoClaim notes "payment-without-claim",
         "load the 837 of these claims; the payments wait for them. If it is loaded, patient, provider or days of the \
          payment are not those of the claim";

@@ -4,10 +4,8 @@
 //! bytes -> sniff (which format) -> x12 | hl7v2 | ccda | tables | qhp | nppes | ncpdp | fhir -> records + issues
 //! ```
 //! Invariants: no reader panics, looks anything up or opens a file; every refused record is named by file and line with
-//! a
-//! reason that quotes nothing from it; no format uses another, only the layers that all share (`issue`, `cells`,
-//! `columns`,
-//! `records`).
+//! a reason that quotes nothing from it; no format uses another, only the layers that all share (`issue`, `cells`,
+//! `columns`, `records`).
 //!
 //! Absent: FHIR made of records (`map`), files and runs (`load`).
 

@@ -7,7 +7,7 @@ use crate::formats::tables::members::MemberHeader;
 use crate::formats::tables::{cclf, claims, drug_list, providers};
 use crate::formats::{Format, encoding, ncpdp, nppes};
 
-/// What the beginning of a file shows.
+/// The verdict on the beginning of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
     /// A format that can be loaded.

@@ -61,7 +61,7 @@ pub(super) fn plan(searcher: &Searcher, fields: Fields, view: &View, query: &Que
         parts.push((Occur::Must, Box::new(BooleanQuery::union(any))));
     }
     // One patient has few resources, and a term selects few: there, checking the dates of each document costs less than
-    // a range query, which opens its columns anew every time.
+    // a range query, which opens its columns every time.
     let of_patient = query.kind.is_personal() && matches!(view.reach(), Reach::Patients(_));
     let selective = of_patient || query.clauses.iter().any(is_selective);
     let mut spans = Vec::new();

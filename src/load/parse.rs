@@ -1,4 +1,4 @@
-//! Readers by themselves, without a store: for `ingle bench` and the fuzz targets.
+//! Readers without a store, for `ingle bench` and the fuzz targets.
 
 use serde_json::Value;
 
@@ -48,7 +48,7 @@ pub fn x12(text: &[u8], reads: bool) -> usize {
     count.records
 }
 
-/// X12 as it is printed from its segments: the same bytes again.
+/// X12 printed again from its segments: the same bytes.
 #[must_use]
 pub fn x12_printed(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());

@@ -35,7 +35,7 @@ pub struct Example {
     /// Entry of a Bundle, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entry: Option<usize>,
-    /// What is wrong; empty where the rule says it all.
+    /// The mistake; empty where the rule is enough.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub reason: String,
 }
@@ -49,7 +49,7 @@ pub struct Summary {
     pub kept: u64,
     /// Of these, how many are new or different.
     pub changed: u64,
-    /// Of these, how many said what was known.
+    /// Of these, how many changed nothing.
     pub unchanged: u64,
     /// Records refused.
     pub rejected: u64,
@@ -57,7 +57,7 @@ pub struct Summary {
     pub seconds: f64,
     /// Records accepted, by kind of record.
     pub by_kind: BTreeMap<&'static str, u64>,
-    /// What was noticed, most frequent first.
+    /// What was noticed, the most frequent first.
     pub findings: Vec<Finding>,
     /// Where the refused records are, if there are any. Beside it stand the same as a table (`.csv`) and this summary
     /// (`.json`).

@@ -1,6 +1,6 @@
 //! A mapping file, proposed from the header row of a table: columns whose names are known, and guesses for the others.
 //!
-//! A guess needs a name that is near a known one and values that have the shape of the field's. Values are looked at
+//! A guess needs a name that is near a known one and values that have the shape of the field's. Values are inspected
 //! and never printed; a first row that holds values instead of names is refused for that reason.
 
 use std::fmt::Write;
@@ -313,7 +313,7 @@ mod tests {
             let reason = of(text).unwrap_err();
             assert!(!reason.contains("1980") && !reason.contains("Doe"), "{reason}");
         }
-        // A column whose values have the wrong shape is no guess.
+        // A column whose values have the wrong shape is not guessed.
         let out = of("claim_number,member_id,dos,Paid Daet\n1,2,2026-01-02,hello\n").unwrap();
         assert!(!out.contains("paid_date ="), "{out}");
     }

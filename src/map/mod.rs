@@ -4,9 +4,8 @@
 //! record + its member + the plan -> resources with ids that are the same in every run
 //! ```
 //! If a profile requires an element and the record has no data for it, the element gets the profile's code for
-//! "unknown", or the
-//! resource does not claim the profile; nothing is made up. Codes carry no displays: their texts belong to those who
-//! license them.
+//! "unknown", or the resource does not claim the profile; nothing is made up. Codes carry no displays: their texts
+//! belong to those who license them.
 //!
 //! Absent: look-ups. The member of a record comes in with it (`identity`), and `load` stores the resources.
 

@@ -130,7 +130,7 @@ impl Everything {
 }
 
 impl Searched<'_> {
-    /// One page of everything about a patient whom the View has already shown.
+    /// One page of everything about a patient that the View has already shown.
     pub fn everything(&self, view: &View, patient: &Stored, asked: &Everything) -> Result<Page, Error> {
         let normal = form_urlencoded::Serializer::new(String::new()).extend_pairs(&asked.used).finish();
         let binding: Binding<'_> = &[self.caller.as_bytes(), b"$everything", patient.id.as_bytes(), normal.as_bytes()];

@@ -19,7 +19,7 @@ const MAX_ANSWERED: usize = 1_000;
 type Codes = Vec<String>;
 
 impl Searched<'_> {
-    /// The latest `max` of each code among what the query finds, newest first within a code.
+    /// The latest `max` observations of each code in the query's results, newest first within a code.
     pub fn lastn(&self, view: &View, query: &Query, max: usize) -> Result<Page, Error> {
         if query.contained.is_some() {
             return Err(Error::Unsupported { name: "_contained".into() });

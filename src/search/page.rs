@@ -41,7 +41,7 @@ pub struct Searched<'s> {
     pub index: &'s Index,
     /// The realm's cursors.
     pub cursors: &'s Cursors,
-    /// The caller, to whom page links are bound.
+    /// The caller; page links are bound to it.
     pub caller: &'s str,
     /// Now.
     pub now: Timestamp,

@@ -74,7 +74,7 @@ pub struct Include {
     pub target: Option<Kind>,
     /// From included resources too.
     pub iterate: bool,
-    /// The other way round: what refers to the matches.
+    /// In reverse: resources that refer to the matches.
     pub reverse: bool,
 }
 

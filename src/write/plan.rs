@@ -19,7 +19,7 @@ pub struct Done {
     pub kind: Kind,
     /// Logical id.
     pub id: String,
-    /// What happened; absent if there was nothing to delete.
+    /// The outcome; absent if there was nothing to delete.
     pub outcome: Option<Outcome>,
     /// True for a deletion.
     pub deleted: bool,
@@ -292,7 +292,7 @@ impl Writing<'_> {
         }
     }
 
-    /// Commits all steps or none; on failure says which one failed.
+    /// Commits all steps or none; a failure names the step.
     pub(super) async fn commit(&self, steps: Vec<Step>) -> Result<Vec<Done>, (usize, Error)> {
         let now = self.now;
         let work = move |txn: &mut Txn<'_>| {

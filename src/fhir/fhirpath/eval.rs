@@ -21,7 +21,7 @@ enum Value<'v> {
     Bool(bool),
     Number(f64),
     Text(Cow<'v, str>),
-    /// The target of a reference, of which only the type is known.
+    /// The target of a reference; only its type is known.
     Elsewhere(String),
 }
 

@@ -61,7 +61,7 @@ pub enum Refusal {
         name: String,
         /// The limit.
         limit: usize,
-        /// The thing that is limited.
+        /// The limited unit.
         what: &'static str,
     },
 }

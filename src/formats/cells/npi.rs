@@ -1,4 +1,4 @@
-//! National Provider Identifiers: ten digits, of which the last checks the others.
+//! National Provider Identifiers: ten digits, the last of which is a check digit.
 
 /// The text of a cell for an NPI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -100,7 +100,7 @@ impl Identity {
         self.0.join("|")
     }
 
-    /// Reads what [`Identity::text`] wrote.
+    /// Reads the text of [`Identity::text`].
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(4, '|').map(str::to_owned);
         Some(Self([parts.next()?, parts.next()?, parts.next()?, parts.next()?]))

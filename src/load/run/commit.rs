@@ -47,7 +47,7 @@ pub(super) struct CommitEntry {
     pub(super) merge: bool,
     /// When the resources were written, where their source says so.
     pub(super) dated: Dated,
-    /// How many records of which format the entry accounts for.
+    /// How many records of each format the entry accounts for.
     pub(super) counts: Vec<(Format, u64)>,
     /// The shelf's row that is settled with this entry.
     pub(super) done: Option<Vec<u8>>,
@@ -91,7 +91,7 @@ pub(super) struct Committer<'a> {
     held: HashMap<(Kind, String), (Admitted, Format)>,
     mentioned: HashSet<u64>,
     ended: Ended,
-    /// Providers of this run whom the registry deactivated.
+    /// Providers of this run that the registry deactivated.
     pub(super) departed: Arc<Mutex<Departed>>,
 }
 

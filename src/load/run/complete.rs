@@ -26,7 +26,7 @@ use crate::store::Stored;
 /// This many may be retired in any case; beyond that, at most half.
 const FEW: u64 = 20;
 
-/// What one kind of file lists.
+/// A kind of list.
 struct ListKind {
     kind: Complete,
     format: Format,
@@ -61,7 +61,7 @@ const fn sort(
     ListKind { kind, format, source, types, words }
 }
 
-/// What the files of this load list.
+/// The contents of this load's lists.
 #[derive(Debug, Default)]
 pub(super) struct Lists {
     complete: Vec<Complete>,

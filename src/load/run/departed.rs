@@ -2,7 +2,7 @@
 //! with them.
 //!
 //! A provider is known by the NPI, which is in every id and every reference. So one number is remembered per provider,
-//! and references are recognized in the text. Absent: providers without an NPI, about whom the registry says nothing.
+//! and references are recognized in the text. Absent: providers without an NPI, about which the registry says nothing.
 
 use std::collections::HashSet;
 

@@ -40,7 +40,7 @@ struct GroupOutcome {
     born: Vec<(RecordPlace, Signs)>,
 }
 
-/// What every worker needs.
+/// The state that all workers share.
 #[derive(Clone, Copy)]
 struct Assembler<'a> {
     target: &'a Target<'a>,

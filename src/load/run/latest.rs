@@ -37,7 +37,7 @@ const VERSIONS_MAX: usize = 200;
 const DOCUMENT: &str = "DocumentReference";
 const REPORT: &str = "DiagnosticReport";
 const OBSERVATION: &str = "Observation";
-/// What a result is linked to.
+/// The links of a result.
 const LINKS: [&str; 3] = ["specimen", "derivedFrom", "hasMember"];
 
 /// When the resources of an entry were written, and which set of versions its document belongs to.
@@ -47,7 +47,7 @@ pub(super) struct Dated {
     pub(super) written: Vec<Option<Written>>,
     /// The set of versions that its document belongs to.
     pub(super) set: Option<String>,
-    /// Ids of the documents that its document says it replaces.
+    /// Ids of the documents that its document replaces.
     pub(super) replaces: Vec<String>,
 }
 

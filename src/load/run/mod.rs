@@ -10,8 +10,7 @@
 //!
 //! Files are taken by content, not by name: first the directory and the drug list, then the members, then the records
 //! about members, then their representatives. X12 and tables of claims go to the shelf first (`shelf.rs`), since the
-//! parts
-//! of one claim may be spread over files and loads.
+//! parts of one claim may be spread over files and loads.
 
 mod commit;
 mod complete;

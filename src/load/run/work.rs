@@ -26,8 +26,7 @@ pub(super) struct Worked {
 
 /// A resource that a mapper made, ready to be stored.
 ///
-/// # Errors
-/// What is wrong with it, in words, if it may not be kept.
+/// # Errors The mistake, in words, if it may not be kept.
 pub(super) fn prepared(value: &Value, validation: Policy) -> Result<(Admitted, Signs), String> {
     let mut numbers = Vec::new();
     write_numbers(value, &mut numbers);
@@ -152,7 +151,7 @@ fn entry(
     Ok((entry, all))
 }
 
-/// Ids of the documents that a document says it replaces.
+/// Ids of the documents that a document replaces.
 fn replaced(value: &Value) -> Vec<String> {
     let related = value.get("relatesTo").and_then(Value::as_array).into_iter().flatten();
     let replaced = related.filter(|one| one.get("code").is_some_and(|code| code == "replaces"));

@@ -23,7 +23,7 @@ fn resources(bench: &Bench) -> BTreeMap<String, Value> {
     versions.iter().rev().map(|one| (format!("{}/{}", one.kind.name(), one.id), body(&one.body))).collect()
 }
 
-/// What the public sees of these types.
+/// The publicly visible resources of these types.
 fn public(bench: &Bench, kinds: &[&str]) -> Vec<Value> {
     let is =
         |one: &Value| kinds.iter().any(|kind| one["resourceType"] == *kind) && one["meta"].get("profile").is_some();

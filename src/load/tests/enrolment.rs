@@ -114,7 +114,7 @@ fn two_people_with_one_number_do_not_become_one() {
     // Nor do twins of one file, though they were born on one day.
     let (bench, _) = loaded(&[("20260101", &[child("COLE", "20110704"), child("DEE", "20110704")].concat())]);
     assert_eq!((people(&bench), rejected(&bench, "two people")), (vec!["COLE ALD900".to_owned()], 1));
-    // The subscriber's number belongs to the subscriber alone, whoever comes first.
+    // The subscriber's number belongs to the subscriber alone, in whatever order the members come.
     let (bench, _) =
         loaded(&[("20260101", &[child("DEE", "20130101"), RUTH.replace("MI*ALD100", "MI*ALD900")].concat())]);
     let found = people(&bench);

@@ -229,7 +229,7 @@ fn bad_archives_are_refused_in_words() {
     bench.put("cut.zip", &whole[..whole.len() / 2]);
     bench.put("sheet.xlsx", zipped(&[("[Content_Types].xml", b"<x/>"), ("xl/workbook.xml", b"<x/>")]));
     bench.put("inner.zip", zipped(&[("again.zip", &whole)]));
-    // The sizes lie: the file has more than its archive says.
+    // The stated sizes are false: the file is longer than its archive states.
     let mut lies = zipped(&[("b.ndjson", patients(0..1000).as_bytes())]);
     let size = (patients(0..1000).len() as u32).to_le_bytes();
     while let Some(at) = lies.windows(4).position(|window| window == size) {

@@ -45,6 +45,6 @@ fn modifiers_and_place_of_a_request_are_kept() {
         (codes, &item["locationCodeableConcept"]["coding"][0]["code"]),
         (vec![&json!("GP"), &json!("59")], &json!("11"))
     );
-    // The type of a bill is no place of service.
+    // The type of a bill is not a place of service.
     assert!(asked("UM*HS*I*2*13:A~", "SV1*HC:97110*400*UN*12~")["item"][0]["locationCodeableConcept"].is_null());
 }

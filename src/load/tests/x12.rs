@@ -203,7 +203,7 @@ fn a_load_can_be_taken_back_once() {
     assert!(take_back().is_some_and(|undone| undone.resources > 0 && undone.stayed == 0));
     assert_eq!(state(&bench), before);
     assert!(take_back().is_none());
-    // What was taken back can be loaded again.
+    // A load that was taken back can be loaded again.
     bench.run(&request(&bench, vec![last]));
     assert_eq!(state(&bench), after);
 }

@@ -35,7 +35,7 @@ pub(crate) enum ClaimStatement<'a> {
 struct Cluster<'a> {
     claims: Vec<(usize, Claim<'a>)>,
     decisions: Vec<(usize, Remit<'a>)>,
-    /// Tells it from earlier claims of the biller under the same number: the day, and a counter within the day.
+    /// Distinguishes it from earlier claims of the biller under the same number: the day, and a counter within the day.
     again: Option<String>,
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct Case<'a> {
     pub(super) bill_type: String,
     /// The claim control number of the current decision, or of the last statement; empty if there is none.
     pub(super) number: &'a str,
-    /// Tells it from earlier claims of the biller with the same control number.
+    /// Distinguishes it from earlier claims of the biller with the same control number.
     pub(super) again: Option<String>,
     /// All claim control numbers that the payer has given it.
     pub(crate) numbers: BTreeSet<&'a str>,

@@ -125,7 +125,7 @@ pub(super) fn padded(text: &str, width: usize) -> String {
     if is_number { format!("{text:0>width$}") } else { text.to_owned() }
 }
 
-/// A drug code in eleven digits where its hyphens tell which zeros are missing.
+/// A drug code in eleven digits, if its hyphens show which zeros are missing.
 pub(super) fn eleven(text: &str) -> String {
     let parts: Vec<&str> = text.split('-').collect();
     match parts.as_slice() {

@@ -36,7 +36,7 @@ impl Drug {
                 put(&mut coding, "system", system);
                 put(&mut coding, "code", code.as_str());
                 if !self.name.is_empty() {
-                    // The plan's own name of the drug: it is what members look for.
+                    // The plan's own name of the drug, which members look for.
                     put(&mut coding, "display", self.name.as_str());
                 }
                 codings.push(Value::Object(coding));

@@ -19,7 +19,7 @@ pub(crate) struct Limit {
 /// A drug in a formulary. Facts that the source does not state are absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Item {
-    /// The number of the plan whose formulary it is.
+    /// The number of the formulary's plan.
     pub(crate) formulary: String,
     /// The tier in the source's words.
     pub(crate) tier: String,
@@ -90,7 +90,7 @@ impl Item {
         if let Some(period) = period(&self.from, &self.until) {
             extensions.push(json!({"url": extension("AvailabilityPeriod"), "valuePeriod": period}));
         }
-        // A month's supply from a network pharmacy is what a formulary means if it states nothing else.
+        // A formulary that states nothing else means a month's supply from a network pharmacy.
         let pharmacies = if self.pharmacies.is_empty() { &["1-month-in-retail"][..] } else { &self.pharmacies };
         for code in pharmacies {
             let code = coded(&system("PharmacyBenefitType"), code);

@@ -1,4 +1,4 @@
-//! Patient and Coverage of a member who is on the roster only and in no FHIR feed.
+//! Patient and Coverage of a member who is only on the roster, and in no FHIR feed.
 
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};

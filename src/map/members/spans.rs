@@ -82,7 +82,7 @@ impl<'a> State<'a> {
             Upkeep::Deletes => event.products.iter().for_each(|product| self.delete(product)),
             Upkeep::Holds => event.products.iter().for_each(|product| self.product(&event, product)),
         }
-        // A change of coverage only may omit the name.
+        // A change to coverage alone may omit the name.
         let named = !event.who.family.is_empty() || self.last.is_none();
         match &mut self.last {
             Some(last) if !named => last.relationship = event.relationship,

@@ -1,5 +1,5 @@
-//! The national registry of providers (NPPES), as the public CSV file: millions of rows, each of which is one
-//! provider. Pure.
+//! The national registry of providers (NPPES), as the public CSV file: millions of rows, each of which is one provider.
+//! Pure.
 //!
 //! ```text
 //! header row -> Header (columns by name)        rows -> Entry (a person or an organization) -> Plan-Net resources

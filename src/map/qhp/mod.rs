@@ -1,13 +1,10 @@
-//! The machine-readable files of exchange plans: `index.json`, `providers.json`, `plans.json`, `drugs.json`.
-//! Pure.
+//! The machine-readable files of exchange plans: `index.json`, `providers.json`, `plans.json`, `drugs.json`. Pure.
 //!
 //! ```text
-//! bytes -> cut (whole elements of the array)     elements -> provider | plan | drug -> Plan-Net and formulary
-//! resources
+//! bytes -> cut (whole elements of the array)     elements -> provider | plan | drug -> Plan-Net and formulary resources
 //! ```
 //! Invariants: the kind of an element follows from its members, not from the name of the file; files of gigabytes go
-//! through in
-//! blocks; a bad element costs nothing but itself.
+//! through in blocks; a bad element costs nothing but itself.
 //!
 //! Absent: following the addresses of an index (nothing is fetched during a load).
 

@@ -88,7 +88,7 @@ impl ClaimHeader {
     }
 }
 
-/// The field of a column: by its whole name, else by what stands before the number at its end.
+/// The field of a column: by its whole name, else by its name without the number at its end.
 pub(crate) fn find(name: &str, own: &Own<ClaimField>, known: &[Names<ClaimField>]) -> Option<(ClaimField, u16)> {
     if let Some(field) = own.find(name, known) {
         return Some((field, 0));
