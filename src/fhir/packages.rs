@@ -61,7 +61,8 @@ pub struct Packages {
 impl Packages {
     /// Adds a package.
     ///
-    /// # Errors The fault of the archive.
+    /// # Errors
+    /// The fault of the archive.
     pub fn read(&mut self, package: impl Read, role: Role) -> std::io::Result<()> {
         if role == Role::Versioned {
             self.versioned.push(BTreeMap::new());

@@ -83,7 +83,8 @@ impl Issue {
 
 /// Reads a resource that has its own id.
 ///
-/// # Errors The first [`Issue`] found.
+/// # Errors
+/// The first [`Issue`] found.
 pub fn prepare(bytes: &[u8]) -> Result<Prepared, Issue> {
     let node = json::parse(bytes)?;
     let id = node.text_of("id").unwrap_or_default().to_owned();

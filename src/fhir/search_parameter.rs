@@ -31,7 +31,8 @@ fn refused(path: &'static str, text: impl Into<String>) -> Refused {
 
 /// Reads a definition: a parameter for each of its base types; none unless it is active.
 ///
-/// # Errors [`Refused`] with the element.
+/// # Errors
+/// [`Refused`] with the element.
 pub fn read(resource: &Node<'_>) -> Result<Vec<&'static Parameter>, Refused> {
     if resource.text_of("status") != Some("active") {
         return Ok(Vec::new());

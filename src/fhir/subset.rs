@@ -45,7 +45,8 @@ static TABLE: LazyLock<HashMap<Kind, Row>> = LazyLock::new(|| {
 impl Subset {
     /// Reads the value of `_elements`.
     ///
-    /// # Errors The expected form, for a name that no element has.
+    /// # Errors
+    /// The expected form, for a name that no element has.
     pub fn elements(value: &str) -> Result<Self, &'static str> {
         let mut names = Vec::new();
         for text in value.split(',').map(str::trim).filter(|text| !text.is_empty()) {
@@ -64,7 +65,8 @@ impl Subset {
 
     /// Reads the value of `_summary`; nothing for `false` and `count`, which leave resources whole.
     ///
-    /// # Errors The expected form.
+    /// # Errors
+    /// The expected form.
     pub fn summary(value: &str) -> Result<Option<Self>, &'static str> {
         Ok(match value {
             "true" => Some(Self::Summary),

@@ -102,7 +102,8 @@ impl Stop {
         self.0.load(Ordering::Acquire)
     }
 
-    /// # Errors [`Error::Stopped`] if the end was requested.
+    /// # Errors
+    /// [`Error::Stopped`] if the end was requested.
     fn check(&self) -> Result<(), Error> {
         if self.is_asked() { Err(Error::Stopped) } else { Ok(()) }
     }

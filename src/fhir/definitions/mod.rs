@@ -102,7 +102,8 @@ impl Kind {
 
     /// The type with that name; for constants only.
     ///
-    /// # Panics Stops the build if there is no such type.
+    /// # Panics
+    /// Stops the build if there is no such type.
     #[must_use]
     #[expect(clippy::panic, clippy::indexing_slicing, reason = "evaluated by the compiler, never at run time")]
     pub const fn named(name: &str) -> Self {

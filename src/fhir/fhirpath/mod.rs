@@ -45,7 +45,8 @@ pub enum Stop {
 /// Whether an invariant holds for an element of a resource: it does if it gives `true`, or an empty collection. `top`
 /// is the resource that contains the resource, or the resource itself.
 ///
-/// # Errors [`Stop`] if that cannot be decided.
+/// # Errors
+/// [`Stop`] if that cannot be decided.
 pub fn holds(expression: &'static str, element: &Node<'_>, resource: &Node<'_>, top: &Node<'_>) -> Result<bool, Stop> {
     let parsed = parsed(expression)?;
     eval::Evaluation::new(element, resource, top).holds(&parsed)
@@ -53,7 +54,8 @@ pub fn holds(expression: &'static str, element: &Node<'_>, resource: &Node<'_>, 
 
 /// The elements of a resource that a client's expression finds, in their order.
 ///
-/// # Errors [`Stop`] if it cannot be evaluated, or if it gives values that are not elements.
+/// # Errors
+/// [`Stop`] if it cannot be evaluated, or if it gives values that are not elements.
 pub fn select<'n>(expression: &str, resource: &'n Node<'n>) -> Result<Vec<&'n Node<'n>>, Stop> {
     if expression.len() > MAX_EXPRESSION {
         return Err(Stop::TooLong);

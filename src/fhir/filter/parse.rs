@@ -69,7 +69,8 @@ pub enum Refusal {
 /// Reads `name[:modifier]` and its value for a search of `kind`. Nothing is returned for an empty value, which R4 says
 /// to ignore. `base` is this server's address, so that absolute references to it count as local.
 ///
-/// # Errors [`Refusal`] with an explanation for the developer.
+/// # Errors
+/// [`Refusal`] with an explanation for the developer.
 pub fn clause(kind: Kind, key: &str, value: &str, now: Timestamp, base: &str) -> Result<Option<Clause>, Refusal> {
     let (name, modifier) = key.split_once(':').map_or((key, None), |(name, modifier)| (name, Some(modifier)));
     if value.is_empty() {

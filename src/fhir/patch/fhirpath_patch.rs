@@ -10,7 +10,8 @@ use crate::fhir::shape::{Content, Member, Shape};
 
 /// Applies a patch to a resource.
 ///
-/// # Errors [`Error::Malformed`] if it is not a patch, [`Error::Unfit`] with the number of the operation that failed.
+/// # Errors
+/// [`Error::Malformed`] if it is not a patch, [`Error::Unfit`] with the number of the operation that failed.
 pub fn apply<'a>(resource: &mut Node<'a>, patch: &Node<'a>) -> Result<(), Error> {
     if patch.text_of("resourceType") != Some("Parameters") {
         return Err(Error::Malformed("a FHIRPath Patch is a Parameters resource".into()));

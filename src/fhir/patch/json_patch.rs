@@ -7,7 +7,8 @@ use crate::fhir::json::Node;
 
 /// Applies a patch to a resource.
 ///
-/// # Errors [`Error::Malformed`] if it is not a patch, [`Error::Unfit`] with the number of the operation that failed.
+/// # Errors
+/// [`Error::Malformed`] if it is not a patch, [`Error::Unfit`] with the number of the operation that failed.
 pub fn apply<'a>(resource: &mut Node<'a>, patch: &Node<'a>) -> Result<(), Error> {
     let Node::Array(operations) = patch else {
         return Err(Error::Malformed("a JSON Patch is an array of operations".into()));

@@ -9,7 +9,8 @@ const LISTS: [&str; 3] = ["profile", "security", "tag"];
 
 /// Adds the values that the resource does not have yet. `call` is the operation's `Parameters`.
 ///
-/// # Errors [`Error::Malformed`] if there is no `valueMeta` in it.
+/// # Errors
+/// [`Error::Malformed`] if there is no `valueMeta` in it.
 pub fn add<'a>(resource: &mut Node<'a>, call: &Node<'a>) -> Result<(), Error> {
     change(resource, call, |list, item| {
         if !list.iter().any(|known| is_same(known, item)) {
@@ -20,7 +21,8 @@ pub fn add<'a>(resource: &mut Node<'a>, call: &Node<'a>) -> Result<(), Error> {
 
 /// Removes the values that the resource has.
 ///
-/// # Errors [`Error::Malformed`] if there is no `valueMeta` in it.
+/// # Errors
+/// [`Error::Malformed`] if there is no `valueMeta` in it.
 pub fn delete<'a>(resource: &mut Node<'a>, call: &Node<'a>) -> Result<(), Error> {
     change(resource, call, |list, item| list.retain(|known| !is_same(known, item)))
 }

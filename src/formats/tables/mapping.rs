@@ -18,7 +18,8 @@ pub struct Mapping {
 impl Mapping {
     /// Reads a mapping file (TOML): our field name = the column's name, or a list of them.
     ///
-    /// # Errors The mistake, in words.
+    /// # Errors
+    /// The mistake, in words.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut table: toml::Table = toml::from_str(text).map_err(|error| error.message().to_owned())?;
         let mut section = |name: &str| match table.remove(name) {

@@ -85,7 +85,8 @@ fn clear(store: &Store, table: Table) -> Result<bool, Error> {
 
 /// Takes the last load back. Returns nothing if there is none or it was taken back already.
 ///
-/// # Errors The store's error; resources taken back by then stay so, and calling again goes on.
+/// # Errors
+/// The store's error; resources taken back by then stay so, and calling again goes on.
 pub fn undo(target: &Target<'_>) -> Result<Option<Undone>, Error> {
     let Some(mut run) = target.store.snapshot()?.get_json::<LastLoad>(RUN, LAST)?.filter(|run| !run.undone) else {
         return Ok(None);

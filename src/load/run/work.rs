@@ -26,7 +26,8 @@ pub(super) struct Worked {
 
 /// A resource that a mapper made, ready to be stored.
 ///
-/// # Errors The mistake, in words, if it may not be kept.
+/// # Errors
+/// The mistake, in words, if it may not be kept.
 pub(super) fn prepared(value: &Value, validation: Policy) -> Result<(Admitted, Signs), String> {
     let mut numbers = Vec::new();
     write_numbers(value, &mut numbers);

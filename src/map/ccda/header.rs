@@ -15,7 +15,8 @@ const NUMBERS_MAX: usize = 32;
 
 /// The patient of a document.
 ///
-/// # Errors Why it is not a document, or names no patient.
+/// # Errors
+/// Why it is not a document, or names no patient.
 pub(super) fn named_member(root: El<'_>) -> Result<NamedMember, &'static str> {
     match (root.tag_name().name(), root.tag_name().namespace()) {
         ("ClinicalDocument", Some(V3)) => {}

@@ -74,7 +74,8 @@ impl Case<'_> {
 
     /// The resources: the `ExplanationOfBenefit`, clinical resources if they are wanted, and the parties that it names.
     ///
-    /// # Errors What is missing for an `ExplanationOfBenefit`.
+    /// # Errors
+    /// What is missing for an `ExplanationOfBenefit`.
     pub(crate) fn resources(
         &self,
         replaced_by: &[String],

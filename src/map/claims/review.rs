@@ -60,7 +60,8 @@ pub(crate) struct Reviewed<'a> {
 
 /// Folds requests and responses with one trace number, the earliest first.
 ///
-/// # Errors What is missing.
+/// # Errors
+/// What is missing.
 pub(crate) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'a>, (Rule, String)> {
     let refuse = |reason: &str| (Rule::Review, reason.to_owned());
     let request = reviews.iter().rev().find(|review| !review.is_answer);

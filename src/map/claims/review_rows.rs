@@ -16,7 +16,8 @@ const DIAGNOSES_MAX: usize = 50;
 
 /// Folds rows, one for each line.
 ///
-/// # Errors What is missing.
+/// # Errors
+/// What is missing.
 pub(crate) fn review_rows(rows: &[ClaimRow]) -> Result<Reviewed<'_>, (Rule, String)> {
     let refuse = |reason: &str| (Rule::Review, reason.to_owned());
     let first = rows.first().ok_or_else(|| refuse("there is no row"))?;

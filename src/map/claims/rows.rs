@@ -132,7 +132,8 @@ impl RowCase {
 
     /// The `ExplanationOfBenefit` and the parties that it names.
     ///
-    /// # Errors What is missing for an `ExplanationOfBenefit`.
+    /// # Errors
+    /// What is missing for an `ExplanationOfBenefit`.
     pub(crate) fn resources(
         &self,
         replaced_by: &[String],

@@ -29,7 +29,8 @@ impl ClaimRowReader {
 
     /// The parts of a row.
     ///
-    /// # Errors The mistake in the row.
+    /// # Errors
+    /// The mistake in the row.
     pub(crate) fn read(&mut self, at: u64, cells: &csv::StringRecord) -> Result<Vec<Part>, String> {
         // With one cell too many, every later cell is in the wrong column.
         if cells.iter().skip(self.header.len()).any(|cell| !cell.trim().is_empty()) {
