@@ -38,6 +38,9 @@
 pub mod access;
 pub mod apps;
 pub mod audit;
+#[cfg(test)]
+#[path = "../tests/it/beside.rs"]
+pub(crate) mod beside;
 pub mod cli;
 pub mod config;
 pub mod consent;

@@ -64,6 +64,9 @@ impl Kind {
     pub fn parse(text: &str) -> Option<Self> {
         let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
         let text = plain(text);
+        if matches!(text.as_str(), "mother" | "father") {
+            return Some(Self::Parent);
+        }
         Self::ALL.into_iter().find(|kind| plain(kind.name()) == text)
     }
 }

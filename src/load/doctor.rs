@@ -1,5 +1,5 @@
 //! What is doubtful about records that are kept: no profile forbids it, but a member or a caller would stumble over it.
-//! Pure; each finding comes with a sentence that says what to do ([`Rule::fix`]).
+//! Pure; each finding comes with a sentence that says what to do (`Rule::fix`).
 //!
 //! Absent: reading the store. Birth dates are compared within one load; the run itself asks whether an earlier load
 //! brought providers of a network.

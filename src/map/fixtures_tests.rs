@@ -59,11 +59,8 @@ pub(crate) fn rows(text: &[u8]) -> (csv::StringRecord, Vec<(u64, csv::StringReco
 
 /// A file of the public samples, unpacked; absent, with a message, where there are none.
 pub(crate) fn sample(name: &str) -> Option<Vec<u8>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(name);
-    let Ok(bytes) = fs::read(&path) else {
-        eprintln!("the test of {name} did not run: ../shared/data is not here");
-        return None;
-    };
+    let path = crate::beside::beside(&format!("the test of {name}"), &format!("data/{name}"))?;
+    let bytes = fs::read(&path).unwrap();
     let mut text = Vec::new();
     if bytes.starts_with(&[0x1f, 0x8b]) {
         flate2::read::GzDecoder::new(&*bytes).read_to_end(&mut text).unwrap();

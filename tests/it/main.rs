@@ -9,6 +9,7 @@
     reason = "tests may fail loudly, and the parts they share are no test functions"
 )]
 
+mod beside;
 mod cli;
 mod fhir;
 mod fuzz;

@@ -78,7 +78,15 @@ impl TestServer {
     pub fn load(&self, name: &str, text: &str) {
         let path = self.folder.path().join(name);
         std::fs::write(&path, text).unwrap();
-        load_files(&self.plan, self.folder.path(), vec![path]);
+        let (rejected, rejects) = load_files(&self.plan, self.folder.path(), vec![path]);
+        assert_eq!(rejected, 0, "{rejects}");
+    }
+
+    /// Loads a file of which some records are refused; how many.
+    pub fn load_partly(&self, name: &str, text: &str) -> u64 {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        load_files(&self.plan, self.folder.path(), vec![path]).0
     }
 
     /// Registers an app in the plan's realm.
@@ -230,7 +238,8 @@ impl Builder {
             plan.store.transact(row).await.unwrap();
         }
         if self.demo_data {
-            load_files(&plan, folder.path(), demo_files());
+            let (rejected, rejects) = load_files(&plan, folder.path(), demo_files());
+            assert_eq!(rejected, 0, "the demo data must load whole: {rejects}");
         }
         let app = ingle::web::app(&[Arc::clone(&plan), Arc::clone(&sandbox)], true).boxed();
         TestServer { plan, sandbox, hand, outbox, texts, app, folder }
@@ -279,12 +288,6 @@ pub fn form(pairs: &[(&str, &str)]) -> Form {
     Form::new(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
 }
 
-/// The material handed out beside the project, where there is any; absent in a bare clone.
-pub fn shared() -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    path.is_dir().then_some(path)
-}
-
 pub fn put<'r>(realm: &Realm, resources: impl Iterator<Item = &'r str>) {
     let now = realm.clock.now();
     for json in resources {
@@ -301,7 +304,8 @@ fn demo_files() -> Vec<PathBuf> {
     files.filter(|path| path.extension().is_some_and(|ending| ending == "ndjson" || ending == "csv")).collect()
 }
 
-fn load_files(realm: &Realm, folder: &Path, paths: Vec<PathBuf>) {
+/// How many records were refused, and the report of them.
+fn load_files(realm: &Realm, folder: &Path, paths: Vec<PathBuf>) -> (u64, String) {
     let request = load::Request {
         paths,
         format: None,
@@ -324,7 +328,7 @@ fn load_files(realm: &Realm, folder: &Path, paths: Vec<PathBuf>) {
     };
     let summary = load::run(&request, &target, &realm.clock, &mut |_| {}).unwrap();
     let rejects = std::fs::read_to_string(folder.join("rejects.csv")).unwrap_or_default();
-    assert_eq!(summary.rejected, 0, "the demo data must load whole: {rejects}");
+    (summary.rejected, rejects)
 }
 
 /// The key of a back-end client.

@@ -2,7 +2,7 @@
 //! place, for every format. Pure.
 //!
 //! A reader distinguishes a value, a cell that says nothing, and a cell that cannot be read; the reason is given in
-//! words that quote nothing of the cell ([`form`]).
+//! words that quote nothing of the cell ([`form()`]).
 
 mod amount;
 mod answer;

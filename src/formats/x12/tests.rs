@@ -1,5 +1,4 @@
 use std::fs;
-use std::path::Path;
 
 use proptest::prelude::*;
 
@@ -158,11 +157,7 @@ fn printed(blocks: &[&[u8]]) -> Vec<u8> {
 /// Every public sample, of the sets that are loaded and of those that are not.
 #[test]
 fn printing_a_public_sample_is_the_sample() {
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    if !shared.is_dir() {
-        eprintln!("printing_a_public_sample_is_the_sample did not run: ../shared/data is not here");
-        return;
-    }
+    let Some(shared) = crate::beside::beside("printing_a_public_sample_is_the_sample", "data") else { return };
     let mut folders = vec![shared];
     let mut files = 0;
     while let Some(folder) = folders.pop() {

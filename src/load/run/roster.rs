@@ -19,11 +19,11 @@ use crate::formats::fhir::Known;
 use crate::formats::issue::{RecordPlace, Reject, Rule};
 use crate::formats::records::Person;
 use crate::formats::tables::cclf::former_numbers;
-use crate::formats::tables::members::{TABLE_MAX, people, proxies};
+use crate::formats::tables::members::{Proxy, TABLE_MAX, people, proxies};
 use crate::formats::x12::Event;
 use crate::identity::family::people as families;
 use crate::identity::matching::{self, Linked};
-use crate::identity::representation::{Basis, Representation};
+use crate::identity::representation::{self, Basis, Representation};
 use crate::identity::roster::{Enrolled, Enrolment, enrol, represent};
 use crate::identity::{Contact, ContactKey};
 use crate::load::report::Ledger;
@@ -256,7 +256,11 @@ impl Roster<'_> {
         for proxy in proxies {
             let coming = self.seen.contains(&proxy.representative) && self.seen.contains(&proxy.member);
             let now = self.target.now.as_second();
-            let new = Representation::new(&proxy.representative, &proxy.member, Basis::RepresentativesFile);
+            let Some(new) = representation(&proxy) else {
+                let reason = "the relationship is none of parent, guardian, power of attorney, executor, authorized";
+                self.reject(&[proxy.place.reject(Rule::Member, reason)])?;
+                continue;
+            };
             let work = move |txn: &mut store::Txn<'_>| represent(txn, new, now);
             match write(self.target.store, self.request.dry_run, work)? {
                 Some(outcome) => self.ledger.kept(Format::Representatives, outcome != Enrolled::Unchanged),
@@ -342,4 +346,14 @@ fn entry(person: Person, target: &Target<'_>, known: &Known<'_>, today: Date) ->
         represents: person.represents.clone(),
     };
     Ok(RosterEntry { enrolment, resources: prepared, rows: person.rows, person })
+}
+
+/// What a row of the table of representatives says; nothing if its role is not known. Days are those of UTC.
+fn representation(proxy: &Proxy) -> Option<Representation> {
+    let kind = proxy.role.as_deref().map_or(Some(representation::Kind::default()), representation::Kind::parse)?;
+    let midnight = |day: Date| TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok().map(Timestamp::as_second);
+    let new = Representation::new(&proxy.representative, &proxy.member, Basis::RepresentativesFile);
+    // The last day counts.
+    let until = proxy.last.and_then(|last| last.tomorrow().ok()).and_then(midnight);
+    Some(Representation { kind, from: proxy.first.and_then(midnight), until, ..new })
 }

@@ -71,8 +71,8 @@ fn an_apostrophe_of_windows_1252_is_one_in_every_format() {
 /// The cases of public bug reports, which are not part of the source.
 #[test]
 fn the_cases_of_windows_1252_are_served_in_its_characters() {
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
-    let cases = shared.join("cases");
+    let test = "the_cases_of_windows_1252_are_served_in_its_characters";
+    let Some(cases) = crate::beside::beside(test, "cases") else { return };
     let bench = Bench::new();
     let mut found = 0;
     for entry in fs::read_dir(&cases).into_iter().flatten().flatten() {
@@ -81,12 +81,6 @@ fn the_cases_of_windows_1252_are_served_in_its_characters() {
             bench.put(&name, fs::read(entry.path()).unwrap());
             found += 1;
         }
-    }
-    if found == 0 {
-        let is_required = shared.exists() && std::env::var("CI").is_ok_and(|ci| ci == "true");
-        assert!(!is_required, "../shared is here, and its cases could not be read");
-        eprintln!("the_cases_of_windows_1252_are_served_in_its_characters did not run: ../shared/cases is not here");
-        return;
     }
     let summary = bench.load();
     assert_eq!((found, summary.rejected), (8, 0), "{:?}", bench.report());

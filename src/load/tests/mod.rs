@@ -442,7 +442,7 @@ fn the_demo_plan_is_what_its_script_writes() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/demo/make.py");
     match std::process::Command::new("python3").arg(script).arg("--check").output() {
         Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
-        Err(_) => eprintln!("the_demo_plan_is_what_its_script_writes did not run: there is no python3"),
+        Err(_) => crate::beside::did_not_run("the_demo_plan_is_what_its_script_writes", "python3", true),
     }
 }
 

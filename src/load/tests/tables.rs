@@ -258,11 +258,7 @@ fn a_member_is_found_by_the_number_that_she_had_before() {
 /// other, and files that are not tables.
 #[test]
 fn the_public_samples_go_through() {
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    if !shared.is_dir() {
-        eprintln!("the_public_samples_go_through did not run: ../shared/data is not here");
-        return;
-    }
+    let Some(shared) = crate::beside::beside("the_public_samples_go_through", "data") else { return };
     let mut out = String::new();
     for folder in [
         "csv-claims/bcda-app",

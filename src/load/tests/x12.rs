@@ -236,11 +236,7 @@ fn a_dry_run_counts_the_same_and_keeps_nothing() {
 /// systems (`other-message`). One enrollment only changes a member whom no file has introduced (`member`).
 #[test]
 fn the_public_samples_go_through() {
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    if !shared.is_dir() {
-        eprintln!("the_public_samples_go_through (X12) did not run: ../shared/data is not here");
-        return;
-    }
+    let Some(shared) = crate::beside::beside("the_public_samples_go_through (X12)", "data") else { return };
     let mut out = String::new();
     for name in ["x12-834", "x12-837", "x12-835", "x12-278", "x12-270_271", "x12-276_277_999"] {
         let bench = Bench::new();

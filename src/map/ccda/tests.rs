@@ -111,11 +111,7 @@ impl Count {
 /// that are not read; among them are plans without orders.
 #[test]
 fn the_public_samples() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/ccda");
-    if !folder.is_dir() {
-        eprintln!("the test of the public documents did not run: ../shared/data is not here");
-        return;
-    }
+    let Some(folder) = crate::beside::beside("the test of the public documents", "data/ccda") else { return };
     let mut paths = Vec::new();
     walk(&folder, &mut paths);
     let (mut whole, mut parts) = (Count::default(), Count::default());

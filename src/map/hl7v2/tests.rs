@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -31,11 +30,9 @@ fn of(text: &str) -> Vec<Value> {
 /// change of numbers. Messages flagged as training are read: many systems set the flag (MSH-11) by mistake.
 #[test]
 fn the_public_samples() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/hl7v2/fhir-converter");
-    let Ok(entries) = fs::read_dir(&folder) else {
-        eprintln!("the test of the public messages did not run: ../shared/data is not here");
-        return;
-    };
+    let samples = crate::beside::beside("the test of the public messages", "data/hl7v2/fhir-converter");
+    let Some(folder) = samples else { return };
+    let entries = fs::read_dir(&folder).unwrap();
     let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     let (mut count, mut by_type, mut refused) = (0, BTreeMap::<String, usize>::new(), BTreeMap::<String, usize>::new());

@@ -1,7 +1,8 @@
 //! The example resources of R4 and of the guides, where their packages are at hand.
 
+use crate::beside::beside;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ingle::fhir::json;
 
@@ -32,14 +33,9 @@ const CONFORMANCE: [&str; 10] = [
     "CompartmentDefinition",
 ];
 
-/// The folder of the guides' packages; nothing, and a line that says so, where it is not at hand.
+/// The folder of the guides' packages, where it is at hand.
 pub(super) fn packages() -> Option<PathBuf> {
-    let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/spec/packages");
-    if !packages.is_dir() {
-        eprintln!("the guides' packages are not here: this test did not run");
-        return None;
-    }
-    Some(packages)
+    beside("a test of the guides' packages", "spec/packages")
 }
 
 /// File name and text of each example.

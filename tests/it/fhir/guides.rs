@@ -1,6 +1,7 @@
 //! The guides' own statements of capability, from their packages beside the project: whatever they say a server SHALL do is in
 //! ours and is answered. Where the packages are not there, the test says so and passes.
 
+use crate::beside::beside;
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
@@ -78,11 +79,7 @@ fn shall_texts(of: &Value, list: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_guides_say_a_server_shall_do_is_done() {
-    let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/spec/packages");
-    if !packages.is_dir() {
-        eprintln!("the guides' packages are not here: their CapabilityStatements were not compared");
-        return;
-    }
+    let Some(packages) = beside("what_the_guides_say_a_server_shall_do_is_done", "spec/packages") else { return };
     let server = TestServer::builder().start().await;
     let token = server.system("system/*.cruds").await;
     let (mut missing, mut checked) = (Vec::new(), 0);

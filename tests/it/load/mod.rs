@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use ingle::load::{Mapping, Request, Summary, Target, run};
 
-use super::server::{TestServer, shared};
+use super::server::TestServer;
+use crate::beside::beside;
 
 fn load(server: &TestServer, paths: Vec<PathBuf>) -> Summary {
     let realm = &server.plan;
@@ -53,10 +54,7 @@ async fn what_is_loaded_is_found_at_once() {
 /// Every public sample must be kept or refused with a reason, without a panic, and be unchanged the second time.
 #[tokio::test(flavor = "multi_thread")]
 async fn public_samples_load() {
-    let Some(shared) = shared() else {
-        eprintln!("public_samples_load did not run: ../shared/data is not here");
-        return;
-    };
+    let Some(shared) = beside("public_samples_load", "data") else { return };
     for (name, kept, rejected) in
         [("fhir-carin", 111, 0), ("fhir-uscore", 28_997, 4), ("fhir-plannet", 59, 0), ("csv-members", 27, 45)]
     {
@@ -74,4 +72,43 @@ async fn public_samples_load() {
             assert_eq!((second.changed, second.rejected, second.kept), (0, first.rejected, first.kept), "{name}");
         });
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn representatives_begin_and_end_on_their_days() {
+    let server = crate::server::TestServer::builder()
+        .member("M1", "ana", "ana@example.com")
+        .member("M2", "bob", "bob@example.com")
+        .member("M3", "cyd", "cyd@example.com")
+        .start()
+        .await;
+    let table = |rows: &str| {
+        server.load(
+            "representatives.csv",
+            &format!("representative_member_id,member_id,relationship,start_date,end_date\n{rows}"),
+        );
+    };
+    let may = |patient: &str, day: &str| {
+        let now = format!("{day}T12:00:00Z").parse::<jiff::Timestamp>().unwrap().as_second();
+        server.plan.identity.representations().may_act("M1", patient, now).unwrap().is_some()
+    };
+    table("M1,M2,Power of Attorney,2026-02-01,2026-03-31\nM1,M3,,,\n");
+    assert_eq!(
+        ["2026-01-31", "2026-02-01", "2026-03-31", "2026-04-01"].map(|day| may("bob", day)),
+        [false, true, true, false]
+    );
+    assert!(may("cyd", "2030-01-01"), "without an end until it is ended");
+    let known = server.plan.identity.representations().of_represented("M2").unwrap();
+    assert_eq!(known[0].kind, ingle::identity::representation::Kind::PowerOfAttorney);
+    // The file says that it has ended, and so it has.
+    table("M1,M3,,,2026-01-01\n");
+    assert!(!may("cyd", "2026-03-02"));
+    for wrong in ["M1,M2,aunt,,", "M1,M2,parent,,soon", "M1,M2,parent,2026-03-01,2026-02-01", "M1,M1,,,", "M1,M9,,,"] {
+        let rejected = server.load_partly(
+            "representatives.csv",
+            &format!("representative_member_id,member_id,relationship,start_date,end_date\n{wrong}\n"),
+        );
+        assert_eq!(rejected, 1, "{wrong}");
+    }
+    assert!(may("bob", "2026-03-31"), "what was refused changed nothing");
 }

@@ -6,7 +6,7 @@ mod table;
 
 pub(crate) use header::{MemberField, MemberHeader, NAMES, field_names};
 pub(crate) use people::people;
-pub(crate) use table::proxies;
+pub(crate) use table::{Proxy, proxies};
 
 /// The largest table. A roster row takes about 300 bytes, so this is a million members.
 pub(crate) const TABLE_MAX: usize = 300 << 20;

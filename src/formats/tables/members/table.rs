@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
+
 use super::header::{MemberField, MemberHeader};
-use crate::formats::cells::is_blank;
+use crate::formats::cells::{self, is_blank};
 use crate::formats::columns::Own;
 use crate::formats::encoding;
 use crate::formats::issue::{RecordPlace, Reject, Rule};
@@ -88,6 +90,11 @@ pub(crate) struct Proxy {
     pub(crate) place: RecordPlace,
     pub(crate) representative: String,
     pub(crate) member: String,
+    /// In what role, as the table says it; absent if it does not.
+    pub(crate) role: Option<String>,
+    /// The first and the last day of it.
+    pub(crate) first: Option<Date>,
+    pub(crate) last: Option<Date>,
 }
 
 /// Reads the table of representatives.
@@ -102,7 +109,23 @@ pub(crate) fn proxies(
         match (row.get(MemberField::Representative), row.get(MemberField::MemberId)) {
             (Some(representative), Some(member)) if representative != member => {
                 let (representative, member) = (representative.to_owned(), member.to_owned());
-                out.push(Proxy { place: row.place, representative, member });
+                let role = row.get(MemberField::Relationship).map(str::to_owned);
+                let day = |field| row.get(field).map_or(Ok(None), |text| cells::date(text).read());
+                match (day(MemberField::Start), day(MemberField::End)) {
+                    (Ok(Some(first)), Ok(Some(last))) if last < first => {
+                        rejects.push(row.place.reject(Rule::Member, "the last day comes before the first"));
+                    }
+                    (Ok(first), Ok(last)) => {
+                        out.push(Proxy { place: row.place, representative, member, role, first, last });
+                    }
+                    // A row with an unreadable last day must not give access without an end.
+                    (Err(_), _) => {
+                        rejects.push(row.place.reject(Rule::Member, "the first day cannot be read as a date"));
+                    }
+                    (_, Err(_)) => {
+                        rejects.push(row.place.reject(Rule::Member, "the last day cannot be read as a date"));
+                    }
+                }
             }
             (Some(_), Some(_)) => {
                 rejects.push(row.place.reject(Rule::Member, "a member cannot be her own representative"));
