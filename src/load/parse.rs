@@ -95,8 +95,8 @@ pub fn ccda(text: &[u8]) -> Vec<Value> {
 
 fn resources(read: &ReadPiece) -> Vec<Value> {
     let about = PlanContext { ids: "https://plan.example/ids", plan: "Plan", now: jiff::Timestamp::UNIX_EPOCH };
-    let whose = KnownMember { patient: "p1".to_owned(), coverage: None, ..KnownMember::default() };
-    read.records.iter().filter_map(|record| record.resources(&whose, about).ok()).flatten().map(plain).collect()
+    let known_member = KnownMember { patient: "p1".to_owned(), coverage: None, ..KnownMember::default() };
+    read.records.iter().filter_map(|record| record.resources(&known_member, about).ok()).flatten().map(plain).collect()
 }
 
 /// The same resource with its numbers as JSON numbers.

@@ -76,10 +76,11 @@ pub(crate) fn examine(node: &Node<'_>) -> Signs {
         }
         "PractitionerRole" | "OrganizationAffiliation" if !matches!(node.get("active"), Some(Node::Bool(false))) => {
             let extensions = node.get("extension").map(Node::items).unwrap_or_default().iter();
-            let said = extensions.filter_map(|one| one.get("valueReference"));
+            let references = extensions.filter_map(|one| one.get("valueReference"));
             let own = node.get("network").map(Node::items).unwrap_or_default().iter();
             signs.facts.extend(
-                said.chain(own)
+                references
+                    .chain(own)
                     .filter_map(|reference| reference.text_of("reference")?.strip_prefix("Organization/"))
                     .map(|id| Fact::InNetwork(id.to_owned())),
             );

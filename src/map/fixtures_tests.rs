@@ -26,12 +26,12 @@ pub(crate) fn about() -> PlanContext<'static> {
 /// The resources of a file's records. Records about members are all mapped to one member.
 pub(crate) fn resources(read: &ReadPiece) -> Vec<Value> {
     let is_hers = read.records.iter().any(|record| record.named_member().is_some());
-    let whose = KnownMember {
+    let known_member = KnownMember {
         patient: if is_hers { "p1".into() } else { String::new() },
         coverage: None,
         ..KnownMember::default()
     };
-    read.records.iter().flat_map(|record| record.resources(&whose, about()).unwrap()).collect()
+    read.records.iter().flat_map(|record| record.resources(&known_member, about()).unwrap()).collect()
 }
 
 /// The same for a resource from the store, without the fields that the server sets.

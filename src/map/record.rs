@@ -62,11 +62,11 @@ pub(crate) trait Record: Send {
     /// The member that it is about; absent for a provider, a network, a drug.
     fn named_member(&self) -> Option<NamedMember>;
     /// Maps the record to resources with ids that are the same in every run. Where profiles are served, they are named in
-    /// `meta.profile` with their version. References to the member are `Patient/{whose.patient}`.
+    /// `meta.profile` with their version. References to the member are `Patient/{known_member.patient}`.
     ///
     /// # Errors
     /// The rule and a reason that quotes nothing of the record, if it cannot be kept.
-    fn resources(&self, whose: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)>;
+    fn resources(&self, known_member: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)>;
 
     /// When one of its resources was written: of two versions of one resource, the one written later wins. Absent where
     /// the one loaded last wins.

@@ -49,9 +49,9 @@ mod tests {
         /// Two texts of one form give the same words, so the words hold nothing of either.
         #[test]
         fn nothing_of_the_text_is_left(text in "\\PC{0,40}") {
-            let said = form(&text);
-            let shown = said.trim_start_matches("(its form is ").trim_end_matches(')');
-            prop_assert!(shown.chars().all(|c| matches!(c, '9' | 'x' | '?' | '…' | '-' | '/' | '.' | ',' | ':' | '$' | '(' | ')' | '+' | ' ')), "{said}");
+            let words = form(&text);
+            let shown = words.trim_start_matches("(its form is ").trim_end_matches(')');
+            prop_assert!(shown.chars().all(|c| matches!(c, '9' | 'x' | '?' | '…' | '-' | '/' | '.' | ',' | ':' | '$' | '(' | ')' | '+' | ' ')), "{words}");
             prop_assert!(!shown.contains("xx") && shown.chars().count() <= SHOWN_MAX + 1);
         }
     }

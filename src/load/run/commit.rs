@@ -200,19 +200,19 @@ impl<'a> Committer<'a> {
         if waiting.is_empty() {
             return Ok(());
         }
-        let told = write(self.target.store, self.dry_run, move |txn| {
-            let mut told = Vec::with_capacity(waiting.len());
+        let counted = write(self.target.store, self.dry_run, move |txn| {
+            let mut counted = Vec::with_capacity(waiting.len());
             for (resources, counts) in waiting {
                 let mut changed = false;
                 for prepared in &resources {
                     let written = txn.put_merged(prepared, now, |known| merged(known, prepared, now))?;
                     changed |= written.outcome != Outcome::Unchanged;
                 }
-                told.push((counts, changed));
+                counted.push((counts, changed));
             }
-            Ok(told)
+            Ok(counted)
         })?;
-        for (counts, changed) in told {
+        for (counts, changed) in counted {
             tell(&counts, changed, ledger);
         }
         Ok(())

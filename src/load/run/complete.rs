@@ -67,7 +67,7 @@ pub(super) struct Lists {
     complete: Vec<Complete>,
     listed: HashSet<u64>,
     /// Which sorts were listed at all: a load of drugs alone says nothing about providers.
-    said: [bool; SORTS.len()],
+    is_present: [bool; SORTS.len()],
     /// A file ended before its list did.
     is_cut: bool,
 }
@@ -89,8 +89,8 @@ impl Lists {
                 continue;
             }
             self.listed.insert(hash(prepared.kind, &prepared.id));
-            for (said, sort) in self.said.iter_mut().zip(&SORTS) {
-                *said |= sort.format == *format && sort.types.contains(&name);
+            for (is_present, sort) in self.is_present.iter_mut().zip(&SORTS) {
+                *is_present |= sort.format == *format && sort.types.contains(&name);
             }
         }
     }
@@ -108,7 +108,7 @@ impl Lists {
         stop: &Stop,
         ledger: &mut Ledger,
     ) -> Result<(), Error> {
-        for (sort, _) in SORTS.iter().zip(self.said).filter(|(_, said)| *said) {
+        for (sort, _) in SORTS.iter().zip(self.is_present).filter(|(_, is_present)| *is_present) {
             if !self.complete.contains(&sort.kind) {
                 continue;
             }

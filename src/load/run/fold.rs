@@ -176,9 +176,9 @@ impl GroupAssembler<'_, '_> {
             self.note(place, Rule::NoClaim, "");
             return Ok(None);
         }
-        let Some(whose) = self.whose(&case.named_member(), place)? else { return Ok(None) };
+        let Some(known_member) = self.known_member(&case.named_member(), place)? else { return Ok(None) };
         let replaced_by = self.replaced_by(case.number(), &case.identity(), place)?;
-        match case.resources(&replaced_by, &whose, self.about(), self.assembler.clinical) {
+        match case.resources(&replaced_by, &known_member, self.about(), self.assembler.clinical) {
             Ok(resources) => {
                 if !case.is_decided() {
                     self.note(place, Rule::Undecided, "");
@@ -203,24 +203,24 @@ impl GroupAssembler<'_, '_> {
         if parts.iter().any(|kept| kept.set == Set::Rows) {
             return self.rows(parts);
         }
-        let said = parts.iter().filter_map(|kept| match kept.set {
+        let statements = parts.iter().filter_map(|kept| match kept.set {
             Set::Claims => Claim::read(&kept.text).map(|claim| ClaimStatement::Claim(Box::new(claim))),
             Set::Payments => Remit::read(&kept.text).map(|remit| ClaimStatement::Decision(Box::new(remit))),
             _ => None,
         });
-        let folded = fold(said);
+        let folded = fold(statements);
         let place = place_of(parts);
         if folded.waiting > 0 {
             self.note(&place, Rule::NoClaim, "");
         }
         let mut made = Vec::new();
         for case in folded.cases {
-            let Some(whose) = self.whose(&case.named_member(), &place)? else { continue };
+            let Some(known_member) = self.known_member(&case.named_member(), &place)? else { continue };
             let mut replaced_by = Vec::new();
             for number in &case.numbers {
                 replaced_by.extend(self.replaced_by(number, &case.identity(), &place)?);
             }
-            match case.resources(&replaced_by, &whose, self.about(), self.assembler.clinical) {
+            match case.resources(&replaced_by, &known_member, self.about(), self.assembler.clinical) {
                 Ok(resources) => made.push((place.clone(), resources)),
                 Err((rule, reason)) => {
                     self.refused += 1;
@@ -264,11 +264,11 @@ impl GroupAssembler<'_, '_> {
                 return Ok(Vec::new());
             }
         };
-        let Some(whose) = self.whose(&review.named_member, &place)? else { return Ok(Vec::new()) };
+        let Some(known_member) = self.known_member(&review.named_member, &place)? else { return Ok(Vec::new()) };
         if review.named_member.alone && self.is_fresh() && !sources.contains(&"cms-reviews") {
             self.note(&place, Rule::NumberAlone, "");
         }
-        Ok(vec![(place, review.resources(&whose, self.about()))])
+        Ok(vec![(place, review.resources(&known_member, self.about()))])
     }
 
     fn replaced_by(&mut self, number: &str, identity: &Identity, place: &RecordPlace) -> Result<Vec<String>, Error> {
@@ -284,10 +284,14 @@ impl GroupAssembler<'_, '_> {
         PlanContext { ids: target.ids, plan: target.plan, now: target.now }
     }
 
-    fn whose(&mut self, named_member: &NamedMember, place: &RecordPlace) -> Result<Option<KnownMember>, Error> {
-        let whose = self.roster.find(named_member)?;
-        self.out.born.extend(whose.as_ref().map(|whose| (place.clone(), Signs::born(&whose.patient, &whose.birth))));
-        if whose.is_none() {
+    fn known_member(&mut self, named_member: &NamedMember, place: &RecordPlace) -> Result<Option<KnownMember>, Error> {
+        let known_member = self.roster.find(named_member)?;
+        self.out.born.extend(
+            known_member
+                .as_ref()
+                .map(|known_member| (place.clone(), Signs::born(&known_member.patient, &known_member.birth))),
+        );
+        if known_member.is_none() {
             self.refused += 1;
             self.waits = true;
             let reason = "no member on the roster has this number together with this birth date or name";
@@ -298,7 +302,7 @@ impl GroupAssembler<'_, '_> {
                 self.note(place, Rule::Waiting, "");
             }
         }
-        Ok(whose)
+        Ok(known_member)
     }
 
     fn is_fresh(&self) -> bool {

@@ -388,10 +388,11 @@ impl ShelfReader {
             rows.extend(scratch.scan(CLAIM_NUMBERS, &prefix, REPLACED_MAX)?);
         }
         let others = rows.into_iter().filter(|(key, _)| key.get(17..) != Some(group.as_slice()));
-        let said: HashSet<String> = others.filter_map(|(_, value)| String::from_utf8(value).ok()).collect();
-        let split = said.iter().filter_map(|value| value.split_once('\u{1f}'));
-        let (own, strange): (Vec<_>, Vec<_>) =
-            split.partition(|(_, whose)| Identity::parse(whose).is_some_and(|whose| whose.is(identity)));
+        let replacements: HashSet<String> = others.filter_map(|(_, value)| String::from_utf8(value).ok()).collect();
+        let split = replacements.iter().filter_map(|value| value.split_once('\u{1f}'));
+        let (own, strange): (Vec<_>, Vec<_>) = split.partition(|(_, known_member)| {
+            Identity::parse(known_member).is_some_and(|known_member| known_member.is(identity))
+        });
         let mut numbers: Vec<String> = own.into_iter().map(|(by, _)| by.to_owned()).collect();
         numbers.sort();
         Ok((numbers, strange.len()))

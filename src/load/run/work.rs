@@ -81,12 +81,12 @@ pub(super) fn records(
             None => Some(KnownMember::default()),
             Some(named_member) => roster.find(&named_member)?,
         };
-        let Some(whose) = found else {
+        let Some(known_member) = found else {
             let reason = "no member on the roster has this number together with this birth date or name";
             out.rejects.push(record.place().reject(Rule::UnknownMember, reason));
             continue;
         };
-        match entry(record.as_ref(), format, &whose, about, validation) {
+        match entry(record.as_ref(), format, &known_member, about, validation) {
             Ok((mut entry, signs)) => {
                 entry.pack(target);
                 out.entries.push(entry);
@@ -95,7 +95,7 @@ pub(super) fn records(
                     signs
                         .iter()
                         .any(Signs::is_of_care)
-                        .then(|| (place.clone(), Signs::born(&whose.patient, &whose.birth))),
+                        .then(|| (place.clone(), Signs::born(&known_member.patient, &known_member.birth))),
                 );
                 out.signs.extend(signs.into_iter().map(|signs| (record.place().clone(), signs)));
             }
@@ -109,12 +109,12 @@ pub(super) fn records(
 fn entry(
     record: &dyn Record,
     format: Format,
-    whose: &KnownMember,
+    known_member: &KnownMember,
     about: PlanContext<'_>,
     validation: Policy,
 ) -> Result<(CommitEntry, Vec<Signs>), (Rule, String)> {
     let mut all = Vec::new();
-    let values = record.resources(whose, about)?;
+    let values = record.resources(known_member, about)?;
     let mut entry =
         CommitEntry { merge: record.named_member().is_none(), counts: vec![(format, 1)], ..CommitEntry::default() };
     let is_clinical = matches!(format, Format::Hl7v2 | Format::Ccda);
@@ -137,9 +137,9 @@ fn entry(
         }
         entry.resources.push(one);
     }
-    entry.dated.set = record.set().map(|set| format!("{}|{set}", whose.patient));
+    entry.dated.set = record.set().map(|set| format!("{}|{set}", known_member.patient));
     if !targets.is_empty() {
-        let mut value = provenance(record, format, &targets, whose, about);
+        let mut value = provenance(record, format, &targets, known_member, about);
         let author =
             values.iter().find(|value| value.get("resourceType").is_some_and(|kind| kind == "DocumentReference"));
         if let (Some(author), Some(agents)) =
@@ -186,7 +186,7 @@ fn provenance(
     record: &dyn Record,
     format: Format,
     targets: &[Value],
-    whose: &KnownMember,
+    known_member: &KnownMember,
     about: PlanContext<'_>,
 ) -> Value {
     let place = record.place();
@@ -200,7 +200,7 @@ fn provenance(
     let first = targets.iter().find(is_document).or(targets.first()).map(Value::to_string).unwrap_or_default();
     json!({
         "resourceType": "Provenance",
-        "id": made_id(&["Provenance", &whose.patient, &first]),
+        "id": made_id(&["Provenance", &known_member.patient, &first]),
         "meta": {"profile": ["http://hl7.org/fhir/us/core/StructureDefinition/us-core-provenance"]},
         "target": targets,
         "recorded": about.now.to_string(),

@@ -79,9 +79,9 @@ fn allergy<'d>(draft: &mut DocumentDraft<'d>, concern: El<'d>, el: El<'d>) {
     if is_error {
         out.set("verificationStatus", hl7("allergyintolerance-verification", "entered-in-error"));
     } else {
-        let said = related(el, STATUS).map(|status| draft.concept(kid(status, "value")));
-        let said = said.and_then(|status| known(&STATES, status.code_in(SNOMED)?));
-        let status = said.unwrap_or(match state(concern) {
+        let stated = related(el, STATUS).map(|status| draft.concept(kid(status, "value")));
+        let stated = stated.and_then(|status| known(&STATES, status.code_in(SNOMED)?));
+        let status = stated.unwrap_or(match state(concern) {
             "completed" if concern != el => "resolved",
             "aborted" | "suspended" => "inactive",
             _ => "active",

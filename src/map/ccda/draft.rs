@@ -155,14 +155,14 @@ impl<'d> DocumentDraft<'d> {
 
     /// A value in FHIR's form.
     pub(super) fn value(&self, el: El<'d>) -> Option<ChoiceValue> {
-        let said = kind(el);
-        let said = match said {
+        let stated = kind(el);
+        let stated = match stated {
             "" if el.has_attribute("code") => "CD",
             "" if el.has_attribute("value") => "PQ",
             "" => "ST",
-            said => said,
+            stated => stated,
         };
-        match said {
+        match stated {
             "PQ" | "REAL" | "MO" => self.measured(el),
             "INT" => attr(el, "value").parse::<i32>().ok().map(|value| ("valueInteger", json!(value))),
             "BL" => attr(el, "value").parse::<bool>().ok().map(|value| ("valueBoolean", json!(value))),

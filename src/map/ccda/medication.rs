@@ -146,11 +146,11 @@ fn dosage<'d>(draft: &DocumentDraft<'d>, el: El<'d>) -> Value {
     }
     out.set("route", draft.concept(kid(el, "routeCode")).value());
     let mut dose = ResourceBuilder::part();
-    if let Some(said) = kid(el, "doseQuantity").filter(|dose| !is_null(*dose)) {
+    if let Some(stated) = kid(el, "doseQuantity").filter(|dose| !is_null(*dose)) {
         let of = |el: El<'d>| quantity(attr(el, "value"), attr(el, "unit"), "");
-        match (kid(said, "low").and_then(of), kid(said, "high").and_then(of)) {
+        match (kid(stated, "low").and_then(of), kid(stated, "high").and_then(of)) {
             (Some(low), Some(high)) => dose.set("doseRange", json!({"low": low, "high": high})),
-            (one, other) => dose.set("doseQuantity", of(said).or(one).or(other)),
+            (one, other) => dose.set("doseQuantity", of(stated).or(one).or(other)),
         };
     }
     if let Some(rate) = kid(el, "rateQuantity") {

@@ -53,19 +53,19 @@ struct PatientDocument {
 pub(crate) fn read(file: &Arc<str>, text: &[u8]) -> ReadPiece {
     let mut out = ReadPiece::default();
     let place = place(file, 1);
-    match told(&place, text) {
-        Ok(told) => {
-            if let Some(words) = &told.not_read {
+    match patient_document(&place, text) {
+        Ok(patient_document) => {
+            if let Some(words) = &patient_document.not_read {
                 out.reject(&place, Rule::NotRead, words.as_str());
             }
-            out.records.push(Box::new(told));
+            out.records.push(Box::new(patient_document));
         }
         Err(reason) => out.reject(&place, Rule::Document, reason),
     }
     out
 }
 
-fn told(place: &RecordPlace, original: &[u8]) -> Result<PatientDocument, &'static str> {
+fn patient_document(place: &RecordPlace, original: &[u8]) -> Result<PatientDocument, &'static str> {
     if original.len() > DOCUMENT_MAX {
         return Err("a document of more than 32 MiB");
     }
@@ -98,13 +98,13 @@ impl Record for PatientDocument {
         self.set.clone()
     }
 
-    fn resources(&self, whose: &KnownMember, _about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)> {
+    fn resources(&self, known_member: &KnownMember, _about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)> {
         let document = parse(&self.text).map_err(|reason| (Rule::Document, reason.to_owned()))?;
         let root = document.root_element();
-        let mut draft = DocumentDraft::new(root, &whose.patient);
+        let mut draft = DocumentDraft::new(root, &known_member.patient);
         let original = header::original(&mut draft, root, self.original.as_deref().unwrap_or(self.text.as_bytes()));
         section::all(&mut draft, root);
-        let mut original = original.resource(&whose.patient);
+        let mut original = original.resource(&known_member.patient);
         marked(&mut original, &labels(&section::codes(root)));
         draft.resources.insert(0, original);
         let confidentiality = header::confidentiality(root);

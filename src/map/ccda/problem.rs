@@ -88,14 +88,14 @@ pub(super) fn condition<'d>(
     if is_error {
         out.set("verificationStatus", hl7("condition-ver-status", "entered-in-error"));
     } else {
-        let said = related(el, STATUS).map(|status| draft.concept(kid(status, "value")));
-        let said = said.and_then(|status| known(&STATES, status.code_in(SNOMED)?));
-        let status = match (said, state(concern)) {
+        let stated = related(el, STATUS).map(|status| draft.concept(kid(status, "value")));
+        let stated = stated.and_then(|status| known(&STATES, status.code_in(SNOMED)?));
+        let status = match (stated, state(concern)) {
             // A refuted condition is not active, whatever the status of its concern act.
             _ if is_refuted => "inactive",
-            (Some(said @ ("inactive" | "resolved" | "remission")), _) => said,
+            (Some(stated @ ("inactive" | "resolved" | "remission")), _) => stated,
             _ if has_end => "resolved",
-            (Some(said), _) => said,
+            (Some(stated), _) => stated,
             (None, "completed") if concern != el && role != ConditionRole::Diagnosis => "resolved",
             (None, "aborted" | "suspended") => "inactive",
             (None, _) => "active",

@@ -14,12 +14,12 @@ use crate::map::record::{KnownMember, ReadPiece};
 
 const DOCUMENT: &str = include_str!("../../../fixtures/load/ccda/summary.xml");
 
-fn whose() -> KnownMember {
+fn known_member() -> KnownMember {
     KnownMember { patient: "p1".into(), coverage: None, ..KnownMember::default() }
 }
 
 fn resources(read: &ReadPiece) -> Vec<Value> {
-    read.records.iter().flat_map(|record| record.resources(&whose(), about()).unwrap()).collect()
+    read.records.iter().flat_map(|record| record.resources(&known_member(), about()).unwrap()).collect()
 }
 
 fn of(text: &str) -> Vec<Value> {

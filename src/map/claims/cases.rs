@@ -40,11 +40,11 @@ struct Cluster<'a> {
 }
 
 /// Folds the statements, the earliest first.
-pub(crate) fn fold<'a>(said: impl IntoIterator<Item = ClaimStatement<'a>>) -> Folded<'a> {
+pub(crate) fn fold<'a>(statements: impl IntoIterator<Item = ClaimStatement<'a>>) -> Folded<'a> {
     let mut clusters: Vec<Cluster<'a>> = Vec::new();
     let mut early = Vec::new();
-    for (at, said) in said.into_iter().enumerate() {
-        match said {
+    for (at, statement) in statements.into_iter().enumerate() {
+        match statement {
             ClaimStatement::Claim(claim) => put(&mut clusters, at, *claim),
             ClaimStatement::Decision(remit) => match choose(&mut clusters, &remit, false) {
                 Some(cluster) => cluster.decisions.push((at, *remit)),
@@ -313,8 +313,8 @@ fn same_patient(claim: &Claim<'_>, remit: &Remit<'_>) -> Match {
     if !given.is_empty() && !own_given.is_empty() && given.chars().next() != own_given.chars().next() {
         return Match::No;
     }
-    let (claimed, told) = (numbers([treated, &claim.subscriber]), numbers([&remit.patient, &remit.insured]));
-    if !claimed.is_disjoint(&told) {
+    let (claimed, remitted) = (numbers([treated, &claim.subscriber]), numbers([&remit.patient, &remit.insured]));
+    if !claimed.is_disjoint(&remitted) {
         return Match::Yes;
     }
     let (family, own_family) = (letters(remit.patient.family), letters(treated.family));
@@ -333,11 +333,11 @@ fn same_patient(claim: &Claim<'_>, remit: &Remit<'_>) -> Match {
 /// Whether the dates of the decision are among those of the claim.
 fn same_days(claim: &Claim<'_>, remit: &Remit<'_>) -> Match {
     let (Some(from), Some(to)) = days(claim) else { return Match::Open };
-    let told =
+    let decided_days =
         remit.lines.iter().map(|line| line.day).chain([remit.from]).filter_map(crate::formats::cells::compact_day);
-    let told: Vec<String> = told.collect();
-    if told.is_empty() {
+    let decided_days: Vec<String> = decided_days.collect();
+    if decided_days.is_empty() {
         return Match::Open;
     }
-    if told.iter().any(|day| (&from..=&to).contains(&day)) { Match::Yes } else { Match::No }
+    if decided_days.iter().any(|day| (&from..=&to).contains(&day)) { Match::Yes } else { Match::No }
 }

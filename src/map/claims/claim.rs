@@ -79,7 +79,7 @@ impl Case<'_> {
     pub(crate) fn resources(
         &self,
         replaced_by: &[String],
-        whose: &KnownMember,
+        known_member: &KnownMember,
         about: PlanContext<'_>,
         clinical: ClaimsAsClinical,
     ) -> Result<ClaimResources, (Rule, String)> {
@@ -100,7 +100,7 @@ impl Case<'_> {
             (BillKind::Oral, Some((_, dentist, _))) if !biller.is_person => dentist.clone(),
             _ => biller.clone(),
         };
-        let own = ["claim", self.claim.control, self.claim.billing.identity(), &whose.patient];
+        let own = ["claim", self.claim.control, self.claim.billing.identity(), &known_member.patient];
         let mut bill = Bill {
             id: match &self.again {
                 None => made_id(&own),
@@ -134,14 +134,14 @@ impl Case<'_> {
         }
         bill.related.extend(replaced_by.iter().map(|number| ("replacedby", number.as_str())));
         self.decide(&mut bill);
-        let mut made = ClaimResources { own: vec![eob(&bill, whose, about)], mentions: vec![biller.resource] };
+        let mut made = ClaimResources { own: vec![eob(&bill, known_member, about)], mentions: vec![biller.resource] };
         let is_wanted = match clinical {
             ClaimsAsClinical::None => false,
             ClaimsAsClinical::Encounters => self.claim.is_report,
             ClaimsAsClinical::All => true,
         };
         if is_wanted {
-            made.own.extend(visit(&bill, whose));
+            made.own.extend(visit(&bill, known_member));
         }
         for who in bill.care.into_iter().map(|(_, who, _)| who).chain(facility) {
             if !made.mentions.contains(&who.resource) {

@@ -163,7 +163,7 @@ impl BillKind {
 }
 
 /// The resource.
-pub(crate) fn eob(bill: &Bill<'_>, whose: &KnownMember, about: PlanContext<'_>) -> Value {
+pub(crate) fn eob(bill: &Bill<'_>, known_member: &KnownMember, about: PlanContext<'_>) -> Value {
     let mut out = Map::new();
     let mut set = |name: &str, value: Value| drop(out.insert(name.to_owned(), value));
     set("resourceType", json!("ExplanationOfBenefit"));
@@ -181,7 +181,7 @@ pub(crate) fn eob(bill: &Bill<'_>, whose: &KnownMember, about: PlanContext<'_>) 
         _ => {}
     }
     set("use", json!("claim"));
-    set("patient", json!({"reference": format!("Patient/{}", whose.patient)}));
+    set("patient", json!({"reference": format!("Patient/{}", known_member.patient)}));
     set("billablePeriod", json!({"start": bill.from, "end": bill.to}));
     set("created", json!(bill.created));
     set("insurer", json!({"reference": format!("Organization/{PLAN_ID}"), "display": about.plan}));
@@ -204,7 +204,7 @@ pub(crate) fn eob(bill: &Bill<'_>, whose: &KnownMember, about: PlanContext<'_>) 
     list(&mut set, "supportingInfo", infos(bill));
     list(&mut set, "diagnosis", diagnoses(bill));
     list(&mut set, "procedure", procedures(bill));
-    let coverage = match &whose.coverage {
+    let coverage = match &known_member.coverage {
         Some(id) => json!({"reference": format!("Coverage/{id}")}),
         None => json!({"display": about.plan}),
     };

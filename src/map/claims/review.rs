@@ -93,9 +93,9 @@ pub(crate) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'a>, (Rule
                 |other: &Service<'_>| !one.code.is_empty() && other.code == one.code && !other.action.is_empty();
             let own = decided.iter().find(|other| about(other) && other.modifiers == one.modifiers);
             let own = own.or_else(|| decided.iter().find(|other| about(other)));
-            let said = own.or_else(|| decided.get(at + 1).filter(|other| !other.action.is_empty())).or(event);
-            let said = said.filter(|_| answer.is_some());
-            let span = said.and_then(|said| said.span).or(one.span);
+            let stated = own.or_else(|| decided.get(at + 1).filter(|other| !other.action.is_empty())).or(event);
+            let stated = stated.filter(|_| answer.is_some());
+            let span = stated.and_then(|stated| stated.span).or(one.span);
             ReviewRequest {
                 category: if one.kind.is_empty() { event.map_or("", |event| event.kind) } else { one.kind },
                 qualifier: one.qualifier,
@@ -103,11 +103,11 @@ pub(crate) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'a>, (Rule
                 modifiers: one.modifiers.clone(),
                 place: [one.place, place].into_iter().find(|text| !text.is_empty()).unwrap_or_default(),
                 units: one.units,
-                allowed: said.map_or("", |said| said.units),
+                allowed: stated.map_or("", |stated| stated.units),
                 charge: one.charge,
-                action: said.map_or("", |said| said.action),
-                reason: said.map_or("", |said| said.reason),
-                number: said.map_or("", |said| said.number),
+                action: stated.map_or("", |stated| stated.action),
+                reason: stated.map_or("", |stated| stated.reason),
+                number: stated.map_or("", |stated| stated.number),
                 from: span.and_then(|span| day(span.from)),
                 to: span.and_then(|span| day(span.to)),
             }
@@ -145,12 +145,12 @@ pub(crate) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'a>, (Rule
 
 impl Reviewed<'_> {
     /// The authorization and its requester.
-    pub(crate) fn resources(&self, whose: &KnownMember, about: PlanContext<'_>) -> ClaimResources {
+    pub(crate) fn resources(&self, known_member: &KnownMember, about: PlanContext<'_>) -> ClaimResources {
         let mut out = Map::new();
         let mut set = |name: &str, value: Value| drop(out.insert(name.to_owned(), value));
         let action = self.services.iter().map(|one| one.action).find(|action| !action.is_empty()).unwrap_or("A4");
         set("resourceType", json!("ExplanationOfBenefit"));
-        set("id", json!(made_id(&["authorization", self.trace, &whose.patient])));
+        set("id", json!(made_id(&["authorization", self.trace, &known_member.patient])));
         set("meta", json!({"profile": [PROFILE]}));
         // The profile lets it be left out (0..1), and nothing is made up.
         if !self.level.is_empty() {
@@ -171,7 +171,7 @@ impl Reviewed<'_> {
         let is_stay = self.services.iter().any(|one| one.category == "1" || one.qualifier == "NU");
         set("type", hl7("claim-type", if is_stay { "institutional" } else { "professional" }));
         set("use", json!("preauthorization"));
-        set("patient", json!({"reference": format!("Patient/{}", whose.patient)}));
+        set("patient", json!({"reference": format!("Patient/{}", known_member.patient)}));
         let mut period = Map::new();
         period.extend(self.from.clone().map(|day| ("start".to_owned(), json!(day))));
         period.extend(self.to.clone().map(|day| ("end".to_owned(), json!(day))));
@@ -198,7 +198,7 @@ impl Reviewed<'_> {
         if !rows.is_empty() {
             set("diagnosis", Value::Array(rows));
         }
-        let coverage = match &whose.coverage {
+        let coverage = match &known_member.coverage {
             Some(id) => json!({"reference": format!("Coverage/{id}")}),
             None => json!({"display": about.plan}),
         };
@@ -235,21 +235,22 @@ impl Reviewed<'_> {
             set("quantity", json!({"value": units}));
         }
         let action = if one.action.is_empty() { "A4" } else { one.action };
-        let mut said = vec![];
+        let mut review_action = vec![];
         if !one.number.is_empty() {
-            said.push(json!({"url": "number", "valueString": one.number}));
+            review_action.push(json!({"url": "number", "valueString": one.number}));
         }
         if !one.reason.is_empty() {
-            said.push(json!({
+            review_action.push(json!({
                 "url": "reasonCode",
                 "valueCodeableConcept": reason(one.reason),
             }));
         }
-        said.push(json!({
+        review_action.push(json!({
             "url": format!("{EXTENSION}extension-reviewActionCode"),
             "valueCodeableConcept": concept("https://codesystem.x12.org/005010/306", action),
         }));
-        let mut extensions = vec![json!({"url": format!("{EXTENSION}extension-reviewAction"), "extension": said})];
+        let mut extensions =
+            vec![json!({"url": format!("{EXTENSION}extension-reviewAction"), "extension": review_action})];
         if let Some(day) = self.decided_on.as_ref().filter(|_| action != "A4") {
             extensions.push(json!({"url": format!("{EXTENSION}base-ext-when-adjudicated"), "valueDateTime": day}));
         }

@@ -414,7 +414,7 @@ fn bill_type(head: &Facts) -> String {
 
 /// The kind of bill: as stated, else by facts that only one kind has.
 fn kind(head: &Facts, lines: &[Facts], bill_type: &str) -> BillKind {
-    let said = first(head, ClaimField::Kind).to_ascii_lowercase();
+    let stated = first(head, ClaimField::Kind).to_ascii_lowercase();
     let any = |field: ClaimField| lines.iter().chain([head]).any(|facts| !first(facts, field).is_empty());
     let stay = || {
         if bill_type.is_empty() {
@@ -424,8 +424,8 @@ fn kind(head: &Facts, lines: &[Facts], bill_type: &str) -> BillKind {
         }
     };
     let hospital = || if stay() { BillKind::Inpatient } else { BillKind::Outpatient };
-    let starts = |words: &[&str]| words.iter().any(|word| said.starts_with(word));
-    match said.as_str() {
+    let starts = |words: &[&str]| words.iter().any(|word| stated.starts_with(word));
+    match stated.as_str() {
         // CMS's numbers of claim types.
         "60" | "61" | "62" | "63" | "64" | "20" | "30" => BillKind::Inpatient,
         "10" | "40" | "50" => BillKind::Outpatient,

@@ -68,8 +68,8 @@ pub(super) fn coded(rows: &[ClaimRow], from: &str) -> Vec<Coded> {
 /// The revision of a diagnosis: as the row states it, else by the date.
 pub(super) fn is_tenth(row: &ClaimRow, index: u16, from: &str) -> bool {
     let of = |index: u16| row.facts.get(&(ClaimField::DiagnosisVersion, index));
-    let said = of(index).or_else(|| of(0)).map_or("", String::as_str);
-    match said.trim_start_matches("ICD").trim_start_matches('-') {
+    let stated = of(index).or_else(|| of(0)).map_or("", String::as_str);
+    match stated.trim_start_matches("ICD").trim_start_matches('-') {
         "9" | "09" => false,
         "0" | "10" => true,
         _ => from >= TENTH_REVISION,

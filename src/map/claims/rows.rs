@@ -137,7 +137,7 @@ impl RowCase {
     pub(crate) fn resources(
         &self,
         replaced_by: &[String],
-        whose: &KnownMember,
+        known_member: &KnownMember,
         about: PlanContext<'_>,
         clinical: ClaimsAsClinical,
     ) -> Result<ClaimResources, (Rule, String)> {
@@ -172,7 +172,7 @@ impl RowCase {
         related.extend(replaced_by.iter().map(|number| ("replacedby", number.as_str())));
         let decided = draft.decided();
         let bill = Bill {
-            id: made_id(&["claim-rows", &self.key, &whose.patient]),
+            id: made_id(&["claim-rows", &self.key, &known_member.patient]),
             kind,
             number: self.number(),
             cancelled: self.cancelled || !replaced_by.is_empty(),
@@ -194,9 +194,9 @@ impl RowCase {
             // Tables state other payers' payments, and not their names.
             other_payers: Vec::new(),
         };
-        let mut made = ClaimResources { own: vec![eob(&bill, whose, about)], mentions: vec![biller.resource] };
+        let mut made = ClaimResources { own: vec![eob(&bill, known_member, about)], mentions: vec![biller.resource] };
         if clinical == ClaimsAsClinical::All {
-            made.own.extend(visit(&bill, whose));
+            made.own.extend(visit(&bill, known_member));
         }
         for (_, who, _) in bill.care {
             if !made.mentions.contains(&who.resource) {

@@ -18,11 +18,11 @@ const EMERGENCY: &str = "23";
 const HOME: &str = "12";
 
 /// The encounter of a bill, its conditions and procedures.
-pub(super) fn visit(bill: &Bill<'_>, whose: &KnownMember) -> Vec<Value> {
+pub(super) fn visit(bill: &Bill<'_>, known_member: &KnownMember) -> Vec<Value> {
     if bill.cancelled || matches!(bill.kind, BillKind::Pharmacy) {
         return Vec::new();
     }
-    let patient = json!({"reference": format!("Patient/{}", whose.patient)});
+    let patient = json!({"reference": format!("Patient/{}", known_member.patient)});
     let encounter = made_id(&["encounter", &bill.id]);
     let here = json!({"reference": format!("Encounter/{encounter}")});
     let mut out = vec![encounter_of(bill, &encounter, &patient)];

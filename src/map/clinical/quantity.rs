@@ -103,15 +103,15 @@ pub(crate) fn number(text: &str) -> Option<Number> {
 /// A `Quantity`. It names UCUM as the unit's system only if the unit is UCUM's.
 pub(crate) fn quantity(value: &str, unit: &str, comparator: &str) -> Option<Value> {
     let mut out = ResourceBuilder::part();
-    let said = with_digits(value, &number(value)?);
-    out.set("value", said.clone());
+    let as_written = with_digits(value, &number(value)?);
+    out.set("value", as_written.clone());
     out.set("comparator", Some(comparator).filter(|text| matches!(*text, "<" | "<=" | ">" | ">=")));
     let unit = line(unit);
     out.set("unit", unit.as_str());
     if let Some(code) = ucum_of(&unit) {
         out.set("system", UCUM).set("code", code);
     } else if unit == "1" || unit.is_empty() {
-        return Some(json!({ "value": said }));
+        return Some(json!({ "value": as_written }));
     }
     Some(out.value())
 }
@@ -124,10 +124,10 @@ mod tests {
     #[test]
     fn only_ucum_is_called_so() {
         let text = |value: &str| text_of(&quantity(value, "%", "").unwrap());
-        for (said, kept) in
+        for (as_written, kept) in
             [("40.10", "40.10"), ("-0.50", "-0.50"), ("+7.0", "7.0"), ("007.20", "7.2"), ("5", "5"), (".50", "0.5")]
         {
-            assert!(text(said).contains(&format!("\"value\":{kept}}}")), "{said} {}", text(said));
+            assert!(text(as_written).contains(&format!("\"value\":{kept}}}")), "{as_written} {}", text(as_written));
         }
         assert_eq!(
             quantity("40.1", "%", "").unwrap(),

@@ -18,20 +18,20 @@ const ONLY_PLAN: &str = "formulary";
 /// Reads a block of rows, each with its line in the file.
 pub(crate) fn read(file: &Arc<str>, header: &DrugListHeader, rows: &[(u64, csv::StringRecord)]) -> ReadPiece {
     let mut out = ReadPiece::default();
-    let mut said = EarlierRows::default();
+    let mut earlier = EarlierRows::default();
     let mut listings: Vec<DrugListing> = Vec::new();
     for (line, cells) in rows {
         let place = place(file, *line);
         if cells.iter().all(|cell| cell.trim().is_empty()) {
             continue;
         }
-        match listing(header, cells, &mut said) {
+        match listing(header, cells, &mut earlier) {
             Ok((drug, items, formularies)) => {
                 if items.iter().any(|item| !item.is_covered()) {
                     out.reject(&place, Rule::NotCovered, "");
                 }
-                let items = said.only_new(items, &drug, &mut listings);
-                let is_known = !said.drugs.insert(drug.id());
+                let items = earlier.only_new(items, &drug, &mut listings);
+                let is_known = !earlier.drugs.insert(drug.id());
                 let source = DirectorySource::Table;
                 listings.push(DrugListing { place, source, is_known, drug, formularies, items });
             }
@@ -78,7 +78,7 @@ impl EarlierRows {
 fn listing(
     header: &DrugListHeader,
     cells: &csv::StringRecord,
-    said: &mut EarlierRows,
+    earlier: &mut EarlierRows,
 ) -> Result<(Drug, Vec<Item>, Vec<Formulary>), &'static str> {
     if !header.is_whole(cells) {
         return Err("the row has more or fewer cells than the header");
@@ -128,7 +128,7 @@ fn listing(
     let (mut items, mut formularies) = (Vec::new(), Vec::new());
     for number in numbers {
         items.push(Item { formulary: number.to_owned(), ..item.clone() });
-        if said.formularies.insert(number.to_lowercase()) {
+        if earlier.formularies.insert(number.to_lowercase()) {
             formularies.push(Formulary { number: number.to_owned(), name: name.clone(), ..Formulary::default() });
         }
     }

@@ -29,13 +29,13 @@ pub(super) struct MessageDraft<'m> {
 }
 
 impl<'m> MessageDraft<'m> {
-    pub(super) fn new(message: &'m Message<'m>, whose: &'m KnownMember, about: PlanContext<'m>) -> Self {
+    pub(super) fn new(message: &'m Message<'m>, known_member: &'m KnownMember, about: PlanContext<'m>) -> Self {
         let facility = message.header(4).text();
         let sender = if facility.is_empty() { message.header(3).text() } else { facility };
         Self {
             message,
-            patient: &whose.patient,
-            ids: Ids::new(&whose.patient, &sender),
+            patient: &known_member.patient,
+            ids: Ids::new(&known_member.patient, &sender),
             resources: Vec::new(),
             about,
             sender,

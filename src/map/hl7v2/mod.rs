@@ -65,15 +65,17 @@ pub(crate) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> ReadPiece {
     }
     for (line, text) in messages {
         let place = place(file, first + line);
-        match told(&place, text) {
-            Ok(told) => out.records.extend(told.into_iter().map(|one| Box::new(one) as Box<dyn Record>)),
+        match patient_messages(&place, text) {
+            Ok(patient_messages) => {
+                out.records.extend(patient_messages.into_iter().map(|one| Box::new(one) as Box<dyn Record>));
+            }
             Err((rule, reason)) => out.reject(&place, rule, reason),
         }
     }
     out
 }
 
-fn told(place: &RecordPlace, text: &str) -> Result<Vec<PatientMessage>, (Rule, &'static str)> {
+fn patient_messages(place: &RecordPlace, text: &str) -> Result<Vec<PatientMessage>, (Rule, &'static str)> {
     let message = Message::read(text).map_err(|wrong| (Rule::Segment, wrong.reason()))?;
     let kind = kind(&message)?;
     let patients: Vec<usize> = positions(&message, "PID");
@@ -199,9 +201,9 @@ impl Record for PatientMessage {
         Some(self.named_member.clone())
     }
 
-    fn resources(&self, whose: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)> {
+    fn resources(&self, known_member: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)> {
         let message = Message::read(&self.text).map_err(|wrong| (Rule::Segment, wrong.reason().to_owned()))?;
-        let mut draft = MessageDraft::new(&message, whose, about);
+        let mut draft = MessageDraft::new(&message, known_member, about);
         match self.kind {
             MessageKind::Visit => visit::map(&mut draft),
             MessageKind::Result => result::map(&mut draft),

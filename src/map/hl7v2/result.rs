@@ -68,9 +68,9 @@ pub(super) struct Observed<'s, 'm> {
 /// Maps the reports of a message.
 pub(super) fn map(draft: &mut MessageDraft<'_>) {
     let message = draft.message;
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for group in groups(message) {
-        report(draft, &group, &mut told);
+        report(draft, &group, &mut reported);
     }
 }
 
@@ -109,11 +109,11 @@ impl Parent {
     }
 
     /// The parent result itself if the message has it, or else its text.
-    fn reference(&self, told: &[ReportedResult]) -> Option<Value> {
+    fn reference(&self, reported: &[ReportedResult]) -> Option<Value> {
         if self.name.iter().skip(1).all(String::is_empty) {
             return None;
         }
-        match told.iter().find(|one| one.name == self.name) {
+        match reported.iter().find(|one| one.name == self.name) {
             Some(one) => Some(json!({"reference": format!("Observation/{}", one.id)})),
             None if self.words.is_empty() => None,
             None => Some(json!({"type": "Observation", "display": crate::formats::cells::text::line(&self.words)})),
@@ -166,7 +166,7 @@ pub(super) fn observed<'s, 'm>(segment: &'s Segment<'m>) -> Observed<'s, 'm> {
     Observed { segment, notes: Vec::new() }
 }
 
-fn report(draft: &mut MessageDraft<'_>, group: &Group<'_, '_>, told: &mut Vec<ReportedResult>) {
+fn report(draft: &mut MessageDraft<'_>, group: &Group<'_, '_>, reported: &mut Vec<ReportedResult>) {
     let request = group.request;
     let code = MessageDraft::concept(request.field(4));
     let ordered = |at: usize| group.order.map(|order| order.field(at)).filter(|part| !part.is_empty());
@@ -181,7 +181,7 @@ fn report(draft: &mut MessageDraft<'_>, group: &Group<'_, '_>, told: &mut Vec<Re
     // Without a number, the time identifies it.
     let time = when.as_ref().filter(|_| number.is_empty()).and_then(When::first).unwrap_or_default().to_owned();
     let parent = Parent::of(request, &number);
-    let of_parent = parent.as_ref().and_then(|parent| parent.reference(told));
+    let of_parent = parent.as_ref().and_then(|parent| parent.reference(reported));
     let mut key = vec![number, time, code.key()];
     key.extend(parent.as_ref().map(Parent::key));
     let key: Vec<&str> = key.iter().map(String::as_str).collect();
@@ -207,7 +207,7 @@ fn report(draft: &mut MessageDraft<'_>, group: &Group<'_, '_>, told: &mut Vec<Re
         let own = one.code.key();
         let id = draft.ids.next("Observation", &[key.as_slice(), &[&own, &turn]].concat());
         let name = [key.first().copied().unwrap_or_default(), &one.segment.field(3).text(), &turn].map(str::to_owned);
-        told.push(ReportedResult { name, id: id.clone() });
+        reported.push(ReportedResult { name, id: id.clone() });
         let category = if is_image { Category::Imaging } else { Category::Laboratory };
         let derived = of_parent.iter().cloned().collect();
         let before = ObservationDraft {

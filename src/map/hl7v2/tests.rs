@@ -14,12 +14,12 @@ use crate::map::record::{KnownMember, ReadPiece};
 
 const MESSAGE: &str = include_str!("../../../fixtures/load/hl7v2/results.hl7");
 
-fn whose() -> KnownMember {
+fn known_member() -> KnownMember {
     KnownMember { patient: "p1".into(), coverage: None, ..KnownMember::default() }
 }
 
 fn resources(read: &ReadPiece) -> Vec<Value> {
-    read.records.iter().flat_map(|record| record.resources(&whose(), about()).unwrap()).collect()
+    read.records.iter().flat_map(|record| record.resources(&known_member(), about()).unwrap()).collect()
 }
 
 fn of(text: &str) -> Vec<Value> {
@@ -258,7 +258,7 @@ fn goes_through(text: &[u8]) {
     let found = read(&"m".into(), 1, text);
     for record in &found.records {
         let _ = record.named_member();
-        for resource in record.resources(&whose(), about()).unwrap() {
+        for resource in record.resources(&known_member(), about()).unwrap() {
             assert_valid(&resource);
         }
     }

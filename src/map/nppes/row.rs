@@ -16,11 +16,11 @@ use crate::map::record::ReadPiece;
 /// Reads a block of rows, each with its line in the file.
 pub(crate) fn read(file: &Arc<str>, header: &NppesHeader, rows: &[(u64, csv::StringRecord)]) -> ReadPiece {
     let mut out = ReadPiece::default();
-    let mut said: HashSet<String> = HashSet::new();
+    let mut mentioned: HashSet<String> = HashSet::new();
     out.records.reserve(rows.len());
     for (line, row) in rows {
         let place = place(file, *line);
-        match kind(header, row, &mut said) {
+        match kind(header, row, &mut mentioned) {
             Ok(kind) => out.records.push(Box::new(RegistryProvider { place, kind })),
             Err((rule, reason)) => out.reject(&place, rule, reason),
         }
@@ -31,7 +31,7 @@ pub(crate) fn read(file: &Arc<str>, header: &NppesHeader, rows: &[(u64, csv::Str
 fn kind(
     header: &NppesHeader,
     row: &csv::StringRecord,
-    said: &mut HashSet<String>,
+    mentioned: &mut HashSet<String>,
 ) -> Result<ProviderKind, (Rule, &'static str)> {
     if !header.is_whole(row) {
         return Err((Rule::Provider, "the row has more or fewer cells than the header"));
@@ -48,7 +48,7 @@ fn kind(
         ("1", true) => Ok(ProviderKind::Gone { npi: number.to_owned(), person: true, organization: false }),
         ("2", true) => Ok(ProviderKind::Gone { npi: number.to_owned(), person: false, organization: true }),
         (_, true) => Ok(ProviderKind::Gone { npi: number.to_owned(), person: true, organization: true }),
-        ("1", false) if !named(cell(Column::Family)).is_empty() => Ok(person(header, row, said)),
+        ("1", false) if !named(cell(Column::Family)).is_empty() => Ok(person(header, row, mentioned)),
         ("1", false) => Err((Rule::Provider, "the last name of the person is empty")),
         ("2", false) if !named(cell(Column::OrganizationName)).is_empty() => Ok(organization(header, row)),
         ("2", false) => Err((Rule::Provider, "the name of the organization is empty")),
@@ -56,7 +56,7 @@ fn kind(
     }
 }
 
-fn person(header: &NppesHeader, row: &csv::StringRecord, said: &mut HashSet<String>) -> ProviderKind {
+fn person(header: &NppesHeader, row: &csv::StringRecord, mentioned: &mut HashSet<String>) -> ProviderKind {
     let cell = |column| header.cell(row, column);
     let id = practitioner_id(cell(Column::Npi), "");
     let mut licences: Vec<Licence> = Vec::new();
@@ -110,7 +110,7 @@ fn person(header: &NppesHeader, row: &csv::StringRecord, said: &mut HashSet<Stri
         phone(cell(Column::Phone), false).or_else(|| phone(cell(Column::MailPhone), false)).into_iter().collect();
     phones.extend(phone(cell(Column::Fax), true));
     let role = Role { practitioner: id, location: location_id.clone(), specialties, phones, ..Role::default() };
-    let location = location.filter(|_| said.insert(location_id));
+    let location = location.filter(|_| mentioned.insert(location_id));
     ProviderKind::Person(Box::new((practitioner, role, location)))
 }
 

@@ -32,7 +32,7 @@ const ELEMENT_MAX: usize = 16 << 20;
 pub(crate) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> ReadPiece {
     let mut out = ReadPiece::default();
     let mut listings = Listings::default();
-    let mut said = HashSet::new();
+    let mut mentioned = HashSet::new();
     let mut line = first;
     let mut at = 0;
     for element in cut::elements(text) {
@@ -55,7 +55,7 @@ pub(crate) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> ReadPiece {
                 out.records.push(Box::new(record) as Box<dyn Record>);
                 Vec::new()
             }),
-            ElementKind::Drug => drug::take(&value, &place, &mut said).map(|record| {
+            ElementKind::Drug => drug::take(&value, &place, &mut mentioned).map(|record| {
                 if record.items.iter().any(|item| !item.is_covered()) {
                     out.reject(&place, Rule::NotCovered, "");
                 }
