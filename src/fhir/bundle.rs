@@ -8,12 +8,12 @@ pub struct BundleWriter {
     entries: usize,
 }
 
-/// How an entry came into a searchset.
+/// Why an entry is in a searchset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// It matches the query.
     Match,
-    /// A match refers to it, or it to a match.
+    /// A match refers to it, or it refers to a match.
     Include,
     /// An `OperationOutcome` about the search.
     Outcome,
@@ -27,7 +27,7 @@ const END: &[u8] = b"]}";
 const END_OF_NONE: &[u8] = b"}";
 
 impl Mode {
-    /// What ends an entry.
+    /// The bytes that end an entry.
     const fn end(self) -> &'static [u8] {
         match self {
             Self::Match => b",\"search\":{\"mode\":\"match\"}}",
@@ -38,7 +38,7 @@ impl Mode {
 }
 
 impl BundleWriter {
-    /// Starts a Bundle. `links` are relation and address.
+    /// Starts a Bundle. `links` are pairs of relation and address.
     #[must_use]
     pub fn new(kind: &str, total: Option<u64>, links: &[(&str, &str)], size: usize) -> Self {
         let mut out = Vec::with_capacity(size + 512);
@@ -69,7 +69,7 @@ impl BundleWriter {
         self.out.extend_from_slice(mode.end());
     }
 
-    /// How long the Bundle will be if only these entries follow: for each the length of its address and of its resource.
+    /// The length of the Bundle if only these entries follow: for each, the lengths of its address and of its resource.
     pub fn size_with(&self, entries: impl Iterator<Item = (usize, usize, Mode)>) -> usize {
         let (mut size, mut count) = (self.out.len(), self.entries);
         for (full_url, resource, mode) in entries {
@@ -97,12 +97,12 @@ impl BundleWriter {
         );
     }
 
-    /// Makes room for so many bytes more.
+    /// Reserves space for this many more bytes.
     pub fn reserve(&mut self, size: usize) {
         self.out.reserve(size);
     }
 
-    /// Takes what is written so far, if it is at least so many bytes.
+    /// Takes the bytes written so far, if there are at least `least`.
     pub fn take(&mut self, least: usize) -> Option<Vec<u8>> {
         (self.out.len() >= least).then(|| std::mem::replace(&mut self.out, Vec::with_capacity(least + least / 4)))
     }
@@ -118,7 +118,7 @@ impl BundleWriter {
         self.out.extend_from_slice(if self.entries == 0 { FIRST } else { NEXT });
         self.entries += 1;
         self.out.extend_from_slice(FULL_URL);
-        // Made of the base address, a type name and a logical id: nothing to escape.
+        // Made of the base address, a type name and a logical id, so nothing needs escaping.
         for part in full_url {
             self.out.extend_from_slice(part.as_bytes());
         }
@@ -130,34 +130,34 @@ impl BundleWriter {
     }
 }
 
-/// What a history entry says of the answer at the time.
+/// The response in a history entry.
 pub struct Answer<'a> {
-    /// Status line, such as `200 OK`.
+    /// The status line, such as `200 OK`.
     pub status: &'a str,
-    /// Version.
+    /// The version.
     pub etag: u32,
-    /// Time, as an instant.
+    /// The time, as an instant.
     pub modified: &'a str,
 }
 
-/// The answer to one entry of a batch or transaction.
+/// The response to one entry of a batch or transaction.
 #[derive(Clone, Copy, Debug)]
 pub struct Answered<'a> {
-    /// Status line, such as `201 Created`.
+    /// The status line, such as `201 Created`.
     pub status: &'a str,
-    /// Where the resource is, with its version.
+    /// The address of the resource, with its version.
     pub location: Option<&'a str>,
     /// Its version as an entity tag.
     pub etag: Option<&'a str>,
-    /// When it became so, as an instant.
+    /// The time of the version, as an instant.
     pub modified: Option<&'a str>,
-    /// JSON of what was asked for.
+    /// JSON of the requested resource.
     pub resource: Option<&'a [u8]>,
     /// JSON of an `OperationOutcome`.
     pub outcome: Option<&'a [u8]>,
 }
 
-/// The Bundle of answers, `batch-response` or `transaction-response`, in the order of the requests.
+/// The Bundle of responses, `batch-response` or `transaction-response`, in the order of the requests.
 #[must_use]
 pub fn answers(kind: &str, answered: &[Answered<'_>]) -> Vec<u8> {
     let size = answered.iter().map(|answer| answer.resource.map_or(0, <[u8]>::len) + 256).sum::<usize>();

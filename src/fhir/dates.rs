@@ -1,4 +1,4 @@
-//! FHIR's partial dates as spans of time. `2026-03` is the whole of March, a Period without end goes on for ever.
+//! FHIR's partial dates as spans of time. `2026-03` is the whole of March, a Period without an end is open-ended.
 //!
 //! A date or time without a zone is read as UTC, on both sides of a comparison; the documentation says so.
 
@@ -43,8 +43,8 @@ impl Span {
     }
 }
 
-/// Reads a FHIR date, dateTime or instant of any precision (FHIR R4, datatypes, section 2.24.0.1); also times that
-/// end at the minute, which searches may use.
+/// Reads a FHIR date, dateTime or instant of any precision (FHIR R4, datatypes, section 2.24.0.1); also times without
+/// seconds, which searches may use.
 #[must_use]
 pub fn parse(text: &str) -> Option<Span> {
     let (date, time) = match text.split_once('T') {
@@ -130,7 +130,7 @@ fn moment(date: Date, text: &str) -> Option<Span> {
             None => (digits(text, 2)?, None),
         },
     };
-    // A leap second is read as the second before it: UTC clocks show no other.
+    // A leap second is read as the second before it: clocks in UTC do not show it.
     let time = Time::new(hour, minute, i8::try_from(second.min(59)).ok()?, 0).ok()?;
     if second > 60 {
         return None;

@@ -1,15 +1,15 @@
 //! Decimal numbers as search compares them: exactly, with the precision that their text implies (FHIR R4, search,
-//! 3.1.1.4.7). 100 is anything that rounds to 100, 100.00 much less, 1e2 more.
+//! 3.1.1.4.7). 100 matches anything that rounds to 100, 100.00 a much narrower range, 1e2 a wider one.
 
 /// Decimal places that are kept.
 const PLACES: i32 = 18;
-/// Digits of a number that is looked at.
+/// Digits that are read.
 const MAX_DIGITS: usize = 30;
 
 /// A number times ten to the eighteenth.
 pub type Scaled = i128;
 
-/// What a number in a query means.
+/// A number in a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decimal {
     /// The value.
@@ -18,8 +18,8 @@ pub struct Decimal {
     pub half: Scaled,
 }
 
-/// Reads a decimal as JSON and queries write it. Nothing for text that is no number or lies outside of what is compared
-/// (about 10 to the 20th).
+/// Reads a decimal as JSON and queries write it. Nothing for text that is not a number or is out of range (about 10 to
+/// the 20th).
 #[must_use]
 pub fn parse(text: &str) -> Option<Decimal> {
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
@@ -43,7 +43,7 @@ pub fn parse(text: &str) -> Option<Decimal> {
     Some(Decimal { value: if negative { -value } else { value }, half: scale(5, place).unwrap_or(0) })
 }
 
-/// `number` times ten to the `exponent`, scaled; what is too small to keep is cut off.
+/// `number` times ten to the `exponent`, scaled; digits below the smallest place are cut off.
 fn scale(number: Scaled, exponent: i32) -> Option<Scaled> {
     let shift = exponent + PLACES;
     let power = 10_i128.checked_pow(shift.unsigned_abs())?;

@@ -1,5 +1,5 @@
-//! What a resource says, for search: one pass over the tree gives the values of every search parameter of its type.
-//! The index, the overlay and the exact filter all work on this and never on the JSON again.
+//! The search values of a resource: one pass over the tree extracts the values of every search parameter of its type.
+//! The index, the overlay and the exact filter work on these and never on the JSON again.
 
 use std::borrow::Cow;
 
@@ -12,11 +12,11 @@ use super::definitions::{Component, Form, Kind, Parameter, Step, Targets};
 use super::json::Node;
 use super::reference::{self, Reference};
 
-/// Values kept per resource; more are not indexed (and the resource is no longer exact for them).
+/// Values kept per resource; further values are not indexed (and the resource is no longer exact for them).
 const MAX_VALUES: usize = 4_096;
 /// Characters of a string that are compared; longer ones are cut.
 const MAX_TEXT: usize = 256;
-/// A millionth, of scaled decimals.
+/// A millionth, as a scaled decimal.
 const MICRO: Scaled = 1_000_000_000_000;
 
 /// The search values of one version of one resource.
@@ -28,11 +28,11 @@ pub struct Extracted {
     pub id: Box<str>,
     /// `meta.lastUpdated` as the server set it, in microseconds; zero until it is stored.
     pub updated: i64,
-    /// Ids of the patients in whose compartment it is.
+    /// Ids of the patients whose compartment it is in.
     pub patients: Vec<Box<str>>,
     /// Who may read it without signing in.
     pub audience: Audience,
-    /// Types of the resources inside it, each once.
+    /// Types of its contained resources, each once.
     pub contains: Vec<Kind>,
     /// Parameter number and value, in the order of the numbers.
     pub values: Vec<(u16, Value)>,
@@ -47,7 +47,7 @@ pub struct Audience {
     pub formulary: bool,
 }
 
-/// One value of one search parameter. There are very many, so what is large and rare is boxed.
+/// One value of one search parameter. There are very many values, so large and rare variants are boxed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// A coded value, identifier, boolean or contact point.
@@ -57,13 +57,13 @@ pub enum Value {
         /// The code; absent where only text is given.
         code: Option<Box<str>>,
     },
-    /// Words that a person reads beside a token: display, text.
+    /// Text beside a token: display, text.
     Text(Box<str>),
     /// A string as written, and folded for comparison.
     String {
         /// As written.
         exact: Box<str>,
-        /// Without case and accents, white space single.
+        /// Lower case, no accents, single spaces.
         folded: Box<str>,
     },
     /// A literal reference to a resource.
@@ -86,33 +86,33 @@ pub enum Value {
     },
     /// A span of time.
     Date(Span),
-    /// A number.
+    /// A number, or a range.
     Number(Box<Amount>),
-    /// A number of something.
+    /// A quantity, or a range of quantities.
     Quantity(Box<Quantity>),
-    /// An identifier with its type, for `:of-type`: beside the token of the same identifier.
+    /// An identifier with its type, for `:of-type`; the same identifier is also a token.
     Typed(Box<Typed>),
-    /// A place on the earth, in millionths of a degree.
+    /// A position on the earth, in millionths of a degree.
     Position {
-        /// North of the equator.
+        /// Degrees north of the equator.
         latitude: i64,
-        /// East of Greenwich.
+        /// Degrees east of Greenwich.
         longitude: i64,
     },
-    /// What the parts of a composite find below one element.
+    /// The values of a composite's components below one element.
     Parts(Box<[Box<[Value]>]>),
 }
 
-/// A number of something.
+/// A quantity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quantity {
-    /// How much.
+    /// The amount.
     pub amount: Amount,
     /// The system of the unit's code.
     pub system: Option<Box<str>>,
     /// The code of the unit.
     pub code: Option<Box<str>>,
-    /// The unit in words.
+    /// The unit as text.
     pub unit: Option<Box<str>>,
 }
 
@@ -130,16 +130,16 @@ pub struct Typed {
 /// A number, or the two ends of a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Amount {
-    /// The smallest.
+    /// The lower end.
     pub lo: Scaled,
-    /// The largest.
+    /// The upper end.
     pub hi: Scaled,
 }
 
 const PLAN_NET: &str = "http://hl7.org/fhir/us/davinci-pdex-plan-net/";
 const FORMULARY: &str = "http://hl7.org/fhir/us/davinci-drug-formulary/";
 
-/// Lower case, no accents, single spaces: what FHIR string searches compare.
+/// Lower case, no accents, single spaces: the form that FHIR string searches compare.
 #[must_use]
 pub fn fold(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -161,7 +161,7 @@ pub fn fold(text: &str) -> String {
     out
 }
 
-/// Extracts the values of a resource whose type and id are known to be sound.
+/// Extracts the values of a resource whose type and id were checked.
 #[must_use]
 pub fn extract(kind: Kind, id: &str, resource: &Node<'_>) -> Extracted {
     let mut values = Vec::new();
@@ -182,13 +182,13 @@ pub fn extract(kind: Kind, id: &str, resource: &Node<'_>) -> Extracted {
     Extracted { kind, id: id.into(), updated: 0, patients, audience, contains, values }
 }
 
-/// The resources inside a resource, with their types.
+/// The contained resources of a resource, with their types.
 pub fn contained<'n, 'a>(resource: &'n Node<'a>) -> impl Iterator<Item = (Kind, &'n Node<'a>)> {
     let inside = resource.get("contained").map(Node::items).unwrap_or_default();
     inside.iter().filter_map(|inner| Some((Kind::parse(inner.text_of("resourceType")?)?, inner)))
 }
 
-/// The ids of the resources inside a resource that a reference parameter leads to.
+/// The ids of the contained resources that a reference parameter leads to.
 #[must_use]
 pub fn refers_inside<'n>(parameter: &Parameter, resource: &'n Node<'_>) -> Vec<&'n str> {
     let mut out = Vec::new();
@@ -205,7 +205,7 @@ pub fn refers_inside<'n>(parameter: &Parameter, resource: &'n Node<'_>) -> Vec<&
     out
 }
 
-/// The values of one parameter of a type, of a resource that says more than is asked of it.
+/// The values of one parameter of a type, read from the resource itself.
 #[must_use]
 pub fn extract_one(kind: Kind, number: u16, resource: &Node<'_>) -> Vec<Value> {
     let mut values = Vec::new();
@@ -222,7 +222,7 @@ fn collect(number: u16, parameter: &Parameter, resource: &Node<'_>, values: &mut
         let start = values.len();
         let aim = Aim { form: parameter.form, targets: parameter.targets, components: parameter.components, number };
         walk(resource, path.steps, &mut |found| aim.take(found, path.only, values));
-        // What is not there is not set.
+        // An absent element is not set.
         if path.steps.last() == Some(&Step::Set) && values.len() == start {
             aim.take(Found::Set(false), None, values);
         }
@@ -278,7 +278,7 @@ fn dedup_from(values: &mut Vec<(u16, Value)>, start: usize) {
 
 type Out<'o> = &'o mut Vec<(u16, Value)>;
 
-/// What is looked for at the end of a path.
+/// The kind of values at the end of a path.
 struct Aim {
     form: Form,
     targets: Targets,
@@ -286,16 +286,16 @@ struct Aim {
     number: u16,
 }
 
-/// What stands at the end of a path.
+/// A result at the end of a path.
 #[derive(Clone, Copy)]
 enum Found<'n, 'a> {
     Element(&'n Node<'a>),
-    /// Whether anything but `false` is there.
+    /// Whether there is anything but `false`.
     Set(bool),
 }
 
-/// The elements that a parameter's paths lead to, before they are read as values; a reference of another type than a path
-/// wants is not among them.
+/// The elements that a parameter's paths lead to, before they are read as values; without references to another type
+/// than the path wants.
 #[must_use]
 pub fn elements<'n, 'a>(parameter: &Parameter, resource: &'n Node<'a>) -> Vec<Cow<'n, Node<'a>>> {
     let mut out = Vec::new();
@@ -381,7 +381,7 @@ impl Aim {
     }
 }
 
-/// A number; or a range of numbers, with an open end where one is missing.
+/// A number, or a range of numbers; a missing end leaves the range open.
 fn amount(node: &Node<'_>) -> Option<Amount> {
     if let Node::Number(text) = node {
         let value = decimal::parse(text)?.value;
@@ -398,7 +398,7 @@ fn amount(node: &Node<'_>) -> Option<Amount> {
     Some(Amount { lo: low.unwrap_or(Scaled::MIN), hi: high.unwrap_or(Scaled::MAX) })
 }
 
-/// Quantity and what is made of it, Money, and Range.
+/// Quantity and its specializations, Money, and Range.
 fn quantity(node: &Node<'_>) -> Option<Quantity> {
     let text = |node: &Node<'_>, name: &str| node.text_of(name).map(Into::into);
     if let Some(Node::Number(value)) = node.get("value") {
@@ -424,7 +424,7 @@ fn quantity(node: &Node<'_>) -> Option<Quantity> {
     Some(Quantity { amount, system: text(end, "system"), code: text(end, "code"), unit: text(end, "unit") })
 }
 
-/// What each part of a composite finds below one element; nothing unless every part finds something.
+/// The values of each component of a composite below one element; nothing unless every component has values.
 fn parts(node: &Node<'_>, components: &[Component]) -> Option<Value> {
     let mut all = Vec::with_capacity(components.len());
     for component in components {
@@ -483,7 +483,7 @@ fn token(node: &Node<'_>, number: u16, out: Out<'_>) {
     }
 }
 
-/// The types of an identifier, each with its value.
+/// An identifier with each of its types.
 fn typed(node: &Node<'_>, number: u16, out: Out<'_>) {
     let Some(value) = node.text_of("value") else { return };
     let codings = node.get("type").and_then(|kind| kind.get("coding")).map(Node::items).unwrap_or_default();
@@ -495,7 +495,7 @@ fn typed(node: &Node<'_>, number: u16, out: Out<'_>) {
     }
 }
 
-/// The parts of `HumanName` and Address that a search looks at.
+/// The parts of `HumanName` and Address that a search compares.
 const NAME_PARTS: [&str; 11] =
     ["text", "family", "given", "prefix", "suffix", "line", "city", "district", "state", "postalCode", "country"];
 
@@ -513,7 +513,7 @@ fn string(node: &Node<'_>, number: u16, out: Out<'_>) {
     }
 }
 
-/// References of a type that the parameter may not point to are not values of it.
+/// Reads a reference. A reference to a type that the parameter does not allow is not a value of it.
 fn refer(node: &Node<'_>, only: Option<Kind>, targets: Targets, number: u16, out: Out<'_>) {
     let fits = |kind| match targets {
         Targets::Any => only.is_none_or(|only| only == kind),

@@ -1,5 +1,5 @@
-//! The exact meaning of every search parameter, on one resource. The index only narrows; what this module says is
-//! what FHIR R4 (search, section 3.1.1.4 and 3.1.1.5) says, and everything that selects resources asks it.
+//! The exact meaning of every search parameter, on one resource. The index only narrows; this module has the semantics
+//! of FHIR R4 (search, sections 3.1.1.4 and 3.1.1.5), and everything that selects resources asks it.
 //!
 //! Deliberately absent: anything that needs a second resource (chains, `_has`, includes).
 
@@ -19,13 +19,13 @@ pub use parse::{Refusal, clause};
 /// One `name[:modifier]=value,value` of a query. A resource matches if the test holds; clauses are joined by and.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clause {
-    /// What is looked at.
+    /// The field that is tested.
     pub field: Field,
-    /// What must hold.
+    /// The test.
     pub test: Test,
 }
 
-/// What a clause looks at.
+/// The field that a clause tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
     /// `_id`
@@ -34,11 +34,11 @@ pub enum Field {
     Updated,
     /// A parameter of the table.
     Parameter(u16),
-    /// The types of the resources inside it.
+    /// The types of its contained resources.
     Contained,
 }
 
-/// What must hold of the field's values.
+/// The test of a field's values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Test {
     /// At least one value matches at least one of these.
@@ -56,18 +56,18 @@ pub enum Wanted {
     Id(Box<str>),
     /// A token; see [`System`].
     Token {
-        /// What is asked of the system.
+        /// The condition on the system.
         system: System,
         /// The code, compared without case; absent for `system|`.
         code: Option<Box<str>>,
     },
-    /// Words beside a token, folded; matches from the start.
+    /// Text beside a token, folded; matches a prefix.
     Text(Box<str>),
-    /// A string, folded, from the start.
+    /// A prefix of a string, folded.
     Starts(Box<str>),
-    /// A string, folded, anywhere.
+    /// A part of a string, folded.
     Contains(Box<str>),
-    /// A string to the letter.
+    /// A string, exactly.
     Exact(Box<str>),
     /// A reference to a resource of this server.
     Reference {
@@ -76,11 +76,11 @@ pub enum Wanted {
         /// The logical id.
         id: Box<str>,
     },
-    /// A reference or uri to the letter.
+    /// A reference or uri, exactly.
     Uri(Box<str>),
     /// A logical reference.
     Logical {
-        /// What is asked of the namespace.
+        /// The condition on the namespace.
         system: System,
         /// The value.
         value: Box<str>,
@@ -92,53 +92,55 @@ pub enum Wanted {
         /// The span of the query's text.
         span: Span,
     },
-    /// Addresses that begin so.
+    /// Addresses that begin with this one.
     Below(Box<str>),
-    /// Addresses that this one begins with.
+    /// Addresses that are a prefix of this one.
     Above(Box<str>),
-    /// References to an address whatever their version, or to those versions that one is part of, or that are part of it.
+    /// References to an address: in any version, or in versions that the given one is part of (above) or that are part
+    /// of it (below).
     Canonical {
         /// Without a version.
         address: Box<str>,
         /// The version, if one is named.
         version: Option<Box<str>>,
-        /// Which of the two.
+        /// Above or below.
         way: Way,
     },
     /// A number.
     Number(amount::Searched),
-    /// A number of something.
+    /// A quantity.
     Quantity {
-        /// How much.
+        /// The amount.
         searched: amount::Searched,
-        /// What is asked of the unit's system.
+        /// The condition on the unit's system.
         system: System,
-        /// The unit's code, or its text where no system is named; absent for any unit.
+        /// The unit's code, or its text if no system is named; absent for any unit.
         code: Option<Box<str>>,
     },
-    /// An identifier of a type.
+    /// An identifier with a type.
     Typed {
-        /// What is asked of the system of the type.
+        /// The condition on the type's system.
         system: System,
         /// The type.
         code: Box<str>,
         /// The identifier's value.
         value: Box<str>,
     },
-    /// Places around one.
+    /// Positions near a point.
     Near {
         /// Millionths of a degree north.
         latitude: i64,
         /// Millionths of a degree east.
         longitude: i64,
-        /// How far away at most.
+        /// The largest distance.
         metres: u32,
     },
-    /// The parts of a composite, all below one element.
+    /// The components of a composite, all below one element.
     All(Box<[Wanted]>),
-    /// A type of what is inside.
+    /// The type of a contained resource.
     Kind(Kind),
-    /// This very resource, whatever its values are: what it refers to is inside it, and was found there.
+    /// This very resource, whatever its values are: its reference leads to a contained resource, where the match was
+    /// found.
     Itself {
         /// Its number in the store.
         rid: u64,
@@ -147,14 +149,14 @@ pub enum Wanted {
     },
 }
 
-/// What a query asks of a token's system.
+/// A query's condition on a token's system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum System {
     /// `code`: any system or none.
     Any,
-    /// `|code`: none.
+    /// `|code`: no system.
     None,
-    /// `system|code`: that one.
+    /// `system|code`: this system.
     Is(Box<str>),
 }
 
@@ -184,7 +186,7 @@ impl Clause {
         }
     }
 
-    /// The parameter looked at; absent for `_id` and `_lastUpdated`.
+    /// The parameter of the clause; absent for `_id` and `_lastUpdated`.
     #[must_use]
     pub fn parameter(&self) -> Option<&'static Parameter> {
         match self.field {
@@ -205,7 +207,7 @@ impl Clause {
         match self.field {
             Field::Id => matches!(wanted, Wanted::Id(id) if **id == *resource.id),
             Field::Updated => match wanted {
-                // Served as milliseconds, so compared as milliseconds.
+                // Served as milliseconds, and therefore compared as milliseconds.
                 Wanted::Date { prefix, span } => {
                     let lo = resource.updated - resource.updated.rem_euclid(1_000);
                     prefix.holds(*span, Span { lo, hi: lo + 1_000 })
@@ -237,7 +239,7 @@ impl Wanted {
             (Self::Reference { kind, id }, Value::Reference { base, kind: has_kind, id: has_id }) => {
                 base.is_empty() && kind.is_none_or(|kind| kind == *has_kind) && id == has_id
             }
-            // A canonical address without a version means any.
+            // A canonical URL without a version means any version.
             (Self::Uri(uri), Value::Uri(has)) => {
                 uri == has || has.strip_prefix(&**uri).is_some_and(|rest| rest.starts_with('|'))
             }
@@ -300,7 +302,7 @@ impl System {
     }
 }
 
-/// True if an address is another or lies below it.
+/// True if an address equals another or is below it.
 fn is_below(address: &str, above: &str) -> bool {
     address
         .strip_prefix(above)
@@ -313,7 +315,8 @@ fn is_below(address: &str, above: &str) -> bool {
         })
 }
 
-/// True if a version is another or part of it: `1.2.3` is part of `1.2`, and everything is part of no version.
+/// True if a version equals another or is part of it: `1.2.3` is part of `1.2`, and no version is part of an absent
+/// one.
 fn is_version(asked: Option<&str>, has: Option<&str>, way: Way) -> bool {
     let (part, whole) = if way == Way::Below { (has, asked) } else { (asked, has) };
     match (part, whole) {
@@ -325,7 +328,7 @@ fn is_version(asked: Option<&str>, has: Option<&str>, way: Way) -> bool {
     }
 }
 
-/// Compares amounts in different units that measure the same.
+/// Compares amounts in different units of the same dimension.
 fn converted(searched: &amount::Searched, asked: &str, has: &super::extract::Amount, code: Option<&str>) -> bool {
     match (ucum::parse(asked), code.and_then(ucum::parse)) {
         (Some(own), Some(unit)) => searched.holds_in(own, has, unit),
@@ -333,14 +336,14 @@ fn converted(searched: &amount::Searched, asked: &str, has: &super::extract::Amo
     }
 }
 
-/// Codes are compared without regard to case: most systems have no two codes that differ by case alone, and people
-/// type what they see.
+/// Codes are compared without case: hardly any system has two codes that differ by case alone, and people type the code
+/// as they see it.
 fn same_code(left: &str, right: &str) -> bool {
     left.eq_ignore_ascii_case(right)
 }
 
 impl Prefix {
-    /// True if target `has` stands in that relation to the searched span.
+    /// True if the prefix holds between the searched span and the target `has`.
     #[must_use]
     pub const fn holds(self, searched: Span, has: Span) -> bool {
         match self {

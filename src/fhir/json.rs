@@ -1,8 +1,8 @@
 //! JSON as FHIR needs it: a tree that borrows from the text, keeps the text of numbers (1.00 is not 1.0 in FHIR),
-//! refuses duplicate members, caps depth, and says at which line and column the text is wrong.
+//! refuses duplicate members, caps depth, and reports the line and column of a mistake.
 //!
-//! Our own, because no library does all four: `serde_json` loses number text or slows everything, and the SIMD
-//! parsers accept duplicates and have no depth limit.
+//! Our own, because no library does all four: `serde_json` loses number text or slows everything, and the SIMD parsers
+//! accept duplicates and have no depth limit.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,17 +19,17 @@ pub enum Node<'a> {
     Null,
     /// `true` or `false`
     Bool(bool),
-    /// A number as it was written.
+    /// A number, as its text.
     Number(&'a str),
     /// A string, unescaped.
     String(Cow<'a, str>),
     /// An array.
     Array(Vec<Node<'a>>),
-    /// An object, members in the order they came.
+    /// An object, with members in their order in the text.
     Object(Vec<(Cow<'a, str>, Node<'a>)>),
 }
 
-/// Where and why a text is not the JSON we accept.
+/// The place and the reason of a mistake.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {reason}")]
 pub struct JsonError {
@@ -37,12 +37,12 @@ pub struct JsonError {
     pub line: usize,
     /// Column in bytes, from 1.
     pub column: usize,
-    /// What is wrong; never quotes the text.
+    /// The mistake; never quotes the text.
     pub reason: &'static str,
 }
 
 impl<'a> Node<'a> {
-    /// The member of that name.
+    /// The member with that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Node<'a>> {
         self.members().iter().find(|(key, _)| key == name).map(|(_, value)| value)
@@ -57,7 +57,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The elements of an array, or the value itself: FHIR lets code treat one and many alike.
+    /// The elements of an array, or the value itself: callers may treat one and many alike.
     #[must_use]
     pub fn items(&self) -> &[Node<'a>] {
         match self {
@@ -116,7 +116,7 @@ impl<'a> Node<'a> {
 }
 
 impl Node<'_> {
-    /// Writes the value in lines, two spaces per level.
+    /// Writes the value with line breaks and two spaces per level.
     pub fn write_pretty(&self, out: &mut Vec<u8>, level: usize) {
         let line = |out: &mut Vec<u8>, level: usize| {
             out.push(b'\n');

@@ -1,9 +1,8 @@
-//! Security labels for what the law protects most: 42 CFR Part 2 (treatment for the use of alcohol or drugs) and HIV.
-//! The plan's systems seldom set them, and what is not labelled is shared with every connected app. Pure.
+//! Security labels for the most protected data: 42 CFR Part 2 (treatment of substance use disorders) and HIV. The
+//! plan's systems seldom set them, and unlabeled data is shared with every connected app. Pure.
 //!
-//! A resource that names a listed code gets the label; labels that are there stay. Absent on purpose: the categories
-//! for which no list of codes is agreed (mental health, reproductive health, violence, genetics); for them the plan's
-//! own labels count.
+//! A resource that names a listed code gets the label; existing labels stay. Absent on purpose: categories without an
+//! agreed list of codes (mental health, reproductive health, violence, genetics); for them the plan's own labels count.
 
 use std::borrow::Cow;
 
@@ -15,7 +14,7 @@ const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
 const SUBSTANCE_USE: &str = "ETH";
 const HIV: &str = "HIV";
 
-/// End of the system's address, first letters of the code, label. Diagnoses are listed without nicotine (F17).
+/// End of the system's address, prefix of the code, label. Diagnoses are listed without nicotine (F17).
 const CODES: [(&str, &str, &str); 42] = [
     ("icd-10-cm", "F10", SUBSTANCE_USE),
     ("icd-10-cm", "F11", SUBSTANCE_USE),
@@ -61,14 +60,14 @@ const CODES: [(&str, &str, &str); 42] = [
     ("MS-DRG-Classifications-and-Software", "897", SUBSTANCE_USE),
 ];
 
-/// A number for the list.
+/// A hash of the list.
 #[must_use]
 pub fn hash() -> u64 {
     let lines: Vec<String> = CODES.iter().map(|(system, code, label)| format!("{system} {code} {label}")).collect();
     xxh3_64(lines.join("\n").as_bytes())
 }
 
-/// Adds the labels that the resource's codes call for.
+/// Adds the labels that the resource's codes require.
 pub fn set(node: &mut Node<'_>) {
     let mut wanted = Vec::new();
     find(node, &mut wanted);
@@ -101,7 +100,7 @@ fn find(node: &Node<'_>, wanted: &mut Vec<&'static str>) {
     }
 }
 
-/// The first letters of all listed codes.
+/// Whether a listed code begins with this letter.
 fn may_be_listed(first: char) -> bool {
     matches!(first, 'B' | 'F' | 'G' | 'H' | 'J' | 'O' | 'R' | 'Z' | '8')
 }
@@ -120,7 +119,7 @@ fn add(node: &mut Node<'_>, label: &'static str) {
     }
 }
 
-/// The member of that name, made if it is not there.
+/// The member with that name, added if it is missing.
 fn member<'n, 'a>(node: &'n mut Node<'a>, name: &'static str, fresh: fn() -> Node<'a>) -> Option<&'n mut Node<'a>> {
     let Node::Object(members) = node else { return None };
     let at = members.iter().position(|(known, _)| known == name).unwrap_or_else(|| {

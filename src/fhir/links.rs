@@ -1,5 +1,5 @@
-//! Changing the references in a resource: a Bundle's `urn:uuid:…` become what the server called the resources (FHIR R4,
-//! http, 3.1.0.11.2), and addresses of this server become relative.
+//! Rewrites the references of a resource: a Bundle's `urn:uuid:…` become the addresses that the server assigned (FHIR
+//! R4, http, 3.1.0.11.2), and addresses of this server become relative.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use super::json::Node;
 const PREFIX: &str = "urn:uuid:";
 const URN: usize = PREFIX.len() + 36;
 
-/// Where a text stands.
+/// The place of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// `Reference.reference`.
@@ -18,8 +18,8 @@ pub enum Place {
     Other,
 }
 
-/// Replaces every text for which `new` has another. Values of identifiers and contact points are nobody's address and
-/// stay; in narratives, links are replaced inside the text.
+/// Replaces every text for which `new` returns a replacement. Values of identifiers and contact points are not
+/// addresses of resources and stay; in narratives, links are replaced inside the text.
 pub fn rewrite(resource: &mut Node<'_>, new: &dyn Fn(Place, &str) -> Option<String>) {
     if let Node::Object(members) = resource {
         for (name, value) in members {

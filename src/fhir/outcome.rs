@@ -1,4 +1,4 @@
-//! `OperationOutcome`: the one form of error on the FHIR bases.
+//! `OperationOutcome`: the only form of error on the FHIR bases.
 
 use super::json::write_string;
 

@@ -1,7 +1,8 @@
-//! FHIR packages (`.tgz` of JSON) as tables of facts: paths, cardinalities, types, codes, expressions. `ingle dev definitions`
-//! makes those that are compiled in, and a plan's own packages are read in the same way when the server starts.
+//! FHIR packages (`.tgz` of JSON) as tables of facts: paths, cardinalities, types, codes, expressions. `ingle dev
+//! definitions` makes those that are compiled in, and a plan's own packages are read in the same way when the server
+//! starts.
 //!
-//! Invariant: bytes in, text out. A file in a package that is not a resource is passed over.
+//! Invariant: bytes in, text out. A file in a package that is not a resource is skipped.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
@@ -12,7 +13,7 @@ use serde_json::Value;
 
 use super::structures;
 
-/// Codes of a value set that is carried whole.
+/// Codes of a value set; larger sets are not carried.
 const MAX_CODES: usize = 3_000;
 /// Value sets within value sets.
 const MAX_DEPTH: usize = 8;
@@ -34,22 +35,22 @@ pub struct Tables {
     pub hierarchies: String,
 }
 
-/// What becomes of a structure that is known already.
+/// How a package treats a structure that is already known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// FHIR itself: no extensions, no value sets beyond those that are bound.
+    /// FHIR itself: no extensions, and only value sets that are bound.
     Core,
-    /// It counts in place of what was known.
+    /// Its structure replaces the known one.
     Current,
-    /// What was known stays; this is kept under its version, if it differs.
+    /// The known structure stays; this one is kept under its version, if it differs.
     Versioned,
 }
 
-/// Everything canonical in the packages.
+/// The canonical resources of the packages.
 #[derive(Default)]
 pub struct Packages {
     structures: BTreeMap<String, Value>,
-    /// Structures of versioned packages, each package for itself.
+    /// Structures of versioned packages, separately for each package.
     versioned: Vec<BTreeMap<String, Value>>,
     value_sets: HashMap<String, Value>,
     code_systems: HashMap<String, Value>,
@@ -58,10 +59,10 @@ pub struct Packages {
 }
 
 impl Packages {
-    /// Takes in the bytes of a package.
+    /// Adds a package.
     ///
     /// # Errors
-    /// What is wrong with the archive.
+    /// The fault of the archive.
     pub fn read(&mut self, package: impl Read, role: Role) -> std::io::Result<()> {
         if role == Role::Versioned {
             self.versioned.push(BTreeMap::new());
@@ -116,7 +117,7 @@ impl Packages {
         }
     }
 
-    /// The tables of everything that was read.
+    /// The tables of all packages.
     #[must_use]
     pub fn tables(&self) -> Tables {
         let mut structures = String::from(
@@ -162,7 +163,7 @@ impl Packages {
         }
     }
 
-    /// The tables of codes and of their names.
+    /// The tables of codes and of their displays.
     fn codes(&self, mut bound: BTreeSet<String>) -> (String, String) {
         let mut codes = String::from(
             "# Codes of the value sets of the guides and of those that bindings require, written by `ingle dev definitions`: V and the\n\
@@ -192,7 +193,7 @@ impl Packages {
         (codes, displays)
     }
 
-    /// The table of which codes stand below which, of the systems that are HL7's own.
+    /// The table of hierarchies of codes, for HL7's own systems.
     fn hierarchies(&self) -> String {
         let mut out = String::from(
             "# Codes of HL7's own systems that stand right below others, written by `ingle dev definitions`: S and the system, then a\n\
@@ -223,7 +224,7 @@ impl Packages {
         (count > 0 && count <= MAX_CODES).then_some(out)
     }
 
-    /// The names of a system's codes, as the system itself has them.
+    /// The displays of a system's codes, as the system itself has them.
     fn names(&self, system: &str) -> HashMap<String, String> {
         let mut out = HashMap::new();
         if let Some(all) = self.code_systems.get(system) {
@@ -235,7 +236,7 @@ impl Packages {
     fn collect(&self, address: &str, out: &mut BTreeMap<String, BTreeSet<String>>, depth: usize) -> Option<()> {
         let plain = address.split('|').next().unwrap_or(address);
         let Some(set) = self.value_sets.get(plain).filter(|_| depth < MAX_DEPTH) else {
-            // What these packages do not define may be known all the same.
+            // A set that these packages do not define may be compiled in.
             for (system, known) in structures::built_in_codes(plain)? {
                 out.entry(system.to_owned()).or_default().extend(known.into_iter().map(str::to_owned));
             }
@@ -280,7 +281,7 @@ fn names(concepts: &[Value], out: &mut HashMap<String, String>, depth: usize) {
     }
 }
 
-/// What stands right below each code: concepts inside it, and those that name it as what they belong to.
+/// The direct children of each code: nested concepts, and concepts that name it as their parent.
 fn below_each(concepts: &[Value], above: Option<&str>, out: &mut BTreeMap<String, BTreeSet<String>>, depth: usize) {
     for concept in concepts.iter().filter(|_| depth < MAX_NESTED) {
         let code = text(concept, "code");
@@ -302,12 +303,12 @@ fn members(concepts: &[Value], out: &mut BTreeSet<String>, depth: usize) {
     }
 }
 
-/// Addresses of R4's own structures are written by their names.
+/// Addresses of R4's own structures are shortened to their names.
 fn short(address: &str) -> &str {
     address.strip_prefix(CORE).unwrap_or(address)
 }
 
-/// A structure's lines, under its address or, if there is one, its version's.
+/// A structure's lines, under its address or, if one is given, its version's.
 fn written(structure: &Value, version: &str, base: impl Fn(&str) -> String, bound: &mut BTreeSet<String>) -> String {
     let mut out = String::new();
     let mark = if version.is_empty() { "" } else { "|" };

@@ -1,8 +1,8 @@
-//! From the bytes of a resource to what the store keeps: checked, normalised, extracted.
+//! From the bytes of a resource to its stored form: checked, normalized, extracted.
 //!
-//! The stored text is the resource without white space, `resourceType`, `id` and `meta` first, everything else in the
-//! order it came, numbers to the letter. `meta.versionId` and `meta.lastUpdated` belong to the server and are put in
-//! when the version is known, at a place that is remembered here.
+//! The stored text is the resource without white space, with `resourceType`, `id` and `meta` first, everything else in
+//! its original order, and numbers unchanged. The server sets `meta.versionId` and `meta.lastUpdated`: they are
+//! inserted when the version is known, at a position that is remembered here.
 
 use std::sync::Arc;
 
@@ -21,31 +21,31 @@ pub struct Prepared {
     pub kind: Kind,
     /// Logical id.
     pub id: String,
-    /// 128 bits over the text; equal content, equal hash.
+    /// A 128-bit hash of the text; equal content, equal hash.
     pub hash: u128,
     /// Search values; the store adds the time, unless [`Prepared::stamp`] did.
     pub extracted: Arc<Extracted>,
-    /// What the store made of it ahead of its turn to be written, if anything.
+    /// The compressed version, if the store packed it before its turn to be written.
     pub packed: Option<Packed>,
     text: Box<[u8]>,
-    /// Where version and time go.
+    /// The position of version and time.
     meta_at: usize,
-    /// Whether anything else is in `meta`.
+    /// Whether `meta` has anything else.
     meta_rest: bool,
 }
 
-/// A version of a resource as the store will keep it.
+/// A version of a resource in the form in which the store keeps it.
 #[derive(Clone, Debug)]
 pub struct Packed {
-    /// Which version.
+    /// The version.
     pub version: u32,
-    /// When it is current from.
+    /// The time from which it is current.
     pub updated: Timestamp,
     /// [`Prepared::render`], in the store's form.
     pub body: Box<[u8]>,
 }
 
-/// Why bytes are not a resource we can keep.
+/// Why bytes are not a resource that can be kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Issue {
     /// Not JSON.
@@ -60,18 +60,18 @@ pub enum Issue {
     /// The id is missing or malformed.
     #[error("the id must be 1 to 64 letters, digits, '-' or '.'")]
     Id,
-    /// Something that FHIR's JSON does not allow.
+    /// A construct that FHIR's JSON does not allow.
     #[error("{path}: {reason}")]
     Element {
-        /// Where, as a `FHIRPath`.
+        /// The place, as a `FHIRPath`.
         path: String,
-        /// What is wrong.
+        /// The mistake.
         reason: &'static str,
     },
 }
 
 impl Issue {
-    /// The element at fault as a `FHIRPath`, where there is one.
+    /// The element at fault as a `FHIRPath`, if there is one.
     #[must_use]
     pub fn expression(&self) -> Option<&str> {
         match self {
@@ -81,7 +81,7 @@ impl Issue {
     }
 }
 
-/// Reads a resource that brings its own id.
+/// Reads a resource that has its own id.
 ///
 /// # Errors
 /// The first [`Issue`] found.
@@ -131,7 +131,7 @@ pub fn prepare_node(node: &Node<'_>, id: &str) -> Result<Prepared, Issue> {
         hash,
         extracted: Arc::new(extract(kind, id, node)),
         packed: None,
-        // Thousands wait together in a load, and few need all of the room.
+        // Thousands wait together in a load, and few need all of their capacity.
         text: text.into_boxed_slice(),
         meta_at,
         meta_rest,
@@ -154,7 +154,7 @@ impl Prepared {
         self.text.len()
     }
 
-    /// Puts the time of its version into the search values, so that the store's one writer need not copy them.
+    /// Adds the time of its version to the search values, so that the store's single writer need not copy them.
     pub fn stamp(&mut self, updated: Timestamp) {
         Arc::make_mut(&mut self.extracted).updated = updated.as_microsecond();
     }
@@ -181,7 +181,7 @@ impl Prepared {
     }
 }
 
-/// The logical id of a text that [`Prepared::render`] made: it stands right after the type.
+/// The logical id of a text from [`Prepared::render`], where it follows the type.
 #[must_use]
 pub fn stored_id(kind: Kind, text: &[u8]) -> Option<&str> {
     let rest = text.strip_prefix(b"{\"resourceType\":\"")?.strip_prefix(kind.name().as_bytes())?;
@@ -199,8 +199,8 @@ fn member(out: &mut Vec<u8>, first: bool, name: &str, value: &Node<'_>) {
     value.write(out);
 }
 
-/// The rules of FHIR's JSON (R4, section 2.6.2) that hold for every type: no null but as a place holder in an array
-/// of primitives, nothing empty.
+/// The rules of FHIR's JSON (R4, section 2.6.2) that hold for every type: null only as a placeholder in an array of
+/// primitives, and nothing empty.
 fn check(node: &Node<'_>, kind: &str) -> Result<(), Issue> {
     wrong(node).map_or(Ok(()), |(mut path, reason)| {
         path.push(kind.to_owned());
@@ -209,7 +209,7 @@ fn check(node: &Node<'_>, kind: &str) -> Result<(), Issue> {
     })
 }
 
-/// The first mistake below an object, and the way to it from the inside out: a path is only made where it is needed.
+/// The first mistake below an object, with its path from the inside out: the path is only built when it is needed.
 fn wrong(node: &Node<'_>) -> Option<(Vec<String>, &'static str)> {
     for (name, value) in node.members() {
         let mistake = match value {

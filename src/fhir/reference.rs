@@ -5,12 +5,12 @@ use super::definitions::Kind;
 /// The largest logical id (FHIR R4, datatypes: id).
 pub const MAX_ID: usize = 64;
 
-/// A literal reference taken apart.
+/// A parsed literal reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reference<'a> {
     /// A resource on this or another server; `base` is empty for a relative reference.
     Resource {
-        /// What stands before the type, without the last slash.
+        /// The text before the type, without the last slash.
         base: &'a str,
         /// The type.
         kind: Kind,
@@ -19,13 +19,13 @@ pub enum Reference<'a> {
         /// The version, if one is named.
         version: Option<&'a str>,
     },
-    /// A resource inside this one.
+    /// A contained resource.
     Contained(&'a str),
-    /// Anything else: `urn:uuid`, `urn:oid`, a query, an address that is not `RESTful`.
+    /// Any other reference: `urn:uuid`, `urn:oid`, a query, an address that is not `RESTful`.
     Other(&'a str),
 }
 
-/// Takes a reference apart.
+/// Parses a reference.
 #[must_use]
 pub fn parse(text: &str) -> Reference<'_> {
     if let Some(id) = text.strip_prefix('#') {
@@ -53,7 +53,8 @@ pub fn is_id(text: &str) -> bool {
     (1..=MAX_ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
 }
 
-/// The value of a UUID in lower case with its four dashes, and of nothing else: ids are compared letter by letter.
+/// The value of a UUID in lower case with its four hyphens; nothing for any other text, since ids are compared letter
+/// by letter.
 #[must_use]
 pub fn uuid(id: &str) -> Option<u128> {
     let mut value = 0_u128;
@@ -67,7 +68,7 @@ pub fn uuid(id: &str) -> Option<u128> {
     (id.len() == 36).then_some(value)
 }
 
-/// The value of thirty-two hexadecimal digits in lower case, and of nothing else.
+/// The value of thirty-two hexadecimal digits in lower case; nothing for any other text.
 #[must_use]
 pub fn digits(id: &str) -> Option<u128> {
     if id.len() != 32 {

@@ -1,5 +1,6 @@
-//! From a `SearchParameter` resource to a parameter that extraction, index and filter can work with (FHIR R4,
-//! searchparameter). What cannot be done is refused with words when it is written, and never half done.
+//! From a `SearchParameter` resource to a parameter that extraction, index and filter support (FHIR R4,
+//! searchparameter). An unsupported definition is refused with an explanation when it is written, and never half
+//! applied.
 
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ const MAX_CODE: usize = 64;
 pub struct Refused {
     /// The element at fault.
     pub path: &'static str,
-    /// What is expected there.
+    /// The expected content.
     pub text: String,
 }
 
@@ -28,7 +29,7 @@ fn refused(path: &'static str, text: impl Into<String>) -> Refused {
     Refused { path, text: text.into() }
 }
 
-/// Reads a definition: a parameter for each type that it is for; none unless it is active.
+/// Reads a definition: a parameter for each of its base types; none unless it is active.
 ///
 /// # Errors
 /// [`Refused`] with the element.
@@ -96,13 +97,13 @@ fn targets(resource: &Node<'_>) -> Result<Option<Vec<Kind>>, Refused> {
     kinds.map(Some).ok_or_else(|| refused("SearchParameter.target", "resource types of R4 are expected"))
 }
 
-/// A path that is not kept yet.
+/// A path while it is built.
 struct Draft {
     steps: Vec<Part>,
     only: Option<Kind>,
 }
 
-/// A step of it.
+/// A step of the path.
 enum Part {
     Member(String),
     Choice(&'static str),
@@ -153,13 +154,13 @@ fn split<'e>(expression: &'e Expression, out: &mut Vec<&'e Expression>) {
     }
 }
 
-/// Where a way has come to.
+/// The element that a path has reached.
 enum At {
     Start,
     Shape(Arc<Shape>),
-    /// A choice, whose type is not said yet.
+    /// A choice whose type is not yet known.
     Choice(&'static str, Arc<Shape>),
-    /// A value, or something of which the elements are not known.
+    /// A value, or an element whose members are unknown.
     End,
 }
 
@@ -193,7 +194,7 @@ impl Way {
                 self.steps.push(Part::First);
                 let last = self.steps.len() - 1;
                 let is_mine = self.walk(of)?;
-                // The mark stands behind the way that it is about.
+                // The mark stands after the path that it applies to.
                 let first = self.steps.remove(last);
                 self.steps.push(first);
                 Ok(is_mine)
@@ -279,7 +280,7 @@ fn at(content: Content) -> At {
     }
 }
 
-/// Definitions live as long as the process; their number is bounded where they are kept.
+/// Definitions live as long as the process; their number is bounded by the set that keeps them.
 fn leak(text: String) -> &'static str {
     Box::leak(text.into_boxed_str())
 }

@@ -1,5 +1,5 @@
-//! The elements of R4's own types in their order, with what each holds: what XML says and JSON leaves open, and what a
-//! `FHIRPath` Patch must know to tell a list from a single element.
+//! The elements of R4's own types in their order, with their contents: XML states this and JSON leaves it open, and a
+//! `FHIRPath` Patch needs it to distinguish a list from a single element.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -8,13 +8,13 @@ use parking_lot::RwLock;
 
 use super::structures::{self, Structure, Tree};
 
-/// Types behind one another, from a type to Element.
+/// The longest chain of base types, from a type to Element.
 const MAX_BASES: usize = 6;
 
-/// The elements of one type, or of one element with elements of its own.
+/// The members of one type, or of one backbone element.
 #[derive(Debug, Default)]
 pub struct Shape {
-    /// In the order of XML; a choice stands as one member per type.
+    /// In the order of XML; a choice is one member per type.
     pub members: Vec<Member>,
     places: HashMap<String, usize>,
 }
@@ -24,17 +24,17 @@ pub struct Shape {
 pub struct Member {
     /// Its name in JSON, such as `valueQuantity`.
     pub name: String,
-    /// Of a choice, the name without the type: `value`.
+    /// For a choice, the name without the type: `value`.
     pub stem: Option<&'static str>,
-    /// What it holds.
+    /// The content.
     pub content: Content,
     /// True for a list.
     pub is_list: bool,
-    /// True for what XML writes as an attribute.
+    /// True for an element that XML writes as an attribute.
     pub is_attribute: bool,
 }
 
-/// What an element holds.
+/// The content of an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Content {
     /// A value of that primitive type.
@@ -47,7 +47,7 @@ pub enum Content {
     Xhtml,
 }
 
-/// A place in the structure of a type.
+/// A position in the structure of a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct At {
     kind: &'static str,
@@ -67,7 +67,7 @@ impl Shape {
         self.members.get(self.place(name)?)
     }
 
-    /// Where the element of that name stands in the order.
+    /// The position of the element with that name.
     #[must_use]
     pub fn place(&self, name: &str) -> Option<usize> {
         self.places.get(name).copied()
@@ -142,7 +142,7 @@ impl At {
     }
 }
 
-/// The structure of a type; of a profile that R4 treats as a type (Age, Count), that of what it constrains.
+/// The structure of a type; for a profile that R4 treats as a type (Age, Count), the structure of its base type.
 fn own(kind: &str) -> Option<&'static Structure> {
     let found = structures::find(kind)?;
     if found.is_profile { structures::find(found.kind) } else { Some(found) }

@@ -1,7 +1,9 @@
-//! Structures of FHIR R4 and of the guides, and the codes that their bindings require, read from the tables that
-//! `ingle dev definitions` writes and from the plan's own packages. They are read when they are first needed: a server that validates nothing pays nothing.
+//! Structures of FHIR R4 and of the guides, and the codes that their bindings require, read from the tables that `ingle
+//! dev definitions` writes and from the plan's own packages. They are loaded on first use: a server that validates
+//! nothing pays nothing.
 //!
-//! A structure is a tree of elements. That of a profile is what it and the profiles it comes from say beyond R4.
+//! A structure is a tree of elements. A profile's tree has the constraints of the profile and its base profiles beyond
+//! R4.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
@@ -16,59 +18,59 @@ const CODES: &str = include_str!("definitions/codes.tsv");
 const DISPLAYS: &str = include_str!("definitions/displays.tsv");
 const HIERARCHIES: &str = include_str!("definitions/hierarchies.tsv");
 const CORE: &str = "http://hl7.org/fhir/StructureDefinition/";
-/// Profiles behind one another.
+/// The longest chain of base profiles.
 const MAX_CHAIN: usize = 12;
 
 /// One structure.
 #[derive(Debug)]
 pub struct Structure {
-    /// Its address; the name alone for those of R4.
+    /// Its address; for R4's own, the name alone.
     pub address: &'static str,
-    /// The type it is about.
+    /// The type that it constrains or defines.
     pub kind: &'static str,
     /// True for resources, false for data types.
     pub is_resource: bool,
     /// True for profiles and extensions, false for R4's own types.
     pub is_profile: bool,
-    /// What it is derived from.
+    /// The structure that it is derived from.
     pub base: &'static str,
     /// Its lines in the table.
     rows: (usize, usize),
 }
 
-/// What a structure says of its elements.
+/// A structure's constraints on its elements.
 #[derive(Clone, Debug, Default)]
 pub struct Tree {
     /// The root first.
     pub nodes: Vec<Element>,
 }
 
-/// One element, or one slice of an element. What is absent, the structure says nothing about.
+/// One element, or one slice of an element. The structure does not constrain absent fields.
 #[derive(Clone, Debug, Default)]
 pub struct Element {
     /// The name, as in `value[x]`.
     pub name: &'static str,
-    /// The slice's name, where it is one.
+    /// The slice's name, if it is a slice.
     pub slice: Option<&'static str>,
-    /// At least.
+    /// The minimum.
     pub min: Option<u32>,
-    /// At most; the largest number for `*`.
+    /// The maximum; the largest number for `*`.
     pub max: Option<u32>,
     /// Types.
     pub types: Vec<Type>,
     /// The value set that codes must come from.
     pub required: Option<&'static str>,
-    /// What the value must be (true) or contain (false).
+    /// The value that it must have (true) or contain (false).
     pub value: Option<(bool, Arc<Node<'static>>)>,
-    /// How its slices are told apart.
+    /// How its slices are discriminated.
     pub slicing: Option<Slicing>,
-    /// The element that has the same content, by its path.
+    /// The path of the element with the same content.
     pub content: Option<&'static str>,
     /// Invariants.
     pub constraints: Vec<Constraint>,
-    /// Elements below, by their place in the tree.
+    /// Child elements, by their position in the tree.
     pub children: Vec<usize>,
-    /// Slices, by their place in the tree.
+    /// Slices, by their position in the tree.
     pub slices: Vec<usize>,
 }
 
@@ -79,7 +81,7 @@ pub struct Constraint {
     pub key: &'static str,
     /// True for an error, false for a warning.
     pub is_error: bool,
-    /// What must hold, as `FHIRPath`.
+    /// The condition, as `FHIRPath`.
     pub expression: &'static str,
 }
 
@@ -90,14 +92,14 @@ pub struct Type {
     pub code: &'static str,
     /// Profiles of the type, one of which must hold.
     pub profiles: Vec<&'static str>,
-    /// What a reference may point to.
+    /// The targets that a reference may point to.
     pub targets: Vec<&'static str>,
 }
 
-/// How slices are told apart.
+/// How slices are discriminated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slicing {
-    /// True if there may be nothing but the slices.
+    /// True if the slices are the only allowed values.
     pub is_closed: bool,
     /// Kind and path of each discriminator.
     pub by: Vec<(&'static str, &'static str)>,
@@ -115,10 +117,10 @@ struct Tables {
     trees: RwLock<HashMap<&'static str, Arc<Tree>>>,
 }
 
-/// The tables of the plan's own packages, which come before the first use of any or not at all.
+/// The tables of the plan's own packages, which are set before the first use of any table, or not at all.
 static SUPPLIED: OnceLock<packages::Tables> = OnceLock::new();
 
-/// Adds the tables of a plan's own packages to those that are compiled in, once, before anything is validated. Returns how many
+/// Adds the tables of a plan's own packages to the compiled ones, once, before anything is validated. Returns how many
 /// structures they have.
 pub fn supply(tables: packages::Tables) -> usize {
     let count = tables.structures.lines().filter(|line| line.starts_with("S\t")).count();
@@ -126,12 +128,12 @@ pub fn supply(tables: packages::Tables) -> usize {
     count
 }
 
-/// The names of codes: of the tables, and of the plan's own packages.
+/// The displays of codes: the tables', and the plan's own packages'.
 pub(super) fn displays() -> impl Iterator<Item = &'static str> {
     DISPLAYS.lines().chain(SUPPLIED.get().into_iter().flat_map(|supplied| supplied.displays.lines()))
 }
 
-/// Which codes stand below which: of the tables, and of the plan's own packages.
+/// The hierarchies of codes: the tables', and the plan's own packages'.
 pub(super) fn hierarchies() -> impl Iterator<Item = &'static str> {
     HIERARCHIES.lines().chain(SUPPLIED.get().into_iter().flat_map(|supplied| supplied.hierarchies.lines()))
 }
@@ -173,7 +175,7 @@ fn tables() -> &'static Tables {
     })
 }
 
-/// True if a structure is among those that are compiled in, whatever a plan's packages add.
+/// True if a structure is compiled in, whatever a plan's packages add.
 pub(super) fn is_built_in(address: &str) -> bool {
     STRUCTURES.contains(&format!("\nS\t{}\t", address.strip_prefix(CORE).unwrap_or(address)))
 }
@@ -198,16 +200,16 @@ fn codes(lines: impl Iterator<Item = &'static str>) -> HashMap<&'static str, Cod
     sets
 }
 
-/// The structure with that address, with or without a version behind `|`.
+/// The structure with that address, with or without a version after `|`.
 #[must_use]
 pub fn find(address: &str) -> Option<&'static Structure> {
     let short = address.strip_prefix(CORE).unwrap_or(address);
     let structures = &tables().structures;
-    // A version that is known for itself, else the one that is current.
+    // The named version if it is known, else the current one.
     structures.get(short).or_else(|| structures.get(short.split('|').next().unwrap_or(short)))
 }
 
-/// The profiles of a type that a guide has, by the guide's address, as they are now; in the order of their addresses.
+/// The profiles of a type in a guide, by the guide's address, in their current version; sorted by address.
 #[must_use]
 pub fn profiles(kind: &str, guide: &str) -> Vec<&'static str> {
     let of_guide =
@@ -247,7 +249,7 @@ pub fn codes_of(value_set: &str) -> Option<&'static Codes> {
     tables().codes.get(value_set.split('|').next().unwrap_or(value_set))
 }
 
-/// The tree of a structure: for a profile with everything that the profiles it comes from say.
+/// The tree of a structure; for a profile with the constraints of all its base profiles.
 #[must_use]
 pub fn tree(structure: &'static Structure) -> Arc<Tree> {
     if let Some(known) = tables().trees.read().get(structure.address) {
@@ -274,13 +276,13 @@ pub fn tree(structure: &'static Structure) -> Arc<Tree> {
 }
 
 impl Tree {
-    /// The element at a place; the root if there is none.
+    /// The element at a position; the root if there is none.
     #[must_use]
     pub fn node(&self, at: usize) -> Option<&Element> {
         self.nodes.get(at)
     }
 
-    /// The place of an element by its path, such as `Questionnaire.item`.
+    /// The position of an element by its path, such as `Questionnaire.item`.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<usize> {
         path.split('.').skip(1).try_fold(0, |at, name| self.child(at, name))
@@ -291,8 +293,8 @@ impl Tree {
         children.iter().copied().find(|child| self.nodes.get(*child).is_some_and(|child| child.name == name))
     }
 
-    /// Takes in one line of the table; one that says something again says it anew. `last` is the element that the line
-    /// before was about; returns the one that this line is about.
+    /// Applies one line of the table; a later line overrides an earlier one. `last` is the element of the previous
+    /// line; returns the element of this line.
     fn take(&mut self, line: &'static str, last: usize) -> usize {
         if let Some(constraint) = constraint(line) {
             if let Some(element) = self.nodes.get_mut(last) {
@@ -333,7 +335,7 @@ impl Tree {
         at
     }
 
-    /// The place of an element by its id, such as `Patient.extension:race.value[x]`; it is made if it is not there.
+    /// The position of an element by its id, such as `Patient.extension:race.value[x]`; it is added if it is missing.
     fn place(&mut self, id: &'static str) -> usize {
         let mut at = 0;
         for part in id.split('.').skip(1) {
@@ -392,7 +394,7 @@ mod tests {
         let structure = find(inpatient).unwrap();
         assert_eq!((structure.kind, structure.is_resource, structure.is_profile), ("ExplanationOfBenefit", true, true));
         let tree = tree(structure);
-        // Said by the profile that all claims share.
+        // Stated by the profile that all claims share.
         let outcome = tree.nodes.get(tree.find("ExplanationOfBenefit.identifier").unwrap()).unwrap();
         assert_eq!(outcome.min, Some(1));
         let info = tree.nodes.get(tree.find("ExplanationOfBenefit.supportingInfo").unwrap()).unwrap();

@@ -1,8 +1,8 @@
 //! Parts of a resource: `_elements` and `_summary` (FHIR R4, search, 3.1.1.5.8 and 3.1.1.5.9).
 //!
-//! What is left says so with the tag SUBSETTED, and keeps every element that is required or changes the meaning of the
-//! others. Only elements of the resource itself are told apart; what is inside one comes or goes with it. Contained
-//! resources stay, for what is kept may refer to them; only `_summary=text` leaves them out.
+//! A reduced resource carries the tag SUBSETTED, and keeps every element that is required or changes the meaning of
+//! others. Only elements of the resource itself are selected; the content of an element comes or goes with it.
+//! Contained resources stay, since kept elements may refer to them; only `_summary=text` leaves them out.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -14,16 +14,16 @@ use super::json::{self, Node, write_string};
 const MAX_ELEMENTS: usize = 100;
 const TAG: &[u8] = br#"{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}"#;
 
-/// Which part is wanted.
+/// The requested part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subset {
     /// These elements; a type limits a name to resources of that type.
     Elements(Vec<(Option<Kind>, String)>),
-    /// The narrative and what is always kept.
+    /// The narrative and the elements that are always kept.
     Text,
     /// Everything but the narrative.
     Data,
-    /// What the standard calls the summary.
+    /// The elements that the standard marks as summary.
     Summary,
 }
 
@@ -46,7 +46,7 @@ impl Subset {
     /// Reads the value of `_elements`.
     ///
     /// # Errors
-    /// What was expected, for a name that no element has.
+    /// The expected form, for a name that no element has.
     pub fn elements(value: &str) -> Result<Self, &'static str> {
         let mut names = Vec::new();
         for text in value.split(',').map(str::trim).filter(|text| !text.is_empty()) {
@@ -66,7 +66,7 @@ impl Subset {
     /// Reads the value of `_summary`; nothing for `false` and `count`, which leave resources whole.
     ///
     /// # Errors
-    /// What was expected.
+    /// The expected form.
     pub fn summary(value: &str) -> Result<Option<Self>, &'static str> {
         Ok(match value {
             "true" => Some(Self::Summary),
@@ -98,7 +98,7 @@ impl Subset {
     }
 
     fn keeps(&self, kind: Kind, name: &str) -> bool {
-        // The extensions of a primitive stand beside it.
+        // The extensions of a primitive stand in a member beside it.
         let name = name.strip_prefix('_').unwrap_or(name);
         if matches!(name, "resourceType" | "id") || (name == "contained" && *self != Self::Text) {
             return true;
@@ -120,12 +120,12 @@ impl Subset {
 
 const NAMES: &str = "a list of element names such as 'status,type'";
 
-/// True if `name` is the member that an element of the table has: `x[x]` is followed by the name of a type.
+/// True if `name` is the member of an element in the table: in `x[x]` the name of a type replaces `[x]`.
 fn is(element: &str, name: &str) -> bool {
     element.strip_suffix("[x]").map_or(element == name, |stem| named(stem, name) && stem != name)
 }
 
-/// True if `name` is the element asked for, or the choice that it stands for.
+/// True if `name` is the requested element, or the choice that it stands for.
 fn named(element: &str, name: &str) -> bool {
     name.strip_prefix(element).is_some_and(|rest| rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_uppercase()))
 }

@@ -1,6 +1,7 @@
-//! The value sets and codes that the guides enumerate: what is in a set, what a code is called, and what stands below it.
+//! The value sets and codes that the guides enumerate: the members of a set, the display of a code, and its
+//! descendants.
 //!
-//! Invariant: about a set or a system that is not carried whole, nothing is said.
+//! Invariant: there are no answers about a set or a system that is not carried whole.
 //!
 //! Deliberately absent: SNOMED CT, LOINC, ICD, CPT and the like, which are licensed and large.
 
@@ -16,7 +17,7 @@ pub struct Concept {
     pub system: &'static str,
     /// The code.
     pub code: &'static str,
-    /// What it is called; absent for systems that are not HL7's.
+    /// Its display; absent for systems that are not HL7's.
     pub display: Option<&'static str>,
 }
 
@@ -44,16 +45,16 @@ fn names() -> &'static Names {
 /// Up or down a hierarchy of codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// To what is broader.
+    /// To broader codes.
     Above,
-    /// To what is narrower.
+    /// To narrower codes.
     Below,
 }
 
 /// Levels of a hierarchy that are walked.
 const MAX_LEVELS: usize = 64;
 
-/// For one system, what stands right above and right below each code.
+/// The direct parents and children of each code in one system.
 #[derive(Default)]
 struct Hierarchy {
     above: HashMap<&'static str, Vec<&'static str>>,
@@ -83,7 +84,7 @@ fn hierarchies() -> &'static HashMap<&'static str, Hierarchy> {
     })
 }
 
-/// A code and everything above or below it, by system: in the system that is named, or in each that has the code. Nothing if
+/// A code and everything above or below it, by system: in the named system, or in each that has the code. Nothing if
 /// the system is not carried.
 #[must_use]
 pub fn related(system: Option<&str>, code: &str, way: Way) -> Option<Vec<(String, BTreeSet<String>)>> {
@@ -120,13 +121,13 @@ pub fn members(value_set: &str) -> Option<Vec<Concept>> {
     Some(out)
 }
 
-/// What a code is called.
+/// The display of a code.
 #[must_use]
 pub fn display(system: &str, code: &str) -> Option<&'static str> {
     names().get(system)?.get(code).copied()
 }
 
-/// True if the names of a system's codes are carried.
+/// True if the displays of a system's codes are carried.
 #[must_use]
 pub fn has_system(system: &str) -> bool {
     names().get(system).is_some_and(|codes| !codes.is_empty())
@@ -145,11 +146,11 @@ mod tests {
         };
         assert_eq!(codes(Some(clinical), "active", Way::Below), ["active recurrence relapse"]);
         assert_eq!(codes(Some(clinical), "relapse", Way::Above), ["active relapse"]);
-        // A system without an order, and one that is not carried.
+        // A system without a hierarchy, and one that is not carried.
         assert_eq!(codes(Some("http://hl7.org/fhir/administrative-gender"), "male", Way::Below), ["male"]);
         assert!(related(Some("http://snomed.info/sct"), "1", Way::Below).is_none());
         assert!(related(None, "no-such-code", Way::Above).is_none());
-        // Two of HL7's systems know what was amended.
+        // Two of HL7's systems have a code for "amended".
         assert_eq!(codes(None, "corrected", Way::Above), ["amended corrected", "amended corrected"]);
         let act = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
         assert!(codes(Some(act), "_ActEncounterCode", Way::Below).concat().contains("AMB"));
@@ -164,7 +165,7 @@ mod tests {
         assert_eq!(display("http://hl7.org/fhir/administrative-gender", "male"), Some("Male"));
         assert!(has_system("http://hl7.org/fhir/administrative-gender"));
         assert!(members("http://nowhere.example/set").is_none() && !has_system("http://snomed.info/sct"));
-        // A code that is the letter of the table's own lines.
+        // A code that equals the letter of the table's own lines.
         assert!(display("http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "S").is_none());
     }
 }

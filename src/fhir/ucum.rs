@@ -1,5 +1,5 @@
-//! Units of the Unified Code for Units of Measure, as far as health records use them: what a unit measures, and how much
-//! of it. Two quantities can be compared if they measure the same.
+//! Units of the Unified Code for Units of Measure, as far as health records use them: the dimension of a unit, and its
+//! factor. Two quantities can be compared if their dimensions are equal.
 //!
 //! Deliberately absent: special units on other scales (pH, decibel, Fahrenheit), which are compared as codes; and units
 //! that no record in the guides has.
@@ -9,15 +9,15 @@ const MAX_PARTS: usize = 12;
 /// Characters of one unit.
 const MAX_UNIT: usize = 64;
 
-/// Exponents of metre, second, gram, kelvin, mole, international unit, enzyme unit, equivalent, candela, ampere.
+/// Exponents of meter, second, gram, kelvin, mole, international unit, enzyme unit, equivalent, candela, ampere.
 type Dimension = [i8; 10];
 
-/// What a unit measures, and how much of the base units it is.
+/// The dimension of a unit, and its size in base units.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Unit {
-    /// What it measures.
+    /// The dimension.
     pub dimension: Dimension,
-    /// How many of the base units it is.
+    /// The size in base units.
     pub factor: f64,
 }
 
@@ -44,7 +44,7 @@ const VOLUME: Dimension = [3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 const PRESSURE: Dimension = [-1, -2, 1, 0, 0, 0, 0, 0, 0, 0];
 const ENERGY: Dimension = [2, -2, 1, 0, 0, 0, 0, 0, 0, 0];
 
-/// Unit, what it measures, how much, and whether it takes prefixes.
+/// Unit, dimension, factor, and whether it takes prefixes.
 const ATOMS: [(&str, Dimension, f64, bool); 48] = [
     ("m", METRE, 1.0, true),
     ("s", SECOND, 1.0, true),
@@ -111,7 +111,7 @@ const PREFIXES: [(&str, f64); 12] = [
     ("f", 1e-15),
 ];
 
-/// Reads a unit; nothing for one that is not known here.
+/// Reads a unit; nothing for an unknown one.
 #[must_use]
 pub fn parse(code: &str) -> Option<Unit> {
     if code.is_empty() || code.len() > MAX_UNIT {
@@ -140,7 +140,7 @@ pub fn parse(code: &str) -> Option<Unit> {
                 divide = false;
                 rest = after.get(1..)?;
             }
-            // The slash is read at the beginning of the next turn.
+            // The next iteration reads the slash.
             Some(_) => rest = after,
         }
     }
@@ -168,7 +168,7 @@ fn part_of(part: &str) -> Option<Unit> {
         Some(_) => return None,
         None => part,
     };
-    // An annotation alone counts things.
+    // An annotation alone is a count.
     if part.is_empty() {
         return Some(Unit { dimension: NONE, factor: 1.0 });
     }

@@ -1,4 +1,4 @@
-//! Which column of a table is what: by the names that systems give, or by the plan's own. Pure.
+//! Which column of a table holds which field: by the names that systems give, or by the plan's own. Pure.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::formats::cells::{is_blank, normal};
 /// A field, its name in a mapping file, and the column names it is known by (letters and digits only, lower case).
 pub(crate) type Names<F> = (F, &'static str, &'static str);
 
-/// Column names of the plan's own.
+/// The plan's own column names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Own<F>(BTreeMap<String, F>);
 
@@ -66,7 +66,7 @@ impl<F: Copy + PartialEq> Columns<F> {
         self.all(row, field).next().unwrap_or_default()
     }
 
-    /// Every cell of the field that is not empty.
+    /// Every nonempty cell of the field.
     pub(crate) fn all<'r>(&self, row: &'r csv::StringRecord, field: F) -> impl Iterator<Item = &'r str> {
         let cells = self.0.iter().zip(row).filter(move |(of, _)| **of == Some(field));
         cells.map(|(_, cell)| cell.trim()).filter(|cell| !is_blank(cell))

@@ -1,6 +1,6 @@
 //! Bytes as text: the one place that knows character encodings. Pure.
 //!
-//! UTF-8 is taken as it is, UTF-16 with its byte-order mark, and what is neither as Windows-1252, which old systems and
+//! UTF-8 is taken as it is, UTF-16 with its byte-order mark, and any other text as Windows-1252, which old systems and
 //! spreadsheets write and which holds all of Latin-1's letters. Absent: guessing any other encoding.
 
 use std::borrow::Cow;
@@ -19,8 +19,8 @@ pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Five bytes of Windows-1252 are no characters. They become U+FFFD, since the control characters that the WHATWG has for them
-/// are shown as nothing.
+/// Five bytes of Windows-1252 have no character. They become U+FFFD, since the control characters that WHATWG assigns
+/// to them display as nothing.
 pub(crate) fn windows_1252(bytes: &[u8]) -> Cow<'_, str> {
     let (text, _) = WINDOWS_1252.decode_without_bom_handling(bytes);
     let is_undefined = |c: char| ('\u{80}'..='\u{9f}').contains(&c);
@@ -39,7 +39,7 @@ pub(crate) fn start(bytes: &[u8], encoding: &'static Encoding) -> String {
     out
 }
 
-/// The text of a whole document in an encoding that it declares by its mark or name; absent where the bytes are not in it.
+/// The text of a whole document in an encoding that its mark or name declares; absent if the bytes are not valid in it.
 pub(crate) fn declared<'b>(bytes: &'b [u8], encoding: &'static Encoding) -> Option<Cow<'b, str>> {
     if encoding == WINDOWS_1252 {
         return Some(windows_1252(bytes));
@@ -48,7 +48,7 @@ pub(crate) fn declared<'b>(bytes: &'b [u8], encoding: &'static Encoding) -> Opti
     (!is_damaged).then_some(text)
 }
 
-/// The encoding of a name, as declarations of XML write it. `ISO-8859-1` is Windows-1252 to everybody who writes it.
+/// The encoding with a name, as XML declarations write it. In practice `ISO-8859-1` means Windows-1252.
 pub(crate) fn named(label: &[u8]) -> Option<&'static Encoding> {
     Encoding::for_label(label)
 }
@@ -57,13 +57,13 @@ pub(crate) fn named(label: &[u8]) -> Option<&'static Encoding> {
 pub(crate) struct Utf8Reader<R> {
     inner: R,
     decoder: Decoder,
-    /// Read and not decoded yet, and how much of it was.
+    /// Bytes that were read, and how many of them are decoded.
     bytes: Vec<u8>,
     taken: usize,
     is_at_end: bool,
-    /// The decoder has given all it has.
+    /// The decoder has no more output.
     is_done: bool,
-    /// Decoded, and how much of it was handed out.
+    /// Decoded text, and how much of it was handed out.
     out: String,
     given: usize,
 }
@@ -165,12 +165,12 @@ mod tests {
         assert!(out == text);
     }
 
-    /// `O\x92Brien` was kept as a control character, which is shown as nothing and matches no claim.
+    /// `O\x92Brien` was kept as a control character, which displays as nothing and matches no claim.
     #[test]
     fn bytes_of_windows_1252_are_its_characters() {
         assert_eq!(text(b"O\x92Brien \x96 \x93caf\xe9\x94 \x99 \x80"), "O’Brien – “café” ™ €");
         assert_eq!(text("O’Brien".as_bytes()), "O’Brien");
-        // Five bytes that are no characters.
+        // Five bytes without a character.
         assert_eq!(text(b"a\x81\x8d\x8f\x90\x9db"), "a\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}b");
     }
 

@@ -1,10 +1,11 @@
-//! What files of plan data hold: bytes become records of their own format, and issues. Pure.
+//! Readers of plan data: bytes become records of their own format, and issues. Pure.
 //!
 //! ```text
 //! bytes -> sniff (which format) -> x12 | hl7v2 | ccda | tables | qhp | nppes | ncpdp | fhir -> records + issues
 //! ```
-//! Invariants: no reader panics, looks anything up or opens a file; what is refused is named by file and line with a reason that
-//! quotes nothing from it; no format uses another, only the layers that all share (`issue`, `cells`, `columns`, `records`).
+//! Invariants: no reader panics, looks anything up or opens a file; every refused record is named by file and line with
+//! a reason that quotes nothing from it; no format uses another, only the layers that all share (`issue`, `cells`,
+//! `columns`, `records`).
 //!
 //! Absent: FHIR made of records (`map`), files and runs (`load`).
 
@@ -23,7 +24,7 @@ pub(crate) mod sniff;
 pub(crate) mod tables;
 pub(crate) mod x12;
 
-/// What a file holds.
+/// The formats that can be loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
     /// FHIR R4 JSON: NDJSON, a Bundle, or one resource.
@@ -54,7 +55,7 @@ pub enum Format {
     Hl7v2,
     /// C-CDA documents.
     Ccda,
-    /// Who acts for whom, as CSV.
+    /// Representatives and their members, as CSV.
     Representatives,
 }
 
@@ -100,7 +101,7 @@ impl Format {
         }
     }
 
-    /// The format of that name.
+    /// The format with that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)

@@ -1,4 +1,5 @@
-//! Which column is what, by name: the registry has added columns over the years, and moved none that we need.
+//! The columns of the registry's file (NPPES), by name: the registry has added columns over the years, and moved none
+//! that we need.
 
 /// Taxonomies that a provider may list.
 const TAXONOMIES: usize = 15;
@@ -110,8 +111,7 @@ impl NppesHeader {
         Self { columns, taxonomies: (1..=TAXONOMIES).filter_map(taxonomy).collect(), width: names.len() }
     }
 
-    /// The cell of a column; empty where the file has no such column.
-    /// The number of the provider in a row.
+    /// The provider's NPI in a row; empty where the file has no such column.
     pub(crate) fn npi<'r>(&self, row: &'r csv::StringRecord) -> &'r str {
         self.cell(row, Column::Npi)
     }

@@ -1,4 +1,4 @@
-//! What a file is, judged by its first bytes and not by its name. Pure.
+//! Recognizes the format of a file by its first bytes, not by its name. Pure.
 
 use crate::formats::qhp::cut;
 use crate::formats::tables::csv_rows::delimiter;
@@ -7,24 +7,24 @@ use crate::formats::tables::members::MemberHeader;
 use crate::formats::tables::{cclf, claims, drug_list, providers};
 use crate::formats::{Format, encoding, ncpdp, nppes};
 
-/// What the beginning of a file looks like.
+/// The verdict on the beginning of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
     /// A format that can be loaded.
     Is(Format),
     /// Nothing to load and nothing wrong: an empty file.
     Empty,
-    /// A known format that is meant for another system or of no use here; a description.
+    /// A known format that is meant for another system or is of no use here; a description.
     Foreign(String),
-    /// A file that cannot be read as it is, such as a spreadsheet; a description.
+    /// A file that must be converted first, such as a spreadsheet; a description.
     Packed(String),
     /// Any other file; a description.
     Other(String),
 }
 
-/// Judges by the first few thousand bytes, already unpacked.
+/// Recognizes a file by its first few thousand bytes, already unpacked.
 pub(crate) fn look(start: &[u8], mapping: &Mapping) -> Look {
-    // Of UTF-16 only XML comes here as it is.
+    // The only UTF-16 text that arrives undecoded is XML.
     let wide = encoding::utf_16(start).map(|utf_16| encoding::start(start, utf_16));
     let start = wide.as_deref().map_or(start, str::as_bytes);
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
@@ -39,7 +39,7 @@ pub(crate) fn look(start: &[u8], mapping: &Mapping) -> Look {
         _ => {}
     }
     if start.starts_with(b"PK\x03\x04") {
-        // Archives that can be read were opened when the files were found.
+        // Readable archives were opened when the files were found.
         let is_office = text.contains("[Content_Types].xml") || text.contains("xl/");
         return Look::Packed(
             if is_office { "a spreadsheet; save it as CSV" } else { "a ZIP archive within another, or a damaged one" }
@@ -73,7 +73,7 @@ pub(crate) fn look(start: &[u8], mapping: &Mapping) -> Look {
         None => {}
     }
     if line.starts_with("File Number") && line.contains("Record Length") {
-        // CCLF0 counts the records of the files that it comes with.
+        // CCLF0 counts the records of the files that accompany it.
         return Look::Empty;
     }
     let delimiter = char::from(delimiter(line.as_bytes()));
@@ -106,11 +106,12 @@ pub(crate) fn look(start: &[u8], mapping: &Mapping) -> Look {
     MemberHeader::read(line, &mapping.members).format().map_or_else(Look::Other, Look::Is)
 }
 
-/// What is left out of CMS's feed, and why.
+/// The parts of CMS's feed that are left out, and why.
 const MODELS: &str = "CMS's benefit enhancement and demonstration codes (CCLFA, CCLFB): under which of its models a claim was paid, which \
                       no profile has a place for; the claims themselves are in CCLF1 to CCLF7";
 
-/// By the first transaction set that is loaded; a file may hold several kinds, and each part finds its way.
+/// Recognized by the first transaction set that is loaded; a file may hold several kinds, and each part is handled by
+/// its own kind.
 fn x12(text: &str) -> Look {
     let element = text.chars().nth(if text.starts_with("ISA") { 3 } else { 2 }).unwrap_or('*');
     let mut sets = text.match_indices("ST").filter_map(|(at, _)| {

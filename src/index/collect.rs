@@ -1,5 +1,5 @@
-//! Gathers the first places of an order after a given one, and counts. Costs the same for every page: what lies
-//! before the cursor is counted and dropped, never kept.
+//! Collects the first places of an order after a cursor, and counts. Every page costs the same: places before the
+//! cursor are counted and dropped, never kept.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashSet};
@@ -33,7 +33,7 @@ pub(super) struct Collector {
     effort: Option<Effort>,
 }
 
-/// A condition on dates that each document is asked about: cheaper than a query of its own wherever others are
+/// A condition on dates that is checked on each document: cheaper than a query of its own wherever other clauses are
 /// selective, and exact where a document has one date.
 #[derive(Clone, Debug)]
 pub(super) struct Spans {
@@ -107,7 +107,7 @@ impl PartialOrd for Row {
 enum Test {
     Updated(Column<i64>, Vec<(Prefix, Span)>),
     Date(Column<i64>, Column<i64>, Vec<(Prefix, Span)>),
-    /// The segment has no such date at all.
+    /// The segment has no such date.
     Never,
 }
 
@@ -133,7 +133,7 @@ impl TantivyCollector for Collector {
         for sort in &self.sort {
             let column = match sort.by {
                 SortBy::Updated => Keys::Time(columns.updated(segment)?),
-                // Whoever asks for this orders the candidates herself.
+                // The caller sorts.
                 SortBy::Id => Keys::None,
                 SortBy::Parameter(number) => match (date_slot(self.kind, number), text_slot(self.kind, number)) {
                     (Some(slot), _) => {
@@ -178,7 +178,7 @@ impl TantivyCollector for Collector {
         })
     }
 
-    /// As the library does it, but once the effort is used up the rest of the documents is passed over.
+    /// As the library does it, except that once the effort is used up the remaining documents are skipped.
     fn collect_segment(
         &self,
         weight: &dyn Weight,
@@ -266,13 +266,14 @@ impl SegmentCollector for Segment {
 }
 
 impl Test {
-    /// Whether a document satisfies the condition; unknown where it has several dates, for their ends are not paired.
+    /// Whether a document satisfies the condition; unknown where it has several dates, since the index does not pair
+    /// their starts and ends.
     fn says(&self, doc: DocId) -> Option<bool> {
         let holds = |wanted: &[(Prefix, Span)], has| Some(wanted.iter().any(|(prefix, span)| prefix.holds(*span, has)));
         match self {
             Self::Never => Some(false),
             Self::Updated(column, wanted) => {
-                // Served, and so compared, as milliseconds.
+                // Served as milliseconds, and therefore compared as milliseconds.
                 let lo = column.first(doc)?;
                 holds(wanted, Span { lo, hi: lo + 1_000 })
             }
@@ -307,7 +308,8 @@ fn extreme(values: impl Iterator<Item = i128>, largest: bool) -> Option<i128> {
     if largest { values.max() } else { values.min() }
 }
 
-/// Ranks of strings are even; a cursor's string that the segment does not have lies between two of them.
+/// Ranks of strings are even; a cursor's string that the segment does not have lies between two of them, and gets an
+/// odd rank.
 fn rank_of_place(place: &Place, keys: &[(Keys, bool)]) -> tantivy::Result<Row> {
     let mut ranks = Vec::with_capacity(keys.len());
     for (key, (column, descending)) in place.keys.iter().zip(keys) {
@@ -321,7 +323,7 @@ fn rank_of_place(place: &Place, keys: &[(Keys, bool)]) -> tantivy::Result<Row> {
                 };
                 present(value, *descending)
             }
-            // The segment has no such value at all: everything of it is missing and comes after.
+            // The segment has no such value: all its documents lack one and come after.
             (Key::Text(_) | Key::Number(_), _) => present(0, *descending),
             (Key::Missing, _) => MISSING,
         });

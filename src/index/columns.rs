@@ -1,4 +1,4 @@
-//! Columns of segments, opened once. To open a column reads a description of each of its blocks, so it costs more the
+//! Columns of segments, opened once. Opening a column reads a description of each of its blocks, so it costs more the
 //! larger the segment is: per search that would be most of the work, and it would grow with the plan.
 
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use tantivy::{SegmentReader, TantivyError};
 
 use super::schema::{DATE_SLOTS, TEXT_SLOTS, name_of_date, name_of_text};
 
-/// Segments remembered; those that were merged away are forgotten when there are more.
+/// Segments remembered; above this number, segments that were merged away are dropped.
 const MAX_SEGMENTS: usize = 128;
 
 #[derive(Default)]

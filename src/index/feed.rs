@@ -1,5 +1,5 @@
-//! The writing half: one thread that turns changes into tantivy documents and commits now and then. A tantivy commit
-//! costs some thirty milliseconds whatever it contains, so it is never made per write.
+//! The writing half: one thread that turns changes into tantivy documents and commits from time to time. A tantivy
+//! commit costs some thirty milliseconds whatever it contains, so it is never made per write.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,40 +17,40 @@ use super::{Change, Error, made_with, payload, terms};
 use crate::fhir::{Extracted, Value};
 use crate::outbound::Clock;
 
-/// Memory tantivy may fill before it writes a segment; shared by its threads.
+/// Memory that tantivy may fill before it writes a segment; its threads share it.
 const HEAP_BYTES: usize = 48 << 20;
-/// Threads of tantivy, each of which makes a segment of its own with every commit.
+/// Tantivy's indexing threads, each of which makes a segment of its own with every commit.
 const THREADS: usize = 1;
-/// In bulk commits are few, and everybody waits while one is written: two write half as long.
+/// In bulk mode commits are few, and all callers wait while one is written: two threads halve the wait.
 const BULK_THREADS: usize = 2;
-/// Segments with more resources are merged no further: a merge takes memory in proportion.
+/// Segments with more resources are not merged further: a merge takes memory in proportion to their size.
 const MERGED: usize = 500_000;
-/// The same while very many come, which takes memory too. What is left is merged when that is over.
+/// The limit during a flood, which takes memory too. The remaining segments are merged when the flood is over.
 const MERGED_IN_FLOOD: usize = 200_000;
-/// Segments merged at once: small ones, and large ones, whose pages are all in memory meanwhile.
+/// Segments merged at once, both small ones and large ones, whose pages are all in memory during the merge.
 const MERGED_AT_ONCE: usize = 8;
 const LARGE_MERGED_AT_ONCE: usize = 4;
-/// Longest time a change stays out of the index itself, unless very many come.
+/// The longest time that a change stays out of the index itself, except in a flood.
 const COMMIT_EVERY: Duration = Duration::from_millis(500);
-/// So many changes in that time are a load. Then a commit waits for more of them, since each makes a segment and segments have
-/// to be merged again.
+/// This many changes within that time are a flood, as a load makes it. A commit then waits for more of them, since each
+/// commit makes a segment and segments have to be merged again.
 const FLOOD: usize = 5_000;
-/// Longest time then.
+/// The longest time in a flood.
 const COMMIT_FLOOD_EVERY: Duration = Duration::from_secs(4);
-/// Changes after which it is committed earlier, which also bounds the overlay.
+/// Changes that trigger an earlier commit, which also bounds the overlay.
 const COMMIT_AFTER: usize = 18_000;
-/// Longest time in bulk, when nobody is there to search.
+/// The longest time in bulk mode, when nobody searches.
 const COMMIT_BULK_EVERY: Duration = Duration::from_secs(30);
-/// Changes after which it is committed in bulk: as many as a start reads again after a crash, in a few seconds.
+/// Changes that trigger a commit in bulk mode: as many as a start replays after a crash in a few seconds.
 const COMMIT_BULK_AFTER: usize = 100_000;
-/// About how many bytes the terms of one search value have.
+/// The approximate size of the terms of one search value.
 const TERM_BYTES: usize = 96;
-/// Groups of changes that may wait; then the store's writer waits too.
+/// Groups of changes in the queue; beyond that, the store's writer waits too.
 const MAX_WAITING: usize = 64;
-/// Search values in them that may wait: the groups of a load are large, and what waits is in memory. As many as come while
+/// Search values in the queue: the groups of a load are large, and the queue is in memory. As many as arrive while
 /// tantivy writes a segment, so that the store's writer need not wait for that.
 const MAX_VALUES_WAITING: usize = 150_000;
-/// How often whoever waits looks whether the thread is still there.
+/// How often a waiting thread checks whether the indexing thread is still alive.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 pub(super) struct Feed {
@@ -61,7 +61,7 @@ pub(super) struct Feed {
     progress: Arc<Progress>,
 }
 
-/// How far the thread is, and how it is to go on.
+/// How far the thread is, and how it goes on.
 #[derive(Default)]
 struct Progress {
     /// The last change in the index itself.
@@ -75,7 +75,7 @@ impl Progress {
     }
 }
 
-/// How many search values wait in the queue.
+/// The number of search values in the queue.
 #[derive(Default)]
 struct Queued {
     values: Mutex<usize>,
@@ -83,7 +83,7 @@ struct Queued {
 }
 
 impl Queued {
-    /// Waits until there is room for so many; a group that is larger than all the room has it for itself.
+    /// Waits until the queue has room for this many; a group that is larger than the whole queue gets it to itself.
     fn enter(&self, values: usize, stopped: &AtomicBool) {
         let mut waiting = self.values.lock();
         while *waiting > 0 && *waiting + values > MAX_VALUES_WAITING && !stopped.load(Ordering::Acquire) {
@@ -113,11 +113,11 @@ enum Message {
 
 /// Why the thread takes no more changes.
 enum End {
-    /// For the moment: very many are about to come.
+    /// A pause: bulk mode is about to begin.
     Bulk,
-    /// Nobody has any more to give.
+    /// All senders are gone.
     Closed,
-    /// Somebody waits for the end.
+    /// The sender waits for the end.
     Finished(SyncSender<()>),
 }
 
@@ -131,7 +131,7 @@ struct Writer {
     clock: Clock,
     waiting: usize,
     seq: u64,
-    /// What the last commit says that the index was made with.
+    /// The stamp of the last commit: the definitions and layout that the index was made with.
     stamp: u64,
     since: Duration,
 }
@@ -186,7 +186,7 @@ impl Feed {
 
     pub(super) fn send(&self, changes: Vec<Change>) {
         let queue = self.queue.lock().clone();
-        // If the thread has stopped, `find` says so; the store goes on and the index replays at the next start.
+        // If the thread has stopped, `find` reports it; the store goes on and the index replays at the next start.
         if let Some(queue) = queue {
             self.queued.enter(weight(&changes), &self.stopped);
             drop(queue.send(Message::Changes(changes)));
@@ -208,7 +208,7 @@ impl Feed {
         wait.recv().map_err(|_| Error::Stopped)
     }
 
-    /// From now on commits are few.
+    /// Enters bulk mode: from now on commits are few.
     pub(super) fn in_bulk(&self) {
         let queue = self.queue.lock().clone();
         if !self.progress.in_bulk.swap(true, Ordering::AcqRel)
@@ -263,7 +263,7 @@ impl Writer {
         }
     }
 
-    /// Takes changes until something else is to be done.
+    /// Takes changes until there is something else to do.
     fn run(&mut self, messages: &Receiver<Message>) -> Result<End, Error> {
         loop {
             let message = if self.waiting == 0 {
@@ -273,7 +273,7 @@ impl Writer {
                 let wait = match self.progress.is_in_bulk() {
                     true => COMMIT_BULK_EVERY.saturating_sub(age),
                     false if self.waiting < FLOOD => COMMIT_EVERY.saturating_sub(age),
-                    // The flood is over when nothing comes for so long.
+                    // The flood is over when nothing arrives for this long.
                     false => COMMIT_FLOOD_EVERY.saturating_sub(age).min(COMMIT_EVERY),
                 };
                 messages.recv_timeout(wait)
@@ -344,8 +344,8 @@ impl Writer {
     }
 }
 
-/// Very many have come, and no more do: what was not merged meanwhile is, one merge after the other, and the reader lets go
-/// of what was merged before the next begins: the pages of both would be in memory.
+/// After a flood: merges the remaining segments, one merge after the other, and lets the reader release the merged
+/// segments before the next merge begins; otherwise the pages of both would be in memory.
 fn merge_the_rest(index: &tantivy::Index, reader: &IndexReader) -> Result<(), Error> {
     let choice = Merging::at_rest();
     let mut documents = writer(index, THREADS)?;
@@ -372,7 +372,7 @@ fn writer(index: &tantivy::Index, threads: usize) -> Result<IndexWriter, Error> 
     Ok(writer)
 }
 
-/// Which segments are merged: tantivy's choice, a few at once.
+/// Chooses the segments to merge: tantivy's choice, a few at once.
 #[derive(Debug)]
 struct Merging {
     choice: LogMergePolicy,

@@ -1,11 +1,11 @@
-//! The search index: tantivy over what resources say, never what they are. Derived from the store's change feed, so it
-//! can be thrown away and built again.
+//! The search index: tantivy over the search values of resources, never their bodies. Derived from the store's change
+//! feed, so it can be thrown away and built again.
 //!
-//! Invariants: a commit carries the number of the last change it contains; changes since then are in the overlay,
-//! where the exact filter finds them, so a search sees every write that was acknowledged before it began; every query
-//! is limited by a [`crate::access::View`] before anything is counted.
+//! Invariants: a commit carries the number of the last change it contains; changes since then are in the overlay, where
+//! the exact filter finds them, so a search sees every write that was acknowledged before it began; every query is
+//! limited by a [`crate::access::View`] before anything is counted.
 //!
-//! Deliberately absent: resource bodies, and the text of queries (`search` reads those).
+//! Deliberately absent: resource bodies, and the text of queries, which `search` reads.
 
 mod collect;
 mod columns;
@@ -34,7 +34,7 @@ use feed::Feed;
 use overlay::Overlay;
 use schema::Fields;
 
-/// What an index was made with; one made otherwise is emptied and rebuilt.
+/// The stamp of the definitions and the layout; an index with another stamp is emptied and rebuilt.
 fn made_with() -> u64 {
     TABLES_HASH ^ terms::LAYOUT ^ custom::hash()
 }
@@ -48,10 +48,10 @@ pub enum Error {
     /// The files cannot be read or written.
     #[error("the search index failed ({0}); run `ingle reindex` once the disk is sound")]
     Failed(String),
-    /// The effort of the View is used up, or nobody waits for the answer any more.
+    /// The effort of the View is used up, or the caller no longer waits for the answer.
     #[error(transparent)]
     Exhausted(#[from] Exhausted),
-    /// The writing half stopped after an error; what it knows is out of date.
+    /// The writing half stopped after an error; the index is out of date.
     #[error("the search index has stopped; see the log, then restart the server")]
     Stopped,
 }
@@ -76,35 +76,35 @@ pub struct Change {
     pub kind: Kind,
     /// True if no earlier version can be in the index.
     pub fresh: bool,
-    /// What the new version says; absent for a deletion.
+    /// The search values of the new version; absent for a deletion.
     pub extracted: Option<Arc<Extracted>>,
 }
 
-/// What to find.
+/// A query of the index.
 #[derive(Clone, Debug)]
 pub struct Query<'q> {
     /// The type.
     pub kind: Kind,
     /// All must hold.
     pub clauses: &'q [Clause],
-    /// Order; by number where nothing else decides.
+    /// The order; ties are ordered by number.
     pub sort: &'q [Sort],
-    /// Only what comes after this in the order.
+    /// Only resources after this place in the order.
     pub after: Option<&'q Place>,
-    /// How many at most.
+    /// The largest number of results.
     pub limit: usize,
 }
 
 /// One key of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sort {
-    /// What is compared.
+    /// The value that is compared.
     pub by: SortBy,
     /// Largest first.
     pub descending: bool,
 }
 
-/// What an order compares.
+/// The values by which an order compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SortBy {
     /// `_lastUpdated`.
@@ -131,14 +131,14 @@ impl Place {
         Self { keys: sort.iter().map(|sort| overlay::key(resource, *sort)).collect(), rid }
     }
 
-    /// How two places stand to each other in an order.
+    /// Compares two places in an order.
     #[must_use]
     pub fn compare(&self, other: &Self, sort: &[Sort]) -> std::cmp::Ordering {
         overlay::compare(sort, self, other)
     }
 }
 
-/// A value that orders are made of.
+/// A value that an order compares.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
     /// A time in microseconds.
@@ -152,11 +152,11 @@ pub enum Key {
 }
 
 impl Key {
-    /// A number as a key: the order of the keys is the order of the numbers, the infinite ones included.
+    /// A number as a key: the keys sort as the numbers do, infinities included.
     #[must_use]
     pub const fn of_number(number: f64) -> Self {
         let bits = number.to_bits().cast_signed();
-        // Of negative floats the larger have the smaller bits.
+        // Larger negative floats have smaller bits.
         Self::Number(bits ^ ((bits >> 63).cast_unsigned() >> 1).cast_signed())
     }
 }
@@ -164,11 +164,11 @@ impl Key {
 /// The answer to a [`Query`].
 #[derive(Clone, Debug, Default)]
 pub struct Matches {
-    /// In order, at most as many as asked for.
+    /// In order, at most the requested number.
     pub places: Vec<Place>,
-    /// How many there are in all, before `after` and `limit`.
+    /// The total, before `after` and `limit`.
     pub total: u64,
-    /// True if some may not satisfy the clauses: whoever reads them must ask the filter.
+    /// True if some may not satisfy the clauses: the reader must ask the filter.
     pub inexact: bool,
 }
 
@@ -196,13 +196,14 @@ struct Inner {
     overlay: Arc<RwLock<Overlay>>,
     columns: Arc<Columns>,
     feed: Feed,
-    /// The last change that is not in the overlay though it may not be in the index itself either: it came in bulk.
+    /// The last change that is not in the overlay and may not be in the index itself either, since it came in bulk
+    /// mode.
     unlisted: AtomicU64,
 }
 
 impl Index {
-    /// Opens the index in a folder, creating it if it is not there. One that was made with other definition tables is
-    /// emptied. The second part is the last change it contains: the caller hands it everything after that.
+    /// Opens the index in a folder, creating it if it is not there. An index that was made with other definition tables
+    /// is emptied. The second part is the last change in the index: the caller hands it every later one.
     pub fn open(folder: &Path, clock: &Clock) -> Result<(Self, u64), Error> {
         std::fs::create_dir_all(folder).map_err(|error| Error::Failed(error.to_string()))?;
         let directory = || MmapDirectory::open(folder).map_err(|error| Error::Failed(error.to_string()));
@@ -245,8 +246,8 @@ impl Index {
         ))
     }
 
-    /// Takes in changes, in the order of the feed. They are found by the next search; the call waits only if the
-    /// index has fallen far behind.
+    /// Takes changes, in the order of the feed. The next search finds them; the call waits only if the index has fallen
+    /// far behind.
     pub fn apply(&self, changes: Vec<Change>) {
         if !self.inner.feed.is_in_bulk() {
             self.inner.overlay.write().add(&changes);
@@ -256,13 +257,13 @@ impl Index {
         self.inner.feed.send(changes);
     }
 
-    /// From now on very much comes and next to nothing is searched. Commits are few, and what was not committed is not kept
-    /// in memory for searches: a search waits for a commit instead.
+    /// Enters bulk mode, for a time of many writes and hardly any searches. Commits are few, and uncommitted changes
+    /// are not kept in memory for searches: a search waits for a commit instead.
     pub fn in_bulk(&self) {
         self.inner.feed.in_bulk();
     }
 
-    /// Waits until all that came in bulk is in the index itself.
+    /// Waits until all changes of bulk mode are in the index itself.
     fn list(&self) -> Result<(), Error> {
         let Inner { feed, unlisted, .. } = &*self.inner;
         if feed.committed() < unlisted.load(Ordering::Acquire) { feed.settle() } else { Ok(()) }
@@ -275,22 +276,22 @@ impl Index {
         }
         view.spend(1)?;
         self.list()?;
-        // The overlay first: what leaves it is in the searcher taken after.
+        // The overlay first: changes that leave it are in the searcher, which is taken after it.
         let overlay = self.inner.overlay.read();
         let mine = overlay.of(query.kind);
         let searcher = self.inner.reader.searcher();
         let Some(plan) = query::plan(&searcher, self.inner.fields, view, query)? else { return Ok(Matches::default()) };
         let collector = collect::Collector::new(query, view, plan.spans, &mine, &self.inner.columns);
         let mut matches = searcher.search(&plan.query, &collector)?;
-        // What was counted until the effort was used up is no answer.
+        // A count that was cut short by the effort limit is not an answer.
         view.spend(0)?;
         matches.inexact |= plan.inexact;
         overlay::merge(view, query, &mine, &mut matches);
         Ok(matches)
     }
 
-    /// True if some resource of a type may have one of another type inside it. Costs a look at each segment's dictionary, so
-    /// that whoever asks about what nobody has does no search for it.
+    /// True if some resource of a type may contain one of another type. Costs a look at each segment's dictionary, so
+    /// that asking for a combination that does not occur costs no search.
     pub fn may_contain(&self, kind: Kind, inside: Kind) -> Result<bool, Error> {
         self.list()?;
         if self.inner.overlay.read().of(kind).contain(inside) {
@@ -306,25 +307,25 @@ impl Index {
         Ok(false)
     }
 
-    /// Waits until everything applied so far is in the index itself; for commands that end with it.
+    /// Waits until every change applied so far is in the index itself; for commands that end with it.
     pub fn settle(&self) -> Result<(), Error> {
         self.inner.feed.settle()
     }
 
-    /// Like [`Index::settle`], and lets merges of segments that are under way come to their end: left alone they are given
-    /// up when the process ends, and the index stays larger than it need be. Takes no changes after that.
+    /// Like [`Index::settle`], and also lets running merges finish: otherwise they are abandoned when the process ends,
+    /// and the index stays larger than it need be. The index takes no changes after that.
     pub fn finish(&self) -> Result<(), Error> {
         self.inner.feed.finish()
     }
 
-    /// How many changes are applied and not yet in the index itself.
+    /// How many applied changes are not yet in the index itself.
     #[must_use]
     pub fn lag(&self) -> usize {
         self.inner.overlay.read().len()
     }
 }
 
-/// The payload of a commit: the last change it contains, and the tables it was made with.
+/// The payload of a commit: the last change it contains, and the stamp of the tables it was made with.
 fn payload(seq: u64) -> String {
     format!("{seq} {}", made_with())
 }

@@ -1,5 +1,5 @@
-//! What changed since the last commit of the index, in memory: the exact filter looks through it, so that a write is
-//! found by the next search while tantivy commits every half second.
+//! The changes since the last commit of the index, in memory: the exact filter looks through them, so that the next
+//! search finds a write although tantivy commits only every half second.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ impl Overlay {
         }
     }
 
-    /// Forgets what is in the index up to `seq`.
+    /// Drops the changes that are in the index, up to `seq`.
     pub(super) fn forget(&mut self, seq: u64) {
         for entries in self.by_kind.values_mut() {
             entries.retain(|_, entry| entry.seq > seq);
@@ -58,19 +58,19 @@ impl Overlay {
 }
 
 impl Mine<'_> {
-    /// True if one of them has a resource of that type inside it.
+    /// True if a resource of the overlay contains one of that type.
     pub(super) fn contain(&self, inside: Kind) -> bool {
         let has = |entry: &Entry| entry.extracted.as_ref().is_some_and(|has| has.contains.contains(&inside));
         self.0.is_some_and(|entries| entries.values().any(has))
     }
 
-    /// Numbers whose entry in the index is out of date.
+    /// Numbers of resources whose entry in the index is out of date.
     pub(super) fn rids(&self) -> std::collections::HashSet<u64> {
         self.0.map(|entries| entries.keys().copied().collect()).unwrap_or_default()
     }
 }
 
-/// Adds the overlay's own matches to what the index found without them.
+/// Adds the overlay's own matches to the matches of the index.
 pub(super) fn merge(view: &View, query: &Query<'_>, mine: &Mine<'_>, matches: &mut Matches) {
     let Some(entries) = mine.0 else { return };
     let Some(permit) = view.permit(query.kind, Operation::Search) else { return };
@@ -130,7 +130,8 @@ pub(super) fn key(resource: &Extracted, sort: Sort) -> Key {
     }
 }
 
-/// A text as a key, cut where it would be longer than a cursor can hold. What is the same up to there is in no order.
+/// A text as a key, cut where it would be longer than a cursor can hold. Texts that are equal up to there have no
+/// order.
 fn text(mut text: String) -> Key {
     if let Some((at, _)) = text.char_indices().nth(MAX_KEY) {
         text.truncate(at);
@@ -146,7 +147,7 @@ fn end_of(amount: &Amount, sort: Sort) -> f64 {
     }
 }
 
-/// How many base units a unit is, so that a gram comes after 999 milligrams; one where that is not known.
+/// How many base units a unit is, so that a gram comes after 999 milligrams; one where that is unknown.
 fn factor(system: Option<&str>, code: Option<&str>) -> f64 {
     let known = code.filter(|_| system == Some(UCUM)).and_then(ucum::parse);
     known.map_or(1.0, |unit| unit.factor)

@@ -1,5 +1,5 @@
-//! From clauses and a View to a tantivy query. The View's half is built first and joined to everything, so that
-//! whatever is counted or compared is counted and compared within it.
+//! From clauses and a View to a tantivy query. The View's part is built first and joined to every other part, so that
+//! everything is counted and compared within the View.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -19,24 +19,24 @@ use crate::fhir::dates::Span;
 use crate::fhir::definitions::{Targets, parameter};
 use crate::fhir::filter::{Clause, Field as Looked, Prefix, System, Test, Wanted};
 
-/// Distinct strings that a `:contains` may select; beyond, the filter does all the work.
+/// Distinct strings that a `:contains` may select; beyond this, the filter does all the work.
 const MAX_CONTAINED: usize = 5_000;
-/// Alternatives up to which a query each is cheaper than one set of documents as large as the segment.
+/// Up to this many alternatives, one query for each is cheaper than one set of documents as large as the segment.
 const MANY: usize = 64;
-/// Alternatives from which it is worth while to look whether they are references only.
+/// From this many alternatives on, it pays to check whether all are references.
 const SEVERAL: usize = 8;
 
 pub(super) struct Plan {
     pub(super) query: Box<dyn TantivyQuery>,
-    /// True if the filter must look at what is found.
+    /// True if the filter must check the results.
     pub(super) inexact: bool,
-    /// What each document is asked about its dates.
+    /// The date conditions that are checked on each document.
     pub(super) spans: Vec<Spans>,
 }
 
 type Part = Box<dyn TantivyQuery>;
 
-/// A query that finds at least what is wanted, and whether it may find more.
+/// A query that finds at least the wanted documents, and whether it finds exactly those.
 struct Narrowed {
     part: Part,
     exact: bool,
@@ -60,8 +60,8 @@ pub(super) fn plan(searcher: &Searcher, fields: Fields, view: &View, query: &Que
         }
         parts.push((Occur::Must, Box::new(BooleanQuery::union(any))));
     }
-    // What one patient has is little, and so is what a term selects: there, asking each document about its dates costs
-    // less than a range query, which opens its columns anew every time.
+    // One patient has few resources, and a term selects few: there, checking the dates of each document costs less than
+    // a range query, which opens its columns every time.
     let of_patient = query.kind.is_personal() && matches!(view.reach(), Reach::Patients(_));
     let selective = of_patient || query.clauses.iter().any(is_selective);
     let mut spans = Vec::new();
@@ -81,7 +81,7 @@ pub(super) fn plan(searcher: &Searcher, fields: Fields, view: &View, query: &Que
     Ok(Some(Plan { query, inexact, spans }))
 }
 
-/// The spans of a clause about dates that have a column.
+/// The date conditions of a clause, if its parameter has a column.
 fn spans_of(kind: Kind, clause: &Clause) -> Option<Spans> {
     let Test::Any(wanted) = &clause.test else { return None };
     let slot = match clause.field {
@@ -96,7 +96,7 @@ fn spans_of(kind: Kind, clause: &Clause) -> Option<Spans> {
     Some(Spans { slot, wanted: wanted.iter().map(span).collect::<Option<_>>()? })
 }
 
-/// True for a clause that terms select by.
+/// True for a clause that terms can select by.
 fn is_selective(clause: &Clause) -> bool {
     let Test::Any(wanted) = &clause.test else { return false };
     wanted.iter().all(|wanted| {
@@ -149,7 +149,7 @@ impl Builder<'_> {
             Test::Any(wanted) => self.any(clause.field, wanted),
             Test::Not(wanted) => {
                 let inner = self.any(clause.field, wanted)?;
-                // What may find too much must not be taken away.
+                // A part that may find too much must not be excluded.
                 Ok(if inner.exact { Narrowed { part: not(inner.part), exact: true } } else { anything() })
             }
         }
@@ -181,7 +181,7 @@ impl Builder<'_> {
         })
     }
 
-    /// The terms of many references or tokens, as chains and value sets make them; nothing for anything else.
+    /// The terms of many references or tokens, as chains and value sets produce them; nothing for anything else.
     fn exact_terms(&self, field: Looked, wanted: &[Wanted]) -> Option<Vec<Term>> {
         let Looked::Parameter(number) = field else { return None };
         if wanted.len() < SEVERAL {
@@ -199,7 +199,7 @@ impl Builder<'_> {
 
     fn wanted(&self, field: Looked, wanted: &Wanted) -> Result<Narrowed, Error> {
         let number = match (field, wanted) {
-            // The store has the ids; whoever asks the index gets candidates.
+            // The store looks up the ids; the index only returns candidates.
             (Looked::Id, Wanted::Id(_)) => return Ok(anything()),
             (Looked::Updated, Wanted::Date { prefix, span }) => return Ok(exactly(self.updated(*prefix, *span))),
             (Looked::Contained, Wanted::Kind(inside)) => {
@@ -225,7 +225,7 @@ impl Builder<'_> {
             Wanted::Logical { system, value } => exactly(self.term(&terms::of_logical(number, system, value))),
             Wanted::Date { prefix, span } => self.date(number, *prefix, *span)?,
             Wanted::Id(_) | Wanted::Kind(_) | Wanted::Itself { .. } => exactly(Box::new(EmptyQuery)),
-            // The identifier's own term narrows; its type, the filter sees.
+            // The identifier's own term narrows; the filter checks its type.
             Wanted::Typed { value, .. } => match terms::of_token(number, &System::Any, Some(value)) {
                 Some(term) => Narrowed { part: self.term(&term), exact: false },
                 None => anything(),
@@ -248,8 +248,8 @@ impl Builder<'_> {
         Box::new(TermQuery::new(self.value(bytes), IndexRecordOption::Basic))
     }
 
-    /// What begins with these bytes: a query per term where they are few, for a range marks its documents in a set as
-    /// large as the segment.
+    /// Documents with a term that begins with these bytes. Where such terms are few, each gets its own query, since a
+    /// range marks its documents in a set as large as the segment.
     fn prefix(&self, bytes: &[u8]) -> Result<Part, Error> {
         let mut found = Vec::new();
         let all = self.walk(bytes, |key| {
@@ -266,8 +266,8 @@ impl Builder<'_> {
         Ok(Box::new(RangeQuery::new(from, to)))
     }
 
-    /// Shows the terms that begin with these bytes, each once in every segment, until `more` says that it has seen enough. True if
-    /// it has seen all.
+    /// Passes the terms that begin with these bytes to `more`, each once per segment, until `more` has seen enough.
+    /// Returns true if it saw all.
     fn walk(&self, prefix: &[u8], mut more: impl FnMut(&[u8]) -> bool) -> Result<bool, Error> {
         let end = after_prefix(prefix);
         for segment in self.searcher.segment_readers() {
@@ -283,7 +283,7 @@ impl Builder<'_> {
         Ok(true)
     }
 
-    /// Resources with any value of a parameter. Its terms are as many as there are sets of parameters that occur together.
+    /// Resources with any value of a parameter. There is one such term for each set of parameters that occur together.
     fn present(&self, number: u16) -> Result<Part, Error> {
         let mut found = BTreeSet::new();
         self.walk(&terms::of_presence(number), |key| {
@@ -325,10 +325,10 @@ impl Builder<'_> {
         Ok(exactly(one_of(found)))
     }
 
-    /// `_lastUpdated`: one value a resource, a millisecond wide.
+    /// `_lastUpdated`: one value per resource, a millisecond wide.
     fn updated(&self, prefix: Prefix, span: Span) -> Part {
         let column = self.fields.updated;
-        // The value's end is its start and a millisecond.
+        // The value ends a millisecond after its start.
         relation(
             prefix,
             span,
@@ -345,7 +345,7 @@ impl Builder<'_> {
         let Some((lo, hi)) = columns else {
             return Ok(Narrowed { part: self.present(number)?, exact: false });
         };
-        // Two columns of several values do not pair, and `ne` of several is not the opposite of `eq`.
+        // With several values the two columns do not pair, and `ne` is not the opposite of `eq`.
         let part = if prefix == Prefix::Ne {
             self.present(number)?
         } else {
@@ -355,7 +355,7 @@ impl Builder<'_> {
     }
 }
 
-/// Resources named by their numbers, and everything else: a chain puts them first.
+/// Splits alternatives into resources named by their numbers, which a chain puts first, and everything else.
 fn split_holders(wanted: &[Wanted]) -> (&[Wanted], &[Wanted]) {
     wanted.split_at(wanted.iter().take_while(|wanted| matches!(wanted, Wanted::Itself { .. })).count())
 }
@@ -373,7 +373,7 @@ fn after_prefix(prefix: &[u8]) -> Vec<u8> {
     end
 }
 
-/// A prefix as conditions on the two ends of a target: `above(v)` is at or above, `below(v)` at or below.
+/// A prefix as conditions on the two ends of a target: `above(v)` means at or above `v`, `below(v)` at or below.
 fn relation(
     prefix: Prefix,
     span: Span,

@@ -1,6 +1,5 @@
-//! The fields of the index. One field of byte terms serves every token, string, reference and uri parameter
-//! (`terms.rs` says what the terms look like); dates and sort keys are columns in numbered slots, since a type has at
-//! most a few of each.
+//! The fields of the index. One field of byte terms serves every token, string, reference and uri parameter (`terms.rs`
+//! has their layout); dates and sort keys are columns in numbered slots, since a type has at most a few of each.
 
 use tantivy::schema::{BytesOptions, Field, NumericOptions, Schema, TextOptions};
 
@@ -34,11 +33,11 @@ pub(super) fn name_of_text(slot: usize) -> String {
 pub(super) fn build() -> (Schema, Fields) {
     let mut schema = Schema::builder();
     let column = || NumericOptions::default().set_fast();
-    // Sorted and never searched by term: the tokenizer is named for the column and no postings are kept.
+    // Only sorted by, never searched by term: the tokenizer is named for the column, and no postings are kept.
     let text = || TextOptions::default().set_fast("raw");
     let fields = Fields {
         term: schema.add_bytes_field("term", BytesOptions::default().set_indexed()),
-        // Not with the flag of the same name, which keeps a byte of length beside each number.
+        // Without the option of the same name, which stores a length byte beside each number.
         rid: schema.add_u64_field("rid", column().set_indexed()),
         updated: schema.add_i64_field("updated", column()),
         several: schema.add_u64_field("several", column()),
@@ -49,7 +48,7 @@ pub(super) fn build() -> (Schema, Fields) {
     (schema.build(), fields)
 }
 
-/// The slot of a parameter among those of its form; absent where there are more than slots.
+/// The slot of a parameter among those of its form; absent if there are not enough slots.
 pub(super) fn slot(kind: Kind, number: u16, form: Form, slots: usize) -> Option<usize> {
     kind.standard().filter(|(_, p)| p.form == form).position(|(n, _)| n == number).filter(|slot| *slot < slots)
 }

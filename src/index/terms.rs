@@ -1,7 +1,7 @@
-//! The byte terms: parameter number (u16) and a letter, then what is compared. Numbers above [`FIRST_SPECIAL`] are not
-//! parameters but what every query needs: type, patient, publication, category, types inside, and which parameters have a
-//! value at all, sixteen of them in one term. A UUID, or
-//! thirty-two digits without its hyphens, at the end of what is compared whole is kept as sixteen bytes.
+//! The byte terms: parameter number (u16) and a letter, then the compared bytes. Numbers above [`FIRST_SPECIAL`] are
+//! not parameters but facts that every query needs: type, patient, publication, category, contained types, and the
+//! parameters that have a value, sixteen parameters in one term. In a term that is compared whole, a UUID at its end,
+//! or thirty-two digits without hyphens, is stored as sixteen bytes.
 //!
 //! | letter | then | found by |
 //! |---|---|---|
@@ -37,29 +37,29 @@ const PRESENT: u16 = FIRST_SPECIAL + 5;
 /// Parameters whose presence is in one term.
 const PER_TERM: u16 = 16;
 
-/// Counts the ways in which terms were laid out so far.
+/// The version of the term layout; it grows with every change of the layout.
 pub(super) const LAYOUT: u64 = 6;
 
-/// Letters whose terms are only ever compared whole; of the others a query may give the beginning.
+/// Letters whose terms are only compared whole; a query may give the beginning of a term of any other letter.
 const WHOLE: &[u8] = b"csnriulLN";
 /// Stands before the sixteen bytes of a UUID; no text has it.
 const UUID: u8 = 1;
 /// Characters of a UUID.
 const UUID_TEXT: usize = 36;
-/// Stands before the sixteen bytes of what is thirty-two digits, as the ids that loads make.
+/// Stands before the sixteen bytes of thirty-two digits, the form of ids that loads make.
 const DIGITS: u8 = 2;
-/// Characters of those.
+/// Characters of such an id.
 const DIGITS_TEXT: usize = 32;
 
 /// A term. Identifiers and ids are often UUIDs, as many as there are resources, and the dictionary of terms is the
-/// largest part of the index: so a UUID at the end is kept as the bytes that it stands for.
+/// largest part of the index: so a UUID at the end is stored as its sixteen bytes.
 pub(super) fn term(number: u16, letter: u8, parts: &[&[u8]]) -> Vec<u8> {
     let mut out = Vec::with_capacity(3 + parts.iter().map(|part| part.len() + 1).sum::<usize>());
     write(number, letter, parts, &mut out);
     out
 }
 
-/// Writes a term over what `out` had.
+/// Writes a term, replacing the contents of `out`.
 fn write(number: u16, letter: u8, parts: &[&[u8]], out: &mut Vec<u8>) {
     out.clear();
     out.extend_from_slice(&number.to_be_bytes());
@@ -104,17 +104,17 @@ pub(super) fn of_category(bit: u32) -> Vec<u8> {
     term(CATEGORY, b'c', &[&bit.to_be_bytes()])
 }
 
-/// The type of a resource and one of a resource inside it.
+/// The type of a resource and the type of a resource that it contains.
 pub(super) fn of_contained(kind: Kind, inside: Kind) -> Vec<u8> {
     term(CONTAINED, b'k', &[&kind.number().to_be_bytes(), &inside.number().to_be_bytes()])
 }
 
-/// What the terms begin with that say of a parameter, among others, whether it has a value.
+/// The beginning of the terms that state, for a parameter and others, whether it has a value.
 pub(super) fn of_presence(number: u16) -> Vec<u8> {
     term(PRESENT, b'e', &[&(number / PER_TERM).to_be_bytes()])
 }
 
-/// True if one of those terms says that it has.
+/// True if such a term states that the parameter has a value.
 pub(super) fn is_present(number: u16, term: &[u8]) -> bool {
     let bits = term.last_chunk().map_or(0, |bits| u16::from_be_bytes(*bits));
     bits >> (number % PER_TERM) & 1 == 1
@@ -168,7 +168,7 @@ pub(super) fn of_resource(resource: &Extracted, keep: impl FnMut(&[u8])) {
     for bit in (0..u16::BITS).filter(|bit| categories >> bit & 1 == 1) {
         terms.put(CATEGORY, b'c', &[&bit.to_be_bytes()]);
     }
-    // The numbers ascend.
+    // The parameter numbers ascend.
     let (mut sixteen, mut bits) = (0, 0_u16);
     for (number, value) in &resource.values {
         if number / PER_TERM != sixteen {
@@ -181,13 +181,13 @@ pub(super) fn of_resource(resource: &Extracted, keep: impl FnMut(&[u8])) {
     terms.present(sixteen, bits);
 }
 
-/// True for a parameter that may refer to any type. For the others, an id without its type is looked up under each
-/// type that it may have, and no second term is kept.
+/// True for a parameter that may refer to any type. For other parameters, an id without its type is looked up under
+/// each type that the parameter allows, and no second term is kept.
 pub(super) fn points_anywhere(number: u16) -> bool {
     parameter(number).is_none_or(|parameter| parameter.targets == Targets::Any)
 }
 
-/// Where the terms of a resource go, each written into the same place before.
+/// Receives the terms of a resource, each written into the same buffer.
 struct Terms<F> {
     term: Vec<u8>,
     keep: F,
@@ -224,7 +224,7 @@ impl<F: FnMut(&[u8])> Terms<F> {
             }
             Value::Uri(uri) => {
                 self.put(number, b'u', &[uri.as_bytes()]);
-                // A canonical address is found without its version too.
+                // A canonical URL is also found without its version.
                 if let Some((plain, _)) = uri.split_once('|') {
                     self.put(number, b'u', &[plain.as_bytes()]);
                 }

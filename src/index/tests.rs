@@ -115,7 +115,7 @@ fn views() -> Vec<View> {
     ]
 }
 
-/// What the View shows, said in the plainest way.
+/// The resources that the View shows, computed in the plainest way.
 fn visible(view: &View, resource: &Extracted) -> bool {
     let mine = match view.reach() {
         Reach::Everything => true,
@@ -168,7 +168,7 @@ impl World {
         (rids, total)
     }
 
-    /// What a caller gets who asks the filter wherever the index says that it is not sure.
+    /// The result for a caller who asks the filter wherever the index is inexact.
     fn found(&self, view: &View, query: &Query<'_>) -> (Vec<u64>, u64) {
         let matches = self.index.find(view, query).unwrap();
         let mut rids: Vec<u64> = matches.places.iter().map(|place| place.rid).collect();
@@ -201,7 +201,8 @@ proptest! {
             world.put(at as u64 + 1, Some(extracted(&json, 2_000_000 + at as i64 * 700)));
         }
         world.index.settle().unwrap();
-        // What follows is not committed, in the overlay and from some point in bulk: new resources, updates, and every third is deleted.
+        // The second part is not committed: it is in the overlay, and from some point on in bulk mode: new resources,
+        // updates, and every third is deleted.
         for (at, (patient, code, dates, label, word)) in second.iter().enumerate() {
             if at == in_bulk_from {
                 world.index.in_bulk();
@@ -347,7 +348,7 @@ proptest! {
         }
         let kind = Kind::named("Observation");
         for view in [View::operator(Timestamp::UNIX_EPOCH), views().remove(1)] {
-            // The View of one patient was made for another type; her observations are hers all the same.
+            // The View of one patient was made for another type; it still covers her observations.
             for pairs in &queries {
                 let read = |(key, value): &(String, String)| filter::clause(kind, key, value, Timestamp::UNIX_EPOCH, "").ok().flatten();
                 let clauses: Vec<Clause> = pairs.iter().filter_map(read).collect();

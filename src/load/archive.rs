@@ -1,8 +1,10 @@
-//! ZIP archives, read where they lie: each file in one is a file of the load. Nothing is written to disk, so names in an archive
-//! lead nowhere; a file in it is named by the archive's path and the last part of its own name.
+//! ZIP archives, read in place: every file in an archive is a file of the load. Nothing is unpacked to disk, so a path
+//! inside an archive cannot escape a folder; a file in it is named by the archive's path and the last part of its own
+//! name.
 //!
-//! Limits (THREATS 58): files in an archive, size and ratio of each. What is packed otherwise than with deflate, or encrypted, is
-//! refused. Absent: archives in archives, and spreadsheets, which are archives of another kind and are named by `sniff.rs`.
+//! Limits (THREATS 58): the number of files in an archive, and the size and compression ratio of each. Encrypted files
+//! and compression methods other than deflate are refused. Absent: archives in archives, and spreadsheets, which are
+//! ZIP archives too and are named by `sniff.rs`.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -16,11 +18,11 @@ use zip::{CompressionMethod, ZipArchive};
 const FILES_MAX: usize = 10_000;
 /// The largest file, unpacked.
 const SIZE_MAX: u64 = 64 << 30;
-/// How much larger than packed a file may be. Fixed columns are mostly spaces, and pack well.
+/// The largest ratio of unpacked to packed size. Fixed-width files are mostly spaces, and compress well.
 const RATIO_MAX: u64 = 500;
-/// What every archive begins with.
+/// The first bytes of every archive.
 const MAGIC: &[u8] = b"PK\x03\x04";
-/// The name that only office documents have.
+/// A file name that only office documents have.
 const OFFICE: &str = "[Content_Types].xml";
 
 /// A file in an archive.
@@ -30,7 +32,7 @@ struct ArchiveMember {
     packed: u64,
 }
 
-/// The files in an archive, as paths below it; absent for what is no archive or cannot be read as one.
+/// The files in an archive, as paths below it; absent if the file is not an archive or cannot be read as one.
 pub(super) fn files(path: &Path) -> Option<Vec<PathBuf>> {
     let mut start = [0; 4];
     File::open(path).ok()?.read_exact(&mut start).ok()?;
@@ -47,7 +49,7 @@ pub(super) fn packed_size(path: &Path) -> Option<u64> {
     entries.into_iter().find(|entry| entry.path == path).map(|entry| entry.packed)
 }
 
-/// Opens a file in an archive; absent if the path leads through none.
+/// Opens a file in an archive; absent if the path does not lead through an archive.
 pub(super) fn open(path: &Path) -> Option<io::Result<Unpacked>> {
     let archive = path.parent().filter(|parent| parent.is_file())?;
     Some(unpack(archive, path))
@@ -106,7 +108,7 @@ fn unpack(archive: &Path, path: &Path) -> io::Result<Unpacked> {
     Ok(Unpacked { reader, left: size })
 }
 
-/// A file as it is unpacked: as many bytes as the archive says, no more and no fewer.
+/// A file as it is unpacked: exactly as many bytes as the archive states.
 pub(super) struct Unpacked {
     reader: Box<dyn Read + Send>,
     left: u64,

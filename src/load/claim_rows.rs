@@ -5,7 +5,7 @@ use crate::formats::issue::Rule;
 use crate::formats::ncpdp;
 use crate::formats::records::{NAMES, RowOutcome};
 use crate::formats::tables::cclf::{self, Feed};
-use crate::formats::tables::claims::{ClaimHeader, REVIEW_NAMES, Reader, looks_like_reviews};
+use crate::formats::tables::claims::{ClaimHeader, ClaimRowReader, REVIEW_NAMES, looks_like_reviews};
 use crate::formats::tables::csv_rows;
 use crate::formats::tables::mapping::Mapping;
 
@@ -14,7 +14,7 @@ const ROWS: usize = 500;
 /// The largest file of NCPDP messages.
 const MESSAGES_MAX: usize = 256 << 20;
 
-/// Reads a file; `take` gets what is found, and says whether to go on.
+/// Reads a file; `take` receives each outcome and says whether to go on.
 pub(crate) fn read(mut source: Source, mapping: &Mapping, take: &mut dyn FnMut(RowOutcome) -> bool) {
     if ncpdp::looks_like(source.start()) {
         match source.rest(MESSAGES_MAX) {
@@ -33,7 +33,12 @@ pub(crate) fn read(mut source: Source, mapping: &Mapping, take: &mut dyn FnMut(R
     }
 }
 
-fn hand(reader: &mut Reader, line: u64, cells: &csv::StringRecord, take: &mut dyn FnMut(RowOutcome) -> bool) -> bool {
+fn hand(
+    reader: &mut ClaimRowReader,
+    line: u64,
+    cells: &csv::StringRecord,
+    take: &mut dyn FnMut(RowOutcome) -> bool,
+) -> bool {
     match reader.read(line, cells) {
         Ok(parts) => parts.into_iter().all(|part| take(RowOutcome::Part(part))),
         Err(reason) => take(RowOutcome::Refused(line, Rule::ClaimRow, reason)),
@@ -41,7 +46,8 @@ fn hand(reader: &mut Reader, line: u64, cells: &csv::StringRecord, take: &mut dy
 }
 
 fn fixed(mut source: Source, number: usize, take: &mut dyn FnMut(RowOutcome) -> bool) {
-    let mut reader = Reader::new(ClaimHeader::new(cclf::names(number).into_iter(), &mapping_of_nobody(), &NAMES));
+    let mut reader =
+        ClaimRowReader::new(ClaimHeader::new(cclf::names(number).into_iter(), &mapping_of_nobody(), &NAMES));
     while let Some(piece) = source.next() {
         match piece {
             Piece::Lines(first, text) => {
@@ -62,8 +68,8 @@ fn fixed(mut source: Source, number: usize, take: &mut dyn FnMut(RowOutcome) -> 
     broken(&source, take);
 }
 
-/// Names in a mapping file are not for fixed columns.
-fn mapping_of_nobody() -> crate::formats::columns::Own<crate::formats::records::Field> {
+/// Fixed-width files have no column names that a mapping file could change.
+fn mapping_of_nobody() -> crate::formats::columns::Own<crate::formats::records::ClaimField> {
     crate::formats::columns::Own::default()
 }
 
@@ -79,7 +85,7 @@ fn table(mut source: Source, mapping: &Mapping, take: &mut dyn FnMut(RowOutcome)
     } else {
         ClaimHeader::new(head.iter(), &mapping.claims, &NAMES)
     };
-    let mut reader = Reader::new(header);
+    let mut reader = ClaimRowReader::new(header);
     loop {
         let (rows, troubles) = csv_rows::rows(&mut csv, &mut ended, ROWS);
         for (line, row) in &rows {

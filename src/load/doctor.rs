@@ -1,8 +1,8 @@
-//! What is doubtful about records that are kept: nothing that a profile forbids, but what a member or a caller would stumble
-//! over. Pure; each finding comes with the sentence of what to do (`Rule::fix`).
+//! What is doubtful about records that are kept: no profile forbids it, but a member or a caller would stumble over it.
+//! Pure; each finding comes with a sentence that says what to do (`Rule::fix`).
 //!
-//! Absent: looking into the store. Birth dates are compared within one load; whether a network has providers of an earlier load
-//! is asked by the run.
+//! Absent: reading the store. Birth dates are compared within one load; the run itself asks whether an earlier load
+//! brought providers of a network.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,13 +14,13 @@ const MEMBERS_MAX: usize = 2_000_000;
 /// Networks that are remembered in one load.
 const NETWORKS_MAX: usize = 100_000;
 
-/// What the resources of a load show together.
+/// Facts that are compared across the resources of a load.
 #[derive(Default)]
 pub(super) struct Doctor {
     born: HashMap<String, String>,
-    /// The first day on which something was done.
+    /// The first day of care, by patient.
     treated: HashMap<String, String>,
-    /// By id, with the name and where it stands.
+    /// By id: the name, and the place where the network was read.
     networks: HashMap<String, (String, RecordPlace)>,
     joined: HashSet<String>,
 }
@@ -54,7 +54,7 @@ impl Doctor {
         self.born.iter().filter(is_early).count() as u64
     }
 
-    /// Networks in which nobody of this load is: ids, names, and where they stand; in the order of their names.
+    /// Networks without a provider in this load: ids, names and places, in the order of their names.
     pub(super) fn empty_networks(&self) -> Vec<(&str, &str, &RecordPlace)> {
         let empty = self.networks.iter().filter(|(id, _)| !self.joined.contains(*id));
         let mut out: Vec<_> = empty.map(|(id, (name, place))| (id.as_str(), name.as_str(), place)).collect();

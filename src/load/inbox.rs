@@ -1,10 +1,11 @@
-//! The watched folder: what is put there is loaded, and moved away with its report. Who looks how often, and into which realm
-//! it is loaded, is for the caller.
+//! The watched folder: files put there are loaded, and moved away with their report. The caller decides how often to
+//! look, and into which realm to load.
 //!
-//! Files that arrive together are loaded together, so a claim finds the enrollment that came with it. A file is taken when it
-//! has stayed the same for a while: half of a file that is still being sent looks whole to whoever reads it. One that changes
-//! while it is loaded stays, and is loaded again. What was loaded is moved to `done`, a file of which nothing could be read to
-//! `failed`; both keep their reports. A server that dies in between loads the file again, which changes nothing.
+//! Files that arrive together are loaded together, so a claim finds the enrollment that came with it. A file is taken
+//! when it has stayed the same for a while: to a reader, half of a file that is still being sent looks like a whole
+//! one. A file that changes while it is loaded stays, and is loaded again. A loaded file is moved to `done`, a file
+//! with nothing readable to `failed`; both keep their reports. If the server dies in between, it loads the file again,
+//! which changes nothing.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -18,7 +19,7 @@ use super::{Error, Summary};
 
 /// Files of one load; more wait for the next look.
 const FILES_MAX: usize = 10_000;
-/// Ends of names that programs give to files on their way.
+/// Name endings that programs give to files they are still sending.
 const ON_THEIR_WAY: [&str; 4] = [".part", ".tmp", ".filepart", ".crdownload"];
 
 /// Size and time of last change of a file.
@@ -40,7 +41,7 @@ pub enum InboxError {
 }
 
 impl Inbox {
-    /// The files that have been as they are for so long.
+    /// The files that have not changed for `quiet`.
     pub fn ready(&mut self, folder: &Path, now: Duration, quiet: Duration) -> Vec<(PathBuf, FileState)> {
         let Ok(entries) = std::fs::read_dir(folder) else {
             tracing::warn!("the folder of [load] inbox cannot be read");
@@ -70,7 +71,7 @@ impl Inbox {
         ready
     }
 
-    /// Takes files as new when they are seen again, whatever became of them.
+    /// Makes these files count as new when they are seen again, whatever happened to them.
     pub fn forget(&mut self, files: &[(PathBuf, FileState)]) {
         for (path, _) in files {
             self.0.remove(path);
@@ -78,7 +79,7 @@ impl Inbox {
     }
 }
 
-/// Size and time of a file; absent for what is no plain file.
+/// Size and time of last change of a file; absent for anything but a regular file.
 fn state(path: &Path) -> Option<FileState> {
     let about = std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_file)?;
     Some((about.len(), about.modified().ok()))
@@ -122,7 +123,7 @@ pub fn take(
     Ok(summary)
 }
 
-/// The files that a report refuses as a whole, those in archives by themselves.
+/// The files that a report refuses as a whole; a file in an archive counts by itself.
 fn refused(report: &Path) -> HashSet<String> {
     let text = std::fs::read_to_string(report).unwrap_or_default();
     let rows = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
@@ -132,7 +133,7 @@ fn refused(report: &Path) -> HashSet<String> {
         .collect()
 }
 
-/// True if nothing of a file could be read; of an archive, nothing of any file in it.
+/// True if nothing in a file could be read; for an archive, nothing in any of its files.
 fn is_unread(file: &Path, refused: &HashSet<String>) -> bool {
     files_in(file).iter().all(|one| refused.contains(&one.display().to_string()))
 }

@@ -1,12 +1,12 @@
-//! Plan data in: files are opened, read by `formats`, mapped by `map`, and what comes of them is kept by a run; with a report,
-//! and a way back.
+//! Plan data in: files are opened, read by `formats` and mapped by `map`; a run stores the resources, writes a report,
+//! and can be taken back.
 //!
-//! Invariants: a bad record never stops a good one; every record that is refused is named by file and line with a
-//! reason that quotes nothing from it; running the same files again changes nothing; memory does not grow with the
-//! size of the files (two numbers are kept per record).
+//! Invariants: a bad record never stops a good one; every refused record is named by file and line, with a reason that
+//! quotes nothing from it; running the same files again changes nothing; memory does not grow with the size of the
+//! files (two numbers are kept per record).
 //!
-//! Absent: deletions (a load adds and updates; what has ended stays, as ended), and what is meant for other systems, which is
-//! recognised and named.
+//! Absent: deletions (a load adds and updates; a resource that has ended stays, as ended), and files meant for other
+//! systems, which are recognized and named.
 
 mod archive;
 mod claim_rows;
@@ -56,7 +56,7 @@ pub struct Target<'a> {
     pub find: Find<'a>,
     /// The address under which the plan's own identifiers are named, such as `https://plan.example/ids`.
     pub ids: &'a str,
-    /// The plan's name, as the payor of coverage that only a table tells of.
+    /// The plan's name, as the payor of coverage that only a table mentions.
     pub plan: &'a str,
 }
 
@@ -70,13 +70,13 @@ pub struct Request {
     pub mapping: Mapping,
     /// Reads, checks and counts everything, and keeps nothing.
     pub dry_run: bool,
-    /// Where refused records are written; made only if there is one.
+    /// Where refused records are written; the file is created only if there is one.
     pub report: PathBuf,
-    /// What becomes of resources that are not as FHIR and their profiles say.
+    /// How resources are treated that break FHIR or their profiles.
     pub validation: Policy,
     /// Which claims also become encounters, conditions and procedures.
     pub claims_as_clinical: ClaimsAsClinical,
-    /// Which providers are taken from files of the national registry.
+    /// Which providers are taken from files of the national registry (NPPES).
     pub registry: Registry,
     /// Kinds of files that hold complete lists.
     pub complete: Vec<Complete>,
@@ -84,25 +84,26 @@ pub struct Request {
     pub stop: Stop,
 }
 
-/// Somebody wants the load to end. It does at the next block of a file or group of records, between two transactions: what was
-/// kept is whole, and the next load of the same files goes on from there. Clones share.
+/// A request to end the load early. The load ends at the next block of a file or group of records, between two
+/// transactions: everything kept is whole, and the next load of the same files goes on from there. Clones share one
+/// request.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Asks for the end.
+    /// Requests the end.
     pub fn ask(&self) {
         self.0.store(true, Ordering::Release);
     }
 
-    /// Whether somebody asked.
+    /// Whether the end was requested.
     #[must_use]
     pub fn is_asked(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 
     /// # Errors
-    /// [`Error::Stopped`] if somebody asked.
+    /// [`Error::Stopped`] if the end was requested.
     fn check(&self) -> Result<(), Error> {
         if self.is_asked() { Err(Error::Stopped) } else { Ok(()) }
     }
@@ -114,17 +115,17 @@ pub enum Error {
     /// A path cannot be read at all.
     #[error("{} cannot be read: {cause}", path.display())]
     Unreadable {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         cause: std::io::Error,
     },
     /// The report cannot be written.
     #[error("the report {} cannot be written: {cause}; name another with --report", path.display())]
     Report {
-        /// Which.
+        /// The path of the report.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         cause: std::io::Error,
     },
     /// There is nothing to load.
@@ -133,10 +134,10 @@ pub enum Error {
     /// The store refused.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// Somebody asked for the end; see [`Stop`].
+    /// The end was requested; see [`Stop`].
     #[error("the load was stopped before its end; what was kept so far is whole, load the same files again to go on")]
     Stopped,
-    /// A worker ended without its result; a defect.
+    /// A worker ended without a result; this is a defect.
     #[error("a reading thread ended early; what was kept so far is whole, run the load again")]
     Worker,
 }

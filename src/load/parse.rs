@@ -1,4 +1,4 @@
-//! Readers by themselves, without a store: for `ingle bench` and the fuzz targets.
+//! Readers without a store, for `ingle bench` and the fuzz targets.
 
 use serde_json::Value;
 
@@ -48,7 +48,7 @@ pub fn x12(text: &[u8], reads: bool) -> usize {
     count.records
 }
 
-/// X12 as it is printed from its segments: the same bytes again.
+/// X12 printed again from its segments: the same bytes.
 #[must_use]
 pub fn x12_printed(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
@@ -56,7 +56,7 @@ pub fn x12_printed(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Reads a file of FHIR: one document or lines. Returns how many resources can be kept and how many cannot.
+/// Reads a FHIR file: one document, or lines of NDJSON. Returns how many resources can be kept and how many cannot.
 #[must_use]
 pub fn fhir(text: &[u8]) -> (usize, usize) {
     let mut batch =
@@ -65,7 +65,7 @@ pub fn fhir(text: &[u8]) -> (usize, usize) {
     (batch.ready.len() + batch.deferred.len(), batch.rejects.len())
 }
 
-/// What a file looks like, by its first bytes: the name of a format, if it can be loaded.
+/// The format that a file's first bytes show, if it can be loaded.
 #[must_use]
 pub fn look(start: &[u8]) -> Option<Format> {
     match crate::formats::sniff::look(start, &crate::formats::tables::mapping::Mapping::default()) {
@@ -74,20 +74,20 @@ pub fn look(start: &[u8]) -> Option<Format> {
     }
 }
 
-/// What HL7 version 2 messages become, as if they were about one member.
+/// The resources of HL7 version 2 messages, as if they were about one member.
 #[must_use]
 pub fn hl7v2(text: &[u8]) -> Vec<Value> {
     let _ = crate::formats::hl7v2::cut(text);
     resources(&crate::map::hl7v2::read(&"fuzz".into(), 1, text))
 }
 
-/// Messages as they are printed from their parts: the same text again, as far as it is messages.
+/// Messages printed again from their parsed parts: the same text, as far as it consists of messages.
 #[must_use]
 pub fn hl7v2_printed(text: &str) -> Vec<(String, String)> {
     crate::formats::hl7v2::printed(text)
 }
 
-/// What a clinical document becomes, as if it were about one member.
+/// The resources of a clinical document, as if it were about one member.
 #[must_use]
 pub fn ccda(text: &[u8]) -> Vec<Value> {
     resources(&crate::map::ccda::read(&"fuzz".into(), text))
@@ -95,11 +95,11 @@ pub fn ccda(text: &[u8]) -> Vec<Value> {
 
 fn resources(read: &ReadPiece) -> Vec<Value> {
     let about = PlanContext { ids: "https://plan.example/ids", plan: "Plan", now: jiff::Timestamp::UNIX_EPOCH };
-    let whose = KnownMember { patient: "p1".to_owned(), coverage: None, ..KnownMember::default() };
-    read.records.iter().filter_map(|record| record.resources(&whose, about).ok()).flatten().map(plain).collect()
+    let known_member = KnownMember { patient: "p1".to_owned(), coverage: None, ..KnownMember::default() };
+    read.records.iter().filter_map(|record| record.resources(&known_member, about).ok()).flatten().map(plain).collect()
 }
 
-/// Numbers as numbers.
+/// The same resource with its numbers as JSON numbers.
 fn plain(resource: Value) -> Value {
     serde_json::from_str(&crate::map::clinical::text_of(&resource)).unwrap_or(resource)
 }

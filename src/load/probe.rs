@@ -1,5 +1,5 @@
-//! What fuzz targets ask of the readers: whatever bytes come, a row that is read is a part that can be read again, and a bill
-//! or a refusal comes of it.
+//! What fuzz targets assert about the readers: for any bytes, a row that is read is a part that can be read again, and
+//! it yields a bill or a refusal.
 
 use std::io::Cursor;
 
@@ -8,13 +8,14 @@ use jiff::Timestamp;
 use super::claim_rows;
 use super::source::Source;
 use crate::config::ClaimsAsClinical;
-use crate::formats::ncpdp::Message;
-use crate::formats::records::{Row, RowOutcome};
+use crate::formats::ncpdp::Transmission;
+use crate::formats::records::{ClaimRow, RowOutcome};
 use crate::formats::tables::mapping::Mapping;
 use crate::map::claims::{RowCase, review_rows};
 use crate::map::record::{KnownMember, PlanContext};
 
-/// Reads a file of rows. How many rows came of it, and how many of them did not read as they were written, which is none.
+/// Reads a file of rows. Returns how many rows it gave, and how many of them did not survive being written and read
+/// again, which must be none.
 #[must_use]
 pub fn rows(bytes: &[u8]) -> (usize, usize) {
     let about = PlanContext { ids: "https://plan.example/ids", plan: "Plan", now: Timestamp::UNIX_EPOCH };
@@ -23,11 +24,13 @@ pub fn rows(bytes: &[u8]) -> (usize, usize) {
     claim_rows::read(source, &Mapping::default(), &mut |found| {
         if let RowOutcome::Part(part) = found {
             count += 1;
-            match Row::read(&part.text) {
+            match ClaimRow::read(&part.text) {
                 Some((source, row)) => {
                     for case in RowCase::fold(&part.group, [(source, row.clone())]) {
-                        let _ =
-                            (case.whom(), case.resources(&[], &KnownMember::default(), about, ClaimsAsClinical::All));
+                        let _ = (
+                            case.named_member(),
+                            case.resources(&[], &KnownMember::default(), about, ClaimsAsClinical::All),
+                        );
                     }
                     if let Ok(review) = review_rows(&[row]) {
                         let _ = review.resources(&KnownMember::default(), about);
@@ -41,8 +44,8 @@ pub fn rows(bytes: &[u8]) -> (usize, usize) {
     (count, lost)
 }
 
-/// An NCPDP message read and printed; absent if it is none.
+/// An NCPDP message, read and printed again; absent if the text is not one.
 #[must_use]
 pub fn ncpdp(text: &str) -> Option<String> {
-    Message::parse(text).map(|message| message.print())
+    Transmission::parse(text).map(|message| message.print())
 }

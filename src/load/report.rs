@@ -20,7 +20,7 @@ pub struct Finding {
     pub count: u64,
     /// What to do.
     pub fix: &'static str,
-    /// Where it was met first, with the reason: nothing of the records themselves.
+    /// The first places where it was met, with the reason: nothing of the records themselves.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<Example>,
 }
@@ -35,7 +35,7 @@ pub struct Example {
     /// Entry of a Bundle, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entry: Option<usize>,
-    /// What is wrong; empty where the rule says it all.
+    /// The mistake; empty where the rule is enough.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub reason: String,
 }
@@ -49,22 +49,22 @@ pub struct Summary {
     pub kept: u64,
     /// Of these, how many are new or different.
     pub changed: u64,
-    /// Of these, how many said what was known.
+    /// Of these, how many changed nothing.
     pub unchanged: u64,
     /// Records refused.
     pub rejected: u64,
     /// How long it took.
     pub seconds: f64,
-    /// Records accepted, by format.
+    /// Records accepted, by kind of record.
     pub by_kind: BTreeMap<&'static str, u64>,
-    /// What was noticed, most frequent first.
+    /// What was noticed, the most frequent first.
     pub findings: Vec<Finding>,
     /// Where the refused records are, if there are any. Beside it stand the same as a table (`.csv`) and this summary
     /// (`.json`).
     pub report: Option<PathBuf>,
 }
 
-/// Places that are named for each rule.
+/// Examples that are kept for each rule.
 const EXAMPLES: usize = 3;
 
 /// Counts and writes as the run goes on.
@@ -81,7 +81,7 @@ struct Files {
     table: csv::Writer<File>,
 }
 
-/// A cell that no spreadsheet takes for a formula.
+/// A cell that no spreadsheet evaluates as a formula.
 fn cell(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
@@ -120,7 +120,7 @@ impl Ledger {
         if examples.len() < EXAMPLES {
             let file = short(&reject.file).to_owned();
             let example = Example { file, line: reject.line, entry: reject.entry, reason: reject.reason.clone() };
-            // The same place again shows nothing new.
+            // A second report of the same place adds nothing.
             if !examples.contains(&example) {
                 examples.push(example);
             }

@@ -1,5 +1,5 @@
-//! Resources of FHIR files, ready to be stored: each is admitted, and has an id and references that the server can follow as far
-//! as its own file allows. What needs to know other files waits as a [`Deferred`].
+//! Resources of FHIR files, ready to be stored: each is admitted, and has an id and references that the server can
+//! follow as far as its own file allows. A resource that needs to know other files waits as a [`Deferred`].
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub(super) struct Deferred {
     pub(super) text: Vec<u8>,
 }
 
-/// What one piece of text gave.
+/// The result of one piece of text.
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) ready: Vec<Admitted>,
@@ -27,11 +27,11 @@ pub(super) struct Batch {
     pub(super) rejects: Vec<(Rule, Reject)>,
     /// Identifiers that later references may use, with the id they lead to.
     pub(super) names: Vec<(NameKey, String)>,
-    /// What becomes of resources that are not valid.
+    /// How invalid resources are treated.
     pub(super) validation: Policy,
-    /// How many were kept all the same.
+    /// How many invalid resources were kept all the same.
     pub(super) doubtful: u64,
-    /// What is doubtful about resources, and what is compared with others.
+    /// What is doubtful about resources, and the facts that are compared with other resources.
     pub(super) signs: Vec<(RecordPlace, Signs)>,
 }
 
@@ -46,7 +46,7 @@ impl Batch {
         fhir::file(file, text, self);
     }
 
-    /// Takes the whole entries of a Bundle that ends in the middle.
+    /// Takes the complete entries of a Bundle that is cut off.
     pub(super) fn cut_file(&mut self, file: &Arc<str>, text: &[u8]) {
         fhir::cut_file(file, text, self);
     }
@@ -106,6 +106,6 @@ impl ResourceTaker for Batch {
 pub(super) fn settle(deferred: &Deferred, known: &Known<'_>) -> Result<(Admitted, u64), NotAdmitted> {
     let mut node = json::parse(&deferred.text).map_err(Issue::from)?;
     let unresolved = fhir::find_all(&mut node, known);
-    // Its first reading was checked; looking up a reference makes nothing wrong.
+    // It was validated when it was first read; resolving a reference cannot make it invalid.
     Ok((admit(&mut node, &deferred.id, Policy::Off)?.resource, unresolved))
 }

@@ -1,4 +1,4 @@
-//! What a resource shows of which a member or a caller would stumble, though no profile forbids it. Pure.
+//! Signs in a resource that would make a member or a caller stumble, though no profile forbids them. Pure.
 
 use crate::fhir::json::Node;
 use crate::formats::cells::npi::{Npi, npi};
@@ -9,7 +9,7 @@ const NPI: &str = "http://hl7.org/fhir/sid/us-npi";
 /// Letters of a network's name.
 const NAME_MAX: usize = 100;
 
-/// What one resource shows.
+/// The signs of one resource.
 #[derive(Debug, Default)]
 pub(crate) struct Signs {
     pub(crate) rules: Vec<Rule>,
@@ -17,14 +17,14 @@ pub(crate) struct Signs {
 }
 
 impl Signs {
-    /// A member's birth date, as the roster has it: what is done to her is compared with it.
+    /// A member's birth date, as the roster has it: dates of care are compared with it.
     pub(crate) fn born(patient: &str, birth: &str) -> Self {
         let is_known = !patient.is_empty() && !birth.is_empty();
         let facts = is_known.then(|| Fact::Born(patient.to_owned(), birth.to_owned())).into_iter().collect();
         Self { rules: Vec::new(), facts }
     }
 
-    /// Whether something was done on a day.
+    /// Whether the resource has a date of care.
     pub(crate) fn is_of_care(&self) -> bool {
         self.facts.iter().any(|fact| matches!(fact, Fact::Treated(..)))
     }
@@ -34,12 +34,12 @@ impl Signs {
     }
 }
 
-/// What is compared with other resources of the load.
+/// A fact that is compared with other resources of the load.
 #[derive(Debug)]
 pub(crate) enum Fact {
     /// Patient, birth date.
     Born(String, String),
-    /// Patient, day on which something was done.
+    /// Patient, day of care.
     Treated(String, String),
     /// Id and name.
     Network(String, String),
@@ -47,7 +47,7 @@ pub(crate) enum Fact {
     InNetwork(String),
 }
 
-/// Looks at a resource.
+/// Examines a resource.
 pub(crate) fn examine(node: &Node<'_>) -> Signs {
     let mut signs = Signs::default();
     match node.text_of("resourceType").unwrap_or_default() {
@@ -76,10 +76,11 @@ pub(crate) fn examine(node: &Node<'_>) -> Signs {
         }
         "PractitionerRole" | "OrganizationAffiliation" if !matches!(node.get("active"), Some(Node::Bool(false))) => {
             let extensions = node.get("extension").map(Node::items).unwrap_or_default().iter();
-            let said = extensions.filter_map(|one| one.get("valueReference"));
+            let references = extensions.filter_map(|one| one.get("valueReference"));
             let own = node.get("network").map(Node::items).unwrap_or_default().iter();
             signs.facts.extend(
-                said.chain(own)
+                references
+                    .chain(own)
                     .filter_map(|reference| reference.text_of("reference")?.strip_prefix("Organization/"))
                     .map(|id| Fact::InNetwork(id.to_owned())),
             );
@@ -95,7 +96,7 @@ pub(crate) fn examine(node: &Node<'_>) -> Signs {
     signs
 }
 
-/// When something was done, or began to be.
+/// The day on which care was given, or began.
 fn began<'n>(node: &'n Node<'_>, name: &str) -> Option<&'n str> {
     let period = || node.get(&format!("{name}Period")).and_then(|period| period.text_of("start"));
     node.text_of(&format!("{name}DateTime")).or_else(period)

@@ -1,4 +1,4 @@
-//! Files on disk: finding them, unpacking them, and cutting them into blocks of whole lines.
+//! Files on disk: finds them, unpacks them, and cuts them into blocks of whole lines.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -22,8 +22,9 @@ pub(super) const DOCUMENT_MAX: usize = 128 << 20;
 /// Bytes of a file that are inspected to recognize its format.
 pub(super) const LOOK_BYTES: usize = 8 << 10;
 
-/// Every file under the paths, in the order of their names, so that runs are repeatable. Hidden files are left out; what is in
-/// a ZIP archive stands for the archive. The second list is of what is no file: reading a named pipe would wait for ever.
+/// Every file under the paths, in the order of their names, so that runs are repeatable. Hidden files are left out; an
+/// archive is replaced by its files. The second list has the paths that are not regular files: reading a named pipe
+/// would block for ever.
 pub(super) fn find(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Error> {
     let (mut out, mut others) = (Vec::new(), Vec::new());
     for path in paths {
@@ -39,7 +40,7 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Er
     Ok((out.iter().flat_map(|path| files_in(path)).collect(), others))
 }
 
-/// The files that a file stands for: those in it if it is an archive that can be read, else itself.
+/// The files that a path stands for: those in it if it is a readable archive, else itself.
 #[must_use]
 pub fn files_in(path: &Path) -> Vec<PathBuf> {
     archive::files(path).unwrap_or_else(|| vec![path.to_owned()])
@@ -56,8 +57,8 @@ fn walk(folder: &Path, out: &mut Vec<PathBuf>, others: &mut Vec<PathBuf>) -> Res
     }
     inside.sort();
     for (path, is_folder) in inside {
-        // Links to files are followed, links to folders are not: they may lead in circles. What cannot be inspected is reported
-        // when it is opened.
+        // Links to files are followed, links to folders are not: they may form a loop. A path that cannot be inspected
+        // is reported when it is opened.
         if is_folder {
             walk(&path, out, others)?;
         } else if std::fs::metadata(&path).map_or(true, |about| about.is_file()) {
@@ -77,7 +78,7 @@ pub(super) fn size(path: &Path) -> u64 {
 /// An open file, unpacked as it is read.
 pub(super) struct Source {
     reader: Box<dyn Read>,
-    /// Read and not yet handed out.
+    /// Bytes that were read and not yet handed out.
     buffer: Vec<u8>,
     /// Why reading stopped before the end.
     pub(super) broken: Option<io::Error>,
@@ -85,9 +86,9 @@ pub(super) struct Source {
     line: u64,
 }
 
-/// What comes next from a [`Source`].
+/// The next piece of a [`Source`].
 pub(super) enum Piece {
-    /// Whole lines; the number of the first.
+    /// Whole lines, after the number of the first.
     Lines(u64, Vec<u8>),
     /// The rest of a line that was too long, which was skipped.
     TooLong(u64),
@@ -98,10 +99,10 @@ impl Source {
     pub(super) fn open(path: &Path, read: &Arc<AtomicU64>) -> Result<Self, Error> {
         let failed = |cause| Error::Unreadable { path: path.to_owned(), cause };
         if let Some(inside) = archive::open(path) {
-            let reader = Counted { file: inside.map_err(failed)?, read: Arc::clone(read) };
+            let reader = CountedRead { file: inside.map_err(failed)?, read: Arc::clone(read) };
             return Ok(Self::decoding(BufReader::new(reader)));
         }
-        let file = Counted { file: File::open(path).map_err(failed)?, read: Arc::clone(read) };
+        let file = CountedRead { file: File::open(path).map_err(failed)?, read: Arc::clone(read) };
         let mut buffered = BufReader::with_capacity(256 << 10, file);
         let packed = io::BufRead::fill_buf(&mut buffered).map_err(failed)?.starts_with(&[0x1f, 0x8b]);
         if packed {
@@ -110,11 +111,11 @@ impl Source {
         Ok(Self::decoding(buffered))
     }
 
-    /// Bytes that are text in UTF-16 as UTF-8. XML stays as it is: it names its own encoding, and the original is kept.
+    /// Decodes UTF-16 text to UTF-8. XML stays as it is: it names its own encoding, and the original is kept.
     fn decoding(mut reader: impl io::BufRead + 'static) -> Self {
         let start = match reader.fill_buf() {
             Ok(start) => start,
-            // A packed file that is damaged at its beginning. The reader may not say so again.
+            // A compressed file is damaged at its beginning. The reader may not report the error again.
             Err(error) => return Self { broken: Some(error), ended: true, ..Self::over(io::empty()) },
         };
         let declared = encoding::utf_16(start);
@@ -185,8 +186,8 @@ impl Source {
         Some(Piece::TooLong(first))
     }
 
-    /// The next block of whole records, with the number of its first line; `cut` tells how much of a buffer that begins with
-    /// a record is whole records. At the end of the file the rest is a block, whole or not.
+    /// The next block of whole records, with the number of its first line; `cut` returns how much of a buffer that
+    /// begins with a record is whole records. At the end of the file the rest is a block, whole or not.
     pub(super) fn next_by(&mut self, cut: fn(&[u8]) -> Option<usize>) -> Option<Piece> {
         let mut want = BLOCK_BYTES;
         loop {
@@ -260,7 +261,7 @@ impl Source {
     }
 }
 
-/// What is read and not yet handed out comes first.
+/// Bytes in the buffer come first.
 impl Read for Source {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if self.buffer.is_empty() && !self.ended {
@@ -275,12 +276,12 @@ impl Read for Source {
     }
 }
 
-struct Counted<R> {
+struct CountedRead<R> {
     file: R,
     read: Arc<AtomicU64>,
 }
 
-impl<R: Read> Read for Counted<R> {
+impl<R: Read> Read for CountedRead<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(out)?;
         self.read.fetch_add(count as u64, Ordering::Relaxed);

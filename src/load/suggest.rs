@@ -1,7 +1,7 @@
 //! A mapping file, proposed from the header row of a table: columns whose names are known, and guesses for the others.
 //!
-//! A guess needs a name that is near a known one and values that look like what the field holds. Values are looked at and never
-//! printed; a first row that holds values instead of names is refused for that reason.
+//! A guess needs a name that is near a known one and values that have the shape of the field's. Values are inspected
+//! and never printed; a first row that holds values instead of names is refused for that reason.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -12,17 +12,17 @@ use super::source::Source;
 use crate::formats::cells::{Cell, amount, day};
 use crate::formats::cells::{is_blank, normal};
 use crate::formats::columns::Names;
-use crate::formats::records::{Field, NAMES, Shape};
+use crate::formats::records::{ClaimField, NAMES, Shape};
 use crate::formats::tables::claims::REVIEW_NAMES;
 use crate::formats::tables::{csv_rows, drug_list, members, providers};
 
-/// Rows that are looked at.
+/// Rows that are inspected.
 const ROWS: usize = 200;
-/// Columns that are looked at.
+/// Columns that are inspected.
 const COLUMNS_MAX: usize = 2_000;
 /// How near a guess must be: 1 is the same name.
 const NEAR: f64 = 0.8;
-/// Most values of a column must look alike: four of five.
+/// Most values of a column must have one shape: four of five.
 const MOST: (usize, usize) = (4, 5);
 
 /// A kind of table: its section in a mapping file, and the names of its fields with the column names they are known by.
@@ -33,11 +33,11 @@ struct TableKind {
     fields: Vec<(&'static str, &'static str)>,
 }
 
-/// A column: its name, and what its values look like.
+/// A column: its name, and the shape of its values.
 struct Column {
     name: String,
     plain: String,
-    /// With its short words written out.
+    /// The name with its abbreviations written out.
     long: String,
     shape: Option<Shape>,
 }
@@ -65,7 +65,7 @@ pub fn suggest(path: &Path) -> Result<String, String> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let kinds = kinds();
     let known = |kind: &TableKind| columns.iter().filter(|column| kind.find(&column.plain).is_some()).count();
-    // The first of equals: tables of claims have columns of all others.
+    // The first of equals: a table of claims has the columns of all other kinds.
     let best = kinds.iter().rev().max_by_key(|kind| known(kind)).filter(|kind| known(kind) > 0);
     let best = best.ok_or("no column has a name that is known; write the mapping by hand")?;
     Ok(best.propose(&name, &columns))
@@ -86,7 +86,7 @@ fn kinds() -> [TableKind; 5] {
 }
 
 impl TableKind {
-    /// The field that a column of this name is; a number at its end tells lists apart.
+    /// The field that is known by this column name; a number at the end of a name numbers repeated columns.
     fn find(&self, plain: &str) -> Option<&'static str> {
         let whole = |name: &str| {
             self.fields.iter().find(|(_, all)| all.split(' ').any(|known| known == name)).map(|(field, _)| *field)
@@ -128,7 +128,7 @@ impl TableKind {
         out
     }
 
-    /// The nearest fields for columns that are not known, each field and each column once.
+    /// The nearest fields for unknown columns, each field and each column once.
     fn guess<'c>(&self, left: &[&'c Column], known: &[(&'static str, &'c Column)]) -> Vec<(&'static str, &'c Column)> {
         let mut all: Vec<(f64, &'static str, &'c Column)> = Vec::new();
         for column in left.iter().filter(|column| column.plain.len() > 2) {
@@ -154,7 +154,7 @@ impl TableKind {
     }
 }
 
-/// A name with the short words written out that systems use.
+/// A name with the usual abbreviations written out.
 fn long(name: &str) -> String {
     let words = name.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_ascii_lowercase);
     let word = |word: String| match word.as_str() {
@@ -174,25 +174,25 @@ fn long(name: &str) -> String {
     words.map(word).collect()
 }
 
-/// How near two names are: as they are spelt, or since one is the other with a word before or behind.
+/// How near two names are: by their spelling, or because one is the other with a word added before or after it.
 fn nearness(one: &str, other: &str) -> f64 {
     let within = |long: &str, short: &str| short.len() > 4 && (long.starts_with(short) || long.ends_with(short));
     let spelt = strsim::normalized_damerau_levenshtein(one, other);
-    // The longer the part that is the same, the nearer.
+    // The longer the common part, the nearer.
     let share = one.len().min(other.len()) as f64 / one.len().max(other.len()).max(1) as f64;
     if within(one, other) || within(other, one) { spelt.max(NEAR + share * (1.0 - NEAR) / 2.0) } else { spelt }
 }
 
-/// What the values of a field look like; absent where anything may stand.
+/// The shape of a field's values; absent where any text may stand.
 fn wanted(field: &str) -> Option<Shape> {
-    if let Some(field) = Field::parse(field) {
+    if let Some(field) = ClaimField::parse(field) {
         return Some(field.shape()).filter(|shape| *shape != Shape::Text);
     }
     let ends = |words: &[&str]| words.iter().any(|word| field.ends_with(word));
     if ends(&["date", "_start", "_end", "verified"]) { Some(Shape::Day) } else { ends(&["npi"]).then_some(Shape::Npi) }
 }
 
-/// Whether a column whose values look so may be a field that wants that.
+/// Whether a column with values of one shape may be a field that wants another.
 const fn fits(is: Option<Shape>, wanted: Option<Shape>) -> bool {
     matches!(
         (is, wanted),
@@ -210,7 +210,7 @@ fn column(at: usize, name: &str, rows: &[csv::StringRecord]) -> Column {
     let count = |wanted: Shape| values.iter().filter(|value| shape(value) == Some(wanted)).count();
     let most = |wanted: &Shape| count(*wanted) * MOST.1 >= values.len() * MOST.0;
     let shape = if values.is_empty() {
-        // Nothing is known of a column without values.
+        // A column without values may be any field.
         Some(Shape::Text)
     } else if (count(Shape::Amount) + count(Shape::Number)) * MOST.1 >= values.len() * MOST.0
         && count(Shape::Amount) > 0
@@ -223,7 +223,7 @@ fn column(at: usize, name: &str, rows: &[csv::StringRecord]) -> Column {
     Column { long, name: name.trim_start_matches('\u{feff}').trim().to_owned(), plain: normal(name), shape }
 }
 
-/// What a value looks like.
+/// The shape of a value.
 fn shape(value: &str) -> Option<Shape> {
     let value = value.trim();
     let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
@@ -246,7 +246,7 @@ fn lines(out: &mut String, fields: &[(&'static str, &'static str)], found: &[(&s
         match names.as_slice() {
             [] => {}
             [only] => drop(writeln!(out, "{field} = {only}")),
-            // Numbers at the end of their names tell which belong together, which a list would lose.
+            // Numbers at the end of the names say which columns belong together, which a list would lose.
             several => drop(writeln!(out, "# {field}, by its names: {}", several.join(", "))),
         }
     }
@@ -313,7 +313,7 @@ mod tests {
             let reason = of(text).unwrap_err();
             assert!(!reason.contains("1980") && !reason.contains("Doe"), "{reason}");
         }
-        // A column whose values look like something else is no guess.
+        // A column whose values have the wrong shape is not guessed.
         let out = of("claim_number,member_id,dos,Paid Daet\n1,2,2026-01-02,hello\n").unwrap();
         assert!(!out.contains("paid_date ="), "{out}");
     }

@@ -6,16 +6,16 @@ use super::source::Source;
 use crate::formats::Format;
 use crate::formats::tables::csv_rows::{delimiter, reader, rows, text};
 use crate::formats::tables::mapping::Mapping;
-use crate::map::tables::Columns;
+use crate::map::tables::TableColumns;
 
 /// An open table.
-pub(super) struct Table {
+pub(super) struct TableReader {
     reader: csv::Reader<Source>,
-    columns: Arc<Columns>,
+    columns: Arc<TableColumns>,
     ended: bool,
 }
 
-impl Table {
+impl TableReader {
     /// Reads the header.
     pub(super) fn open(mut source: Source, format: Format, mapping: &Mapping) -> Result<Self, &'static str> {
         let delimiter = delimiter(source.first_line());
@@ -26,11 +26,11 @@ impl Table {
             return Err(unreadable);
         }
         let first = text(first);
-        let columns = Columns::new(format, &first, mapping);
+        let columns = TableColumns::new(format, &first, mapping);
         Ok(Self { reader, columns: Arc::new(columns), ended: false })
     }
 
-    pub(super) fn columns(&self) -> Arc<Columns> {
+    pub(super) fn columns(&self) -> Arc<TableColumns> {
         Arc::clone(&self.columns)
     }
 

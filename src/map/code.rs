@@ -1,12 +1,12 @@
-//! Codes of claims under the names of their systems.
+//! Codes of claims with the addresses of their code systems.
 
 use serde_json::{Value, json};
 
-/// CARIN's own systems.
+/// CARIN's code systems.
 pub(crate) const C4BB: &str = "http://hl7.org/fhir/us/carin-bb/CodeSystem/";
-/// HL7's.
+/// HL7's code systems.
 pub(crate) const HL7: &str = "http://terminology.hl7.org/CodeSystem/";
-/// The billing committee's.
+/// Code systems of the National Uniform Billing Committee.
 const NUBC: &str = "https://www.nubc.org/CodeSystem/";
 pub(crate) const TYPE_OF_BILL: &str = "https://www.nubc.org/CodeSystem/TypeOfBill";
 pub(crate) const POINT_OF_ORIGIN: &str = "https://www.nubc.org/CodeSystem/PointOfOrigin";
@@ -19,22 +19,22 @@ pub(crate) fn concept(system: &str, code: &str) -> Value {
     json!({"coding": [{"system": system, "code": code}]})
 }
 
-/// A code of CARIN's.
+/// A code of a CARIN system.
 pub(crate) fn c4bb(system: &str, code: &str) -> Value {
     concept(&format!("{C4BB}{system}"), code)
 }
 
-/// A code of HL7's.
+/// A code of an HL7 system.
 pub(crate) fn hl7(system: &str, code: &str) -> Value {
     concept(&format!("{HL7}{system}"), code)
 }
 
-/// A code of the billing committee's.
+/// A code of the National Uniform Billing Committee.
 pub(crate) fn nubc(system: &str, code: &str) -> Value {
     concept(&format!("{NUBC}{system}"), code)
 }
 
-/// A diagnosis. X12 writes it without its dot, and says ICD-10 by an `A` before the qualifier.
+/// A diagnosis. X12 writes it without its dot, and marks ICD-10 with an `A` before the qualifier.
 pub(crate) fn diagnosis(qualifier: &str, code: &str) -> Value {
     let is_tenth = qualifier.starts_with('A');
     let system = if is_tenth { "http://hl7.org/fhir/sid/icd-10-cm" } else { "http://hl7.org/fhir/sid/icd-9-cm" };
@@ -55,7 +55,7 @@ pub(crate) fn procedure(qualifier: &str, code: &str) -> Value {
     }
 }
 
-/// The system of a service's code: HCPCS Level II begins with a letter, and Level I is CPT.
+/// The system of a service code: HCPCS Level II begins with a letter, and Level I is CPT.
 pub(crate) fn service_system(qualifier: &str, code: &str) -> &'static str {
     match qualifier {
         "AD" => "http://www.ada.org/cdt",
@@ -68,7 +68,7 @@ pub(crate) fn service_system(qualifier: &str, code: &str) -> &'static str {
     }
 }
 
-/// A service; where the line has only a revenue code, the word of the guide for that.
+/// A service; where the line has only a revenue code, the guide's code for that case.
 pub(crate) fn service(qualifier: &str, code: &str) -> Value {
     if code.is_empty() {
         hl7("data-absent-reason", "not-applicable")
@@ -77,7 +77,7 @@ pub(crate) fn service(qualifier: &str, code: &str) -> Value {
     }
 }
 
-/// A modifier of a service; those of CPT are two digits.
+/// A modifier of a service; CPT modifiers are two digits.
 pub(crate) fn modifier(code: &str) -> Value {
     concept(service_system("HC", code), code)
 }
@@ -87,7 +87,8 @@ pub(crate) fn place(code: &str) -> Value {
     concept("https://www.cms.gov/Medicare/Coding/place-of-service-codes/Place_of_Service_Code_Set", code)
 }
 
-/// Whether the first two digits of a type of bill say that the patient stayed: in a hospital, a nursing or a similar facility.
+/// Whether the first two digits of a type of bill mean that the patient stayed: in a hospital, a nursing or a similar
+/// facility.
 pub(crate) fn is_stay(place: &str) -> bool {
     matches!(place, "11" | "12" | "18" | "21" | "22" | "28" | "41" | "65" | "66" | "86")
 }

@@ -1,8 +1,9 @@
-//! Files of every kind with what must become of them: `fixtures/load/<kind>/<name>.<ending>` and beside it
-//! `<name>.expected.ndjson`, which holds the resources in order and then the refusals. A new case is a new pair of files.
+//! Files of every kind with their expected results: `fixtures/load/<kind>/<name>.<ending>` and beside it
+//! `<name>.expected.ndjson`, which holds the resources in order and then the refusals. A new case is a new pair of
+//! files.
 //!
-//! A new kind is a new arm in [`read`]. `UPDATE_EXPECTED=1 cargo test --lib map::fixtures` writes what is expected; read it
-//! before you commit it.
+//! A new kind is a new arm in [`read`]. `UPDATE_EXPECTED=1 cargo test --lib map::fixtures` writes the expected results;
+//! read them before you commit them.
 
 use std::fs;
 use std::io::Read as _;
@@ -22,18 +23,18 @@ pub(crate) fn about() -> PlanContext<'static> {
     PlanContext { ids: "https://plan.example/ids", plan: "Plan", now: "2026-11-24T00:00:00Z".parse().unwrap() }
 }
 
-/// What the records of a file become. Those of members are taken to be one member's.
+/// The resources of a file's records. Records about members are all mapped to one member.
 pub(crate) fn resources(read: &ReadPiece) -> Vec<Value> {
-    let is_hers = read.records.iter().any(|record| record.whom().is_some());
-    let whose = KnownMember {
+    let is_hers = read.records.iter().any(|record| record.named_member().is_some());
+    let known_member = KnownMember {
         patient: if is_hers { "p1".into() } else { String::new() },
         coverage: None,
         ..KnownMember::default()
     };
-    read.records.iter().flat_map(|record| record.resources(&whose, about()).unwrap()).collect()
+    read.records.iter().flat_map(|record| record.resources(&known_member, about()).unwrap()).collect()
 }
 
-/// The same for a resource from the store, of which the server's own part was taken off.
+/// The same for a resource from the store, without the fields that the server sets.
 pub(crate) fn assert_valid_when_stored(resource: &Value) {
     let mut stamped = resource.clone();
     stamped["meta"]["lastUpdated"] = json!("2026-11-24T00:00:00Z");
@@ -56,7 +57,7 @@ pub(crate) fn rows(text: &[u8]) -> (csv::StringRecord, Vec<(u64, csv::StringReco
     (header, rows.map(|row| (row.position().unwrap().line(), row)).collect())
 }
 
-/// A file of the public samples, unpacked; absent, and said to be, where they are not.
+/// A file of the public samples, unpacked; absent, with a message, where there are none.
 pub(crate) fn sample(name: &str) -> Option<Vec<u8>> {
     let path = crate::beside::beside(&format!("the test of {name}"), &format!("data/{name}"))?;
     let bytes = fs::read(&path).unwrap();
@@ -108,7 +109,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn every_fixture_becomes_what_stands_beside_it() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/load");
     let mut count = 0;
-    // What X12 files and tables of claims come to is seen over whole runs only (tests/x12.rs, tests/tables.rs).
+    // Results of X12 files and tables of claims need whole runs (tests/x12.rs, tests/tables.rs).
     let is_run = |path: &Path| path.ends_with("x12") || path.ends_with("tables");
     for folder in files(&root).iter().filter(|path| path.is_dir() && !is_run(path)) {
         let kind = folder.file_name().unwrap().to_str().unwrap();
@@ -141,7 +142,7 @@ fn every_fixture_becomes_what_stands_beside_it() {
     assert!(count > 3, "{count} fixtures");
 }
 
-/// What a store holds after these files were loaded, one after the other.
+/// The contents of a store after these files were loaded, one after the other.
 fn loaded<'f>(files: impl Iterator<Item = &'f PathBuf>, mut store: Store) -> Store {
     for path in files {
         let kind = path.parent().unwrap().file_name().unwrap().to_str().unwrap();

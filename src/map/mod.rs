@@ -1,12 +1,13 @@
-//! Records to FHIR: what a plan's files say, as the profiles want it. Pure.
+//! Records to FHIR: a plan's data in the form of the profiles. Pure.
 //!
 //! ```text
-//! record + whose it is + the plan -> resources with ids that are the same in every run
+//! record + its member + the plan -> resources with ids that are the same in every run
 //! ```
-//! What a profile demands and the record does not say is given the profile's own word for "not known", or the resource does
-//! not claim the profile; nothing is made up. Codes carry no names: their texts belong to those who license them.
+//! If a profile requires an element and the record has no data for it, the element gets the profile's code for
+//! "unknown", or the resource does not claim the profile; nothing is made up. Codes carry no displays: their texts
+//! belong to those who license them.
 //!
-//! Absent: looking anything up. Whose a record is comes in with it (`identity`), and what becomes of the resources is `load`'s.
+//! Absent: look-ups. The member of a record comes in with it (`identity`), and `load` stores the resources.
 
 pub(crate) mod ccda;
 pub(crate) mod claims;

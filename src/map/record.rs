@@ -1,7 +1,8 @@
-//! What every format but FHIR is read into: records that say whose they are, and become resources once that is known. Pure.
+//! The records that every format but FHIR is read into: each names its member, and becomes resources once the member is
+//! known. Pure.
 //!
-//! A reader never looks anything up and a record never guesses whose it is: the run asks the roster in between, and a record
-//! about nobody on the roster is put aside with a reason (THREATS 19).
+//! A reader never looks anything up and a record never guesses its member: the run asks the roster in between, and a
+//! record about nobody on the roster is put aside with a reason (THREATS 19).
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -12,19 +13,19 @@ use crate::formats::issue::{RecordPlace, Reject, Rule};
 /// The member that a record is about, as the file names her.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NamedMember {
-    /// Numbers that may be hers: member id, subscriber id, medical record number; the most telling first.
+    /// Numbers that may be hers: member id, subscriber id, medical record number; the most specific first.
     pub(crate) numbers: Vec<String>,
     pub(crate) family: String,
     pub(crate) given: String,
-    /// `YYYY-MM-DD`, or empty where the file does not say.
+    /// `YYYY-MM-DD`, or empty if the file has none.
     pub(crate) birth: String,
-    /// The day that decides which coverage is meant, `YYYY-MM-DD`; empty where no day matters.
+    /// The day that selects the coverage, `YYYY-MM-DD`; empty where no day matters.
     pub(crate) day: String,
-    /// The file names nothing but the number: then it decides if it is hers and nobody shares it.
+    /// The file has only the number: then the number decides, if it is her own and nobody shares it.
     pub(crate) alone: bool,
 }
 
-/// Whose a record is.
+/// The member of a record, as the roster knows her.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KnownMember {
     /// Id of her Patient; empty for records about nobody.
@@ -38,12 +39,12 @@ pub(crate) struct KnownMember {
 /// The plan that loads, and when.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PlanContext<'a> {
-    /// The address under which the plan's own identifiers are named, without a slash at its end.
+    /// The address of the plan's own identifiers, without a slash at its end.
     pub(crate) ids: &'a str,
     /// The plan's name.
     pub(crate) plan: &'a str,
-    /// When the run began. Nothing that a second run of the same file would say differently may depend on it, but whether
-    /// what has an end is over.
+    /// When the run began. Resources must not depend on it, or a second run of the same file would change them; the
+    /// only exception is whether a validity is over.
     pub(crate) now: Timestamp,
 }
 
@@ -56,24 +57,24 @@ impl PlanContext<'_> {
 
 /// One record: a message, a document, a row, a claim.
 pub(crate) trait Record: Send {
-    /// Where it stands.
+    /// The place of the record.
     fn place(&self) -> &RecordPlace;
     /// The member that it is about; absent for a provider, a network, a drug.
-    fn whom(&self) -> Option<NamedMember>;
+    fn named_member(&self) -> Option<NamedMember>;
     /// Maps the record to resources with ids that are the same in every run. Where profiles are served, they are named in
-    /// `meta.profile` with their version. References to the member are `Patient/{whose.patient}`.
+    /// `meta.profile` with their version. References to the member are `Patient/{known_member.patient}`.
     ///
     /// # Errors
     /// The rule and a reason that quotes nothing of the record, if it cannot be kept.
-    fn resources(&self, whose: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)>;
+    fn resources(&self, known_member: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)>;
 
-    /// When one of its resources was written: of two versions of one resource, the one that was written later holds. Absent
-    /// where what is loaded last does.
+    /// When one of its resources was written: of two versions of one resource, the one written later wins. Absent where
+    /// the one loaded last wins.
     fn written(&self, _resource: &Value) -> Option<Written> {
         None
     }
 
-    /// The set of documents of which it is a version.
+    /// The set of documents that it is a version of.
     fn set(&self) -> Option<String> {
         None
     }
@@ -82,25 +83,25 @@ pub(crate) trait Record: Send {
 /// A day in microseconds.
 const DAY: i64 = 86_400_000_000;
 
-/// When something was written. The later is the greater.
+/// When a resource was written. A later one compares as greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Written {
-    /// When what is said was written, in microseconds.
+    /// The time of the statement, in microseconds.
     pub(crate) at: i64,
-    /// When it was sent, in microseconds: who corrects a statement may give it its first time again.
+    /// The time of sending, in microseconds: a correction may repeat the first time of its statement.
     pub(crate) sent: i64,
-    /// The number of the version or message, which tells apart what has one time.
+    /// The number of the version or message, which orders those of equal time.
     pub(crate) turn: i64,
 }
 
 impl Written {
-    /// Whether it was written by then, or by the clock of somebody whose clock is fast. What says that it was written in years to
-    /// come would hold against every correction until then.
+    /// Whether it was written by then, allowing for a fast clock. A time years in the future would win against every
+    /// correction until then.
     pub(crate) fn is_by(&self, now: Timestamp) -> bool {
         self.at.max(self.sent) <= now.as_microsecond().saturating_add(DAY)
     }
 
-    /// As bytes of which the later are the greater.
+    /// As bytes that sort by time.
     pub(crate) fn bytes(self) -> [u8; 24] {
         let mut out = [0; 24];
         for (to, number) in out.chunks_exact_mut(8).zip([self.at, self.sent, self.turn]) {
@@ -109,20 +110,20 @@ impl Written {
         out
     }
 
-    /// From the first bytes of a key or value.
+    /// Reads the first bytes of a key or value.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let at = |from: usize| Some(i64::from_be_bytes(bytes.get(from..from + 8)?.try_into().ok()?) ^ i64::MIN);
         Some(Self { at: at(0)?, sent: at(8)?, turn: at(16)? })
     }
 }
 
-/// What a piece of a file gave.
+/// The result of reading a piece of a file.
 #[derive(Default)]
 pub(crate) struct ReadPiece {
     pub(crate) records: Vec<Box<dyn Record>>,
-    /// What was refused or noticed.
+    /// Refusals and notes.
     pub(crate) rejects: Vec<(Rule, Reject)>,
-    /// Rows that were left out as the configuration says.
+    /// Rows that the configuration leaves out.
     pub(crate) skipped: u64,
 }
 

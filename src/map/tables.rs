@@ -1,4 +1,4 @@
-//! The tables that are read in blocks of rows: what their columns are, and their rows as records. Pure.
+//! The tables that are read in blocks of rows: the fields of their columns, and their rows as records. Pure.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use crate::formats::{Format, nppes};
 use crate::map::formulary;
 use crate::map::record::ReadPiece;
 
-/// What the columns of a table are.
-pub(crate) enum Columns {
+/// The fields of a table's columns.
+pub(crate) enum TableColumns {
     Nppes(Box<nppes::NppesHeader>),
     Providers(providers::ProviderHeader),
     Formulary(drug_list::DrugListHeader),
 }
 
-impl Columns {
+impl TableColumns {
     /// Reads rows, each with the number of its line.
     pub(crate) fn read(&self, file: &Arc<str>, rows: &[(u64, csv::StringRecord)]) -> ReadPiece {
         match self {

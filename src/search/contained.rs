@@ -1,8 +1,8 @@
-//! Resources inside others (FHIR R4, search, 3.1.1.5.6): `_contained`, `_containedType`, and chains that lead into them.
+//! Contained resources (FHIR R4, search, 3.1.1.5.6): `_contained`, `_containedType`, and chains that lead into them.
 //!
-//! The index knows which types are inside a resource and no more, so every one that has the type is read and the filter
-//! asked about what is inside: up to the limit that every such search has. A View shows what is inside a resource with
-//! the resource, and to nobody who may not search both types.
+//! The index knows only which types a resource contains, so every resource with that type is read and the filter checks
+//! its contained resources, up to the limit that every such search has. A View shows a contained resource together with
+//! its container, and only to callers who may search both types.
 
 use std::collections::HashSet;
 
@@ -19,7 +19,7 @@ use crate::fhir::{self, Extracted, Kind};
 use crate::index::{self, Key, Place};
 use crate::store::{self, Stored};
 
-/// Something found: a resource, or the n-th of those inside it.
+/// A match: a resource, or the n-th of its contained resources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Spot {
     place: Place,
@@ -31,7 +31,7 @@ impl Spot {
         self.place.compare(&other.place, &query.sort).then(self.inner.cmp(&other.inner))
     }
 
-    /// As a cursor holds it: what is inside is one more key.
+    /// The form that a cursor holds: the contained resource's position is one more key.
     fn sealed(&self) -> Place {
         let mut place = self.place.clone();
         place.keys.push(self.inner.map_or(Key::Missing, |at| Key::Time(at as i64)));
@@ -49,8 +49,8 @@ impl Spot {
 }
 
 impl Searched<'_> {
-    /// A page of a search that looks inside resources. The query's links are resolved; `opened` is what its cursor says: a
-    /// place, and the total that the first page counted.
+    /// A page of a search for contained resources. The query's links are resolved; `opened` is the content of its
+    /// cursor: a place, and the total that the first page counted.
     pub(super) fn page_inside(
         &self,
         view: &View,
@@ -74,7 +74,7 @@ impl Searched<'_> {
             spots.extend(chosen.places.into_iter().map(|place| Spot { place, inner: None }));
         }
         spots.sort_by(|left, right| left.compare(right, query));
-        // A resource that has several has its first place in the order.
+        // A container with several matches takes its first place in the order.
         let mut seen = HashSet::new();
         spots.retain(|spot| seen.insert((spot.place.rid, spot.inner)));
         let total = Some(counted.unwrap_or(spots.len() as u64)).filter(|_| query.total != Total::None);
@@ -100,7 +100,8 @@ impl Searched<'_> {
         Ok(Page { matches, included, total, next, cut })
     }
 
-    /// The places of what is found inside resources of any type: its own (`inner`), or that of the resource it is in.
+    /// The places of matches among the contained resources of any type: their own (`inner`), or the places of their
+    /// containers.
     fn found_inside(&self, view: &View, query: &Query, inner: bool) -> Result<Vec<Spot>, Error> {
         let Some(permit) = view.permit(query.kind, Operation::Search) else { return Ok(Vec::new()) };
         let mut spots = Vec::new();
@@ -122,7 +123,7 @@ impl Searched<'_> {
         Ok(spots)
     }
 
-    /// Those of a query's resources whose reference leads to a resource inside them that one of `targets` finds.
+    /// The resources of a query whose reference leads to a contained resource of theirs that one of `targets` finds.
     pub(super) fn holders(
         &self,
         view: &View,
@@ -156,8 +157,8 @@ impl Searched<'_> {
         Ok(found)
     }
 
-    /// Reads every resource of a type, within the View and some conditions, that has one of type `inside` in it. Returns how
-    /// many more may be read.
+    /// Reads every resource of a type, within the View and some conditions, that contains one of type `inside`. Returns
+    /// how many more may be read.
     fn each_holder(
         &self,
         view: &View,
@@ -197,14 +198,14 @@ fn permits(permit: &Permit, extracted: &Extracted) -> bool {
     }
 }
 
-/// What a resource inside another says; it is as old as the resource around it.
+/// The search values of a contained resource; it is as old as its container.
 fn of_part(kind: Kind, part: &Node<'_>, stored: &Stored) -> Extracted {
     let mut extracted = fhir::extract(kind, part.text_of("id").unwrap_or_default(), part);
     extracted.updated = stored.updated;
     extracted
 }
 
-/// A resource inside another as an answer names it: by the address of what it is in, and `#` and its own id.
+/// A contained resource as an answer names it: by the container's address, `#` and its own id.
 fn taken_out(stored: &Stored, part: &Node<'_>) -> Stored {
     let id = format!("{}#{}", stored.id, part.text_of("id").unwrap_or_default());
     stored.with(id, part.to_string().into())

@@ -1,5 +1,5 @@
-//! Page links that nobody can forge, share or move to another query: the place in the order, sealed with a key that
-//! lives as long as the process, together with who asked, what, and until when.
+//! Page links that nobody can forge, share or move to another query: a place in the order, sealed with a key that lives
+//! as long as the process, together with the caller, the query and the expiry.
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -20,11 +20,11 @@ pub struct Cursors {
     key: hmac::Key,
 }
 
-/// Whom and what a cursor is for: any text that names both.
+/// The caller and the query of a cursor: any text that names both.
 pub(super) type Binding<'b> = &'b [&'b [u8]];
 
 impl Cursors {
-    /// With a fresh key: links do not survive a restart, and expire soon anyway.
+    /// Uses a fresh key: links do not survive a restart, and expire soon anyway.
     #[must_use]
     pub fn new(chance: &Chance) -> Self {
         let mut secret = [0; 32];
@@ -85,7 +85,7 @@ impl Cursors {
     }
 }
 
-/// Lengths before contents, so that no two bindings read the same.
+/// Lengths before contents, so that no two bindings give the same bytes.
 fn joined(body: &[u8], binding: Binding<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len() + 64);
     for part in binding.iter().copied().chain([body]) {

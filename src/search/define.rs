@@ -1,8 +1,9 @@
-//! Search parameters of the plan's own: from the `SearchParameter` resources of the store to parameters that every index has.
+//! The plan's own search parameters: from the `SearchParameter` resources of the store to parameters that every index
+//! has.
 //!
-//! A definition that comes or changes is taken into extraction at once and into the indexes in the background; it is found
-//! by its name when they have it all. At start the indexes are compared with the definitions and rebuilt if they differ, so
-//! that a crash in the midst of it costs time and nothing else.
+//! A new or changed definition takes part in extraction at once and is added to the indexes in the background; searches
+//! can use it as soon as all indexes have it. At start the indexes are compared with the definitions and rebuilt if
+//! they differ, so a crash halfway costs only time.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,12 +22,12 @@ use crate::store::{self, Store};
 
 /// The type of the definitions.
 const DEFINITION: Kind = Kind::named("SearchParameter");
-/// Resources that are indexed anew between two commits of others.
+/// Resources that are re-indexed between two commits of others.
 const STEP: usize = 500;
 /// Resources of one type.
 const ALL: usize = usize::MAX;
 
-/// Who keeps the definitions.
+/// Keeps the definitions in step with the stores.
 #[derive(Clone)]
 pub struct Definer(Arc<Inner>);
 
@@ -34,8 +35,8 @@ struct Inner {
     targets: Mutex<Vec<(Store, Index)>>,
 }
 
-/// Reads the definitions of a store into the process, ready to be searched by: before an index is opened that must have
-/// them. A store that never had any changes nothing.
+/// Reads the definitions of a store into the process, before an index is opened that must have them. A store that never
+/// had any changes nothing.
 pub fn read_definitions(store: &Store, now: Timestamp) -> Result<(), Error> {
     if let Some(customs) = definitions(store, now)? {
         custom::replace(customs.into_iter().map(|custom| Custom { is_ready: true, ..custom }).collect());
@@ -50,7 +51,7 @@ impl Definer {
         let inner = Arc::new(Inner { targets: Mutex::new(vec![(store.clone(), index.clone())]) });
         store.follow(Box::new(move |changes| {
             if changes.iter().any(|change| change.resource == DEFINITION) {
-                // One that is waiting sees this change too.
+                // A wake-up that is already waiting covers this change too.
                 match wake.try_send(()) {
                     Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(())) => {}
                 }
@@ -64,7 +65,7 @@ impl Definer {
         Ok(Self(inner))
     }
 
-    /// Another store and index that follow the same definitions: the sandbox follows the plan's.
+    /// Adds another store and index that follow the same definitions: the sandbox follows the plan's.
     pub fn also(&self, store: &Store, index: &Index) {
         self.0.targets.lock().push((store.clone(), index.clone()));
     }
@@ -111,15 +112,15 @@ fn refresh(targets: &[(Store, Index)]) -> Result<(), Error> {
     }
     custom::replace(fresh.into_iter().map(|custom| Custom { is_ready: true, ..custom }).collect());
     for (_, index) in targets {
-        // What the index was made with goes onto the disk with its next commit: now.
+        // The stamp of the index reaches the disk with its next commit: now.
         index.settle()?;
     }
     tracing::info!(types = kinds.len(), "search parameters were taken into the index");
     Ok(())
 }
 
-/// Indexes every resource of a type anew, a few between the commits of others: what is read there is the newest that any
-/// index has been told of.
+/// Re-indexes every resource of a type, a few between the commits of others: a resource that is read there is the
+/// newest version that any index was given.
 fn again(store: &Store, index: &Index, kind: Kind) -> Result<(), Error> {
     let rids = store.snapshot()?.all_of(kind, ALL)?;
     for some in rids.chunks(STEP) {
@@ -141,7 +142,7 @@ fn again(store: &Store, index: &Index, kind: Kind) -> Result<(), Error> {
     Ok(())
 }
 
-/// The definitions of a store, each with the number that it keeps for ever: its place among all that there ever were.
+/// The definitions of a store, each with its permanent number: its position among all definitions that ever existed.
 /// Nothing if there never was one.
 fn definitions(store: &Store, now: Timestamp) -> Result<Option<Vec<Custom>>, Error> {
     let snapshot = store.snapshot()?;
@@ -161,7 +162,7 @@ fn definitions(store: &Store, now: Timestamp) -> Result<Option<Vec<Custom>>, Err
             Ok(parameters) => {
                 let number = custom::FIRST + place as u16;
                 for parameter in parameters {
-                    // Of two with one name, the older.
+                    // Of two with one name, the older wins.
                     let is_taken = |known: &Custom| {
                         known.parameter.kind == parameter.kind && known.parameter.code == parameter.code
                     };

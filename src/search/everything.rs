@@ -1,5 +1,5 @@
-//! `Patient/[id]/$everything` (FHIR R4, Patient-operations): the patient, everything in her compartment, and what that
-//! refers to and belongs to nobody: who treated her, where, under which plan.
+//! `Patient/[id]/$everything` (FHIR R4, Patient-operations): the patient, everything in her compartment, and the shared
+//! resources that these refer to: practitioners, places, plans.
 //!
 //! It walks the store's compartment in the order of type and number and parses nothing: references are found in the
 //! stored text, and the View decides about each of them as about any other.
@@ -18,11 +18,11 @@ use crate::fhir::{Kind, Value, dates};
 use crate::index::{Key, Place};
 use crate::store::{Reader, Snapshot, Stored};
 
-/// Resources of the compartment on one page unless asked otherwise, and at most.
+/// Resources of the compartment on one page, both the default and the maximum.
 const MAX_EVERYTHING: usize = 1_000;
 /// Entries of the compartment read at a time.
 const STEP: usize = 1_024;
-/// Names of the search parameter that says when care was given, the most telling first.
+/// Names of the search parameter for the date of care, the most specific first.
 const CARE: [&str; 9] = [
     "service-date",
     "onset-date",
@@ -34,13 +34,13 @@ const CARE: [&str; 9] = [
     "created",
     "authored",
 ];
-/// Before the text of every reference that a stored resource holds.
+/// The bytes before every reference in a stored resource.
 const REFERENCE: &[u8] = b"\"reference\":\"";
 
 /// An entry of the compartment: type and number.
 type Entry = (Kind, u64);
 
-/// What is asked for.
+/// The parameters of `$everything`.
 #[derive(Debug, Default)]
 pub struct Everything {
     kinds: Vec<Kind>,
@@ -107,7 +107,8 @@ impl Everything {
         !stored.deleted && self.since.is_none_or(|since| stored.updated >= since)
     }
 
-    /// True unless every date of care of the resource lies outside the days asked for. What has none is not about a day.
+    /// True unless every date of care of the resource lies outside the requested days. A resource without such a date
+    /// is always included.
     fn is_of_time(&self, view: &View, stored: &Stored) -> Result<bool, Error> {
         if self.start.is_none() && self.end.is_none() {
             return Ok(true);
@@ -163,8 +164,8 @@ fn entry(place: &Place) -> Option<Entry> {
     Some((Kind::from_number(u16::try_from(kind).ok()?)?, place.rid))
 }
 
-/// Up to `count` visible resources after a place, and the place to go on from if there are more. What the View hides
-/// fills no page and makes no next one; only after [`MAX_CHECKED`] entries does a page end early.
+/// Up to `count` visible resources after a place, and the place to go on from if there are more. Hidden resources
+/// neither fill a page nor cause a next one; only after [`MAX_CHECKED`] entries does a page end early.
 fn walk(
     snapshot: &Snapshot,
     view: &View,
@@ -188,7 +189,7 @@ fn walk(
     let mut checked = 0;
     loop {
         let entries = snapshot.whole_compartment(owner, view.withheld(), after, &mut wanted, STEP)?;
-        // Those of one type are in the order of their numbers, and so are read in one walk over the tree.
+        // Entries of one type are in the order of their numbers, so one walk over the tree reads them.
         for of_type in entries.chunk_by(|(one, _), (other, _)| one == other) {
             let rids: Vec<u64> = of_type.iter().map(|(_, rid)| *rid).collect();
             let (fresh, looked) = reader.get_up_to(&rids, left)?;
@@ -201,7 +202,8 @@ fn walk(
             if found.len() > count {
                 found.truncate(count);
                 let last = found.last().map(|stored| (stored.kind, stored.rid)).or(after);
-                // With room for the patient alone, the next page begins before every entry: numbers count from one.
+                // If the page has room for the patient only, the next page begins before every entry: numbers count
+                // from one.
                 return Ok((found, last.or_else(|| Some((Kind::from_number(0)?, 0)))));
             }
             if left == 0 || looked < of_type.len() {
@@ -217,7 +219,7 @@ fn walk(
     }
 }
 
-/// What the matches refer to and belongs to nobody, and what that refers to in turn.
+/// The shared resources that the matches refer to, and those that these refer to in turn.
 fn related(
     snapshot: &Snapshot,
     view: &View,
@@ -250,16 +252,16 @@ fn related(
     Ok((found, cut))
 }
 
-/// Follows references to what belongs to nobody.
+/// Follows references to shared resources, which belong to no patient.
 struct Trail<'t> {
     reader: Reader<'t>,
     snapshot: &'t Snapshot,
     asked: &'t Everything,
     needle: memmem::Finder<'static>,
-    /// Numbers of what was looked at: one claim names what the next one names.
+    /// Numbers of resources that were already followed: one claim names the same ones as the next.
     seen: FxHashSet<u64>,
     found: Vec<Stored>,
-    /// Bytes that may still come.
+    /// Bytes of the page that are left.
     left: usize,
 }
 
@@ -281,7 +283,7 @@ impl Trail<'_> {
     }
 }
 
-/// What a stored resource refers to that belongs to nobody, each once.
+/// The shared resources that a stored resource refers to, each once.
 fn shared(needle: &memmem::Finder<'_>, text: &[u8]) -> Vec<(Kind, Box<str>)> {
     let mut found: Vec<(Kind, Box<str>)> = Vec::new();
     for (kind, id) in references(needle, text).filter_map(local).filter(|(kind, _)| !kind.is_personal()) {

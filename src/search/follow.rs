@@ -1,5 +1,5 @@
-//! Keeping the index in step with the store: every commit is handed over before it is answered, and at start the
-//! index is brought up to the store from its own checkpoint.
+//! Keeps the index in step with the store: every commit is handed over before it is answered, and at start the index
+//! catches up with the store from its own checkpoint.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{fhir, store};
 /// Changes read at a time while catching up.
 const STEP: usize = 1_000;
 
-/// Brings the index up to the store from `checkpoint`, and returns how many changes that took.
+/// Brings the index up to date with the store from `checkpoint`, and returns how many changes that took.
 pub fn catch_up(store: &Store, index: &Index, checkpoint: u64, now: Timestamp) -> Result<usize, Error> {
     let mut seq = checkpoint;
     let mut taken = 0;
@@ -28,7 +28,7 @@ pub fn catch_up(store: &Store, index: &Index, checkpoint: u64, now: Timestamp) -
         let reader = snapshot.reader(&view, Operation::Read)?;
         let mut changes = Vec::with_capacity(rids.len());
         for rid in &rids {
-            // The current version stands for every change up to it: reading it early changes nothing at the end.
+            // The current version covers every change up to it: reading it early makes no difference in the end.
             let Some(stored) = reader.get(*rid)? else { continue };
             let extracted = if stored.deleted { None } else { Some(Arc::new(extract(&stored)?)) };
             changes.push(index::Change { seq: last, rid: *rid, kind: stored.kind, fresh: false, extracted });
@@ -58,19 +58,19 @@ pub fn follow(store: &Store, index: &Index) {
     }));
 }
 
-/// A stored version as a tree. It was checked when it was written.
+/// A stored version as a tree. It was validated when it was written.
 pub(super) fn parse(stored: &store::Stored) -> Result<fhir::json::Node<'_>, Error> {
     let damaged = |_| store::Error::Corrupted(format!("{}/{}", stored.kind, stored.rid));
     Ok(fhir::json::parse(&stored.body).map_err(damaged)?)
 }
 
-/// What a stored version says, for the filter: that costs an effort.
+/// The search values of a stored version, for the filter; this uses effort of the View.
 pub(super) fn examine(view: &View, stored: &store::Stored) -> Result<fhir::Extracted, Error> {
     view.spend(CHECK).map_err(store::Error::from)?;
     extract(stored)
 }
 
-/// What a stored version says, with its time.
+/// The search values of a stored version, with its time.
 pub(super) fn extract(stored: &store::Stored) -> Result<fhir::Extracted, Error> {
     let tree = parse(stored)?;
     let mut extracted = fhir::extract(stored.kind, &stored.id, &tree);
@@ -78,7 +78,7 @@ pub(super) fn extract(stored: &store::Stored) -> Result<fhir::Extracted, Error> 
     Ok(extracted)
 }
 
-/// What a stored version refers to on this server by one parameter.
+/// The resources of this server that a stored version refers to by one parameter.
 pub(super) fn references(snapshot: &Snapshot, stored: &store::Stored, number: u16) -> Result<store::References, Error> {
     let find = || {
         let tree = parse(stored)?;
@@ -88,7 +88,7 @@ pub(super) fn references(snapshot: &Snapshot, stored: &store::Stored, number: u1
         };
         Ok(fhir::extract_one(stored.kind, number, &tree).into_iter().filter_map(local).collect())
     };
-    // The plan's own parameters can be defined anew; what those of the tables find in a version stays.
+    // The plan's own parameters can be redefined; the values of standard parameters in a version never change.
     if stored.kind.standard().any(|(standard, _)| standard == number) {
         snapshot.references(stored, number, find)
     } else {

@@ -1,8 +1,9 @@
-//! `:below` and `:above` of references to what has parts: an organization, a place, an encounter (FHIR R4, search, 3.1.1.4.12).
-//! `location:below=hospital` finds what refers to the hospital or to anything that is a part of it, however far down.
+//! `:below` and `:above` of references to hierarchies: organizations, locations, encounters (FHIR R4, search,
+//! 3.1.1.4.12). `location:below=hospital` finds resources that refer to the hospital or to any part of it, at any
+//! depth.
 //!
-//! What is part of what is looked up within the View, level by level, so a hidden part makes no difference; then it is a
-//! plain condition. A ring of parts ends where it began.
+//! The hierarchy is read within the View, level by level, so a hidden part makes no difference; the result is a plain
+//! condition. A cycle ends where it began.
 
 use std::collections::HashSet;
 
@@ -19,12 +20,12 @@ use crate::fhir::terminology::Way;
 use crate::fhir::{Form, Kind};
 use crate::store::Found;
 
-/// Levels of parts of parts.
+/// Levels of the hierarchy.
 const MAX_LEVELS: usize = 16;
 /// References in one parameter.
 const MAX_NAMED: usize = 20;
 
-/// The parameter by which a type says what it is part of, if it has parts at all.
+/// The parameter for the parent of a resource, if its type forms a hierarchy.
 fn part_of(kind: Kind) -> Option<u16> {
     let is_part = |targets: Targets| matches!(targets, Targets::These(kinds) if kinds.contains(&kind));
     let found = kind.standard().find(|(_, parameter)| matches!(parameter.code, "partof" | "part-of"));
@@ -32,8 +33,8 @@ fn part_of(kind: Kind) -> Option<u16> {
 }
 
 impl Reading<'_> {
-    /// Reads `reference:below` or `reference:above` with references to resources; nothing for what is not that, such as a
-    /// canonical reference or a code.
+    /// Reads `reference:below` or `reference:above` with references to resources; nothing for other parameters with
+    /// these modifiers, such as a canonical reference or a code.
     pub(super) fn parts(&self, kind: Kind, key: &str, value: &str) -> Result<Option<Link>, Error> {
         let Some((name, modifier)) = key.split_once(':') else { return Ok(None) };
         let way = match modifier {

@@ -1,5 +1,5 @@
-//! `_include` and `_revinclude`: what comes along with the matches. Each candidate passes the View like a match does,
-//! so a reference to another member's resource brings nothing.
+//! `_include` and `_revinclude`: resources that accompany the matches. Each candidate passes the View like a match
+//! does, so a reference to another member's resource brings nothing.
 
 use std::collections::HashSet;
 
@@ -47,7 +47,7 @@ struct Gathering<'g> {
     reader: Reader<'g>,
     seen: &'g mut HashSet<u64>,
     found: Vec<Stored>,
-    /// Bytes that may still come.
+    /// Bytes of the page that are left.
     left: usize,
 }
 

@@ -1,5 +1,5 @@
-//! `Observation/$lastn` (FHIR R4, observation-operations: lastn): of each kind of observation that a search finds, the most
-//! recent ones.
+//! `Observation/$lastn` (FHIR R4, observation-operations: lastn): the most recent observations of each code that a
+//! search finds.
 
 use super::page::{Page, Searched};
 use super::query::Query;
@@ -10,16 +10,16 @@ use crate::fhir::json::{self, Node};
 use crate::index::{Sort, SortBy};
 use crate::store::{self, Stored};
 
-/// Observations of one kind at most.
+/// Observations of one code at most.
 pub const MAX_EACH: usize = 100;
 /// Observations in one answer.
 const MAX_ANSWERED: usize = 1_000;
 
-/// What makes two observations of one kind: a coding that both have, or the same words.
+/// The codes of an observation. Two observations are grouped if they share a coding, or have the same text.
 type Codes = Vec<String>;
 
 impl Searched<'_> {
-    /// The latest `max` of each code among what the query finds, newest first within a code.
+    /// The latest `max` observations of each code in the query's results, newest first within a code.
     pub fn lastn(&self, view: &View, query: &Query, max: usize) -> Result<Page, Error> {
         if query.contained.is_some() {
             return Err(Error::Unsupported { name: "_contained".into() });

@@ -1,6 +1,6 @@
 //! Chains (`patient.name=…`) and reverse chains (`_has:Observation:patient:code=…`): conditions on another resource
-//! (FHIR R4, search, 3.1.1.5.4 and 3.1.1.5.5). Each is a search of its own inside the same View, and what it finds becomes
-//! a plain condition of the outer one: so nothing hidden can make a difference, and the filter stays the judge.
+//! (FHIR R4, search, 3.1.1.5.4 and 3.1.1.5.5). Each is a search of its own inside the same View, and its result becomes
+//! a plain condition of the outer search: so hidden resources make no difference, and the filter stays the judge.
 
 use std::borrow::Cow;
 
@@ -22,37 +22,37 @@ use crate::store::Found;
 /// A condition on another resource.
 #[derive(Clone, Debug)]
 pub enum Link {
-    /// The reference points to something that one of these finds: one search per type that it may point to.
+    /// The reference points to a resource that one of these finds: one search per type that it may point to.
     To {
         /// The reference parameter.
         number: u16,
-        /// What it must point to.
+        /// The searches for its targets.
         targets: Vec<Query>,
     },
-    /// Something that this finds points here.
+    /// A resource that this search finds points here.
     From {
-        /// What points here.
+        /// The search for the resources that point here.
         source: Box<Query>,
-        /// With which reference parameter of its type.
+        /// The reference parameter of their type.
         number: u16,
     },
-    /// The reference points to one of these or to their parts (`:below`), or to what they are part of (`:above`).
+    /// The reference points to one of these or to their parts (`:below`), or to their parents (`:above`).
     Parts {
         /// The reference parameter.
         number: u16,
-        /// What was named.
+        /// The named resources.
         roots: Vec<(Kind, Box<str>)>,
         /// Down or up.
         way: Way,
     },
-    /// It stands in this List (`_list`).
+    /// The resource is listed in this List (`_list`).
     Listed {
         /// The List.
         id: String,
     },
 }
 
-/// What a chained name says, before its inner search is read.
+/// A chained name, before its inner search is read.
 pub(super) struct Reading<'q> {
     pub(super) now: Timestamp,
     pub(super) base: &'q str,
@@ -93,7 +93,7 @@ impl Reading<'_> {
         let mut targets = Vec::new();
         let mut refused = None;
         for kind in kinds {
-            // A type that has no such parameter cannot match.
+            // A type without this parameter cannot match.
             match self.inner(kind, tail, value) {
                 Ok(query) => targets.push(query),
                 Err(error) => refused = Some(error),
@@ -134,7 +134,7 @@ impl Reading<'_> {
         if self.depth >= MAX_LINKS_DEEP {
             return Err(Error::Limit { name: "a chain", limit: "at most four links, one behind the other" });
         }
-        // A link asks about content; what shapes an answer has no meaning there.
+        // A link is a condition on content; result parameters have no meaning there.
         let shapes = key.starts_with('_') && !CONTENT.contains(&key.split([':', '.']).next().unwrap_or(key));
         if shapes {
             return Err(Error::Unsupported { name: key.chars().take(64).collect() });
@@ -180,7 +180,7 @@ impl Searched<'_> {
         Ok(Cow::Owned(plain))
     }
 
-    /// Ids of what a query finds.
+    /// Ids of the resources that a query finds.
     pub(super) fn identities(&self, view: &View, query: &Query) -> Result<Vec<Box<str>>, Error> {
         let mut ids = Vec::new();
         self.each(view, query, &mut |stored| {
@@ -190,7 +190,7 @@ impl Searched<'_> {
         Ok(ids)
     }
 
-    /// Ids of the resources of `kind` that a List has, but for those marked as deleted from it.
+    /// Ids of the resources of `kind` that a List has, except entries marked as deleted.
     fn listed(&self, view: &View, kind: Kind, id: &str) -> Result<Vec<Wanted>, Error> {
         let list = Kind::named("List");
         let snapshot = self.store.snapshot()?;
@@ -206,7 +206,7 @@ impl Searched<'_> {
         Ok(kept.filter_map(target).take(MAX_LINKED).collect())
     }
 
-    /// Ids of the resources of `kind` that what a query finds points to.
+    /// Ids of the resources of `kind` that the results of a query point to.
     fn pointed_to(&self, view: &View, query: &Query, number: u16, kind: Kind) -> Result<Vec<Wanted>, Error> {
         let snapshot = self.store.snapshot()?;
         let mut wanted = Vec::new();

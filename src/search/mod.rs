@@ -37,12 +37,12 @@ pub const DEFAULT_COUNT: usize = 50;
 pub const MAX_COUNT: usize = 500;
 /// Resources that are included on one page at most.
 pub const MAX_INCLUDED: usize = 1_000;
-/// Bytes of JSON after which a page of matches ends early, and likewise what comes along with it: some resources are whole
-/// documents.
+/// Bytes of JSON after which a page of matches ends early, and likewise its included resources: some resources are
+/// whole documents.
 pub const MAX_PAGE_BYTES: usize = 8 << 20;
 /// Rounds of `:iterate`.
 pub const MAX_ITERATE: usize = 3;
-/// Candidates that the exact filter looks at for one page; a query that needs more is refused as too costly.
+/// Candidates that the exact filter checks for one page; a query that needs more is refused as too costly.
 pub const MAX_CHECKED: usize = 20_000;
 /// Links of a chain, one behind the other.
 pub const MAX_LINKS_DEEP: usize = 4;
@@ -62,16 +62,16 @@ pub enum Error {
     Result {
         /// The parameter.
         name: &'static str,
-        /// What it should have been.
+        /// The expected value.
         expected: String,
     },
-    /// A parameter that R4 defines and this server does not do.
+    /// A parameter that R4 defines and this server does not support.
     #[error("'{name}' is not supported by this server")]
     Unsupported {
         /// The parameter.
         name: String,
     },
-    /// Two parameters that cannot be repeated.
+    /// A parameter that cannot be repeated is given twice.
     #[error("'{name}' is given twice")]
     Repeated {
         /// The parameter.
@@ -82,7 +82,7 @@ pub enum Error {
     Limit {
         /// The parameter.
         name: &'static str,
-        /// What it may have.
+        /// The limit.
         limit: &'static str,
     },
     /// Over a limit.
@@ -93,7 +93,7 @@ pub enum Error {
         "the query selects more than {MAX_CHECKED} candidates of {0}; narrow it, for example by patient or by a code"
     )]
     TooCostly(Kind),
-    /// The cursor is not one we made for this caller and query, or it is too old.
+    /// The cursor was not made for this caller and query, or it is too old.
     #[error("this page link has expired or was not made for this query; start the search again")]
     Cursor,
     /// The index failed.

@@ -15,7 +15,7 @@ use crate::fhir::filter::{Field, Test, Wanted};
 use crate::index::{self, Index, Matches, Place};
 use crate::store::{self, Snapshot, Store, Stored};
 
-/// Resources that are read and asked one by one rather than looked up in the index.
+/// Up to this many resources are read and checked one by one rather than looked up in the index.
 const FEW: usize = 4;
 
 /// The answer to a search.
@@ -23,13 +23,13 @@ const FEW: usize = 4;
 pub struct Page {
     /// Matches in order.
     pub matches: Vec<Stored>,
-    /// Resources that came along.
+    /// Included resources.
     pub included: Vec<Stored>,
     /// How many matches there are, if that is known.
     pub total: Option<u64>,
     /// The cursor of the next page.
     pub next: Option<String>,
-    /// True if more would have been included than a page may hold.
+    /// True if a page could not hold all included resources.
     pub cut: bool,
 }
 
@@ -41,13 +41,13 @@ pub struct Searched<'s> {
     pub index: &'s Index,
     /// The realm's cursors.
     pub cursors: &'s Cursors,
-    /// Who asks, for binding page links.
+    /// The caller; page links are bound to it.
     pub caller: &'s str,
     /// Now.
     pub now: Timestamp,
 }
 
-/// Leaves of each resource the part that was asked for.
+/// Reduces each resource to the requested part.
 pub(super) fn cut_down<'s>(subset: &Subset, resources: impl Iterator<Item = &'s mut Stored>) -> Result<(), Error> {
     for stored in resources {
         let damaged = || store::Error::Corrupted(format!("{}/{}", stored.kind, stored.rid));
@@ -56,7 +56,7 @@ pub(super) fn cut_down<'s>(subset: &Subset, resources: impl Iterator<Item = &'s 
     Ok(())
 }
 
-/// Places of one page, and what is known of the whole.
+/// Places of one page, and the known facts about the whole result.
 pub(super) struct Chosen {
     pub(super) places: Vec<Place>,
     pub(super) more: bool,
@@ -142,7 +142,7 @@ impl Searched<'_> {
         if found.total > MAX_CHECKED as u64 {
             return Err(Error::TooCostly(query.kind));
         }
-        // Candidates are few: look at every one, so that the total is exact too.
+        // Candidates are few: every one is checked, so that the total is exact too.
         let all = find(None, MAX_CHECKED)?;
         self.check(view, query, all.places, after)
     }
@@ -175,8 +175,8 @@ impl Searched<'_> {
         Ok(Chosen { places, more, total: Some(total) })
     }
 
-    /// Where the View's patients have only a few resources of the type, those are asked one by one, whatever the size of the
-    /// plan.
+    /// Where the View's patients have only a few resources of the type, those are checked one by one, whatever the size
+    /// of the plan.
     fn among_few(&self, view: &View, query: &Query, after: Option<&Place>) -> Result<Option<Chosen>, Error> {
         if !matches!(view.reach(), Reach::Patients(_)) || !query.kind.is_personal() {
             return Ok(None);
@@ -224,7 +224,7 @@ impl Searched<'_> {
         Ok(Some(page_of(query, places, after)))
     }
 
-    /// Candidates that the index has no column to order by: they are few, or the search is refused.
+    /// Candidates for an order that the index has no column for: they are few, or the search is refused.
     fn sorted(&self, view: &View, query: &Query) -> Result<Vec<Place>, Error> {
         let wanted =
             index::Query { kind: query.kind, clauses: &query.clauses, sort: &[], after: None, limit: MAX_CHECKED };
@@ -245,7 +245,7 @@ impl Searched<'_> {
         Ok(places)
     }
 
-    /// The commonest search of all, everything of one type that one patient has, is an ordered range of the store.
+    /// The most common search, everything of one type that one patient has, is an ordered range of the store.
     fn in_compartment(&self, view: &View, query: &Query, after: Option<&Place>) -> Result<Option<Chosen>, Error> {
         let Reach::Patients([patient]) = view.reach() else { return Ok(None) };
         let plain = query.kind.is_personal() && query.sort.is_empty() && query.words.is_empty();
@@ -259,7 +259,7 @@ impl Searched<'_> {
         let reader = snapshot.reader(view, Operation::Search)?;
         let [patient] = reader.patients() else { return Ok(None) };
         let list = |from, limit| snapshot.compartment(*patient, query.kind, view.withheld(), from, limit);
-        // The first page counts: that walks a range of keys and reads no record. Later pages know the total.
+        // The first page counts: it walks a range of keys and reads no record. Later pages know the total.
         let (from, limit) = after.map_or((0, MAX_CHECKED), |place| (place.rid, query.count + 1));
         let rids = list(from, limit)?;
         let total = (after.is_none() && rids.len() < MAX_CHECKED).then_some(rids.len() as u64);
@@ -303,7 +303,7 @@ fn names_patient(query: &Query, clause: &crate::fhir::filter::Clause, patient: &
     }
 }
 
-/// The query without paging and in one order, so that a cursor goes with any spelling of it.
+/// The query without paging and in one order, so that a cursor fits any spelling of it.
 fn normal(query: &Query) -> String {
     let mut parts: Vec<String> =
         query.used.iter().filter(|(key, _)| key != "_count").map(|(key, value)| format!("{key}={value}")).collect();

@@ -12,16 +12,16 @@ use crate::fhir::{Extracted, Form, Kind, Subset};
 use crate::index::{Sort, SortBy};
 use crate::store::Stored;
 
-/// A search that was understood.
+/// A parsed search.
 #[derive(Clone, Debug)]
 pub struct Query {
     /// The type.
     pub kind: Kind,
     /// Conditions, joined by and.
     pub clauses: Vec<Clause>,
-    /// Conditions on other resources, joined to them.
+    /// Conditions on other resources, also joined by and.
     pub links: Vec<Link>,
-    /// Words that must be there.
+    /// Conditions on words.
     pub words: Vec<Words>,
     /// Order.
     pub sort: Vec<Sort>,
@@ -31,15 +31,15 @@ pub struct Query {
     pub total: Total,
     /// References to follow.
     pub includes: Vec<Include>,
-    /// Whether resources inside others are searched; they are not if absent.
+    /// Whether contained resources are searched; absent if they are not.
     pub contained: Option<Inside>,
-    /// Which part of each resource is wanted; all of it if absent.
+    /// The part of each resource that is wanted; absent for all of it.
     pub subset: Option<Subset>,
     /// The cursor of a later page.
     pub cursor: Option<String>,
     /// The parameters that were used, as they came: the self link.
     pub used: Vec<(String, String)>,
-    /// What was dropped, because the caller asked for leniency.
+    /// Parameters that were dropped, because the caller asked for leniency.
     pub dropped: Vec<String>,
 }
 
@@ -48,14 +48,14 @@ pub struct Query {
 pub struct Inside {
     /// Resources on their own are searched too.
     pub both: bool,
-    /// What is found inside is given, and not what it is in.
+    /// A match is returned as the contained resource, and not as its container.
     pub inner: bool,
 }
 
 /// `_total`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Total {
-    /// Exact, if it can be had at no extra cost.
+    /// Exact, if counting costs nothing extra.
     Free,
     /// Exact.
     Accurate,
@@ -74,11 +74,11 @@ pub struct Include {
     pub target: Option<Kind>,
     /// From included resources too.
     pub iterate: bool,
-    /// The other way round: what refers to the matches.
+    /// In reverse: resources that refer to the matches.
     pub reverse: bool,
 }
 
-/// Result parameters of R4 that this server knows and does not do.
+/// Result parameters of R4 that this server knows and does not support.
 const UNSUPPORTED: [&str; 2] = ["_filter", "_query"];
 const MAX_SORT_KEYS: usize = 3;
 const MAX_INCLUDES: usize = 20;
@@ -113,7 +113,6 @@ impl Query {
         Ok(query)
     }
 
-    /// A search with one condition.
     /// Ids of the patients that the query names, for the audit.
     #[must_use]
     pub fn patients(&self) -> Vec<PatientId> {
@@ -196,7 +195,7 @@ impl Query {
         Ok(())
     }
 
-    /// Takes a wish for a part of each resource; there can be one.
+    /// Sets the requested part of each resource; there can be one.
     fn only(&mut self, subset: Option<Subset>) -> Result<(), Error> {
         if subset.is_some() && self.subset.is_some() {
             return Err(result("_elements", "to be given twice or together with '_summary'"));
@@ -205,7 +204,7 @@ impl Query {
         Ok(())
     }
 
-    /// True if the parameter belongs into the self link.
+    /// True if the parameter belongs in the self link.
     fn take(&mut self, key: &str, value: &str, reading: &Reading<'_>) -> Result<bool, Error> {
         match key {
             "_count" => {

@@ -1,5 +1,5 @@
-//! `_text` and `_content` (FHIR R4, search, 3.1.1.4.7): words of a narrative, or of anything a resource says. No index has
-//! them: what the other parameters leave is read, up to the limit that every such search has.
+//! `_text` and `_content` (FHIR R4, search, 3.1.1.4.7): words of a narrative, or of any text in a resource. No index
+//! has them: the results of the other parameters are read, up to the limit that every such search has.
 
 use super::Error;
 use crate::fhir::fold;
@@ -14,12 +14,13 @@ const MAX_WORDS: usize = 20;
 pub struct Words {
     /// In its narrative only.
     narrative: bool,
-    /// Lists of words, all of which must be there; one list is enough.
+    /// Lists of words; a resource matches if it has all words of one list.
     any: Vec<Vec<String>>,
 }
 
 impl Words {
-    /// Reads the value of `_text` (narrative) or `_content`: words, with `,` between alternatives; `*` ends a beginning.
+    /// Reads the value of `_text` (narrative) or `_content`: words, with `,` between alternatives; a word that ends
+    /// with `*` is a prefix.
     pub(super) fn read(narrative: bool, value: &str) -> Result<Self, Error> {
         let any: Vec<Vec<String>> = value
             .split(',')
@@ -34,7 +35,7 @@ impl Words {
         Ok(Self { narrative, any })
     }
 
-    /// True if a stored resource has them.
+    /// True if a stored resource has the words.
     pub(super) fn found_in(&self, stored: &Stored) -> Result<bool, Error> {
         let damaged = || store::Error::Corrupted(format!("{}/{}", stored.kind, stored.rid));
         let node = json::parse(&stored.body).map_err(|_| damaged())?;
@@ -65,7 +66,7 @@ fn gather(node: &Node<'_>, out: &mut String, depth: usize) {
             for (name, value) in members {
                 match value {
                     Node::String(text) if name == "div" => out.push_str(&plain(text)),
-                    // Names of profiles, systems and references are no words.
+                    // Names of profiles, systems and references are not words.
                     Node::String(_) if matches!(&**name, "reference" | "system" | "url" | "profile" | "data") => {}
                     _ => gather(value, out, depth + 1),
                 }

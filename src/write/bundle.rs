@@ -1,5 +1,5 @@
 //! A transaction: every change of a Bundle in one commit, in the order that the standard sets (deletions, creations,
-//! updates), with the Bundle's own references put right (FHIR R4, http, 3.1.0.11.2).
+//! updates), with references between its entries resolved (FHIR R4, http, 3.1.0.11.2).
 
 use std::collections::{HashMap, HashSet};
 
@@ -21,24 +21,24 @@ pub struct Entry {
     pub at: usize,
     /// The type in its address.
     pub kind: Kind,
-    /// What the Bundle's other entries call it.
+    /// The name by which other entries of the Bundle refer to it.
     pub full_url: Option<String>,
-    /// What to do.
+    /// The change.
     pub change: Change,
 }
 
-/// A transaction that was made.
+/// A committed transaction.
 #[derive(Debug)]
 pub struct Transaction {
-    /// What became of each entry, with its place in the Bundle.
+    /// The result of each entry, with its place in the Bundle.
     pub done: Vec<(usize, Done)>,
 }
 
-/// What the entries of a Bundle are called from now on.
+/// The new references of a Bundle's entries.
 #[derive(Default)]
 struct Names {
     new: HashMap<String, String>,
-    /// Relative references that mean an entry, because its `fullUrl` is an address that ends so.
+    /// Relative references that mean an entry, because its `fullUrl` is an address that ends with them.
     relative: HashMap<String, String>,
 }
 
@@ -62,7 +62,7 @@ impl Writing<'_> {
         if entries.len() > MAX_ENTRIES {
             return Err(Error::TooMany);
         }
-        // Conditions, references and versions must hold together, so nobody else writes meanwhile.
+        // Conditions, references and versions must hold together, so nobody else may write until the commit.
         let _alone = self.turn.0.write().await;
         let mut names = Names::default();
         let mut targets = Vec::with_capacity(entries.len());
@@ -86,7 +86,7 @@ impl Writing<'_> {
         Ok(Transaction { done: places.into_iter().zip(done).collect() })
     }
 
-    /// Which resource an entry is about, decided on the state before the transaction.
+    /// Which resource an entry is about, decided by the state before the transaction.
     fn settle(&self, view: &View, entry: &Entry) -> Result<Settled, Error> {
         let aim = Aim { view, kind: entry.kind };
         Ok(match &entry.change {
@@ -123,7 +123,7 @@ impl Writing<'_> {
         }
     }
 
-    /// The resource of an entry, with its references put right.
+    /// The resource of an entry, with its references resolved.
     fn renamed<'b>(&self, view: &View, body: &'b [u8], names: &Names) -> Result<Node<'b>, Error> {
         let mut node = json::parse(body).map_err(fhir::Issue::from)?;
         let mut searches = Vec::new();
@@ -146,7 +146,7 @@ impl Writing<'_> {
 enum Settled {
     New(String),
     There(String),
-    /// Its plan decides.
+    /// The plan of the entry decides.
     Later,
 }
 
@@ -190,7 +190,7 @@ fn unique(steps: &[(u8, usize, Step)]) -> Result<(), Error> {
     let mut seen = HashSet::new();
     for (_, place, step) in steps {
         let (kind, id) = step.identity();
-        // Several creations may find the same resource there; that changes nothing.
+        // Several creations may find the same existing resource; that changes nothing.
         let changes = !matches!(step, Step::Keep(_));
         if changes && !seen.insert((kind, id.to_owned())) {
             return Err(at(*place, Error::Twice));

@@ -1,7 +1,7 @@
-//! Changes asked for over REST: one interaction or a whole transaction is planned against what is there, checked
-//! against the caller's View, and committed at once (FHIR R4, http, 3.1.0.4 to 3.1.0.11).
+//! Changes over REST: one interaction or a whole transaction is planned against the current state, checked against the
+//! caller's View, and committed at once (FHIR R4, http, 3.1.0.4 to 3.1.0.11).
 //!
-//! Invariants: what is committed was decided on the state it is committed to. A change without a condition holds the
+//! Invariants: every commit applies to the state that it was planned on. A change without a condition holds the
 //! [`Turn`] together with others, so many share one commit; a change whose plan depends on a search or on the current
 //! content holds it alone, from its first look to its commit. A transaction is kept whole or not at all.
 //!
@@ -26,41 +26,41 @@ use crate::outbound::Chance;
 use crate::search::{self, Searched};
 use crate::store::{self, Store};
 
-/// Who may write: many changes without conditions together, or one with a condition alone. One per realm.
+/// Permission to write: many changes without conditions together, or one with a condition alone. One per realm.
 #[derive(Default)]
 pub struct Turn(RwLock<()>);
 
-/// Where and as of when to write.
+/// Where to write, and as of which time.
 pub struct Writing<'w> {
     /// The store.
     pub store: &'w Store,
     /// Where conditions are searched.
     pub searched: Searched<'w>,
-    /// Whose turn it is.
+    /// The realm's turn.
     pub turn: &'w Turn,
-    /// New ids.
+    /// The source of new ids.
     pub chance: &'w Chance,
     /// Now.
     pub now: Timestamp,
     /// Address of the FHIR base, without a slash at its end.
     pub base: &'w str,
-    /// What becomes of resources that are not valid.
+    /// How invalid resources are treated.
     pub validation: Policy,
 }
 
 /// Decoded search parameters that name a resource.
 pub type Condition = Vec<(String, String)>;
 
-/// Which resource is meant.
+/// The resource that a change is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// That one.
+    /// The resource with this id.
     Id(String),
     /// The one that matches.
     Matching(Condition),
 }
 
-/// How a patch is written.
+/// The format of a patch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// RFC 6902.
@@ -76,38 +76,38 @@ pub enum Form {
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A new resource under an id of ours, unless one matches already (`If-None-Exist`).
+    /// Creates a resource under a new id, unless one matches already (`If-None-Exist`).
     Create {
         /// The resource.
         body: Vec<u8>,
-        /// If something matches, nothing is done.
+        /// If a resource matches, nothing is done.
         unless: Option<Condition>,
     },
-    /// The resource as it shall be; it is created if it is not there.
+    /// Replaces a resource, or creates it if it does not exist.
     Update {
-        /// Which one.
+        /// The resource to replace.
         target: Target,
-        /// The resource.
+        /// The new content.
         body: Vec<u8>,
         /// Only if this is the current version (`If-Match`).
         expected: Option<u32>,
-        /// Only if it is not there (`If-None-Match: *`).
+        /// Only if it does not exist (`If-None-Match: *`).
         absent: bool,
     },
-    /// A part of a resource.
+    /// Changes part of a resource.
     Patch {
-        /// Which one.
+        /// The resource to change.
         target: Target,
         /// The patch.
         body: Vec<u8>,
-        /// How it is written.
+        /// The format of the patch.
         form: Form,
         /// Only if this is the current version.
         expected: Option<u32>,
     },
-    /// No resource any more.
+    /// Deletes a resource.
     Delete {
-        /// Which one.
+        /// The resource to delete.
         target: Target,
         /// Only if this is the current version.
         expected: Option<u32>,
@@ -117,19 +117,19 @@ pub enum Change {
 /// Why a change was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The body is no resource.
+    /// The body is not a resource.
     #[error(transparent)]
     Body(#[from] fhir::Issue),
-    /// The resource is not as FHIR R4 or a profile that it claims says.
+    /// The resource breaks FHIR R4 or a profile that it claims.
     #[error("the resource is not valid: {}", .0.first().map(|issue| issue.text.as_str()).unwrap_or_default())]
     Invalid(Vec<Issue>),
     /// The body is of another type.
     #[error("the resource in the body is of another type than the address")]
     WrongType,
-    /// The body's id is missing or another one.
+    /// The body's id is missing or differs from the address.
     #[error("the id in the body must be the id in the address")]
     WrongId,
-    /// The patch.
+    /// The patch failed.
     #[error(transparent)]
     Patch(#[from] patch::Error),
     /// More than one resource matches the condition.
@@ -144,21 +144,21 @@ pub enum Error {
     /// Another version is current.
     #[error("another version is current; read the resource again and repeat the change on it")]
     Version,
-    /// It is there, and should not be.
+    /// The resource exists, and should not.
     #[error("the resource exists already, and 'If-None-Match: *' asked that it does not")]
     Exists,
-    /// Not there, or not the caller's.
+    /// The resource does not exist, or is not the caller's.
     #[error("there is no such resource, or it is not yours to see")]
     NotFound,
-    /// It was there.
+    /// The resource was deleted.
     #[error("this resource has been deleted")]
     Gone,
-    /// The View does not reach so far.
+    /// The View does not allow the operation.
     #[error("the access token's scopes do not allow this on {kind}")]
     Scope {
         /// The type.
         kind: Kind,
-        /// What was wanted.
+        /// The wanted operation.
         operation: Operation,
     },
     /// Two entries of a transaction are about one resource.
@@ -175,15 +175,15 @@ pub enum Error {
     /// Over the limit.
     #[error("the Bundle has more than {MAX_ENTRIES} entries")]
     TooMany,
-    /// Something in an entry.
+    /// An entry of a transaction failed.
     #[error("entry {at}: {error}")]
     Entry {
-        /// Which one, from 0.
+        /// Its position, from 0.
         at: usize,
-        /// What.
+        /// The error.
         error: Box<Error>,
     },
-    /// The store.
+    /// The store failed.
     #[error(transparent)]
     Store(store::Error),
 }
@@ -198,7 +198,7 @@ impl From<store::Error> for Error {
 }
 
 impl Change {
-    /// What the caller must be allowed to do.
+    /// The operation that the caller must be allowed to do.
     #[must_use]
     pub const fn operation(&self) -> Operation {
         match self {
@@ -208,7 +208,7 @@ impl Change {
         }
     }
 
-    /// True if what will be done depends on what is there.
+    /// True if the effect depends on the current state.
     fn is_conditional(&self) -> bool {
         match self {
             Self::Create { unless, .. } => unless.is_some(),

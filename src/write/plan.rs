@@ -12,14 +12,14 @@ use crate::fhir::{self, Extracted, Kind, patch, search_parameter};
 use crate::search::{self, Query};
 use crate::store::{self, Found, Outcome, Stored, Txn};
 
-/// What became of a resource.
+/// The result of a change.
 #[derive(Clone, Debug)]
 pub struct Done {
     /// Type.
     pub kind: Kind,
     /// Logical id.
     pub id: String,
-    /// What happened; absent if there was nothing to delete.
+    /// The outcome; absent if there was nothing to delete.
     pub outcome: Option<Outcome>,
     /// True for a deletion.
     pub deleted: bool,
@@ -29,11 +29,11 @@ pub struct Done {
     pub updated: i64,
     /// The resource as it is now; empty after a deletion.
     pub body: Bytes,
-    /// What is not as it should be, where that is only to be said.
+    /// Validation issues, where the policy only reports them.
     pub issues: Vec<Issue>,
 }
 
-/// What to do, decided.
+/// A decided change.
 pub(super) enum Step {
     Put { admitted: Box<Admitted>, expected: Option<u32>, issues: Vec<Issue> },
     Delete { kind: Kind, id: String, expected: Option<u32> },
@@ -51,7 +51,7 @@ impl Step {
     }
 }
 
-/// A search parameter that this server could not search by is not kept as an active one.
+/// An active search parameter that this server could not search by is refused.
 fn define(kind: Kind, node: &Node<'_>) -> Result<(), Error> {
     if kind != Kind::named("SearchParameter") {
         return Ok(());
@@ -89,7 +89,7 @@ impl From<Stored> for Done {
     }
 }
 
-/// What the caller may do, and the type it is about.
+/// The caller's View, and the type of the change.
 #[derive(Clone, Copy)]
 pub(super) struct Aim<'v> {
     pub(super) view: &'v View,
@@ -97,7 +97,7 @@ pub(super) struct Aim<'v> {
 }
 
 impl Writing<'_> {
-    /// Decides what a change does. The caller holds the turn.
+    /// Decides the effect of a change. The caller holds the turn.
     pub(super) fn plan(&self, aim: Aim<'_>, change: Change) -> Result<Step, Error> {
         match change {
             Change::Create { body, unless } => {
@@ -113,7 +113,7 @@ impl Writing<'_> {
         }
     }
 
-    /// A new resource. `id` is the one a transaction has already given it.
+    /// Plans a new resource. `id` is the one a transaction has already given it.
     pub(super) fn create(
         &self,
         aim: Aim<'_>,
@@ -128,7 +128,7 @@ impl Writing<'_> {
         self.put(aim, node, &id, Operation::Create, None)
     }
 
-    /// The resource as it shall be. `fresh` is the id for one that does not exist yet.
+    /// Plans an update. `fresh` is the id for a resource that does not exist yet.
     #[expect(clippy::too_many_arguments, reason = "each is one part of the request line and its headers")]
     pub(super) fn update(
         &self,
@@ -182,11 +182,11 @@ impl Writing<'_> {
             if !fits(&admitted.extracted) {
                 return Err(Error::Scope { kind, operation });
             }
-            // What is replaced must be within the conditions too, and still be so when it is replaced.
+            // The replaced version must satisfy the View's conditions too, and still do so at the commit.
             let before = if operation == Operation::Update { self.current(aim, id)? } else { None };
             match before {
                 Some(before) => expected = expected.or(Some(before.version)),
-                // What the View hides is there all the same, and must not be replaced as if it were not.
+                // A resource that the View hides exists all the same, and must not be replaced as if it did not.
                 None if self.is_there(kind, id)? => return Err(Error::Scope { kind, operation }),
                 None => {}
             }
@@ -194,7 +194,7 @@ impl Writing<'_> {
         Ok(Step::Put { admitted: Box::new(admitted), expected, issues })
     }
 
-    /// An address of this server as a relative reference: it stays right when the plan's address changes.
+    /// An address of this server as a relative reference: it stays valid when the plan's address changes.
     fn relative(&self, place: Place, text: &str) -> Option<String> {
         if place != Place::Reference {
             return None;
@@ -280,7 +280,7 @@ impl Writing<'_> {
         }
         let mut query = Query::read(kind, condition, false, self.now, self.base)?;
         if query.contained.is_some() {
-            // What is inside another resource is not one that could be changed.
+            // A contained resource cannot be changed by itself.
             return Err(search::Error::Unsupported { name: "_contained".into() }.into());
         }
         // Two are enough to know that there are several.
@@ -292,7 +292,7 @@ impl Writing<'_> {
         }
     }
 
-    /// Commits all steps or none; on failure says which one failed.
+    /// Commits all steps or none; a failure names the step.
     pub(super) async fn commit(&self, steps: Vec<Step>) -> Result<Vec<Done>, (usize, Error)> {
         let now = self.now;
         let work = move |txn: &mut Txn<'_>| {
@@ -350,7 +350,7 @@ pub(super) fn is_restricted(aim: Aim<'_>, operation: Operation) -> Result<bool, 
     Ok(view.permit(kind, operation).ok_or(Error::Scope { kind, operation })? != Permit::All)
 }
 
-/// True for a parameter that selects by content, and not one that shapes the answer.
+/// True for a parameter that selects by content rather than shaping the answer.
 fn is_selective(name: &str) -> bool {
     !name.starts_with('_')
         || ["_id", "_lastUpdated", "_tag", "_profile", "_security", "_source", "_has"]

@@ -1,5 +1,5 @@
-//! FHIR R4 as data: resource types, search parameters and the patient compartment, compiled from the tables beside
-//! this file by `build.rs`. Extraction, search and the `CapabilityStatement` all read these and nothing else.
+//! FHIR R4 as data: resource types, search parameters and the patient compartment, compiled from the tables beside this
+//! file by `build.rs`. Extraction, search and the `CapabilityStatement` read only these.
 
 pub mod custom;
 
@@ -8,9 +8,9 @@ use std::sync::LazyLock;
 
 include!(concat!(env!("OUT_DIR"), "/definitions.rs"));
 
-/// A resource type of FHIR R4, as a small number that is also what the disk holds.
+/// A resource type of FHIR R4, as a small number that is also stored on disk.
 ///
-/// The number is the place in the alphabetical list of R4, which is frozen.
+/// The number is the position in the alphabetical list of R4, which is frozen.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind(u16);
 
@@ -23,9 +23,9 @@ pub struct Parameter {
     pub code: &'static str,
     /// How values are compared.
     pub form: Form,
-    /// Where the values are.
+    /// The paths to the values.
     pub paths: &'static [Path],
-    /// What references may point to.
+    /// The types that references may point to.
     pub targets: Targets,
     /// The parts of a composite; none for other forms, and for a composite that cannot be searched.
     pub components: &'static [Component],
@@ -36,7 +36,7 @@ pub struct Parameter {
 pub struct Component {
     /// How values are compared.
     pub form: Form,
-    /// Where the values are.
+    /// The paths to the values.
     pub paths: &'static [Path],
 }
 
@@ -64,27 +64,27 @@ pub enum Targets {
     These(&'static [Kind]),
 }
 
-/// A way from the resource to values.
+/// A path from the resource to values.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Path {
-    /// Steps from the resource down.
+    /// The steps from the resource down.
     pub steps: &'static [Step],
-    /// Keep only references to this type.
+    /// Keeps only references to this type.
     pub only: Option<Kind>,
 }
 
 /// One step of a [`Path`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The member of that name; arrays are walked.
+    /// The member with that name; arrays are flattened.
     Member(&'static str),
-    /// The member that is this stem followed by the name of a data type.
+    /// The member whose name is this stem followed by a data type.
     Choice(&'static str),
     /// Objects whose member has that value.
     Where(&'static str, &'static str),
-    /// The first of what was found.
+    /// The first result.
     First,
-    /// Whether anything but `false` was found, as `true` or `false`.
+    /// Whether there is anything but `false`, as `true` or `false`.
     Set,
 }
 
@@ -100,10 +100,10 @@ impl Kind {
     /// The Patient type.
     pub const PATIENT: Self = Self::named("Patient");
 
-    /// The type of that name; for constants only.
+    /// The type with that name; for constants only.
     ///
     /// # Panics
-    /// Stops the build where there is no such type.
+    /// Stops the build if there is no such type.
     #[must_use]
     #[expect(clippy::panic, clippy::indexing_slicing, reason = "evaluated by the compiler, never at run time")]
     pub const fn named(name: &str) -> Self {
@@ -117,7 +117,7 @@ impl Kind {
         panic!("no such resource type")
     }
 
-    /// Looks a type up by its name, case and all.
+    /// Finds a type by its name, which is case-sensitive.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         TYPES.binary_search_by(|row| row.name.cmp(name)).ok().map(|at| Self(at as u16))
@@ -129,7 +129,7 @@ impl Kind {
         (usize::from(number) < TYPES.len()).then_some(Self(number))
     }
 
-    /// The number kept on disk.
+    /// The number stored on disk.
     #[must_use]
     pub const fn number(self) -> u16 {
         self.0
@@ -146,21 +146,22 @@ impl Kind {
         (0..TYPES.len()).map(|at| Self(at as u16))
     }
 
-    /// The search parameters of this type with their numbers: those of every type, its own, and the plan's own that can be
-    /// searched by.
+    /// The search parameters of this type with their numbers: those of every type, its own, and the plan's own
+    /// searchable ones.
     pub fn parameters(self) -> impl Iterator<Item = (u16, &'static Parameter)> {
         let ready = custom::of(self).filter(|custom| custom.is_ready);
         self.standard().chain(ready.map(|custom| (custom.number, custom.parameter)))
     }
 
-    /// The search parameters whose values are extracted: the plan's own before they can be searched by, too.
+    /// The search parameters whose values are extracted, including the plan's own before they are searchable.
     pub fn extracted(self) -> impl Iterator<Item = (u16, &'static Parameter)> {
         let standard = self.places().filter(|at| number_of(*at) == *at as u16);
         let standard = standard.filter_map(|at| Some((at as u16, PARAMETERS.get(at)?)));
         standard.chain(custom::of(self).map(|custom| (custom.number, custom.parameter)))
     }
 
-    /// The search parameters of the tables. Those that find the same, such as `name` and `phonetic`, have the same number.
+    /// The search parameters of the tables. Parameters with the same values, such as `name` and `phonetic`, share a
+    /// number.
     pub fn standard(self) -> impl Iterator<Item = (u16, &'static Parameter)> {
         self.places().filter_map(|at| Some((number_of(at), PARAMETERS.get(at)?)))
     }
@@ -170,13 +171,13 @@ impl Kind {
         (0..COMMON).chain(first..first + count)
     }
 
-    /// True if the tables have a parameter of that name for this type.
+    /// True if the tables have a parameter with that name for this type.
     #[must_use]
     pub fn is_standard(self, code: &str) -> bool {
         self.standard().any(|(_, parameter)| parameter.code == code)
     }
 
-    /// The search parameter of that name.
+    /// The search parameter with that name.
     #[must_use]
     pub fn parameter(self, code: &str) -> Option<(u16, &'static Parameter)> {
         self.parameters().find(|(_, parameter)| parameter.code == code)
@@ -188,7 +189,7 @@ impl Kind {
         self.row().map_or(&[], |row| row.compartment)
     }
 
-    /// True for types that belong to patients: Patient itself and all that the compartment names.
+    /// True for types that belong to patients: Patient itself and all types in the compartment.
     #[must_use]
     pub fn is_personal(self) -> bool {
         self == Self::PATIENT || !self.compartment().is_empty()
@@ -199,8 +200,8 @@ impl Kind {
     }
 }
 
-/// For each place in the table of parameters its number: the place of the first of the same type that finds the same strings. So
-/// they are extracted and indexed once.
+/// For each parameter of the table its number: the position of the first parameter of the same type with the same
+/// values, so that these are extracted and indexed once.
 static NUMBERS: LazyLock<Vec<u16>> = LazyLock::new(|| {
     let mut numbers: Vec<u16> = (0..PARAMETERS.len()).map(|at| at as u16).collect();
     for row in &TYPES {

@@ -42,7 +42,7 @@ fn choice_elements_and_types_of_references() {
         "item":[{"servicedDate":"1970-01-02"},{"servicedDate":"1970-01-02"}]}"#;
     assert_eq!(values(json, "patient"), ["Patient/p"]);
     assert_eq!(values(json, "provider"), ["Organization/o"]);
-    // A Device cannot be a payee, whatever the data says.
+    // A Device cannot be a payee, whatever the data claims.
     assert!(values(json, "payee").is_empty());
     assert_eq!(values(json, "service-date"), ["0..86400000000", "86400000000..172800000000"]);
 }

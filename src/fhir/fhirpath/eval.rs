@@ -1,4 +1,5 @@
-//! From a tree and a resource to values. Collections are lists; booleans have three values, the third being nothing.
+//! Evaluates a tree on a resource. Collections are lists; booleans have three values, the third being the empty
+//! collection.
 
 use std::borrow::Cow;
 
@@ -20,22 +21,22 @@ enum Value<'v> {
     Bool(bool),
     Number(f64),
     Text(Cow<'v, str>),
-    /// A resource that a reference names, of which only the type is known.
+    /// The target of a reference; only its type is known.
     Elsewhere(String),
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Element<'v> {
     node: &'v Node<'v>,
-    /// What stands beside a primitive value: its id and extensions.
+    /// The sibling of a primitive value: its id and extensions.
     beside: Option<&'v Node<'v>>,
-    /// The type, where the name of the element says it.
+    /// The type, if the element's name implies it.
     kind: Option<&'v str>,
 }
 
 type Values<'v> = Vec<Value<'v>>;
 
-/// What `$this` and `$index` are.
+/// The values of `$this` and `$index`.
 #[derive(Clone)]
 struct Scope<'v> {
     this: Values<'v>,
@@ -45,7 +46,7 @@ struct Scope<'v> {
 pub(super) struct Evaluation<'v> {
     element: &'v Node<'v>,
     resource: &'v Node<'v>,
-    /// The resource that contains it; itself if none does.
+    /// The containing resource; itself if none contains it.
     top: &'v Node<'v>,
     steps: usize,
 }
@@ -61,7 +62,7 @@ impl<'v> Evaluation<'v> {
         Ok(truth(&values).unwrap_or(true))
     }
 
-    /// The elements that an expression finds; a value that was made on the way stands for nothing in the resource.
+    /// The elements that an expression finds; a computed value is not an element of the resource.
     pub(super) fn elements(&mut self, expression: &Expression) -> Result<Vec<&'v Node<'v>>, Stop> {
         let scope = Scope { this: vec![plain(self.element)], index: 0 };
         let node = |value: Value<'v>| match value {
@@ -143,7 +144,7 @@ impl<'v> Evaluation<'v> {
         Ok(self.eval(argument, scope)?.first().and_then(text_of).map(Cow::into_owned))
     }
 
-    /// Runs an argument for each value of the input.
+    /// Evaluates an argument for each value of the input.
     fn each<T>(
         &mut self,
         input: Values<'v>,
@@ -329,7 +330,7 @@ impl<'v> Evaluation<'v> {
         }
     }
 
-    /// What a reference points to: the resource if it is in this one, its type otherwise.
+    /// The target of a reference: the resource if it is contained in this one, its type otherwise.
     fn resolve(&self, value: &Value<'v>) -> Option<Value<'v>> {
         let text = match value {
             Value::Element(element) => element.node.text_of("reference").or_else(|| element.node.text())?,
@@ -359,7 +360,7 @@ impl<'v> Evaluation<'v> {
         let left = self.eval(left, scope)?;
         if let O::And | O::Or | O::Xor | O::Implies = operator {
             let left = truth(&left);
-            // What decides alone must not be spoilt by what cannot be decided.
+            // If the left side decides alone, an undecidable right side must not matter.
             match (operator, left) {
                 (O::And, Some(false)) => return known(Some(false)),
                 (O::Or, Some(true)) | (O::Implies, Some(false)) => return known(Some(true)),
@@ -430,7 +431,7 @@ fn arithmetic<'v>(operator: Operator, left: &Value<'v>, right: &Value<'v>) -> Re
             (Some(left), Some(right)) if operator == O::Add => {
                 return Ok(vec![Value::Text((left.into_owned() + &right).into())]);
             }
-            // Dates and times of one precision and zone compare as their texts do; others are left open.
+            // Dates and times of one precision and zone compare as their texts do; other pairs are undecided.
             (Some(left), Some(right)) if left.len() == right.len() || !left.contains('T') && !right.contains('T') => {
                 let shorter = left.len().min(right.len());
                 let (left, right) = (left.get(..shorter), right.get(..shorter));
@@ -454,7 +455,7 @@ fn plain<'v>(node: &'v Node<'v>) -> Value<'v> {
     Value::Element(Element { node, beside: None, kind: None })
 }
 
-/// A collection as a boolean: one value that is none counts as true.
+/// A collection as a boolean: a single value that is not a boolean counts as true.
 fn truth(values: &[Value<'_>]) -> Option<bool> {
     match values {
         [Value::Bool(value) | Value::Element(Element { node: Node::Bool(value), .. })] => Some(*value),
@@ -486,8 +487,8 @@ fn number_of(value: &Value<'_>) -> Option<f64> {
     }
 }
 
-/// The values of a member; of a choice, those under the name with its type. A type's own name at the beginning is the
-/// value itself.
+/// The values of a member; for a choice, those under any of its typed names. A type's own name at the beginning means
+/// the value itself.
 fn members<'v>(input: &[Value<'v>], name: &str, is_root: bool) -> Values<'v> {
     let mut out = Vec::new();
     for value in input {
@@ -517,7 +518,7 @@ fn children<'v>(value: &Value<'v>) -> Values<'v> {
 fn children_named<'v>(element: &Element<'v>, name: Option<&str>) -> Values<'v> {
     let mut out = Vec::new();
     let members = element.node.members();
-    // `response` is not a choice of `responseCode`.
+    // `responseCode` is not a choice named `response`.
     let choice = name.filter(|name| structures::is_choice(name));
     let beside_of = |plain: &str| {
         members.iter().find(|(other, _)| other.strip_prefix('_') == Some(plain)).map(|(_, beside)| beside)
@@ -555,7 +556,7 @@ fn children_named<'v>(element: &Element<'v>, name: Option<&str>) -> Values<'v> {
     out
 }
 
-/// True for the tail of a choice's name: the name of a type, written with a capital.
+/// True for the suffix of a choice's name: a type, with an initial capital.
 fn is_type(tail: &str) -> bool {
     let mut chars = tail.chars();
     let Some(first) = chars.next().filter(char::is_ascii_uppercase) else { return false };
@@ -653,7 +654,7 @@ fn same(left: &Value<'_>, right: &Value<'_>) -> bool {
     }
 }
 
-/// A value as a text that is equal for equal values.
+/// A text that is equal for equal values.
 fn scalar(value: &Value<'_>) -> Option<String> {
     number_of(value).map(|number| number.to_string()).or_else(|| text_of(value).map(Cow::into_owned))
 }

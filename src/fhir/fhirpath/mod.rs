@@ -1,10 +1,11 @@
-//! `FHIRPath`, as far as invariants of FHIR R4 and of the guides use it (version 2.0). Pure: no clock, no other resource.
+//! `FHIRPath`, as far as invariants of FHIR R4 and of the guides use it (version 2.0). Pure: no clock, no other
+//! resource.
 //!
-//! Invariant: what cannot be decided here (another resource, a value set that is not carried, today's date, a function that
-//! is not known) is [`Stop`], and never true or false.
+//! Invariant: an expression that cannot be decided here (it needs another resource, a value set that is not carried,
+//! today's date, an unknown function) gives [`Stop`], and never true or false.
 //!
-//! Deliberately absent: everything that no expression in the tables needs, such as quantities with units and arithmetic on
-//! dates.
+//! Deliberately absent: every feature that no expression in the tables needs, such as quantities with units and
+//! arithmetic on dates.
 
 mod eval;
 mod parse;
@@ -27,13 +28,13 @@ const MAX_KEPT: usize = 4_096;
 /// Expressions in parsed form, and those that cannot be parsed.
 type Kept = HashMap<&'static str, Result<Arc<Expression>, Stop>>;
 
-/// Why there is no answer.
+/// Why an expression has no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Stop {
-    /// The expression is not understood.
+    /// The expression cannot be parsed.
     #[error("the expression cannot be read: {0}")]
     Syntax(&'static str),
-    /// It asks for what is not known here.
+    /// It needs facts that are not known here.
     #[error("the expression cannot be decided here: {0}")]
     Unknown(&'static str),
     /// It takes too long.
@@ -41,11 +42,11 @@ pub enum Stop {
     TooLong,
 }
 
-/// Whether an expression holds of an element of a resource: it does if it gives `true`, or nothing at all. `top` is the
-/// resource that contains the resource, or the resource itself.
+/// Whether an invariant holds for an element of a resource: it does if it gives `true`, or an empty collection. `top`
+/// is the resource that contains the resource, or the resource itself.
 ///
 /// # Errors
-/// [`Stop`] if that cannot be said.
+/// [`Stop`] if that cannot be decided.
 pub fn holds(expression: &'static str, element: &Node<'_>, resource: &Node<'_>, top: &Node<'_>) -> Result<bool, Stop> {
     let parsed = parsed(expression)?;
     eval::Evaluation::new(element, resource, top).holds(&parsed)
@@ -54,7 +55,7 @@ pub fn holds(expression: &'static str, element: &Node<'_>, resource: &Node<'_>, 
 /// The elements of a resource that a client's expression finds, in their order.
 ///
 /// # Errors
-/// [`Stop`] if it cannot be evaluated, or if it gives values that are no elements.
+/// [`Stop`] if it cannot be evaluated, or if it gives values that are not elements.
 pub fn select<'n>(expression: &str, resource: &'n Node<'n>) -> Result<Vec<&'n Node<'n>>, Stop> {
     if expression.len() > MAX_EXPRESSION {
         return Err(Stop::TooLong);

@@ -21,9 +21,9 @@ pub(in crate::fhir) enum Expression {
     Total,
     /// `%name`
     External(String),
-    /// A name, on its own or of what stands before.
+    /// A name, alone or after an expression.
     Member(Option<Box<Expression>>, String),
-    /// A function with its arguments, of what stands before.
+    /// A function with its arguments, alone or after an expression.
     Call(Option<Box<Expression>>, String, Vec<Expression>),
     At(Box<Expression>, Box<Expression>),
     Not(Box<Expression>),
@@ -32,7 +32,7 @@ pub(in crate::fhir) enum Expression {
     Type(bool, Box<Expression>, String),
 }
 
-/// Operators of two sides.
+/// Binary operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::fhir) enum Operator {
     Implies,
@@ -62,7 +62,7 @@ pub(in crate::fhir) enum Operator {
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
     Name(String),
-    /// A name in back quotes, which is never a word of the language.
+    /// A name in backquotes, which is never a keyword.
     Quoted(String),
     Text(String),
     Number(f64),
@@ -145,7 +145,7 @@ fn quoted(text: &str, mark: char) -> Result<(Token, &str), Stop> {
             Some('t') => out.push('\t'),
             Some('f') => out.push('\u{c}'),
             Some(c @ ('\'' | '"' | '`' | '\\' | '/')) => out.push(c),
-            // Regular expressions are written with single backslashes in the guides.
+            // The guides write regular expressions with single backslashes.
             Some(c) => out.extend(['\\', c]),
             None => break,
         }
@@ -159,7 +159,7 @@ struct Parser {
     depth: usize,
 }
 
-/// Operators by how loosely they bind; the first binds least.
+/// Operators by precedence; the first binds least.
 const LEVELS: [&[(&str, Operator)]; 9] = [
     &[("implies", Operator::Implies)],
     &[("or", Operator::Or), ("xor", Operator::Xor)],
@@ -281,7 +281,7 @@ impl Parser {
         let name = match self.tokens.get(self.at).cloned() {
             Some(Token::Name(name) | Token::Quoted(name)) => name,
             Some(Token::Symbol("$")) => {
-                // `a.$this`: as if it were written alone.
+                // `a.$this` is the same as `$this` alone.
                 return self.term();
             }
             _ => return Err(Stop::Syntax("a name is expected")),

@@ -28,7 +28,7 @@ fn expressions_mean_what_the_specification_says() {
         ("active and gender = 'female'", true),
         ("active.not()", false),
         ("photo.empty() or communication.exists()", true),
-        // Nothing implies anything, and an empty result holds.
+        // An empty collection implies anything, and an empty result holds.
         ("photo.exists() implies name.empty()", true),
         ("name.exists() implies photo.exists()", false),
         ("photo.title = 'x'", true),
@@ -87,11 +87,11 @@ fn what_cannot_be_decided_is_said_to_be_so() {
     }
     let deep = "(".repeat(2_000) + &")".repeat(2_000);
     assert!(says(&deep).is_err());
-    // What decides alone is decided.
+    // One side decides alone.
     assert_eq!(says("active or birthDate <= today()"), Ok(true));
 }
 
-/// Every expression in the tables can be read.
+/// Every expression in the tables can be parsed.
 #[test]
 fn the_invariants_of_the_guides_are_understood() {
     let mut unread = Vec::new();

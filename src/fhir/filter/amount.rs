@@ -20,8 +20,8 @@ pub struct Searched {
 }
 
 impl Searched {
-    /// True if an amount stands in that relation to the number. Without a prefix (and with `ne`) the precision of the
-    /// number counts; with the others it is taken to the letter; `ap` is a tenth to either side.
+    /// True if the prefix holds between the number and an amount. Without a prefix (and with `ne`) the number's
+    /// precision counts; with the others the number is taken exactly; `ap` allows a tenth to either side.
     #[must_use]
     pub fn holds(&self, has: &Amount) -> bool {
         let Decimal { value, half } = self.decimal;
@@ -45,7 +45,7 @@ impl Searched {
             Scaled::MAX => f64::INFINITY,
             value => to_float(value) * unit.factor,
         };
-        // What a conversion adds or takes must not decide.
+        // The rounding error of a conversion must not decide.
         let slack = ours(value).abs() * ERROR;
         let searched = Range { lo: ours(value - half) - slack, at: ours(value), hi: ours(value + half) + slack };
         let round = |float: f64| if (float - searched.at).abs() <= slack { searched.at } else { float };
@@ -79,10 +79,10 @@ impl Number for f64 {
     }
 }
 
-/// `searched` is what the query says with its precision, `has` the ends of what the resource says.
+/// Compares `searched`, the query's range, with `has`, the range of the resource's value.
 fn compare<T: Number>(prefix: Prefix, searched: Range<T>, has: Range<T>) -> bool {
     let within = has.lo >= searched.lo && has.hi < searched.hi;
-    // A number of which nothing is left to precision (zero half) is that number.
+    // A number without any room for precision (zero half) equals only itself.
     let within = within || (has.lo == searched.at && has.hi == searched.at);
     match prefix {
         Prefix::Eq => within,
@@ -100,7 +100,7 @@ fn compare<T: Number>(prefix: Prefix, searched: Range<T>, has: Range<T>) -> bool
     }
 }
 
-/// True if one unit is another: the same code, or the same text where there is no code.
+/// True if two units are the same: the same code, or the same text if there is no code.
 pub(super) fn same_unit(asked: &str, has: Option<&str>) -> bool {
     has == Some(asked)
 }

@@ -1,14 +1,15 @@
-//! Elements that hold nothing but a code: their system is that of the value set they must come from, and a query may name it
-//! all the same, as in `gender=http://hl7.org/fhir/administrative-gender|female`.
+//! Elements of type `code`: their system is implied by their required value set, and a query may still name it, as in
+//! `gender=http://hl7.org/fhir/administrative-gender|female`.
 
 use super::{System, Test, Wanted};
 use crate::fhir::definitions::{Kind, Parameter, Path, Step};
 use crate::fhir::structures;
 
-/// What the systems of all such elements begin with; for other systems nothing is looked up.
+/// The prefix of all implied systems; other systems are not looked up.
 const OWN: &str = "http://hl7.org/fhir/";
 
-/// Adds to the codes that name their element's own system the same ones without it, which is how the element holds them.
+/// Adds, for each code with the element's implied system, the same code without a system, which is the form in the
+/// element.
 pub(super) fn widen(kind: Kind, parameter: &Parameter, test: &mut Test) {
     let (Test::Any(wanted) | Test::Not(wanted)) = test else { return };
     let plain = |wanted: &Wanted| match wanted {
@@ -35,7 +36,7 @@ fn is_implied(kind: Kind, parameter: &Parameter, system: &str, code: &str) -> bo
     })
 }
 
-/// `Observation.status`, for a path that is made of names only.
+/// `Observation.status`, for a path that consists of names only.
 fn address(kind: Kind, path: &Path) -> Option<String> {
     let mut out = kind.name().to_owned();
     for step in path.steps {

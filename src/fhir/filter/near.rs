@@ -1,13 +1,13 @@
-//! `near` of Location: places around one (FHIR R4, Location, search).
+//! `near` of Location: locations near a point (FHIR R4, Location, search).
 
-/// Metres of the earth's mean radius.
+/// The earth's mean radius in meters.
 const RADIUS: f64 = 6_371_008.8;
-/// Metres, where a query does not say how far.
+/// The distance in meters, if a query names none.
 pub(super) const DEFAULT: u32 = 40_000;
-/// Half the way around the earth: everything is nearer.
+/// Half the circumference of the earth: every point is nearer.
 const FARTHEST: f64 = 20_100_000.0;
 
-/// Reads `latitude|longitude[|distance[|unit]]`: millionths of degrees and metres.
+/// Reads `latitude|longitude[|distance[|unit]]`: millionths of degrees and meters.
 pub(super) fn parse(text: &str) -> Option<(i64, i64, u32)> {
     let mut parts = text.split('|');
     let mut degrees = |most: f64| {
@@ -36,7 +36,7 @@ pub(super) fn parse(text: &str) -> Option<(i64, i64, u32)> {
     parts.next().is_none().then_some((latitude, longitude, metres))
 }
 
-/// Metres between two places on a sphere (haversine).
+/// The distance in meters between two points on a sphere (haversine).
 pub(super) fn distance(left: (i64, i64), right: (i64, i64)) -> f64 {
     let radians = |micro: i64| (micro as f64 / 1e6).to_radians();
     let (lat1, lat2) = (radians(left.0), radians(right.0));

@@ -1,5 +1,5 @@
-//! From the text of one query parameter to a [`Clause`]. Whatever cannot be honoured exactly is refused with words
-//! for the developer, never dropped.
+//! From the text of one query parameter to a [`Clause`]. A parameter that cannot be honored exactly is refused with an
+//! explanation for the developer, never dropped.
 
 use jiff::Timestamp;
 
@@ -17,7 +17,7 @@ const MAX_ALTERNATIVES: usize = 100;
 /// Bytes of one alternative.
 const MAX_VALUE: usize = 1_024;
 
-/// Why a parameter was not understood, for whoever wrote the query.
+/// Why a parameter was not understood, for the author of the query.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// There is no such parameter for this type.
@@ -25,7 +25,7 @@ pub enum Refusal {
     Unknown {
         /// The type searched.
         kind: Kind,
-        /// What was asked.
+        /// The requested name.
         name: String,
         /// A similar parameter that exists.
         nearest: Option<&'static str>,
@@ -38,12 +38,12 @@ pub enum Refusal {
         /// Its form.
         form: Form,
     },
-    /// The modifier does not go with the parameter.
+    /// The modifier does not fit the parameter.
     #[error("the modifier ':{modifier}' cannot be used with '{name}'")]
     Modifier {
         /// The parameter.
         name: String,
-        /// What was asked.
+        /// The requested modifier.
         modifier: String,
     },
     /// The value cannot be read.
@@ -51,7 +51,7 @@ pub enum Refusal {
     Value {
         /// The parameter.
         name: String,
-        /// What it should have been, with an example.
+        /// The expected form, with an example.
         expected: &'static str,
     },
     /// Beyond a limit.
@@ -61,16 +61,16 @@ pub enum Refusal {
         name: String,
         /// The limit.
         limit: usize,
-        /// Of what.
+        /// The limited unit.
         what: &'static str,
     },
 }
 
-/// Reads `name[:modifier]` and its value for a search of `kind`. Nothing is returned for an empty value, which R4
-/// says to ignore. `base` is this server's address, so that absolute references to it are seen as local.
+/// Reads `name[:modifier]` and its value for a search of `kind`. Nothing is returned for an empty value, which R4 says
+/// to ignore. `base` is this server's address, so that absolute references to it count as local.
 ///
 /// # Errors
-/// [`Refusal`] with words for the developer.
+/// [`Refusal`] with an explanation for the developer.
 pub fn clause(kind: Kind, key: &str, value: &str, now: Timestamp, base: &str) -> Result<Option<Clause>, Refusal> {
     let (name, modifier) = key.split_once(':').map_or((key, None), |(name, modifier)| (name, Some(modifier)));
     if value.is_empty() {
@@ -152,7 +152,7 @@ impl Reader<'_> {
     fn of_set(&self, value: &str) -> Result<Test, Refusal> {
         let members = terminology::members(&unescape(value));
         let members = members.ok_or_else(|| self.wrong("the address of a value set that this server carries"))?;
-        // An element that holds nothing but a code names no system.
+        // An element of type `code` has no system.
         let token = |concept: terminology::Concept| {
             [System::Is(concept.system.into()), System::None]
                 .map(|system| Wanted::Token { system, code: Some(concept.code.into()) })
@@ -161,7 +161,7 @@ impl Reader<'_> {
         Ok(if self.modifier == Some("not-in") { Test::Not(wanted) } else { Test::Any(wanted) })
     }
 
-    /// A code and what is above or below it (`:above`, `:below`).
+    /// A code and the codes above or below it (`:above`, `:below`).
     fn related(&self, part: &str, way: Way) -> Result<Vec<Wanted>, Refusal> {
         let expected = "a code of a system whose order this server carries, such as \
             'http://terminology.hl7.org/CodeSystem/condition-clinical|active' (HL7's own systems; not SNOMED CT, LOINC or \
@@ -177,7 +177,7 @@ impl Reader<'_> {
         for (system, codes) in found {
             for code in codes {
                 let of = |system| Wanted::Token { system, code: Some(code.as_str().into()) };
-                // An element that holds nothing but a code names no system.
+                // An element of type `code` has no system.
                 wanted.extend(named.is_none().then(|| of(System::None)));
                 wanted.push(of(System::Is(system.as_str().into())));
             }
@@ -185,7 +185,8 @@ impl Reader<'_> {
         Ok(wanted)
     }
 
-    /// A canonical reference with everything that its version is part of, or that is part of it (`:above`, `:below`).
+    /// A canonical reference with the versions that its version is part of (`:above`) or that are part of it
+    /// (`:below`).
     fn canonical(&self, part: &str, way: Way) -> Result<Wanted, Refusal> {
         let text = unescape(part);
         let (address, version) = text.split_once('|').map_or((text.as_str(), None), |(a, v)| (a, Some(v)));
@@ -204,7 +205,7 @@ impl Reader<'_> {
                 if self.modifier.is_some() {
                     return Err(self.no_modifier());
                 }
-                // `Patient/1` is forgiven: clients pass what they read in a reference.
+                // `Patient/1` is accepted: clients pass the text of a reference.
                 let text = unescape(part);
                 let id = text.rsplit('/').next().unwrap_or_default();
                 Ok(Wanted::Id(id.into()))
@@ -273,7 +274,7 @@ impl Reader<'_> {
         Ok(Wanted::Quantity { searched: self.amount(number)?, system, code })
     }
 
-    /// The parts, joined by `$`, each in the form of its own.
+    /// The components, joined by `$`, each in its own form.
     fn composite(&self, part: &str) -> Result<Wanted, Refusal> {
         let parts = split(part, '$');
         if parts.len() != self.components.len() {
@@ -313,7 +314,7 @@ impl Reader<'_> {
     fn date(&self, part: &str) -> Result<Wanted, Refusal> {
         let (prefix, text) = split_prefix(part);
         let expected = "a date such as '2026-03-01' or 'ge2026-03' (prefixes: eq ne gt lt ge le sa eb ap)";
-        // A plus sign that was not encoded arrives as a space: `…T10:00:00 05:00` can only mean one thing.
+        // A plus sign that was not encoded arrives as a space: `…T10:00:00 05:00` can only mean a zone.
         let text = if text.contains('T') { text.replacen(' ', "+", 1) } else { text.to_owned() };
         let mut span = dates::parse(&text).ok_or_else(|| self.wrong(expected))?;
         if prefix == Prefix::Ap {

@@ -92,14 +92,14 @@ fn escapes_keep_separators_in_values() {
 }
 
 proptest! {
-    /// Whatever is typed, the reader answers or refuses; it never panics.
+    /// For any input, the reader answers or refuses; it never panics.
     #[test]
     fn no_query_breaks_the_reader(key in "(code|date|subject|performer|_id|_tag)(:[a-zA-Z]{0,8})?", value in ".{0,40}") {
         let kind = Kind::named("Observation");
         drop(clause(kind, &key, &value, Timestamp::UNIX_EPOCH, ""));
     }
 
-    /// `ne` is the opposite of `eq`, and each pair of neighbours covers the line.
+    /// `ne` is the opposite of `eq`, and each pair of complementary prefixes covers the line.
     #[test]
     fn prefixes_agree_with_each_other(lo in -50_i64..50, width in 1_i64..20, has in -60_i64..60, long in 1_i64..30) {
         let (searched, target) = (dates::Span { lo, hi: lo + width }, dates::Span { lo: has, hi: has + long });
@@ -119,7 +119,7 @@ fn measured(rest: &str) -> Extracted {
     crate::fhir::prepare(json.as_bytes()).unwrap().extracted.as_ref().clone()
 }
 
-/// The rows of FHIR R4, search, 3.1.1.4.5: how precise the text of a number is, decides what equals it.
+/// The rows of FHIR R4, search, 3.1.1.4.5: the precision of a number's text decides which values equal it.
 #[test]
 fn number_prefixes_mean_what_the_standard_says() {
     for (searched, value, matching) in [

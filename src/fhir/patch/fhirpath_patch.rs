@@ -1,4 +1,4 @@
-//! `FHIRPath` Patch (FHIR R4, fhirpatch): a `Parameters` resource whose operations say by `FHIRPath` where they work.
+//! `FHIRPath` Patch (FHIR R4, fhirpatch): a `Parameters` resource whose operations name their target by `FHIRPath`.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::fhir::shape::{Content, Member, Shape};
 /// Applies a patch to a resource.
 ///
 /// # Errors
-/// [`Error::Malformed`] if it is no patch, [`Error::Unfit`] with the number of the operation that failed.
+/// [`Error::Malformed`] if it is not a patch, [`Error::Unfit`] with the number of the operation that failed.
 pub fn apply<'a>(resource: &mut Node<'a>, patch: &Node<'a>) -> Result<(), Error> {
     if patch.text_of("resourceType") != Some("Parameters") {
         return Err(Error::Malformed("a FHIRPath Patch is a Parameters resource".into()));
@@ -76,7 +76,7 @@ fn parts<'p, 'a>(of: &'p Node<'a>) -> &'p [Node<'a>] {
     of.get("part").map(Node::items).unwrap_or_default()
 }
 
-/// The `value[x]` of a parameter with the name of its type as it stands in `[x]`.
+/// The `value[x]` of a parameter, with the type in its name.
 fn typed<'p, 'a>(part: &'p Node<'a>) -> Option<(&'p str, &'p Node<'a>)> {
     part.members().iter().find_map(|(name, value)| {
         let kind = name.strip_prefix("value").filter(|kind| kind.starts_with(|c: char| c.is_ascii_uppercase()))?;
@@ -134,7 +134,7 @@ fn step<'a>(resource: &mut Node<'a>, operation: &Operation<'_, 'a>) -> Result<()
     }
 }
 
-/// Where the elements lie that a path finds.
+/// The positions of the elements that a path finds.
 fn places(resource: &Node<'_>, path: &str) -> Result<Vec<Vec<Step>>, Wrong> {
     let found = fhirpath::select(path, resource).map_err(|stop| match stop {
         fhirpath::Stop::Syntax(_) => Wrong::Operation("its 'path' is not a FHIRPath"),
@@ -152,7 +152,7 @@ fn places(resource: &Node<'_>, path: &str) -> Result<Vec<Vec<Step>>, Wrong> {
     Ok(out)
 }
 
-/// The way to a node of the tree, which is known by where it lies in memory.
+/// Finds the position of a node in the tree, which is identified by its address in memory.
 fn locate(from: &Node<'_>, sought: &Node<'_>, way: &mut Vec<Step>) -> bool {
     if std::ptr::eq(std::ptr::from_ref(from).cast::<()>(), std::ptr::from_ref(sought).cast::<()>()) {
         return true;
@@ -187,7 +187,7 @@ fn find<'n, 'a>(mut node: &'n mut Node<'a>, way: &[Step]) -> Option<&'n mut Node
     Some(node)
 }
 
-/// The shape of the element at the end of a way.
+/// The shape of the element at a position.
 fn shape_at(resource: &Node<'_>, way: &[Step]) -> Option<Arc<Shape>> {
     let mut node = resource;
     let mut shape = Shape::of(node.text_of("resourceType")?)?;
@@ -218,7 +218,7 @@ fn member_at(resource: &Node<'_>, way: &[Step], name: &str) -> Result<Member, Wr
     shape_at(resource, way).and_then(|shape| shape.member(name).cloned()).ok_or(NO_ELEMENT)
 }
 
-/// The element that a part names: of a choice, the one of the value's type.
+/// The element with a name; for a choice, the one of the value's type.
 fn named(shape: &Shape, name: &str, part: &Node<'_>) -> Result<Member, Wrong> {
     let kind = typed(part).map(|(kind, _)| kind);
     let of_kind =
@@ -226,7 +226,7 @@ fn named(shape: &Shape, name: &str, part: &Node<'_>) -> Result<Member, Wrong> {
     shape.member(name).or_else(|| shape.members.iter().find(of_kind)).cloned().ok_or(NO_ELEMENT)
 }
 
-/// What a part gives an element that holds that.
+/// The value of a part, in the form that the element's content requires.
 fn value_of<'a>(part: &Node<'a>, content: Content) -> Result<Node<'a>, Wrong> {
     let not_it = Wrong::Operation("its 'value' is not what the element holds");
     match content {
@@ -327,7 +327,7 @@ fn remove(resource: &mut Node<'_>, place: &[Step]) -> Result<(), Wrong> {
     }
 }
 
-/// The list that a path finds: its elements, all of them, lie in one.
+/// The list that a path finds: its elements must be all elements of one list.
 fn whole_list(resource: &Node<'_>, places: &[Vec<Step>]) -> Result<(Vec<Step>, String), Wrong> {
     let no_list = Wrong::Resource("its 'path' must find the elements of one list");
     let mut lists = places.iter().map(|place| match place.as_slice() {
@@ -342,7 +342,8 @@ fn whole_list(resource: &Node<'_>, places: &[Vec<Step>]) -> Result<(Vec<Step>, S
     Ok((above.to_vec(), name.clone()))
 }
 
-/// Changes a list, and in step with it what stands beside its values. Lists that become empty go, for FHIR has none.
+/// Changes a list, and in parallel the list of ids and extensions of its primitive values. Lists that become empty are
+/// removed, since FHIR has none.
 fn edit<'a>(
     resource: &mut Node<'a>,
     above: &[Step],

@@ -1,4 +1,4 @@
-//! JSON Patch: a list of operations, each with a JSON Pointer (RFC 6901) to where it works.
+//! JSON Patch: a list of operations, each with a JSON Pointer (RFC 6901) to its target.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use crate::fhir::json::Node;
 /// Applies a patch to a resource.
 ///
 /// # Errors
-/// [`Error::Malformed`] if it is no patch, [`Error::Unfit`] with the number of the operation that failed.
+/// [`Error::Malformed`] if it is not a patch, [`Error::Unfit`] with the number of the operation that failed.
 pub fn apply<'a>(resource: &mut Node<'a>, patch: &Node<'a>) -> Result<(), Error> {
     let Node::Array(operations) = patch else {
         return Err(Error::Malformed("a JSON Patch is an array of operations".into()));
@@ -63,7 +63,7 @@ fn step<'a>(resource: &mut Node<'a>, operation: &Node<'a>) -> Result<(), Wrong> 
     }
 }
 
-/// The parts of a JSON Pointer member.
+/// The parts of the JSON Pointer in a member.
 fn pointer(operation: &Node<'_>, member: &'static str) -> Result<Vec<String>, Wrong> {
     let text = operation.text_of(member).ok_or(Wrong::Operation("it has no 'path', or no 'from'"))?;
     if text.is_empty() {
@@ -126,13 +126,13 @@ fn remove<'a>(resource: &mut Node<'a>, path: &[String]) -> Result<Node<'a>, Wron
     }
 }
 
-/// A place in an array: digits without a leading zero.
+/// An index into an array: digits without a leading zero.
 fn index(part: &str) -> Option<usize> {
     let plain = part.bytes().all(|byte| byte.is_ascii_digit()) && (part == "0" || !part.starts_with('0'));
     part.parse().ok().filter(|_| plain)
 }
 
-/// Equality as RFC 6902 4.6 has it: numbers by value, objects without regard to order.
+/// Equality as in RFC 6902 4.6: numbers by value, objects without regard to order.
 fn same(left: &Node<'_>, right: &Node<'_>) -> bool {
     match (left, right) {
         (Node::Number(left), Node::Number(right)) => {

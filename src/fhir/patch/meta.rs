@@ -1,4 +1,4 @@
-//! `$meta-add` and `$meta-delete`: profiles, tags and security labels only; version and time are the server's.
+//! `$meta-add` and `$meta-delete`: profiles, tags and security labels only; the server sets version and time.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use crate::fhir::json::Node;
 
 const LISTS: [&str; 3] = ["profile", "security", "tag"];
 
-/// Adds what the resource does not have yet. `call` is the `Parameters` of the operation.
+/// Adds the values that the resource does not have yet. `call` is the operation's `Parameters`.
 ///
 /// # Errors
 /// [`Error::Malformed`] if there is no `valueMeta` in it.
@@ -19,7 +19,7 @@ pub fn add<'a>(resource: &mut Node<'a>, call: &Node<'a>) -> Result<(), Error> {
     })
 }
 
-/// Takes away what the resource has of it.
+/// Removes the values that the resource has.
 ///
 /// # Errors
 /// [`Error::Malformed`] if there is no `valueMeta` in it.
@@ -68,7 +68,7 @@ fn given<'n, 'a>(call: &'n Node<'a>) -> Result<&'n Node<'a>, Error> {
     meta.and_then(|meta| meta.get("valueMeta")).ok_or_else(unread)
 }
 
-/// A coding is known by system and code; a profile by its address.
+/// A coding is identified by system and code; a profile by its address.
 fn is_same(left: &Node<'_>, right: &Node<'_>) -> bool {
     match (left, right) {
         (Node::Object(_), Node::Object(_)) => {

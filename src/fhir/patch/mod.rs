@@ -23,9 +23,9 @@ pub enum Error {
     /// It does not fit this resource, or one of its tests failed.
     #[error("operation {at} of the patch does not fit the resource: {reason}")]
     Unfit {
-        /// Which operation, from 0.
+        /// The operation, from 0.
         at: usize,
-        /// Why.
+        /// The reason.
         reason: &'static str,
     },
 }

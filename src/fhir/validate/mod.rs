@@ -1,8 +1,9 @@
-//! Validation of resources against FHIR R4 and the profiles of the guides: unknown elements, cardinality, types, forms of
-//! values, required codes, fixed and pattern values, slices, invariants, what references point to (FHIR R4, validation).
+//! Validation of resources against FHIR R4 and the profiles of the guides: unknown elements, cardinality, types, forms
+//! of values, required codes, fixed and pattern values, slices, invariants, targets of references (FHIR R4,
+//! validation).
 //!
-//! Invariant: an error is only said where the tables leave no doubt. What cannot be decided (a value set that is not
-//! carried, a slice told apart by another resource) is passed over.
+//! Invariant: an error is only reported where the tables leave no doubt. A constraint that cannot be decided (a value
+//! set that is not carried, a slice discriminated by another resource) is skipped.
 //!
 //! Deliberately absent: displays of codes, and anything that needs a second resource.
 
@@ -17,23 +18,23 @@ use super::json::Node;
 use super::reference::{self, Reference};
 use super::structures::{self, Element, Tree, Type};
 
-/// Issues of one resource; the rest is counted among the last.
+/// Issues of one resource; further ones are dropped.
 pub const MAX_ISSUES: usize = 100;
-/// Invariants that something else here says better, or that say what nobody keeps: no element is empty, contained resources
-/// are used, a narrative is recommended.
+/// Invariants that other checks here state better, or that nobody follows: no element is empty, contained resources are
+/// used, a narrative is recommended.
 ///
-/// The last is a mistake of CARIN Blue Button 2.0 and 2.1, which 2.2 has corrected: its words ask for a practitioner and
-/// its expression for an organization.
+/// The last one is a mistake of CARIN Blue Button 2.0 and 2.1, which 2.2 has corrected: its text asks for a
+/// practitioner and its expression for an organization.
 const PASSED_OVER: [&str; 4] = ["ele-1", "dom-3", "dom-6", "EOB-pharm-careTeam-practitioner"];
-/// Types behind one another, from a type to Element.
+/// The longest chain of base types, from a type to Element.
 const MAX_BASES: usize = 6;
 
-/// How bad it is.
+/// The severity of an issue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// The resource is not valid.
     Error,
-    /// It may not be what was meant.
+    /// The resource may not say what its author meant.
     Warning,
     /// Worth knowing.
     Information,
@@ -42,13 +43,13 @@ pub enum Severity {
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issue {
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
     /// A code of FHIR's issue-type value set.
     pub code: &'static str,
     /// The element as a `FHIRPath`.
     pub path: String,
-    /// What is wrong and what is expected; never what the value is.
+    /// The mistake and the expected form; never the value.
     pub text: String,
 }
 
@@ -64,7 +65,8 @@ impl Severity {
     }
 }
 
-/// Checks a resource against its type, the profiles it claims, and these. The issues are in the order of the elements.
+/// Checks a resource against its type, the profiles it claims, and the given profiles. The issues are in the order of
+/// the elements.
 #[must_use]
 pub fn validate(resource: &Node<'_>, profiles: &[&str]) -> Vec<Issue> {
     let mut check = Check { issues: Vec::new() };
@@ -73,15 +75,15 @@ pub fn validate(resource: &Node<'_>, profiles: &[&str]) -> Vec<Issue> {
     check.issues
 }
 
-/// The way to an element, made into text only where there is something to say.
+/// The path to an element, made into text only for an issue.
 #[derive(Clone, Copy)]
 struct Way<'w> {
     before: Option<&'w Way<'w>>,
     name: &'w str,
     at: Option<usize>,
-    /// The resource that it is in.
+    /// The resource of the element.
     root: &'w Node<'w>,
-    /// The resource that contains that one; itself if none does.
+    /// The containing resource; itself if none contains it.
     top: &'w Node<'w>,
 }
 
@@ -105,7 +107,7 @@ struct Check {
     issues: Vec<Issue>,
 }
 
-/// An element's place in a tree.
+/// An element's position in a tree.
 #[derive(Clone)]
 struct Place {
     tree: Arc<Tree>,
@@ -127,7 +129,7 @@ impl Place {
     }
 }
 
-/// The trees of a type and of what it is derived from.
+/// The trees of a type and of its base types.
 fn bases(kind: &str) -> Vec<Place> {
     let mut out = Vec::new();
     let mut next = structures::find(kind);
@@ -138,13 +140,13 @@ fn bases(kind: &str) -> Vec<Place> {
     out
 }
 
-/// An element that a member belongs to, with its type where the name says it.
+/// The element of a member, with its type if the name implies it.
 struct Found {
     place: Place,
     kind: Option<String>,
 }
 
-/// The element of that name among the children of these places.
+/// The element with that name among the children of these positions.
 fn find(places: &[Place], name: &str) -> Option<Found> {
     for place in places {
         for (at, child) in place.children() {
@@ -205,7 +207,7 @@ impl Check {
         }
     }
 
-    /// An object whose elements these places describe.
+    /// Checks an object against the elements at these positions.
     fn object(&mut self, places: &[Place], value: &Node<'_>, way: &Way<'_>, is_resource: bool) {
         let Node::Object(members) = value else {
             return self.error("structure", way, "an object is expected");
@@ -235,7 +237,7 @@ impl Check {
         }
     }
 
-    /// The invariants of an element. One that cannot be decided says nothing.
+    /// Checks the invariants of an element. One that cannot be decided gives no issue.
     fn invariants(&mut self, element: &Element, value: &Node<'_>, way: &Way<'_>) {
         for constraint in element.constraints.iter().filter(|constraint| !PASSED_OVER.contains(&constraint.key)) {
             if fhirpath::holds(constraint.expression, value, way.root, way.top) == Ok(false) {
@@ -246,7 +248,7 @@ impl Check {
         }
     }
 
-    /// A member with its values.
+    /// Checks a member with its values.
     fn member(&mut self, found: &Found, value: &Node<'_>, way: &Way<'_>) {
         let Some(element) = found.place.element() else { return };
         let repeats = element.max.is_none_or(|max| max > 1);
@@ -257,7 +259,7 @@ impl Check {
             Node::Array(items) if repeats => {
                 for (at, item) in items.iter().enumerate() {
                     let way = Way { at: Some(at), ..*way };
-                    // A null keeps the place of a value that has only extensions.
+                    // A null is the placeholder of a value that has only extensions.
                     if *item != Node::Null {
                         self.value(found, item, &way);
                     }
@@ -271,7 +273,7 @@ impl Check {
         }
     }
 
-    /// What stands beside a primitive value: its id and extensions.
+    /// Checks the sibling of a primitive value: its id and extensions.
     fn beside(&mut self, found: &Found, value: &Node<'_>, way: &Way<'_>) {
         let kind = found.kind.as_deref().or_else(|| only_type(&found.place));
         if !kind.is_some_and(primitive::is_primitive) {
@@ -314,14 +316,14 @@ impl Check {
         }
     }
 
-    /// An object whose elements stand in the same tree.
+    /// Checks an object whose elements stand in the same tree.
     fn nested(&mut self, place: &Place, kind: &str, value: &Node<'_>, way: &Way<'_>) {
         let mut places = vec![place.clone()];
         places.extend(bases(kind));
         self.object(&places, value, way, false);
     }
 
-    /// An extension that the guides define must be as they define it; others are nobody's business here.
+    /// An extension that the guides define must follow its definition; others are not checked.
     fn extension(&mut self, value: &Node<'_>, way: &Way<'_>) {
         let known = value.text_of("url").and_then(structures::find).filter(|known| known.kind == "Extension");
         if let Some(structure) = known.filter(|known| known.is_profile) {
@@ -329,14 +331,14 @@ impl Check {
         }
     }
 
-    /// A code that must come from a value set.
+    /// Checks a code with a required binding.
     fn bound(&mut self, set: &str, value: &Node<'_>, way: &Way<'_>) {
         if in_set(set, value) == Some(false) {
             self.error("code-invalid", way, format!("a code of the value set {set} is required"));
         }
     }
 
-    /// A reference by its text alone: what it says of its type must be one that is allowed here.
+    /// Checks a reference by its text alone: if it names a type, that type must be allowed here.
     fn refers(&mut self, targets: &[&str], value: &Node<'_>, way: &Way<'_>) {
         if !points_to(targets, value).unwrap_or(true) {
             let names: Vec<&str> = targets.iter().map(|target| target.rsplit('/').next().unwrap_or(target)).collect();
@@ -345,17 +347,17 @@ impl Check {
     }
 }
 
-/// The one type of an element that is no choice.
+/// The only type of an element that is not a choice.
 fn only_type(place: &Place) -> Option<&'static str> {
     place.element()?.types.first().map(|kind| kind.code)
 }
 
-/// True if an object has the element, as a value or with extensions only, or as one of a choice.
+/// True if an object has the element, as a value or with extensions only, or under one of a choice's names.
 fn is_there(value: &Node<'_>, name: &str) -> bool {
     value.members().iter().any(|(member, _)| is_named(member, name))
 }
 
-/// True if a member's name is that of an element, or one of its choices, or what stands beside it.
+/// True if a member's name is an element's, one of its choice names, or the sibling of one.
 fn is_named(member: &str, name: &str) -> bool {
     let member = member.strip_prefix('_').unwrap_or(member);
     match name.strip_suffix("[x]") {
@@ -380,14 +382,14 @@ fn in_set(set: &str, value: &Node<'_>) -> Option<bool> {
         Node::Object(_) => match value.get("coding") {
             Some(codings) => Some(codings.items().iter().any(|one| coding(one) == Some(true))),
             None if value.get("code").is_some() => coding(value),
-            // Words or an extension in place of a code: the element's own cardinality decides.
+            // Text or an extension in place of a code: the element's own cardinality decides.
             None => None,
         },
         _ => None,
     }
 }
 
-/// Whether a reference's text names one of these types; unknown where it names none.
+/// Whether a reference's text names one of these types; unknown if it names none.
 fn points_to(targets: &[&str], value: &Node<'_>) -> Option<bool> {
     if targets.is_empty() || targets.contains(&"Resource") {
         return None;
@@ -398,7 +400,7 @@ fn points_to(targets: &[&str], value: &Node<'_>) -> Option<bool> {
     };
     let mut known = targets.iter().filter_map(|target| structures::find(target)).peekable();
     known.peek()?;
-    // Targets that are not in the tables might fit.
+    // Targets that are not in the tables might match.
     let all_known = targets.iter().all(|target| structures::find(target).is_some());
     let fits = known.any(|structure| structure.kind == kind);
     (fits || all_known).then_some(fits)

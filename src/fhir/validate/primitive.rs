@@ -12,7 +12,7 @@ pub(super) fn is_primitive(kind: &str) -> bool {
     kind.starts_with(|c: char| c.is_ascii_lowercase())
 }
 
-/// What is wrong with a value of a type; nothing if it is right.
+/// The mistake in a value of a type; nothing if it is valid.
 pub(super) fn check(kind: &str, value: &Node<'_>) -> Option<&'static str> {
     match (kind, value) {
         ("boolean", Node::Bool(_)) => None,

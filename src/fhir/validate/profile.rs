@@ -1,14 +1,14 @@
-//! What profiles say beyond R4: fewer or more values, fixed and pattern values, narrower types, and slices.
+//! The constraints of profiles beyond R4: cardinality, fixed and pattern values, narrower types, and slices.
 
 use super::{Check, Place, Severity, in_set, is_named, points_to};
 use crate::fhir::json::Node;
 use crate::fhir::structures::{self, Element, Slicing};
 
-/// A value of an element with the member's name that it came under.
+/// A value of an element, with the member name that it has in the object.
 type Value<'v, 'n> = (&'v str, Option<usize>, &'v Node<'n>);
 
 impl Check {
-    /// Checks an object against the elements of a profile below a place.
+    /// Checks an object against the elements of a profile below a position.
     pub(super) fn profile(&mut self, place: &Place, value: &Node<'_>, way: &super::Way<'_>) {
         if let Some(element) = place.element() {
             self.invariants(element, value, way);
@@ -34,7 +34,7 @@ impl Check {
         }
     }
 
-    /// One value against what a profile says of its element.
+    /// Checks one value against a profile's element.
     fn against(&mut self, place: &Place, name: &str, value: &Node<'_>, way: &super::Way<'_>) {
         let Some(element) = place.element() else { return };
         if let Some((is_fixed, wanted)) = &element.value
@@ -53,7 +53,7 @@ impl Check {
         }
     }
 
-    /// The type of a value, and the profile of that type.
+    /// Checks the type of a value, and the profile of that type.
     fn kind(&mut self, element: &Element, name: &str, value: &Node<'_>, way: &super::Way<'_>) {
         let chosen = element.name.strip_suffix("[x]").and_then(|stem| name.strip_prefix(stem));
         let fits = |code: &str| chosen.is_none_or(|chosen| chosen.eq_ignore_ascii_case(code));
@@ -64,7 +64,7 @@ impl Check {
         if kind.code == "Reference" {
             self.refers(&kind.targets, value, way);
         }
-        // Extensions are told apart by their address, so those of a slice have been checked by it.
+        // Extensions are discriminated by their address, so those of a slice have been checked by it.
         if let [only] = kind.profiles.as_slice()
             && kind.code != "Extension"
             && let Some(structure) = structures::find(only)
@@ -78,7 +78,7 @@ impl Check {
         if element.slices.is_empty() {
             return;
         }
-        // A profile may slice extensions without saying how: they are told apart by their address.
+        // A profile may slice extensions without a discriminator: they are discriminated by their address.
         let by_url = Slicing { is_closed: false, by: vec![("value", "url")] };
         let by_type = Slicing { is_closed: false, by: vec![("type", "$this")] };
         let slicing = match &element.slicing {
@@ -136,7 +136,7 @@ fn values_of<'v, 'n>(object: &'v Node<'n>, name: &str) -> Vec<Value<'v, 'n>> {
         }
     }
     if out.is_empty() {
-        // A value that is only said by extensions beside it is there all the same.
+        // A value that exists only through extensions beside it still exists.
         let beside = object
             .members()
             .iter()
@@ -163,7 +163,7 @@ fn discriminates(slice: &Place, kind: &str, path: &str, name: &str, value: &Node
     let element = slice.element()?;
     match kind {
         "value" | "pattern" => {
-            // An extension that a profile of its own describes is known by that profile's address.
+            // An extension with a profile of its own is recognized by that profile's address.
             let described = element.types.iter().find(|kind| kind.code == "Extension" && !kind.profiles.is_empty());
             if let Some(kind) = described.filter(|_| path == "url") {
                 let url = value.text_of("url")?;
@@ -192,7 +192,8 @@ fn discriminates(slice: &Place, kind: &str, path: &str, name: &str, value: &Node
     }
 }
 
-/// Follows a discriminator's path through the slice and the value together, until the slice says what the value must be.
+/// Follows a discriminator's path through the slice and the value together, until the slice has a fixed value or
+/// pattern.
 fn by_value(slice: &Place, path: &str, value: &Node<'_>) -> Option<bool> {
     if let Some(answer) = says(slice.element()?, value) {
         return Some(answer);
@@ -223,7 +224,7 @@ fn by_value(slice: &Place, path: &str, value: &Node<'_>) -> Option<bool> {
     (!unknown).then_some(false)
 }
 
-/// What an element says of a value: that it is so, that it is not, or nothing.
+/// Whether a value satisfies an element's constraint: yes, no, or undecided.
 fn says(element: &Element, value: &Node<'_>) -> Option<bool> {
     if let Some((is_fixed, wanted)) = &element.value {
         return Some(if *is_fixed { same(wanted, value) } else { contains(wanted, value) });
@@ -242,7 +243,7 @@ fn same(wanted: &Node<'_>, value: &Node<'_>) -> bool {
     }
 }
 
-/// True if a value has everything that a pattern has; of lists, some item for each of the pattern's.
+/// True if a value contains a pattern; for lists, some item must match each of the pattern's.
 fn contains(pattern: &Node<'_>, value: &Node<'_>) -> bool {
     match (pattern, value) {
         (Node::Object(members), Node::Object(_)) => {

@@ -78,7 +78,7 @@ fn profiles_add_what_they_add() {
     );
     let lacking = whole.replace(r#""system":"http://x","#, "");
     assert_eq!(issues(&patient(&lacking)), ["Patient.identifier[0].system required"]);
-    // An extension that the guide defines, whole and broken.
+    // An extension that the guide defines, complete and incomplete.
     let race = |inner: &str| {
         format!(
             r#"{whole},"extension":[{{"url":"http://hl7.org/fhir/us/core/StructureDefinition/us-core-race","extension":[{inner}]}}]"#

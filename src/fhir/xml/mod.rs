@@ -1,7 +1,7 @@
-//! FHIR's XML (FHIR R4, xml): from our tree to XML, and from XML to JSON text, from where everything else goes on as usual.
+//! FHIR's XML (FHIR R4, xml): from our tree to XML, and from XML to JSON text, which is then handled as usual.
 //!
-//! Invariants: what is written is well-formed, whatever the resource holds; reading refuses document types and so all
-//! entities, and is bounded in size and depth; what comes back from a round trip is the same resource, numbers to the letter.
+//! Invariants: the written XML is well-formed, whatever the resource holds; the reader refuses document types and so
+//! all entities, and is bounded in size and depth; a round trip gives the same resource, with numbers unchanged.
 //!
 //! Deliberately absent: comments and processing instructions, which carry no meaning in FHIR and are dropped.
 

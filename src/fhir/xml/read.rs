@@ -1,4 +1,4 @@
-//! From XML to JSON text. What is a list, a number or a boolean, R4's structures say.
+//! From XML to JSON text. R4's structures define which element is a list, a number or a boolean.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use crate::fhir::shape::{Content, Member, Shape};
 
 /// Elements and texts of one document.
 const MAX_NODES: u32 = 1_000_000;
-/// Start tags open at a time, counted before the text is parsed: deeper ones would cost the parser its stack.
+/// Start tags open at a time, counted before the text is parsed: deeper nesting would exhaust the parser's stack.
 const MAX_OPEN: usize = 256;
 
-/// Where and why a text is not the XML we accept.
+/// The place and the reason of a mistake.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {reason}")]
 pub struct XmlError {
@@ -21,7 +21,7 @@ pub struct XmlError {
     pub line: u32,
     /// Column in characters, from 1.
     pub column: u32,
-    /// What is wrong; quotes names of elements at most.
+    /// The mistake; quotes at most the names of elements.
     pub reason: String,
 }
 
@@ -45,7 +45,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<u8>, XmlError> {
     Ok(reader.out)
 }
 
-/// What the parser says, without the names and texts of the document.
+/// The parser's message, without the names and texts of the document.
 fn plain(error: &roxmltree::Error) -> &'static str {
     match error {
         roxmltree::Error::DtdDetected => "a document type is not accepted",
@@ -58,7 +58,7 @@ fn plain(error: &roxmltree::Error) -> &'static str {
     }
 }
 
-/// True if more tags are open at a time than any resource needs. It errs on the side of refusing.
+/// True if more tags are open at a time than any resource needs. When in doubt, it refuses.
 pub(super) fn is_deep(text: &str) -> bool {
     let bytes = text.as_bytes();
     let mut open = 0_usize;
@@ -107,7 +107,7 @@ impl<'x> Reader<'x> {
         Ok(())
     }
 
-    /// The elements and attributes of an element as members of an object that is open; `rest` if it has members already.
+    /// Writes the elements and attributes of an element as members of an open object; `rest` if it has members already.
     fn members(&mut self, element: Node<'x, 'x>, shape: &Arc<Shape>, rest: bool, depth: usize) -> Read<()> {
         if depth > MAX_DEPTH {
             return Err(self.wrong(element, "nested too deeply"));
@@ -153,7 +153,7 @@ impl<'x> Reader<'x> {
         Ok(())
     }
 
-    /// Child elements; text between them is a mistake, but for white space.
+    /// Child elements; text between them is a mistake, except white space.
     fn children(&self, element: Node<'x, 'x>) -> Read<Vec<Node<'x, 'x>>> {
         let mut out = Vec::new();
         for child in element.children() {
@@ -210,7 +210,7 @@ impl<'x> Reader<'x> {
         }
     }
 
-    /// Values, and beside them ids and extensions, in two members.
+    /// Writes values in one member, and their ids and extensions in the member beside it.
     fn primitives(
         &mut self,
         member: &Member,
@@ -272,7 +272,7 @@ impl<'x> Reader<'x> {
         Ok(())
     }
 
-    /// Numbers and booleans are such in JSON; one that is malformed stays a text, and is refused later with its path.
+    /// Numbers and booleans are literals in JSON; a malformed one stays text, and is refused later with its path.
     fn value(&mut self, kind: &str, text: &str) {
         let is_number = || matches!(json::parse(text.as_bytes()), Ok(json::Node::Number(_)));
         let is_bare = match kind {

@@ -27,7 +27,7 @@ fn json_becomes_xml_and_xml_becomes_json() {
     assert_eq!(String::from_utf8(write(&node, false)).unwrap(), XML);
     let back = read(XML.as_bytes()).unwrap();
     assert_eq!(json::parse(&back).unwrap(), node);
-    // In lines, it is the same resource.
+    // With line breaks, it is the same resource.
     let pretty = write(&node, true);
     assert!(pretty.split(|byte| *byte == b'\n').count() > 20);
     assert_eq!(json::parse(&read(&pretty).unwrap()).unwrap(), node);

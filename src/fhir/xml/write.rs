@@ -8,7 +8,7 @@ use super::{FHIR, XHTML};
 use crate::fhir::json::{MAX_DEPTH, Node};
 use crate::fhir::shape::{Content, Shape};
 
-/// Writes a resource as XML. Elements that R4 does not know come last, as they are.
+/// Writes a resource as XML. Elements unknown to R4 come last, unchanged.
 #[must_use]
 pub fn write(resource: &Node<'_>, pretty: bool) -> Vec<u8> {
     let mut writer = Writer { out: b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>".to_vec(), pretty };
@@ -58,7 +58,7 @@ impl Writer {
                 '\n' => self.text("&#10;"),
                 '\r' => self.text("&#13;"),
                 '\t' => self.text("&#9;"),
-                // Not a character of XML 1.0, and none of FHIR's strings.
+                // These characters are allowed neither in XML 1.0 nor in FHIR's strings.
                 '\0'..'\x20' | '\u{fffe}' | '\u{ffff}' => self.text("\u{fffd}"),
                 c => {
                     let mut bytes = [0; 4];
@@ -81,7 +81,7 @@ impl Writer {
         self.close(name);
     }
 
-    /// The elements of an object, without those that are attributes and without this one.
+    /// Writes the elements of an object, without attributes and without the given one.
     fn elements(&mut self, object: &Node<'_>, shape: &Arc<Shape>, level: usize, without: Option<&str>) {
         if level > MAX_DEPTH {
             return;
@@ -172,7 +172,7 @@ impl Writer {
         }
     }
 
-    /// Ends an element whose start tag ends at `start`; one without content is written short.
+    /// Ends an element whose start tag ends at `start`; an empty one is self-closing.
     fn end(&mut self, name: &str, start: usize, level: usize) {
         if self.out.len() == start + 1 {
             self.out.truncate(start);
@@ -183,7 +183,7 @@ impl Writer {
         }
     }
 
-    /// The XHTML as it is if it is XML, and as plain words if it is not.
+    /// The XHTML unchanged if it is well-formed, and as plain text if it is not.
     fn narrative(&mut self, text: &str) {
         let text = &*numbered(text);
         let is_div = |parsed: roxmltree::Document<'_>| parsed.root_element().has_tag_name((XHTML, "div"));
@@ -201,7 +201,7 @@ impl Writer {
     }
 }
 
-/// Entities of HTML that narratives use and XML does not know, with their characters.
+/// HTML entities that narratives use and XML does not define, with their characters.
 const ENTITIES: [(&str, u32); 43] = [
     ("aacute", 225),
     ("acute", 180),
@@ -248,7 +248,7 @@ const ENTITIES: [(&str, u32); 43] = [
     ("uuml", 252),
 ];
 
-/// A narrative with HTML's entities as numbers.
+/// A narrative with HTML entities as numeric references.
 fn numbered(text: &str) -> Cow<'_, str> {
     let mut parts = text.split('&');
     let mut out = parts.next().unwrap_or_default().to_owned();

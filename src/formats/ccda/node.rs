@@ -1,4 +1,4 @@
-//! Elements of a document: children by name, attributes, what is null, texts.
+//! Elements of a document: children by name, attributes, nullFlavor, text.
 
 use roxmltree::Node;
 
@@ -7,22 +7,22 @@ use super::text::{SDTC, V3, XSI};
 /// An element.
 pub(crate) type El<'d> = Node<'d, 'd>;
 
-/// Text of one element; longer ones are in the original.
+/// Text of one element; a longer text is only in the original.
 const TEXT_MAX: usize = 64 << 10;
 /// Elements of narrative that begin a line.
 const LINES: [&str; 9] = ["paragraph", "tr", "item", "br", "caption", "title", "list", "table", "text"];
 
-/// Children of that name.
+/// Children with that name.
 pub(crate) fn kids<'d>(el: El<'d>, name: &str) -> impl Iterator<Item = El<'d>> {
     el.children().filter(move |kid| kid.tag_name().name() == name && kid.tag_name().namespace() == Some(V3))
 }
 
-/// The first child of that name.
+/// The first child with that name.
 pub(crate) fn kid<'d>(el: El<'d>, name: &str) -> Option<El<'d>> {
     kids(el, name).next()
 }
 
-/// The first child of that name in the namespace of later additions, or in that of documents.
+/// The first child with that name in the SDTC extension namespace, or in the namespace of documents.
 pub(crate) fn added<'d>(el: El<'d>, name: &str) -> Option<El<'d>> {
     let mut kids = el.children().filter(|kid| kid.tag_name().name() == name);
     kids.find(|kid| matches!(kid.tag_name().namespace(), Some(SDTC | V3)))
@@ -43,7 +43,7 @@ pub(crate) fn attr<'d>(el: El<'d>, name: &str) -> &'d str {
     el.attribute(name).unwrap_or_default().trim()
 }
 
-/// An attribute of the first child of that name.
+/// An attribute of the first child with that name.
 pub(crate) fn kid_attr<'d>(el: El<'d>, kid_name: &str, name: &str) -> &'d str {
     kid(el, kid_name).map(|kid| attr(kid, name)).unwrap_or_default()
 }
@@ -52,13 +52,13 @@ pub(crate) fn is_null(el: El<'_>) -> bool {
     el.has_attribute("nullFlavor")
 }
 
-/// The type that an element says it is of, without its prefix.
+/// The type that an element declares (`xsi:type`), without its prefix.
 pub(crate) fn kind(el: El<'_>) -> &str {
     let kind = el.attribute((XSI, "type")).or_else(|| el.attribute("type")).unwrap_or_default();
     kind.rsplit(':').next().unwrap_or_default()
 }
 
-/// Whether an element is made after a template, whatever its version.
+/// Whether an element declares a template, in any version.
 pub(crate) fn follows(el: El<'_>, template: &str) -> bool {
     kids(el, "templateId").any(|id| attr(id, "root") == template)
 }
@@ -68,7 +68,7 @@ pub(crate) fn text(el: El<'_>) -> String {
     lines(el).join(" ")
 }
 
-/// The text of an element as people see it, in lines.
+/// The text of an element as people see it, as lines.
 pub(crate) fn lines(el: El<'_>) -> Vec<String> {
     let (mut out, mut line, mut length) = (Vec::new(), String::new(), 0);
     for node in el.descendants() {

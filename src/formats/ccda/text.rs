@@ -1,7 +1,8 @@
-//! The text of a document before it is parsed: decoded, weighed, and with the namespaces that it forgot to declare.
+//! The text of a document before it is parsed: decoded, checked against limits, and with the namespace declarations
+//! that it lacks.
 //!
-//! A parser spends memory and time on what it is given, so what no document needs is refused before it gets there: a document
-//! type (and with it every entity), deep nesting, crowds of attributes and namespaces (THREATS 57).
+//! A parser's memory and time depend on its input, so constructs that no document needs are refused before parsing: a
+//! document type (and with it every entity), deep nesting, and excessive attributes or namespaces (THREATS 57).
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -15,7 +16,7 @@ use crate::formats::encoding;
 pub(crate) const DOCUMENT_MAX: usize = 32 << 20;
 /// Elements and texts of one document.
 const NODES_MAX: u32 = 1_000_000;
-/// Where the XML declaration ends at the latest.
+/// The XML declaration ends within this many bytes.
 const DECLARATION_MAX: usize = 200;
 /// Elements within one another.
 const DEPTH_MAX: usize = 64;
@@ -29,7 +30,7 @@ pub(crate) const V3: &str = "urn:hl7-org:v3";
 pub(crate) const SDTC: &str = "urn:hl7-org:sdtc";
 pub(crate) const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
-/// Prefixes that everybody uses for the same, and that parts of documents use without a declaration.
+/// Prefixes with one customary meaning, which fragments use without a declaration.
 const PREFIXES: [(&str, &str); 5] =
     [("xsi", XSI), ("sdtc", SDTC), ("voc", "urn:hl7-org:v3/voc"), ("cda", V3), ("hl7", V3)];
 
@@ -66,7 +67,7 @@ fn declaration(bytes: &[u8]) -> Option<&[u8]> {
     rest.get(..memchr::memchr(*quote, rest)?)
 }
 
-/// Weighs a text.
+/// Checks a text against the limits.
 pub(crate) fn weigh(text: &str) -> Result<(), &'static str> {
     let mut depth = 0_usize;
     let mut spaces = HashSet::new();
@@ -95,14 +96,14 @@ pub(crate) fn weigh(text: &str) -> Result<(), &'static str> {
                 end
             }
         };
-        // What does not end is for the parser to say.
+        // The parser reports a tag that does not end.
         let Some(end) = end else { return Ok(()) };
         rest = rest.get(end..).unwrap_or_default();
     }
     Ok(())
 }
 
-/// Where a tag ends: at the first `>` outside quotes.
+/// The end of a tag: the first `>` outside quotes.
 fn tag_end(text: &str) -> Option<usize> {
     let mut quote = None;
     text.bytes().position(|byte| {

@@ -1,17 +1,17 @@
-//! Amounts and counts, as one form each. Pure.
+//! Amounts and counts, each in one normal form. Pure.
 
 use super::Cell;
 
-/// The longest amount with all its signs.
+/// The longest amount, with all its signs.
 const AMOUNT_MAX: usize = 32;
 
-/// An amount as plain decimals: `$1,234.50`, `(12.00)`, `1234.5-`, `USD 12`, `-.5`. More than two decimals are rounded to the
-/// cent, for benefit managers reckon with four.
+/// An amount as plain decimals: `$1,234.50`, `(12.00)`, `1234.5-`, `USD 12`, `-.5`. More than two decimals are rounded
+/// to the cent, since benefit managers compute with four.
 pub(crate) fn amount(text: &str) -> Cell<String> {
     Cell::of(plain_amount(text), "amount", text)
 }
 
-/// A count: digits with at most one point; zeros before it and after its decimals say nothing.
+/// A count: digits with at most one point; leading zeros and trailing zeros of decimals are dropped.
 pub(crate) fn number(text: &str) -> Cell<String> {
     Cell::of(plain_number(text), "number", text)
 }
@@ -52,7 +52,7 @@ fn plain_amount(text: &str) -> Option<String> {
     if whole.is_empty() && part.is_empty() {
         return None;
     }
-    // Fixed columns are filled with zeros.
+    // Fixed-width columns are filled with zeros.
     let whole = whole.trim_start_matches('0');
     if whole.len() > 12 {
         return None;

@@ -1,13 +1,13 @@
-//! Yes and no, and cells that say nothing. Pure.
+//! Yes and no, and blank cells. Pure.
 
 use super::text::normal;
 
-/// Marks that systems write where they have nothing.
+/// Marks that systems write for an empty cell.
 pub(crate) fn is_blank(cell: &str) -> bool {
     cell.is_empty() || matches!(cell, "~" | "-" | "." | "NULL" | "null" | "N/A" | "n/a" | "NaN")
 }
 
-/// Ways to say that something does not hold, as [`normal`] has them.
+/// Ways to say no, as [`normal`] spells them.
 const NO: [&str; 34] = [
     "n",
     "no",
@@ -45,8 +45,8 @@ const NO: [&str; 34] = [
     "norestrictions",
 ];
 
-/// A cell that says no, or says nothing. Whatever else stands where yes or no is asked means that there is something: to tell
-/// somebody that nothing is asked of her, though it is, is the error that hurts.
+/// A cell that says no, or is blank. Any other text in a yes/no column counts as yes: telling a member that nothing is
+/// required of her when something is, is the error that hurts.
 pub(crate) fn is_no(cell: &str) -> bool {
     let is_mark = |c: char| c.is_whitespace() || "-–—_.~/✗✘☐".contains(c);
     cell.chars().all(is_mark) || NO.contains(&normal(cell).as_str())

@@ -4,14 +4,14 @@ use jiff::civil::Date;
 
 use super::Cell;
 
-/// What a cell should be, in words for the end of a reason.
+/// The expected form, in words for the end of a reason.
 const DATE: &str = "date; write it as 2026-01-31 or 01/31/2026";
 const BIRTH_DATE: &str = "date; write it as 1985-01-15 or 01/15/1985";
-/// Two-digit years up to this one belong to this century, but for births. Coverage lies near the present, so a fixed border
-/// serves until 2040.
+/// Two-digit years up to this one belong to this century, except in birth dates. Coverage lies near the present, so a
+/// fixed border serves until 2040.
 const CENTURY_BORDER: i16 = 40;
 
-/// Numbers that are days of spreadsheets: from 1927 to 2064.
+/// Numbers that are spreadsheet dates: from 1927 to 2064.
 const SPREADSHEET_DAYS: std::ops::RangeInclusive<i32> = 10_000..=60_000;
 
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
@@ -23,7 +23,7 @@ pub(crate) fn date(text: &str) -> Cell<Date> {
     Cell::of(parse(text), DATE, text)
 }
 
-/// Reads a birth date: one with two digits for its year that would be after `today` is of the century before.
+/// Reads a birth date: a two-digit year that would put it after `today` belongs to the previous century.
 pub(crate) fn birth_date(text: &str, today: Date) -> Cell<Date> {
     Cell::of(read(text, Some(today)), BIRTH_DATE, text)
 }
@@ -32,7 +32,7 @@ fn parse(text: &str) -> Option<Date> {
     read(text, None)
 }
 
-/// A day of claims as `YYYY-MM-DD`; zeros and the end of time are what systems write for "no day".
+/// A day of claims as `YYYY-MM-DD`; zeros and far-future dates are what systems write for "no day".
 pub(crate) fn day(text: &str) -> Cell<String> {
     let is_empty = || text.bytes().all(|byte| matches!(byte, b'0' | b'/' | b'-' | b' '));
     match parse(text) {
@@ -43,7 +43,7 @@ pub(crate) fn day(text: &str) -> Cell<String> {
     }
 }
 
-/// `CCYYMMDD`, as X12 writes days, as a FHIR date; absent if it is none.
+/// `CCYYMMDD`, as X12 writes days, as a FHIR date; absent if the text is not a day.
 pub(crate) fn compact_day(text: &str) -> Option<String> {
     let number = |from: usize, to: usize| text.get(from..to)?.parse().ok();
     let year: i16 = text.get(..4)?.parse().ok()?;
@@ -91,7 +91,7 @@ fn in_words(text: &str) -> Option<Date> {
     Date::new(year.parse().ok()?, i8::try_from(month + 1).ok()?, day.parse().ok()?).ok()
 }
 
-/// Days since the end of 1899: a cell that somebody formatted as a number.
+/// Days since the end of 1899: a date cell that somebody formatted as a number.
 fn of_spreadsheet(text: &str) -> Option<Date> {
     let days: i32 = text.split('.').next()?.parse().ok().filter(|days| SPREADSHEET_DAYS.contains(days))?;
     let is_number = text.len() >= 5 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(parse("1/2/26").unwrap().to_string(), "2026-01-02");
     }
 
-    /// People of 86 to 91 were refused as born in the future.
+    /// Birth years of people aged 86 to 91 were refused as in the future.
     #[test]
     fn nobody_was_born_in_the_future() {
         let today = "2026-11-24".parse().unwrap();
@@ -156,7 +156,7 @@ mod tests {
             ("2/29/00", "2000-02-29"),
             ("1/15/85", "1985-01-15"),
             ("15-Jan-41", "1941-01-15"),
-            // Who writes four digits means them.
+            // A four-digit year is taken as written.
             ("7/4/2035", "2035-07-04"),
         ] {
             assert_eq!(birth_date(text, today).value().unwrap().to_string(), expected, "{text}");

@@ -1,8 +1,9 @@
-//! The form of a cell that could not be read: enough for its writer to find the mistake, and nothing of its content. Pure.
+//! The form of a cell that could not be read: enough for its writer to find the mistake, and nothing of its content.
+//! Pure.
 //!
-//! Only for cells that should be a day, an amount or a number, and never for names: a digit becomes a 9, letters in a row become
-//! one x, so that not even their count remains, and anything but the marks of days and amounts becomes a question mark. What is
-//! left of a birth date is `99/99/9999`, of a name that stands in the wrong column `x x` (THREATS 64).
+//! Only for cells that should hold a day, an amount or a number, and never for names: a digit becomes a 9, consecutive
+//! letters become one x, so that even their count is hidden, and any character that is not used in days and amounts
+//! becomes a question mark. A birth date becomes `99/99/9999`, a name in the wrong column `x x` (THREATS 64).
 
 /// Characters that are shown.
 const SHOWN_MAX: usize = 20;
@@ -45,12 +46,12 @@ mod tests {
     }
 
     proptest! {
-        /// Two texts of one form give the same words, so nothing of either is in them.
+        /// Two texts of one form give the same words, so the words hold nothing of either.
         #[test]
         fn nothing_of_the_text_is_left(text in "\\PC{0,40}") {
-            let said = form(&text);
-            let shown = said.trim_start_matches("(its form is ").trim_end_matches(')');
-            prop_assert!(shown.chars().all(|c| matches!(c, '9' | 'x' | '?' | '…' | '-' | '/' | '.' | ',' | ':' | '$' | '(' | ')' | '+' | ' ')), "{said}");
+            let words = form(&text);
+            let shown = words.trim_start_matches("(its form is ").trim_end_matches(')');
+            prop_assert!(shown.chars().all(|c| matches!(c, '9' | 'x' | '?' | '…' | '-' | '/' | '.' | ',' | ':' | '$' | '(' | ')' | '+' | ' ')), "{words}");
             prop_assert!(!shown.contains("xx") && shown.chars().count() <= SHOWN_MAX + 1);
         }
     }

@@ -1,8 +1,8 @@
-//! Cells as people write them: days, amounts, counts, yes and no, identifiers and texts. Each is read in one place, whichever
-//! format it stands in. Pure.
+//! Cells as people write them: days, amounts, counts, yes and no, identifiers and texts. Each kind is read in one
+//! place, for every format. Pure.
 //!
-//! A reader tells what a cell holds from one that says nothing and one that cannot be read; why not is said in words that quote
-//! nothing of the cell ([`form()`]).
+//! A reader distinguishes a value, a cell that says nothing, and a cell that cannot be read; the reason is given in
+//! words that quote nothing of the cell ([`form()`]).
 
 mod amount;
 mod answer;
@@ -23,12 +23,12 @@ pub(crate) use text::normal;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cell<T> {
     Value(T),
-    /// It says that there is nothing.
+    /// Blank, or a mark for "nothing".
     Absent,
     Unreadable(Unreadable),
 }
 
-/// Why a cell cannot be read: what it should be, and the form of what it is.
+/// Why a cell cannot be read: the expected form, and the form of its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unreadable {
     expected: &'static str,
@@ -36,12 +36,12 @@ pub(crate) struct Unreadable {
 }
 
 impl<T> Cell<T> {
-    /// A value, or else that the text is not what it should be.
+    /// A value, or the fact that the text does not have the expected form.
     fn of(value: Option<T>, expected: &'static str, text: &str) -> Self {
         value.map_or_else(|| Self::Unreadable(Unreadable { expected, form: form(text) }), Self::Value)
     }
 
-    /// The value, for those who leave out what they cannot read.
+    /// The value, for callers that leave out unreadable cells.
     pub(crate) fn value(self) -> Option<T> {
         match self {
             Self::Value(value) => Some(value),
@@ -49,7 +49,7 @@ impl<T> Cell<T> {
         }
     }
 
-    /// The value if there is one, or why the cell cannot be read.
+    /// The value if there is one, or the reason why the cell cannot be read.
     pub(crate) fn read(self) -> Result<Option<T>, Unreadable> {
         match self {
             Self::Value(value) => Ok(Some(value)),

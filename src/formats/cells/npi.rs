@@ -1,19 +1,19 @@
-//! National Provider Identifiers: ten digits, of which the last checks the others.
+//! National Provider Identifiers: ten digits, the last of which is a check digit.
 
-/// What stands where an NPI should.
+/// The text of a cell for an NPI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Npi {
     Good,
-    /// Ten digits whose check digit is wrong: somebody mistyped.
+    /// Ten digits whose check digit is wrong: a typing error.
     Mistyped,
     /// Not ten digits.
     Other,
 }
 
-/// What the Luhn sum of the prefix `80840`, which stands before every NPI, comes to.
+/// The Luhn sum of the prefix `80840`, which stands before every NPI.
 const PREFIX_SUM: u32 = 24;
 
-/// Judges an NPI.
+/// Classifies an NPI.
 pub(crate) fn npi(text: &str) -> Npi {
     if text.len() != 10 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Npi::Other;

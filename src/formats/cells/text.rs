@@ -1,6 +1,6 @@
 //! Texts as FHIR wants them, and names as they are compared. Pure.
 
-/// A text as FHIR wants it: no control characters, white space around it gone. Line ends stay.
+/// A text as FHIR wants it: without control characters and surrounding white space. Line ends stay.
 pub(crate) fn clean(text: &str) -> String {
     let kept = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
     text.replace("\r\n", "\n").replace('\r', "\n").chars().filter(kept).collect::<String>().trim().to_owned()

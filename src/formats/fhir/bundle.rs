@@ -22,7 +22,7 @@ pub(super) fn take(place: &RecordPlace, mut bundle: Node<'_>, taker: &mut dyn Re
         let full_url = entry.text_of("fullUrl").map(str::to_owned);
         let Node::Object(parts) = entry else { continue };
         let Some((_, mut resource)) = parts.into_iter().find(|(name, _)| name == "resource") else { continue };
-        // What a server says about its own search is no data.
+        // An OperationOutcome is about the server's own search, and is not data.
         if resource.text_of("resourceType") == Some("OperationOutcome") {
             continue;
         }
@@ -33,7 +33,7 @@ pub(super) fn take(place: &RecordPlace, mut bundle: Node<'_>, taker: &mut dyn Re
     }
 }
 
-/// A Bundle that ends in the middle, shortened to its whole entries.
+/// A Bundle that is cut off, shortened to its complete entries.
 pub(super) fn whole_entries(text: &[u8]) -> Option<Vec<u8>> {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     let (mut name_at, mut in_entries, mut end) = (0, false, None);

@@ -1,4 +1,4 @@
-//! References that do not say `Type/id`: `urn:uuid:…` inside a Bundle, and `Type?identifier=system|value`. Pure.
+//! References in other forms than `Type/id`: `urn:uuid:…` inside a Bundle, and `Type?identifier=system|value`. Pure.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ use crate::fhir::json::Node;
 /// Finds the id of a resource that an earlier load brought, by identifier: type, system (empty for any), value.
 pub type Find<'a> = &'a (dyn Fn(Kind, &str, &str) -> Option<String> + Sync);
 
-/// Stands for a type and an identifier.
+/// The digest of a type and an identifier.
 pub(crate) type NameKey = u128;
 
 /// The key of an identifier; an empty system stands for any.
@@ -20,7 +20,8 @@ pub(crate) fn name_key(kind: Kind, system: &str, value: &str) -> NameKey {
     xxh3_128([kind.name(), "\u{1f}", system, "\u{1f}", value].concat().as_bytes())
 }
 
-/// Types that others name by identifier. Claims and results have identifiers too, but nothing refers to them so.
+/// Types that other resources refer to by identifier. Claims and results have identifiers too, but no reference uses
+/// them.
 pub(crate) fn may_be_named(kind: Kind) -> bool {
     const NAMED: [Kind; 11] = [
         Kind::PATIENT,
@@ -38,20 +39,20 @@ pub(crate) fn may_be_named(kind: Kind) -> bool {
     NAMED.contains(&kind)
 }
 
-/// What a run knows by identifier.
+/// The identifiers that a run knows.
 pub(crate) struct Known<'a> {
     pub(crate) names: &'a HashMap<NameKey, String>,
     pub(crate) find: Find<'a>,
 }
 
 impl Known<'_> {
-    /// The id behind an identifier.
+    /// The id of the resource with an identifier.
     pub(crate) fn id(&self, kind: Kind, system: &str, value: &str) -> Option<String> {
         self.names.get(&name_key(kind, system, value)).cloned().or_else(|| (self.find)(kind, system, value))
     }
 }
 
-/// Replaces references by their targets' `Type/id`, where the Bundle knows them.
+/// Replaces references with their targets' `Type/id`, where the Bundle has them.
 pub(crate) fn follow(node: &mut Node<'_>, targets: &HashMap<String, String>) {
     each(node, &mut |object| {
         if let Some(text) = reference_of(object)
@@ -63,14 +64,14 @@ pub(crate) fn follow(node: &mut Node<'_>, targets: &HashMap<String, String>) {
     });
 }
 
-/// Whether a reference asks for an identifier to be looked up.
+/// Whether a reference must be resolved by identifier.
 pub(crate) fn wants_finding(node: &mut Node<'_>) -> bool {
     let mut wants = false;
     each(node, &mut |object| wants |= reference_of(object).is_some_and(|text| query(text).is_some()));
     wants
 }
 
-/// Looks up every reference that asks for it; those not found become logical ones. Returns how many those are.
+/// Resolves every reference by identifier; those not found become logical references. Returns how many those are.
 pub(crate) fn find_all(node: &mut Node<'_>, known: &Known<'_>) -> u64 {
     let mut unresolved = 0;
     each(node, &mut |object| {
@@ -127,7 +128,7 @@ fn make_logical(object: &mut Object<'_>, kind: Kind, system: String, value: Stri
     object.push((Cow::Borrowed("identifier"), Node::Object(identifier)));
 }
 
-/// Takes `Type?identifier=system|value` apart.
+/// Splits `Type?identifier=system|value`.
 fn query(text: &str) -> Option<(Kind, String, String)> {
     let (kind, query) = text.split_once('?')?;
     let kind = Kind::parse(kind)?;

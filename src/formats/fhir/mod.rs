@@ -1,7 +1,7 @@
 //! FHIR JSON as single resources: one resource, NDJSON lines, and Bundles of every type. Pure.
 //!
-//! Each resource is handed on with its place and its address in a Bundle; references inside a Bundle are followed first. Which
-//! id it gets follows from the text alone ([`id_of`]); a reference that needs to know other files is for the run ([`links`]).
+//! Each resource is handed on with its place and its address in a Bundle; references inside a Bundle are followed
+//! first. Its id depends on the text alone ([`id_of`]); the run resolves references that need other files ([`links`]).
 
 mod bundle;
 mod id;
@@ -20,15 +20,15 @@ use crate::formats::issue::{RecordPlace, Rule};
 /// How many lines of a broken document are tried, to see whether it is NDJSON.
 const LINES_TRIED: usize = 50;
 
-/// Takes what a file of FHIR holds.
+/// Receives the contents of a FHIR file.
 pub(crate) trait ResourceTaker {
     /// A resource; `full_url` is its address in a Bundle.
     fn resource(&mut self, place: RecordPlace, resource: Node<'_>, full_url: Option<&str>);
-    /// What is no resource.
+    /// A value that is not a resource.
     fn refuse(&mut self, place: &RecordPlace, rule: Rule, reason: String);
 }
 
-/// Takes lines of NDJSON; empty lines are nothing.
+/// Takes lines of NDJSON; empty lines are skipped.
 pub(crate) fn lines(file: &Arc<str>, first: u64, text: &[u8], taker: &mut dyn ResourceTaker) {
     for (line, bytes) in (first..).zip(text.split(|byte| *byte == b'\n')) {
         let bytes = bytes.trim_ascii();
@@ -38,7 +38,7 @@ pub(crate) fn lines(file: &Arc<str>, first: u64, text: &[u8], taker: &mut dyn Re
     }
 }
 
-/// Takes a file that is one JSON document. If it is not, it may be NDJSON whose first line is damaged.
+/// Takes a file that is one JSON document. If it does not parse, it may be NDJSON whose first line is damaged.
 pub(crate) fn file(file: &Arc<str>, text: &[u8], taker: &mut dyn ResourceTaker) {
     let whole = |line: &[u8]| json::parse(line.trim_ascii()).is_ok_and(|node| kind_of(&node).is_ok());
     if json::parse(text).is_err() {
@@ -50,7 +50,7 @@ pub(crate) fn file(file: &Arc<str>, text: &[u8], taker: &mut dyn ResourceTaker) 
     document(&RecordPlace { file: Arc::clone(file), line: 1, entry: None }, text, false, taker);
 }
 
-/// Takes the whole entries of a Bundle that ends in the middle; that it does, somebody else reports.
+/// Takes the complete entries of a Bundle that is cut off; the caller reports that it is.
 pub(crate) fn cut_file(file: &Arc<str>, text: &[u8], taker: &mut dyn ResourceTaker) {
     if let Some(whole) = bundle::whole_entries(text)
         && json::parse(&whole).is_ok()

@@ -1,14 +1,15 @@
-//! Escapes in texts: `\F\`, `\S\`, `\T\`, `\R\`, `\E\` for the delimiters, `\Xdd..\` for bytes, `\.br\` and its like for lines.
+//! Escapes in texts: `\F\`, `\S\`, `\T\`, `\R\`, `\E\` for the delimiters, `\Xdd..\` for bytes, `\.br\` and similar for
+//! lines.
 
 use std::borrow::Cow;
 
 use super::split::Delimiters;
 use crate::formats::encoding;
 
-/// No escape is longer; what is, is text.
+/// No escape is longer; a longer one is plain text.
 const ESCAPE_MAX: usize = 1_024;
 
-/// A text with its escapes undone. What is no escape stays as it is.
+/// A text with its escapes resolved. A sequence that is not an escape stays as it is.
 pub(super) fn undo<'a>(text: &'a str, delimiters: &Delimiters) -> Cow<'a, str> {
     let Some(escape) = delimiters.escape.filter(|escape| text.contains(*escape)) else { return Cow::Borrowed(text) };
     let mut out = String::with_capacity(text.len());
@@ -36,7 +37,7 @@ fn meaning(inner: &str, delimiters: &Delimiters) -> Option<String> {
         "T" => return one(delimiters.subcomponent),
         "R" => return one(delimiters.repetition),
         "E" => return one(delimiters.escape),
-        // Highlighting begins and ends.
+        // Highlighting on and off.
         "H" | "N" => return Some(String::new()),
         _ => {}
     }
@@ -48,7 +49,7 @@ fn meaning(inner: &str, delimiters: &Delimiters) -> Option<String> {
         let is_other = ["fi", "nf", "in", "ti", "sk"].iter().any(|name| command.starts_with(name));
         return (is_line || is_other).then(|| if is_line { "\n".to_owned() } else { String::new() });
     }
-    // Another character set, or an agreement of two parties: nothing that can be read here.
+    // Another character set, or a private agreement: this reader cannot interpret it.
     let is_code = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     inner.strip_prefix(['C', 'M', 'Z']).filter(|digits| is_code(digits)).map(|_| String::new())
 }

@@ -1,8 +1,8 @@
-//! The text of messages: where each begins, and its segments, fields, repetitions, components and subcomponents. Nothing is
-//! copied; printing what was read gives the text back.
+//! The text of messages: where each begins, and its segments, fields, repetitions, components and subcomponents.
+//! Nothing is copied; printing a parsed message gives the text back.
 //!
-//! Line ends are taken as they come (the standard says CR), and a line that begins with no segment name goes on with the
-//! segment before it: free text is often sent with its line ends in it.
+//! Any line end is accepted (the standard says CR), and a line that does not begin with a segment name continues the
+//! segment before it: free text is often sent with line ends in it.
 
 use super::escape;
 
@@ -13,12 +13,12 @@ const SEGMENT_MAX: usize = 16 << 20;
 /// Fields of one segment; the longest of the standard has fewer than a hundred.
 const FIELDS_MAX: usize = 1_000;
 
-/// What comes before a message on a wire or in a file: the start and end of a block, byte-order marks.
+/// Characters before a message on a wire or in a file: block start and end, byte-order marks.
 const FRAMING: [char; 4] = ['\u{b}', '\u{1c}', '\u{feff}', '\u{0}'];
 /// Segments of the envelope.
 const ENVELOPE: [&str; 4] = ["FHS", "BHS", "BTS", "FTS"];
 
-/// The characters that a message separates its parts with.
+/// The delimiters of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Delimiters {
     pub(crate) field: char,
@@ -29,7 +29,7 @@ pub(crate) struct Delimiters {
 }
 
 impl Delimiters {
-    /// As the start of the message declares them.
+    /// Reads the delimiters from the start of the message.
     fn read(text: &str) -> Option<Self> {
         let mut rest = text.strip_prefix("MSH")?.chars();
         let field = rest.next().filter(|c| is_delimiter(*c))?;
@@ -50,7 +50,7 @@ fn is_delimiter(c: char) -> bool {
     !c.is_alphanumeric() && !c.is_control() && c != '"'
 }
 
-/// Why a text is no message.
+/// Why a text is not a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wrong {
     Delimiters,
@@ -80,9 +80,9 @@ pub(crate) struct Message<'a> {
 /// A segment.
 #[derive(Clone, Debug)]
 pub(crate) struct Segment<'a> {
-    /// Three letters; empty for a text that begins with none.
+    /// Three letters; empty for a text that does not begin with a name.
     pub(crate) name: &'a str,
-    /// As it stands, without its end.
+    /// The segment's text, without its line end.
     pub(crate) text: &'a str,
     end: &'a str,
     fields: Vec<&'a str>,
@@ -131,7 +131,7 @@ impl<'a> Message<'a> {
         self.first("MSH").map_or(FieldPart { text: "", delimiters: self.delimiters }, |segment| segment.field(number))
     }
 
-    /// The text again, put together from its smallest parts.
+    /// The message's text, reassembled from its smallest parts.
     pub(crate) fn print(&self) -> String {
         self.segments.iter().map(Segment::print).collect()
     }
@@ -152,7 +152,7 @@ impl<'a> Segment<'a> {
         self.fields.iter().flat_map(move |text| FieldPart { text, delimiters }.repetitions())
     }
 
-    /// The segment with its end.
+    /// The segment's text and its line end.
     pub(crate) fn whole(&self) -> [&'a str; 2] {
         [self.text, self.end]
     }
@@ -176,7 +176,7 @@ impl<'a> Segment<'a> {
 
 impl<'a> FieldPart<'a> {
     fn split(self, by: Option<char>) -> impl Iterator<Item = FieldPart<'a>> {
-        // A delimiter that was not declared is in no text.
+        // A delimiter that was not declared occurs in no text.
         self.text.split(move |c| Some(c) == by).map(move |text| FieldPart { text, ..self })
     }
 
@@ -184,7 +184,7 @@ impl<'a> FieldPart<'a> {
         self.split(by).nth(number.saturating_sub(1)).unwrap_or(FieldPart { text: "", ..self })
     }
 
-    /// The repetitions that hold something.
+    /// The nonempty repetitions.
     pub(crate) fn repetitions(self) -> impl Iterator<Item = FieldPart<'a>> {
         self.split(self.delimiters.repetition).filter(|part| !part.is_empty())
     }
@@ -199,17 +199,17 @@ impl<'a> FieldPart<'a> {
         self.component(1).nth(self.delimiters.subcomponent, number)
     }
 
-    /// Nothing, or the sign for "delete what you have".
+    /// Empty, or the `""` that means "delete the stored value".
     pub(crate) fn is_empty(self) -> bool {
         matches!(self.text.trim(), "" | "\"\"")
     }
 
-    /// The text of the first subcomponent, its escapes undone.
+    /// The text of the first subcomponent, with escapes resolved.
     pub(crate) fn text(self) -> String {
         self.sub(1).whole()
     }
 
-    /// The whole text, with all that could be taken apart, its escapes undone.
+    /// The whole text, not split into parts, with escapes resolved.
     pub(crate) fn whole(self) -> String {
         if self.is_empty() {
             String::new()
@@ -219,7 +219,7 @@ impl<'a> FieldPart<'a> {
     }
 }
 
-/// Three capital letters or digits, and then a delimiter.
+/// Three capital letters or digits, followed by a delimiter.
 fn name(line: &str, field: char) -> Option<&str> {
     let line = line.trim_start_matches(FRAMING);
     let (name, rest) = line.split_at_checked(3)?;
@@ -228,7 +228,7 @@ fn name(line: &str, field: char) -> Option<&str> {
     (is_name && rest.starts_with(field)).then_some(name)
 }
 
-/// Segments with their ends.
+/// Segments with their line ends.
 fn lines(text: &str, field: char) -> Vec<(&str, &str)> {
     let mut out = Vec::new();
     let (mut start, mut from) = (0, 0);
@@ -258,7 +258,7 @@ fn starts(text: &[u8]) -> impl Iterator<Item = usize> {
     })
 }
 
-/// The length of the longest beginning that ends just before the last message.
+/// The length of the longest prefix that ends just before the last message.
 pub(crate) fn cut(buffer: &[u8]) -> Option<usize> {
     let (mut last, mut count) = (0, 0);
     for at in starts(buffer) {
@@ -268,7 +268,7 @@ pub(crate) fn cut(buffer: &[u8]) -> Option<usize> {
     (count > 1).then_some(last)
 }
 
-/// Messages, each with the number of the line that it starts in, from 0; and whether anything but an envelope comes before.
+/// Messages, each with the number of its first line, from 0; and whether anything but an envelope comes before them.
 pub(crate) fn messages(text: &str) -> (Vec<(u64, &str)>, bool) {
     let at: Vec<usize> = starts(text.as_bytes()).collect();
     let before = text.get(..at.first().copied().unwrap_or(text.len())).unwrap_or_default();
@@ -287,7 +287,7 @@ pub(crate) fn messages(text: &str) -> (Vec<(u64, &str)>, bool) {
     (out, !is_envelope)
 }
 
-/// Messages as they stand and as they are printed from their parts.
+/// Messages as they stand in the text, each with its printed form.
 pub(crate) fn printed(text: &str) -> Vec<(String, String)> {
     let found = messages(text).0.into_iter();
     found.filter_map(|(_, text)| Some((text.to_owned(), Message::read(text).ok()?.print()))).collect()

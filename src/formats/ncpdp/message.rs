@@ -1,5 +1,5 @@
-//! A message of NCPDP's Telecommunication standard, version D.0, as it is written: a header of fixed columns, then segments
-//! (0x1E) of fields (0x1C), in one or several transactions (0x1D).
+//! A message of the NCPDP Telecommunication standard, version D.0: a fixed-width header, then segments (0x1E) of fields
+//! (0x1C), in one or several transactions (0x1D).
 
 use crate::formats::cells;
 
@@ -10,7 +10,7 @@ pub(super) const GROUP: char = '\u{1d}';
 /// Before a segment.
 pub(super) const SEGMENT: char = '\u{1e}';
 
-/// Columns of a question's header.
+/// Width of a request's header.
 const ASKING_HEADER: usize = 56;
 /// Segments of a message; four transactions have some fifty.
 const SEGMENTS_MAX: usize = 1_000;
@@ -19,24 +19,24 @@ const FIELDS_MAX: usize = 2_000;
 
 /// A message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Message<'a> {
+pub(crate) struct Transmission<'a> {
     pub(super) is_question: bool,
     header: &'a str,
-    segments: Vec<Segment<'a>>,
+    segments: Vec<NcpdpSegment<'a>>,
 }
 
 /// Fields of one transaction, by segment and name.
 pub(super) type Fields<'a> = Vec<(String, &'a str)>;
 
-/// What stands between two separators of segments or transactions.
+/// The text between two separators of segments or transactions.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Segment<'a> {
+struct NcpdpSegment<'a> {
     before: Option<char>,
     pieces: Vec<&'a str>,
 }
 
-impl<'a> Message<'a> {
-    /// Reads a message; absent if it is none.
+impl<'a> Transmission<'a> {
+    /// Reads a message; absent if the text is not one.
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let is_question = text.get(6..8) == Some("D0");
         let (header, rest) = if is_question {
@@ -57,13 +57,13 @@ impl<'a> Message<'a> {
             if segments.len() >= SEGMENTS_MAX || pieces.len() > FIELDS_MAX {
                 return None;
             }
-            segments.push(Segment { before, pieces });
+            segments.push(NcpdpSegment { before, pieces });
             (before, from) = (next, at + 1);
         }
         Some(Self { is_question, header, segments })
     }
 
-    /// The text that it was read from.
+    /// The text that the message was read from.
     pub(crate) fn print(&self) -> String {
         let mut out = self.header.to_owned();
         for segment in &self.segments {
@@ -78,8 +78,8 @@ impl<'a> Message<'a> {
         self.header.get(from..to).unwrap_or_default().trim()
     }
 
-    /// The transactions: each with the fields of all its segments and of those that stand before the first one. A field is
-    /// named by its segment and its own two letters, such as `07D2`.
+    /// The transactions: each with the fields of its own segments and of the segments before the first transaction. A
+    /// field is named by its segment and its own two letters, such as `07D2`.
     pub(super) fn transactions(&self) -> Vec<Fields<'a>> {
         let (mut shared, mut out): (Fields<'a>, Vec<Fields<'a>>) = (Vec::new(), Vec::new());
         for segment in &self.segments {
@@ -101,7 +101,8 @@ impl<'a> Message<'a> {
     }
 }
 
-/// An amount whose last sign tells the last digit and whether it is negative, with two decimals; a plain amount is read too.
+/// An amount in overpunch: its last character encodes the last digit and the sign, with two decimals; a plain amount is
+/// read too.
 pub(super) fn amount(text: &str) -> Option<String> {
     let last = text.chars().next_back()?;
     let (digit, sign) = match last {
@@ -142,7 +143,7 @@ mod tests {
     #[test]
     fn what_is_no_message() {
         for text in ["", "D", "999999D1B1", "999999D0B1", "hello"] {
-            assert!(Message::parse(text).is_none(), "{text}");
+            assert!(Transmission::parse(text).is_none(), "{text}");
         }
     }
 
@@ -154,13 +155,13 @@ mod tests {
         ) {
             let rest = if header.starts_with("D0") && !rest.starts_with(['\u{1e}', '\u{1d}']) { format!("\u{1e}{rest}") } else { rest };
             let text = header + &rest;
-            let message = Message::parse(&text);
+            let message = Transmission::parse(&text);
             proptest::prop_assert_eq!(message.map(|message| message.print()), Some(text));
         }
 
         #[test]
         fn no_text_is_too_much(text in "\\PC{0,80}|[\u{1c}-\u{1e}AMD0-9]{0,120}") {
-            if let Some(message) = Message::parse(&text) {
+            if let Some(message) = Transmission::parse(&text) {
                 proptest::prop_assert_eq!(message.print(), text.clone());
                 let _ = message.transactions();
             }

@@ -1,19 +1,20 @@
-//! Pharmacy claims as a pharmacy and the plan's switch say them: NCPDP Telecommunication D.0, questions and answers.
+//! Pharmacy claims as the pharmacy and the plan's switch exchange them: NCPDP Telecommunication D.0, requests and
+//! responses.
 //!
-//! Question and answer have no number in common; pharmacy, prescription and day of service name both. A question alone is a
-//! claim of which nothing is decided; an answer alone says neither whose it is nor what was dispensed, and waits.
+//! A request and its response have no number in common; pharmacy, prescription and date of service identify both. A
+//! request alone is a claim without a decision; a response alone names neither the member nor the drug, and waits.
 //!
-//! Absent: eligibility (E1), prior authorization (P1 to P4) and information messages, which are named and left out; other
-//! versions than D.0; SCRIPT, which is XML and prescribes.
+//! Absent: eligibility (E1), prior authorization (P1 to P4) and information messages, which are named and left out;
+//! other versions than D.0; SCRIPT, which is XML and prescribes.
 
 mod message;
 
-pub(crate) use message::Message;
+pub(crate) use message::Transmission;
 
 use crate::formats::cells;
 use crate::formats::encoding;
 use crate::formats::issue::Rule;
-use crate::formats::records::{ClaimSource, Facts, Field, Row, RowOutcome};
+use crate::formats::records::{ClaimField, ClaimRow, ClaimSource, Facts, RowOutcome};
 
 /// Messages of one file.
 const MESSAGES_MAX: usize = 2_000_000;
@@ -25,7 +26,7 @@ pub(crate) fn looks_like(start: &[u8]) -> bool {
     (is_d0(6) || is_d0(0)) && start.iter().take(200).any(|byte| (0x1c..=0x1e).contains(byte))
 }
 
-/// What stands between messages: start and end of text, and line ends.
+/// Bytes between messages: start and end of text, and line ends.
 const fn is_between(byte: u8) -> bool {
     matches!(byte, 2 | 3 | b'\n' | b'\r')
 }
@@ -37,7 +38,7 @@ pub(crate) fn read(bytes: &[u8], take: &mut dyn FnMut(RowOutcome) -> bool) {
         let at = at as u64 + 1;
         let refused = |reason: &str| RowOutcome::Refused(at, Rule::ClaimRow, reason.to_owned());
         let text = encoding::text(text);
-        let Some(message) = Message::parse(&text) else {
+        let Some(message) = Transmission::parse(&text) else {
             if !take(refused("the message is no NCPDP D.0")) {
                 return;
             }
@@ -55,8 +56,8 @@ pub(crate) fn read(bytes: &[u8], take: &mut dyn FnMut(RowOutcome) -> bool) {
     }
 }
 
-/// A row for each transaction, with what names both question and answer.
-fn rows(message: &Message<'_>) -> Vec<Result<(String, Row), &'static str>> {
+/// A row for each transaction, with the key that request and response share.
+fn rows(message: &Transmission<'_>) -> Vec<Result<(String, ClaimRow), &'static str>> {
     let kind = if message.is_question { message.header(8, 10) } else { message.header(2, 4) };
     if !matches!(kind, "B1" | "B2" | "B3") {
         return vec![Err("the message is no claim and no reversal (B1, B2, B3)")];
@@ -64,10 +65,10 @@ fn rows(message: &Message<'_>) -> Vec<Result<(String, Row), &'static str>> {
     message.transactions().into_iter().map(|fields| row(message, kind, &fields)).collect()
 }
 
-fn row(message: &Message<'_>, kind: &str, fields: &[(String, &str)]) -> Result<(String, Row), &'static str> {
+fn row(message: &Transmission<'_>, kind: &str, fields: &[(String, &str)]) -> Result<(String, ClaimRow), &'static str> {
     let get = |name: &str| fields.iter().find(|(known, _)| known == name).map_or("", |(_, value)| *value);
     let mut facts = Facts::new();
-    let mut set = |field: Field, text: Option<String>| {
+    let mut set = |field: ClaimField, text: Option<String>| {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
             facts.insert((field, 0), text);
         }
@@ -89,37 +90,40 @@ fn row(message: &Message<'_>, kind: &str, fields: &[(String, &str)]) -> Result<(
         });
     }
     let key = [pharmacy, prescription, &day].join("\u{1f}");
-    set(Field::Claim, Some(format!("{prescription}-{day}")));
-    set(Field::From, Some(day));
-    set(Field::PharmacyNpi, Some(pharmacy.to_owned()));
-    set(Field::Prescription, Some(prescription.to_owned()));
+    set(ClaimField::Claim, Some(format!("{prescription}-{day}")));
+    set(ClaimField::From, Some(day));
+    set(ClaimField::PharmacyNpi, Some(pharmacy.to_owned()));
+    set(ClaimField::Prescription, Some(prescription.to_owned()));
     if kind == "B2" {
-        set(Field::Status, Some("reversal".to_owned()));
+        set(ClaimField::Status, Some("reversal".to_owned()));
     }
     if message.is_question {
-        set(Field::Kind, Some("pharmacy".to_owned()));
+        set(ClaimField::Kind, Some("pharmacy".to_owned()));
         for (field, name) in [
-            (Field::Member, "04C2"),
-            (Field::Given, "01CA"),
-            (Field::Family, "01CB"),
-            (Field::PrescriberNpi, "03DB"),
-            (Field::PrescriberName, "03DR"),
-            (Field::Daw, "07D8"),
-            (Field::Origin, "07DJ"),
-            (Field::Compound, "07D6"),
+            (ClaimField::Member, "04C2"),
+            (ClaimField::Given, "01CA"),
+            (ClaimField::Family, "01CB"),
+            (ClaimField::PrescriberNpi, "03DB"),
+            (ClaimField::PrescriberName, "03DR"),
+            (ClaimField::Daw, "07D8"),
+            (ClaimField::Origin, "07DJ"),
+            (ClaimField::Compound, "07D6"),
         ] {
             set(field, text(name));
         }
-        // Of a compound the claim itself has no code, and the first ingredient has one.
-        set(Field::Ndc, text("07D7").filter(|code| code.bytes().any(|digit| digit != b'0')).or_else(|| text("10TE")));
-        for (field, name) in [(Field::Fill, "07D3"), (Field::Refills, "07DF"), (Field::Days, "07D5")] {
+        // A compound claim has no code of its own, so its first ingredient's code is taken.
+        set(
+            ClaimField::Ndc,
+            text("07D7").filter(|code| code.bytes().any(|digit| digit != b'0')).or_else(|| text("10TE")),
+        );
+        for (field, name) in [(ClaimField::Fill, "07D3"), (ClaimField::Refills, "07DF"), (ClaimField::Days, "07D5")] {
             set(field, cells::number(get(name)).value());
         }
-        set(Field::Birth, cells::day(get("01C4")).value());
-        set(Field::Units, thousandths(get("07E7")));
-        set(Field::Charge, amount("11DU").or_else(|| amount("11DQ")).or_else(|| amount("11D9")));
-        set(Field::OtherPayer, amount("05DV"));
-        // A reversal names the prescription and often nobody.
+        set(ClaimField::Birth, cells::day(get("01C4")).value());
+        set(ClaimField::Units, thousandths(get("07E7")));
+        set(ClaimField::Charge, amount("11DU").or_else(|| amount("11DQ")).or_else(|| amount("11D9")));
+        set(ClaimField::OtherPayer, amount("05DV"));
+        // A reversal names the prescription and often no member.
         if get("04C2").is_empty() && kind != "B2" {
             return Err("the claim has no cardholder id (C2)");
         }
@@ -130,18 +134,21 @@ fn row(message: &Message<'_>, kind: &str, fields: &[(String, &str)]) -> Result<(
             _ => return Err("the answer has no status that decides (AN)"),
         };
         if kind != "B2" {
-            set(Field::Status, Some(status.to_owned()));
+            set(ClaimField::Status, Some(status.to_owned()));
         } else if status == "denied" {
             return Err("the reversal was refused; the claim stands");
         }
-        for (field, name) in
-            [(Field::Paid, "23F9"), (Field::Share, "23F5"), (Field::Copay, "23FI"), (Field::Deductible, "23FH")]
-        {
+        for (field, name) in [
+            (ClaimField::Paid, "23F9"),
+            (ClaimField::Share, "23F5"),
+            (ClaimField::Copay, "23FI"),
+            (ClaimField::Deductible, "23FH"),
+        ] {
             set(field, amount(name));
         }
     }
     let facet = if message.is_question { "asked" } else { "answered" };
-    Ok((key, Row { facet: facet.to_owned(), line: 1, facts, ..Row::default() }))
+    Ok((key, ClaimRow { facet: facet.to_owned(), line: 1, facts, ..ClaimRow::default() }))
 }
 
 /// A quantity with three decimals and no point.

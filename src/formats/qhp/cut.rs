@@ -1,8 +1,8 @@
-//! Where the elements of an array end, without reading what is in them.
+//! Finds the ends of an array's elements without parsing them.
 
 use std::ops::Range;
 
-/// The length of the longest beginning that ends behind a whole element of the array and its comma, or behind the array.
+/// The length of the longest prefix that ends after a whole element of the array and its comma, or after the array.
 /// `buffer` begins at the array's bracket or between two elements. Absent if no element is whole yet.
 pub(crate) fn cut(buffer: &[u8]) -> Option<usize> {
     let mut scan = Scan::new(buffer);
@@ -15,7 +15,7 @@ pub(crate) fn cut(buffer: &[u8]) -> Option<usize> {
     found
 }
 
-/// The elements of a block, as ranges of it. One that does not end is given as far as it goes.
+/// The elements of a block, as ranges of it. An element that is cut off is returned as far as it goes.
 pub(crate) fn elements(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let mut scan = Scan::new(text);
     let mut done = false;
@@ -45,11 +45,11 @@ pub(crate) fn elements(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Goes over the bytes that give JSON its shape; what is in strings is passed over.
+/// Visits the bytes that give JSON its structure; strings are skipped.
 struct Scan<'t> {
     text: &'t [u8],
     at: usize,
-    /// How many brackets of elements are open; 0 between elements.
+    /// How many brackets inside the array are open; 0 between elements.
     depth: usize,
 }
 
@@ -59,12 +59,12 @@ impl<'t> Scan<'t> {
         let rest = text.get(bom..).unwrap_or_default();
         let blank = rest.len() - rest.trim_ascii_start().len();
         let at = bom + blank;
-        // The bracket of the array itself opens nothing.
+        // The bracket of the array itself does not count.
         let at = if text.get(at) == Some(&b'[') { at + 1 } else { at };
         Self { text, at, depth: 0 }
     }
 
-    /// The next byte that matters, and where it is; the depth is the one behind it.
+    /// The next structural byte and its position; the depth is the depth after it.
     fn next(&mut self) -> Option<(usize, u8)> {
         loop {
             let byte = *self.text.get(self.at)?;
@@ -78,7 +78,7 @@ impl<'t> Scan<'t> {
                 }
                 b'}' | b']' if self.depth > 0 => {
                     self.depth -= 1;
-                    // Closed an element's own bracket: that is no end of the array.
+                    // This closed an element's own bracket, not the array.
                     return Some((at, b'}'));
                 }
                 b']' | b',' => return Some((at, byte)),
@@ -87,7 +87,7 @@ impl<'t> Scan<'t> {
         }
     }
 
-    /// Passes over the rest of a string; absent if it does not end.
+    /// Skips the rest of a string; absent if it does not end.
     fn string(&mut self) -> Option<()> {
         loop {
             let found = memchr::memchr2(b'"', b'\\', self.text.get(self.at..)?);

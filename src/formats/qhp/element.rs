@@ -1,4 +1,4 @@
-//! Members of an element, as forgiving as the files need it: text or number, one value or a list.
+//! Members of an element, read leniently: text or number, one value or a list.
 
 use serde_json::Value;
 
@@ -7,12 +7,12 @@ use crate::formats::cells::is_no;
 /// Values of one member's list.
 const LIST_MAX: usize = 1_000;
 
-/// The text of a member, without blanks at its ends; empty if it is missing, null or no text.
+/// The trimmed text of a member; empty if it is missing, null or not text.
 pub(crate) fn text(value: &Value, name: &str) -> String {
     plain(value.get(name).unwrap_or(&Value::Null))
 }
 
-/// The texts of a member that is a list or a single value; those that are empty are left out.
+/// The nonempty texts of a member that is a list or a single value.
 pub(crate) fn texts(value: &Value, name: &str) -> Vec<String> {
     items(value, name).map(plain).filter(|text| !text.is_empty()).collect()
 }
@@ -27,7 +27,7 @@ pub(crate) fn items<'v>(value: &'v Value, name: &str) -> impl Iterator<Item = &'
     list.iter().chain(single).take(LIST_MAX)
 }
 
-/// True or false, also as words; absent if the member says nothing. Words that are no "no" mean that there is something.
+/// True or false, also in words; absent if the member says nothing. Any word other than a "no" counts as true.
 pub(crate) fn flag(value: &Value, name: &str) -> Option<bool> {
     match value.get(name)? {
         Value::Bool(flag) => Some(*flag),

@@ -1,21 +1,21 @@
-//! What a column of a table of claims holds, and the names that claims systems, benefit managers and CMS give it.
+//! The fields of a table of claims, and the column names that claims systems, benefit managers and CMS give them.
 
 use crate::formats::columns::Names;
 
 macro_rules! fields {
     ($(($field:ident, $name:literal, $columns:literal)),+ $(,)?) => {
-        /// What a cell says. Some fields are lists, told apart by the number at the end of the column's name.
+        /// The field of a cell. Some fields are lists, numbered at the end of the column's name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub(crate) enum Field { $($field),+ }
+        pub(crate) enum ClaimField { $($field),+ }
 
         /// Field, its name in a mapping file and in a part, and the column names it is known by.
-        pub(crate) const NAMES: [Names<Field>; [$(Field::$field),+].len()] =
-            [$((Field::$field, $name, $columns)),+];
+        pub(crate) const NAMES: [Names<ClaimField>; [$(ClaimField::$field),+].len()] =
+            [$((ClaimField::$field, $name, $columns)),+];
     };
 }
 
 fields![
-    // Which claim.
+    // The claim.
     (
         Claim,
         "claim_number",
@@ -61,7 +61,7 @@ fields![
     (Change, "change", "dmlind"),
     (Control, "control_number", "clmcntlnum"),
     (Account, "account_number", "accountnumber patientaccountnumber patientaccount patientcontrolnumber pcn"),
-    // Whose.
+    // The member.
     (
         Member,
         "member_id",
@@ -74,7 +74,7 @@ fields![
         "birth_date",
         "birthdate dob dateofbirth patientdob memberdob mbrdob birthdt patientbirthdate memberbirthdate"
     ),
-    // When.
+    // Dates.
     (
         From,
         "service_from",
@@ -100,7 +100,7 @@ fields![
     ),
     (Admitted, "admission_date", "admissiondate admitdate dateadmitted admitdt clmadmsndt"),
     (Discharged, "discharge_date", "dischargedate datedischarged dischargedt nchbenedschrgdt"),
-    // Who.
+    // Providers.
     (
         BillingNpi,
         "billing_npi",
@@ -153,7 +153,7 @@ fields![
         "pharmacynpi pharmacyid serviceproviderid srvcprvdrid clmsrvcprvdrgnrcidnum nabp ncpdpid pharmacynumber"
     ),
     (PharmacyName, "pharmacy_name", "pharmacyname pharmacy dispensingpharmacy"),
-    // What for.
+    // Services.
     (Place, "place_of_service", "placeofservice pos placeofservicecode poscode lineplaceofsrvccd clmposcd"),
     (
         Principal,
@@ -218,7 +218,7 @@ fields![
         "dischargestatus patientstatus patientdischargestatus dischargestatuscode ptntdschrgstuscd beneptntstuscd"
     ),
     (Network, "network", "network networkstatus innetwork networkindicator par parstatus innetworkflag"),
-    // How much, of a line.
+    // Amounts of a line.
     (
         Charge,
         "charge",
@@ -261,7 +261,7 @@ fields![
         "member_pays",
         "memberpays patientpays patientpay patientpayamount patientresponsibility memberresponsibility memberliability patientpaid memberpaid ptntpayamt clmlinebenepmtamt outofpocket mbrcostshr mbrcostshare mbrrespamt ptresp"
     ),
-    // How much, of the claim.
+    // Amounts of the claim.
     (
         ClaimCharge,
         "claim_charge",
@@ -309,18 +309,18 @@ fields![
     (Origin, "origin", "rxorigin origincode prescriptionorigin prescriptionorigincode rxorgincd"),
 ];
 
-impl Field {
+impl ClaimField {
     /// The name in a mapping file and in a part.
     pub(crate) fn name(self) -> &'static str {
         NAMES.get(self as usize).map_or("", |(_, name, _)| name)
     }
 
-    /// The field of that name.
+    /// The field with that name.
     pub(crate) fn parse(name: &str) -> Option<Self> {
         NAMES.iter().find(|(_, known, _)| *known == name).map(|(field, ..)| *field)
     }
 
-    /// Whether several columns of one row may hold it.
+    /// Whether several columns of one row may hold the field.
     pub(crate) const fn is_list(self) -> bool {
         matches!(
             self,
@@ -339,7 +339,7 @@ impl Field {
         )
     }
 
-    /// What may stand several times in a row because the row holds several lines.
+    /// Whether the field may stand several times in a row because the row holds several lines.
     pub(crate) const fn is_of_line(self) -> bool {
         matches!(
             self,
@@ -363,7 +363,7 @@ impl Field {
         )
     }
 
-    /// What kind of text it is.
+    /// The kind of text that the field holds.
     pub(crate) const fn shape(self) -> Shape {
         match self {
             Self::Birth
@@ -410,7 +410,7 @@ impl Field {
     }
 }
 
-/// What kind of text a field holds.
+/// The kinds of text that fields hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     Day,
@@ -429,7 +429,7 @@ mod tests {
     fn no_column_name_is_two_fields() {
         let mut seen = std::collections::HashMap::new();
         for (field, name, columns) in NAMES {
-            assert_eq!((Field::parse(name), field.name()), (Some(field), name));
+            assert_eq!((ClaimField::parse(name), field.name()), (Some(field), name));
             for column in columns.split(' ') {
                 assert_eq!(column.to_lowercase(), normal(column), "{column}");
                 if let Some(other) = seen.insert(column.to_lowercase(), field) {

@@ -1,4 +1,4 @@
-//! One row of a table of claims, and how it lies on the shelf.
+//! One row of a table of claims, and its form on the shelf.
 //!
 //! A part's text is four lines and then JSON: the member's number, the claim's number, the number of the claim that it
 //! replaces, the source; so that parts can be sorted without reading the JSON.
@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::claim_field::Field;
+use super::claim_field::ClaimField;
 use super::part::{Identity, Part, Replaces, Set};
 
-/// Where rows come from. Claim numbers of different sources have nothing to do with each other.
+/// The source of rows. Claim numbers of different sources are unrelated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClaimSource {
     /// The plan's claims system.
@@ -25,7 +25,7 @@ pub(crate) enum ClaimSource {
     Cclf,
     /// NCPDP messages.
     Ncpdp,
-    /// Prior authorizations of the plan's.
+    /// The plan's prior authorizations.
     Reviews,
     /// CMS's prior authorizations.
     CmsReviews,
@@ -46,28 +46,28 @@ impl ClaimSource {
         }
     }
 
-    /// Whether CMS wrote it: its rows name the member by her number and nothing else.
+    /// Whether CMS wrote the rows: they identify the member by number alone.
     pub(crate) const fn is_cms(self) -> bool {
         matches!(self, Self::Rif | Self::SynPuf | Self::Cclf | Self::CmsReviews)
     }
 }
 
-/// What a row says: by field, and by number where a field stands several times.
-pub(crate) type Facts = BTreeMap<(Field, u16), String>;
+/// The facts of a row: by field, and by number where a field stands several times.
+pub(crate) type Facts = BTreeMap<(ClaimField, u16), String>;
 
 /// A row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Row {
-    /// What of the claim it holds; empty for everything.
+pub(crate) struct ClaimRow {
+    /// The part of the claim that the row holds; empty for everything.
     pub(crate) facet: String,
-    /// The line of the claim; where the table numbers none, how many of the claim came before.
+    /// The line of the claim; where the table does not number lines, how many lines of the claim came before.
     pub(crate) line: u32,
-    /// Where the table numbers no lines: which of the rows about the same service it is. Otherwise zero.
+    /// Where the table does not number lines, the position among the rows about the same service. Otherwise zero.
     pub(crate) nth: u32,
     pub(crate) facts: Facts,
 }
 
-/// Whether a row takes back, changes, or tells for the first time.
+/// Whether a row takes back, changes, or reports for the first time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Turn {
     First = 0,
@@ -76,45 +76,46 @@ pub(crate) enum Turn {
     Void = 3,
 }
 
-impl Row {
+impl ClaimRow {
     /// The first text of the field; empty if there is none.
-    pub(crate) fn get(&self, field: Field) -> &str {
+    pub(crate) fn get(&self, field: ClaimField) -> &str {
         first(&self.facts, field)
     }
 
     /// The day of the decision that the row reports; empty if the row has none.
     pub(crate) fn day(&self) -> &str {
-        let days = [Field::Processed, Field::PaidOn, Field::Received].map(|field| self.get(field));
+        let days = [ClaimField::Processed, ClaimField::PaidOn, ClaimField::Received].map(|field| self.get(field));
         days.into_iter().find(|day| !day.is_empty()).unwrap_or_default()
     }
 
-    /// What tells its line from others of the claim: its number, or where the table numbers none, what was done. Decisions about
-    /// requests may change the days.
+    /// Identifies the row's line within the claim: its number, or where the table does not number lines, the service.
+    /// Decisions about requests may change the days.
     pub(crate) fn line_key(&self, with_days: bool) -> (String, u32) {
         if self.nth == 0 {
             return (String::new(), self.line);
         }
-        let days: &[Field] = if with_days { &[Field::LineFrom, Field::From] } else { &[] };
-        let fields = [Field::Service, Field::Modifier, Field::Revenue, Field::Ndc, Field::Tooth];
+        let days: &[ClaimField] = if with_days { &[ClaimField::LineFrom, ClaimField::From] } else { &[] };
+        let fields =
+            [ClaimField::Service, ClaimField::Modifier, ClaimField::Revenue, ClaimField::Ndc, ClaimField::Tooth];
         let texts = fields.iter().chain(days).flat_map(|field| all(&self.facts, *field).map(|(_, text)| text));
         (texts.collect::<Vec<_>>().join("\u{1f}"), self.nth)
     }
 
-    /// Whether it is about the claim as a whole and no line of it.
+    /// Whether the row is about the claim as a whole rather than one line.
     pub(crate) fn is_of_claim(&self) -> bool {
-        let services = [Field::Service, Field::Revenue, Field::Ndc, Field::Prescription];
+        let services = [ClaimField::Service, ClaimField::Revenue, ClaimField::Ndc, ClaimField::Prescription];
         self.facet.is_empty() && services.into_iter().all(|field| self.get(field).is_empty())
     }
 
     /// Whether its claim replaces all earlier rows of the claim (frequency code 7).
     pub(crate) fn replaces_all(&self) -> bool {
-        self.facet.is_empty() && self.get(Field::Frequency) == "7"
+        self.facet.is_empty() && self.get(ClaimField::Frequency) == "7"
     }
 
-    /// Whether it takes the claim back, or changes it.
+    /// Whether the row takes the claim back, or changes it.
     pub(crate) fn turn(&self) -> Turn {
-        let amounts = [Field::Charge, Field::ClaimCharge, Field::Paid, Field::ClaimPaid];
-        // A takeback without a word for it: the charge, or what was paid, comes with a minus.
+        let amounts = [ClaimField::Charge, ClaimField::ClaimCharge, ClaimField::Paid, ClaimField::ClaimPaid];
+        // A reversal may be marked only by a negative charge or payment.
         let negative = amounts.into_iter().any(|field| self.get(field).starts_with('-'));
         match self.said_turn() {
             Turn::Void => Turn::Void,
@@ -123,42 +124,42 @@ impl Row {
         }
     }
 
-    /// What its words say of that.
+    /// The same, from the words of the row alone.
     pub(crate) fn said_turn(&self) -> Turn {
-        let begins = |field: Field, words: &[&str]| {
+        let begins = |field: ClaimField, words: &[&str]| {
             let text = self.get(field).to_ascii_lowercase();
             words.iter().any(|word| text.starts_with(word))
         };
-        let is = |field: Field, words: &[&str]| words.contains(&self.get(field).to_ascii_lowercase().as_str());
+        let is = |field: ClaimField, words: &[&str]| words.contains(&self.get(field).to_ascii_lowercase().as_str());
         let taken_back = ["void", "revers", "cancel", "delet", "backout", "back out"];
-        if begins(Field::Status, &taken_back)
-            || begins(Field::Adjustment, &taken_back)
-            || is(Field::Status, &["v", "x", "b2", "22", "reversal"])
-            || is(Field::Adjustment, &["v", "b2"])
-            || is(Field::CmsAdjustment, &["1", "d"])
-            || is(Field::Frequency, &["8"])
-            || is(Field::Change, &["delete"])
-            || is(Field::Void, &["y", "yes", "true", "t", "1", "x", "v", "r", "void", "reversed", "cancelled"])
+        if begins(ClaimField::Status, &taken_back)
+            || begins(ClaimField::Adjustment, &taken_back)
+            || is(ClaimField::Status, &["v", "x", "b2", "22", "reversal"])
+            || is(ClaimField::Adjustment, &["v", "b2"])
+            || is(ClaimField::CmsAdjustment, &["1", "d"])
+            || is(ClaimField::Frequency, &["8"])
+            || is(ClaimField::Change, &["delete"])
+            || is(ClaimField::Void, &["y", "yes", "true", "t", "1", "x", "v", "r", "void", "reversed", "cancelled"])
         {
             return Turn::Void;
         }
-        if is(Field::CmsAdjustment, &["2", "a"])
-            || begins(Field::Adjustment, &["adj", "repl", "corr"])
-            || is(Field::Frequency, &["7"])
+        if is(ClaimField::CmsAdjustment, &["2", "a"])
+            || begins(ClaimField::Adjustment, &["adj", "repl", "corr"])
+            || is(ClaimField::Frequency, &["7"])
         {
             return Turn::Changed;
         }
-        if is(Field::Change, &["update"]) { Turn::Again } else { Turn::First }
+        if is(ClaimField::Change, &["update"]) { Turn::Again } else { Turn::First }
     }
 
-    /// As a part, of a group.
+    /// The row as a part of a group.
     pub(crate) fn part(&self, source: ClaimSource, key: &str, segment: u64) -> Part {
         let turn = self.turn();
-        // What is taken back without a day is taken back whenever that was.
+        // A reversal without a date applies whenever the reversed decision was made.
         let none = if turn == Turn::Void { "9999-12-31" } else { "0000-00-00" };
         let day = if self.day().is_empty() { none } else { self.day() };
         let order = match source {
-            // A switch writes its messages one after the other, and they tell no time.
+            // A switch writes its messages in sequence, and they carry no time.
             ClaimSource::Ncpdp => format!("{segment:012}"),
             _ => format!("{day}\u{1f}{}\u{1f}{:06}", turn as u8, self.line),
         };
@@ -172,9 +173,13 @@ impl Row {
             let name = if *index == 0 { field.name().to_owned() } else { format!("{}.{index}", field.name()) };
             json.insert(name, text.clone().into());
         }
-        let (member, claim) = (self.get(Field::Member), self.get(Field::Claim));
-        let text =
-            format!("{member}\n{claim}\n{}\n{}\n{}", self.get(Field::Original), source.name(), Value::Object(json));
+        let (member, claim) = (self.get(ClaimField::Member), self.get(ClaimField::Claim));
+        let text = format!(
+            "{member}\n{claim}\n{}\n{}\n{}",
+            self.get(ClaimField::Original),
+            source.name(),
+            Value::Object(json)
+        );
         let set =
             if matches!(source, ClaimSource::Reviews | ClaimSource::CmsReviews) { Set::ReviewRows } else { Set::Rows };
         Part { set, group: ["rows", source.name(), key].join("\u{1f}"), order, segment, text }
@@ -185,7 +190,8 @@ impl Row {
         text.lines().next().unwrap_or_default()
     }
 
-    /// The claim numbers in the text of a part, as they are written, with what replaces the claim where the row says so.
+    /// The claim numbers in the text of a part, as they are written, each with the number that replaces it where the
+    /// row states one.
     pub(crate) fn claim_numbers_of(text: &str) -> Vec<(String, Option<Replaces>)> {
         let mut lines = text.lines().map(str::to_owned);
         let [member, own, original] = std::array::from_fn(|_| lines.next().unwrap_or_default());
@@ -211,7 +217,7 @@ impl Row {
                 ("nth", Value::Number(number)) => row.nth = number.as_u64()?.try_into().ok()?,
                 (_, Value::String(text)) => {
                     let (name, index) = name.split_once('.').unwrap_or((&name, "0"));
-                    row.facts.insert((Field::parse(name)?, index.parse().ok()?), text);
+                    row.facts.insert((ClaimField::parse(name)?, index.parse().ok()?), text);
                 }
                 _ => return None,
             }
@@ -221,12 +227,12 @@ impl Row {
 }
 
 /// The first text of a field; empty if there is none.
-pub(crate) fn first(facts: &Facts, field: Field) -> &str {
+pub(crate) fn first(facts: &Facts, field: ClaimField) -> &str {
     all(facts, field).next().map_or("", |(_, text)| text)
 }
 
 /// Every text of a field with its number.
-pub(crate) fn all(facts: &Facts, field: Field) -> impl Iterator<Item = (u16, &str)> {
+pub(crate) fn all(facts: &Facts, field: ClaimField) -> impl Iterator<Item = (u16, &str)> {
     facts.range((field, 0)..=(field, u16::MAX)).map(|((_, index), text)| (*index, text.as_str()))
 }
 
@@ -234,40 +240,40 @@ pub(crate) fn all(facts: &Facts, field: Field) -> impl Iterator<Item = (u16, &st
 mod tests {
     use super::*;
 
-    fn row(facts: &[(Field, u16, &str)]) -> Row {
+    fn row(facts: &[(ClaimField, u16, &str)]) -> ClaimRow {
         let facts = facts.iter().map(|(field, index, text)| ((*field, *index), (*text).to_owned())).collect();
-        Row { line: 3, facts, ..Row::default() }
+        ClaimRow { line: 3, facts, ..ClaimRow::default() }
     }
 
     #[test]
     fn a_part_is_read_as_it_was_written() {
         let row = row(&[
-            (Field::Claim, 0, "C 1"),
-            (Field::Member, 0, "M\"1"),
-            (Field::Diagnosis, 12, "E11.9"),
-            (Field::Processed, 0, "2026-02-03"),
+            (ClaimField::Claim, 0, "C 1"),
+            (ClaimField::Member, 0, "M\"1"),
+            (ClaimField::Diagnosis, 12, "E11.9"),
+            (ClaimField::Processed, 0, "2026-02-03"),
         ]);
         let part = row.part(ClaimSource::Rif, "C 1", 7);
-        assert_eq!((Row::member_of(&part.text), part.order.as_str()), ("M\"1", "2026-02-03\u{1f}0\u{1f}000003"));
-        assert_eq!(Row::claim_numbers_of(&part.text).last(), Some(&("C 1".to_owned(), None)));
-        assert_eq!(Row::read(&part.text), Some(("rif", row)));
-        assert_eq!(Row::read("a\nb\nc\nd\n{\"colour\":\"x\"}"), None);
-        assert_eq!(Row::read(""), None);
+        assert_eq!((ClaimRow::member_of(&part.text), part.order.as_str()), ("M\"1", "2026-02-03\u{1f}0\u{1f}000003"));
+        assert_eq!(ClaimRow::claim_numbers_of(&part.text).last(), Some(&("C 1".to_owned(), None)));
+        assert_eq!(ClaimRow::read(&part.text), Some(("rif", row)));
+        assert_eq!(ClaimRow::read("a\nb\nc\nd\n{\"colour\":\"x\"}"), None);
+        assert_eq!(ClaimRow::read(""), None);
     }
 
     #[test]
     fn words_for_taking_back() {
         for (field, text, turn) in [
-            (Field::Status, "Reversed", Turn::Void),
-            (Field::Status, "paid", Turn::First),
-            (Field::CmsAdjustment, "1", Turn::Void),
-            (Field::CmsAdjustment, "2", Turn::Changed),
-            (Field::Adjustment, "Replacement", Turn::Changed),
-            (Field::Frequency, "8", Turn::Void),
-            (Field::Charge, "-1.00", Turn::Void),
-            (Field::Change, "UPDATE", Turn::Again),
-            (Field::Change, "DELETE", Turn::Void),
-            (Field::Void, "N", Turn::First),
+            (ClaimField::Status, "Reversed", Turn::Void),
+            (ClaimField::Status, "paid", Turn::First),
+            (ClaimField::CmsAdjustment, "1", Turn::Void),
+            (ClaimField::CmsAdjustment, "2", Turn::Changed),
+            (ClaimField::Adjustment, "Replacement", Turn::Changed),
+            (ClaimField::Frequency, "8", Turn::Void),
+            (ClaimField::Charge, "-1.00", Turn::Void),
+            (ClaimField::Change, "UPDATE", Turn::Again),
+            (ClaimField::Change, "DELETE", Turn::Void),
+            (ClaimField::Void, "N", Turn::First),
         ] {
             assert_eq!(row(&[(field, 0, text)]).turn(), turn, "{text}");
         }

@@ -1,9 +1,9 @@
-//! The parts that a file is cut into: one claim, payment, member or review each, as they are kept until all of a group is known.
-//! Pure.
+//! The parts that a file is cut into: one claim, payment, member or review each, as they are kept until their whole
+//! group is known. Pure.
 
 use crate::formats::issue::Rule;
 
-/// The kind of a transaction set, or of the rows of a table that say the same. The numbers are on disk.
+/// The kind of a transaction set, or of the rows of a table with the same content. The numbers are on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum Set {
@@ -22,10 +22,10 @@ pub(crate) enum Set {
 }
 
 impl Set {
-    /// How many there are.
+    /// The number of sets.
     pub(crate) const COUNT: usize = 6;
 
-    /// The set of that number.
+    /// The set with that number.
     pub(crate) const fn from_number(number: u8) -> Option<Self> {
         Some(match number {
             0 => Self::Enrolment,
@@ -39,11 +39,11 @@ impl Set {
     }
 }
 
-/// Something of a file that stands for itself.
+/// A piece of a file that can be read by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) set: Set,
-    /// What parts that belong together have in common: a claim's control number, a member's number, a review's trace.
+    /// The key that parts of one group share: a claim's control number, a member's number, a review's trace number.
     pub(crate) group: String,
     /// Later files sort after earlier ones, whenever they are loaded.
     pub(crate) order: String,
@@ -52,12 +52,12 @@ pub(crate) struct Part {
     pub(crate) text: String,
 }
 
-/// That a claim replaces another.
+/// The replacement of one claim by another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Replaces {
-    /// The number of the claim that does.
+    /// The number of the replacing claim.
     pub(crate) by: String,
-    /// Whose it is: only claims of the same member and provider are replaced by it.
+    /// The identity of the replacing claim: it only replaces claims of the same member and provider.
     pub(crate) identity: Identity,
 }
 
@@ -66,18 +66,18 @@ pub(crate) struct Replaces {
 pub(crate) struct Identity([String; 4]);
 
 impl Identity {
-    /// Of these four: biller, birth date, member number, given name.
+    /// Built from four facts: biller, birth date, member number, given name.
     pub(crate) const fn of(facts: [String; 4]) -> Self {
         Self(facts)
     }
 
-    /// Of rows of a table, which are their member's.
+    /// Built for rows of a table, which are identified by the member's number alone.
     pub(crate) fn of_member(number: &str) -> Self {
         Self([String::new(), String::new(), number.to_uppercase(), String::new()])
     }
 
-    /// Whether both are one: by the patient's own number, or by her name, of which some write more than others; and another birth
-    /// date is somebody else's, or was mistyped and says nothing of anybody.
+    /// Whether both identify one patient and biller: by the patient's own number, or by the given name, which some
+    /// systems shorten. Different birth dates never match: one is another person's, or is mistyped and proves nothing.
     pub(crate) fn is(&self, other: &Self) -> bool {
         let [_, birth, number, given] = &self.0;
         let [_, other_birth, other_number, other_given] = &other.0;
@@ -89,7 +89,7 @@ impl Identity {
         self.biller() == other.biller() && same_birth && (same_number || (same_name && is_named))
     }
 
-    /// Who treated her.
+    /// The billing provider.
     pub(crate) fn biller(&self) -> &str {
         let [biller, ..] = &self.0;
         biller
@@ -100,21 +100,21 @@ impl Identity {
         self.0.join("|")
     }
 
-    /// Reads what [`Identity::text`] wrote.
+    /// Reads the text of [`Identity::text`].
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(4, '|').map(str::to_owned);
         Some(Self([parts.next()?, parts.next()?, parts.next()?, parts.next()?]))
     }
 }
 
-/// A number as it is compared: letters and digits, without zeros in front. Systems write it with and without dashes.
+/// A number in its compared form: letters and digits, without leading zeros. Systems write it with and without dashes.
 pub(crate) fn plain_number(text: &str) -> String {
     let plain: String =
         text.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_uppercase()).collect();
     plain.trim_start_matches('0').to_owned()
 }
 
-/// What a file gives.
+/// One result of reading a file of rows.
 pub(crate) enum RowOutcome {
     Part(Part),
     /// The line, the rule and the reason.

@@ -9,7 +9,7 @@ use crate::formats::issue::RecordPlace;
 pub(crate) struct Person {
     pub(crate) place: RecordPlace,
     pub(crate) member_id: String,
-    /// Other numbers of hers, which nobody shares.
+    /// Other numbers of hers that no other member has.
     pub(crate) numbers: Vec<String>,
     /// Id of the FHIR Patient, where the table names it.
     pub(crate) patient: Option<String>,
@@ -28,12 +28,12 @@ pub(crate) struct Person {
     pub(crate) died: Option<Date>,
     /// The employer or exchange that enrolled her, where the file says who.
     pub(crate) sponsor: Option<String>,
-    /// Who holds the policy, where that is somebody else and the file says who.
+    /// The subscriber, where that is somebody else and the file names her.
     pub(crate) subscriber: Option<Relative>,
-    /// Her names and birth dates over time, where an enrollment gives them. A person with her number who never had one of these
+    /// Her names and birth dates over time, where an enrollment gives them. A person with her number but none of these
     /// is somebody else.
     pub(crate) known_as: Vec<KnownAs>,
-    /// Member ids under which she may stand on the roster from a time when less was known of her.
+    /// Member ids under which the roster may know her from a time when less was known.
     pub(crate) other_ids: Vec<String>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct KnownAs {
     pub(crate) birth: String,
 }
 
-/// A person of whom only name and number are known.
+/// A person known only by name and number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Relative {
     pub(crate) given: String,

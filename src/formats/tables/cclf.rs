@@ -1,12 +1,13 @@
-//! CMS's claim and claim line feed: fixed columns without a header row. The layouts are the public record layout's; a line is
-//! told by its days, which stand in other places in every layout, so names of files do not matter.
+//! CMS's claim and claim line feed: fixed columns without a header row. The layouts are the public record layout's; a
+//! line's layout is recognized by the position of its dates, which differs in every layout, so names of files do not
+//! matter.
 //!
 //! Cells get the names of the layout and are read like those of a table.
 
 use crate::formats::cells;
 use crate::formats::encoding;
 
-/// A layout: its width, where days must stand (from 1), and the names of the columns with their widths.
+/// A layout: its width, the positions of dates (from 1), and the names of the columns with their widths.
 struct Layout {
     width: usize,
     columns: &'static [(&'static str, usize)],
@@ -268,14 +269,14 @@ static LAYOUTS: [Layout; 9] = [
     },
 ];
 
-/// What a line of fixed columns is.
+/// The kind of a fixed-width line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Feed {
     Claims(usize),
     Beneficiaries,
-    /// CCLF9: which number somebody had before.
+    /// CCLF9: former numbers of beneficiaries.
     FormerNumbers,
-    /// CCLFA and CCLFB: under which of CMS's models a claim or a line was paid.
+    /// CCLFA and CCLFB: the CMS model under which a claim or a line was paid.
     Models,
 }
 
@@ -283,7 +284,7 @@ pub(crate) enum Feed {
 pub(crate) fn feed(line: &[u8]) -> Option<Feed> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let fits = |layout: &'static Layout| {
-        // Spaces at the end get lost, and newer versions of the layouts add columns there.
+        // Trailing spaces get lost, and newer versions of the layouts add columns there.
         let mut days = cells(layout, line).filter(|(name, _)| {
             name.ends_with("_FROM_DT")
                 || name.ends_with("_BRTH_DT")
@@ -303,8 +304,8 @@ pub(crate) fn feed(line: &[u8]) -> Option<Feed> {
     })
 }
 
-/// True for a line of CCLFA or CCLFB: a claim, in CCLFB a line, a beneficiary, her old number, the type of claim, in CCLFA a
-/// day, and then a yes or no for each benefit enhancement. What stands behind differs between versions.
+/// True for a line of CCLFA or CCLFB: a claim, in CCLFB a line, a beneficiary, her former number, the type of claim, in
+/// CCLFA a day, and then a yes or no for each benefit enhancement. The rest differs between versions.
 fn is_of_models(line: &[u8]) -> bool {
     let at = |from: usize, width: usize| line.get(from..from + width).unwrap_or_default();
     let is_number = |text: &[u8]| {
@@ -322,7 +323,7 @@ fn is_of_models(line: &[u8]) -> bool {
     is_number(at(0, 13)) && (of_claims() || of_lines())
 }
 
-/// The number that somebody has now and one she had before, by line; absent if the file is no CCLF9.
+/// The current and a former number of each beneficiary, by line; absent if the file is not CCLF9.
 pub(crate) fn former_numbers(text: &[u8]) -> Option<Vec<(u64, String, String)>> {
     let lines = text.split(|byte| *byte == b'\n').zip(1..);
     let mut lines = lines.filter(|(line, _)| !line.iter().all(u8::is_ascii_whitespace)).peekable();
@@ -358,7 +359,7 @@ fn cells<'a>(layout: &'static Layout, line: &'a [u8]) -> impl Iterator<Item = (&
     })
 }
 
-/// A file of beneficiaries as a table with a header row, for those who read members; anything else is none.
+/// A file of beneficiaries as a table with a header row, for the reader of members; absent for any other file.
 pub(crate) fn beneficiaries(text: &[u8]) -> Option<Vec<u8>> {
     let mut lines =
         text.split(|byte| *byte == b'\n').filter(|line| !line.iter().all(u8::is_ascii_whitespace)).peekable();

@@ -2,10 +2,10 @@
 
 use crate::formats::encoding;
 
-/// How much of the first line tells the delimiter.
+/// Candidates for the delimiter.
 const DELIMITERS: [u8; 4] = [b'\t', b';', b'|', b','];
 
-/// The character that stands most often in the first line; the first of equals wins, and a comma is the most usual.
+/// The delimiter that occurs most often in the first line; ties go to the later one, and a comma is the most usual.
 pub(crate) fn delimiter(line: &[u8]) -> u8 {
     let count = |delimiter: &u8| memchr::memchr_iter(*delimiter, line).count();
     DELIMITERS.into_iter().max_by_key(count).unwrap_or(b',')
@@ -42,7 +42,7 @@ pub(crate) fn rows<R: std::io::Read>(
     (rows, troubles)
 }
 
-/// Cells that are not UTF-8 are Windows-1252, whatever the others are.
+/// Cells that are not UTF-8 are read as Windows-1252, each by itself.
 pub(crate) fn text(row: csv::ByteRecord) -> csv::StringRecord {
     csv::StringRecord::from_byte_record(row)
         .unwrap_or_else(|error| error.into_byte_record().iter().map(encoding::text).collect())

@@ -1,11 +1,11 @@
-//! Which column is what: by the names that pharmacy benefit managers give, or by the plan's own mapping.
+//! The columns of a drug list: by the names that pharmacy benefit managers give, or by the plan's own mapping.
 
 use crate::formats::cells::normal;
 use crate::formats::columns::{Columns, Names, Own};
 
-/// What a column holds.
+/// The field of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Field {
+pub(crate) enum DrugField {
     Rxnorm,
     Ndc,
     Name,
@@ -27,57 +27,61 @@ pub(crate) enum Field {
 }
 
 /// Field, its name in a mapping file, and the column names it is known by.
-pub(crate) const NAMES: [Names<Field>; 18] = [
-    (Field::Rxnorm, "rxnorm", "rxnorm rxnormid rxcui rxnormcode rxnormcui rxnormconceptid"),
-    (Field::Ndc, "ndc", "ndc ndccode ndc11 ndcnumber proxyndc nationaldrugcode"),
-    (Field::Name, "drug_name", "drugname drug name medication medicationname productname labelname drugdescription"),
-    (Field::Strength, "strength", "strength drugstrength"),
-    (Field::DoseForm, "dose_form", "doseform dosageform form drugform"),
-    (Field::Tier, "tier", "tier drugtier tierlevel tierlevelvalue formularytier tiername tierid"),
+pub(crate) const NAMES: [Names<DrugField>; 18] = [
+    (DrugField::Rxnorm, "rxnorm", "rxnorm rxnormid rxcui rxnormcode rxnormcui rxnormconceptid"),
+    (DrugField::Ndc, "ndc", "ndc ndccode ndc11 ndcnumber proxyndc nationaldrugcode"),
     (
-        Field::PriorAuthorization,
+        DrugField::Name,
+        "drug_name",
+        "drugname drug name medication medicationname productname labelname drugdescription",
+    ),
+    (DrugField::Strength, "strength", "strength drugstrength"),
+    (DrugField::DoseForm, "dose_form", "doseform dosageform form drugform"),
+    (DrugField::Tier, "tier", "tier drugtier tierlevel tierlevelvalue formularytier tiername tierid"),
+    (
+        DrugField::PriorAuthorization,
         "prior_authorization",
         "priorauthorization priorauth pa priorauthorizationyn parequired priorauthrequired authorizationrequired",
     ),
-    (Field::AuthorizationType, "prior_authorization_type", "patype priorauthorizationtype priorauthtype"),
-    (Field::StepTherapy, "step_therapy", "steptherapy st steptherapyyn steptherapyrequired step"),
+    (DrugField::AuthorizationType, "prior_authorization_type", "patype priorauthorizationtype priorauthtype"),
+    (DrugField::StepTherapy, "step_therapy", "steptherapy st steptherapyyn steptherapyrequired step"),
     (
-        Field::QuantityLimit,
+        DrugField::QuantityLimit,
         "quantity_limit",
         "quantitylimit ql quantitylimits quantitylimityn qtylimit quantitylimitdescription",
     ),
-    (Field::LimitAmount, "quantity_limit_amount", "quantitylimitamount qlamount qtylimitamount maxquantity"),
-    (Field::LimitDays, "quantity_limit_days", "quantitylimitdays qldays qtylimitdays perdays"),
+    (DrugField::LimitAmount, "quantity_limit_amount", "quantitylimitamount qlamount qtylimitamount maxquantity"),
+    (DrugField::LimitDays, "quantity_limit_days", "quantitylimitdays qldays qtylimitdays perdays"),
     (
-        Field::Plan,
+        DrugField::Plan,
         "plan_id",
         "planid plan plans planids plancode hiosplanid formularyid formulary formularynumber contractplan",
     ),
-    (Field::PlanName, "plan_name", "planname formularyname marketingname"),
-    (Field::Pharmacy, "pharmacy_type", "pharmacytype pharmacybenefittype channel"),
-    (Field::From, "effective_date", "effectivedate effdate startdate from formularyeffectivedate begindate"),
-    (Field::Until, "end_date", "enddate terminationdate termdate expirationdate until"),
-    (Field::Note, "note", "note notes comment comments restrictions additionalinformation coveragenotes"),
+    (DrugField::PlanName, "plan_name", "planname formularyname marketingname"),
+    (DrugField::Pharmacy, "pharmacy_type", "pharmacytype pharmacybenefittype channel"),
+    (DrugField::From, "effective_date", "effectivedate effdate startdate from formularyeffectivedate begindate"),
+    (DrugField::Until, "end_date", "enddate terminationdate termdate expirationdate until"),
+    (DrugField::Note, "note", "note notes comment comments restrictions additionalinformation coveragenotes"),
 ];
 
-/// Columns that say that a table is about something else: claims and prescriptions name drugs, too.
+/// Columns that show that a table is about something else: claims and prescriptions name drugs, too.
 const OTHERS: [&str; 9] =
     ["memberid", "patientid", "claimid", "claimnumber", "filldate", "servicedate", "dayssupply", "patient", "npi"];
 
 /// The header row.
 #[derive(Clone, Debug)]
-pub(crate) struct DrugListHeader(Columns<Field>);
+pub(crate) struct DrugListHeader(Columns<DrugField>);
 
 impl DrugListHeader {
-    pub(crate) fn new(row: &csv::StringRecord, own: &Own<Field>) -> Self {
+    pub(crate) fn new(row: &csv::StringRecord, own: &Own<DrugField>) -> Self {
         Self(Columns::new(row.iter(), own, &NAMES))
     }
 
-    pub(crate) fn get<'r>(&self, row: &'r csv::StringRecord, field: Field) -> &'r str {
+    pub(crate) fn get<'r>(&self, row: &'r csv::StringRecord, field: DrugField) -> &'r str {
         self.0.get(row, field)
     }
 
-    pub(crate) fn has(&self, field: Field) -> bool {
+    pub(crate) fn has(&self, field: DrugField) -> bool {
         self.0.has(field)
     }
 
@@ -87,9 +91,9 @@ impl DrugListHeader {
 }
 
 /// True for the header row of a drug list: a drug, by code or name, and its tier.
-pub(crate) fn looks_like(header: &[&str], own: &Own<Field>) -> bool {
+pub(crate) fn looks_like(header: &[&str], own: &Own<DrugField>) -> bool {
     let columns = Columns::new(header.iter().copied(), own, &NAMES);
     let is_other = header.iter().any(|cell| OTHERS.contains(&normal(cell).as_str()));
-    let has_drug = columns.has(Field::Rxnorm) || columns.has(Field::Ndc);
-    !is_other && has_drug && columns.has(Field::Tier)
+    let has_drug = columns.has(DrugField::Rxnorm) || columns.has(DrugField::Ndc);
+    !is_other && has_drug && columns.has(DrugField::Tier)
 }

@@ -1,25 +1,25 @@
-//! Column names of the plan's own, by kind of table. Pure.
+//! The plan's own column names, by kind of table. Pure.
 
 use super::{claims, drug_list, members, providers};
 use crate::formats::columns::Own;
 use crate::formats::records;
 
-/// Column names of the plan's own, from a mapping file: `member_id = "MBR NO"`. Tables of other kinds have sections of
+/// The plan's own column names, from a mapping file: `member_id = "MBR NO"`. Tables of other kinds have sections of
 /// their own, such as `[providers]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mapping {
-    pub(crate) members: Own<members::Field>,
-    pub(crate) providers: Own<providers::Field>,
-    pub(crate) formulary: Own<drug_list::Field>,
-    pub(crate) claims: Own<records::Field>,
-    pub(crate) reviews: Own<records::Field>,
+    pub(crate) members: Own<members::MemberField>,
+    pub(crate) providers: Own<providers::ProviderField>,
+    pub(crate) formulary: Own<drug_list::DrugField>,
+    pub(crate) claims: Own<records::ClaimField>,
+    pub(crate) reviews: Own<records::ClaimField>,
 }
 
 impl Mapping {
     /// Reads a mapping file (TOML): our field name = the column's name, or a list of them.
     ///
     /// # Errors
-    /// What is wrong, in words.
+    /// The mistake, in words.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut table: toml::Table = toml::from_str(text).map_err(|error| error.message().to_owned())?;
         let mut section = |name: &str| match table.remove(name) {

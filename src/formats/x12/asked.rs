@@ -1,28 +1,28 @@
-//! Cuts a 270 or 271 into parts: one subscriber with her dependants, together with the levels above her.
+//! Cuts a 270 or 271 into parts: one subscriber with her dependents, together with the levels above her.
 
 use super::segment::Seg;
 
 /// The longest part: a family with every benefit of every member has some ten thousand bytes.
 const PART_MAX: usize = 1 << 20;
 
-/// A 270 or 271 under way.
+/// A 270 or 271 while it is read.
 #[derive(Default)]
 pub(super) struct Asked {
-    /// BHT, then what stands under the source, then under the receiver.
+    /// BHT, then the segments of the source's level, then of the receiver's.
     above: [String; 3],
-    /// How many of these are open.
+    /// How many of these levels are open.
     depth: usize,
-    /// Whether somebody stands under what is open.
+    /// Whether the open levels have a subscriber or dependent.
     has_people: bool,
     part: Option<(u64, String)>,
     too_long: bool,
 }
 
-/// A part, or that it was longer than any may be; with the number of its first segment.
+/// A part, or the fact that it was too long; with the number of its first segment.
 pub(super) type Cut = Result<(u64, String), u64>;
 
 impl Asked {
-    /// Takes a segment and its number; gives back the part that it ends.
+    /// Takes a segment and its number; returns the part that it ends.
     pub(super) fn take(&mut self, seg: Seg<'_>, text: &str, number: u64) -> Option<Cut> {
         let level = if seg.name() == "HL" { seg.at(3) } else { "" };
         let mut done = None;
@@ -54,7 +54,7 @@ impl Asked {
         done
     }
 
-    /// The part that is open. What stands above people is one if it holds a refusal and nobody stands under it.
+    /// The open part. The levels above people are a part if they hold a refusal and nobody stands below them.
     pub(super) fn end(&mut self, number: u64) -> Option<Cut> {
         let is_refusal = !self.has_people && self.above.iter().any(|text| text.contains("AAA\u{1d}"));
         let bare = || is_refusal.then(|| (number, self.above.concat()));

@@ -4,7 +4,7 @@ use super::segment::{Seg, components, segments};
 use crate::formats::cells::npi::{Npi, npi};
 use crate::formats::records::Identity;
 
-/// What a claim is about.
+/// The kind of services on a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClaimKind {
     Professional,
@@ -12,7 +12,7 @@ pub(crate) enum ClaimKind {
     Dental,
 }
 
-/// Somebody: a provider, a payer, a member.
+/// A party of a claim: a provider, a payer, a member.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Party<'a> {
     pub(crate) is_person: bool,
@@ -26,7 +26,7 @@ pub(crate) struct Party<'a> {
     pub(crate) city: &'a str,
     pub(crate) state: &'a str,
     pub(crate) zip: &'a str,
-    /// `CCYYMMDD`, as all days here.
+    /// `CCYYMMDD`, as all dates here.
     pub(crate) birth: &'a str,
     pub(crate) gender: &'a str,
     pub(crate) tax: &'a str,
@@ -46,7 +46,7 @@ impl<'a> Party<'a> {
         }
     }
 
-    /// Takes a segment that adds to the party that was named last.
+    /// Takes a segment that adds to the party named last.
     pub(super) fn more(&mut self, seg: Seg<'a>) {
         match seg.name() {
             "N3" => self.lines = seg.from(1).filter(|line| !line.is_empty()).collect(),
@@ -58,12 +58,12 @@ impl<'a> Party<'a> {
         }
     }
 
-    /// What tells a provider from others: a number, else the tax number, else the name.
+    /// Identifies a provider: the number, else the tax number, else the name.
     pub(crate) fn identity(&self) -> &'a str {
         [self.number, self.tax, self.family].into_iter().find(|text| !text.is_empty()).unwrap_or_default()
     }
 
-    /// Whether somebody mistyped her NPI.
+    /// Whether the NPI is mistyped.
     pub(crate) fn is_mistyped(&self) -> bool {
         self.qualifier == "XX" && npi(self.number) == Npi::Mistyped
     }
@@ -74,7 +74,7 @@ impl<'a> Party<'a> {
     }
 }
 
-/// From a day to a day; both the same for one day.
+/// A range of days; both ends are the same for a single day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DateRange<'a> {
     pub(crate) from: &'a str,
@@ -82,7 +82,7 @@ pub(crate) struct DateRange<'a> {
 }
 
 impl<'a> DateRange<'a> {
-    /// Of a DTP segment.
+    /// Reads a DTP segment.
     pub(super) fn read(seg: Seg<'a>) -> Self {
         let text = seg.at(3);
         let (from, to) = text.split_once('-').unwrap_or((text, text));
@@ -90,7 +90,7 @@ impl<'a> DateRange<'a> {
         Self { from: day(from), to: day(to) }
     }
 
-    /// Whether both are written as days are.
+    /// Whether both ends are valid days.
     pub(super) fn is_of_days(self) -> bool {
         [self.from, self.to].iter().all(|day| day.len() == 8 && day.bytes().all(|byte| byte.is_ascii_digit()))
     }
@@ -116,7 +116,7 @@ pub(crate) struct Line<'a> {
     pub(crate) revenue: &'a str,
     pub(crate) charge: &'a str,
     pub(crate) units: &'a str,
-    /// What is counted: `UN`, `MJ` for minutes, `DA` for days.
+    /// The unit of the quantity: `UN`, `MJ` for minutes, `DA` for days.
     pub(crate) unit: &'a str,
     pub(crate) place: &'a str,
     pub(crate) pointers: Vec<&'a str>,
@@ -125,7 +125,7 @@ pub(crate) struct Line<'a> {
     pub(crate) control: &'a str,
     pub(crate) drug: &'a str,
     pub(crate) teeth: Vec<(&'a str, Vec<&'a str>)>,
-    /// Areas of the mouth (SV304).
+    /// Areas of the oral cavity (SV304).
     pub(crate) areas: Vec<&'a str>,
     pub(crate) rendering: Option<Party<'a>>,
 }
@@ -152,19 +152,19 @@ pub(crate) struct Claim<'a> {
     pub(crate) dates: Vec<(&'a str, DateRange<'a>)>,
     /// REF segments of the claim: qualifier, text.
     pub(crate) references: Vec<(&'a str, &'a str)>,
-    /// CL1: type of admission, where from, discharge status.
+    /// CL1: type of admission, source of admission, discharge status.
     pub(crate) admission: [&'a str; 3],
     pub(crate) codes: Vec<Coded<'a>>,
-    /// Role and who.
+    /// Entity code and party.
     pub(crate) providers: Vec<(&'a str, Party<'a>)>,
     pub(crate) lines: Vec<Line<'a>>,
-    /// Names of other payers who are to pay or have paid (2330B).
+    /// Names of other payers (2330B), who are to pay or have paid.
     pub(crate) other_payers: Vec<&'a str>,
 }
 
-/// Where a segment belongs that says more about somebody.
+/// The party to which further segments belong.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum NamedMember {
+enum NamedParty {
     Billing,
     Subscriber,
     Patient,
@@ -200,16 +200,16 @@ impl<'a> Claim<'a> {
             lines: Vec::new(),
             other_payers: Vec::new(),
         };
-        let (mut whom, mut in_claim, mut other) = (NamedMember::Nobody, false, false);
+        let (mut whom, mut in_claim, mut other) = (NamedParty::Nobody, false, false);
         for seg in segments(part) {
             match seg.name() {
                 "BHT" => (claim.created, claim.is_report) = (seg.at(4), seg.at(6) == "RP"),
-                "CLM" => (in_claim, whom) = (true, NamedMember::Nobody),
-                // What follows is about another payer, up to the lines.
+                "CLM" => (in_claim, whom) = (true, NamedParty::Nobody),
+                // From here to the lines, the segments are about another payer.
                 "SBR" if in_claim => other = true,
                 "SBR" => claim.group = seg.at(3),
                 "LX" => {
-                    (other, whom) = (false, NamedMember::Nobody);
+                    (other, whom) = (false, NamedParty::Nobody);
                     claim.lines.push(Line { number: seg.at(1), ..Line::default() });
                 }
                 "NM1" if other && seg.at(1) == "PR" && !seg.at(3).is_empty() => claim.other_payers.push(seg.at(3)),
@@ -219,26 +219,26 @@ impl<'a> Claim<'a> {
                 "DTP" => claim.dates.push((seg.at(1), DateRange::read(seg))),
                 "CL1" => claim.admission = [seg.at(1), seg.at(2), seg.at(3)],
                 "HI" => claim.codes.extend(codes(seg)),
-                "REF" if in_claim && whom == NamedMember::Nobody => claim.references.push((seg.at(1), seg.at(2))),
-                "PRV" if !in_claim && whom == NamedMember::Nobody => claim.billing.taxonomy = seg.at(3),
+                "REF" if in_claim && whom == NamedParty::Nobody => claim.references.push((seg.at(1), seg.at(2))),
+                "PRV" if !in_claim && whom == NamedParty::Nobody => claim.billing.taxonomy = seg.at(3),
                 _ => claim.more(seg, whom),
             }
         }
         Some(claim)
     }
 
-    fn name(&mut self, seg: Seg<'a>, in_claim: bool) -> NamedMember {
+    fn name(&mut self, seg: Seg<'a>, in_claim: bool) -> NamedParty {
         let party = Party::named(seg);
         if let Some(line) = self.lines.last_mut() {
             if seg.at(1) == "82" {
                 line.rendering = Some(party);
-                return NamedMember::Line;
+                return NamedParty::Line;
             }
-            // Named for one line, and on the care team of the claim.
+            // Named for one line, and also on the care team of the claim.
             if matches!(seg.at(1), "DN" | "DQ" | "QB") {
                 self.providers.push((seg.at(1), party));
             }
-            return NamedMember::Nobody;
+            return NamedParty::Nobody;
         }
         match seg.at(1) {
             "85" => self.billing = Party { taxonomy: self.billing.taxonomy, ..party },
@@ -246,32 +246,32 @@ impl<'a> Claim<'a> {
             "QC" => self.patient = Some(party),
             "PR" => self.payer = party,
             role if in_claim => self.providers.push((role, party)),
-            _ => return NamedMember::Nobody,
+            _ => return NamedParty::Nobody,
         }
         match seg.at(1) {
-            "85" => NamedMember::Billing,
-            "IL" => NamedMember::Subscriber,
-            "QC" => NamedMember::Patient,
-            "PR" => NamedMember::Payer,
-            _ => NamedMember::Provider,
+            "85" => NamedParty::Billing,
+            "IL" => NamedParty::Subscriber,
+            "QC" => NamedParty::Patient,
+            "PR" => NamedParty::Payer,
+            _ => NamedParty::Provider,
         }
     }
 
-    fn more(&mut self, seg: Seg<'a>, whom: NamedMember) {
+    fn more(&mut self, seg: Seg<'a>, whom: NamedParty) {
         let party = match whom {
-            NamedMember::Billing => Some(&mut self.billing),
-            NamedMember::Subscriber => Some(&mut self.subscriber),
-            NamedMember::Patient => self.patient.as_mut(),
-            NamedMember::Payer => Some(&mut self.payer),
-            NamedMember::Provider => self.providers.last_mut().map(|(_, party)| party),
-            NamedMember::Line | NamedMember::Nobody => None,
+            NamedParty::Billing => Some(&mut self.billing),
+            NamedParty::Subscriber => Some(&mut self.subscriber),
+            NamedParty::Patient => self.patient.as_mut(),
+            NamedParty::Payer => Some(&mut self.payer),
+            NamedParty::Provider => self.providers.last_mut().map(|(_, party)| party),
+            NamedParty::Line | NamedParty::Nobody => None,
         };
         if let Some(party) = party {
             party.more(seg);
         }
     }
 
-    fn line(&mut self, seg: Seg<'a>, whom: &mut NamedMember) {
+    fn line(&mut self, seg: Seg<'a>, whom: &mut NamedParty) {
         let is_dental = self.kind == ClaimKind::Dental;
         let Some(line) = self.lines.last_mut() else { return };
         match seg.name() {
@@ -296,18 +296,18 @@ impl<'a> Claim<'a> {
             "DTP" if seg.at(1) == "472" => line.served = Some(DateRange::read(seg)),
             "REF" if seg.at(1) == "6R" => line.control = seg.at(2),
             "LIN" if seg.at(2) == "N4" => line.drug = seg.at(3),
-            "PRV" if *whom == NamedMember::Line => {
+            "PRV" if *whom == NamedParty::Line => {
                 if let Some(rendering) = &mut line.rendering {
                     rendering.taxonomy = seg.at(3);
                 }
             }
-            // Of other payers: what they paid for the line is in the payment.
-            "SVD" => *whom = NamedMember::Nobody,
+            // Adjudication by other payers: their payments for the line are in the 835.
+            "SVD" => *whom = NamedParty::Nobody,
             _ => {}
         }
     }
 
-    /// The day or days of a date qualifier of the claim.
+    /// The date or dates with a qualifier, of the claim.
     pub(crate) fn date(&self, qualifier: &str) -> Option<DateRange<'a>> {
         self.dates.iter().find(|(known, _)| *known == qualifier).map(|(_, span)| *span)
     }
@@ -340,7 +340,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// By its lines, and where there are none by how its facility code is qualified.
+/// Decided by its lines, and without lines by the qualifier of its facility code.
 fn kind(part: &str, clm: Seg<'_>) -> ClaimKind {
     match segments(part).map(Seg::name).find(|name| matches!(*name, "SV1" | "SV2" | "SV3")) {
         Some("SV2") => ClaimKind::Institutional,
@@ -350,7 +350,7 @@ fn kind(part: &str, clm: Seg<'_>) -> ClaimKind {
     }
 }
 
-/// The codes of an HI segment. Some systems part qualifier and code as elements.
+/// The codes of an HI segment. Some systems send qualifier and code as separate elements.
 fn codes(seg: Seg<'_>) -> Vec<Coded<'_>> {
     let mut out = Vec::new();
     let mut loose = "";

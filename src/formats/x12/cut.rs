@@ -1,13 +1,14 @@
 //! Bytes to segments, whatever the separators are.
 
-/// The longest segment that is waited for. The longest that the standard's guides allow has some thousand bytes.
+/// The longest segment that the cutter waits for. The longest that the implementation guides allow has some thousand
+/// bytes.
 const SEGMENT_MAX: usize = 256 << 10;
-/// An ISA segment has 106 bytes; longer ones occur, this long ones do not.
+/// An ISA segment has 106 bytes; longer ones occur, but not this long.
 const ISA_MAX: usize = 256;
 /// Elements of an ISA segment.
 const ISA_ELEMENTS: usize = 16;
 
-/// What stands between the pieces.
+/// The separators of an interchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Separators {
     pub(super) element: u8,
@@ -17,20 +18,20 @@ pub(crate) struct Separators {
     pub(super) segment: u8,
 }
 
-/// A segment as it stands in the file: what was skipped before it, its text, and what ended it. The three one after another
-/// over all segments are the file.
+/// A segment as it stands in the file: the bytes skipped before it, its text, and its terminator. Concatenating the
+/// three of all segments gives the file.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Segment<'a> {
+pub(crate) struct RawSegment<'a> {
     pub(super) gap: &'a [u8],
     pub(super) text: &'a [u8],
     pub(super) end: &'a [u8],
     pub(super) separators: Separators,
-    /// From 1; 0 for bytes that are no segment.
+    /// From 1; 0 for bytes that are not a segment.
     pub(super) number: u64,
 }
 
-impl Segment<'_> {
-    /// Adds what stands in the file.
+impl RawSegment<'_> {
+    /// Appends the bytes of the file.
     pub(crate) fn print(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.gap);
         out.extend_from_slice(self.text);
@@ -47,8 +48,8 @@ pub(crate) struct Cutter {
 }
 
 impl Cutter {
-    /// Takes the next block of a file; after the last one nothing is left over.
-    pub(crate) fn push(&mut self, block: &[u8], last: bool, take: &mut dyn FnMut(Segment<'_>)) {
+    /// Takes the next block of a file; after the last block no bytes are left over.
+    pub(crate) fn push(&mut self, block: &[u8], last: bool, take: &mut dyn FnMut(RawSegment<'_>)) {
         let mut bytes = std::mem::take(&mut self.rest);
         bytes.extend_from_slice(block);
         let mut at = 0;
@@ -60,7 +61,7 @@ impl Cutter {
     }
 
     /// Cuts one segment off; absent if more bytes are needed or none are left.
-    fn next(&mut self, bytes: &[u8], last: bool, take: &mut dyn FnMut(Segment<'_>)) -> Option<usize> {
+    fn next(&mut self, bytes: &[u8], last: bool, take: &mut dyn FnMut(RawSegment<'_>)) -> Option<usize> {
         let start = bytes.iter().position(|byte| !is_gap(*byte)).unwrap_or(bytes.len());
         let (gap, rest) = bytes.split_at_checked(start)?;
         if rest.is_empty() {
@@ -79,7 +80,7 @@ impl Cutter {
             self.separators = guessed(rest);
         }
         let Some(separators) = self.separators else {
-            // Not X12 up to the next envelope, if there is one.
+            // Skips bytes that are not X12 up to the next envelope, if there is one.
             let skip = memchr::memmem::find(rest.get(1..).unwrap_or_default(), b"ISA").map_or(rest.len(), |at| at + 1);
             take(self.junk(bytes.get(..start + skip)?));
             return Some(start + skip);
@@ -89,24 +90,24 @@ impl Cutter {
                 return None;
             }
             self.count += 1;
-            take(Segment { gap, text: rest, end: b"", separators, number: self.count });
+            take(RawSegment { gap, text: rest, end: b"", separators, number: self.count });
             return Some(bytes.len());
         };
         self.count += 1;
         let (text, end) = rest.get(..=length)?.split_at_checked(length)?;
-        take(Segment { gap, text, end, separators, number: self.count });
+        take(RawSegment { gap, text, end, separators, number: self.count });
         Some(start + length + 1)
     }
 
-    fn junk<'a>(&self, bytes: &'a [u8]) -> Segment<'a> {
+    fn junk<'a>(&self, bytes: &'a [u8]) -> RawSegment<'a> {
         let separators =
             self.separators.unwrap_or(Separators { element: b'*', component: b':', repetition: None, segment: b'~' });
-        Segment { gap: bytes, text: b"", end: b"", separators, number: 0 }
+        RawSegment { gap: bytes, text: b"", end: b"", separators, number: 0 }
     }
 }
 
 const fn is_gap(byte: u8) -> bool {
-    // With the bytes of a byte-order mark, which may stand before every interchange of files that were put together.
+    // Includes the bytes of a byte-order mark, which may stand before every interchange of a concatenated file.
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0xef | 0xbb | 0xbf | 0x1a | 0)
 }
 
@@ -130,7 +131,7 @@ fn announced(bytes: &[u8]) -> Option<Separators> {
     })
 }
 
-/// What the separators most likely are where no ISA segment tells.
+/// The most likely separators where there is no ISA segment.
 fn guessed(bytes: &[u8]) -> Option<Separators> {
     let element = *bytes.get(2).filter(|_| bytes.starts_with(b"GS") || bytes.starts_with(b"ST"))?;
     let near = bytes.get(..1024.min(bytes.len()))?;

@@ -1,9 +1,9 @@
-//! A 270 or 271 part: what was asked about somebody's coverage, or what was answered. One part is one subscriber with her
-//! dependants, below the source (payer) and the receiver (provider) that the file named for her; or a refusal that is about
-//! nobody, because it came before anybody was looked up.
+//! A 270 or 271 part: an inquiry about somebody's coverage, or the response to it. One part is one subscriber with her
+//! dependents, below the source (payer) and the receiver (provider) that the file names for her; or a refusal that is
+//! about nobody, because it came before anybody was looked up.
 //!
-//! Nothing of it is kept: who is covered follows from the enrolment, and an answer is a view of it that was true for a moment.
-//! It is read all the same, so that the report can say what these files hold and what is wrong with them.
+//! Nothing of it is kept: coverage follows from the enrollment, and a response is a snapshot of it. It is still read,
+//! so that the report can say what these files hold and what is wrong with them.
 
 use super::claim::{DateRange, Party};
 use super::segment::{Seg, components, repetitions, segments};
@@ -11,7 +11,7 @@ use super::segment::{Seg, components, repetitions, segments};
 /// The levels of HL03, each below the one before.
 const LEVELS: [&str; 4] = ["20", "21", "22", "23"];
 
-/// What is asked (EQ).
+/// An inquiry (EQ).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Inquiry<'a> {
     /// Service type codes: `30` health benefit plan coverage, `88` pharmacy and so on.
@@ -21,7 +21,7 @@ pub(crate) struct Inquiry<'a> {
     pub(crate) dates: Vec<(&'a str, DateRange<'a>)>,
 }
 
-/// What is answered (EB).
+/// A benefit in a response (EB).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Benefit<'a> {
     /// EB01: `1` active coverage, `6` inactive, `B` copayment, `C` deductible and so on.
@@ -44,16 +44,16 @@ pub(crate) struct Benefit<'a> {
     pub(crate) related: Vec<Party<'a>>,
 }
 
-/// Why nothing was answered (AAA).
+/// Why the source did not answer (AAA).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal<'a> {
     /// AAA03: `72` wrong member number, `75` not found and so on.
     pub(crate) reason: &'a str,
-    /// AAA04: what may be done now.
+    /// AAA04: the follow-up action.
     pub(crate) follow_up: &'a str,
 }
 
-/// Somebody whose coverage is asked for: loop 2000C, or 2000D for a dependant.
+/// A person whose coverage is asked for: loop 2000C, or 2000D for a dependent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Subject<'a> {
     pub(crate) is_dependant: bool,
@@ -68,7 +68,7 @@ pub(crate) struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    /// Whether anything is asked or said about her: a subscriber may only lead to her dependants.
+    /// Whether the inquiry or response is about this person: a subscriber may only lead to her dependents.
     pub(crate) const fn is_meant(&self) -> bool {
         !(self.inquiries.is_empty() && self.benefits.is_empty() && self.refusals.is_empty())
     }
@@ -77,10 +77,10 @@ impl Subject<'_> {
 /// A mistake: its distance in segments from the first segment of the part, and its description.
 pub(crate) type Flaw = (u64, &'static str);
 
-/// Questions or answers about one subscriber and her dependants.
+/// Inquiries or responses about one subscriber and her dependents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Eligibility<'a> {
-    /// BHT02: 13 question, 11 answer.
+    /// BHT02: 13 inquiry, 11 response.
     pub(crate) is_answer: bool,
     pub(crate) control: &'a str,
     pub(crate) created: &'a str,
@@ -89,28 +89,28 @@ pub(crate) struct Eligibility<'a> {
     /// Loop 2100B.
     pub(crate) receiver: Party<'a>,
     pub(crate) subjects: Vec<Subject<'a>>,
-    /// Refusals of the source or about the receiver.
+    /// Refusals by the source or about the receiver.
     pub(crate) refusals: Vec<Refusal<'a>>,
 }
 
 impl<'a> Eligibility<'a> {
-    /// Reads a part, and tells what is wrong in the segments of its own.
+    /// Reads a part, and returns the flaws of its own segments.
     pub(crate) fn read(part: &'a str) -> (Self, Vec<Flaw>) {
-        let mut reader = Reader::default();
+        let mut reader = EligibilityReader::default();
         for seg in segments(part) {
             reader.take(seg);
         }
-        let Reader { out, mut flaws, .. } = reader;
-        // What stands above people was looked at where it stands alone.
+        let EligibilityReader { out, mut flaws, .. } = reader;
+        // The levels above people are checked where they stand alone.
         flaws.retain(|(at, _)| *at > 0 || out.subjects.is_empty());
         (out, flaws.into_iter().map(|(at, what)| (at.saturating_sub(1), what)).collect())
     }
 }
 
 #[derive(Default)]
-struct Reader<'a> {
+struct EligibilityReader<'a> {
     out: Eligibility<'a>,
-    /// Counted from 1; 0 for what stands above people.
+    /// Counted from 1; 0 for the levels above people.
     flaws: Vec<Flaw>,
     level: &'a str,
     /// HL01 of the last level of each kind.
@@ -119,7 +119,7 @@ struct Reader<'a> {
     own: u64,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> EligibilityReader<'a> {
     fn take(&mut self, seg: Seg<'a>) {
         if seg.name() == "HL" {
             self.level(seg);
@@ -255,7 +255,7 @@ fn services(element: &str) -> Vec<&str> {
     repetitions(element).filter(|code| !code.is_empty()).collect()
 }
 
-/// How much of everything some parts hold.
+/// Totals over several parts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) inquiries: u64,
@@ -273,13 +273,13 @@ impl Tally {
             self.benefits += subject.benefits.len() as u64;
             self.refusals += subject.refusals.len() as u64;
         }
-        // What stands above people stands above each part of theirs.
+        // The levels above people are repeated in each of their parts.
         if part.subjects.is_empty() {
             self.refusals += part.refusals.len() as u64;
         }
     }
 
-    /// In words; absent if there is nothing.
+    /// The totals in words; absent if all are zero.
     pub(crate) fn words(&self) -> Option<String> {
         let of = |count: u64, one: &str, several: &str| format!("{count} {}", if count == 1 { one } else { several });
         let found: Vec<String> = [

@@ -1,16 +1,16 @@
-//! An 834 part as something that was said about a member on a day.
+//! An 834 part as an event about a member on a date.
 
 use super::claim::Party;
 use super::segment::{Seg, segments};
 
-/// What an 834 asks for.
+/// The maintenance that an 834 asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Upkeep {
-    /// Added, changed, reinstated, or said again.
+    /// Addition, change, reinstatement, or audit.
     Holds,
-    /// Cancelled or terminated.
+    /// Cancellation or termination.
     Ends,
-    /// Was said by mistake: it never was.
+    /// Deletion of an entry made by mistake: it never existed.
     Deletes,
 }
 
@@ -25,7 +25,7 @@ impl Upkeep {
     }
 }
 
-/// A product that somebody is covered by.
+/// A product that covers a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Product<'a> {
     pub(crate) upkeep: Upkeep,
@@ -44,14 +44,15 @@ pub(crate) struct Event<'a> {
     pub(crate) relationship: &'a str,
     pub(crate) upkeep: Upkeep,
     pub(crate) number: &'a str,
-    /// REF*23: a number of her own, or the end of one. REF*17 is a class that many share, and is nobody's number.
+    /// REF*23: a number of the member's own, or the end of one. REF*17 is a class that many members share, and no
+    /// member's number.
     pub(crate) own_number: &'a str,
-    /// The last subscriber before her in the file.
+    /// The last subscriber before the member in the file.
     pub(crate) subscriber: &'a str,
     pub(crate) group: &'a str,
     pub(crate) sponsor: &'a str,
     pub(crate) who: Party<'a>,
-    /// NM1*70: given name, birth date and number as they were before they were corrected; empty where nothing is said.
+    /// NM1*70: given name, birth date and number before their correction; empty where the file has none.
     pub(crate) before: Party<'a>,
     pub(crate) phones: Vec<&'a str>,
     pub(crate) emails: Vec<&'a str>,
@@ -106,7 +107,7 @@ impl<'a> Event<'a> {
                 _ if aside => {}
                 "NM1" => {
                     named = seg.at(1);
-                    // 74 is the name as it now is, 70 as it was.
+                    // 74 is the corrected name, 70 the incorrect one.
                     match named {
                         "IL" | "74" => event.who = Party::named(seg),
                         "70" => event.before = Party::named(seg),

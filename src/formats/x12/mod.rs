@@ -1,14 +1,15 @@
-//! X12 as plans get it: 834 enrolment, 837 claims, 835 payments and 278 reviews, in versions 5010 and 4010; 270 and
-//! 271 are read and reported. Pure.
+//! X12 as plans receive it: 834 enrollment, 837 claims, 835 payments and 278 reviews, in versions 5010 and 4010; 270
+//! and 271 are read and reported. Pure.
 //!
 //! ```text
 //! bytes -> Cutter (segments) -> Splitter (parts: one claim, payment, member or review with all it needs) -> Claim, Remit, …
 //! ```
-//! A part is text of its own with separators that cannot occur in data, so that what a file's envelope said is not needed
-//! to read it again, and so that parts of many files can be put together in any order.
+//! A part is a text of its own with separators that cannot occur in data, so that it can be read again without the
+//! file's envelope, and so that parts of many files can be assembled in any order.
 //!
-//! Invariants: bad segments never cost good ones; nothing is held but one segment and one part; what the envelope's counts
-//! say is compared and told, not obeyed. Absent: 276/277 and 999, which are recognised and left out; acknowledgements.
+//! Invariants: bad segments never cost good ones; only one segment and one part are in memory; the envelope's counts
+//! are checked and reported, not relied on. Absent: 276/277 and 999, which are recognized and left out;
+//! acknowledgments.
 
 mod asked;
 mod claim;

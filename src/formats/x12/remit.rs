@@ -1,4 +1,4 @@
-//! An 835 part as what a payer decided about a claim.
+//! An 835 part as a payer's decision about a claim.
 
 use super::claim::Party;
 use super::segment::{Seg, components, segments};
@@ -11,11 +11,11 @@ pub(crate) struct Adjustment<'a> {
     pub(crate) amount: &'a str,
 }
 
-/// A service line as it was decided.
+/// An adjudicated service line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PaidLine<'a> {
     pub(crate) code: &'a str,
-    /// The code that the claim had, where the payer decided another (SVC06).
+    /// The submitted code, where the payer adjudicated another (SVC06).
     pub(crate) asked: &'a str,
     pub(crate) qualifier: &'a str,
     pub(crate) modifiers: Vec<&'a str>,
@@ -40,17 +40,17 @@ pub(crate) struct Remit<'a> {
     pub(crate) charge: &'a str,
     pub(crate) paid: &'a str,
     pub(crate) patient_owes: &'a str,
-    /// The payer's own number of the claim.
+    /// The payer's own claim control number.
     pub(crate) payer_control: &'a str,
     pub(crate) drg: &'a str,
     pub(crate) day: &'a str,
-    /// DTM*050: when the payer had the claim.
+    /// DTM*050: the date when the payer received the claim.
     pub(crate) received: &'a str,
     pub(crate) trace: &'a str,
     pub(crate) payee: Party<'a>,
     /// NM1*QC.
     pub(crate) patient: Party<'a>,
-    /// NM1*IL, where she is not the patient.
+    /// NM1*IL, where the subscriber is not the patient.
     pub(crate) insured: Party<'a>,
     /// The first day of the claim (DTM*232), where the payer states it.
     pub(crate) from: &'a str,
@@ -110,7 +110,7 @@ impl<'a> Remit<'a> {
 }
 
 impl<'a> PaidLine<'a> {
-    /// The code that the claim had.
+    /// The submitted code.
     pub(crate) const fn sent(&self) -> &'a str {
         if self.asked.is_empty() { self.code } else { self.asked }
     }
@@ -119,7 +119,7 @@ impl<'a> PaidLine<'a> {
         let mut parts = components(seg.at(1));
         let qualifier = parts.next().unwrap_or_default();
         let code = parts.next().unwrap_or_default();
-        // A revenue code may stand where the procedure does.
+        // A revenue code may stand in place of the procedure.
         let (code, revenue) = if qualifier == "NU" { ("", code) } else { (code, seg.at(4)) };
         Self {
             qualifier,
@@ -135,7 +135,7 @@ impl<'a> PaidLine<'a> {
     }
 }
 
-/// Up to six reasons in one segment: reason, amount, quantity, and again.
+/// Up to six adjustments in one segment: reason, amount and quantity, repeated.
 fn adjustments(seg: Seg<'_>) -> Vec<Adjustment<'_>> {
     let rest: Vec<&str> = seg.from(2).collect();
     rest.chunks(3)

@@ -1,17 +1,17 @@
-//! A 278 part as a request for prior authorization, or the answer to one.
+//! A 278 part as a request for prior authorization, or the response to one.
 
 use super::claim::{DateRange, Party};
 use super::segment::{Seg, components, segments};
 
-/// A service that is asked for or decided.
+/// A service that is requested or decided.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Service<'a> {
     /// UM: `SC` specialty care, `HS` health services, `AR` admission.
     pub(crate) category: &'a str,
     pub(crate) kind: &'a str,
-    /// UM04: place of service; empty where the type of bill gives it.
+    /// UM04: place of service; empty where the element holds a type of bill.
     pub(crate) place: &'a str,
-    /// UM06: `U` urgent, `03` emergency, `E` elective; empty where nothing is said.
+    /// UM06: `U` urgent, `03` emergency, `E` elective; empty if not stated.
     pub(crate) level: &'a str,
     /// HCR: `A1` certified, `A3` not certified, `A4` pended, `A6` modified, `CT` contact payer.
     pub(crate) action: &'a str,
@@ -36,7 +36,7 @@ pub(crate) struct Review<'a> {
     pub(crate) subscriber: Party<'a>,
     pub(crate) patient: Option<Party<'a>>,
     pub(crate) diagnoses: Vec<(&'a str, &'a str)>,
-    /// The first is about the event as a whole.
+    /// The first is about the patient event as a whole.
     pub(crate) services: Vec<Service<'a>>,
     pub(crate) provider: Option<Party<'a>>,
 }
@@ -103,7 +103,7 @@ impl<'a> Review<'a> {
             "HCR" => (service.action, service.number, service.reason) = (seg.at(1), seg.at(2), seg.at(3)),
             "SV1" => service.procedure(seg.at(1), seg.at(2), seg.at(4)),
             "SV2" => service.procedure(seg.at(2), seg.at(3), seg.at(5)),
-            // Of a dentist: as many as there are in its sixth place.
+            // For a dental service: the sixth element is the quantity.
             "SV3" => service.procedure(seg.at(1), seg.at(2), seg.at(6)),
             "HSD" if service.units.is_empty() => service.units = seg.at(2),
             "DTP" if matches!(seg.at(1), "472" | "435" | "AAH" | "007" | "036") && service.span.is_none() => {

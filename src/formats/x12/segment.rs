@@ -1,4 +1,4 @@
-//! Segments of a part: texts by their place.
+//! Segments of a part: texts by position.
 
 use super::cut::Separators;
 use crate::formats::encoding;
@@ -22,17 +22,17 @@ impl<'a> Seg<'a> {
         self.0.split(ELEMENT).next().unwrap_or_default()
     }
 
-    /// The element at a place, from 1; empty if there is none.
+    /// The element at a position, from 1; empty if there is none.
     pub(super) fn at(self, place: usize) -> &'a str {
         self.0.split(ELEMENT).nth(place).unwrap_or_default().trim()
     }
 
-    /// The component at a place of an element, both from 1.
+    /// The component at a position in an element, both from 1.
     pub(super) fn part(self, place: usize, component: usize) -> &'a str {
         self.at(place).split(COMPONENT).nth(component - 1).unwrap_or_default().trim()
     }
 
-    /// Elements from a place to the end.
+    /// Elements from a position to the end.
     pub(super) fn from(self, place: usize) -> impl Iterator<Item = &'a str> {
         self.0.split(ELEMENT).skip(place).map(str::trim)
     }
@@ -58,10 +58,10 @@ pub(super) fn segments(part: &str) -> impl Iterator<Item = Seg<'_>> {
     part.split(SEGMENT).filter(|text| !text.is_empty()).map(Seg)
 }
 
-/// Turns the segments of a file into those of parts: separators become the ones that cannot stand in data.
+/// Turns the segments of a file into those of parts: separators become characters that cannot stand in data.
 pub(super) struct Plain {
     separators: Separators,
-    /// What each byte becomes; 0 for those that are left out.
+    /// The replacement of each byte; 0 for bytes that are dropped.
     map: [u8; 256],
     bytes: Vec<u8>,
 }
@@ -91,7 +91,7 @@ impl Plain {
         self.separators == separators
     }
 
-    /// Puts a segment in place of what `out` holds. A segment that is not UTF-8 is Windows-1252.
+    /// Replaces the contents of `out` with a segment. A segment that is not UTF-8 is read as Windows-1252.
     pub(super) fn put(&mut self, text: &[u8], out: &mut String) {
         out.clear();
         self.bytes.clear();

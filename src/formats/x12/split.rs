@@ -1,15 +1,15 @@
-//! Segments to parts: one claim, payment, member or review each, with the levels of the file that it stands in.
+//! Segments to parts: one claim, payment, member or review each, with the enclosing levels of the file.
 
 use super::asked::{Asked, Cut};
 use super::claim::Claim;
-use super::cut::Segment;
+use super::cut::RawSegment;
 use super::segment::{Plain, Seg, segments};
 use crate::formats::records::{Part, Replaces, Set};
 
 /// The longest part. A claim with 999 lines has some hundred thousand bytes.
 const PART_MAX: usize = 2 << 20;
 
-/// The member's number in a part; empty if the part does not say.
+/// The member's number in a part; empty if the part has none.
 pub(crate) fn member(part: &str) -> &str {
     let mut found = "";
     for seg in segments(part).filter(|seg| seg.name() == "NM1" && matches!(seg.at(1), "IL" | "QC")) {
@@ -20,7 +20,8 @@ pub(crate) fn member(part: &str) -> &str {
     found
 }
 
-/// Claim numbers of the payer's that a part is about, as they are written; with what replaces it where the part's own claim does.
+/// The claim control number that a part is about, as it is written, with the number that replaces it where the part's
+/// own claim replaces it.
 pub(crate) fn claim_numbers(set: Set, part: &str) -> Option<(String, Option<Replaces>)> {
     let find = |name: &str, first: Option<&str>| {
         segments(part).find(|seg| seg.name() == name && first.is_none_or(|first| seg.at(1) == first))
@@ -39,20 +40,20 @@ pub(crate) fn claim_numbers(set: Set, part: &str) -> Option<(String, Option<Repl
     }
 }
 
-/// What is wrong with a file; the number of the segment where it shows.
+/// A fault of a file, with the number of the segment where it shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum EnvelopeIssue {
-    /// Bytes that are no segments.
+    /// Bytes that are not segments.
     NotX12(u64),
     /// A transaction set that is not loaded; its number.
     OtherSet(u64, String),
-    /// A count or control number of the envelope disagrees with what is there.
+    /// A count or control number of the envelope disagrees with the contents.
     Totals(u64, &'static str),
-    /// The file ends inside a transaction set; what was under way is left out.
+    /// The file ends inside a transaction set; the unfinished part is left out.
     Cut(u64),
-    /// A claim, payment, member or review that does not say what it is about.
+    /// A claim, payment, member or review without an identifier.
     Nameless(u64, &'static str),
-    /// A part with more text than any has.
+    /// A part that is too long.
     TooLong(u64),
 }
 
@@ -65,20 +66,20 @@ pub(crate) struct Splitter {
     set: Option<Open>,
     last: u64,
     plain: Option<Plain>,
-    /// The segment at hand; kept so that not each needs a place of its own.
+    /// The current segment; reused to avoid an allocation per segment.
     text: String,
 }
 
-/// A transaction set under way.
+/// An open transaction set.
 struct Open {
     /// Absent for sets that are not loaded.
     set: Option<Set>,
-    /// Of a 270 or 271: it is read, and nothing of it is loaded.
+    /// For a 270 or 271: it is read, and nothing of it is loaded.
     asked: Option<Asked>,
     number: String,
     count: u64,
     index: usize,
-    /// What every part of the set needs.
+    /// The segments that every part of the set needs.
     header: String,
     /// Levels of an 837: billing provider, subscriber, patient.
     levels: Vec<String>,
@@ -88,7 +89,7 @@ struct Open {
     too_long: bool,
 }
 
-/// Takes what the splitter finds.
+/// Receives the results of the splitter.
 pub(crate) trait PartTaker {
     fn part(&mut self, part: Part);
     /// A part of a 270 or 271, and the number of its first segment.
@@ -98,7 +99,7 @@ pub(crate) trait PartTaker {
 
 impl Splitter {
     /// Takes the next segment.
-    pub(crate) fn take(&mut self, segment: Segment<'_>, out: &mut dyn PartTaker) {
+    pub(crate) fn take(&mut self, segment: RawSegment<'_>, out: &mut dyn PartTaker) {
         if segment.number == 0 {
             if segment.gap.iter().any(u8::is_ascii_alphanumeric) {
                 out.trouble(EnvelopeIssue::NotX12(self.last));
@@ -144,7 +145,7 @@ impl Splitter {
         }
     }
 
-    /// The file ends.
+    /// Ends the file.
     pub(crate) fn finish(&mut self, out: &mut dyn PartTaker) {
         self.end(true, out);
     }
@@ -176,7 +177,7 @@ impl Splitter {
         });
     }
 
-    /// A transaction set ends as it should.
+    /// Ends a transaction set at its SE segment.
     fn close(&mut self, seg: Seg<'_>, out: &mut dyn PartTaker) {
         self.flush(out);
         let Some(open) = self.set.take() else {
@@ -190,10 +191,10 @@ impl Splitter {
         }
     }
 
-    /// A transaction set ends because the file does or another begins.
+    /// Ends a transaction set because the file ends or another set begins.
     fn end(&mut self, at_end: bool, out: &mut dyn PartTaker) {
         let Some(open) = &mut self.set else { return };
-        // The last part may lack segments; the same file in full brings it.
+        // The last part may lack segments; the complete file will bring it.
         if open.set.is_some() || open.asked.is_some() {
             if at_end {
                 (open.part, open.asked) = (None, None);
@@ -298,7 +299,7 @@ impl Open {
         text
     }
 
-    /// Segments that stand before the first part.
+    /// Takes a segment that stands before the first part.
     fn context(&mut self, set: Set, seg: Seg<'_>, text: &str) {
         match (set, seg.name()) {
             (Set::Claims, "HL") => {
@@ -311,7 +312,7 @@ impl Open {
                 self.levels.resize(level, String::new());
                 self.levels.push(text.to_owned());
             }
-            // Names of the sender and the receiver are not the claim's.
+            // Names of the submitter and the receiver are not part of the claim.
             (Set::Claims, name) => match self.levels.last_mut() {
                 Some(level) if level.len() < PART_MAX => level.push_str(text),
                 None if name == "BHT" => self.header.push_str(text),
@@ -324,7 +325,8 @@ impl Open {
     }
 }
 
-/// Segments of an 834 part that are about the member herself: loops about her coverage and reporting categories come after them.
+/// Segments of an 834 part that are about the member herself: loops about coverage and reporting categories come after
+/// them.
 fn of_member(part: &str) -> impl Iterator<Item = Seg<'_>> {
     let is_hers = |seg: &Seg<'_>| !matches!(seg.name(), "HD" | "LS" | "LX" | "COB" | "N1");
     segments(part).skip_while(|seg| seg.name() != "INS").take_while(is_hers)

@@ -99,7 +99,7 @@ fn any_separators_line_ends_and_block_sizes_give_the_same_parts() {
         let blocks: Vec<&[u8]> = text.as_bytes().chunks(7).collect();
         assert_eq!(found(&blocks).parts, expected.parts);
     }
-    // A short ISA, and none at all.
+    // A short ISA, and no ISA at all.
     let short = plain.replacen("          ", "", 2);
     assert_eq!(found(&[short.as_bytes()]).parts, expected.parts);
     let (_, bare) = plain.split_once('~').unwrap();
@@ -145,7 +145,7 @@ fn a_payment_has_its_reasons() {
     );
 }
 
-/// All that was cut, one after the other.
+/// All cut segments, concatenated.
 fn printed(blocks: &[&[u8]]) -> Vec<u8> {
     let (mut out, mut cutter) = (Vec::new(), Cutter::default());
     for (number, block) in blocks.iter().enumerate() {
@@ -219,7 +219,7 @@ fn what_is_asked_about_coverage_is_read() {
     );
     assert_eq!(subject.inquiries[0].services, ["30", "88"]);
     assert_eq!(subject.inquiries[1].procedure, Some(("HC", "99213")));
-    // The subscriber only leads to her dependant.
+    // The subscriber only leads to her dependent.
     let (second, flaws) = &read[1];
     assert_eq!(
         second.subjects.iter().map(crate::formats::x12::eligibility::Subject::is_meant).collect::<Vec<_>>(),

@@ -1,9 +1,9 @@
-//! Resources into the store, a few thousand in one transaction.
+//! Writes resources to the store, a few thousand in one transaction.
 //!
-//! Where the files hold several versions of a resource, the last one wins. So that running the same files again changes
-//! nothing, a record that says what an earlier version said is held back: if a later record of the run is about the
+//! Where the files hold several versions of a resource, the last one wins. Running the same files again must change
+//! nothing, so a record whose content equals an earlier version is held back: if a later record of the run is about the
 //! same resource, that one decides; if none is, the source has gone back to the earlier content, and so does the store.
-//! Messages and documents say when they were written: of those, what was written last wins ([`latest`]).
+//! Messages and documents carry the time when they were written: of those, the one written last wins ([`latest`]).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -26,11 +26,11 @@ use crate::load::{Error, Target};
 use crate::map::plan_net::{merge, retired};
 use crate::store::{self, Outcome, Store, Txn};
 
-/// Resources in one transaction, and bytes of them. Each waits for the disk, so fewer cost less; what is under way stays in
-/// memory.
+/// Resources in one transaction, and their bytes. Each transaction waits for the disk, so fewer cost less; pending ones
+/// stay in memory.
 const GROUP: usize = 10_000;
 const GROUP_BYTES: usize = 16 << 20;
-/// Records held back at most; more are written as they come.
+/// Records held back at most; beyond that they are written as they come.
 const HELD: usize = 5_000;
 /// Mentions that are remembered, so that the same one is not looked up again.
 const MENTIONS: usize = 200_000;
@@ -39,15 +39,15 @@ const MENTIONS: usize = 200_000;
 #[derive(Default)]
 pub(super) struct CommitEntry {
     pub(super) resources: Vec<Admitted>,
-    /// Resources that are only mentioned: a provider that a claim names.
+    /// Resources that the record only mentions, such as a provider named by a claim.
     pub(super) mentions: Vec<Admitted>,
-    /// What tells where the resources come from; kept only if one of them is new or different.
+    /// The Provenance of the resources; kept only if one of them is new or different.
     pub(super) provenance: Option<Admitted>,
-    /// Whether several sources speak of the same resources, and what each says is put together.
+    /// Whether several sources describe the same resources, so that their contents are merged.
     pub(super) merge: bool,
     /// When the resources were written, where their source says so.
     pub(super) dated: Dated,
-    /// How many records of which format the entry accounts for.
+    /// How many records of each format the entry accounts for.
     pub(super) counts: Vec<(Format, u64)>,
     /// The shelf's row that is settled with this entry.
     pub(super) done: Option<Vec<u8>>,
@@ -59,7 +59,7 @@ impl CommitEntry {
         Self { resources: vec![prepared], counts: vec![(format, 1)], ..Self::default() }
     }
 
-    /// Does, on a worker, what the store's one writer then need not do.
+    /// Compresses on a worker, so that the store's single writer need not.
     pub(super) fn pack(&mut self, target: &Target<'_>) {
         self.resources.iter_mut().chain(&mut self.provenance).for_each(|one| target.store.pack(one, target.now));
     }
@@ -69,7 +69,7 @@ impl CommitEntry {
     }
 }
 
-/// What became of an entry.
+/// The result of writing an entry.
 enum WriteOutcome {
     KeptPart {
         changed: bool,
@@ -78,8 +78,8 @@ enum WriteOutcome {
     Held,
 }
 
-/// Collects entries and commits them in groups. While one group is on its way to disk the next is collected; what became
-/// of them is told in order.
+/// Collects entries and commits them in groups. While one group is on its way to disk the next is collected; results
+/// are counted in order.
 pub(super) struct Committer<'a> {
     target: &'a Target<'a>,
     dry_run: bool,
@@ -91,7 +91,7 @@ pub(super) struct Committer<'a> {
     held: HashMap<(Kind, String), (Admitted, Format)>,
     mentioned: HashSet<u64>,
     ended: Ended,
-    /// Providers of this run whom the registry deactivated.
+    /// Providers of this run that the registry deactivated.
     pub(super) departed: Arc<Mutex<Departed>>,
 }
 
@@ -114,7 +114,7 @@ impl<'a> Committer<'a> {
     pub(super) fn add(&mut self, mut entry: CommitEntry, ledger: &mut Ledger) -> Result<(), Error> {
         self.ended.set_aside(&mut entry);
         if entry.merge && entry.resources.is_empty() {
-            // Nothing is left of it to keep; what waits is counted when it is.
+            // Nothing is left to keep; an ending that waits is counted when it is written.
             tell(&entry.counts, false, ledger);
             return Ok(());
         }
@@ -139,8 +139,8 @@ impl<'a> Committer<'a> {
         self.settled(ledger)
     }
 
-    /// Hands a group to the store while the next is collected. The store waits for nothing else: what became of the group before
-    /// is counted afterwards.
+    /// Hands a group to the store while the next is collected. The store need not wait for the bookkeeping: the
+    /// previous group is counted after the hand-over.
     fn send(&mut self, ledger: &mut Ledger) -> Result<(), Error> {
         if self.group.is_empty() {
             return Ok(());
@@ -172,7 +172,7 @@ impl<'a> Committer<'a> {
         Ok(())
     }
 
-    /// Counts what became of a group.
+    /// Counts the results of a group.
     fn count(&mut self, group: Vec<CommitEntry>, outcomes: Vec<WriteOutcome>, ledger: &mut Ledger) {
         for (mut entry, became) in group.into_iter().zip(outcomes) {
             let Some(format) = entry.counts.first().map(|(format, _)| *format) else { continue };
@@ -193,32 +193,32 @@ impl<'a> Committer<'a> {
         }
     }
 
-    /// Ends what rows of this run end and none says to go on.
+    /// Writes the endings that rows of this run ask for and no row contradicts.
     pub(super) fn end(&mut self, ledger: &mut Ledger) -> Result<(), Error> {
         self.flush(ledger)?;
         let (waiting, now) = (self.ended.take(), self.target.now);
         if waiting.is_empty() {
             return Ok(());
         }
-        let told = write(self.target.store, self.dry_run, move |txn| {
-            let mut told = Vec::with_capacity(waiting.len());
+        let counted = write(self.target.store, self.dry_run, move |txn| {
+            let mut counted = Vec::with_capacity(waiting.len());
             for (resources, counts) in waiting {
                 let mut changed = false;
                 for prepared in &resources {
                     let written = txn.put_merged(prepared, now, |known| merged(known, prepared, now))?;
                     changed |= written.outcome != Outcome::Unchanged;
                 }
-                told.push((counts, changed));
+                counted.push((counts, changed));
             }
-            Ok(told)
+            Ok(counted)
         })?;
-        for (counts, changed) in told {
+        for (counts, changed) in counted {
             tell(&counts, changed, ledger);
         }
         Ok(())
     }
 
-    /// Writes the rest, and what was held back to the end.
+    /// Writes the rest, including the records that were held back until now.
     pub(super) fn finish(&mut self, ledger: &mut Ledger) -> Result<(), Error> {
         self.flush(ledger)?;
         let mut held: Vec<(Admitted, Format)> = std::mem::take(&mut self.held).into_values().collect();
@@ -272,7 +272,8 @@ fn keep(
             changed |= latest::put(txn, prepared, written, &entry.dated, now)?;
             continue;
         }
-        // None of several resources is held back: a record of an earlier state is part of a history that is sent again.
+        // With several resources nothing is held back: a record of an earlier state is then part of a history that is
+        // sent again.
         let is_old = entry.done.is_none() && entry.resources.len() > 1 && txn.was_replaced(prepared)?;
         changed |= !is_old && txn.put_resource(prepared, now, None)?.outcome != Outcome::Unchanged;
     }
@@ -289,8 +290,8 @@ fn keep(
     Ok(WriteOutcome::KeptPart { changed })
 }
 
-/// Keeps resources that several sources describe. What belongs to a deactivated provider is kept as ended, whichever source
-/// lists it.
+/// Keeps resources that several sources describe. A resource that belongs to a deactivated provider is kept as ended,
+/// whichever source lists it.
 fn keep_merged(
     txn: &mut Txn<'_>,
     prepared: &Admitted,
@@ -309,7 +310,7 @@ fn keep_merged(
     Ok(written.outcome)
 }
 
-/// A stored resource as one that has ended; absent if it has already.
+/// A stored resource, marked as ended; absent if it already is.
 pub(super) fn as_ended(known: &[u8]) -> Result<Option<Admitted>, store::Error> {
     let damaged = || store::Error::Corrupted("a stored resource".into());
     let known: Value = serde_json::from_slice(known).map_err(|_| damaged())?;
@@ -318,7 +319,7 @@ pub(super) fn as_ended(known: &[u8]) -> Result<Option<Admitted>, store::Error> {
     Ok(admit_text(&text).ok())
 }
 
-/// A resource merged with the stored one of another source.
+/// A resource merged with the version that another source stored.
 fn merged(known: &[u8], prepared: &Admitted, now: Timestamp) -> Result<Option<Admitted>, store::Error> {
     let damaged = || store::Error::Corrupted("a stored resource".into());
     let known: Value = serde_json::from_slice(known).map_err(|_| damaged())?;
@@ -331,10 +332,10 @@ pub(super) fn put_all(txn: &mut Txn<'_>, group: &[Admitted], now: Timestamp) -> 
     group.iter().map(|prepared| Ok(txn.put_resource(prepared, now, None)?.outcome)).collect()
 }
 
-/// Ends a transaction without keeping it.
+/// Why a transaction is rolled back.
 enum End<T> {
     Failed(store::Error),
-    /// A dry run: everything was done, and is dropped.
+    /// A dry run: all the work was done, and is dropped.
     Dry(T),
 }
 
@@ -344,12 +345,12 @@ impl<T> From<store::Error> for End<T> {
     }
 }
 
-/// A transaction that runs while its sender goes on; who drops it waits for it.
+/// A transaction that runs while its sender goes on; dropping this waits for it.
 pub(super) struct Writing<T>(Receiver<Result<T, End<T>>>);
 
 impl<T: Send + 'static> Writing<T> {
-    /// Hands `work` to the store as one transaction that can be undone; in a dry run its result is the same and its writes are
-    /// dropped. Transactions are made in the order in which they were started.
+    /// Hands `work` to the store as one transaction that can be undone; in a dry run the result is the same and the
+    /// writes are dropped. Transactions run in the order in which they were started.
     pub(super) fn start<F>(store: &Store, dry_run: bool, work: F) -> Result<Self, Error>
     where
         F: FnOnce(&mut Txn<'_>) -> Result<T, store::Error> + Send + 'static,
@@ -363,7 +364,7 @@ impl<T: Send + 'static> Writing<T> {
         Ok(Self(answer))
     }
 
-    /// What it gave.
+    /// Waits for the result.
     pub(super) fn wait(self) -> Result<T, Error> {
         match self.0.recv().unwrap_or(Err(End::Failed(store::Error::Stopped))) {
             Ok(result) | Err(End::Dry(result)) => Ok(result),
@@ -374,7 +375,7 @@ impl<T: Send + 'static> Writing<T> {
 
 impl<T> Drop for Writing<T> {
     fn drop(&mut self) {
-        // A caller that drops it reports an error of its own.
+        // A caller that drops this is already reporting an error of its own.
         let _ = self.0.recv();
     }
 }

@@ -1,11 +1,11 @@
-//! Lists that are complete (`[load] complete`): what an earlier load of the list named and the files of this load do not name
-//! has left it.
+//! Lists that are complete (`[load] complete`): an entry that an earlier load listed and this load does not is retired.
 //!
-//! Roles, affiliations, services of organizations and places of drugs in a formulary end so; people, organizations, places and
-//! drugs stay, for others may speak of them. Of each only the source counts that is believed most: what the exchange's files
-//! drop and the plan's own table lists is the table's.
+//! Roles, affiliations, services of organizations and locations of drugs in a formulary are retired this way; people,
+//! organizations, locations and drugs stay, since other sources may describe them. For each resource only its most
+//! trusted source counts: where the exchange's files drop a resource that the plan's own table lists, the table
+//! decides.
 //!
-//! Memory: one number of eight bytes for everything that the files list, and one for everything that goes.
+//! Memory: one number of eight bytes for each resource that the files list, and one for each that is retired.
 
 use std::collections::HashSet;
 
@@ -23,11 +23,11 @@ use crate::load::{Error, Stop, Target};
 use crate::map::plan_net::{DirectorySource, is_current};
 use crate::store::Stored;
 
-/// So many may go in any case; of more, at most half.
+/// This many may be retired in any case; beyond that, at most half.
 const FEW: u64 = 20;
 
-/// What one kind of file lists.
-struct Sort {
+/// A kind of list.
+struct ListKind {
     kind: Complete,
     format: Format,
     source: DirectorySource,
@@ -38,7 +38,7 @@ struct Sort {
 const SERVICE: &str = "HealthcareService";
 const TIES: &[&str] = &["PractitionerRole", "OrganizationAffiliation", SERVICE];
 const DRUGS: &[&str] = &["Basic"];
-const SORTS: [Sort; 4] = [
+const SORTS: [ListKind; 4] = [
     sort(
         Complete::Providers,
         Format::Providers,
@@ -57,17 +57,17 @@ const fn sort(
     source: DirectorySource,
     types: &'static [&'static str],
     words: &'static str,
-) -> Sort {
-    Sort { kind, format, source, types, words }
+) -> ListKind {
+    ListKind { kind, format, source, types, words }
 }
 
-/// What the files of this load list.
+/// The contents of this load's lists.
 #[derive(Debug, Default)]
 pub(super) struct Lists {
     complete: Vec<Complete>,
     listed: HashSet<u64>,
-    /// Of which sorts there was something: a load of drugs alone says nothing of providers.
-    said: [bool; SORTS.len()],
+    /// Which sorts were listed at all: a load of drugs alone says nothing about providers.
+    is_present: [bool; SORTS.len()],
     /// A file ended before its list did.
     is_cut: bool,
 }
@@ -77,7 +77,7 @@ impl Lists {
         Self { complete: complete.to_vec(), ..Self::default() }
     }
 
-    /// Takes notice of what a record lists.
+    /// Notes the resources that a record lists.
     pub(super) fn see(&mut self, entry: &CommitEntry) {
         let Some((format, _)) = entry.counts.first() else { return };
         if self.complete.is_empty() || *format == Format::Nppes {
@@ -89,18 +89,18 @@ impl Lists {
                 continue;
             }
             self.listed.insert(hash(prepared.kind, &prepared.id));
-            for (said, sort) in self.said.iter_mut().zip(&SORTS) {
-                *said |= sort.format == *format && sort.types.contains(&name);
+            for (is_present, sort) in self.is_present.iter_mut().zip(&SORTS) {
+                *is_present |= sort.format == *format && sort.types.contains(&name);
             }
         }
     }
 
-    /// Takes notice of a refusal. What may hide the rest of a file makes its list doubtful.
+    /// Notes a refusal. A refusal that may hide the rest of a file makes its list doubtful.
     pub(super) fn see_trouble(&mut self, rule: Rule) {
         self.is_cut |= matches!(rule, Rule::Truncated | Rule::TooLong | Rule::Json | Rule::Unreadable);
     }
 
-    /// Ends what is listed no longer, and tells how much that was. In a dry run it is only counted.
+    /// Retires what is no longer listed, and returns how many resources that was. In a dry run they are only counted.
     pub(super) fn end_others(
         &self,
         target: &Target<'_>,
@@ -108,7 +108,7 @@ impl Lists {
         stop: &Stop,
         ledger: &mut Ledger,
     ) -> Result<(), Error> {
-        for (sort, _) in SORTS.iter().zip(self.said).filter(|(_, said)| *said) {
+        for (sort, _) in SORTS.iter().zip(self.is_present).filter(|(_, is_present)| *is_present) {
             if !self.complete.contains(&sort.kind) {
                 continue;
             }
@@ -133,8 +133,8 @@ impl Lists {
         Ok(())
     }
 
-    /// How much was listed before this load, and the numbers of what is not listed now.
-    fn missing(&self, sort: &Sort, target: &Target<'_>, stop: &Stop) -> Result<(u64, Vec<u64>), Error> {
+    /// How many resources were listed before this load, and the numbers of those that are not listed now.
+    fn missing(&self, sort: &ListKind, target: &Target<'_>, stop: &Stop) -> Result<(u64, Vec<u64>), Error> {
         let now = target.now.as_microsecond();
         let (mut before, mut gone) = (0, Vec::new());
         for name in sort.types {
@@ -144,7 +144,7 @@ impl Lists {
                 if DirectorySource::of(&value) != Some(sort.source) || !is_current(&value) {
                     return;
                 }
-                // Visits by video have no organization; the role that names them would refer to nothing.
+                // Services by video have no organization; the role that names one would refer to nothing.
                 if *name == SERVICE && value.get("providedBy").is_none() {
                     return;
                 }
@@ -164,7 +164,7 @@ fn hash(kind: Kind, id: &str) -> u64 {
     xxh3_64([kind.name(), "/", id].concat().as_bytes())
 }
 
-fn tell(sort: &Sort, reason: String, ledger: &mut Ledger) -> Result<(), Error> {
+fn tell(sort: &ListKind, reason: String, ledger: &mut Ledger) -> Result<(), Error> {
     let (rule, file) = (Rule::ListTooShort, sort.format.name().to_owned());
     ledger.reject(rule, &Reject { file, line: 0, entry: None, rule: rule.name(), reason })
 }

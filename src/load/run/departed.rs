@@ -1,7 +1,8 @@
-//! Providers that the registry deactivated, as far as this run meets them: resources that belong to them end with them.
+//! Providers that the registry deactivated, as far as this run meets them: resources that belong to them are retired
+//! with them.
 //!
-//! A provider is known by the NPI, which is in every id and every reference. So one number is remembered for each, and what
-//! refers to one is seen in the text. Absent: providers without an NPI, of whom the registry says nothing.
+//! A provider is known by the NPI, which is in every id and every reference. So one number is remembered per provider,
+//! and references are recognized in the text. Absent: providers without an NPI, about which the registry says nothing.
 
 use std::collections::HashSet;
 
@@ -11,7 +12,7 @@ use crate::access::Admitted;
 use crate::map::plan_net::virtual_id;
 use crate::store::Outcome;
 
-/// Types that may stand with a provider; the first two also with a person.
+/// Types that may belong to a provider; the first two also to a person.
 pub(super) const TIED: [&str; 5] =
     ["PractitionerRole", "HealthcareService", "OrganizationAffiliation", "Location", "Endpoint"];
 const PERSON: &str = "Practitioner";
@@ -21,23 +22,24 @@ const ORGANIZATION: &str = "Organization";
 #[derive(Debug, Default)]
 pub(super) struct Departed {
     all: Providers,
-    /// Those who were here before this run.
+    /// Those that were in the directory before this run.
     newly: Providers,
-    /// An earlier run ended before it looked at what stands with them: then nobody counts as seen to.
+    /// An earlier run ended before it retired the resources of deactivated providers; until that is done, none of them
+    /// counts as settled.
     pub(super) is_unsettled: bool,
 }
 
 /// Some providers.
 #[derive(Debug, Default)]
 pub(super) struct Providers {
-    /// NPIs, doubled, and one more for an organization.
+    /// NPIs times two, plus one for an organization.
     keys: HashSet<u64>,
-    /// Hashes of the ids of what persons offer by video.
+    /// Hashes of the ids of the video services that persons offer.
     services: HashSet<u64>,
 }
 
 impl Departed {
-    /// Takes notice of a provider as stored now.
+    /// Notes a provider as it is stored now.
     pub(super) fn see(&mut self, prepared: &Admitted, outcome: Outcome) {
         let Some(key) = prepared.id.strip_prefix("npi-").and_then(|npi| key(prepared.kind.name(), npi)) else { return };
         if memchr::memmem::find(prepared.text(), br#""active":false"#).is_none() {
@@ -56,7 +58,8 @@ impl Departed {
         !self.all.is_empty() && TIED.contains(&prepared.kind.name()) && self.all.have(&prepared.id, prepared.text())
     }
 
-    /// Those who went in this run and were here before; what they had may be in the store.
+    /// The providers deactivated in this run that were in the directory before; the store may hold resources that
+    /// belong to them.
     pub(super) fn take(&mut self) -> Providers {
         std::mem::take(&mut self.newly)
     }
@@ -82,7 +85,8 @@ impl Providers {
         self.keys.iter().any(|key| key % 2 == 1)
     }
 
-    /// Whether a resource stands with one of them: it refers to her, or is the service that she alone offers.
+    /// Whether a resource belongs to one of them: it refers to the provider, or is a service that only this provider
+    /// offers.
     pub(super) fn have(&self, id: &str, text: &[u8]) -> bool {
         let refers = memchr::memmem::find_iter(text, b"/npi-").any(|at| {
             let (before, after) = text.split_at(at);

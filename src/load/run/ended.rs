@@ -1,9 +1,9 @@
-//! Roles, affiliations, services and drugs that a row ends wait until every row was read: another row of the same may say that
-//! it goes on, and then that one counts, wherever in the files it stands. Without this the order of rows would decide who is in
-//! the directory, and a second run of the same files would end and begin such a role again.
+//! A row that ends a role, an affiliation, a service or a drug waits until every row was read: another row about the
+//! same resource may keep it current, and then that row counts, wherever in the files it stands. Otherwise the order of
+//! rows would decide who is in the directory, and a second run of the same files would end and restart such a role.
 //!
-//! Bounded: what is said to go on is remembered by eight bytes each; of what waits there are at most so many, and more is kept
-//! as it comes.
+//! Bounded: each resource that a row keeps current costs eight bytes; the number of waiting rows is limited, and
+//! further ones are kept as they come.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -15,10 +15,10 @@ use crate::fhir::Kind;
 use crate::formats::Format;
 
 const KINDS: [&str; 4] = ["PractitionerRole", "OrganizationAffiliation", "HealthcareService", "Basic"];
-/// Ended ones that wait.
+/// Endings that wait at most.
 const WAITING: usize = 5_000;
 
-/// How many records of which format.
+/// How many records of each format.
 type Counts = Vec<(Format, u64)>;
 
 #[derive(Default)]
@@ -28,9 +28,10 @@ pub(super) struct Ended {
 }
 
 impl Ended {
-    /// Takes out of an entry what waits, and what another row has contradicted. With what waits goes the count of the record.
+    /// Takes out of an entry the endings that wait and those that another row has contradicted. The record is counted
+    /// when its last waiting resource is.
     pub(super) fn set_aside(&mut self, entry: &mut CommitEntry) {
-        // The registry ends nothing by a row of its own, and has millions of roles.
+        // The registry never ends a role by a row of its own, and has millions of roles.
         if !entry.merge || entry.counts.first().is_none_or(|(format, _)| *format == Format::Nppes) {
             return;
         }
@@ -44,7 +45,7 @@ impl Ended {
                 }
                 kept.push(prepared);
             } else if self.goes_on.contains(&key) {
-                // Contradicted.
+                // Another row keeps it current.
             } else if self.waiting.len() < WAITING {
                 let counts = std::mem::take(&mut entry.counts);
                 let id = (prepared.kind, prepared.id.clone());
@@ -57,7 +58,7 @@ impl Ended {
         entry.resources = kept;
     }
 
-    /// Everything that waited: what nobody contradicted, and the counts of all of it.
+    /// Everything that waited: the endings that no row contradicted, and the counts of all of them.
     pub(super) fn take(&mut self) -> Vec<(Vec<Admitted>, Counts)> {
         let waiting = std::mem::take(&mut self.waiting).into_values();
         let out = waiting.map(|(prepared, counts)| {

@@ -1,4 +1,5 @@
-//! Dirty groups of the shelf become resources: read, put together and mapped on every core, kept in order.
+//! Assembles dirty groups of the shelf into resources: they are read, assembled and mapped on every core, and stored in
+//! order.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use super::work::prepared;
 use crate::config::{ClaimsAsClinical, Policy};
 use crate::formats::Format;
 use crate::formats::issue::{RecordPlace, Reject, Rule};
-use crate::formats::records::{Identity, Row, Set};
+use crate::formats::records::{ClaimRow, Identity, Set};
 use crate::formats::x12::{Claim, Remit, Review};
 use crate::identity::matching::Roster;
 use crate::load::signs::Signs;
@@ -24,14 +25,14 @@ use crate::map::record::{KnownMember, NamedMember, PlanContext};
 
 /// Groups that one worker takes at a time.
 const CHUNK: usize = 200;
-/// Chunks under way, per worker.
+/// Chunks in progress, per worker.
 const UNDER_WAY: usize = 2;
 /// More workers than this wait for the store's one writer.
 const WORKERS_MAX: usize = 8;
 
-/// What a group gave.
+/// The result of one group.
 #[derive(Default)]
-struct Outcome {
+struct GroupOutcome {
     entries: Vec<CommitEntry>,
     rejects: Vec<(Rule, Reject)>,
     signs: Vec<(RecordPlace, Signs)>,
@@ -39,7 +40,7 @@ struct Outcome {
     born: Vec<(RecordPlace, Signs)>,
 }
 
-/// What every worker needs.
+/// The state that all workers share.
 #[derive(Clone, Copy)]
 struct Assembler<'a> {
     target: &'a Target<'a>,
@@ -50,19 +51,19 @@ struct Assembler<'a> {
 }
 
 /// A dirty row, its group, and how many parts of each set are new.
-type Job = (Vec<u8>, GroupKey, [u32; Set::COUNT]);
+type DirtyGroup = (Vec<u8>, GroupKey, [u32; Set::COUNT]);
 
-/// Puts together what is dirty in a class.
+/// Assembles the dirty groups of a class.
 pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, request: &Request) -> Result<(), Error> {
     let workers = ordered::workers(WORKERS_MAX);
-    let bench =
+    let assembler =
         Assembler { target: run.target, validation: request.validation, clinical: request.claims_as_clinical, class };
     let under_way = workers * UNDER_WAY;
     std::thread::scope(|scope| {
-        let (to_workers, jobs) = sync_channel::<Numbered<(ShelfReader, Vec<Job>)>>(under_way);
-        let (done, outcomes) = sync_channel::<Numbered<Result<Outcome, Error>>>(under_way);
-        ordered::start(scope, workers, jobs, &done, move |(reader, chunk): (ShelfReader, Vec<Job>)| {
-            bench.work(&reader, &chunk)
+        let (to_workers, jobs) = sync_channel::<Numbered<(ShelfReader, Vec<DirtyGroup>)>>(under_way);
+        let (done, outcomes) = sync_channel::<Numbered<Result<GroupOutcome, Error>>>(under_way);
+        ordered::start(scope, workers, jobs, &done, move |(reader, chunk): (ShelfReader, Vec<DirtyGroup>)| {
+            assembler.work(&reader, &chunk)
         });
         drop(done);
         let (mut after, mut sent) = (Vec::new(), 0);
@@ -76,7 +77,7 @@ pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, request: &
             if let Some(last) = dirty.last() {
                 after.clone_from(last);
                 after.push(0);
-                let jobs: Vec<Job> = dirty
+                let jobs: Vec<DirtyGroup> = dirty
                     .into_iter()
                     .filter_map(|key| group_of(&key).map(|group| (key, group, shelf.take_fresh(&group))))
                     .collect();
@@ -87,7 +88,7 @@ pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, request: &
                 continue;
             }
             if sent == in_order.taken() {
-                return run.keeper.flush(&mut run.ledger);
+                return run.committer.flush(&mut run.ledger);
             }
             let outcome = loop {
                 if let Some(outcome) = in_order.next() {
@@ -105,22 +106,22 @@ pub(super) fn all(run: &mut Run<'_>, shelf: &Shelf<'_>, class: Class, request: &
                 run.signs(&place, signs)?;
             }
             for entry in outcome.entries {
-                run.keeper.add(entry, &mut run.ledger)?;
+                run.committer.add(entry, &mut run.ledger)?;
             }
         }
     })
 }
 
 impl Assembler<'_> {
-    fn work(&self, reader: &ShelfReader, chunk: &[Job]) -> Result<Outcome, Error> {
+    fn work(&self, reader: &ShelfReader, chunk: &[DirtyGroup]) -> Result<GroupOutcome, Error> {
         let roster = Roster::new(self.target.store, self.target.find, self.target.now)?;
-        let mut out = Outcome::default();
+        let mut out = GroupOutcome::default();
         // Many claims name the same few providers.
         let mut mentioned = HashSet::new();
         for (dirty, group, fresh) in chunk {
             let parts = reader.parts(self.class, *group)?;
             let mut at = GroupAssembler {
-                bench: self,
+                assembler: self,
                 reader,
                 roster: &roster,
                 group: *group,
@@ -140,29 +141,29 @@ impl Assembler<'_> {
     }
 }
 
-/// One group on the bench.
+/// One group while it is assembled.
 struct GroupAssembler<'g, 't> {
-    bench: &'g Assembler<'t>,
+    assembler: &'g Assembler<'t>,
     reader: &'g ShelfReader,
     roster: &'g Roster<'t>,
     group: GroupKey,
     fresh: [u32; Set::COUNT],
-    out: &'g mut Outcome,
+    out: &'g mut GroupOutcome,
     /// Cases that could not be kept.
     refused: usize,
-    /// Whether one of them waits for a member.
+    /// Whether one of the refused cases waits for a member.
     waits: bool,
 }
 
-/// What a case gave, and where it stands.
+/// The resources of a claim, and the place where it was read.
 type Placed = (RecordPlace, ClaimResources);
 
 impl GroupAssembler<'_, '_> {
-    /// What rows of tables say of a claim.
+    /// The claims that rows of tables describe.
     fn rows(&mut self, parts: &[KeptPart]) -> Result<Vec<Placed>, Error> {
         let place = place_of(parts);
         let key = format!("{:032x}", u128::from_be_bytes(self.group));
-        let rows = parts.iter().filter_map(|kept| Row::read(&kept.text));
+        let rows = parts.iter().filter_map(|kept| ClaimRow::read(&kept.text));
         let mut made = Vec::new();
         for case in RowCase::fold(&key, rows) {
             made.extend(self.row_case(&case, &place)?);
@@ -175,9 +176,9 @@ impl GroupAssembler<'_, '_> {
             self.note(place, Rule::NoClaim, "");
             return Ok(None);
         }
-        let Some(whose) = self.whose(&case.whom(), place)? else { return Ok(None) };
+        let Some(known_member) = self.known_member(&case.named_member(), place)? else { return Ok(None) };
         let replaced_by = self.replaced_by(case.number(), &case.identity(), place)?;
-        match case.resources(&replaced_by, &whose, self.about(), self.bench.clinical) {
+        match case.resources(&replaced_by, &known_member, self.about(), self.assembler.clinical) {
             Ok(resources) => {
                 if !case.is_decided() {
                     self.note(place, Rule::Undecided, "");
@@ -202,24 +203,24 @@ impl GroupAssembler<'_, '_> {
         if parts.iter().any(|kept| kept.set == Set::Rows) {
             return self.rows(parts);
         }
-        let said = parts.iter().filter_map(|kept| match kept.set {
+        let statements = parts.iter().filter_map(|kept| match kept.set {
             Set::Claims => Claim::read(&kept.text).map(|claim| ClaimStatement::Claim(Box::new(claim))),
             Set::Payments => Remit::read(&kept.text).map(|remit| ClaimStatement::Decision(Box::new(remit))),
             _ => None,
         });
-        let folded = fold(said);
+        let folded = fold(statements);
         let place = place_of(parts);
         if folded.waiting > 0 {
             self.note(&place, Rule::NoClaim, "");
         }
         let mut made = Vec::new();
         for case in folded.cases {
-            let Some(whose) = self.whose(&case.whom(), &place)? else { continue };
+            let Some(known_member) = self.known_member(&case.named_member(), &place)? else { continue };
             let mut replaced_by = Vec::new();
             for number in &case.numbers {
                 replaced_by.extend(self.replaced_by(number, &case.identity(), &place)?);
             }
-            match case.resources(&replaced_by, &whose, self.about(), self.bench.clinical) {
+            match case.resources(&replaced_by, &known_member, self.about(), self.assembler.clinical) {
                 Ok(resources) => made.push((place.clone(), resources)),
                 Err((rule, reason)) => {
                     self.refused += 1;
@@ -245,8 +246,9 @@ impl GroupAssembler<'_, '_> {
 
     fn reviews(&mut self, parts: &[KeptPart]) -> Result<Vec<Placed>, Error> {
         let place = place_of(parts);
-        let read = parts.iter().filter(|kept| kept.set == Set::ReviewRows).filter_map(|kept| Row::read(&kept.text));
-        let (sources, rows): (Vec<&str>, Vec<Row>) = read.unzip();
+        let read =
+            parts.iter().filter(|kept| kept.set == Set::ReviewRows).filter_map(|kept| ClaimRow::read(&kept.text));
+        let (sources, rows): (Vec<&str>, Vec<ClaimRow>) = read.unzip();
         let rows = latest(rows);
         let read: Vec<Review<'_>> =
             parts.iter().filter(|kept| kept.set == Set::Reviews).filter_map(|kept| Review::read(&kept.text)).collect();
@@ -262,11 +264,11 @@ impl GroupAssembler<'_, '_> {
                 return Ok(Vec::new());
             }
         };
-        let Some(whose) = self.whose(&review.whom, &place)? else { return Ok(Vec::new()) };
-        if review.whom.alone && self.is_fresh() && !sources.contains(&"cms-reviews") {
+        let Some(known_member) = self.known_member(&review.named_member, &place)? else { return Ok(Vec::new()) };
+        if review.named_member.alone && self.is_fresh() && !sources.contains(&"cms-reviews") {
             self.note(&place, Rule::NumberAlone, "");
         }
-        Ok(vec![(place, review.resources(&whose, self.about()))])
+        Ok(vec![(place, review.resources(&known_member, self.about()))])
     }
 
     fn replaced_by(&mut self, number: &str, identity: &Identity, place: &RecordPlace) -> Result<Vec<String>, Error> {
@@ -278,25 +280,29 @@ impl GroupAssembler<'_, '_> {
     }
 
     fn about(&self) -> PlanContext<'_> {
-        let target = self.bench.target;
+        let target = self.assembler.target;
         PlanContext { ids: target.ids, plan: target.plan, now: target.now }
     }
 
-    fn whose(&mut self, whom: &NamedMember, place: &RecordPlace) -> Result<Option<KnownMember>, Error> {
-        let whose = self.roster.find(whom)?;
-        self.out.born.extend(whose.as_ref().map(|whose| (place.clone(), Signs::born(&whose.patient, &whose.birth))));
-        if whose.is_none() {
+    fn known_member(&mut self, named_member: &NamedMember, place: &RecordPlace) -> Result<Option<KnownMember>, Error> {
+        let known_member = self.roster.find(named_member)?;
+        self.out.born.extend(
+            known_member
+                .as_ref()
+                .map(|known_member| (place.clone(), Signs::born(&known_member.patient, &known_member.birth))),
+        );
+        if known_member.is_none() {
             self.refused += 1;
             self.waits = true;
             let reason = "no member on the roster has this number together with this birth date or name";
-            // Said once, when the parts come; afterwards they wait.
+            // Reported once, when the parts come; afterwards they wait silently.
             if self.is_fresh() {
                 self.out.rejects.push(place.reject(Rule::UnknownMember, reason));
             } else {
                 self.note(place, Rule::Waiting, "");
             }
         }
-        Ok(whose)
+        Ok(known_member)
     }
 
     fn is_fresh(&self) -> bool {
@@ -307,14 +313,14 @@ impl GroupAssembler<'_, '_> {
         self.out.rejects.push(place.reject(rule, reason));
     }
 
-    /// Prepares what was made; a group with a case that waits for a member stays dirty.
+    /// Prepares the mapped resources; a group with a case that waits for a member stays dirty.
     fn finish(self, made: &[Placed], dirty: &[u8], mentioned: &mut HashSet<u64>) {
-        let Self { bench, fresh, out, mut refused, waits, .. } = self;
+        let Self { assembler, fresh, out, mut refused, waits, .. } = self;
         let mut entry = CommitEntry { done: (!waits).then(|| dirty.to_vec()), ..CommitEntry::default() };
         for (place, made) in made {
             let mut is_refused = false;
             for value in &made.own {
-                match prepared(value, bench.validation) {
+                match prepared(value, assembler.validation) {
                     Ok((one, signs)) => {
                         entry.resources.push(one);
                         out.signs.push((place.clone(), signs));
@@ -326,12 +332,12 @@ impl GroupAssembler<'_, '_> {
                 }
             }
             refused += usize::from(is_refused);
-            // Somebody else's word about them counts for more, so a mention that is not valid is no loss.
+            // Other sources have better knowledge of these resources, so dropping an invalid mention loses nothing.
             let new = made.mentions.iter().filter(|value| {
                 let text = serde_json::to_vec(value).unwrap_or_default();
                 mentioned.insert(xxh3_64(&text))
             });
-            entry.mentions.extend(new.filter_map(|value| Some(prepared(value, bench.validation).ok()?.0)));
+            entry.mentions.extend(new.filter_map(|value| Some(prepared(value, assembler.validation).ok()?.0)));
         }
         let mut counts: Vec<(Format, u64)> = fresh
             .iter()
@@ -340,7 +346,7 @@ impl GroupAssembler<'_, '_> {
             .filter(|(_, count)| *count > 0)
             .collect();
         if refused > 0 {
-            // As many of the claims are refused as cases were; payments of them wait and are kept.
+            // As many claims count as refused as cases were; their payments wait and are kept.
             let mut left = refused as u64;
             for (format, count) in counts.iter_mut().filter(|(format, _)| *format != Format::Payments) {
                 if *format == Format::ClaimRows {
@@ -353,14 +359,14 @@ impl GroupAssembler<'_, '_> {
             }
         }
         entry.counts = counts;
-        entry.pack(bench.target);
+        entry.pack(assembler.target);
         out.entries.push(entry);
     }
 }
 
 /// The last row of each line, in the order in which the lines were first named.
-fn latest(rows: Vec<Row>) -> Vec<Row> {
-    let mut lines: Vec<((String, u32), Row)> = Vec::new();
+fn latest(rows: Vec<ClaimRow>) -> Vec<ClaimRow> {
+    let mut lines: Vec<((String, u32), ClaimRow)> = Vec::new();
     for row in rows {
         let key = row.line_key(false);
         match lines.iter_mut().find(|(known, _)| *known == key) {

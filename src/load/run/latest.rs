@@ -1,16 +1,16 @@
-//! Of what several messages or documents say of one resource, what was written last holds, in whatever order they are loaded.
+//! Of several messages or documents about one resource, the one written last wins, in whatever order they are loaded.
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `load.written` | type and id (16 bytes) | when what is stored was written ([`Written`], 24 bytes) |
+//! | `load.written` | type and id (16 bytes) | when the stored version was written ([`Written`], 24 bytes) |
 //! | `load.versions` | set of documents (16 bytes), when the version was written (24 bytes), its id | its id |
 //! | `load.replaced` | id of a document (16 bytes) | nothing |
 //!
-//! A version of a document keeps its own `DocumentReference`. That another stands in its place may be known before it comes:
-//! the row in `load.replaced` waits for it.
+//! Each version of a document keeps its own `DocumentReference`. That a document is replaced may be known before the
+//! document arrives: the row in `load.replaced` waits for it.
 //!
-//! A corrected report may hold the corrected results only. Those of the report before it stay in its list, whichever of the
-//! two came first. So do the specimen of a result and what it says more of.
+//! A corrected report may list only the corrected results. The results of the earlier report stay in its list,
+//! whichever of the two came first. A result likewise keeps its specimen and its member results.
 
 use std::borrow::Cow;
 
@@ -29,7 +29,7 @@ const WRITTEN: Table = Table::new("load.written");
 const VERSIONS: Table = Table::new("load.versions");
 const REPLACED: Table = Table::new("load.replaced");
 
-/// All of them.
+/// All tables of this file.
 pub(super) const TABLES: [Table; 3] = [WRITTEN, VERSIONS, REPLACED];
 
 /// Versions of one document that are linked to each other.
@@ -37,21 +37,21 @@ const VERSIONS_MAX: usize = 200;
 const DOCUMENT: &str = "DocumentReference";
 const REPORT: &str = "DiagnosticReport";
 const OBSERVATION: &str = "Observation";
-/// What a result is linked to.
+/// The links of a result.
 const LINKS: [&str; 3] = ["specimen", "derivedFrom", "hasMember"];
 
-/// When the resources of an entry were written, and what its document is a version of.
+/// When the resources of an entry were written, and which set of versions its document belongs to.
 #[derive(Default)]
 pub(super) struct Dated {
     /// For each resource of the entry, in their order.
     pub(super) written: Vec<Option<Written>>,
-    /// The set that its document belongs to.
+    /// The set of versions that its document belongs to.
     pub(super) set: Option<String>,
-    /// Ids of the documents that its document says it replaces.
+    /// Ids of the documents that its document replaces.
     pub(super) replaces: Vec<String>,
 }
 
-/// When a resource was written, next to what is stored of it.
+/// When a resource was written, compared with the stored version.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Age {
     Older,
@@ -61,7 +61,7 @@ enum Age {
     First,
 }
 
-/// Stores a resource unless what is stored was written later; whether anything changed.
+/// Stores a resource unless the stored version was written later; returns whether anything changed.
 pub(super) fn put(
     txn: &mut Txn<'_>,
     prepared: &Admitted,
@@ -88,7 +88,7 @@ pub(super) fn put(
     }
     let patched = if prepared.kind.name() == DOCUMENT { version(txn, prepared, written, dated, now)? } else { None };
     let prepared = patched.as_ref().unwrap_or(prepared);
-    // Where times do not tell them apart, a content that was replaced before is one of a history that is told again.
+    // Where the times are equal, a content that was replaced before is part of a history that is sent again.
     let is_old = age != Age::Newer && txn.was_replaced(prepared)?;
     Ok(!is_old && stored(txn, prepared, now)?)
 }
@@ -97,7 +97,7 @@ fn stored(txn: &mut Txn<'_>, prepared: &Admitted, now: Timestamp) -> Result<bool
     Ok(txn.put_resource(prepared, now, None)?.outcome != Outcome::Unchanged)
 }
 
-/// A report of which something is stored already.
+/// Merges a report with its stored version.
 fn put_report(txn: &mut Txn<'_>, prepared: &Admitted, age: Age, now: Timestamp) -> Result<bool, store::Error> {
     let Some(known) = current(txn, prepared.kind, &prepared.id)? else { return stored(txn, prepared, now) };
     let own = value(&prepared.render(1, now))?;
@@ -126,15 +126,15 @@ fn put_report(txn: &mut Txn<'_>, prepared: &Admitted, age: Age, now: Timestamp) 
     Ok(!is_old && stored(txn, prepared, now)?)
 }
 
-/// An observation of which something is stored already. What is sent once more may come without its specimen and without what
-/// it says more of; those are what they were.
+/// Merges an observation with its stored version. An observation that is sent again may omit its specimen and its
+/// member results; the stored ones then stay.
 fn put_observation(txn: &mut Txn<'_>, prepared: &Admitted, age: Age, now: Timestamp) -> Result<bool, store::Error> {
     let Some(known) = txn.current_text(prepared.kind, &prepared.id)? else { return stored(txn, prepared, now) };
     let own = prepared.render(1, now);
     let (earlier, later) = if age == Age::Older { (&own, &known) } else { (&known, &own) };
     let (earlier, later) = (json::parse(earlier), json::parse(later));
     let (Ok(earlier), Ok(mut later)) = (earlier, later) else { return Err(damaged()) };
-    // Numbers stay as they are written in a node.
+    // A node keeps numbers as they are written.
     let filled = if fill(&mut later, &earlier) {
         Some(admit(&mut later, &prepared.id, Policy::Off).map_err(|_| damaged())?.resource)
     } else if age == Age::Older {
@@ -147,7 +147,7 @@ fn put_observation(txn: &mut Txn<'_>, prepared: &Admitted, age: Age, now: Timest
     Ok(!is_old && stored(txn, prepared, now)?)
 }
 
-/// Takes links that only the earlier of two has; whether there were any.
+/// Adds the links that only the earlier version has; returns whether there were any.
 fn fill<'n>(later: &mut Node<'n>, earlier: &Node<'n>) -> bool {
     let is_link = |node: &Node<'_>| {
         node.text_of("reference").is_some() || node.items().iter().any(|one| one.text_of("reference").is_some())
@@ -165,7 +165,7 @@ fn fill<'n>(later: &mut Node<'n>, earlier: &Node<'n>) -> bool {
     !missing.is_empty()
 }
 
-/// Tells the versions of a document of each other; the document as it is among them, if that is not as it came.
+/// Links the versions of a document to each other. Returns the document with its links if they change it.
 fn version(
     txn: &mut Txn<'_>,
     prepared: &Admitted,
@@ -227,8 +227,7 @@ fn superseded(document: &mut Value) {
     }
 }
 
-/// Adds the documents that a document replaces to those that it names itself, in an order that does not depend on which came
-/// first.
+/// Adds documents to the list of those that a document replaces, in an order that does not depend on which came first.
 fn replaces(document: &mut Value, ids: &[String]) {
     let mut all = list(document, "relatesTo");
     for id in ids {
@@ -251,7 +250,7 @@ fn current(txn: &mut Txn<'_>, kind: Kind, id: &str) -> Result<Option<Value>, sto
     txn.current_text(kind, id)?.map(|text| value(&text)).transpose()
 }
 
-// Documents and reports have no decimal numbers, whose digits a `Value` would not keep.
+// Documents and reports have no decimal numbers, so a `Value` loses no digits here.
 fn value(text: &[u8]) -> Result<Value, store::Error> {
     serde_json::from_slice(text).map_err(|_| damaged())
 }

@@ -5,12 +5,12 @@
 //! reader thread -> blocks -> workers (parse, check, extract, pack) -> this thread (order) -> store writer
 //! ```
 //! Order matters twice: the last of two versions wins in every run alike, and one member's records, which stand
-//! together in the files, stay neighbours on disk. A fixed number of tickets bounds what is under way, so memory does
+//! together in the files, stay neighbors on disk. A fixed number of tickets bounds the work in progress, so memory does
 //! not grow with the files.
 //!
-//! Files are taken by what they hold, not by name: what is about nobody first, then who the members are, then what is about
-//! them, then who acts for them. X12 and tables of claims go to the shelf first (`shelf.rs`), since what a claim says may be
-//! spread over files and loads.
+//! Files are taken by content, not by name: first the directory and the drug list, then the members, then the records
+//! about members, then their representatives. X12 and tables of claims go to the shelf first (`shelf.rs`), since the
+//! parts of one claim may be spread over files and loads.
 
 mod commit;
 mod complete;
@@ -60,7 +60,7 @@ pub use crate::load::run::undo::undo;
 
 /// Blocks under way at the same time, per worker.
 const BLOCKS_PER_WORKER: usize = 2;
-/// Bytes of resources that wait for an identifier; when there are more, they are settled with what is known.
+/// Bytes of resources that wait for an identifier; beyond this, they are settled with the identifiers known so far.
 const DEFERRED_BYTES: usize = 64 << 20;
 /// More workers than this wait for the store's one writer.
 const WORKERS_MAX: usize = 8;
@@ -100,7 +100,7 @@ pub fn run(
     }
     let mut run = Run {
         ledger: Ledger::new(&request.report),
-        keeper: Committer::new(target, request.dry_run),
+        committer: Committer::new(target, request.dry_run),
         lists: Lists::new(&request.complete),
         names: HashMap::new(),
         deferred: Vec::new(),
@@ -128,14 +128,14 @@ pub fn run(
 
 struct Run<'a> {
     ledger: Ledger,
-    keeper: Committer<'a>,
+    committer: Committer<'a>,
     lists: Lists,
     names: HashMap<NameKey, String>,
     deferred: Vec<Deferred>,
     deferred_bytes: usize,
     doctor: Doctor,
     target: &'a Target<'a>,
-    /// Member ids of this run: in a dry run they are not in the store when the representatives ask for them.
+    /// Member ids of this run: in a dry run the store does not have them when the representatives are checked.
     seen: HashSet<String>,
     bytes: Arc<AtomicU64>,
     total: u64,
@@ -152,7 +152,7 @@ impl Run<'_> {
         self.settle_deferred()?;
         self.directory(&of(&[Format::Nppes, Format::Providers, Format::Qhp, Format::Formulary]), request)?;
 
-        // What is about members names the plan: as payor, as insurer.
+        // Records about members name the plan, as payor or as insurer.
         let is_about_members = |(_, format): &FileOfFormat| {
             *format >= Format::Members && *format < Format::Hl7v2 && *format != Format::Eligibility
         };
@@ -160,15 +160,15 @@ impl Run<'_> {
             let about = PlanContext { ids: self.target.ids, plan: self.target.plan, now: self.target.now };
             if let Ok((plan, _)) = work::prepared(&plan(about), Policy::Off) {
                 let entry = CommitEntry { counts: Vec::new(), ..CommitEntry::of(plan, Format::Members) };
-                self.keeper.add(entry, &mut self.ledger)?;
-                self.keeper.flush(&mut self.ledger)?;
+                self.committer.add(entry, &mut self.ledger)?;
+                self.committer.flush(&mut self.ledger)?;
             }
         }
 
         let scratch = request.dry_run.then(|| request.report.with_extension("scratch"));
         if let Some(folder) = scratch.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty())
         {
-            // On a fresh plan nothing was reported yet, and there is no folder for it.
+            // A new plan has no reports yet, and no folder for them.
             let failed = |cause| Error::Report { path: folder.to_owned(), cause };
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
@@ -188,30 +188,30 @@ impl Run<'_> {
         shelf.end();
 
         self.pieces(&of(&[Format::Hl7v2, Format::Ccda]), request)?;
-        self.keeper.finish(&mut self.ledger)?;
+        self.committer.finish(&mut self.ledger)?;
         self.roster(&of(&[Format::Representatives]), &Shelf::new(self.target, None)?, request)?;
         self.tell();
         Ok(())
     }
 
-    /// What is about nobody: providers and drugs.
+    /// Loads the files that are about no member: providers and drugs.
     fn directory(&mut self, files: &[FileOfFormat], request: &Request) -> Result<(), Error> {
         let may_depart = !request.dry_run && files.iter().any(|(_, format)| *format == Format::Nppes);
         if may_depart {
-            self.keeper.departed.lock().is_unsettled = retire::begin(self.target)?;
+            self.committer.departed.lock().is_unsettled = retire::begin(self.target)?;
         }
         self.pieces(files, request)?;
-        self.keeper.end(&mut self.ledger)?;
+        self.committer.end(&mut self.ledger)?;
         self.lists.end_others(self.target, request.dry_run, &self.stop, &mut self.ledger)?;
         if may_depart {
-            let newly = self.keeper.departed.lock().take();
+            let newly = self.committer.departed.lock().take();
             retire::with_departed(self.target, &newly, &self.stop)?;
             retire::settled(self.target)?;
         }
         Ok(())
     }
 
-    /// What is doubtful about all records together.
+    /// Reports findings about all records together.
     fn tell_findings(&mut self) -> Result<(), Error> {
         self.ledger.notice(Rule::BeforeBirth, self.doctor.too_early());
         let empty = self.doctor.empty_networks();
@@ -231,11 +231,11 @@ impl Run<'_> {
 
     fn roster(&mut self, tables: &[FileOfFormat], shelf: &Shelf<'_>, request: &Request) -> Result<(), Error> {
         let known = Known { names: &self.names, find: self.target.find };
-        let with = roster::With { request, target: self.target, known: &known };
+        let with = roster::RosterInput { request, target: self.target, known: &known };
         roster::load(tables, shelf, with, &mut self.ledger, &mut self.seen)
     }
 
-    /// Claims and reviews that new parts, or new members, have changed.
+    /// Assembles claims and reviews that new parts or new members have changed.
     fn claims(&mut self, shelf: &Shelf<'_>, request: &Request) -> Result<(), Error> {
         for class in [Class::Claims, Class::Reviews] {
             fold::all(self, shelf, class, request)?;
@@ -244,7 +244,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// An X12 file onto the shelf.
+    /// Puts an X12 file on the shelf.
     fn x12(&mut self, path: &Path, shelf: &mut Shelf<'_>) -> Result<(), Error> {
         let mut source = Source::open(path, &self.bytes)?;
         let file: Arc<str> = path.display().to_string().into();
@@ -279,7 +279,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// A table of claims or prior authorizations onto the shelf.
+    /// Puts a table of claims or prior authorizations on the shelf.
     fn rows(&mut self, path: &Path, shelf: &mut Shelf<'_>, request: &Request) -> Result<(), Error> {
         let source = Source::open(path, &self.bytes)?;
         let file: Arc<str> = path.display().to_string().into();
@@ -291,7 +291,7 @@ impl Run<'_> {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Reads files in pieces, works on the pieces on every core, and keeps what comes of them in order.
+    /// Reads files in pieces, works on the pieces on every core, and stores the results in order.
     fn pieces(&mut self, files: &[FileOfFormat], request: &Request) -> Result<(), Error> {
         if files.is_empty() {
             return Ok(());
@@ -305,7 +305,7 @@ impl Run<'_> {
             let (done, batches) = sync_channel::<Numbered<JobOutcome>>(under_way);
             let (tickets, take_ticket) = sync_channel::<()>(under_way);
             for _ in 0..under_way {
-                // There is room for exactly these.
+                // The channel has room for exactly these.
                 let _ = tickets.try_send(());
             }
             ordered::start(scope, workers, jobs, &done, move |job: Job| job.work(target, validation, registry));
@@ -314,7 +314,7 @@ impl Run<'_> {
                 read::all(files, request, &bytes, &mut out);
             });
             let outcome = self.take_in_order(&batches, &tickets);
-            // Threads that wait to send or for a ticket see the other end closed, and leave.
+            // Threads that wait to send or for a ticket see the closed channel, and return.
             drop((batches, tickets));
             reader.join().map_err(|_| Error::Worker)?;
             outcome
@@ -353,12 +353,12 @@ impl Run<'_> {
         }
         for entry in worked.entries {
             self.lists.see(&entry);
-            self.keeper.add(entry, &mut self.ledger)?;
+            self.committer.add(entry, &mut self.ledger)?;
         }
         Ok(())
     }
 
-    /// Tells what is doubtful about a resource that is kept.
+    /// Reports what is doubtful about a resource that is kept.
     fn signs(&mut self, place: &RecordPlace, signs: Signs) -> Result<(), Error> {
         for rule in &signs.rules {
             let (rule, reject) = place.reject(*rule, "");
@@ -370,7 +370,7 @@ impl Run<'_> {
 
     fn take(&mut self, batch: Batch) -> Result<(), Error> {
         for (rule, reject) in &batch.rejects {
-            // Bad lines of FHIR say nothing of a list; a file that cannot be opened may be one.
+            // A bad line of FHIR does not affect a list; a file that cannot be opened may be one.
             if *rule != Rule::Json {
                 self.lists.see_trouble(*rule);
             }
@@ -382,7 +382,7 @@ impl Run<'_> {
         }
         self.names.extend(batch.names);
         for prepared in batch.ready {
-            self.keeper.add(CommitEntry::of(prepared, Format::Fhir), &mut self.ledger)?;
+            self.committer.add(CommitEntry::of(prepared, Format::Fhir), &mut self.ledger)?;
         }
         self.deferred_bytes += batch.deferred.iter().map(|deferred| deferred.text.len()).sum::<usize>();
         self.deferred.extend(batch.deferred);
@@ -390,14 +390,14 @@ impl Run<'_> {
     }
 
     fn settle_deferred(&mut self) -> Result<(), Error> {
-        // What the files of this run bring must be found before an older resource is.
-        self.keeper.flush(&mut self.ledger)?;
+        // Resources of this run's own files are preferred over older ones, so they must be in the store first.
+        self.committer.flush(&mut self.ledger)?;
         let known = Known { names: &self.names, find: self.target.find };
         for deferred in self.deferred.drain(..) {
             match settle(&deferred, &known) {
                 Ok((prepared, unresolved)) => {
                     self.ledger.notice(Rule::Unresolved, unresolved);
-                    self.keeper.add(CommitEntry::of(prepared, Format::Fhir), &mut self.ledger)?;
+                    self.committer.add(CommitEntry::of(prepared, Format::Fhir), &mut self.ledger)?;
                 }
                 Err(issue) => {
                     let (rule, reject) = deferred.place.reject(Rule::Resource, issue.to_string());

@@ -1,7 +1,8 @@
-//! Whether anybody is in a network: providers of earlier loads are in the store.
+//! Whether a network has any provider, including those of earlier loads, which are in the store.
 //!
-//! Nothing there leads from a network to its providers, so roles and affiliations are looked through until every network in
-//! question was met. A network of a large directory is met soon; where none is met after a number of them, nothing is said.
+//! The store has no path from a network to its providers, so roles and affiliations are read until each network in
+//! question was met. A network of a large directory is met soon; if one is not met within a limited number of them,
+//! nothing is reported.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -10,10 +11,10 @@ use super::retire::each_while;
 use crate::fhir::Kind;
 use crate::load::{Error, Stop, Target};
 
-/// Roles and affiliations that are looked at.
+/// Roles and affiliations that are read at most.
 const LOOKED_AT: usize = 100_000;
 
-/// Those of the networks in which nobody is.
+/// Keeps those networks that have no provider.
 pub(super) fn without_providers<'n>(
     target: &Target<'_>,
     mut networks: HashSet<&'n str>,
@@ -26,7 +27,7 @@ pub(super) fn without_providers<'n>(
         }
         each_while(target, Kind::named(name), stop, &mut |stored| {
             let Some(fewer) = left.checked_sub(1) else {
-                // A provider that was not met yet may come later.
+                // The search was cut short: a provider may still follow, so nothing is reported.
                 networks.clear();
                 return ControlFlow::Break(());
             };
@@ -40,7 +41,7 @@ pub(super) fn without_providers<'n>(
     Ok(networks)
 }
 
-/// Takes out what a text refers to.
+/// Removes the networks that a resource's text refers to.
 fn meet(text: &[u8], networks: &mut HashSet<&str>) {
     const BEFORE: &[u8] = b"\"Organization/";
     for at in memchr::memmem::find_iter(text, BEFORE) {

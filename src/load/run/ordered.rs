@@ -1,4 +1,4 @@
-//! Work on several threads of which the results are taken in the order of the jobs: whatever comes of a file or a group is the
+//! Work on several threads, with the results taken in the order of the jobs: the results of a file or a group are the
 //! same in every run.
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ pub(super) fn workers(most: usize) -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).clamp(1, most)
 }
 
-/// Starts threads that work on jobs until nobody sends any more, or nobody takes what they give.
+/// Starts threads that work on jobs until the sender or the receiver is gone.
 pub(super) fn start<'scope, J: Send + 'scope, O: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     workers: usize,
@@ -39,7 +39,7 @@ pub(super) fn start<'scope, J: Send + 'scope, O: Send + 'scope>(
     }
 }
 
-/// Results that came before those of earlier jobs.
+/// Holds results that arrive before those of earlier jobs.
 #[derive(Debug)]
 pub(super) struct InOrder<O> {
     early: BTreeMap<u64, O>,
@@ -51,7 +51,7 @@ impl<O> InOrder<O> {
         Self { early: BTreeMap::new(), taken: 0 }
     }
 
-    /// Takes a result in.
+    /// Adds a result.
     pub(super) fn put(&mut self, (number, result): Numbered<O>) {
         self.early.insert(number, result);
     }
@@ -63,7 +63,7 @@ impl<O> InOrder<O> {
         Some(result)
     }
 
-    /// How many results were given out.
+    /// How many results were handed out.
     pub(super) const fn taken(&self) -> u64 {
         self.taken
     }

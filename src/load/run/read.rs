@@ -1,4 +1,4 @@
-//! The reading side: what each file is, and its text in blocks.
+//! The reading side: recognizes each file, and cuts its text into blocks.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use crate::formats::sniff::{Look, look};
 use crate::formats::{self, Format, nppes};
 use crate::load::resources::Batch;
 use crate::load::source::{DOCUMENT_MAX, Piece, Source};
-use crate::load::table::Table;
+use crate::load::table::TableReader;
 use crate::load::{Error, Request, Target};
-use crate::map::tables::Columns;
+use crate::map::tables::TableColumns;
 use crate::map::{ccda, hl7v2, qhp};
 
 /// Rows of a table that one worker takes at a time.
@@ -28,15 +28,15 @@ pub(super) enum Job {
     Lines(Arc<str>, u64, Vec<u8>),
     /// One JSON document.
     Document(Arc<str>, Vec<u8>),
-    /// The beginning of a JSON document.
+    /// A JSON document that is cut off.
     Cut(Arc<str>, Vec<u8>),
     /// Whole records of another format, with the number of the first line.
     Records(Format, Arc<str>, u64, Vec<u8>),
     /// Rows of a table, each with the number of its line.
-    Rows(Arc<str>, Arc<Columns>, Vec<(u64, csv::StringRecord)>),
+    Rows(Arc<str>, Arc<TableColumns>, Vec<(u64, csv::StringRecord)>),
 }
 
-/// What a job gave.
+/// The result of a job.
 pub(super) enum JobOutcome {
     Resources(Batch),
     Records(Result<Worked, Error>),
@@ -59,7 +59,7 @@ impl Job {
             }
             Self::Rows(file, columns, mut rows) => {
                 let skipped = match columns.as_ref() {
-                    Columns::Nppes(header) if registry == Registry::Listed => listed(target, header, &mut rows),
+                    TableColumns::Nppes(header) if registry == Registry::Listed => listed(target, header, &mut rows),
                     _ => Ok(0),
                 };
                 let mut read = columns.read(&file, &rows);
@@ -75,7 +75,7 @@ impl Job {
     }
 }
 
-/// Leaves the rows of providers who are in the directory; returns how many others there were.
+/// Keeps the rows of providers who are in the directory; returns how many others there were.
 fn listed(
     target: &Target<'_>,
     header: &nppes::NppesHeader,
@@ -110,7 +110,7 @@ pub(super) struct Dispatcher {
     pub(super) next: u64,
 }
 
-/// The other side has stopped; why, it knows itself.
+/// The receiver has stopped, and knows the reason itself.
 pub(super) struct Closed;
 
 impl Dispatcher {
@@ -166,7 +166,7 @@ pub(super) fn sort(files: &[PathBuf], request: &Request) -> (Vec<FileOfFormat>, 
     (sorted, troubles)
 }
 
-/// The report line for a path that is no file.
+/// The report line for a path that is not a regular file.
 pub(super) fn no_file(path: &Path) -> (RecordPlace, Rule, String) {
     let reason = "this is no file but a pipe, a device or a link to a folder; it was not opened";
     (whole(path), Rule::Unreadable, reason.to_owned())
@@ -244,7 +244,7 @@ fn rows(
     out: &mut Dispatcher,
 ) -> Result<(), Closed> {
     let place = |line| RecordPlace { file: Arc::clone(file), line, entry: None };
-    let mut table = match Table::open(source, format, &request.mapping) {
+    let mut table = match TableReader::open(source, format, &request.mapping) {
         Ok(table) => table,
         Err(reason) => return out.reject(&place(0), Rule::UnknownFile, reason.to_owned()),
     };
@@ -295,7 +295,7 @@ fn resources(path: &Path, file: &Arc<str>, mut source: Source, out: &mut Dispatc
     broken(file, &source, out)
 }
 
-/// NDJSON says so by its name, or shows it: the first line is a whole JSON value.
+/// A file is NDJSON by its name, or if its first line is a whole JSON value.
 fn is_lines(path: &Path, source: &mut Source) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     name.trim_end_matches(".gz").ends_with(".ndjson") || json::parse(source.first_line()).is_ok()

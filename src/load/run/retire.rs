@@ -1,11 +1,12 @@
-//! Taking out of the directory and the drug list what has no ground any more, as new versions that can be taken back.
+//! Retires resources of the directory and the drug list that have lost their basis, as new versions that can be taken
+//! back.
 //!
-//! The store has no index of who refers to whom that a load could ask, so the types in question are read once, a few thousand
-//! at a time, and only in a run that has a reason to. Numbers of eight bytes are all that is remembered of them.
+//! The store has no index of references that a load could ask, so the types in question are read once, a few thousand
+//! at a time, and only in a run that has a reason to. Only numbers of eight bytes are remembered.
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `load.retire` | `begun` | nothing; there while a run that may deactivate providers has not come to the end of this |
+//! | `load.retire` | `begun` | nothing; present from the start of a run that may deactivate providers until it has retired their resources |
 
 use std::ops::ControlFlow;
 
@@ -18,13 +19,13 @@ use crate::store::{self, Snapshot, Stored, Table};
 
 const RETIRE: Table = Table::new("load.retire");
 const BEGUN: &[u8] = b"begun";
-/// Resources that are read at a time.
+/// Resources read at a time.
 const STEP: usize = 2_000;
 /// Resources in one transaction.
 const GROUP: usize = 1_000;
 
-/// Remembers that what stands with deactivated providers is not settled from here on. True if an earlier run left it so: it
-/// was killed, and what it deactivated looks unchanged to this one.
+/// Records that resources of deactivated providers are not settled from here on. Returns true if an earlier run left
+/// this mark: it was killed, and the providers it deactivated look unchanged to this run.
 pub(super) fn begin(target: &Target<'_>) -> Result<bool, Error> {
     let was_begun = target.store.snapshot()?.get(RETIRE, BEGUN)?.is_some();
     if !was_begun {
@@ -33,14 +34,14 @@ pub(super) fn begin(target: &Target<'_>) -> Result<bool, Error> {
     Ok(was_begun)
 }
 
-/// Forgets [`begin`].
+/// Removes the mark of [`begin`].
 pub(super) fn settled(target: &Target<'_>) -> Result<(), Error> {
     let forgotten: Result<(), store::Error> = target.store.transact_blocking(|txn| txn.delete(RETIRE, BEGUN));
     Ok(forgotten?)
 }
 
-/// Ends what stands with providers who are gone: roles and visits by video of a person; roles, affiliations, services and places of an
-/// organization.
+/// Retires the resources of deactivated providers: roles and video services of a person; roles, affiliations, services
+/// and locations of an organization.
 pub(super) fn with_departed(target: &Target<'_>, gone: &Providers, stop: &Stop) -> Result<(), Error> {
     if gone.is_empty() {
         return Ok(());
@@ -58,7 +59,7 @@ pub(super) fn with_departed(target: &Target<'_>, gone: &Providers, stop: &Stop) 
     Ok(())
 }
 
-/// Shows every resource of a type that is there.
+/// Passes every current resource of a type to `look`.
 pub(super) fn each(target: &Target<'_>, kind: Kind, stop: &Stop, look: &mut dyn FnMut(&Stored)) -> Result<(), Error> {
     each_while(target, kind, stop, &mut |stored| {
         look(stored);
@@ -66,7 +67,7 @@ pub(super) fn each(target: &Target<'_>, kind: Kind, stop: &Stop, look: &mut dyn 
     })
 }
 
-/// Shows resources of a type until `look` has seen enough.
+/// Passes resources of a type to `look` until it has seen enough.
 pub(super) fn each_while(
     target: &Target<'_>,
     kind: Kind,
@@ -79,7 +80,7 @@ pub(super) fn each_while(
     loop {
         stop.check()?;
         let (mut rids, next) = snapshot.step_of(kind, &from, STEP)?;
-        // In the order in which they lie.
+        // In the order in which they lie on disk.
         rids.sort_unstable();
         if read(&snapshot, &view, &rids)?.iter().try_for_each(&mut *look).is_break() {
             return Ok(());
@@ -96,7 +97,7 @@ fn read(snapshot: &Snapshot, view: &View, rids: &[u64]) -> Result<Vec<Stored>, E
     Ok(reader.get_all(rids)?.into_iter().filter(|stored| !stored.deleted).collect())
 }
 
-/// Ends resources; returns how many were not ended yet.
+/// Retires resources; returns how many were not retired yet.
 pub(super) fn end(target: &Target<'_>, rids: &[u64]) -> Result<u64, Error> {
     let snapshot = target.store.snapshot()?;
     let (view, now) = (View::operator(target.now), target.now);
@@ -109,7 +110,7 @@ pub(super) fn end(target: &Target<'_>, rids: &[u64]) -> Result<u64, Error> {
         count += ended.len() as u64;
         write(target.store, false, move |txn| {
             for prepared in &ended {
-                // Somebody may have changed it since it was read; what there is now is what ends.
+                // The resource may have changed since it was read; the current version is the one to retire.
                 txn.put_merged(prepared, now, as_ended)?;
             }
             Ok(())

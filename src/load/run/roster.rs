@@ -1,4 +1,4 @@
-//! Tables into the roster: members first, then their representatives.
+//! Loads tables into the roster: members first, then their representatives.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -35,7 +35,7 @@ use crate::store::{self, Outcome};
 /// Members in one transaction.
 const GROUP: usize = 500;
 
-/// Groups of enrolments that are put together at a time.
+/// Groups of enrollments that are assembled at a time.
 const FAMILIES: usize = 500;
 
 const ANOTHERS: &str = "two people have this member number: somebody with another name or birth date is on the roster under it \
@@ -44,24 +44,24 @@ const ANOTHERS: &str = "two people have this member number: somebody with anothe
 
 /// Input of a load of the roster.
 #[derive(Clone, Copy)]
-pub(super) struct With<'a> {
+pub(super) struct RosterInput<'a> {
     pub(super) request: &'a Request,
     pub(super) target: &'a Target<'a>,
     pub(super) known: &'a Known<'a>,
 }
 
-/// Loads tables of members and of representatives, and what 834 files said.
+/// Loads tables of members and of representatives, and the enrollments of 834 files.
 pub(super) fn load(
     tables: &[FileOfFormat],
     shelf: &Shelf<'_>,
-    with: With<'_>,
+    with: RosterInput<'_>,
     ledger: &mut Ledger,
     seen: &mut HashSet<String>,
 ) -> Result<(), Error> {
-    let With { request, target, known } = with;
+    let RosterInput { request, target, known } = with;
     let mut to = Roster { request, target, known, ledger, seen };
     to.families(shelf)?;
-    // Numbers that members had before are read when all members are known.
+    // Former member numbers are read when all members are known.
     let mut former = Vec::new();
     for (path, format) in tables {
         let file: Arc<str> = path.display().to_string().into();
@@ -82,7 +82,7 @@ struct Roster<'a> {
     target: &'a Target<'a>,
     known: &'a Known<'a>,
     ledger: &'a mut Ledger,
-    /// Member ids of this run: in a dry run they are not in the store when the representatives ask for them.
+    /// Member ids of this run: in a dry run the store does not have them when the representatives are checked.
     seen: &'a mut HashSet<String>,
 }
 
@@ -108,12 +108,12 @@ impl Family {
     }
 }
 
-/// What became of a member.
-struct Put {
+/// The result of storing a member.
+struct PutOutcome {
     rows: u64,
-    /// Whether anything about her is new.
+    /// Whether anything about the member is new.
     changed: bool,
-    /// Where she stands, if her number is somebody else's already and nothing was kept.
+    /// The place of a member who was not kept because the number already belongs to somebody else.
     refused: Option<RecordPlace>,
 }
 
@@ -136,7 +136,7 @@ impl Roster<'_> {
             let entries = self.entries(people.by_ref().take(GROUP), today)?;
             for put in self.put(entries, Vec::new())? {
                 self.ledger.kept(Format::Members, put.changed);
-                // Further rows of the same person said something about the one entry that was counted.
+                // Further rows of the same person belong to the one entry that was counted.
                 (1..put.rows).for_each(|_| self.ledger.kept(Format::Members, false));
             }
         }
@@ -161,7 +161,7 @@ impl Roster<'_> {
         Ok(entries)
     }
 
-    fn put(&mut self, entries: Vec<RosterEntry>, families: Vec<Family>) -> Result<Vec<Put>, Error> {
+    fn put(&mut self, entries: Vec<RosterEntry>, families: Vec<Family>) -> Result<Vec<PutOutcome>, Error> {
         let (contacts, now) = (self.target.contacts.clone(), self.target.now);
         write(self.target.store, self.request.dry_run, move |txn| {
             let outcomes = put_members(txn, &contacts, &entries, now)?;
@@ -208,14 +208,14 @@ impl Roster<'_> {
                 self.reject(&[place.reject(Rule::Member, ANOTHERS)])?;
                 refused += 1;
             }
-            // An event is one record: as many are counted as changed as members did.
+            // Each enrollment event is one record: as many events count as changed as members changed.
             let changed = outcomes.iter().filter(|put| put.changed).count() as u64;
             let kept = fresh.saturating_sub(refused);
             (0..kept).for_each(|at| self.ledger.kept(Format::Enrolment, at < changed));
         }
     }
 
-    /// A member is found by the numbers that she had before, too.
+    /// Lets a member also be found by former numbers.
     fn former_numbers(&mut self, file: &Arc<str>, mut rows: Vec<(u64, String, String)>) -> Result<(), Error> {
         while !rows.is_empty() {
             self.request.stop.check()?;
@@ -279,32 +279,32 @@ impl Roster<'_> {
     }
 }
 
-/// Each member's rows, and what became of her.
+/// Stores members; returns each member's rows with the result.
 fn put_members(
     txn: &mut store::Txn<'_>,
     contacts: &ContactKey,
     entries: &[RosterEntry],
     now: Timestamp,
-) -> Result<Vec<Put>, store::Error> {
+) -> Result<Vec<PutOutcome>, store::Error> {
     let mut outcomes = Vec::with_capacity(entries.len());
     for entry in entries {
         matching::forget(txn, &entry.person)?;
     }
     for entry in entries {
-        // A table gives the present owner of a number; an enrollment may give one number to people of two families.
+        // A table names the present owner of a number; enrollments may give one number to people of two families.
         if !entry.person.known_as.is_empty() && matching::is_anothers(txn, &entry.person)? {
             let refused = Some(entry.person.place.clone());
-            outcomes.push(Put { rows: entry.rows, changed: false, refused });
+            outcomes.push(PutOutcome { rows: entry.rows, changed: false, refused });
             continue;
         }
         let enrolled = enrol(txn, contacts, &entry.enrolment, now.as_second())?;
         matching::remember(txn, &entry.person, &entry.enrolment.patient)?;
         let put = put_all(txn, &entry.resources, now)?;
         if put.iter().any(|outcome| *outcome != Outcome::Unchanged) {
-            Shelf::stir(txn, &entry.enrolment.patient)?;
+            Shelf::mark_claims_of(txn, &entry.enrolment.patient)?;
         }
         let same = enrolled == Enrolled::Unchanged && put.iter().all(|outcome| *outcome == Outcome::Unchanged);
-        outcomes.push(Put { rows: entry.rows, changed: !same, refused: None });
+        outcomes.push(PutOutcome { rows: entry.rows, changed: !same, refused: None });
     }
     Ok(outcomes)
 }
@@ -329,7 +329,7 @@ fn entry(person: Person, target: &Target<'_>, known: &Known<'_>, today: Date) ->
     let made = patient_id(&person.member_id);
     let patient = person.patient.clone().or_else(|| known.id(Kind::PATIENT, "", &person.member_id));
     let mut prepared = Vec::new();
-    // Where a FHIR feed brought the Patient, it knows more than the table, so nothing is made from the table.
+    // Where a FHIR feed brought the Patient, the feed knows more than the table, so the table makes none.
     if patient.as_ref().is_none_or(|id| *id == made) {
         for text in resources(&person, target.ids, target.plan, today) {
             prepared.push(admit_text(&text).map_err(|issue| issue.to_string())?);

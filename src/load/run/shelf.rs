@@ -1,20 +1,21 @@
-//! Parts of claims, payments, enrolments and reviews, kept until and after they are put together.
+//! Parts of claims, payments, enrollments and reviews, kept before and after they are assembled.
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `load.parts` | class (u8), group (16 bytes), set (u8), order, hash of the text (8 bytes) | what `packed` makes of place and text |
-//! | `load.dirty` | class (u8), neighbourhood (8 bytes), group (16 bytes) | nothing |
+//! | `load.parts` | class (u8), group (16 bytes), set (u8), order, hash of the text (8 bytes) | place and text, as `packed` writes them |
+//! | `load.dirty` | class (u8), neighborhood (8 bytes), group (16 bytes) | nothing |
 //! | `load.made` | class (u8), group (16 bytes) | types and ids of the resources that the group produced, as JSON |
 //! | `load.claims_of` | patient (16 bytes), key of `load.dirty` | nothing |
-//! | `load.claim_numbers` | payer's number (16 bytes), role (u8), group (16 bytes) | the number that replaces it, U+001F, whose |
+//! | `load.claim_numbers` | payer's claim control number (16 bytes), role (u8), group (16 bytes) | the number that replaces it, U+001F, the identity of the replacing claim |
 //!
-//! Groups, payer's numbers and neighbourhoods go by the digits in their names ([`ordered`]): numbers are given one after the
-//! other, so what one file brings lies together in the tables, and a commit writes few of their pages. With digests in their
-//! place each commit wrote most pages of tables that grow with every load.
+//! Groups, claim control numbers and neighborhoods are sorted by the digits in their names ([`ordered`]): numbers are
+//! issued in sequence, so the parts of one file lie together in the tables, and a commit writes few pages. With digests
+//! as keys, each commit wrote most pages of tables that grow with every load.
 //!
-//! What is true follows from all parts of a group, so the order in which files are loaded does not matter and a file that is
-//! loaded twice changes nothing. A group is dirty from the commit that brings a part until the commit that keeps what came
-//! of it: a load that was killed goes on where it was. Groups that wait, for a member who is not on the roster yet, stay dirty.
+//! The resources of a group follow from all its parts, so the order in which files are loaded does not matter and
+//! loading a file twice changes nothing. A group is dirty from the commit that brings a part until the commit that
+//! stores its resources: a load that was killed goes on where it was. A group that waits for a member who is not on the
+//! roster yet stays dirty.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -43,21 +44,21 @@ const MADE: Table = Table::new("load.made");
 const CLAIMS_OF: Table = Table::new("load.claims_of");
 const CLAIM_NUMBERS: Table = Table::new("load.claim_numbers");
 
-/// All of them.
+/// All tables of this file.
 pub(super) const TABLES: [Table; 5] = [PARTS, DIRTY, MADE, CLAIMS_OF, CLAIM_NUMBERS];
 
 /// Parts in one transaction.
 const GROUP: usize = 4_000;
-/// Parts of one group; a claim has a handful, a member's enrolment some hundred over the years.
+/// Parts of one group; a claim has a handful, a member's enrollment a few hundred over the years.
 const PARTS_MAX: usize = 2_000;
 /// The largest part, unpacked.
 const PART_BYTES: usize = 4 << 20;
-/// Claims of one member that are put together anew when her coverage changes.
+/// Claims of one member that are assembled again when the coverage changes.
 const CLAIMS_MAX: usize = 100_000;
-/// Claims that replace one and the same.
+/// Claims that replace the same claim.
 const REPLACED_MAX: usize = 16;
 
-/// What is put together with what.
+/// The classes of groups; parts of one class are assembled together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Class {
@@ -76,27 +77,27 @@ impl Class {
     }
 }
 
-/// The name of a group, as keys have it.
+/// The name of a group, as it stands in keys.
 pub(super) type GroupKey = [u8; 16];
 
-/// A part as it was kept.
+/// A part as it was stored.
 pub(super) struct KeptPart {
     pub(super) set: Set,
     pub(super) place: RecordPlace,
     pub(super) text: String,
 }
 
-/// Takes parts, and gives them back by group.
+/// Takes parts, and returns them by group.
 pub(super) struct Shelf<'a> {
     target: &'a Target<'a>,
-    /// In a dry run the parts go here and not into the store.
+    /// In a dry run the parts go to this store instead.
     scratch: Option<(Store, PathBuf)>,
     waiting: Vec<(Part, RecordPlace)>,
     /// New parts of this run, by group: how many of each set.
     fresh: Mutex<HashMap<GroupKey, [u32; Set::COUNT]>>,
     packer: zstd::bulk::Compressor<'static>,
     /// The group that is on its way to disk.
-    writing: Option<Writing<Wrote>>,
+    writing: Option<Writing<WrittenParts>>,
 }
 
 impl<'a> Shelf<'a> {
@@ -159,7 +160,7 @@ impl<'a> Shelf<'a> {
         Ok(())
     }
 
-    fn row(&mut self, part: &Part, place: &RecordPlace) -> Row {
+    fn row(&mut self, part: &Part, place: &RecordPlace) -> PartRow {
         let class = Class::of(part.set);
         let group = ordered(&part.group);
         let mut key = vec![class as u8];
@@ -187,15 +188,16 @@ impl<'a> Shelf<'a> {
             .collect();
         let neighbour = if class == Class::Enrolment { part.group.as_str() } else { member(part) };
         let near = digits(neighbour).to_be_bytes();
-        Row { class, set: part.set, group, near, key, value, numbers }
+        PartRow { class, set: part.set, group, near, key, value, numbers }
     }
 
-    /// New parts of a group in this run, by set, once: a group that is seen again is not counted again.
+    /// New parts of a group in this run, by set; returned once, so that a group that is read again is not counted
+    /// again.
     pub(super) fn take_fresh(&self, group: &GroupKey) -> [u32; Set::COUNT] {
         self.fresh.lock().remove(group).unwrap_or_default()
     }
 
-    /// Where the parts are read from.
+    /// A reader of the parts.
     pub(super) fn reader(&self) -> Result<ShelfReader, Error> {
         let snapshot = self.target.store.snapshot()?;
         let scratch = self.scratch.as_ref().map(|(store, _)| store.snapshot()).transpose()?;
@@ -203,7 +205,7 @@ impl<'a> Shelf<'a> {
         Ok(ShelfReader { snapshot, scratch, unpacker })
     }
 
-    /// Groups of a class that are to be put together, after a key, in the order of members.
+    /// Dirty groups of a class that follow a key, in the order of members.
     pub(super) fn dirty(&self, class: Class, after: &[u8], most: usize) -> Result<Vec<Vec<u8>>, Error> {
         let snapshot = self.store().snapshot()?;
         let rows = snapshot.scan_from(DIRTY, &[class as u8], after, most)?;
@@ -237,8 +239,8 @@ impl<'a> Shelf<'a> {
         txn.put_json(MADE, &key, &made)
     }
 
-    /// A member's coverage is another now: what names it is put together anew.
-    pub(super) fn stir(txn: &mut store::Txn<'_>, patient: &str) -> Result<(), store::Error> {
+    /// Marks the claims of a member whose coverage changed for re-assembly.
+    pub(super) fn mark_claims_of(txn: &mut store::Txn<'_>, patient: &str) -> Result<(), store::Error> {
         let prefix = patient_key(patient);
         for (key, _) in txn.scan(CLAIMS_OF, &prefix, CLAIMS_MAX)? {
             txn.put(DIRTY, key.get(prefix.len()..).unwrap_or_default(), Vec::new())?;
@@ -246,7 +248,7 @@ impl<'a> Shelf<'a> {
         Ok(())
     }
 
-    /// Removes what a dry run kept.
+    /// Removes the store of a dry run.
     pub(super) fn end(self) {
         if let Some((store, path)) = self.scratch {
             store.close();
@@ -259,9 +261,9 @@ impl<'a> Shelf<'a> {
 }
 
 /// The group and set of each part, and whether it is new.
-type Wrote = Vec<(GroupKey, Set, bool)>;
+type WrittenParts = Vec<(GroupKey, Set, bool)>;
 
-fn put(txn: &mut store::Txn<'_>, rows: Vec<Row>) -> Result<Wrote, store::Error> {
+fn put(txn: &mut store::Txn<'_>, rows: Vec<PartRow>) -> Result<WrittenParts, store::Error> {
     let mut wrote = Vec::with_capacity(rows.len());
     for row in rows {
         let is_new = txn.get(PARTS, &row.key)?.is_none();
@@ -277,7 +279,7 @@ fn put(txn: &mut store::Txn<'_>, rows: Vec<Row>) -> Result<Wrote, store::Error> 
             if !is_replacement {
                 continue;
             }
-            // Mark the owner of that number for re-assembly.
+            // Mark the claim that has that number for re-assembly.
             for (other, _) in txn.scan(CLAIM_NUMBERS, &number, REPLACED_MAX)? {
                 if let Some(group) = other.get(17..).and_then(|group| group.try_into().ok()) {
                     txn.put(DIRTY, &dirty_key(row.class, row.near, group), Vec::new())?;
@@ -288,7 +290,7 @@ fn put(txn: &mut store::Txn<'_>, rows: Vec<Row>) -> Result<Wrote, store::Error> 
     Ok(wrote)
 }
 
-struct Row {
+struct PartRow {
     class: Class,
     set: Set,
     group: GroupKey,
@@ -299,12 +301,13 @@ struct Row {
 }
 
 /// Marks the group of a row of `load.made` that a load is about to give back its earlier value.
-pub(super) fn stir_group(txn: &mut store::Txn<'_>, table: Table, key: &[u8]) -> Result<(), store::Error> {
+pub(super) fn mark_group(txn: &mut store::Txn<'_>, table: Table, key: &[u8]) -> Result<(), store::Error> {
     let Some((class, group)) = key.split_first().filter(|_| table == MADE) else { return Ok(()) };
     txn.put(DIRTY, &[&[*class], [0; 8].as_slice(), group].concat(), Vec::new())
 }
 
-/// A name as keys have it: the number that its digits spell, and a digest that tells it from others with the same digits.
+/// A name as it stands in keys: the number that its digits spell, and a digest that distinguishes names with the same
+/// digits.
 fn ordered(name: &str) -> [u8; 16] {
     (u128::from(digits(name)) << 64 | u128::from(xxh3_64(name.as_bytes()))).to_be_bytes()
 }
@@ -328,7 +331,7 @@ pub(super) fn group_of(dirty: &[u8]) -> Option<GroupKey> {
     dirty.get(9..)?.try_into().ok()
 }
 
-/// What a set is called on the command line.
+/// The format of a set, by its name on the command line.
 pub(super) const fn format(set: Set) -> Format {
     match set {
         Set::Enrolment => Format::Enrolment,
@@ -371,8 +374,8 @@ impl ShelfReader {
         Ok(parts.into_iter().map(|(_, kept)| kept).collect())
     }
 
-    /// Numbers of claims that replace the one with this number and are not of this group. Whoever mistypes the number of a claim
-    /// names somebody else's: claims that are not of this `identity` replace nothing, and are counted.
+    /// Numbers of claims of other groups that replace the claim with this number. A mistyped number names somebody
+    /// else's claim: claims that are not of this `identity` replace nothing, and are counted.
     pub(super) fn replaced_by(
         &self,
         number: &str,
@@ -385,10 +388,11 @@ impl ShelfReader {
             rows.extend(scratch.scan(CLAIM_NUMBERS, &prefix, REPLACED_MAX)?);
         }
         let others = rows.into_iter().filter(|(key, _)| key.get(17..) != Some(group.as_slice()));
-        let said: HashSet<String> = others.filter_map(|(_, value)| String::from_utf8(value).ok()).collect();
-        let split = said.iter().filter_map(|value| value.split_once('\u{1f}'));
-        let (own, strange): (Vec<_>, Vec<_>) =
-            split.partition(|(_, whose)| Identity::parse(whose).is_some_and(|whose| whose.is(identity)));
+        let replacements: HashSet<String> = others.filter_map(|(_, value)| String::from_utf8(value).ok()).collect();
+        let split = replacements.iter().filter_map(|value| value.split_once('\u{1f}'));
+        let (own, strange): (Vec<_>, Vec<_>) = split.partition(|(_, known_member)| {
+            Identity::parse(known_member).is_some_and(|known_member| known_member.is(identity))
+        });
         let mut numbers: Vec<String> = own.into_iter().map(|(by, _)| by.to_owned()).collect();
         numbers.sort();
         Ok((numbers, strange.len()))
@@ -405,19 +409,19 @@ fn unpacked(value: &[u8], unpacker: &mut zstd::bulk::Decompressor<'static>) -> O
     Some(KeptPart { set: Set::Claims, place, text: text.to_owned() })
 }
 
-/// Puts what a splitter finds on the shelf.
+/// Puts the parts that a splitter finds on the shelf.
 pub(super) struct ToShelf<'s, 'a> {
     pub(super) shelf: &'s mut Shelf<'a>,
     pub(super) ledger: &'s mut Ledger,
     pub(super) file: Arc<str>,
-    /// What questions about eligibility and answers to them the file holds.
+    /// The eligibility inquiries and responses in the file.
     pub(super) asked: Tally,
     /// The first failure; nothing is taken after it.
     pub(super) failed: Option<Error>,
 }
 
 impl ToShelf<'_, '_> {
-    /// Takes what a file of rows gives; false after a failure.
+    /// Takes an outcome of a file of rows; false after a failure.
     pub(super) fn found(&mut self, found: RowOutcome) -> bool {
         match found {
             RowOutcome::Part(part) => self.part(part),
@@ -426,7 +430,7 @@ impl ToShelf<'_, '_> {
         self.failed.is_none()
     }
 
-    /// Tells what the file held of which nothing is kept.
+    /// Reports the records of the file that are not kept.
     pub(super) fn tell_asked(&mut self) {
         if let Some(words) = self.asked.words() {
             self.note(0, Rule::Eligibility, words);
@@ -481,23 +485,24 @@ impl PartTaker for ToShelf<'_, '_> {
     }
 }
 
-/// The number of a set, if it looks like one: reasons quote nothing else.
+/// The number of a transaction set, if it looks like one: reasons quote nothing else.
 fn plain(set: &str) -> &str {
     if set.len() == 3 && set.bytes().all(|byte| byte.is_ascii_digit()) { set } else { "without a number" }
 }
 
-/// The member's number, so that one member's parts come together; empty if the part does not say.
+/// The member's number, so that one member's parts lie together; empty if the part has none.
 fn member(part: &Part) -> &str {
     match part.set {
-        Set::Rows | Set::ReviewRows => records::Row::member_of(&part.text),
+        Set::Rows | Set::ReviewRows => records::ClaimRow::member_of(&part.text),
         _ => x12::member(&part.text),
     }
 }
 
-/// Numbers of the payer's that the part is about; with what replaces it where the part's own claim does.
+/// Claim control numbers that the part is about, each with the number that replaces it where the part's own claim
+/// replaces it.
 fn claim_numbers(part: &Part) -> Vec<(String, Option<Replaces>)> {
     let mut out = match part.set {
-        Set::Rows => records::Row::claim_numbers_of(&part.text),
+        Set::Rows => records::ClaimRow::claim_numbers_of(&part.text),
         set => x12::claim_numbers(set, &part.text).into_iter().collect(),
     };
     for (number, _) in &mut out {

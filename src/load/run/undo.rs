@@ -1,12 +1,13 @@
-//! Taking back the last load: what its transactions changed is as it was before, as new versions, until the next load begins.
+//! Taking back the last load: resources that its transactions changed return to their earlier state, as new versions.
+//! Possible until the next load begins.
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `load.before` | table, 0, key | 1 and the value that the key had, or nothing for none |
+//! | `load.before` | table, 0, key | 1 and the value that the key had, or nothing if it had none |
 //! | `load.spans` | position in the change feed where a transaction ended (u64) | where it began (u64) |
-//! | `load.run` | `last` | [`Run`] as JSON |
+//! | `load.run` | `last` | [`LastLoad`] as JSON |
 //!
-//! A load that was killed and started again is two loads; only what the second did can be taken back.
+//! A load that was killed and started again counts as two loads; only the second can be taken back.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +24,7 @@ const STEP: usize = 5_000;
 
 /// The last load.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Run {
+pub(super) struct LastLoad {
     /// When it began.
     started: String,
     /// How many files it read.
@@ -32,26 +33,26 @@ pub(super) struct Run {
     undone: bool,
 }
 
-/// What taking a load back did.
+/// The result of taking a load back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Undone {
     /// When the load began.
     pub started: String,
-    /// Resources that are as they were before.
+    /// Resources that are back in their earlier state.
     pub resources: u64,
     /// Resources that somebody changed after the load; they stayed as they are.
     pub stayed: u64,
-    /// Entries of the roster and other tables that are as they were before.
+    /// Entries of the roster and other tables that are back in their earlier state.
     pub entries: u64,
 }
 
-/// From now on the closure can be taken back.
+/// Starts recording: from here on the transaction's changes can be taken back.
 pub(super) fn begin(txn: &mut Txn<'_>) -> u64 {
     txn.journal(Some(BEFORE), Some(shelf::DIRTY));
     txn.position()
 }
 
-/// The closure has done its work.
+/// Records the changes of the transaction.
 pub(super) fn end(txn: &mut Txn<'_>, began: u64) -> Result<(), store::Error> {
     txn.journal(None, None);
     let ended = txn.position();
@@ -61,12 +62,12 @@ pub(super) fn end(txn: &mut Txn<'_>, began: u64) -> Result<(), store::Error> {
     txn.put(SPANS, &ended.to_be_bytes(), began.to_be_bytes().to_vec())
 }
 
-/// Forgets how to take back the load before; a new one begins.
+/// Drops the journal of the previous load; a new one begins.
 pub(super) fn start(target: &Target<'_>, files: u64) -> Result<(), Error> {
     for table in [BEFORE, SPANS] {
         while clear(target.store, table)? {}
     }
-    let run = Run { started: target.now.to_string(), files, undone: false };
+    let run = LastLoad { started: target.now.to_string(), files, undone: false };
     target.store.transact_blocking(move |txn| txn.put_json(RUN, LAST, &run)).map_err(Error::Store)
 }
 
@@ -82,12 +83,12 @@ fn clear(store: &Store, table: Table) -> Result<bool, Error> {
     Ok(cleared?)
 }
 
-/// Takes the last load back. Nothing, if there is none or it was taken back already.
+/// Takes the last load back. Returns nothing if there is none or it was taken back already.
 ///
 /// # Errors
-/// What the store says; what was taken back by then stays so, and calling again goes on.
+/// The store's error; resources taken back by then stay so, and calling again goes on.
 pub fn undo(target: &Target<'_>) -> Result<Option<Undone>, Error> {
-    let Some(mut run) = target.store.snapshot()?.get_json::<Run>(RUN, LAST)?.filter(|run| !run.undone) else {
+    let Some(mut run) = target.store.snapshot()?.get_json::<LastLoad>(RUN, LAST)?.filter(|run| !run.undone) else {
         return Ok(None);
     };
     let mut done = Undone { started: run.started.clone(), resources: 0, stayed: 0, entries: 0 };
@@ -124,16 +125,16 @@ pub fn undo(target: &Target<'_>) -> Result<Option<Undone>, Error> {
     Ok(Some(done))
 }
 
-/// Gives a key of a table the value that it had.
+/// Gives a key of a table its earlier value.
 fn restore(txn: &mut Txn<'_>, place: &[u8], before: &[u8]) -> Result<(), store::Error> {
     let Some(end) = place.iter().position(|byte| *byte == 0) else { return Ok(()) };
     let (name, key) = (place.get(..end).unwrap_or_default(), place.get(end + 1..).unwrap_or_default());
-    // Tables that a load writes; a name that is none of them was written by a later Ingle.
+    // The tables that a load writes; any other name was written by a later version of Ingle.
     let tables = shelf::TABLES.into_iter().chain(latest::TABLES).chain([crate::identity::matching::NUMBERS]);
     let known = tables.chain(crate::identity::roster::TABLES).find(|table| table.name().as_bytes() == name);
     let Some(table) = known else { return Err(store::Error::Corrupted("the journal of the last load".into())) };
-    // What was put together from parts that are gone, or waits again, is seen anew by the next load.
-    shelf::stir_group(txn, table, key)?;
+    // A group whose parts are gone, or which waits again, is assembled again by the next load.
+    shelf::mark_group(txn, table, key)?;
     match before.split_first() {
         None => txn.delete(table, key),
         Some((_, value)) => txn.put(table, key, value),

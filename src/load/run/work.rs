@@ -1,4 +1,4 @@
-//! What workers do with a piece of a file: resources of FHIR files, records of all other formats.
+//! The work on one piece of a file: resources of FHIR files, records of all other formats.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::load::{Error, Target};
 use crate::map::clinical::digits_of;
 use crate::map::record::{KnownMember, PlanContext, ReadPiece, Record, made_id};
 
-/// What a piece of a file of records gave.
+/// The result of a piece of a file of records.
 #[derive(Default)]
 pub(super) struct Worked {
     pub(super) entries: Vec<CommitEntry>,
@@ -27,19 +27,19 @@ pub(super) struct Worked {
 /// A resource that a mapper made, ready to be stored.
 ///
 /// # Errors
-/// What is wrong with it, in words, if it may not be kept.
+/// The mistake, in words, if it may not be kept.
 pub(super) fn prepared(value: &Value, validation: Policy) -> Result<(Admitted, Signs), String> {
     let mut numbers = Vec::new();
     write_numbers(value, &mut numbers);
     let mut node = node(value, &mut numbers.iter());
     let id = node.text_of("id").unwrap_or_default().to_owned();
-    // What our own mapper made is only checked where that decides something.
+    // Resources of our own mapper are validated only where that decides something.
     let policy = if validation == Policy::Reject { Policy::Reject } else { Policy::Off };
     let admission = admit(&mut node, &id, policy).map_err(|refused| refused.to_string())?;
     Ok((admission.resource, examine(&node)))
 }
 
-/// The numbers of a value as FHIR's JSON has them: as text, in the order in which they stand.
+/// The numbers of a value as FHIR's JSON has them: as text, in the order of the document.
 fn write_numbers(value: &Value, out: &mut Vec<String>) {
     match value {
         Value::Number(number) => out.push(number.to_string()),
@@ -49,7 +49,7 @@ fn write_numbers(value: &Value, out: &mut Vec<String>) {
     }
 }
 
-/// What parsing the value's own text would give, without the text.
+/// The node that parsing the value's own text would give, without making the text.
 fn node<'v>(value: &'v Value, numbers: &mut std::slice::Iter<'v, String>) -> Node<'v> {
     match value {
         Value::Null => Node::Null,
@@ -77,16 +77,16 @@ pub(super) fn records(
     let about = PlanContext { ids: target.ids, plan: target.plan, now: target.now };
     let mut out = Worked { rejects: read.rejects, skipped: read.skipped, ..Worked::default() };
     for record in read.records {
-        let found = match record.whom() {
+        let found = match record.named_member() {
             None => Some(KnownMember::default()),
-            Some(whom) => roster.find(&whom)?,
+            Some(named_member) => roster.find(&named_member)?,
         };
-        let Some(whose) = found else {
+        let Some(known_member) = found else {
             let reason = "no member on the roster has this number together with this birth date or name";
             out.rejects.push(record.place().reject(Rule::UnknownMember, reason));
             continue;
         };
-        match entry(record.as_ref(), format, &whose, about, validation) {
+        match entry(record.as_ref(), format, &known_member, about, validation) {
             Ok((mut entry, signs)) => {
                 entry.pack(target);
                 out.entries.push(entry);
@@ -95,7 +95,7 @@ pub(super) fn records(
                     signs
                         .iter()
                         .any(Signs::is_of_care)
-                        .then(|| (place.clone(), Signs::born(&whose.patient, &whose.birth))),
+                        .then(|| (place.clone(), Signs::born(&known_member.patient, &known_member.birth))),
                 );
                 out.signs.extend(signs.into_iter().map(|signs| (record.place().clone(), signs)));
             }
@@ -109,13 +109,14 @@ pub(super) fn records(
 fn entry(
     record: &dyn Record,
     format: Format,
-    whose: &KnownMember,
+    known_member: &KnownMember,
     about: PlanContext<'_>,
     validation: Policy,
 ) -> Result<(CommitEntry, Vec<Signs>), (Rule, String)> {
     let mut all = Vec::new();
-    let values = record.resources(whose, about)?;
-    let mut entry = CommitEntry { merge: record.whom().is_none(), counts: vec![(format, 1)], ..CommitEntry::default() };
+    let values = record.resources(known_member, about)?;
+    let mut entry =
+        CommitEntry { merge: record.named_member().is_none(), counts: vec![(format, 1)], ..CommitEntry::default() };
     let is_clinical = matches!(format, Format::Hl7v2 | Format::Ccda);
     let mut targets = Vec::new();
     for value in &values {
@@ -136,9 +137,9 @@ fn entry(
         }
         entry.resources.push(one);
     }
-    entry.dated.set = record.set().map(|set| format!("{}|{set}", whose.patient));
+    entry.dated.set = record.set().map(|set| format!("{}|{set}", known_member.patient));
     if !targets.is_empty() {
-        let mut value = provenance(record, format, &targets, whose, about);
+        let mut value = provenance(record, format, &targets, known_member, about);
         let author =
             values.iter().find(|value| value.get("resourceType").is_some_and(|kind| kind == "DocumentReference"));
         if let (Some(author), Some(agents)) =
@@ -151,7 +152,7 @@ fn entry(
     Ok((entry, all))
 }
 
-/// Ids of the documents that a document says it replaces.
+/// Ids of the documents that a document replaces.
 fn replaced(value: &Value) -> Vec<String> {
     let related = value.get("relatesTo").and_then(Value::as_array).into_iter().flatten();
     let replaced = related.filter(|one| one.get("code").is_some_and(|code| code == "replaces"));
@@ -160,7 +161,7 @@ fn replaced(value: &Value) -> Vec<String> {
     replaced.filter_map(reference).collect()
 }
 
-/// Who says what a record says, as its document names them.
+/// The author of a record, as its document names it.
 fn author_of(document: &Value) -> Option<Value> {
     let custodian = document.get("custodian");
     let author = document.pointer("/author/0").or(custodian)?;
@@ -171,7 +172,7 @@ fn author_of(document: &Value) -> Option<Value> {
         }]},
         "who": author,
     });
-    // A person speaks for an organization.
+    // A person acts on behalf of an organization.
     let is_person = author.get("type").is_none_or(|kind| kind != "Organization")
         && author.get("reference").and_then(Value::as_str).is_none_or(|to| !to.starts_with("Organization/"));
     if let (true, Some(custodian), Some(agent)) = (is_person, custodian, agent.as_object_mut()) {
@@ -180,17 +181,17 @@ fn author_of(document: &Value) -> Option<Value> {
     Some(agent)
 }
 
-/// Where the resources of a record come from: which file, which line, which load.
+/// The Provenance of a record's resources: file, line and load.
 fn provenance(
     record: &dyn Record,
     format: Format,
     targets: &[Value],
-    whose: &KnownMember,
+    known_member: &KnownMember,
     about: PlanContext<'_>,
 ) -> Value {
     let place = record.place();
     let file = place.file.rsplit('/').next().unwrap_or_default();
-    // Members read it; which file it was is the plan's own affair, and the identifier tells the plan.
+    // Members read it; the file's name is the plan's own affair, and the plan finds it by the identifier.
     let source = if format == Format::Ccda { "Clinical document (C-CDA)" } else { "HL7 v2 message" };
     let line = place.line.to_string();
     // The document identifies the record: other records may contain the same results.
@@ -199,7 +200,7 @@ fn provenance(
     let first = targets.iter().find(is_document).or(targets.first()).map(Value::to_string).unwrap_or_default();
     json!({
         "resourceType": "Provenance",
-        "id": made_id(&["Provenance", &whose.patient, &first]),
+        "id": made_id(&["Provenance", &known_member.patient, &first]),
         "meta": {"profile": ["http://hl7.org/fhir/us/core/StructureDefinition/us-core-provenance"]},
         "target": targets,
         "recorded": about.now.to_string(),

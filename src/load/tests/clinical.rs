@@ -1,4 +1,5 @@
-//! Messages and documents over whole runs: they find their member, change nothing the second time, and say where they are from.
+//! Messages and documents over whole runs: they find their member, change nothing the second time, and record where
+//! they come from.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ fn resources(bench: &Bench) -> BTreeMap<String, Value> {
     let snapshot = bench.store.snapshot().unwrap();
     let view = View::operator("2026-11-24T00:00:00Z".parse().unwrap());
     let versions = snapshot.feed(&view, None, u64::MAX, &crate::store::Times::default(), 10_000).unwrap().versions;
-    // What was deleted has none.
+    // A deleted version has no body.
     let body = |body: &[u8]| serde_json::from_slice(body).unwrap_or_default();
     // The newest come first.
     versions.iter().rev().map(|one| (format!("{}/{}", one.kind.name(), one.id), body(&one.body))).collect()
@@ -47,7 +48,7 @@ fn clinical_records_find_their_member() {
         assert!(of_kind.iter().all(|one| subject(one).as_ref() == Some(&patient)), "{kind}");
     }
     assert_eq!(all.keys().filter(|key| key.starts_with("Provenance/")).count(), 2);
-    // The feed says nothing of the member herself.
+    // The feed says nothing about the member herself.
     assert_eq!(all[&patient]["name"][0]["given"], serde_json::json!(["Ana"]));
 
     let before = bench.changes();
@@ -68,7 +69,7 @@ fn clinical_records_find_their_member() {
 
 const MEMBERS: &str = "member_id,last_name,first_name,dob\nM100200300,Quintero,Ana,1980-02-14\n";
 
-/// What is stored after files were loaded, each by itself or all at once, without what tells when and from which file.
+/// The store after files were loaded, one by one or all at once, without fields that depend on the time and the file.
 fn state(files: &[(&str, &str)], at_once: bool) -> BTreeMap<String, Value> {
     let bench = Bench::new();
     bench.put("members.csv", MEMBERS);
@@ -92,7 +93,8 @@ fn state(files: &[(&str, &str)], at_once: bool) -> BTreeMap<String, Value> {
     all
 }
 
-/// The same is stored in whatever order and under whatever names the texts are loaded; what it is.
+/// Asserts that the store is the same in whatever order and under whatever names the texts are loaded; returns its
+/// content.
 fn in_every_order(texts: &[String]) -> BTreeMap<String, Value> {
     let of = |order: &[usize], at_once| {
         let names: Vec<String> = (0..order.len()).map(|at| format!("file{at}.txt")).collect();
@@ -143,7 +145,7 @@ fn what_was_written_last_holds_in_every_order() {
         of_kind("Observation/").into_iter().filter(|one| one["code"]["coding"][0]["code"] == "2823-3").collect();
     assert_eq!(potassium.len(), 1);
     assert_eq!(potassium[0]["valueQuantity"]["value"], 4.3);
-    // A correction that holds only what was corrected does not cut its report down.
+    // A correction that holds only the corrected result does not shorten its report.
     let [report] = of_kind("DiagnosticReport/")[..] else { panic!() };
     assert_eq!((report["status"].as_str(), report["result"].as_array().unwrap().len()), (Some("corrected"), 2));
 }
@@ -177,11 +179,11 @@ fn versions_of_a_document_know_each_other_in_every_order() {
         .map(|one| (one["status"].as_str().unwrap(), one["relatesTo"].as_array().map_or(0, Vec::len)))
         .collect();
     found.sort_unstable();
-    // Each also replaces one of another set, which never came.
+    // Each also replaces a document of another set, which never came.
     assert_eq!(found, [("current", 3), ("superseded", 1), ("superseded", 2)]);
 }
 
-/// A load that is taken back has never been: what it knew to be later than all before it is forgotten too.
+/// A load that is taken back leaves no trace: the write times that it recorded are dropped too.
 #[test]
 fn taking_back_forgets_what_was_later() {
     let line = |value: &str| format!("OBX|1|NM|2823-3^K^LN||{value}|mmol/L|||||F\r");
@@ -274,7 +276,7 @@ fn a_time_in_years_to_come_does_not_count() {
     assert_eq!(seen["valueQuantity"]["value"], 4.2);
 }
 
-/// A result of 1970 stood on a woman born in 1980 without a word.
+/// A result of 1970 stood on a woman born in 1980 without a finding.
 #[test]
 fn care_before_birth_is_told() {
     let bench = Bench::new();
@@ -302,7 +304,7 @@ fn provenance_names_who_wrote_it() {
     assert_eq!(agents.len(), 2);
     assert!(agents.iter().all(|agent| agent["type"]["coding"][0]["code"] == "author"), "{agents:?}");
     assert!(agents.iter().any(|agent| agent["who"]["display"] == "LAB"), "{agents:?}");
-    // A person speaks for an organization.
+    // A person acts on behalf of an organization.
     let person = agents.iter().find(|agent| agent["who"]["reference"] == "Practitioner/npi-1245319599").unwrap();
     assert!(person["onBehalfOf"].is_object());
     let provenance: Vec<&Value> = all.values().filter(|one| one["resourceType"] == "Provenance").collect();

@@ -1,4 +1,4 @@
-//! Which payment is about which claim, and what of several decisions stands: what clearing houses and payers really send.
+//! Which payment belongs to which claim, and which of several decisions stands: real data of clearinghouses and payers.
 
 use std::fmt::Write as _;
 
@@ -39,7 +39,7 @@ fn enrol(who: &[Member]) -> String {
     interchange("BE", "005010X220A1", "20260101", "834", &body)
 }
 
-/// A claim: `head` is CLM and what follows up to the lines.
+/// A claim: `head` is CLM and the segments after it, up to the lines.
 fn claim(day: &str, who: Member, head: &str, lines: &[(&str, &str, &str)]) -> String {
     let Member { number, family, given, birth } = who;
     let mut body = format!(
@@ -63,7 +63,7 @@ fn paid(day: &str, body: &str) -> String {
 
 const OF_RUTH: &str = "NM1*QC*1*VANCE*RUTH****MI*ALD100";
 
-/// Loads the files together, and again in the other order one by one; both end the same.
+/// Loads the files together, and again one by one in reverse order; asserts that both give the same.
 fn eobs(files: &[String]) -> Vec<Value> {
     let together = Bench::new();
     let apart = Bench::new();
@@ -162,12 +162,12 @@ fn of_several_decisions_the_right_one_stands() {
         format!("CLP*R-1*{status}*{charge}*{paid}*0*12*{icn}~{OF_RUTH}~SVC*HC:99213*{charge}*{paid}~{more}~REF*6R*L1")
     };
     let first = paid("20260220", &clp("1", "ICN1", "150", "100", "CAS*CO*45*50"));
-    // Sent twice: that the second was one too many takes nothing from the first.
+    // Sent twice: voiding the second, a duplicate, takes nothing from the first.
     let again = claim("20260225", RUTH, "CLM*R-1*150***11:B:1*Y*A*Y*Y", VISIT);
     let duplicate = paid("20260301", &clp("4", "ICN2", "150", "0", "CAS*OA*18*150"));
     let found = eobs(&[enrol(&[RUTH]), own.clone(), first, again, duplicate]);
     assert_eq!(told(&found), [row("ICN1", "active", "complete", 100)]);
-    // The correction stands before the reversal, and its number sorts before that of what it corrects.
+    // The correction comes before the reversal, and its number sorts before the number of the claim it corrects.
     let corrected = clp("1", "ICN10", "150", "120", "CAS*CO*45*30");
     let reversed = clp("22", "ICN9", "-150", "-100", "CAS*CO*45*-50");
     let first = paid("20260220", &clp("1", "ICN9", "150", "100", "CAS*CO*45*50"));
@@ -175,7 +175,7 @@ fn of_several_decisions_the_right_one_stands() {
         let found = eobs(&[enrol(&[RUTH]), own.clone(), first.clone(), paid("20260310", &body)]);
         assert_eq!(told(&found), [row("ICN10", "active", "complete", 120)]);
     }
-    // Taken back, and nothing in its place.
+    // Taken back, with nothing in its place.
     let found = eobs(&[enrol(&[RUTH]), own, first, paid("20260310", &reversed)]);
     assert_eq!(told(&found), [row("ICN9", "cancelled", "queued", 0)]);
 }
@@ -187,7 +187,7 @@ fn an_account_number_is_used_for_several_visits() {
     let clp = |icn: &str, paid: &str, more: &str| {
         format!("CLP*A-1*1*150*{paid}*0*12*{icn}~{OF_RUTH}~SVC*HC:99213*150*{paid}{more}~CAS*CO*45*50")
     };
-    // By the day where the payment says it, and else the visit that had come by then.
+    // By the service date where the payment has one, else the visit that had been billed by then.
     for (one, other) in [("~DTM*472*20260205", "~DTM*472*20260401"), ("", "")] {
         let found = eobs(&[
             enrol(&[RUTH]),
@@ -219,14 +219,14 @@ fn a_claim_that_the_payer_split_is_one() {
     let totals = ["submitted", "benefit", "memberliability", "eligible"].map(|code| total(eob, code));
     assert_eq!(totals, [210, 135, 30, 165]);
     assert_eq!((line(eob, 0, "benefit"), line(eob, 1, "benefit")), (95, 40));
-    // The one half alone says nothing of the other.
+    // One half alone says nothing about the other.
     let found = eobs(&[enrol(&[RUTH]), own, paid("20260220", &first)]);
     assert_eq!((line(&found[0], 0, "benefit"), line(&found[0], 1, "benefit")), (95, 0));
 }
 
 #[test]
 fn lines_are_matched_by_number_then_day_and_in_pieces() {
-    // The same service on two days: the day says which was paid.
+    // The same service on two days: the date says which was paid.
     let head = "CLM*L-1*200***11:B:1*Y*A*Y*Y";
     let two_days = claim("20260210", RUTH, head, &[("80053", "100", "20260201"), ("80053", "100", "20260202")]);
     let decided = paid(
@@ -256,7 +256,7 @@ fn lines_are_matched_by_number_then_day_and_in_pieces() {
         ["benefit", "copay", "eligible", "memberliability"].map(|code| total(&found[0], code)),
         [140, 45, 185, 45]
     );
-    // A line that the claim has not: its money is part of the whole.
+    // A line that the claim does not have: its money is part of the total.
     let own = claim("20260210", RUTH, "CLM*L-3*100***11:B:1*Y*A*Y*Y", &[("99213", "100", "20260205")]);
     let decided = paid("20260220", &format!("CLP*L-3*1*100*70*30*12*ICN3~{OF_RUTH}~SVC*HC:99499*100*70~CAS*PR*1*30"));
     let found = eobs(&[enrol(&[RUTH]), own, decided]);
@@ -275,7 +275,7 @@ fn what_is_denied_and_what_is_allowed_follows_from_the_reasons() {
         ("0", "CAS*PR*1*150", "paid", 150),
         ("0", "CAS*OA*23*150", "paid", 150),
         ("0", "CAS*CO*24*150", "paid", 0),
-        // What is not covered is beyond what is allowed; so is what a stranger bills beyond it.
+        // A non-covered amount is beyond the allowed amount; so is an out-of-network provider's charge above it.
         ("55", "CAS*CO*96*70~CAS*PR*3*25", "paid", 80),
         ("20", "CAS*PR*45*110~CAS*PR*2*20", "paid", 40),
     ] {
@@ -309,7 +309,7 @@ fn every_tooth_and_every_minute_is_told() {
     };
     let others: Vec<Value> = item["informationSequence"].as_array().unwrap().iter().map(told).collect();
     assert_eq!(others, ["15", "10", "20"]);
-    // A narcosis is billed by the minute.
+    // Anesthesia is billed by the minute.
     let narcosis = claim("20260210", RUTH, "CLM*T-2*1200***22:B:1*Y*A*Y*Y", &[("00790", "1200", "20260205")]);
     let found = eobs(&[enrol(&[RUTH]), narcosis.replace("*UN*1*11", "*MJ*95*11")]);
     assert_eq!(
@@ -367,7 +367,7 @@ fn a_replacement_is_of_the_visit_whose_decision_it_names() {
         visit("20260213", "20260212", "1*Y*A*Y*Y"),
         paid("20260216", &clp("I2", "150", "90", "1")),
     ];
-    // The day was wrong; the number is written without its dash.
+    // The date was wrong; the number is written without its dash.
     let replaced = visit("20260301", "20260206", "7*Y*A*Y*Y~REF*F8*I1");
     let found = eobs(&[first.as_slice(), std::slice::from_ref(&replaced)].concat());
     let days = |found: &[Value]| -> Vec<(Value, Value)> {
@@ -382,7 +382,7 @@ fn a_replacement_is_of_the_visit_whose_decision_it_names() {
         let found = eobs(&[first.as_slice(), &[replaced.clone(), paid("20260310", &body)]].concat());
         assert_eq!(told(&found), [row("I2", "active", "complete", 90), row("I3", "active", "complete", 101)], "{body}");
     }
-    // Under another number of the provider's, and her name written shorter.
+    // Under another number of the provider's, and with a shorter given name.
     let ruthie = claim("20260210", Member { given: "RUTHIE", ..RUTH }, "CLM*A-1*150***11:B:1*Y*A*Y*Y", VISIT);
     let payment =
         paid("20260220", &format!("CLP*A-1*1*150*100*0*12*0012345~{OF_RUTH}~SVC*HC:99213*150*100~CAS*CO*45*50"));
@@ -405,8 +405,8 @@ fn a_payee_may_be_named_by_its_tax_number() {
     assert_eq!(told(&eobs(&[enrol(&[RUTH]), own, by_tax])), [row("ICN2", "active", "complete", 135)]);
 }
 
-/// A claim with a mistyped birth date waits, and takes nothing from the one that is right. Two that are told apart and turn out to be
-/// hers are both there: one id for both lost one without a word.
+/// A claim with a mistyped birth date waits, and takes nothing from the correct one. Two claims that are kept apart and
+/// prove to be the same member's are both there: one id for both silently lost one.
 #[test]
 fn a_claim_that_is_not_quite_hers_costs_her_no_other() {
     let visit = claim("20260210", RUTH, "CLM*B-1*150***11:B:1*Y*A*Y*Y", VISIT);

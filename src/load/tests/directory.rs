@@ -1,4 +1,5 @@
-//! Providers and drugs over whole runs: what ends, ends everywhere, and what comes back is there again.
+//! Providers and drugs over whole runs: a retired resource is retired everywhere, and one that comes back is current
+//! again.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +23,7 @@ fn resources(bench: &Bench) -> BTreeMap<String, Value> {
     versions.iter().rev().map(|one| (format!("{}/{}", one.kind.name(), one.id), body(&one.body))).collect()
 }
 
-/// What the public sees of these types.
+/// The publicly visible resources of these types.
 fn public(bench: &Bench, kinds: &[&str]) -> Vec<Value> {
     let is =
         |one: &Value| kinds.iter().any(|kind| one["resourceType"] == *kind) && one["meta"].get("profile").is_some();
@@ -33,8 +34,8 @@ fn request(bench: &Bench) -> Request {
     Request { validation: Policy::Reject, ..bench.request() }
 }
 
-/// The registry deactivated a doctor and a group; their roles, places and affiliations stayed in the directory and referred to
-/// nobody who was there.
+/// The registry deactivated a doctor and a group; their roles, locations and affiliations stayed in the directory and
+/// referred to retired providers.
 #[test]
 fn what_a_deactivated_provider_had_goes_with_her() {
     let bench = Bench::new();
@@ -61,7 +62,7 @@ fn what_a_deactivated_provider_had_goes_with_her() {
     let left = public(&bench, &roles);
     assert_eq!(left.len(), 1);
     assert_eq!(left[0]["practitioner"]["reference"], "Practitioner/npi-1000000004");
-    // The table still lists her; that says nothing against the registry, and changes nothing.
+    // The table still lists the doctor; that does not contradict the registry, and changes nothing.
     let changes = bench.changes();
     assert_eq!(bench.run(&request(&bench)).changed, 0);
     assert_eq!(bench.changes(), changes);
@@ -69,14 +70,14 @@ fn what_a_deactivated_provider_had_goes_with_her() {
     bench.put("n2.csv", format!("{REGISTRY}1000158380,2,,,,05/01/2026,\n1000871099,2,,,,05/01/2026,\n"));
     bench.run(&request(&bench));
     let left = public(&bench, &tied);
-    // An address that is nobody's own stays.
+    // A location that nobody owns stays.
     let kinds: Vec<&str> = left.iter().map(|one| one["resourceType"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["Location"], "{left:#?}");
     let changes = bench.changes();
     bench.run(&request(&bench));
     assert_eq!(bench.changes(), changes);
 
-    // She is back, and with her what the table says of her.
+    // The doctor is back, and with her the resources that the table gives her.
     std::fs::remove_file(bench.folder.path().join("in/n2.csv")).unwrap();
     bench.put("n.csv", format!("{REGISTRY}1234567893,1,,ALBEE,RUTH,05/01/2026,06/01/2026\n"));
     bench.run(&request(&bench));
@@ -92,7 +93,7 @@ fn a_run_that_was_killed_before_it_ended_them_is_made_good() {
     bench.run(&request(&bench));
     std::fs::remove_file(bench.folder.path().join("in/t.csv")).unwrap();
     bench.put("n.csv", format!("{REGISTRY}1234567893,,,,,05/01/2026,\n"));
-    // As if the run had come no further than the registry's own rows.
+    // As if the run had stopped after the registry's own rows.
     let before = bench.changes();
     bench.run(&request(&bench));
     let role = public(&bench, &["PractitionerRole"]);
@@ -190,7 +191,7 @@ fn what_a_complete_list_names_no_longer_is_retired() {
     assert_eq!(current(&bench), (26, 19));
     undo_last(&bench);
     assert_eq!(current(&bench), (26, 20));
-    // Who is listed again is there again.
+    // A provider who is listed again is current again.
     bench.put("p.csv", doctors(0..31));
     assert_eq!(count(&bench.run(&with(&bench, &[Providers, Formulary])), "no-longer-listed"), 1);
     assert_eq!(current(&bench), (31, 19));
@@ -232,7 +233,7 @@ fn a_list_that_was_cut_off_empties_nothing() {
         "40 of 50 roles, affiliations and services of providers are not in the files of this load; none were taken out"
     );
     assert_eq!(current(&bench).0, 60);
-    // Few may go in any case.
+    // A few may be retired in any case.
     let small = Bench::new();
     small.put("p.csv", doctors(0..10));
     run_on(3, &small, &with(&small, &[Providers]));
@@ -253,7 +254,7 @@ fn a_list_that_was_cut_off_empties_nothing() {
     assert_eq!(current(&exchange).1, 1);
 }
 
-/// A network was told to be empty because its providers had come the day before.
+/// A network was reported as empty because its providers had come the day before.
 #[test]
 fn a_network_has_the_providers_of_earlier_loads_too() {
     let bench = Bench::new();
@@ -271,7 +272,7 @@ fn a_network_has_the_providers_of_earlier_loads_too() {
     assert_eq!(finding.examples[0].reason, "the network Choice, B network");
 }
 
-/// Tables of contracts have a row for every one that ended, beside the one that goes on, in any order and far apart.
+/// Tables of contracts have a row for each ended contract beside the current one, in any order and far apart.
 #[test]
 fn a_role_goes_on_if_any_row_says_so() {
     let header = "npi,last_name,first_name,specialty,network,term_date\n";
@@ -289,14 +290,14 @@ fn a_role_goes_on_if_any_row_says_so() {
         assert_eq!((is_there(&bench), summary.kept), (there, 602), "{first}{second}");
         let changes = bench.changes();
         assert_eq!((bench.run(&request(&bench)).changed, bench.changes()), (0, changes), "{first}{second}");
-        // From now on there is nothing but the end.
+        // From now on the rows only end it.
         bench.put("t.csv", format!("{header}{over}"));
         let summary = bench.run(&request(&bench));
         assert_eq!((is_there(&bench), summary.kept, summary.changed), (0, 1, there as u64));
     }
 }
 
-/// A drug list with a row for every year retired what is available now, for the first row of a drug counted.
+/// A drug list with a row for each year retired drugs that are available now, since the first row of a drug counted.
 #[test]
 fn a_drug_is_available_if_any_row_says_so() {
     let header = "rxcui,drug,tier,plan_id,term_date\n";

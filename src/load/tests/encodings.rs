@@ -1,4 +1,5 @@
-//! Windows-1252 in files of every kind: `O\x92Brien` is O’Brien wherever it is written, and nothing becomes a control character.
+//! Windows-1252 in files of every kind: `O\x92Brien` is O’Brien wherever it is written, and no byte becomes a control
+//! character.
 
 use super::x12::state;
 use super::*;
@@ -23,7 +24,8 @@ fn old(text: &str) -> Vec<u8> {
     bytes.into_owned()
 }
 
-/// `O\x92Brien` was kept as a control character, which is shown as nothing and matches no claim that spells the apostrophe.
+/// `O\x92Brien` was kept as a control character, which displays as nothing and matches no claim that spells the
+/// apostrophe.
 #[test]
 fn an_apostrophe_of_windows_1252_is_one_in_every_format() {
     let bench = Bench::new();

@@ -1,4 +1,4 @@
-//! Who the people of enrolments (834) are, and how long they are covered, over whole runs.
+//! The people of enrollment files (834), and how long they are covered, over whole runs.
 
 use std::collections::BTreeMap;
 
@@ -64,8 +64,8 @@ const RUTH: &str = "INS*Y*18*021*28*A***FT~REF*0F*ALD100~NM1*IL*1*VANCE*RUTH****
 const COLE: &str = "INS*N*19*021*28*A~REF*0F*ALD100~NM1*IL*1*VANCE*COLE~DMG*D8*20110704*M~\
     HD*021**HLT*SILVER*FAM~DTP*348*D8*20260101~";
 
-/// A tester's file had REF*17*HOURLY for two members, who became one; and a reason for a change in a reporting category, which became
-/// a member's number.
+/// A tester's file had REF*17*HOURLY for two members, who became one member; and a reason for a change in a reporting
+/// category became a member's number.
 #[test]
 fn what_many_share_is_nobodys_number() {
     let hourly = |member: &str| member.replace("~NM1*IL", "~REF*17*HOURLY~NM1*IL");
@@ -94,7 +94,8 @@ fn two_people_with_one_number_do_not_become_one() {
     let child =
         |given: &str, birth: &str| COLE.replace("COLE~", &format!("{given}****MI*ALD900~")).replace("20110704", birth);
     for (loops, kept) in [
-        // Two subscribers; two children; one number of two families; a child's number that is another family's subscriber's.
+        // Two subscribers; two children; one number in two families; a child's number that is another family's
+        // subscriber's.
         ([RUTH, &other].concat(), "RUTH ALD100"),
         ([child("COLE", "20110704"), child("DEE", "20130101")].concat(), "COLE ALD900"),
         (
@@ -113,7 +114,7 @@ fn two_people_with_one_number_do_not_become_one() {
     // Nor do twins of one file, though they were born on one day.
     let (bench, _) = loaded(&[("20260101", &[child("COLE", "20110704"), child("DEE", "20110704")].concat())]);
     assert_eq!((people(&bench), rejected(&bench, "two people")), (vec!["COLE ALD900".to_owned()], 1));
-    // The number of the subscriber is nobody else's, whoever comes first.
+    // The subscriber's number belongs to the subscriber alone, in whatever order the members come.
     let (bench, _) =
         loaded(&[("20260101", &[child("DEE", "20130101"), RUTH.replace("MI*ALD100", "MI*ALD900")].concat())]);
     let found = people(&bench);
@@ -137,7 +138,7 @@ fn who_is_corrected_stays_one_person() {
     );
 }
 
-/// A claim of a member whose file has a number of hers in NM109 and another in REF*23 was refused as nobody's.
+/// A file had one number of a member in NM109 and another in REF*23; a claim with the second was refused as unknown.
 #[test]
 fn a_member_is_found_by_every_number_of_hers() {
     let ruth = RUTH.replace("MI*ALD100", "MI*ALD10001").replace("~NM1*IL", "~REF*23*RX555501~NM1*IL");
@@ -186,7 +187,7 @@ fn ended(day: &str) -> String {
     )
 }
 
-/// A termination that a later file moved to a later day stayed as it was.
+/// A termination that a later file moved to a later day did not move.
 #[test]
 fn the_termination_that_was_said_last_stands() {
     let of = |files: &[(&str, &str)]| spans(&loaded(files).0);
@@ -194,7 +195,7 @@ fn the_termination_that_was_said_last_stands() {
     assert_eq!(of(&[("20260101", RUTH), ("20260320", &march), ("20260420", &june)]), ["SILVER 2026-01-01 2026-06-30"]);
     assert_eq!(of(&[("20260101", RUTH), ("20260420", &june), ("20260320", &march)]), ["SILVER 2026-01-01 2026-06-30"]);
     assert_eq!(of(&[("20260101", RUTH), ("20260320", &june), ("20260420", &march)]), ["SILVER 2026-01-01 2026-03-31"]);
-    // Also of a coverage that for a while was none.
+    // Also for a coverage that was void for a while.
     let never = ended("20251231");
     assert_eq!(of(&[("20260101", RUTH), ("20260320", &never)]), Vec::<String>::new());
     assert_eq!(of(&[("20260101", RUTH), ("20260320", &never), ("20260420", &june)]), ["SILVER 2026-01-01 2026-06-30"]);
@@ -203,7 +204,7 @@ fn the_termination_that_was_said_last_stands() {
     let old = [RUTH.replace("20260101", "20240101"), ended("20240430")].concat();
     let files = [("20240101", &*old), ("20260101", RUTH), ("20260320", &all(&march)), ("20260420", &all(&june))];
     assert_eq!(of(&files), ["SILVER 2024-01-01 2024-04-30", "SILVER 2026-01-01 2026-06-30"]);
-    // Another span of which only the end is told.
+    // Another span that only states its end.
     let whole = june.replace("DTP*349", "DTP*348*D8*20260101~DTP*349");
     assert_eq!(
         of(&[("20240101", &old), ("20260420", &whole)]),
@@ -211,7 +212,7 @@ fn the_termination_that_was_said_last_stands() {
     );
 }
 
-/// A coverage that was said by mistake stayed as one of one day.
+/// A coverage that was reported by mistake stayed as a coverage of one day.
 #[test]
 fn a_coverage_that_is_deleted_never_was() {
     let dental = "HD*021**DEN*DENTAL*FAM~DTP*348*D8*20260101~";
@@ -239,12 +240,12 @@ fn a_new_name_makes_no_second_child() {
     for order in [[0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         assert_eq!(people(&loaded(&order.map(|at| files[at])).0), found, "{order:?}");
     }
-    // Whoever is another stays another.
+    // A different person stays a different person.
     let (bench, _) = loaded(&[("20260101", &[&*born, &COLE.replace("COLE", "DEE")].concat()), ("20260201", &named)]);
     assert_eq!(people(&bench).len(), 2);
 }
 
-/// On a fresh plan there is no folder for reports, and a dry run failed: "the disk failed".
+/// A new plan has no folder for reports, and a dry run failed: "the disk failed".
 #[test]
 fn a_dry_run_needs_no_folder() {
     let bench = Bench::new();
@@ -268,7 +269,7 @@ fn newborn_twins_do_not_stay_one() {
     assert!(found.len() == 2 && found[0].starts_with("COLE") && found[1].starts_with("DEE"), "{found:?}");
 }
 
-/// Somebody whom a change without a name told of first.
+/// The member first appeared in a change without a name.
 #[test]
 fn a_name_may_come_after_the_number() {
     let nameless = RUTH.replace("NM1*IL*1*VANCE*RUTH****MI*ALD100~", "").replace("DMG*D8*19590312*F~", "");
@@ -276,7 +277,7 @@ fn a_name_may_come_after_the_number() {
     assert_eq!((people(&bench), summary.rejected), (vec!["RUTH ALD100".to_owned()], 0), "{:?}", bench.report());
 }
 
-/// Two files that know less and more of a member, in either order: she is found by her number, and only one of her is.
+/// Two files know less and more about a member, in either order: the number finds her, and there is only one of her.
 #[test]
 fn who_gets_a_number_later_is_found_by_it() {
     let numbered = COLE.replace("COLE~", "COLE****MI*ALD10002~");
@@ -297,8 +298,8 @@ fn who_gets_a_number_later_is_found_by_it() {
     }
 }
 
-/// A change for a dependant alone, behind another family, came first: her subscriber's number looked like one of her own and kept
-/// the subscriber out for ever.
+/// A change for a dependent alone, behind another family, came first: the subscriber's number looked like one of her
+/// own and kept the subscriber out for ever.
 #[test]
 fn a_dependants_change_before_the_subscriber_keeps_nobody_out() {
     let john = RUTH.replace("RUTH", "JOHN").replace("ALD100", "BLD200").replace("19590312", "19700101");

@@ -62,7 +62,7 @@ impl Bench {
         run(request, &target, &Clock::system(), &mut |_| {}).unwrap()
     }
 
-    /// Nobody was on file before.
+    /// No earlier resource is found.
     fn target(&self, now: &str) -> Target<'_> {
         Target {
             store: &self.store,
@@ -229,7 +229,7 @@ fn bad_archives_are_refused_in_words() {
     bench.put("cut.zip", &whole[..whole.len() / 2]);
     bench.put("sheet.xlsx", zipped(&[("[Content_Types].xml", b"<x/>"), ("xl/workbook.xml", b"<x/>")]));
     bench.put("inner.zip", zipped(&[("again.zip", &whole)]));
-    // The sizes lie: the file has more than its archive says.
+    // The stated sizes are false: the file is longer than its archive states.
     let mut lies = zipped(&[("b.ndjson", patients(0..1000).as_bytes())]);
     let size = (patients(0..1000).len() as u32).to_le_bytes();
     while let Some(at) = lies.windows(4).position(|window| window == size) {
@@ -290,7 +290,7 @@ fn what_is_no_file_is_named_and_not_opened() {
     assert_eq!(counts(&bench.run(&alone)), (0, 0, 0, 1));
 }
 
-/// A dry run as the very first thing failed, for its scratch file had no folder.
+/// A dry run failed on a new plan, since its scratch file had no folder.
 #[test]
 fn a_dry_run_needs_no_folder_for_reports() {
     let bench = Bench::new();
@@ -429,7 +429,7 @@ fn the_demo_plan_loads_without_a_complaint() {
     }
     let summary = bench.load();
     assert_eq!(summary.rejected, 0, "{:?}", bench.report());
-    // Children without an address of their own, and a doctor who is seen on the screen only.
+    // Children without an address of their own, and a doctor who only sees patients by video.
     let findings: Vec<(&str, u64)> = summary.findings.iter().map(|finding| (finding.rule, finding.count)).collect();
     assert_eq!(findings, [("member-without-contact", 4), ("location-without-street", 1)]);
     assert_eq!((summary.by_kind["members"], summary.by_kind["representatives"]), (25, 5));
@@ -515,6 +515,6 @@ fn a_load_that_is_stopped_goes_on_with_the_next() {
     assert!(kept > 0 && kept < 20_000, "{kept}");
     let summary = bench.load();
     assert_eq!((summary.unchanged, summary.changed), (kept, 20_001 - kept));
-    // With the plan itself and the Patient of the member.
+    // Including the plan itself and the Patient of the member.
     assert_eq!(bench.changes(), 20_002);
 }

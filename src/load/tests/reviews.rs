@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::x12::state;
 use super::*;
 
-/// What the request of the fixtures comes to with these segments in place of its own.
+/// The resource that the fixture's request gives with these segments in place of its own.
 fn asked(um: &str, service: &str) -> Value {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/load/x12");
     let bench = Bench::new();
@@ -19,7 +19,7 @@ fn asked(um: &str, service: &str) -> Value {
     found.unwrap().1
 }
 
-/// Every request was elective, whatever it said.
+/// Every request was elective, whatever its UM segment said.
 #[test]
 fn how_urgent_a_request_is_is_kept_and_never_made_up() {
     let service = "SV1*HC:97110:GP*400*UN*12~";
@@ -45,6 +45,6 @@ fn modifiers_and_place_of_a_request_are_kept() {
         (codes, &item["locationCodeableConcept"]["coding"][0]["code"]),
         (vec![&json!("GP"), &json!("59")], &json!("11"))
     );
-    // The type of a bill is no place of service.
+    // The type of a bill is not a place of service.
     assert!(asked("UM*HS*I*2*13:A~", "SV1*HC:97110*400*UN*12~")["item"][0]["locationCodeableConcept"].is_null());
 }

@@ -1,4 +1,5 @@
-//! Tables of claims and prior authorizations over whole runs: what they come to, in any order, twice, changed and taken back.
+//! Tables of claims and prior authorizations over whole runs: their resources, in any order, twice, changed and taken
+//! back.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -66,7 +67,7 @@ fn amounts_are_those_of_the_rows() {
         let eob = &eobs[number];
         ["submitted", "eligible", "benefit", "memberliability"].map(|code| total(eob, code))
     };
-    // The second line was paid anew by the later file.
+    // The later file paid the second line again.
     assert_eq!(sums("C-1001"), [Some(1259.5), Some(912.0), Some(812.0), Some(100.0)]);
     assert_eq!(sums("C-1002"), [Some(13000.0), Some(8500.0), Some(7900.0), Some(600.0)]);
     // CMS: an update replaces an insert of the same day; a stay is decided as a whole.
@@ -77,9 +78,9 @@ fn amounts_are_those_of_the_rows() {
     // The third version of a stay under its third number, and no other.
     assert_eq!(sums("5003"), [Some(20000.0), Some(10500.0), Some(10500.0), Some(0.0)]);
     assert!(!eobs.contains_key("5001") && !eobs.contains_key("5002"));
-    // What CCLF7 does not tell is not told.
+    // Amounts that CCLF7 does not have are absent.
     assert_eq!(sums("7001"), [None, None, None, Some(10.0)]);
-    // Question and answer.
+    // Request and response.
     assert_eq!(sums("7700001-2026-03-01"), [Some(47.0), Some(47.0), Some(37.0), Some(10.0)]);
     let denied: Vec<&str> = eobs
         .iter()
@@ -118,7 +119,7 @@ fn what_is_taken_back_is_cancelled_and_what_is_replaced_says_by_what() {
     let cancelled: Vec<&str> =
         eobs.iter().filter(|(_, eob)| eob["status"] == "cancelled").map(|(number, _)| number.as_str()).collect();
     assert_eq!(cancelled, ["-9201", "7700003-2026-03-03", "C-1009", "C-1010", "RX-2"]);
-    // What it was can still be read.
+    // Its earlier version can still be read.
     assert_eq!(total(&eobs["C-1009"], "benefit"), Some(75.0));
     let related = |number: &str| {
         let row = &eobs[number]["related"][0];
@@ -196,7 +197,7 @@ fn a_mapping_names_columns_of_the_plans_own() {
     let request = Request { mapping: Mapping::parse(mapping).unwrap(), ..request(&bench, bench.request().paths) };
     let summary = bench.run(&request);
     assert_eq!((summary.kept, summary.rejected), (3, 0), "{:?}", bench.report());
-    // Neither table has a second fact about the member, which is said.
+    // Neither table has a second fact about the member, and the report says so.
     assert!(summary.findings.iter().any(|finding| finding.rule == "member-by-number-alone"), "{summary:?}");
     let eobs = eobs(&bench);
     assert_eq!((total(&eobs["A1"], "benefit"), &eobs["G1"]["use"]), (Some(80.0), &"preauthorization".into()));
@@ -222,7 +223,7 @@ fn a_member_is_found_by_the_number_that_she_had_before() {
     let pair = |now: &str, before: &str| format!("M{now}{before}2018-01-012020-01-01{}\n", " ".repeat(12));
     let claim = |number: &str, member: &str| format!("{number},{member},1950-01-02,2019-01-02,99213,100,1234567893\n");
     let claims = |member| format!("claim_number,member_id,dob,dos,cpt,charge,billing_npi\n{}", claim("A1", member));
-    // Named so that the file of numbers comes before that of members.
+    // Named so that the file of former numbers comes before the table of members.
     bench.put(
         "a.ZC9",
         pair("1EG4TE5MK73", "1EG4TE5MK72") + &pair("1EG4TE5MK75", "1EG4TE5MK74") + &pair("1EG4TE5MK73", "1EG4TE5MK76"),
@@ -251,10 +252,10 @@ fn a_member_is_found_by_the_number_that_she_had_before() {
     assert_eq!(eobs(&bench).len(), 1);
 }
 
-/// What becomes of the public samples, folder by folder: what is kept, and why the rest is not. A change here is a change of what
-/// plans see. Refusals that are right: claims and former numbers of members who are in no file, drugs without a pharmacy
-/// (de-SynPUF), rows of the RIF samples with a cell too many, beneficiaries without names, IDR tables that need each other, and
-/// files that are no tables.
+/// The public samples, folder by folder: what is kept, and why the rest is not. A change here is a change that plans
+/// see. Correct refusals: claims and former numbers of members who are in no file, drugs without a pharmacy
+/// (de-SynPUF), rows of the RIF samples with a cell too many, beneficiaries without names, IDR tables that need each
+/// other, and files that are not tables.
 #[test]
 fn the_public_samples_go_through() {
     let Some(shared) = crate::beside::beside("the_public_samples_go_through", "data") else { return };
@@ -270,7 +271,7 @@ fn the_public_samples_go_through() {
         "ncpdp",
     ] {
         let bench = Bench::new();
-        // Whom these two are about is in no file.
+        // The members of these two are in no file.
         let table = match folder {
             "csv-priorauth" => Some("csv-priorauth/beneficiary-fhir-data/SYNTHETIC_PRAUC.csv"),
             "csv-claims/etl-cms" => Some("csv-claims/etl-cms/input/carrier_claims.csv"),
@@ -298,7 +299,7 @@ fn the_public_samples_go_through() {
         for resource in state(&bench).values().filter(|body| body["resourceType"] == "ExplanationOfBenefit") {
             crate::map::fixtures_tests::assert_valid_when_stored(resource);
         }
-        // Some samples tell of one member in several ways; whatever a run makes of them, the next one makes too.
+        // Some samples describe one member in several ways; a second run gives the same result as the first.
         let first = state(&bench);
         load(&bench, vec![shared.join(folder)]);
         assert_eq!(state(&bench), first, "{folder}");
@@ -316,7 +317,7 @@ fn row(cells: [&str; 6]) -> String {
     format!("C1,{line},ALD100,3/12/1959,1/5/26,{service},E119,11,{charge},{paid},{paid},1234567893,{day},{status}\n")
 }
 
-/// What the rows come to, together and one by one backwards: status, and of each line service and dollars paid.
+/// The result of the rows, together and one by one in reverse: status, and the service and dollars paid of each line.
 fn come_to(rows: &[[&str; 6]]) -> (String, Vec<(String, i64)>) {
     let header = if rows.iter().all(|row| row[0].is_empty()) { HEADER.replace("Line,", "") } else { HEADER.to_owned() };
     let text = |cells: &[&str; 6]| row(*cells).replace(",,ALD100", ",ALD100");
@@ -351,7 +352,7 @@ fn a_row_takes_back_what_it_undoes() {
     let corrected = ["1", "99213", "150", "120", "2/20/2026", "Paid"];
     let stands = |paid: i64| ("active".to_owned(), vec![("99213".to_owned(), paid)]);
     let ended = ("cancelled".to_owned(), vec![("99213".to_owned(), 100)]);
-    // In pairs of one day, however the first of them says it.
+    // Reversed and paid again on one day, however the first row says it.
     for reversal in [
         ["1", "99213", "-150", "-100", "2/20/2026", "Reversed"],
         ["1", "99213", "150", "(100.00)", "2/20/2026", "Paid"],
@@ -361,7 +362,7 @@ fn a_row_takes_back_what_it_undoes() {
         assert_eq!(come_to(&[first, reversal, corrected]), stands(120), "{reversal:?}");
         assert_eq!(come_to(&[first, reversal]), ended, "{reversal:?}");
     }
-    // What replaced something and was taken back leaves nothing of what it replaced.
+    // A replacement that was taken back leaves nothing of the claim that it replaced.
     let of_second = ["1", "99213", "-150", "-120", "3/1/2026", "Reversed"];
     assert_eq!(come_to(&[first, corrected, of_second]).0, "cancelled");
     // A day's corrections, all of one day.
@@ -391,7 +392,7 @@ fn rows_that_contradict_each_other_are_named() {
     let [one, other] = ["100", "90"].map(|paid| row(["1", "99213", "150", paid, "", "Paid"]));
     bench.put("claims.csv", format!("{HEADER}{one}{other}"));
     assert!(bench.load().findings.iter().any(|finding| finding.rule == "rows-without-order"));
-    // Pending and then paid is no contradiction, whatever comes first.
+    // Pending and then paid is not a contradiction, whichever comes first.
     for rows in [["Pending", "Paid"], ["Paid", "Pending"]] {
         let rows = rows.map(|status| row(["1", "99213", "150", if status == "Paid" { "100" } else { "" }, "", status]));
         let bench = Bench::new();
@@ -428,16 +429,16 @@ fn a_coverage_that_ends_before_it_begins_never_was() {
 fn a_claim_is_voided_replaced_and_lowered_as_a_whole() {
     let numbered = ["1", "99213", "150", "100", "2/20/2026", "Paid"];
     let second = ["2", "83036", "60", "40", "2/20/2026", "Paid"];
-    // A void without a service is of all lines.
+    // A void without a service covers all lines.
     assert_eq!(come_to(&[numbered, second, ["1", "", "", "", "3/1/2026", "Void"]]).0, "cancelled");
-    // Part of what was paid is asked back.
+    // Part of the payment is taken back.
     let (status, lines) = come_to(&[numbered, second, ["1", "99213", "0", "-20", "3/1/2026", "Adjusted"]]);
     assert_eq!((status.as_str(), lines[0].1, lines[1].1), ("active", 80, 40));
-    // Refused and then paid on the same day, in whatever order the rows come.
+    // Denied and then paid on the same day, in whatever order the rows come.
     let refused = ["1", "99213", "150", "0", "2/20/2026", "Denied"];
     assert_eq!(come_to(&[refused, numbered]).1, [("99213".to_owned(), 100)]);
     assert_eq!(come_to(&[numbered, refused]).1, [("99213".to_owned(), 100)]);
-    // A replacement has its own lines and none of those before.
+    // A replacement has its own lines and none of the earlier ones.
     let header = HEADER.replace("Line,", "Frequency,");
     let bench = Bench::new();
     bench.put("members.csv", ROSTER);
@@ -472,7 +473,7 @@ fn requests_without_line_numbers_go_by_the_service() {
     assert_eq!(codes().len(), 3);
 }
 
-/// A switch tells no time: what it wrote later counts.
+/// A switch states no time: of its messages, the later one counts.
 #[test]
 fn messages_of_one_day_count_in_the_order_in_which_they_stand() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/load/tables");
@@ -499,7 +500,7 @@ fn messages_of_one_day_count_in_the_order_in_which_they_stand() {
     assert_eq!(come_to(&[asked, paid, taken_back, accepted, &again, paid]), ("active".to_owned(), 90, true));
 }
 
-/// CMS's natural key is one for two bills of a hospital for one day; without a cancellation both stand.
+/// CMS's natural key is the same for two bills of a hospital for one day; without a cancellation both stand.
 #[test]
 fn two_bills_under_one_natural_key_are_two() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/load/tables");

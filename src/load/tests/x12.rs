@@ -1,4 +1,5 @@
-//! Enrolment, claims, payments and reviews over whole runs: what they come to, in any order, twice, half done and taken back.
+//! Enrollment, claims, payments and reviews over whole runs: their resources, in any order, twice, half done and taken
+//! back.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -24,7 +25,7 @@ fn request(bench: &Bench, paths: Vec<PathBuf>) -> Request {
     Request { paths, validation: Policy::Reject, ..bench.request() }
 }
 
-/// Every current resource without what says when it was written.
+/// Every current resource, without the time when it was written.
 pub(super) fn state(bench: &Bench) -> BTreeMap<String, Value> {
     let snapshot = bench.store.snapshot().unwrap();
     let view = View::operator(NOW.parse().unwrap());
@@ -100,7 +101,7 @@ fn amounts_are_those_of_the_payments() {
     let again = of(&eobs, "MSC-2R");
     assert_eq!(again["related"][0]["reference"]["value"], "ICN0002");
     assert_eq!(again["outcome"], "queued");
-    // A stay that was decided as a whole.
+    // A stay that was adjudicated as a whole.
     let stay = of(&eobs, "AH-500");
     assert_eq!(total(stay, "coinsurance"), Some(400.0));
     assert!(stay["item"].as_array().unwrap().iter().all(|item| item["adjudication"].is_null()));
@@ -202,7 +203,7 @@ fn a_load_can_be_taken_back_once() {
     assert!(take_back().is_some_and(|undone| undone.resources > 0 && undone.stayed == 0));
     assert_eq!(state(&bench), before);
     assert!(take_back().is_none());
-    // What was taken back can be loaded again.
+    // A load that was taken back can be loaded again.
     bench.run(&request(&bench, vec![last]));
     assert_eq!(state(&bench), after);
 }
@@ -229,10 +230,10 @@ fn a_dry_run_counts_the_same_and_keeps_nothing() {
 
 /// The public samples of X12: what of each folder is kept, and why the rest is not.
 ///
-/// Nearly all claims are about people whom no sample enrols, so they are put aside (`unknown-member`). The files of imsweb lie
-/// about their counts on purpose (`envelope-totals`) and give one control number to claims of several days. Of 270 and 271 the
-/// report tells what was asked (`eligibility-not-kept`); 276 and 999 are for others (`other-message`). One enrolment only
-/// changes somebody whom no file has introduced (`member`).
+/// Nearly all claims are about people whom no sample enrolls, so they are put aside (`unknown-member`). The files of
+/// imsweb deliberately state wrong counts (`envelope-totals`) and give one control number to claims of several days.
+/// For 270 and 271 the report counts the inquiries and responses (`eligibility-not-kept`); 276 and 999 are for other
+/// systems (`other-message`). One enrollment only changes a member whom no file has introduced (`member`).
 #[test]
 fn the_public_samples_go_through() {
     let Some(shared) = crate::beside::beside("the_public_samples_go_through (X12)", "data") else { return };

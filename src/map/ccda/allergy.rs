@@ -1,14 +1,14 @@
-//! Allergies: one for each statement of a concern.
+//! Allergies: one for each observation of a concern act.
 
 use serde_json::{Value, json};
 
-use super::draft::Draft;
+use super::draft::DocumentDraft;
 use super::section::{is_negated, observations, state};
 use crate::formats::ccda::node::{El, all, follows, kid, kid_attr, kids, path};
 use crate::map::clinical::{Concept, ResourceBuilder, hl7, known};
 
 const SNOMED: &str = "http://snomed.info/sct";
-/// Kinds of statements: what they are about, and whether an allergy or an intolerance.
+/// Kinds of allergy observations: the substance category, and whether allergy or intolerance.
 const KINDS: [(&str, &str, &str); 8] = [
     ("416098002", "medication", "allergy"),
     ("419511003", "medication", ""),
@@ -19,7 +19,7 @@ const KINDS: [(&str, &str, &str); 8] = [
     ("426232007", "environment", "allergy"),
     ("419199007", "", "allergy"),
 ];
-/// "No known allergy", by the kind that is not known of.
+/// "No known allergy", by the category that it denies.
 const NONE_KNOWN: [(&str, &str); 6] = [
     ("416098002", "409137002"),
     ("419511003", "409137002"),
@@ -42,13 +42,13 @@ const SEVERITY: &str = "2.16.840.1.113883.10.20.22.4.8";
 const CRITICALITY: &str = "2.16.840.1.113883.10.20.22.4.145";
 
 /// Maps a concern.
-pub(super) fn map<'d>(draft: &mut Draft<'d>, entry: El<'d>) {
+pub(super) fn map<'d>(draft: &mut DocumentDraft<'d>, entry: El<'d>) {
     for observation in observations(entry) {
         allergy(draft, entry, observation);
     }
 }
 
-fn allergy<'d>(draft: &mut Draft<'d>, concern: El<'d>, el: El<'d>) {
+fn allergy<'d>(draft: &mut DocumentDraft<'d>, concern: El<'d>, el: El<'d>) {
     let kind = draft.concept(kid(el, "value"));
     let entity = path(el, &["participant", "participantRole", "playingEntity"]);
     let mut code = entity.map(|entity| draft.concept(kid(entity, "code"))).unwrap_or_default();
@@ -61,7 +61,7 @@ fn allergy<'d>(draft: &mut Draft<'d>, concern: El<'d>, el: El<'d>) {
     let mut is_refuted = is_negated(el);
     if code.is_empty() {
         if is_refuted {
-            // Not allergic to anything of a kind: that is known, and has codes of its own.
+            // No allergy to anything of a category: a known fact, with codes of its own.
             code = Concept::one(SNOMED, known(&NONE_KNOWN, &kind_code).unwrap_or("716186003"));
             is_refuted = false;
         } else {
@@ -74,14 +74,14 @@ fn allergy<'d>(draft: &mut Draft<'d>, concern: El<'d>, el: El<'d>) {
     let when = draft.when(el, "effectiveTime");
     let mut out =
         ResourceBuilder::new("AllergyIntolerance", &draft.id("AllergyIntolerance", el, "", &code, when.as_ref()));
-    out.set("identifier", Draft::identifiers(el));
+    out.set("identifier", DocumentDraft::identifiers(el));
     let is_error = [concern, el].iter().any(|el| state(*el) == "nullified");
     if is_error {
         out.set("verificationStatus", hl7("allergyintolerance-verification", "entered-in-error"));
     } else {
-        let said = related(el, STATUS).map(|status| draft.concept(kid(status, "value")));
-        let said = said.and_then(|status| known(&STATES, status.code_in(SNOMED)?));
-        let status = said.unwrap_or(match state(concern) {
+        let stated = related(el, STATUS).map(|status| draft.concept(kid(status, "value")));
+        let stated = stated.and_then(|status| known(&STATES, status.code_in(SNOMED)?));
+        let status = stated.unwrap_or(match state(concern) {
             "completed" if concern != el => "resolved",
             "aborted" | "suspended" => "inactive",
             _ => "active",
@@ -111,7 +111,7 @@ fn allergy<'d>(draft: &mut Draft<'d>, concern: El<'d>, el: El<'d>) {
     draft.resources.push(out.claim(&["us-core-allergyintolerance"]));
 }
 
-fn reaction<'d>(draft: &Draft<'d>, el: El<'d>) -> Option<Value> {
+fn reaction<'d>(draft: &DocumentDraft<'d>, el: El<'d>) -> Option<Value> {
     let mut manifestation = draft.concept(kid(el, "value"));
     if manifestation.is_empty() {
         manifestation = Concept::words(&draft.words(kid(el, "text")));
@@ -126,7 +126,7 @@ fn reaction<'d>(draft: &Draft<'d>, el: El<'d>) -> Option<Value> {
     Some(out.value())
 }
 
-/// The statement about a statement that is made after a template.
+/// The observation related to another that follows a template.
 pub(super) fn related<'d>(el: El<'d>, template: &str) -> Option<El<'d>> {
     all(el, &["entryRelationship", "observation"]).into_iter().find(|one| follows(*one, template))
 }

@@ -1,19 +1,19 @@
-//! Implants: of the section on equipment, and of procedures that put them in.
+//! Implants: from the section on medical equipment, and from procedures that implant them.
 
 use serde_json::{Value, json};
 
-use super::draft::Draft;
+use super::draft::DocumentDraft;
 use super::section::is_negated;
 use crate::formats::ccda::node::{El, all, attr, ids, kid};
 use crate::map::clinical::{Concept, ResourceBuilder};
 
-/// The registry of devices: identifiers under it are UDIs.
+/// The FDA: identifiers under it are UDIs.
 const REGISTRY: &str = "2.16.840.1.113883.3.3719";
-/// The template of a device that is in a product instance.
+/// The template of a product instance.
 const INSTANCE: &str = "2.16.840.1.113883.10.20.22.4.37";
 
-/// Maps an entry about equipment.
-pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
+/// Maps an entry of medical equipment.
+pub(super) fn map<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
     if is_negated(el) || attr(el, "moodCode") == "INT" || attr(el, "moodCode") == "RQO" {
         return;
     }
@@ -26,8 +26,8 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     }
 }
 
-/// A device, if the role is that of one.
-pub(super) fn implant<'d>(draft: &mut Draft<'d>, role: El<'d>) {
+/// A device, if the role is a device's.
+pub(super) fn implant<'d>(draft: &mut DocumentDraft<'d>, role: El<'d>) {
     if !crate::formats::ccda::node::follows(role, INSTANCE) {
         return;
     }
@@ -44,7 +44,7 @@ pub(super) fn implant<'d>(draft: &mut Draft<'d>, role: El<'d>) {
         draft.id("Device", role, "", &kind, None)
     };
     let mut out = ResourceBuilder::new("Device", &key);
-    out.set("identifier", Draft::identifiers(role));
+    out.set("identifier", DocumentDraft::identifiers(role));
     if let Some(carrier) = carrier {
         let parts = parts(carrier);
         let part = |wanted: &str| parts.iter().find(|(name, _)| *name == wanted).map(|(_, text)| *text);
@@ -58,7 +58,7 @@ pub(super) fn implant<'d>(draft: &mut Draft<'d>, role: El<'d>) {
     draft.resources.push(out.claim(&["us-core-implantable-device"]));
 }
 
-/// The parts of a UDI that is written for people: a number in parentheses, and its text.
+/// The parts of a human-readable UDI: a number in parentheses, and its text.
 fn parts(carrier: &str) -> Vec<(&str, &str)> {
     carrier.split('(').filter_map(|part| part.split_once(')')).filter(|(_, text)| !text.trim().is_empty()).collect()
 }

@@ -1,4 +1,4 @@
-//! The resources of one document in the making, and how its elements become parts of them.
+//! The resources of one document while they are built, and the mapping of its elements to parts of them.
 
 use std::collections::HashMap;
 
@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use crate::formats::ccda::node::{El, all, attr, ids, is_null, kid, kid_attr, kids, kind, path, text};
 use crate::map::clinical::{
-    ClinicalParty, Coding, Concept, Ids, ResourceBuilder, Spoken, When, by_oid, date_time, instant, known, number,
-    organization, quantity, zone_of,
+    ClinicalParty, Coding, Concept, Ids, PartyReference, ResourceBuilder, When, by_oid, date_time, instant, known,
+    number, organization, quantity, zone_of,
 };
 
-/// Why something is not said, in two vocabularies.
+/// nullFlavors, as data absent reasons.
 const NULLS: [(&str, &str); 8] = [
     ("UNK", "unknown"),
     ("NI", "unknown"),
@@ -23,33 +23,34 @@ const NULLS: [(&str, &str); 8] = [
 ];
 
 /// The element of a choice, and its value.
-pub(super) type Held = (&'static str, Value);
+pub(super) type ChoiceValue = (&'static str, Value);
 
 /// Resources of one document.
-pub(super) struct Draft<'d> {
+pub(super) struct DocumentDraft<'d> {
     pub(super) patient: &'d str,
     pub(super) ids: Ids,
     pub(super) resources: Vec<Value>,
     pub(super) mentions: Vec<Value>,
-    /// The visit that the document is about. What stands in a section may be older than it, and is not said to belong to it.
+    /// The encounter that the document is about. Entries of a section may be older than it, so they are not linked to
+    /// it.
     pub(super) encounter: Option<String>,
     /// When the document was made.
     pub(super) made: Option<String>,
-    /// What tells the document apart from others.
+    /// Identifies the document.
     pub(super) document: String,
     zone: Option<String>,
-    /// Parts of the narrative by their names.
+    /// Parts of the narrative by their IDs.
     named: HashMap<&'d str, El<'d>>,
 }
 
-impl<'d> Draft<'d> {
+impl<'d> DocumentDraft<'d> {
     pub(super) fn new(root: El<'d>, patient: &'d str) -> Self {
         let time = kid_attr(root, "effectiveTime", "value");
         let zone = zone_of(time);
         let named = root.descendants().filter_map(|el| Some((el.attribute("ID")?, el))).collect();
         Self {
             patient,
-            // Identifiers of documents are the same wherever they are seen.
+            // Identifiers of documents are the same wherever they occur.
             ids: Ids::new(patient, "ccda"),
             resources: Vec::new(),
             mentions: Vec::new(),
@@ -65,8 +66,8 @@ impl<'d> Draft<'d> {
         json!({"reference": format!("Patient/{}", self.patient)})
     }
 
-    /// The id of a statement: its own identifier and what it is about. Systems that give one identifier to several statements
-    /// are common, so the identifier alone does not do.
+    /// The id of a statement: its own identifier and its subject. Many systems give one identifier to several
+    /// statements, so the identifier alone is not enough.
     pub(super) fn id(&mut self, kind: &str, el: El<'d>, role: &str, concept: &Concept, when: Option<&When>) -> String {
         let own = ids(el).first().map(|(root, extension)| format!("{root}|{extension}"));
         let key = concept.key();
@@ -76,7 +77,7 @@ impl<'d> Draft<'d> {
         }
     }
 
-    /// Identifiers as FHIR has them.
+    /// Identifiers in FHIR's form.
     pub(super) fn identifiers(el: El<'d>) -> Vec<Value> {
         let one = |(root, extension): (&str, &str)| {
             let system = by_oid(root);
@@ -100,7 +101,7 @@ impl<'d> Draft<'d> {
         instant(text, self.zone.as_deref())
     }
 
-    /// A time or a period, as an element of that name says it.
+    /// A time or a period, from an element with that name.
     pub(super) fn when(&self, el: El<'d>, name: &str) -> Option<When> {
         self.when_of(kid(el, name)?)
     }
@@ -127,14 +128,14 @@ impl<'d> Draft<'d> {
         }
     }
 
-    /// What an entry is about: its code, or the words that it has instead; absent if it has neither.
+    /// The subject of an entry: its code, or the text in place of one; absent if it has neither.
     pub(super) fn act(&self, el: El<'d>) -> Option<Concept> {
         let code = self.concept(kid(el, "code"));
         let code = if code.is_empty() { Concept::words(&self.words(kid(el, "text"))) } else { code };
         Some(code).filter(|code| !code.is_empty())
     }
 
-    /// A coded element with its translations and the words that it was coded from.
+    /// A coded element with its translations and its original text.
     pub(super) fn concept(&self, el: Option<El<'d>>) -> Concept {
         let Some(el) = el else { return Concept::default() };
         let own = |el: El<'d>| {
@@ -152,16 +153,16 @@ impl<'d> Draft<'d> {
         Concept { text: words, codes }
     }
 
-    /// What a value says.
-    pub(super) fn value(&self, el: El<'d>) -> Option<Held> {
-        let said = kind(el);
-        let said = match said {
+    /// A value in FHIR's form.
+    pub(super) fn value(&self, el: El<'d>) -> Option<ChoiceValue> {
+        let stated = kind(el);
+        let stated = match stated {
             "" if el.has_attribute("code") => "CD",
             "" if el.has_attribute("value") => "PQ",
             "" => "ST",
-            said => said,
+            stated => stated,
         };
-        match said {
+        match stated {
             "PQ" | "REAL" | "MO" => self.measured(el),
             "INT" => attr(el, "value").parse::<i32>().ok().map(|value| ("valueInteger", json!(value))),
             "BL" => attr(el, "value").parse::<bool>().ok().map(|value| ("valueBoolean", json!(value))),
@@ -183,8 +184,8 @@ impl<'d> Draft<'d> {
         }
     }
 
-    /// A number with its unit; where neither can be read, the words beside them.
-    fn measured(&self, el: El<'d>) -> Option<Held> {
+    /// A number with its unit; where neither can be read, the text beside them.
+    fn measured(&self, el: El<'d>) -> Option<ChoiceValue> {
         let of = |el: El<'d>| quantity(attr(el, "value"), attr(el, "unit"), "");
         if let Some(value) = of(el).or_else(|| kids(el, "translation").find_map(of)) {
             return Some(("valueQuantity", value));
@@ -198,7 +199,7 @@ impl<'d> Draft<'d> {
         el.and_then(|el| known(&NULLS, attr(el, "nullFlavor"))).unwrap_or("unknown")
     }
 
-    /// Somebody in a role, as a reference: the person, or else the organization that she acts for.
+    /// A participant in a role, as a reference: the person, or else the organization that she acts for.
     pub(super) fn actor(&mut self, role: El<'d>) -> Option<Value> {
         let name = path(role, &["assignedPerson", "name"]).or_else(|| path(role, &["playingEntity", "name"]));
         let parts = |wanted: &str| -> Vec<String> {
@@ -225,7 +226,7 @@ impl<'d> Draft<'d> {
         self.mention(spoken)
     }
 
-    fn mention(&mut self, spoken: Option<Spoken>) -> Option<Value> {
+    fn mention(&mut self, spoken: Option<PartyReference>) -> Option<Value> {
         let spoken = spoken?;
         let is_known = |one: &Value| self.mentions.iter().any(|other| other.get("id") == one.get("id"));
         if let Some(resource) = spoken.resource.filter(|resource| !is_known(resource)) {
@@ -234,7 +235,7 @@ impl<'d> Draft<'d> {
         Some(spoken.reference)
     }
 
-    /// Who performed something.
+    /// The performers of an act.
     pub(super) fn performers(&mut self, el: El<'d>) -> Vec<Value> {
         let mut out = Vec::new();
         for role in all(el, &["performer", "assignedEntity"]) {
@@ -243,7 +244,7 @@ impl<'d> Draft<'d> {
         out
     }
 
-    /// Who wrote an entry, and when.
+    /// The author of an entry, and the time.
     pub(super) fn author(&mut self, el: El<'d>) -> (Option<Value>, Option<&'d str>) {
         let Some(author) = kids(el, "author").last() else { return (None, None) };
         let time = kid(author, "time").map(|time| attr(time, "value"));
@@ -251,14 +252,14 @@ impl<'d> Draft<'d> {
     }
 }
 
-fn named_organization(el: El<'_>) -> Option<Spoken> {
+fn named_organization(el: El<'_>) -> Option<PartyReference> {
     let numbers = ids(el).into_iter().filter(|(_, extension)| !extension.is_empty());
     let numbers = numbers.map(|(root, extension)| (by_oid(root), extension.to_owned())).collect();
     organization(&kid(el, "name").map(text).unwrap_or_default(), numbers)
 }
 
-/// Two bounds are a range, one is a comparison.
-fn interval(el: El<'_>) -> Option<Held> {
+/// Two bounds are a range, one is a comparator.
+fn interval(el: El<'_>) -> Option<ChoiceValue> {
     let bound = |name: &str| kid(el, name).filter(|bound| number(attr(*bound, "value")).is_some());
     let of = |bound: El<'_>, comparator: &str| quantity(attr(bound, "value"), attr(bound, "unit"), comparator);
     let is_open = |bound: El<'_>| attr(bound, "inclusive") == "false";
@@ -270,7 +271,7 @@ fn interval(el: El<'_>) -> Option<Held> {
     }
 }
 
-/// A range of numbers with its words.
+/// A numeric range with its text.
 pub(super) fn range(el: El<'_>) -> Option<Value> {
     let el = kid(el, "observationRange")?;
     let mut out = ResourceBuilder::part();

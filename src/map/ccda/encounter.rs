@@ -1,9 +1,9 @@
-//! Visits: that of the header, and those of the section.
+//! Encounters: the header's, and those of the encounters section.
 
 use serde_json::{Value, json};
 
-use super::draft::Draft;
-use super::problem::{Role, condition};
+use super::draft::DocumentDraft;
+use super::problem::{ConditionRole, condition};
 use super::section::{is_negated, state};
 use crate::formats::ccda::node::{El, added, all, attr, ids, kid, kids, path, text};
 use crate::formats::ccda::text::V3;
@@ -13,8 +13,8 @@ const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
 const CLASSES: [&str; 9] = ["AMB", "EMER", "FLD", "HH", "IMP", "ACUTE", "NONAC", "OBSENC", "VR"];
 const DIAGNOSIS: &str = "2.16.840.1.113883.10.20.22.4.80";
 
-/// The visit that a document is about; its id.
-pub(super) fn of_header<'d>(draft: &mut Draft<'d>, el: El<'d>) -> String {
+/// The encounter that a document is about; returns its id.
+pub(super) fn of_header<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) -> String {
     let (id, mut out) = start(draft, el, "header");
     out.set("status", "finished");
     let mut participants = Vec::new();
@@ -34,9 +34,9 @@ pub(super) fn of_header<'d>(draft: &mut Draft<'d>, el: El<'d>) -> String {
     id
 }
 
-/// A visit of the section may be that of the header: then it is one, with what both say. What the section says of how far it
-/// has come, when it was and of what class is said of this visit, and the header's is about the document.
-fn keep(draft: &mut Draft<'_>, id: &str, out: ResourceBuilder) {
+/// An encounter of the section may be the header's: then the two are merged. Status, period and class come from the
+/// section, which is about the encounter; the header's are about the document.
+fn keep(draft: &mut DocumentDraft<'_>, id: &str, out: ResourceBuilder) {
     let is_same = |one: &Value| {
         let text = |name: &str| one.get(name).and_then(Value::as_str);
         text("resourceType") == Some("Encounter") && text("id") == Some(id)
@@ -47,7 +47,7 @@ fn keep(draft: &mut Draft<'_>, id: &str, out: ResourceBuilder) {
     };
     let mut before = ResourceBuilder::again(std::mem::take(known));
     let mut joined = out;
-    // No class is less than any.
+    // No class is better than a class without a code.
     let is_unknown = joined.get("class").and_then(|class| class.get("code")).is_some_and(|code| code == "UNK");
     if let Some(class) = before.get("class").cloned().filter(|_| is_unknown) {
         joined.set("class", class);
@@ -57,8 +57,8 @@ fn keep(draft: &mut Draft<'_>, id: &str, out: ResourceBuilder) {
     *known = joined.claim(&["us-core-encounter"]);
 }
 
-/// Maps a visit of the section, and what was found in it.
-pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
+/// Maps an encounter of the section, and its diagnoses.
+pub(super) fn map<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
     if !el.has_tag_name((V3, "encounter")) || attr(el, "moodCode") != "EVN" || is_negated(el) {
         return;
     }
@@ -72,7 +72,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     out.set("status", status);
     let performers = draft.performers(el);
     let performers = performers.into_iter().filter(|one| {
-        // An organization is no performer.
+        // An organization cannot be a participant here.
         one.get("reference").and_then(Value::as_str).is_none_or(|reference| reference.starts_with("Practitioner/"))
     });
     let performers =
@@ -94,7 +94,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
         .filter(|act| crate::formats::ccda::node::follows(*act, DIAGNOSIS))
     {
         for observation in all(act, &["entryRelationship", "observation"]) {
-            let found = condition(draft, act, observation, Role::Diagnosis, Some(&id));
+            let found = condition(draft, act, observation, ConditionRole::Diagnosis, Some(&id));
             diagnoses.extend(found.map(|id| json!({"condition": {"reference": format!("Condition/{id}")}})));
         }
     }
@@ -105,9 +105,9 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     keep(draft, &id, out);
 }
 
-/// The id of a visit. It goes by its identifier alone, since one document names it in its header and another in a section;
-/// but two visits of one section that bear one identifier on different days are two.
-fn id<'d>(draft: &mut Draft<'d>, el: El<'d>, role: &str, code: &Concept, when: Option<&When>) -> String {
+/// The id of an encounter. It depends on its identifier alone, since one document names it in its header and another in
+/// a section; but two encounters of one section that share an identifier on different days are two.
+fn id<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>, role: &str, code: &Concept, when: Option<&When>) -> String {
     let Some(own) = ids(el).first().map(|(root, extension)| format!("{root}|{extension}")) else {
         return draft.id("Encounter", el, role, code, when);
     };
@@ -122,14 +122,14 @@ fn id<'d>(draft: &mut Draft<'d>, el: El<'d>, role: &str, code: &Concept, when: O
     draft.ids.next("Encounter", &[&own, &code.key(), when.and_then(When::first).unwrap_or_default()])
 }
 
-fn start<'d>(draft: &mut Draft<'d>, el: El<'d>, role: &str) -> (String, ResourceBuilder) {
+fn start<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>, role: &str) -> (String, ResourceBuilder) {
     let code = draft.concept(kid(el, "code"));
     let when = draft.when(el, "effectiveTime");
-    // The header names a visit by its identifier, whatever it calls it.
+    // The header gives the identifier of an encounter, whatever code it has there.
     let key = if role == "header" { Concept::default() } else { code.clone() };
     let id = id(draft, el, role, &key, when.as_ref());
     let mut out = ResourceBuilder::new("Encounter", &id);
-    out.set("identifier", Draft::identifiers(el));
+    out.set("identifier", DocumentDraft::identifiers(el));
     let class = code.codes.iter().find(|code| code.system == ACT_CODE && CLASSES.contains(&code.code.as_str()));
     let class = match class {
         Some(class) => json!({"system": ACT_CODE, "code": class.code}),
@@ -137,7 +137,7 @@ fn start<'d>(draft: &mut Draft<'d>, el: El<'d>, role: &str) -> (String, Resource
     };
     out.set("class", class).set("type", code.value().map(|kind| json!([kind]))).set("subject", draft.subject());
     let period = when.map(|when| match when {
-        // One moment of a visit is when it began.
+        // A single time of an encounter is its start.
         When::At(at) if at.contains('T') => When::Between(Some(at), None),
         when => when,
     });

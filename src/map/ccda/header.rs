@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::draft::Draft;
+use super::draft::DocumentDraft;
 use super::encounter;
 use crate::formats::ccda::node::{El, all, attr, ids, is_null, kid, kid_attr, kids, path, text};
 use crate::formats::ccda::text::V3;
@@ -10,14 +10,14 @@ use crate::formats::cells::text::line;
 use crate::map::clinical::{Attached, Original, by_oid, day, moment};
 use crate::map::record::{NamedMember, Written};
 
-/// Numbers that may be the patient's, of one document.
+/// Candidate numbers of the patient, from one document.
 const NUMBERS_MAX: usize = 32;
 
 /// The patient of a document.
 ///
 /// # Errors
-/// Why it is none, or about nobody.
-pub(super) fn whom(root: El<'_>) -> Result<NamedMember, &'static str> {
+/// Why it is not a document, or names no patient.
+pub(super) fn named_member(root: El<'_>) -> Result<NamedMember, &'static str> {
     match (root.tag_name().name(), root.tag_name().namespace()) {
         ("ClinicalDocument", Some(V3)) => {}
         ("section" | "component" | "entry" | "recordTarget" | "documentationOf" | "structuredBody", _) => {
@@ -44,7 +44,7 @@ pub(super) fn whom(root: El<'_>) -> Result<NamedMember, &'static str> {
         }
     };
     add(role);
-    // The payers' section has the member's number with her insurer, and the subscriber's.
+    // The payers section has the member's number with her insurer, and the subscriber's.
     for policy in root.descendants().filter(|el| el.has_tag_name((V3, "participant"))) {
         if matches!(attr(policy, "typeCode"), "COV" | "HLD") {
             kids(policy, "participantRole").for_each(&mut add);
@@ -75,21 +75,21 @@ fn named(el: El<'_>) -> String {
     format!("{}|{}", attr(el, "root"), attr(el, "extension"))
 }
 
-/// The set of documents of which one is a version.
+/// The set of documents that a document is a version of.
 pub(super) fn set(el: El<'_>) -> Option<String> {
     kid(el, "setId").filter(|set| !is_null(*set) && !attr(*set, "root").is_empty()).map(named)
 }
 
-/// What tells a document apart from all others, its own earlier versions among them.
+/// Identifies a document among all others, including its own earlier versions.
 fn key(el: El<'_>) -> Option<String> {
     let own = kid(el, "id").filter(|id| !is_null(*id) && !attr(*id, "root").is_empty()).map(named);
     own.or_else(|| Some(format!("{}|{}", set(el)?, kid_attr(el, "versionNumber", "value"))))
 }
 
-/// The document as a document.
-pub(super) fn original<'d>(draft: &mut Draft<'d>, root: El<'d>, bytes: &[u8]) -> Original {
+/// The document itself, as a document.
+pub(super) fn original<'d>(draft: &mut DocumentDraft<'d>, root: El<'d>, bytes: &[u8]) -> Original {
     let document = key(root).unwrap_or_default();
-    // Statements about the whole document, such as its plan, are repeated by its next version.
+    // Statements about the whole document, such as its plan, keep their ids in its next version.
     draft.document = set(root).unwrap_or_else(|| document.clone());
     let visit = path(root, &["componentOf", "encompassingEncounter"]);
     draft.encounter = visit.map(|visit| encounter::of_header(draft, visit));
@@ -108,7 +108,7 @@ pub(super) fn original<'d>(draft: &mut Draft<'d>, root: El<'d>, bytes: &[u8]) ->
     attached.extend(path(root, &["component", "nonXMLBody", "text"]).and_then(body));
     Original {
         id: draft.ids.same("DocumentReference", &[&document]),
-        identifier: Draft::identifiers(root).into_iter().next(),
+        identifier: DocumentDraft::identifiers(root).into_iter().next(),
         status: "current",
         doc_status: kid(root, "legalAuthenticator").map(|_| "final"),
         kind: draft.concept(kid(root, "code")),
@@ -124,7 +124,7 @@ pub(super) fn original<'d>(draft: &mut Draft<'d>, root: El<'d>, bytes: &[u8]) ->
     }
 }
 
-/// A body that is no XML: a scanned letter, a PDF. One that lies elsewhere cannot be had.
+/// A body that is not XML: a scanned letter, a PDF. A body stored elsewhere cannot be read.
 fn body(el: El<'_>) -> Option<Attached> {
     let mime = attr(el, "mediaType");
     if attr(el, "representation") == "B64" {
@@ -134,7 +134,7 @@ fn body(el: El<'_>) -> Option<Attached> {
     (!words.is_empty()).then(|| Attached::of(if mime.is_empty() { "text/plain" } else { mime }, words.as_bytes()))
 }
 
-/// Labels for a document that says it is more confidential than others.
+/// Labels of a document whose confidentiality is above normal.
 pub(super) fn confidentiality(root: El<'_>) -> Vec<Value> {
     let code = kid_attr(root, "confidentialityCode", "code");
     let system = by_oid(kid_attr(root, "confidentialityCode", "codeSystem"));

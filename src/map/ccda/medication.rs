@@ -1,8 +1,8 @@
-//! Medicines: what is taken or planned, as a request for it, and what was handed out.
+//! Medications: taken or planned, as a `MedicationRequest`, and dispensed.
 
 use serde_json::{Value, json};
 
-use super::draft::Draft;
+use super::draft::DocumentDraft;
 use super::section::{is_negated, state};
 use crate::formats::ccda::node::{El, all, attr, follows, is_null, kid, kid_attr, kids, kind, path};
 use crate::formats::ccda::text::V3;
@@ -18,11 +18,11 @@ const STATES: [(&str, &str); 8] = [
     ("new", "draft"),
     ("nullified", "entered-in-error"),
 ];
-/// Moments of the day that HL7's two standards share.
+/// Timing events that HL7 V3 and FHIR share.
 const MOMENTS: [&str; 14] = ["HS", "WAKE", "C", "CM", "CD", "CV", "AC", "ACM", "ACD", "ACV", "PC", "PCM", "PCD", "PCV"];
 const PERIODS: [&str; 7] = ["s", "min", "h", "d", "wk", "mo", "a"];
 const FREE_TEXT: &str = "2.16.840.1.113883.10.20.22.4.147";
-/// The template of a medicine that was handed out.
+/// The template of a medication dispense.
 const DISPENSE: &str = "2.16.840.1.113883.10.20.22.4.18";
 const DISPENSED: [(&str, &str); 7] = [
     ("completed", "completed"),
@@ -33,11 +33,11 @@ const DISPENSED: [(&str, &str); 7] = [
     ("cancelled", "cancelled"),
     ("nullified", "entered-in-error"),
 ];
-/// Refills beyond this are no number of refills.
+/// A larger number is not a number of refills.
 const REFILLS_MAX: u32 = 1_000;
 
-/// Maps a medicine.
-pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
+/// Maps a medication activity.
+pub(super) fn map<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
     if !el.has_tag_name((V3, "substanceAdministration")) {
         return;
     }
@@ -52,7 +52,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
         );
     }
     if code.is_empty() {
-        // Not taking anything is no statement about a medicine.
+        // A negated activity makes no statement about a medication.
         if is_negated(el) {
             return;
         }
@@ -64,11 +64,11 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     let when = kids(el, "effectiveTime").find_map(|time| draft.when_of(time));
     let id = draft.id("MedicationRequest", el, "", &code, when.as_ref());
     let mut out = ResourceBuilder::new("MedicationRequest", &id);
-    out.set("identifier", Draft::identifiers(el));
+    out.set("identifier", DocumentDraft::identifiers(el));
     out.set("status", known(&STATES, state(el)).unwrap_or("unknown"));
     let (author, time) = draft.author(el);
     let order = all(el, &["entryRelationship", "supply"]).into_iter().find(|supply| attr(*supply, "moodCode") == "INT");
-    // What somebody ordered has somebody who did; all else is how things are meant to be.
+    // An order has an author; everything else is a plan.
     let intent = if order.is_some() && author.is_some() { "order" } else { "plan" };
     out.set("intent", intent);
     if is_negated(el) {
@@ -86,7 +86,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     out.set("dosageInstruction", (!crate::map::clinical::is_empty(&dosage)).then(|| json!([dosage])));
     if let Some(order) = order {
         let mut request = ResourceBuilder::part();
-        // HL7's older standard counts all fills, FHIR those after the first.
+        // HL7 V3 counts all fills, FHIR those after the first.
         let fills = kid_attr(order, "repeatNumber", "value").parse::<u32>().ok().filter(|fills| *fills <= REFILLS_MAX);
         request.set("numberOfRepeatsAllowed", fills.map(|fills| fills.saturating_sub(1)));
         request.set(
@@ -103,13 +103,13 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     }
 }
 
-/// Whether something was handed out.
+/// Whether an entry is a dispense.
 pub(super) fn is_dispense(el: El<'_>) -> bool {
     el.has_tag_name((V3, "supply")) && attr(el, "moodCode") == "EVN" && follows(el, DISPENSE) && !is_negated(el)
 }
 
-/// Maps a medicine that was handed out, on a request or by itself.
-pub(super) fn dispense<'d>(draft: &mut Draft<'d>, el: El<'d>, request: Option<(&str, &Concept)>) {
+/// Maps a dispense, of a request or by itself.
+pub(super) fn dispense<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>, request: Option<(&str, &Concept)>) {
     let product = path(el, &["product", "manufacturedProduct", "manufacturedMaterial", "code"]);
     let own = draft.concept(product);
     let Some(code) = Some(own).filter(|code| !code.is_empty()).or_else(|| request.map(|(_, code)| code.clone())) else {
@@ -118,7 +118,7 @@ pub(super) fn dispense<'d>(draft: &mut Draft<'d>, el: El<'d>, request: Option<(&
     let when = draft.when(el, "effectiveTime");
     let mut out =
         ResourceBuilder::new("MedicationDispense", &draft.id("MedicationDispense", el, "", &code, when.as_ref()));
-    out.set("identifier", Draft::identifiers(el));
+    out.set("identifier", DocumentDraft::identifiers(el));
     out.set("status", known(&DISPENSED, state(el)).unwrap_or("unknown"));
     out.set("medicationCodeableConcept", code.value()).set("subject", draft.subject());
     let performers = draft.performers(el);
@@ -130,7 +130,7 @@ pub(super) fn dispense<'d>(draft: &mut Draft<'d>, el: El<'d>, request: Option<(&
     draft.resources.push(out.claim(&["us-core-medicationdispense"]));
 }
 
-fn dosage<'d>(draft: &Draft<'d>, el: El<'d>) -> Value {
+fn dosage<'d>(draft: &DocumentDraft<'d>, el: El<'d>) -> Value {
     let mut out = ResourceBuilder::part();
     let free = all(el, &["entryRelationship", "substanceAdministration"]);
     let free = free.into_iter().find(|one| follows(*one, FREE_TEXT));
@@ -146,11 +146,11 @@ fn dosage<'d>(draft: &Draft<'d>, el: El<'d>) -> Value {
     }
     out.set("route", draft.concept(kid(el, "routeCode")).value());
     let mut dose = ResourceBuilder::part();
-    if let Some(said) = kid(el, "doseQuantity").filter(|dose| !is_null(*dose)) {
+    if let Some(stated) = kid(el, "doseQuantity").filter(|dose| !is_null(*dose)) {
         let of = |el: El<'d>| quantity(attr(el, "value"), attr(el, "unit"), "");
-        match (kid(said, "low").and_then(of), kid(said, "high").and_then(of)) {
+        match (kid(stated, "low").and_then(of), kid(stated, "high").and_then(of)) {
             (Some(low), Some(high)) => dose.set("doseRange", json!({"low": low, "high": high})),
-            (one, other) => dose.set("doseQuantity", of(said).or(one).or(other)),
+            (one, other) => dose.set("doseQuantity", of(stated).or(one).or(other)),
         };
     }
     if let Some(rate) = kid(el, "rateQuantity") {
@@ -161,7 +161,7 @@ fn dosage<'d>(draft: &Draft<'d>, el: El<'d>) -> Value {
     out.value()
 }
 
-fn timing<'d>(draft: &Draft<'d>, el: El<'d>) -> Value {
+fn timing<'d>(draft: &DocumentDraft<'d>, el: El<'d>) -> Value {
     let mut repeat = ResourceBuilder::part();
     for time in kids(el, "effectiveTime") {
         match kind(time) {

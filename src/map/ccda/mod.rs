@@ -1,11 +1,12 @@
-//! C-CDA documents: the sections that US Core asks for, the visit of the header, and the document itself, kept whole.
+//! C-CDA documents: the sections that US Core needs, the encounter of the header, and the document itself, kept whole.
 //!
-//! What holds: a document is weighed before it is parsed (`formats/ccda/text.rs`), so that no input costs more than a small
-//! multiple of its size; a part of a document (a section, an entry) is told from a whole one and refused, for it does not say
-//! whose it is; a statement that is negated, refused or nullified is never told as one that holds.
+//! Invariants: a document is checked against limits before it is parsed (`formats/ccda/text.rs`), so that no input
+//! costs more than a small multiple of its size; a fragment of a document (a section, an entry) is recognized and
+//! refused, since it names no patient; a statement that is negated, refused or nullified is never mapped as one that
+//! holds.
 //!
-//! Absent on purpose: the patient's own particulars (the roster's), family history, advance directives, planned visits and
-//! supplies (their text is kept, and their number is reported), anything that only the narrative says.
+//! Absent on purpose: the patient's demographics (the roster's), family history, advance directives, planned encounters
+//! and supplies (their text is kept, and their number is reported), anything that only the narrative states.
 
 mod allergy;
 mod device;
@@ -27,24 +28,24 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use self::draft::Draft;
+use self::draft::DocumentDraft;
 use crate::formats::ccda::text::{self, DOCUMENT_MAX, parse};
 use crate::formats::issue::{RecordPlace, Rule, place};
 use crate::map::clinical::{is_empty, labels, marked};
 use crate::map::record::{KnownMember, NamedMember, PlanContext, ReadPiece, Record, Written};
 
 /// A document about one patient.
-struct Told {
+struct PatientDocument {
     place: RecordPlace,
-    whom: NamedMember,
+    named_member: NamedMember,
     written: Option<Written>,
-    /// The set of documents of which it is a version.
+    /// The set of documents that it is a version of.
     set: Option<String>,
-    /// What of it is not read, in words.
+    /// The entries that are not read, in words.
     not_read: Option<String>,
-    /// As it came, where that is not the text.
+    /// The original bytes, where they differ from the text.
     original: Option<Vec<u8>>,
-    /// Ready to be parsed.
+    /// The text, ready to be parsed.
     text: String,
 }
 
@@ -52,41 +53,41 @@ struct Told {
 pub(crate) fn read(file: &Arc<str>, text: &[u8]) -> ReadPiece {
     let mut out = ReadPiece::default();
     let place = place(file, 1);
-    match told(&place, text) {
-        Ok(told) => {
-            if let Some(words) = &told.not_read {
+    match patient_document(&place, text) {
+        Ok(patient_document) => {
+            if let Some(words) = &patient_document.not_read {
                 out.reject(&place, Rule::NotRead, words.as_str());
             }
-            out.records.push(Box::new(told));
+            out.records.push(Box::new(patient_document));
         }
         Err(reason) => out.reject(&place, Rule::Document, reason),
     }
     out
 }
 
-fn told(place: &RecordPlace, original: &[u8]) -> Result<Told, &'static str> {
+fn patient_document(place: &RecordPlace, original: &[u8]) -> Result<PatientDocument, &'static str> {
     if original.len() > DOCUMENT_MAX {
         return Err("a document of more than 32 MiB");
     }
     let decoded = text::decoded(original)?;
     text::weigh(&decoded)?;
     let text = text::declared(&decoded).into_owned();
-    let (whom, written, set, not_read) = {
+    let (named_member, written, set, not_read) = {
         let document = parse(&text)?;
         let root = document.root_element();
-        (header::whom(root)?, header::written(root), header::set(root), section::not_read(root))
+        (header::named_member(root)?, header::written(root), header::set(root), section::not_read(root))
     };
     let original = (original != text.as_bytes()).then(|| original.to_owned());
-    Ok(Told { place: place.clone(), whom, written, set, not_read, original, text })
+    Ok(PatientDocument { place: place.clone(), named_member, written, set, not_read, original, text })
 }
 
-impl Record for Told {
+impl Record for PatientDocument {
     fn place(&self) -> &RecordPlace {
         &self.place
     }
 
-    fn whom(&self) -> Option<NamedMember> {
-        Some(self.whom.clone())
+    fn named_member(&self) -> Option<NamedMember> {
+        Some(self.named_member.clone())
     }
 
     fn written(&self, _resource: &Value) -> Option<Written> {
@@ -97,13 +98,13 @@ impl Record for Told {
         self.set.clone()
     }
 
-    fn resources(&self, whose: &KnownMember, _about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)> {
+    fn resources(&self, known_member: &KnownMember, _about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)> {
         let document = parse(&self.text).map_err(|reason| (Rule::Document, reason.to_owned()))?;
         let root = document.root_element();
-        let mut draft = Draft::new(root, &whose.patient);
+        let mut draft = DocumentDraft::new(root, &known_member.patient);
         let original = header::original(&mut draft, root, self.original.as_deref().unwrap_or(self.text.as_bytes()));
         section::all(&mut draft, root);
-        let mut original = original.resource(&whose.patient);
+        let mut original = original.resource(&known_member.patient);
         marked(&mut original, &labels(&section::codes(root)));
         draft.resources.insert(0, original);
         let confidentiality = header::confidentiality(root);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::draft::{Draft, range};
+use super::draft::{DocumentDraft, range};
 use super::section::{is_negated, state};
 use crate::formats::ccda::node::{El, all, attr, follows, ids, kid, kids, path};
 use crate::formats::ccda::text::V3;
@@ -24,12 +24,12 @@ const STATES: [(&str, &str); 7] = [
     ("suspended", "registered"),
     ("nullified", "entered-in-error"),
 ];
-/// How names of images begin, and what is in them.
+/// Words with which names of imaging studies begin.
 const IMAGES: [&str; 9] = ["XR", "CT", "MR", "MRI", "US", "MG", "NM", "PET", "DXA"];
 const IMAGE_WORDS: [&str; 6] = ["x-ray", "radiograph", "ultrasound", "mammogra", "tomograph", "magnetic resonance"];
 
-/// Maps a group of results, or one that stands alone.
-pub(super) fn results<'d>(draft: &mut Draft<'d>, entry: El<'d>) {
+/// Maps a results organizer, or a result that stands alone.
+pub(super) fn results<'d>(draft: &mut DocumentDraft<'d>, entry: El<'d>) {
     if !entry.has_tag_name((V3, "organizer")) {
         if let Some(seen) = seen(draft, entry, Category::Laboratory, None) {
             let resource = seen.resource(draft.patient);
@@ -54,7 +54,7 @@ pub(super) fn results<'d>(draft: &mut Draft<'d>, entry: El<'d>) {
     if !code.is_empty() {
         let mut out =
             ResourceBuilder::new("DiagnosticReport", &draft.id("DiagnosticReport", entry, "", &code, when.as_ref()));
-        out.set("identifier", Draft::identifiers(entry)).set("status", status);
+        out.set("identifier", DocumentDraft::identifiers(entry)).set("status", status);
         let category = if is_image {
             json!([{"coding": [{"system": LOINC, "code": "LP29684-5"}]}])
         } else {
@@ -81,22 +81,22 @@ pub(super) fn results<'d>(draft: &mut Draft<'d>, entry: El<'d>) {
     draft.resources.extend(resources);
 }
 
-/// Maps a group of vital signs.
-pub(super) fn vital_signs<'d>(draft: &mut Draft<'d>, entry: El<'d>) {
+/// Maps a vital signs organizer.
+pub(super) fn vital_signs<'d>(draft: &mut DocumentDraft<'d>, entry: El<'d>) {
     grouped(draft, entry, Category::VitalSigns);
 }
 
-/// Maps what a person is and does; of most interest, whether she smokes and whether she is pregnant.
-pub(super) fn social<'d>(draft: &mut Draft<'d>, entry: El<'d>) {
+/// Maps social history; of most interest are smoking status and pregnancy.
+pub(super) fn social<'d>(draft: &mut DocumentDraft<'d>, entry: El<'d>) {
     grouped(draft, entry, Category::SocialHistory);
 }
 
-/// Maps what a person is able to do.
-pub(super) fn functional<'d>(draft: &mut Draft<'d>, entry: El<'d>) {
+/// Maps functional status.
+pub(super) fn functional<'d>(draft: &mut DocumentDraft<'d>, entry: El<'d>) {
     grouped(draft, entry, Category::Functional);
 }
 
-fn grouped<'d>(draft: &mut Draft<'d>, entry: El<'d>, category: Category) {
+fn grouped<'d>(draft: &mut DocumentDraft<'d>, entry: El<'d>, category: Category) {
     let seen = if entry.has_tag_name((V3, "organizer")) {
         let when = draft.when(entry, "effectiveTime");
         group(draft, entry, category, when.as_ref())
@@ -107,7 +107,12 @@ fn grouped<'d>(draft: &mut Draft<'d>, entry: El<'d>, category: Category) {
     draft.resources.extend(resources);
 }
 
-fn group<'d>(draft: &mut Draft<'d>, entry: El<'d>, category: Category, when: Option<&When>) -> Vec<ObservationDraft> {
+fn group<'d>(
+    draft: &mut DocumentDraft<'d>,
+    entry: El<'d>,
+    category: Category,
+    when: Option<&When>,
+) -> Vec<ObservationDraft> {
     let observations = all(entry, &["component", "observation"]);
     let mut found: Vec<ObservationDraft> =
         observations.into_iter().filter_map(|el| seen(draft, el, category, when)).collect();
@@ -120,7 +125,7 @@ fn group<'d>(draft: &mut Draft<'d>, entry: El<'d>, category: Category, when: Opt
 }
 
 fn seen<'d>(
-    draft: &mut Draft<'d>,
+    draft: &mut DocumentDraft<'d>,
     el: El<'d>,
     category: Category,
     of_group: Option<&When>,
@@ -129,7 +134,7 @@ fn seen<'d>(
         return None;
     }
     let mut code = draft.concept(kid(el, "code"));
-    // Older documents say "assertion" where the template says what is asserted.
+    // Older documents say "assertion" where the template has a code for the assertion.
     let is_assertion = code.is_any(&["ASSERTION"]);
     if follows(el, PREGNANCY) && is_assertion {
         code = Concept::one(LOINC, "82810-3");
@@ -151,7 +156,7 @@ fn seen<'d>(
     let value = values.iter().find_map(|value| draft.value(*value));
     let is_vital = code.code_in(LOINC).is_some_and(vital_sign);
     let category = if is_vital { Category::VitalSigns } else { category };
-    // A group of vital signs may hold a rhythm or a position, which is none.
+    // A vital signs organizer may hold a rhythm or a position, which is not a vital sign.
     let category = if category == Category::VitalSigns && !is_vital && follows(el, "2.16.840.1.113883.10.20.22.4.2") {
         Category::Exam
     } else {
@@ -162,12 +167,12 @@ fn seen<'d>(
     let mut out = ObservationDraft {
         specimen,
         id: draft.id("Observation", el, "", &code, when.as_ref()),
-        identifier: Draft::identifiers(el).into_iter().next(),
+        identifier: DocumentDraft::identifiers(el).into_iter().next(),
         status,
         category,
         when,
         value,
-        absent: if is_negated(el) { "not-performed" } else { Draft::absent(values.first().copied()) },
+        absent: if is_negated(el) { "not-performed" } else { DocumentDraft::absent(values.first().copied()) },
         interpretations: kids(el, "interpretationCode").map(|one| draft.concept(Some(one))).collect(),
         ranges: kids(el, "referenceRange").filter_map(range).collect(),
         performers: draft.performers(el),
@@ -177,7 +182,7 @@ fn seen<'d>(
         ..ObservationDraft::default()
     };
     if is_negated(el) {
-        // Not observed, or observed not to be so: the words decide, and the value alone would say the opposite.
+        // Not observed, or observed to be absent: the text decides, and the value alone would say the opposite.
         out.value = None;
         out.status = if status == "entered-in-error" { status } else { "cancelled" };
         let words = draft.words(kid(el, "text"));
@@ -190,19 +195,19 @@ fn seen<'d>(
     Some(out)
 }
 
-/// What results were measured in, as a reference.
-fn specimen<'d>(draft: &mut Draft<'d>, el: El<'d>, when: Option<&When>) -> Option<Value> {
+/// The specimen of results, as a reference.
+fn specimen<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>, when: Option<&When>) -> Option<Value> {
     let role = path(el, &["specimen", "specimenRole"])?;
     let kind = draft.concept(path(role, &["specimenPlayingEntity", "code"]));
     if kind.is_empty() {
         return None;
     }
     let own = ids(role).first().map(|(root, extension)| format!("{root}|{extension}")).unwrap_or_default();
-    // Without an identifier, what was taken at one time is one.
+    // Without an identifier, specimens of one time are one.
     let time = when.and_then(When::first).filter(|_| own.is_empty()).unwrap_or_default();
     let specimen = Specimen {
         id: draft.ids.same("Specimen", &[&own, &kind.key(), time]),
-        identifier: Draft::identifiers(role).into_iter().next(),
+        identifier: DocumentDraft::identifiers(role).into_iter().next(),
         kind,
         ..Specimen::default()
     };

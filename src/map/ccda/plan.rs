@@ -1,18 +1,18 @@
-//! The plan of treatment: its narrative, its orders, and goals.
+//! The plan of treatment: its narrative, its orders, and its goals.
 
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::draft::{Draft, Held};
+use super::draft::{ChoiceValue, DocumentDraft};
 use super::section::{is_negated, state};
 use crate::formats::ccda::node::{El, attr, kid, lines, text};
 use crate::formats::ccda::text::V3;
 use crate::map::clinical::{Concept, ResourceBuilder, When, is_empty, known, quantity};
 
-/// The text of a plan; what is beyond is in the original.
+/// Text of a plan; the rest is only in the original.
 const TEXT_MAX: usize = 64 << 10;
-/// The template of an instruction: words for the patient, no order.
+/// The template of an instruction: text for the patient, not an order.
 const INSTRUCTION: &str = "2.16.840.1.113883.10.20.22.4.20";
 const GOALS: [(&str, &str); 6] = [
     ("active", "active"),
@@ -23,8 +23,8 @@ const GOALS: [(&str, &str); 6] = [
     ("nullified", "entered-in-error"),
 ];
 
-/// The plan that a section tells of. Its entries are of many kinds, and its text says what they mean together.
-pub(super) fn plan<'d>(draft: &mut Draft<'d>, section: El<'d>) {
+/// Maps the plan of a section. Its entries are of many kinds, and only its text puts them together.
+pub(super) fn plan<'d>(draft: &mut DocumentDraft<'d>, section: El<'d>) {
     let Some(div) = kid(section, "text").map(div).filter(|div| !div.is_empty()) else { return };
     let code = draft.concept(kid(section, "code"));
     let document = draft.document.clone();
@@ -50,8 +50,8 @@ pub(super) fn plan<'d>(draft: &mut Draft<'d>, section: El<'d>) {
     draft.resources.push(out.claim(&["us-core-careplan"]));
 }
 
-/// What is to be reached, as a goal has it.
-fn detail((name, value): Held) -> Option<(String, Value)> {
+/// The target of a goal.
+fn detail((name, value): ChoiceValue) -> Option<(String, Value)> {
     if name == "valueString" {
         let text = value.as_str()?.trim();
         let comparator = ["<=", ">=", "<", ">"].into_iter().find(|one| text.starts_with(one)).unwrap_or_default();
@@ -83,19 +83,19 @@ const ORDERS: [(&str, &str); 9] = [
 const INTENTS: [(&str, &str); 6] =
     [("INT", "plan"), ("RQO", "order"), ("PRP", "proposal"), ("PRMS", "plan"), ("ARQ", "plan"), ("APT", "plan")];
 
-/// Whether an entry plans something to be done: a test, a procedure, an act.
+/// Whether an entry is an order: a test, a procedure, an act.
 pub(super) fn is_order(el: El<'_>) -> bool {
     ["observation", "procedure", "act"].iter().any(|name| el.has_tag_name((V3, *name)))
         && known(&INTENTS, attr(el, "moodCode")).is_some()
         && !crate::formats::ccda::node::follows(el, INSTRUCTION)
 }
 
-/// Maps what is planned to be done.
-pub(super) fn order<'d>(draft: &mut Draft<'d>, el: El<'d>) {
+/// Maps an order.
+pub(super) fn order<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
     let Some(code) = draft.act(el) else { return };
     let when = draft.when(el, "effectiveTime");
     let mut out = ResourceBuilder::new("ServiceRequest", &draft.id("ServiceRequest", el, "", &code, when.as_ref()));
-    out.set("identifier", Draft::identifiers(el));
+    out.set("identifier", DocumentDraft::identifiers(el));
     out.set("status", known(&ORDERS, state(el)).unwrap_or("unknown"));
     out.set("intent", known(&INTENTS, attr(el, "moodCode")).unwrap_or("plan"));
     if is_negated(el) {
@@ -125,7 +125,7 @@ fn div(el: El<'_>) -> String {
 }
 
 /// Maps a goal.
-pub(super) fn goal<'d>(draft: &mut Draft<'d>, el: El<'d>) {
+pub(super) fn goal<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
     if !el.has_tag_name((V3, "observation")) || attr(el, "moodCode") != "GOL" || is_negated(el) {
         return;
     }
@@ -135,7 +135,7 @@ pub(super) fn goal<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     }
     let words = draft.words(kid(el, "text"));
     if !words.is_empty() {
-        // What was agreed on is said in words; codes name its matter.
+        // The goal is stated in text; the codes name its subject.
         description.text = words;
     }
     if description.is_empty() {
@@ -147,7 +147,7 @@ pub(super) fn goal<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     let when = draft.when(el, "effectiveTime");
     let key = draft.concept(kid(el, "code"));
     let mut out = ResourceBuilder::new("Goal", &draft.id("Goal", el, "", &key, when.as_ref()));
-    out.set("identifier", Draft::identifiers(el));
+    out.set("identifier", DocumentDraft::identifiers(el));
     out.set("lifecycleStatus", known(&GOALS, state(el)).unwrap_or("active"));
     out.set("description", description.value()).set("subject", draft.subject());
     let day = |text: &str| text.get(..10).or(Some(text)).map(str::to_owned);
@@ -158,7 +158,7 @@ pub(super) fn goal<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     };
     let mut target = ResourceBuilder::part();
     let value = kid(el, "value").filter(|value| !value.has_attribute("code")).and_then(|value| draft.value(value));
-    // A goal has a target only for something that is measured.
+    // A goal has a target only with something to measure.
     if let (Some((name, value)), Some(measure)) = (value.and_then(detail), key.value()) {
         target.set("measure", measure).set(&name, value);
     }

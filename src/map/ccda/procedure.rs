@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::device;
-use super::draft::Draft;
+use super::draft::DocumentDraft;
 use super::section::{is_negated, state};
 use crate::formats::ccda::node::{El, all, attr, kid, kids};
 use crate::map::clinical::{ResourceBuilder, known};
@@ -18,8 +18,8 @@ const STATES: [(&str, &str); 7] = [
     ("nullified", "entered-in-error"),
 ];
 
-/// Maps a procedure that was done, or was not.
-pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
+/// Maps a procedure, done or not done.
+pub(super) fn map<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
     if !matches!(el.tag_name().name(), "procedure" | "act" | "observation")
         || !matches!(attr(el, "moodCode"), "EVN" | "")
     {
@@ -30,7 +30,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     let mut out = ResourceBuilder::new("Procedure", &draft.id("Procedure", el, "", &code, when.as_ref()));
     let status = known(&STATES, state(el)).unwrap_or("unknown");
     let is_error = status == "entered-in-error";
-    out.set("identifier", Draft::identifiers(el));
+    out.set("identifier", DocumentDraft::identifiers(el));
     out.set("status", if is_negated(el) && !is_error { "not-done" } else { status });
     if is_negated(el) {
         out.set("statusReason", reason(draft, el));
@@ -57,10 +57,10 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     }
 }
 
-/// Why something was not done.
-pub(super) fn reason<'d>(draft: &Draft<'d>, el: El<'d>) -> Option<Value> {
+/// Why a procedure was not done.
+pub(super) fn reason<'d>(draft: &DocumentDraft<'d>, el: El<'d>) -> Option<Value> {
     all(el, &["entryRelationship", "observation"]).into_iter().find_map(|one| {
-        // The reason is the value of a statement, or in older documents its code.
+        // The reason is the value of an observation, or in older documents its code.
         let value = draft.concept(kid(one, "value"));
         let code = draft.concept(kid(one, "code"));
         let is_reason = crate::formats::ccda::node::follows(one, "2.16.840.1.113883.10.20.22.4.53")

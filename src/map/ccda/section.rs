@@ -1,17 +1,17 @@
-//! Sections: which are read, and by what.
+//! The sections that are read, and their mappers.
 
 use std::collections::BTreeMap;
 
-use super::draft::Draft;
+use super::draft::DocumentDraft;
 use super::{allergy, device, encounter, medication, observation, plan, problem, procedure, team, vaccine};
 use crate::formats::ccda::node::{El, attr, follows, is_null, kid, kid_attr, kids};
 use crate::formats::ccda::text::V3;
 use crate::map::clinical::{by_oid, known};
 
-/// Entries of one document. What is beyond is in the original.
+/// Entries of one document; the rest is only in the original.
 const ENTRIES_MAX: usize = 20_000;
 
-/// Templates of sections, whatever their version, with the code that such a section has.
+/// Templates of sections, in any version, with the LOINC code of such a section.
 const TEMPLATES: [(&str, &str); 32] = [
     ("2.16.840.1.113883.10.20.22.2.6", "48765-2"),
     ("2.16.840.1.113883.10.20.22.2.6.1", "48765-2"),
@@ -59,15 +59,15 @@ const NAMES: [(&str, &str); 10] = [
     ("11506-3", "notes"),
     ("51848-0", "assessment"),
 ];
-/// The section that names insurers: the numbers in it are read with the header, and the roster says who is insured.
+/// The payers section: its numbers are read with the header, and the roster decides who is insured.
 const PAYERS: &str = "48768-6";
 const PLANNED_MEDICINE: &str = "2.16.840.1.113883.10.20.22.4.42";
 
-/// What maps an entry.
-type Reader<'d> = fn(&mut Draft<'d>, El<'d>);
+/// Maps an entry.
+type EntryMapper<'d> = fn(&mut DocumentDraft<'d>, El<'d>);
 
-/// Reads the sections of a document, wherever they stand.
-pub(super) fn all<'d>(draft: &mut Draft<'d>, root: El<'d>) {
+/// Maps the sections of a document, at any depth.
+pub(super) fn all<'d>(draft: &mut DocumentDraft<'d>, root: El<'d>) {
     let mut left = ENTRIES_MAX;
     for section in sections(root) {
         let code = code_of(section);
@@ -86,7 +86,7 @@ pub(super) fn all<'d>(draft: &mut Draft<'d>, root: El<'d>) {
     }
 }
 
-/// How many entries are of kinds that are not read, in words; nothing if there are none.
+/// The number of entries of unsupported kinds, in words; nothing if there are none.
 pub(super) fn not_read(root: El<'_>) -> Option<String> {
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     let of_kind = |section: El<'_>| known(&NAMES, code_of(section)).unwrap_or("other sections");
@@ -110,7 +110,7 @@ fn entries(section: El<'_>) -> impl Iterator<Item = El<'_>> {
     kids(section, "entry").filter_map(|entry| entry.first_element_child())
 }
 
-/// The code of a section; of one without, or with one of its sender's, that of its template.
+/// The code of a section; without one, or with a local one, the code of its template.
 fn code_of(section: El<'_>) -> &str {
     let code = kid_attr(section, "code", "code");
     let is_known = TEMPLATES.iter().any(|(_, known)| *known == code) || OTHERS.contains(&code);
@@ -118,44 +118,44 @@ fn code_of(section: El<'_>) -> &str {
     if is_known { code } else { template().unwrap_or(code) }
 }
 
-/// Codes of sections that are read like others, whose templates are those of the others or have none of their own.
+/// Codes of supported sections that have no template of their own.
 const OTHERS: [&str; 2] = ["11348-0", "75311-1"];
 
-fn reader<'d>(section: &str, entry: El<'d>) -> Option<Reader<'d>> {
-    let read: Reader<'d> = match section {
-        "48765-2" => allergy::map as Reader<'d>,
-        "11450-4" | "11348-0" => |draft, entry| problem::map(draft, entry, problem::Role::Problem),
-        "75310-3" => |draft, entry| problem::map(draft, entry, problem::Role::Concern),
-        "11535-2" | "46241-6" => |draft, entry| problem::map(draft, entry, problem::Role::Diagnosis),
+fn reader<'d>(section: &str, entry: El<'d>) -> Option<EntryMapper<'d>> {
+    let read: EntryMapper<'d> = match section {
+        "48765-2" => allergy::map as EntryMapper<'d>,
+        "11450-4" | "11348-0" => |draft, entry| problem::map(draft, entry, problem::ConditionRole::Problem),
+        "75310-3" => |draft, entry| problem::map(draft, entry, problem::ConditionRole::Concern),
+        "11535-2" | "46241-6" => |draft, entry| problem::map(draft, entry, problem::ConditionRole::Diagnosis),
         "10160-0" | "10183-2" | "42346-7" | "75311-1" if medication::is_dispense(entry) => {
             |draft, entry| medication::dispense(draft, entry, None)
         }
-        "10160-0" | "10183-2" | "42346-7" | "75311-1" => medication::map as Reader<'d>,
-        "47519-4" => procedure::map as Reader<'d>,
-        "30954-2" => observation::results as Reader<'d>,
-        "8716-3" => observation::vital_signs as Reader<'d>,
-        "29762-2" => observation::social as Reader<'d>,
-        "47420-5" | "10190-7" => observation::functional as Reader<'d>,
-        "11369-6" => vaccine::map as Reader<'d>,
-        "46240-8" => encounter::map as Reader<'d>,
-        "61146-7" => plan::goal as Reader<'d>,
+        "10160-0" | "10183-2" | "42346-7" | "75311-1" => medication::map as EntryMapper<'d>,
+        "47519-4" => procedure::map as EntryMapper<'d>,
+        "30954-2" => observation::results as EntryMapper<'d>,
+        "8716-3" => observation::vital_signs as EntryMapper<'d>,
+        "29762-2" => observation::social as EntryMapper<'d>,
+        "47420-5" | "10190-7" => observation::functional as EntryMapper<'d>,
+        "11369-6" => vaccine::map as EntryMapper<'d>,
+        "46240-8" => encounter::map as EntryMapper<'d>,
+        "61146-7" => plan::goal as EntryMapper<'d>,
         "18776-5" | "51847-2" => return plan_reader(entry),
-        "85847-2" => team::map as Reader<'d>,
-        "46264-8" => device::map as Reader<'d>,
+        "85847-2" => team::map as EntryMapper<'d>,
+        "46264-8" => device::map as EntryMapper<'d>,
         _ => return None,
     };
     Some(read)
 }
 
 /// Plans hold entries of many kinds.
-fn plan_reader<'d>(entry: El<'d>) -> Option<Reader<'d>> {
+fn plan_reader<'d>(entry: El<'d>) -> Option<EntryMapper<'d>> {
     if attr(entry, "moodCode") == "GOL" {
         return Some(plan::goal);
     }
     if follows(entry, PLANNED_MEDICINE) {
         return Some(medication::map);
     }
-    plan::is_order(entry).then_some(plan::order as Reader<'d>)
+    plan::is_order(entry).then_some(plan::order as EntryMapper<'d>)
 }
 
 /// Every code of a document, as system and code.
@@ -169,12 +169,12 @@ pub(super) fn state(el: El<'_>) -> &str {
     kid(el, "statusCode").map(|status| attr(status, "code")).unwrap_or_default()
 }
 
-/// Whether an entry says that something is not so.
+/// Whether an entry is negated.
 pub(super) fn is_negated(el: El<'_>) -> bool {
     attr(el, "negationInd") == "true"
 }
 
-/// Statements within an act, or the statement itself.
+/// Observations within an act, or the observation itself.
 pub(super) fn observations(el: El<'_>) -> Vec<El<'_>> {
     if el.has_tag_name((V3, "observation")) {
         vec![el]

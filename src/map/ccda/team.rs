@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::draft::Draft;
+use super::draft::DocumentDraft;
 use super::section::state;
 use crate::formats::ccda::node::{El, added, all, kid, kids};
 use crate::formats::ccda::text::V3;
@@ -16,8 +16,8 @@ const STATES: [(&str, &str); 5] = [
     ("nullified", "entered-in-error"),
 ];
 
-/// Maps a team.
-pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
+/// Maps a care team.
+pub(super) fn map<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
     if !el.has_tag_name((V3, "organizer")) {
         return;
     }
@@ -26,7 +26,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
         for performer in kids(act, "performer") {
             let Some(member) = kid(performer, "assignedEntity").and_then(|role| draft.actor(role)) else { continue };
             let role = draft.concept(added(performer, "functionCode")).value();
-            // Somebody of whose part nobody tells is still one of the team.
+            // A participant without a stated role is still a member of the team.
             let role = role.or_else(|| {
                 let code = kid(performer, "assignedEntity").and_then(|role| kid(role, "code"));
                 draft.concept(code).value().or_else(|| Concept::words("Member of the care team").value())
@@ -43,7 +43,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     let code = draft.concept(kid(el, "code"));
     let when = draft.when(el, "effectiveTime");
     let mut out = ResourceBuilder::new("CareTeam", &draft.id("CareTeam", el, "", &Concept::default(), when.as_ref()));
-    out.set("identifier", Draft::identifiers(el));
+    out.set("identifier", DocumentDraft::identifiers(el));
     out.set("status", known(&STATES, state(el)).unwrap_or("active"));
     out.set("name", code.name());
     out.set("subject", draft.subject()).set("period", when.as_ref().map(When::period));

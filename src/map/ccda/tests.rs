@@ -1,4 +1,4 @@
-//! What documents become: the public samples, hostile texts, anything at all.
+//! The resources of documents: the public samples, hostile texts, arbitrary input.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,12 +14,12 @@ use crate::map::record::{KnownMember, ReadPiece};
 
 const DOCUMENT: &str = include_str!("../../../fixtures/load/ccda/summary.xml");
 
-fn whose() -> KnownMember {
+fn known_member() -> KnownMember {
     KnownMember { patient: "p1".into(), coverage: None, ..KnownMember::default() }
 }
 
 fn resources(read: &ReadPiece) -> Vec<Value> {
-    read.records.iter().flat_map(|record| record.resources(&whose(), about()).unwrap()).collect()
+    read.records.iter().flat_map(|record| record.resources(&known_member(), about()).unwrap()).collect()
 }
 
 fn of(text: &str) -> Vec<Value> {
@@ -36,7 +36,7 @@ fn walk(folder: &Path, out: &mut Vec<PathBuf>) {
 
 const TARGET: &str = "<recordTarget><patientRole><id root='1.2.3' extension='7'/></patientRole></recordTarget>";
 
-/// A part of a document within a document of nobody's, so that its entries are seen.
+/// A fragment within a test document, so that its entries are mapped.
 fn wrapped(part: &str) -> String {
     let part = part.trim_start_matches('\u{feff}').trim_start();
     let part = if part.starts_with("<?xml") { part.split_once("?>").unwrap().1 } else { part };
@@ -105,10 +105,10 @@ impl Count {
     }
 }
 
-/// What the 106 public files become. 23 are whole documents (one of them among the 84 examples), and all are read. The 83 parts
-/// of documents do not say whose they are and are refused (`as they are`); within an envelope of the test's own
-/// (`in an envelope`) it is seen what their entries become. Every document gives a `DocumentReference`. Twelve
-/// whole ones have entries that are not read; of the plans, those that order nothing.
+/// The resources of the 106 public files. 23 are whole documents (one of them among the 84 examples), and all are read.
+/// The 83 fragments name no patient and are refused (`as they are`); within an envelope of the test's own (`in an
+/// envelope`) their entries are mapped. Every document gives a `DocumentReference`. Twelve whole documents have entries
+/// that are not read; among them are plans without orders.
 #[test]
 fn the_public_samples() {
     let Some(folder) = crate::beside::beside("the test of the public documents", "data/ccda") else { return };
@@ -155,7 +155,7 @@ fn what_is_no_whole_document_is_refused() {
     assert!(reason(b"<ClinicalDocument>\xff</ClinicalDocument>").contains("UTF-8"));
 }
 
-/// Sixty bombs: each is refused, or costs no more than its size.
+/// Sixty XML bombs: each is refused, or costs no more than its size.
 #[test]
 fn bombs_do_not_go_off() {
     for size in 1..=10_usize {
@@ -185,12 +185,15 @@ fn a_patient_has_many_numbers() {
     let text =
         DOCUMENT.replacen("<component><section>", &format!("<component>{payer}</component><component><section>"), 1);
     let found = read(&"d.xml".into(), text.as_bytes());
-    let whom = found.records[0].whom().unwrap();
-    assert_eq!(whom.numbers, ["MRN-77", "M100200300"]);
-    assert_eq!((whom.family.as_str(), whom.given.as_str(), whom.birth.as_str()), ("Quintero", "Ana", "1980-02-14"));
+    let named_member = found.records[0].named_member().unwrap();
+    assert_eq!(named_member.numbers, ["MRN-77", "M100200300"]);
+    assert_eq!(
+        (named_member.family.as_str(), named_member.given.as_str(), named_member.birth.as_str()),
+        ("Quintero", "Ana", "1980-02-14")
+    );
 }
 
-/// What is labelled in a part is labelled in the whole; what the document calls restricted, is so in every part.
+/// A label on a part is on the whole document; a restricted document restricts every part.
 #[test]
 fn labels_of_the_document() {
     let security = |resource: &Value| resource["meta"]["security"].clone();
@@ -205,7 +208,8 @@ fn labels_of_the_document() {
     }
 }
 
-/// A next version of a document is a document of its own in the same set, and a replacement of another says which.
+/// The next version of a document is a document of its own in the same set, and a document that replaces another names
+/// it.
 #[test]
 fn versions_and_replacements() {
     let original = |text: &str| of(text).into_iter().find(|one| one["resourceType"] == "DocumentReference").unwrap();
@@ -252,7 +256,7 @@ fn of_kind(all: &[Value], kind: &str) -> Vec<Value> {
     all.iter().filter(|one| one["resourceType"] == kind).cloned().collect()
 }
 
-/// One visit stood in the record twice: as the document's header calls it, and as its section does.
+/// One encounter was in the record twice: from the document's header, and from its section.
 #[test]
 fn a_visit_of_header_and_section_is_one() {
     let header = "<componentOf><encompassingEncounter><id root='1.2.4' extension='V1'/><code code='AMB' codeSystem='2.16.840.1.113883.5.4'/>\
@@ -274,7 +278,7 @@ fn a_visit_of_header_and_section_is_one() {
     assert_eq!(found[0]["type"].as_array().unwrap().len(), 2);
     let ids: std::collections::BTreeSet<&str> = found.iter().map(|one| one["id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), 3);
-    // Another document that names it in its section alone means the same visit.
+    // Another document that has the encounter in its section only means the same one.
     let other = of(&with("", &section("46240-8", &visit("V1", "20260311"))));
     assert_eq!(of_kind(&other, "Encounter")[0]["id"], found[0]["id"]);
 }
@@ -368,7 +372,7 @@ fn results_name_their_specimen() {
     assert_eq!(of_kind(&all, "DiagnosticReport")[0]["specimen"], json!([reference]));
 }
 
-/// Digits travel within a text that begins with a character which no document may have.
+/// Digits are carried in a text that begins with a character which no document may contain.
 #[test]
 fn no_document_can_say_what_marks_digits() {
     let with_id = |id: &str| {
@@ -419,7 +423,7 @@ proptest! {
         goes_through(&text);
     }
 
-    /// Values are changed and the XML is not, so that what is read gets to the mappers.
+    /// Values are changed and the XML structure is not, so that the mappers see the values.
     #[test]
     fn changed_values_go_through(changes in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..12), 1..30)) {
         let odd = ["", "0", "-1", "NI", "99999999", "2026", "2.16.840.1.113883.6.1", "nullified", "true", "GOL", "\u{1F600}", "a b  c"];

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::draft::Draft;
+use super::draft::DocumentDraft;
 use super::procedure::reason;
 use super::section::{is_negated, state};
 use crate::formats::ccda::node::{El, attr, is_null, kid, kids, path, text};
@@ -10,7 +10,7 @@ use crate::formats::ccda::text::V3;
 use crate::map::clinical::{ResourceBuilder, When, quantity};
 
 /// Maps a vaccination.
-pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
+pub(super) fn map<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
     if !el.has_tag_name((V3, "substanceAdministration")) || attr(el, "moodCode") == "INT" {
         return;
     }
@@ -22,7 +22,7 @@ pub(super) fn map<'d>(draft: &mut Draft<'d>, el: El<'d>) {
     }
     let when = kids(el, "effectiveTime").find_map(|time| draft.when_of(time));
     let mut out = ResourceBuilder::new("Immunization", &draft.id("Immunization", el, "", &code, when.as_ref()));
-    out.set("identifier", Draft::identifiers(el));
+    out.set("identifier", DocumentDraft::identifiers(el));
     let status = match state(el) {
         "nullified" => "entered-in-error",
         _ if is_negated(el) => "not-done",

@@ -1,12 +1,12 @@
-//! Amounts of a decision under CARIN's names.
+//! Amounts of an adjudication under CARIN's names.
 //!
-//! | name | of the 835 |
+//! | name | in the 835 |
 //! |---|---|
 //! | submitted | charge (SVC02, CLP03) |
 //! | eligible | allowed amount (AMT*B6, AMT*AU), else paid + patient's share ([`SHARE`]) + paid by others + sequestration |
 //! | deductible, coinsurance, copay | CAS PR 1, 2, 3 |
 //! | discount | CAS CO 45 |
-//! | noncovered | CAS with a reason in [`NOT_COVERED`]; of what was denied, every reason that is not [`SETTLED`] |
+//! | noncovered | CAS with a reason in [`NOT_COVERED`]; if denied, every reason that is not [`SETTLED`] |
 //! | priorpayerpaid | CAS OA 23 |
 //! | memberliability | every CAS PR |
 //! | benefit, paidtoprovider | paid (SVC03, CLP04) |
@@ -17,21 +17,22 @@ use super::money::{Cents, cents, money};
 use crate::formats::x12::Adjustment;
 use crate::map::code::{c4bb, concept, hl7};
 
-/// Claim adjustment reason codes that say that a service is not covered.
+/// Claim adjustment reason codes for services that are not covered.
 const NOT_COVERED: [&str; 8] = ["26", "27", "49", "50", "96", "119", "167", "204"];
-/// Reasons of what the patient pays of an allowed amount: deductible, coinsurance, copay, blood deductible, spend-down and
-/// their like. Any other amount of the patient's (PR) lies beyond what is allowed.
+/// Reasons for the patient's share of an allowed amount: deductible, coinsurance, copay, blood deductible, spend-down
+/// and similar. Any other patient amount (PR) is beyond the allowed amount.
 const SHARE: [&str; 8] = ["1", "2", "3", "66", "178", "241", "247", "248"];
-/// Reasons that lower or shift a payment for what is covered: [`SHARE`], what others paid, contracts, capitation, discounts and
-/// legislated reductions. A service of which nothing is paid for other reasons is denied, whatever its status says (CLP02).
+/// Reasons that reduce or shift the payment for a covered service: [`SHARE`], other payers, contracts, capitation,
+/// discounts and legislated reductions. A service that is unpaid for other reasons is denied, whatever its status says
+/// (CLP02).
 const SETTLED: [&str; 22] = [
     "1", "2", "3", "23", "24", "44", "45", "59", "66", "94", "100", "102", "103", "104", "131", "144", "178", "237",
     "241", "247", "248", "253",
 ];
-/// Reasons whose amount comes off what is paid, not off what is allowed.
+/// Reasons whose amount reduces the payment, not the allowed amount.
 const SEQUESTRATION: &str = "253";
 
-/// What was decided about a line or a claim.
+/// The amounts of a line or a claim.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Amounts {
     pub(crate) submitted: Cents,
@@ -46,14 +47,14 @@ pub(crate) struct Amounts {
     pub(crate) refused: Cents,
     pub(crate) prior_payer: Cents,
     pub(crate) member: Cents,
-    /// The source tells what the member pays, and not what was allowed or paid.
+    /// The source states the member's share, but not the allowed or paid amounts.
     pub(crate) is_partial: bool,
-    /// Every reason's amount together.
+    /// The sum of all adjustments.
     pub(crate) adjusted: Cents,
 }
 
 impl Amounts {
-    /// From the charge, what was paid, and why that is less.
+    /// Computed from the charge, the payment, and the adjustments.
     pub(super) fn of(charge: &str, paid: &str, allowed: &str, adjustments: &[Adjustment<'_>]) -> Self {
         let mut out = Self {
             submitted: cents(charge).unwrap_or_default(),
@@ -90,12 +91,12 @@ impl Amounts {
         out
     }
 
-    /// True if the charge is what was paid and why not the rest: to the cent.
+    /// True if charge, payment and adjustments balance to the cent.
     pub(super) const fn balances(&self) -> bool {
         self.submitted == self.paid + self.adjusted
     }
 
-    /// True if nothing of it is paid by anybody, and not because the whole of it is the patient's share or under a contract.
+    /// True if nobody pays anything, and not because the whole amount is the patient's share or under a contract.
     pub(super) const fn is_denied(&self) -> bool {
         let refused = if self.refused > self.not_covered { self.refused } else { self.not_covered };
         let shared = self.deductible + self.coinsurance + self.copay + self.prior_payer;
@@ -118,11 +119,11 @@ impl Amounts {
         self.is_partial |= other.is_partial;
     }
 
-    /// Each as an element with category and amount. Those that are nothing are left out, but for the four that every reader
+    /// Each amount as an element with category and amount. Zero amounts are left out, except the four that every reader
     /// looks for.
     pub(super) fn rows(&self) -> Vec<Value> {
         let of_hl7 = [
-            // Nothing charged and something paid: the source does not tell the charge.
+            // Nothing charged and something paid: the source does not state the charge.
             ("submitted", self.submitted, self.paid == 0 && !self.is_partial),
             ("eligible", self.eligible, !self.is_partial),
             ("deductible", self.deductible, false),
@@ -147,12 +148,12 @@ impl Amounts {
     }
 }
 
-/// Only what was charged: nothing is decided yet.
+/// The charge alone: there is no decision yet.
 pub(super) fn submitted(charge: &str) -> Value {
     json!({"category": hl7("adjudication", "submitted"), "amount": money(cents(charge).unwrap_or_default())})
 }
 
-/// A status: `innetwork`, `outofnetwork`, or `other` where a claim does not tell.
+/// A status: `innetwork`, `outofnetwork`, or `other` where a claim does not state it.
 pub(super) fn status(category: &str, code: &str) -> Value {
     json!({
         "category": c4bb("C4BBAdjudicationDiscriminator", category),
@@ -160,7 +161,7 @@ pub(super) fn status(category: &str, code: &str) -> Value {
     })
 }
 
-/// Why an amount was not paid, with the remarks of the line; the largest first.
+/// Why an amount was not paid, with the remarks of the line; the largest amount first.
 pub(super) fn reasons(adjustments: &[Adjustment<'_>], remarks: &[&str], most: usize) -> Vec<Value> {
     let mut sorted: Vec<&Adjustment<'_>> = adjustments.iter().collect();
     sorted.sort_by_key(|adjustment| std::cmp::Reverse(cents(adjustment.amount).unwrap_or_default().abs()));

@@ -1,9 +1,9 @@
-//! Claims and decisions that carry the same control number, told apart.
+//! Tells apart claims and decisions with the same control number.
 //!
 //! A control number is the provider's: two practices use the same one, and one practice gives it to several visits of a
-//! patient. So claims are told apart by the billing provider, the patient and the first day of service; a replacement or a void
-//! belongs to the visit that it is about. A decision belongs to a claim only if nothing that it says of patient, provider
-//! and days speaks against it: what is filed on the wrong member does more harm than what waits.
+//! patient. So claims are identified by the billing provider, the patient and the first date of service; a replacement
+//! or a void belongs to the visit that it is about. A decision belongs to a claim only if its patient, provider and
+//! dates do not contradict the claim: a decision filed under the wrong member does more harm than one that waits.
 
 use std::collections::BTreeSet;
 
@@ -12,16 +12,16 @@ use super::money::{Cents, cents};
 use crate::formats::records::plain_number;
 use crate::formats::x12::{Claim, Party, Remit};
 
-/// CLP02 of a decision that takes one back.
+/// CLP02 of a reversal.
 const REVERSAL: &str = "22";
-/// CARC 18: the claim had come before.
+/// CARC 18: exact duplicate claim.
 const DUPLICATE: &str = "18";
 
-/// What the parts of one control number give.
+/// The cases of one control number.
 #[derive(Default)]
 pub(crate) struct Folded<'a> {
     pub(crate) cases: Vec<Case<'a>>,
-    /// Decisions whose claim is not there.
+    /// The number of decisions whose claim is missing.
     pub(crate) waiting: usize,
 }
 
@@ -31,20 +31,20 @@ pub(crate) enum ClaimStatement<'a> {
     Decision(Box<Remit<'a>>),
 }
 
-/// What was said about one visit or stay.
+/// The claims and decisions of one visit or stay.
 struct Cluster<'a> {
     claims: Vec<(usize, Claim<'a>)>,
     decisions: Vec<(usize, Remit<'a>)>,
-    /// What tells it from earlier claims of the biller under the same number: the day, and which of the day it is.
+    /// Distinguishes it from earlier claims of the biller under the same number: the day, and a counter within the day.
     again: Option<String>,
 }
 
-/// Folds what was said, the earliest first.
-pub(crate) fn fold<'a>(said: impl IntoIterator<Item = ClaimStatement<'a>>) -> Folded<'a> {
+/// Folds the statements, the earliest first.
+pub(crate) fn fold<'a>(statements: impl IntoIterator<Item = ClaimStatement<'a>>) -> Folded<'a> {
     let mut clusters: Vec<Cluster<'a>> = Vec::new();
     let mut early = Vec::new();
-    for (at, said) in said.into_iter().enumerate() {
-        match said {
+    for (at, statement) in statements.into_iter().enumerate() {
+        match statement {
             ClaimStatement::Claim(claim) => put(&mut clusters, at, *claim),
             ClaimStatement::Decision(remit) => match choose(&mut clusters, &remit, false) {
                 Some(cluster) => cluster.decisions.push((at, *remit)),
@@ -53,8 +53,8 @@ pub(crate) fn fold<'a>(said: impl IntoIterator<Item = ClaimStatement<'a>>) -> Fo
         }
     }
     let mut folded = Folded::default();
-    // Some payments are dated before the claim that they are about, and some corrections stand before what they correct is
-    // taken back.
+    // Some payments are dated before their claim, and some corrections come before the reversal of the decision they
+    // correct.
     for (at, remit) in early {
         match choose(&mut clusters, &remit, true) {
             Some(cluster) => cluster.decisions.push((at, remit)),
@@ -68,7 +68,7 @@ pub(crate) fn fold<'a>(said: impl IntoIterator<Item = ClaimStatement<'a>>) -> Fo
     folded
 }
 
-/// Puts a claim to the visit that it is about.
+/// Adds a claim to its visit.
 fn put<'a>(clusters: &mut Vec<Cluster<'a>>, at: usize, claim: Claim<'a>) {
     let repeats = |cluster: &Cluster<'_>| cluster.is_of(&claim) && cluster.begins(&claim) && cluster.is_same(&claim);
     let found = match claim.frequency {
@@ -79,7 +79,7 @@ fn put<'a>(clusters: &mut Vec<Cluster<'a>>, at: usize, claim: Claim<'a>) {
         cluster.claims.push((at, claim));
         return;
     }
-    // Of one biller, whoever the patient is: two spellings may turn out to be one member.
+    // Compared by biller alone: two spellings of a patient may turn out to be one member.
     let own = claim.identity();
     let before: Vec<&Cluster<'_>> = clusters.iter().filter(|cluster| cluster.is_billed_by(own.biller())).collect();
     let day = days(&claim).0.unwrap_or_default();
@@ -91,8 +91,8 @@ fn put<'a>(clusters: &mut Vec<Cluster<'a>>, at: usize, claim: Claim<'a>) {
     clusters.push(Cluster { claims: vec![(at, claim)], decisions: Vec::new(), again });
 }
 
-/// The visit that a replacement or void is about: whose decision it names, else that of the day, else the last one, for a
-/// correction may be about the day itself.
+/// The visit that a replacement or void is about: the one with the decision that it names, else one on the same day,
+/// else the last, since a correction may be about the day itself.
 fn changed(clusters: &[Cluster<'_>], claim: &Claim<'_>) -> Option<usize> {
     let named = claim.reference("F8").map(plain_number).unwrap_or_default();
     let is_named = |cluster: &Cluster<'_>| {
@@ -125,13 +125,14 @@ impl<'a> Cluster<'a> {
         self.claims.iter().any(|(_, own)| days(own).0 == day)
     }
 
-    /// Whether nothing is decided, or everything was taken back.
+    /// Whether nothing is decided, or everything was reversed.
     fn is_open(&self) -> bool {
         let taken_back = self.decisions.iter().filter(|(_, remit)| remit.status == REVERSAL).count();
         self.decisions.len() <= 2 * taken_back
     }
 
-    /// Whether it says the same once more: hospital and doctor bill one visit under one number, and so do two clerks.
+    /// Whether the claim only repeats this one: hospital and doctor bill one visit under one number, and so do two
+    /// clerks.
     fn is_same(&self, claim: &Claim<'_>) -> bool {
         let codes = |claim: &Claim<'_>| -> BTreeSet<(String, String)> {
             claim.lines.iter().map(|line| (line.revenue.to_owned(), line.code.to_owned())).collect()
@@ -146,13 +147,13 @@ impl<'a> Cluster<'a> {
         let last_number = self.decisions.last().map_or("", |(_, remit)| remit.payer_control);
         let (sent_at, last) = self.claims.pop()?;
         let voided = last.frequency == "8";
-        // A void often says only which claim it is about; what that was stays to be seen.
+        // A void often states only which claim it is about; the earlier claim has the content.
         let (sent_at, claim) = match self.claims.pop() {
             Some(before) if voided && last.lines.len() <= before.1.lines.len() => before,
             _ => (sent_at, last),
         };
         let (standing, reversed) = standing(self.decisions);
-        // A decision about an earlier version says nothing about the amounts of this one, unless they are the same.
+        // A decision about an earlier version does not apply to the amounts of this one, unless they are the same.
         let earlier = standing.iter().filter(|(at, _)| *at < sent_at).filter_map(|(_, remit)| cents(remit.charge));
         let is_all_of_it = Some(earlier.sum()) == cents(claim.charge);
         let about_this = |(at, remit): &(usize, Remit<'_>)| {
@@ -167,7 +168,7 @@ impl<'a> Cluster<'a> {
     }
 }
 
-/// Decisions that nothing has taken back, the earliest first, and whether the last word was to take one back.
+/// Decisions that were not reversed, the earliest first, and whether the last statement was a reversal.
 fn standing<'a>(decisions: Vec<(usize, Remit<'a>)>) -> (Vec<(usize, Remit<'a>)>, bool) {
     let mut standing: Vec<(usize, Remit<'a>)> = Vec::new();
     let mut reversed = false;
@@ -180,7 +181,7 @@ fn standing<'a>(decisions: Vec<(usize, Remit<'a>)>) -> (Vec<(usize, Remit<'a>)>,
             reversed = true;
             continue;
         }
-        // That the claim had come before takes nothing from what was decided then.
+        // A denial as a duplicate does not change the earlier decision.
         if is_duplicate(&remit) && !standing.is_empty() {
             continue;
         }
@@ -190,7 +191,7 @@ fn standing<'a>(decisions: Vec<(usize, Remit<'a>)>) -> (Vec<(usize, Remit<'a>)>,
     (standing, reversed)
 }
 
-/// The decision that a reversal takes back: that whose amounts it undoes, under the same number if there is one.
+/// The decision that a reversal takes back: the one whose amounts it reverses, under the same number if there is one.
 fn taken_back(standing: &[(usize, Remit<'_>)], reversal: &Remit<'_>) -> Option<usize> {
     let undone = |text: &str| cents(text).map(|amount| -amount);
     let same_number = |old: &Remit<'_>| old.payer_control == reversal.payer_control;
@@ -211,8 +212,8 @@ fn is_duplicate(remit: &Remit<'_>) -> bool {
     refused != 0 && cents(remit.charge) == Some(refused)
 }
 
-/// The last decision, and those before it under other numbers that together with it make up the claim: payers split claims.
-/// The last comes first.
+/// The last decision, and earlier ones under other numbers that together with it make up the claim: payers split
+/// claims. The last comes first.
 fn whole(mut standing: Vec<Remit<'_>>, charge: Option<Cents>) -> Vec<Remit<'_>> {
     let mut out: Vec<Remit<'_>> = Vec::new();
     let mut sum = 0;
@@ -230,17 +231,17 @@ fn whole(mut standing: Vec<Remit<'_>>, charge: Option<Cents>) -> Vec<Remit<'_>> 
     out
 }
 
-/// What two statements make of each other.
+/// The result of comparing two statements.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Match {
     No,
-    /// One of them does not say.
+    /// One of them does not state it.
     Open,
     Yes,
 }
 
-/// The claim that a decision is about: nothing speaks against it, and more for it than for any other. Of several visits of one
-/// patient of which that is so, it is the first that is not decided; if all are, the last one `if_decided`.
+/// The claim that a decision is about: nothing contradicts it, and it matches best. Among equal visits of one patient
+/// it is the first undecided one; if all are decided, the last one `if_decided`.
 fn choose<'c, 'a>(clusters: &'c mut [Cluster<'a>], remit: &Remit<'_>, if_decided: bool) -> Option<&'c mut Cluster<'a>> {
     let ranks: Vec<Option<u8>> = clusters.iter().map(|cluster| rank(cluster, remit)).collect();
     let best = ranks.iter().flatten().max()?;
@@ -259,7 +260,7 @@ fn choose<'c, 'a>(clusters: &'c mut [Cluster<'a>], remit: &Remit<'_>, if_decided
     clusters.get_mut(chosen)
 }
 
-/// How much speaks for a decision being about a claim; nothing if something speaks against it.
+/// How well a decision matches a claim; nothing if they contradict each other.
 fn rank(cluster: &Cluster<'_>, remit: &Remit<'_>) -> Option<u8> {
     let (_, claim) = cluster.claims.last()?;
     let plain = |text: &str| cents(text.trim_start_matches('-'));
@@ -300,8 +301,8 @@ fn same_biller(claim: &Claim<'_>, remit: &Remit<'_>) -> Match {
     }
 }
 
-/// Whether the decision is about the claim's patient. A family shares numbers, so another first name says no; else a number that
-/// is hers says yes, and so does the name.
+/// Whether the decision is about the claim's patient. A family shares numbers, so a different first name is a mismatch;
+/// otherwise a number of her own is a match, and so is the name.
 fn same_patient(claim: &Claim<'_>, remit: &Remit<'_>) -> Match {
     let letters = |text: &str| plain_number(text.split_whitespace().next().unwrap_or_default());
     let numbers = |parties: [&Party<'_>; 2]| -> BTreeSet<String> {
@@ -312,8 +313,8 @@ fn same_patient(claim: &Claim<'_>, remit: &Remit<'_>) -> Match {
     if !given.is_empty() && !own_given.is_empty() && given.chars().next() != own_given.chars().next() {
         return Match::No;
     }
-    let (claimed, told) = (numbers([treated, &claim.subscriber]), numbers([&remit.patient, &remit.insured]));
-    if !claimed.is_disjoint(&told) {
+    let (claimed, remitted) = (numbers([treated, &claim.subscriber]), numbers([&remit.patient, &remit.insured]));
+    if !claimed.is_disjoint(&remitted) {
         return Match::Yes;
     }
     let (family, own_family) = (letters(remit.patient.family), letters(treated.family));
@@ -322,21 +323,21 @@ fn same_patient(claim: &Claim<'_>, remit: &Remit<'_>) -> Match {
     } else if family == own_family {
         Match::Yes
     } else if given == own_given {
-        // Married, or two letters changed places.
+        // A married name, or a transposition of letters.
         Match::Open
     } else {
         Match::No
     }
 }
 
-/// Whether the days of the decision are among those of the claim.
+/// Whether the dates of the decision are among those of the claim.
 fn same_days(claim: &Claim<'_>, remit: &Remit<'_>) -> Match {
     let (Some(from), Some(to)) = days(claim) else { return Match::Open };
-    let told =
+    let decided_days =
         remit.lines.iter().map(|line| line.day).chain([remit.from]).filter_map(crate::formats::cells::compact_day);
-    let told: Vec<String> = told.collect();
-    if told.is_empty() {
+    let decided_days: Vec<String> = decided_days.collect();
+    if decided_days.is_empty() {
         return Match::Open;
     }
-    if told.iter().any(|day| (&from..=&to).contains(&day)) { Match::Yes } else { Match::No }
+    if decided_days.iter().any(|day| (&from..=&to).contains(&day)) { Match::Yes } else { Match::No }
 }

@@ -22,25 +22,25 @@ use crate::map::code::{
 };
 use crate::map::record::{KnownMember, NamedMember, PlanContext, made_id};
 
-/// A claim and everything that was decided about it.
+/// A claim and all decisions about it.
 pub(crate) struct Case<'a> {
-    /// The claim as it was sent last.
+    /// The latest version of the claim.
     pub(super) claim: Claim<'a>,
-    /// The decision that stands; several where the payer has split the claim, the last first.
+    /// The current decision; several where the payer has split the claim, the last first.
     pub(super) decisions: Vec<Remit<'a>>,
     pub(super) cancelled: bool,
-    /// Facility and frequency, as institutions write them.
+    /// Facility and frequency, in the form of a type of bill.
     pub(super) bill_type: String,
-    /// The payer's number of what stands, or of the last word; empty if there is none.
+    /// The claim control number of the current decision, or of the last statement; empty if there is none.
     pub(super) number: &'a str,
-    /// What tells it from earlier claims of the biller with the same control number.
+    /// Distinguishes it from earlier claims of the biller with the same control number.
     pub(super) again: Option<String>,
-    /// Numbers that the payer has given it.
+    /// All claim control numbers that the payer has given it.
     pub(crate) numbers: BTreeSet<&'a str>,
 }
 
-/// The first and the last day that a claim is about. An institution states the period; elsewhere the lines say it, for the days
-/// of a hospital stay (DTP*435) during which a doctor called are not the days of her care.
+/// The first and the last day of a claim. An institution states the period; elsewhere it follows from the lines, since
+/// the dates of the hospital stay (DTP*435) on a doctor's claim are not the dates of the doctor's care.
 pub(super) fn days(claim: &Claim<'_>) -> (Option<String>, Option<String>) {
     let at_head = |names: &[&str]| names.iter().filter_map(|name| claim.date(name)).collect::<Vec<_>>();
     let stated = if claim.kind == ClaimKind::Institutional { at_head(&["434"]) } else { Vec::new() };
@@ -53,8 +53,8 @@ pub(super) fn days(claim: &Claim<'_>) -> (Option<String>, Option<String>) {
 }
 
 impl Case<'_> {
-    /// The member who was treated, as the claim names her.
-    pub(crate) fn whom(&self) -> NamedMember {
+    /// The patient, as the claim names her.
+    pub(crate) fn named_member(&self) -> NamedMember {
         let treated = self.claim.treated();
         let numbers = [treated.number, self.claim.subscriber.number];
         NamedMember {
@@ -67,7 +67,7 @@ impl Case<'_> {
         }
     }
 
-    /// The patient and the billing provider, so that nobody's claim replaces another's.
+    /// The patient and the billing provider, so that a claim only replaces claims of both.
     pub(crate) fn identity(&self) -> Identity {
         self.claim.identity()
     }
@@ -75,11 +75,11 @@ impl Case<'_> {
     /// The resources: the `ExplanationOfBenefit`, clinical resources if they are wanted, and the parties that it names.
     ///
     /// # Errors
-    /// What is missing, if it can be no `ExplanationOfBenefit`.
+    /// What is missing for an `ExplanationOfBenefit`.
     pub(crate) fn resources(
         &self,
         replaced_by: &[String],
-        whose: &KnownMember,
+        known_member: &KnownMember,
         about: PlanContext<'_>,
         clinical: ClaimsAsClinical,
     ) -> Result<ClaimResources, (Rule, String)> {
@@ -100,7 +100,7 @@ impl Case<'_> {
             (BillKind::Oral, Some((_, dentist, _))) if !biller.is_person => dentist.clone(),
             _ => biller.clone(),
         };
-        let own = ["claim", self.claim.control, self.claim.billing.identity(), &whose.patient];
+        let own = ["claim", self.claim.control, self.claim.billing.identity(), &known_member.patient];
         let mut bill = Bill {
             id: match &self.again {
                 None => made_id(&own),
@@ -134,14 +134,14 @@ impl Case<'_> {
         }
         bill.related.extend(replaced_by.iter().map(|number| ("replacedby", number.as_str())));
         self.decide(&mut bill);
-        let mut made = ClaimResources { own: vec![eob(&bill, whose, about)], mentions: vec![biller.resource] };
+        let mut made = ClaimResources { own: vec![eob(&bill, known_member, about)], mentions: vec![biller.resource] };
         let is_wanted = match clinical {
             ClaimsAsClinical::None => false,
             ClaimsAsClinical::Encounters => self.claim.is_report,
             ClaimsAsClinical::All => true,
         };
         if is_wanted {
-            made.own.extend(visit(&bill, whose));
+            made.own.extend(visit(&bill, known_member));
         }
         for who in bill.care.into_iter().map(|(_, who, _)| who).chain(facility) {
             if !made.mentions.contains(&who.resource) {
@@ -176,7 +176,7 @@ impl Case<'_> {
                 _ => continue,
             };
             let Some(who) = provider(party, false) else { continue };
-            // CARIN 2.0: practitioners, but where an institution renders.
+            // CARIN 2.0: practitioners, except where an institution is the rendering provider.
             if who.is_person == (role == "rendering" && kind.is_institutional()) {
                 continue;
             }
@@ -187,7 +187,7 @@ impl Case<'_> {
         out
     }
 
-    /// Where it was done, if not at the biller's. The profiles of institutions have no place for it.
+    /// The service facility, if it is not the biller's. The institutional profiles have no element for it.
     fn facility(&self, kind: BillKind) -> Option<Provider> {
         let (_, party) = self.claim.providers.iter().find(|(code, _)| *code == "77")?;
         provider(party, true).filter(|_| !kind.is_institutional())
@@ -262,14 +262,14 @@ impl Case<'_> {
             .collect()
     }
 
-    /// Puts the lines in, and what was decided about each.
+    /// Adds the lines, and the decision about each.
     fn decide<'s>(&'s self, bill: &mut Bill<'s>) {
         let mut paid = match_lines(&self.claim, &self.decisions);
         let facility = self.claim.place;
         for (at, line) in self.claim.lines.iter().enumerate() {
             let decided = paid.get_mut(at).map(std::mem::take).unwrap_or_default();
             let tooth = line.teeth.first();
-            // Of several sites the first stands on the line, and the others beside it.
+            // The first of several sites stands on the line, the others in supporting information.
             let sites =
                 line.teeth.iter().map(|(tooth, _)| (TOOTH, *tooth)).chain(line.areas.iter().map(|area| (AREA, *area)));
             let others: Vec<_> = sites.skip(1).filter(|_| bill.kind == BillKind::Oral).collect();
@@ -304,7 +304,7 @@ impl Case<'_> {
             bill.decided = Some(whole);
             return;
         }
-        // Every line counts, also one that the claim has not: what was paid and owed for it is part of the whole.
+        // Every decided line counts, even one that the claim does not have: its amounts are part of the total.
         let mut total = Amounts::default();
         for remit in &self.decisions {
             if remit.lines.is_empty() {
@@ -312,7 +312,7 @@ impl Case<'_> {
                 continue;
             }
             remit.lines.iter().for_each(|paid| total.add(&decided_line(paid).amounts));
-            // Reasons of the claim as a whole belong to the total beside those of its lines.
+            // Adjustments at claim level are part of the total, beside those of the lines.
             total.add(&Amounts::of("0", "0", "0", &remit.adjustments));
         }
         total.submitted = whole.amounts.submitted;
@@ -320,7 +320,7 @@ impl Case<'_> {
         bill.total = Some(total);
     }
 
-    /// Whether the claim balances to the cent, as it was decided.
+    /// Whether the adjudicated claim balances to the cent.
     pub(crate) fn balances(&self) -> bool {
         self.decisions.iter().all(|remit| {
             let mut all = decided_head(remit).amounts;
@@ -330,7 +330,7 @@ impl Case<'_> {
         })
     }
 
-    /// Whether the claim has every line that was decided.
+    /// Whether the claim has every adjudicated line.
     pub(crate) fn lines_agree(&self) -> bool {
         let decided: usize = self.decisions.iter().map(|remit| remit.lines.len()).sum();
         match_lines(&self.claim, &self.decisions).iter().map(Vec::len).sum::<usize>() == decided
@@ -343,12 +343,12 @@ impl Case<'_> {
         [&self.claim.billing].into_iter().chain(of_claim).chain(of_lines).any(Party::is_mistyped)
     }
 
-    /// Whether it was voided, or its decision was taken back.
+    /// Whether the claim was voided, or its decision reversed.
     pub(crate) const fn is_cancelled(&self) -> bool {
         self.cancelled
     }
 
-    /// Whether anything was decided.
+    /// Whether there is a decision.
     pub(crate) const fn is_decided(&self) -> bool {
         !self.decisions.is_empty()
     }
@@ -371,8 +371,8 @@ fn decided_head<'a>(remit: &Remit<'a>) -> Decided<'a> {
     }
 }
 
-/// What the reasons say about the provider's contract: a charge that is lowered under a contract (CO 45) comes from a
-/// contracted provider; one that is left to the member (PR 45), or reason 242, from one that is not.
+/// The network status that the adjustments imply: a charge reduced under a contract (CO 45) comes from a contracted
+/// provider; a charge left to the member (PR 45), or reason 242, from one that is not.
 fn network(remit: &Remit<'_>) -> Option<&'static str> {
     let all = || remit.adjustments.iter().chain(remit.lines.iter().flat_map(|line| &line.adjustments));
     let has = |test: &dyn Fn(&Adjustment<'_>) -> bool| all().any(test);

@@ -1,7 +1,7 @@
-//! A decided bill as CARIN's `ExplanationOfBenefit`, wherever it came from: X12 or a table.
+//! An adjudicated bill as CARIN's `ExplanationOfBenefit`, whether it came from X12 or a table.
 //!
-//! A profile is claimed only if what it demands is there: a diagnosis, a day and a place on each line, an admission. Where it
-//! is not, the resource claims the guide's parent profile, or none.
+//! A profile is claimed only if its required elements are there: a diagnosis, a date and a place on each line, an
+//! admission. Otherwise the resource claims the guide's parent profile, or none.
 
 use serde_json::{Map, Value, json};
 
@@ -23,7 +23,7 @@ const REASONS_OF_LINE: usize = 1;
 /// Reasons of a line or the head of an institutional claim.
 const REASONS_OF_STAY: usize = 30;
 
-/// What kind of bill.
+/// The kinds of bills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BillKind {
     Professional,
@@ -34,7 +34,7 @@ pub(crate) enum BillKind {
     Pharmacy,
 }
 
-/// Something that is said about a claim as a whole.
+/// Supporting information about a claim as a whole.
 #[derive(Clone, Debug)]
 pub(crate) enum Info<'a> {
     Coded(&'static str, &'static str, &'a str),
@@ -42,7 +42,7 @@ pub(crate) enum Info<'a> {
     Day(&'static str, String),
     Period(&'static str, String, String),
     Count(&'static str, &'a str),
-    /// A reference to somebody.
+    /// A reference to a party.
     Who(&'static str, Value),
 }
 
@@ -56,13 +56,13 @@ pub(crate) struct BillLine<'a> {
     pub(crate) to: Option<String>,
     pub(crate) place: &'a str,
     pub(crate) units: &'a str,
-    /// UCUM's code of what is counted, if it is time; otherwise empty.
+    /// UCUM's code of the unit, if it is a unit of time; otherwise empty.
     pub(crate) unit: &'static str,
     pub(crate) charge: &'a str,
     pub(crate) diagnoses: Vec<usize>,
     pub(crate) tooth: &'a str,
     pub(crate) surfaces: Vec<&'a str>,
-    /// An area of the mouth, where no tooth is named.
+    /// An area of the oral cavity, where no tooth is named.
     pub(crate) area: &'a str,
     /// Sequence numbers of the supporting information of the line, such as further teeth.
     pub(crate) infos: Vec<usize>,
@@ -70,7 +70,7 @@ pub(crate) struct BillLine<'a> {
     pub(crate) decided: Option<Decided<'a>>,
 }
 
-/// What was decided about a line, or about a claim that was decided as a whole.
+/// The decision about a line, or about a claim that was adjudicated as a whole.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Decided<'a> {
     pub(crate) amounts: Amounts,
@@ -79,7 +79,7 @@ pub(crate) struct Decided<'a> {
 }
 
 impl Decided<'_> {
-    /// Several together; nothing if there is none.
+    /// The sum of several; nothing if there is none.
     pub(super) fn of_all(all: impl IntoIterator<Item = Self>) -> Option<Self> {
         all.into_iter().reduce(|mut one, other| {
             one.amounts.add(&other.amounts);
@@ -95,30 +95,30 @@ impl Decided<'_> {
 pub(crate) struct Bill<'a> {
     pub(crate) id: String,
     pub(crate) kind: BillKind,
-    /// The payer's number of the claim, or the provider's where there is none yet.
+    /// The payer's claim control number, or the provider's number where there is none yet.
     pub(crate) number: &'a str,
     pub(crate) cancelled: bool,
     pub(crate) from: String,
     pub(crate) to: String,
     pub(crate) created: String,
     pub(crate) provider: Provider,
-    /// Role, who, taxonomy.
+    /// Role, provider, taxonomy.
     pub(crate) care: Vec<(&'static str, Provider, &'a str)>,
     pub(crate) infos: Vec<Info<'a>>,
     /// Code, type, present on admission.
     pub(crate) diagnoses: Vec<(Value, Value, &'a str)>,
-    /// Code, day, whether it is the principal one.
+    /// Code, date, whether it is the principal procedure.
     pub(crate) procedures: Vec<(Value, Option<String>, bool)>,
     pub(crate) lines: Vec<BillLine<'a>>,
-    /// Decided as a whole: all amounts are here, and none on the lines.
+    /// Adjudicated as a whole: all amounts are here, and none on the lines.
     pub(crate) decided: Option<Decided<'a>>,
-    /// Everything together; absent while nothing is decided.
+    /// The total; absent while nothing is decided.
     pub(crate) total: Option<Amounts>,
     pub(crate) paid_on: Option<String>,
     pub(crate) denied: bool,
     /// `prior` or `replacedby`, and the number of the other claim.
     pub(crate) related: Vec<(&'static str, &'a str)>,
-    /// `innetwork` or `outofnetwork`, where that can be told.
+    /// `innetwork` or `outofnetwork`, where it is known.
     pub(crate) network: Option<&'static str>,
     /// Other payers with whom benefits are coordinated.
     pub(crate) other_payers: Vec<&'a str>,
@@ -145,7 +145,7 @@ impl BillKind {
         }
     }
 
-    /// What a visit of that kind is, in words.
+    /// The kind of visit, in words.
     pub(super) const fn words(self) -> &'static str {
         match self {
             Self::Professional => "Visit",
@@ -163,7 +163,7 @@ impl BillKind {
 }
 
 /// The resource.
-pub(crate) fn eob(bill: &Bill<'_>, whose: &KnownMember, about: PlanContext<'_>) -> Value {
+pub(crate) fn eob(bill: &Bill<'_>, known_member: &KnownMember, about: PlanContext<'_>) -> Value {
     let mut out = Map::new();
     let mut set = |name: &str, value: Value| drop(out.insert(name.to_owned(), value));
     set("resourceType", json!("ExplanationOfBenefit"));
@@ -181,7 +181,7 @@ pub(crate) fn eob(bill: &Bill<'_>, whose: &KnownMember, about: PlanContext<'_>) 
         _ => {}
     }
     set("use", json!("claim"));
-    set("patient", json!({"reference": format!("Patient/{}", whose.patient)}));
+    set("patient", json!({"reference": format!("Patient/{}", known_member.patient)}));
     set("billablePeriod", json!({"start": bill.from, "end": bill.to}));
     set("created", json!(bill.created));
     set("insurer", json!({"reference": format!("Organization/{PLAN_ID}"), "display": about.plan}));
@@ -204,12 +204,12 @@ pub(crate) fn eob(bill: &Bill<'_>, whose: &KnownMember, about: PlanContext<'_>) 
     list(&mut set, "supportingInfo", infos(bill));
     list(&mut set, "diagnosis", diagnoses(bill));
     list(&mut set, "procedure", procedures(bill));
-    let coverage = match &whose.coverage {
+    let coverage = match &known_member.coverage {
         Some(id) => json!({"reference": format!("Coverage/{id}")}),
         None => json!({"display": about.plan}),
     };
     let mut insurance = vec![json!({"focal": true, "coverage": coverage})];
-    // Of the member's other insurance the plan knows the name, and has no Coverage to refer to.
+    // The plan knows the name of the member's other insurance, and has no Coverage to refer to.
     let other = |payer: &&str| json!({"focal": false, "coverage": {"type": "Coverage", "display": payer}});
     insurance.extend(bill.other_payers.iter().map(other));
     list(&mut set, "insurance", insurance);
@@ -228,7 +228,7 @@ fn list(set: &mut impl FnMut(&str, Value), name: &str, rows: Vec<Value>) {
     }
 }
 
-/// The profile of its kind if all that it demands is known.
+/// The profile of the bill's kind, if all its required elements are known.
 fn profile(bill: &Bill<'_>) -> String {
     let needs_diagnosis = !matches!(bill.kind, BillKind::Oral | BillKind::Pharmacy);
     let is_whole = match bill.kind {
@@ -349,7 +349,7 @@ fn item(bill: &Bill<'_>, at: usize, line: &BillLine<'_>) -> Value {
         set("modifier", json!(line.modifiers));
     }
     match (&line.from, &line.to) {
-        // Days of outpatient and pharmacy lines are single days to the profiles.
+        // The profiles allow only single days on outpatient and pharmacy lines.
         (Some(from), Some(to)) if from != to && !matches!(bill.kind, BillKind::Outpatient | BillKind::Pharmacy) => {
             set("servicedPeriod", json!({"start": from, "end": to}));
         }

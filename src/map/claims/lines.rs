@@ -1,12 +1,12 @@
-//! Which decided line is about which line of a claim.
+//! Matches decided lines to the lines of a claim.
 //!
-//! A payment names the line's control number, or else says what was done, on which day and for how much. A payer may decide one
-//! line in several pieces, and may decide it under another code than was sent (SVC06 says which that was).
+//! A payment names the line's control number, or else states the service, the date and the charge. A payer may decide
+//! one line in several pieces, and under another code than the submitted one (SVC06 has that).
 
 use super::money::{Cents, cents};
 use crate::formats::x12::{Claim, Line, PaidLine, Remit};
 
-/// How alike a decided line and a line of the claim must be, the strictest first.
+/// Tests of whether a decided line matches a line of the claim, the strictest first.
 const TESTS: [fn(&Line<'_>, &PaidLine<'_>) -> bool; 5] = [
     |line, paid| !paid.control.is_empty() && paid.control == control(line),
     |line, paid| is_same(line, paid) && is_on_day(line, paid, false) && !paid.day.is_empty(),
@@ -53,7 +53,7 @@ fn is_same(line: &Line<'_>, paid: &PaidLine<'_>) -> bool {
     is_same_code(line, paid) && cents(paid.charge) == cents(line.charge) && paid.modifiers == line.modifiers
 }
 
-/// Whether the decided day is among those of the line; `open` is the answer where one of them does not say.
+/// Whether the decided date is among those of the line; `open` is the answer where one of them has none.
 fn is_on_day(line: &Line<'_>, paid: &PaidLine<'_>, open: bool) -> bool {
     match line.served {
         Some(span) if !paid.day.is_empty() => (span.from..=span.to).contains(&paid.day),
@@ -61,7 +61,7 @@ fn is_on_day(line: &Line<'_>, paid: &PaidLine<'_>, open: bool) -> bool {
     }
 }
 
-/// Whether the pieces together are no more than was charged.
+/// Whether the pieces together do not exceed the charge.
 fn has_room(line: &Line<'_>, paid: &[&PaidLine<'_>], one: &PaidLine<'_>) -> bool {
     let sum: Cents = paid.iter().chain([&one]).filter_map(|piece| cents(piece.charge)).sum();
     cents(line.charge).is_some_and(|charge| sum <= charge)

@@ -5,8 +5,8 @@ use serde_json::Value;
 /// The resources of a case.
 #[derive(Debug, Default)]
 pub(crate) struct ClaimResources {
-    /// What is the record's own to say. What a later version of it no longer says is deleted.
+    /// Resources that only this record describes. One that a later version of the record no longer produces is deleted.
     pub(crate) own: Vec<Value>,
-    /// Providers who are named. Their own sources know them better.
+    /// Providers that are named. Their own sources know them better.
     pub(crate) mentions: Vec<Value>,
 }

@@ -1,7 +1,8 @@
-//! Claims, payments and prior authorizations as `ExplanationOfBenefit`, from X12 and from rows of tables; and the encounters,
-//! conditions and procedures that a claim tells of. Pure.
+//! Claims, payments and prior authorizations as `ExplanationOfBenefit`, from X12 and from rows of tables; and the
+//! encounters, conditions and procedures that a claim implies. Pure.
 //!
-//! Parts of one claim are folded first (`cases`, `rows`): replacements, voids, payments and reversals become one decision.
+//! The parts of one claim are folded first (`cases`, `rows`): replacements, voids, payments and reversals become one
+//! decision.
 
 mod adjudication;
 mod cases;

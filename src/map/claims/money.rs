@@ -5,7 +5,8 @@ use serde_json::{Number, Value, json};
 /// Cents.
 pub(crate) type Cents = i64;
 
-/// Reads `12`, `12.5`, `12.25`, `.5`, `-3.00`; nothing else. More than two decimals are no amount of money.
+/// Reads `12`, `12.5`, `12.25`, `.5`, `-3.00`; nothing else. A number with more than two decimals is not an amount of
+/// money.
 pub(super) fn cents(text: &str) -> Option<Cents> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(rest) => (-1, rest),
@@ -31,13 +32,13 @@ pub(super) fn money(amount: Cents) -> Value {
     let value = if amount % 100 == 0 {
         Number::from(amount / 100)
     } else {
-        // Two decimals are printed as they are read.
+        // Two decimals print as they were read.
         Number::from_f64(amount as f64 / 100.0).unwrap_or_else(|| Number::from(0))
     };
     json!({"value": value, "currency": "USD"})
 }
 
-/// A count as it is written; absent if it is none.
+/// A count as it is written; absent if it is not a number.
 pub(super) fn quantity(text: &str) -> Option<Number> {
     text.parse().ok()
 }

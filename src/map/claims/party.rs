@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::formats::x12::Party;
 use crate::map::record::made_id;
 
-/// A provider: what refers to it, and the resource.
+/// A provider: its reference, and its resource.
 #[derive(Clone, Debug)]
 pub(crate) struct Provider {
     pub(crate) reference: Value,
@@ -13,7 +13,7 @@ pub(crate) struct Provider {
     pub(crate) resource: Value,
 }
 
-/// The provider that somebody is; absent if there is neither a number nor a name.
+/// The provider of a party; absent if there is neither a number nor a name.
 pub(super) fn provider(party: &Party<'_>, as_organization: bool) -> Option<Provider> {
     if party.family.is_empty() && party.number.is_empty() {
         return None;
@@ -30,7 +30,7 @@ pub(super) fn provider(party: &Party<'_>, as_organization: bool) -> Option<Provi
     out.insert("id".into(), json!(id));
     let profile = format!("http://hl7.org/fhir/us/carin-bb/StructureDefinition/C4BB-{kind}|2.0.0");
     let identifiers = identifiers(party);
-    // The profile of practitioners wants a number.
+    // The profile for practitioners requires a number.
     if !(identifiers.is_empty() && is_person) {
         out.insert("meta".into(), json!({"profile": [profile]}));
     }
@@ -71,13 +71,13 @@ fn identifiers(party: &Party<'_>) -> Vec<Value> {
     };
     let npi = party.npi().map(|npi| typed("NPI", "http://hl7.org/fhir/sid/us-npi", npi));
     let tax = Some(party.tax).filter(|tax| !tax.is_empty()).map(|tax| {
-        // A person's tax number may be her social security number, which nobody needs to see.
+        // A person's tax number may be a social security number, which nobody needs to see.
         (!party.is_person).then(|| typed("TAX", "urn:oid:2.16.840.1.113883.4.4", tax))
     });
     npi.into_iter().chain(tax.flatten()).collect()
 }
 
-/// The postal address of somebody, if there is one.
+/// The postal address of a party, if there is one.
 pub(super) fn address(party: &Party<'_>) -> Option<Value> {
     let mut out = Map::new();
     if !party.lines.is_empty() {

@@ -1,6 +1,7 @@
-//! A prior authorization, asked for and decided (278, or a table of the plan's), as `PDex`'s `ExplanationOfBenefit`.
+//! A prior authorization, requested and decided (278, or a table of the plan's), as `PDex`'s `ExplanationOfBenefit`.
 //!
-//! The answer decides; a request without one is pending. Who asked again under the same trace number asked about the same thing.
+//! The response decides; a request without one is pending. A second request with the same trace number is about the
+//! same services.
 
 use serde_json::{Map, Value, json};
 
@@ -17,7 +18,7 @@ use crate::map::record::{KnownMember, NamedMember, PlanContext, made_id};
 const PROFILE: &str = "http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/pdex-priorauthorization";
 const EXTENSION: &str = "http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/";
 
-/// One service that was asked for.
+/// One requested service.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReviewRequest<'a> {
     pub(crate) category: &'a str,
@@ -26,12 +27,12 @@ pub(crate) struct ReviewRequest<'a> {
     pub(crate) modifiers: Vec<&'a str>,
     /// Place of service.
     pub(crate) place: &'a str,
-    /// As many as were asked for.
+    /// The requested quantity.
     pub(crate) units: &'a str,
-    /// As many as were approved, where that is said.
+    /// The approved quantity, if stated.
     pub(crate) allowed: &'a str,
     pub(crate) charge: &'a str,
-    /// X12 306: `A1` certified, `A3` not, `A4` pending, `A6` modified; empty for nothing yet.
+    /// X12 306: `A1` certified, `A3` not certified, `A4` pended, `A6` modified; empty for no decision yet.
     pub(crate) action: &'a str,
     pub(crate) reason: &'a str,
     pub(crate) number: &'a str,
@@ -39,17 +40,17 @@ pub(crate) struct ReviewRequest<'a> {
     pub(crate) to: Option<String>,
 }
 
-/// An authorization.
+/// A prior authorization.
 #[derive(Clone, Debug)]
 pub(crate) struct Reviewed<'a> {
     pub(crate) trace: &'a str,
-    /// The plan's number of it.
+    /// The plan's number for it.
     pub(crate) number: &'a str,
     pub(crate) created: String,
     pub(crate) decided_on: Option<String>,
-    pub(crate) whom: NamedMember,
+    pub(crate) named_member: NamedMember,
     pub(crate) requester: Provider,
-    /// X12 1338: `U` urgent, `03` emergency, `E` elective; empty where nothing is said.
+    /// X12 1338: `U` urgent, `03` emergency, `E` elective; empty if not stated.
     pub(crate) level: &'a str,
     pub(crate) diagnoses: Vec<Value>,
     pub(crate) services: Vec<ReviewRequest<'a>>,
@@ -57,7 +58,7 @@ pub(crate) struct Reviewed<'a> {
     pub(crate) to: Option<String>,
 }
 
-/// What requests and answers with one trace number come to, the earliest first.
+/// Folds requests and responses with one trace number, the earliest first.
 ///
 /// # Errors
 /// What is missing.
@@ -92,9 +93,9 @@ pub(crate) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'a>, (Rule
                 |other: &Service<'_>| !one.code.is_empty() && other.code == one.code && !other.action.is_empty();
             let own = decided.iter().find(|other| about(other) && other.modifiers == one.modifiers);
             let own = own.or_else(|| decided.iter().find(|other| about(other)));
-            let said = own.or_else(|| decided.get(at + 1).filter(|other| !other.action.is_empty())).or(event);
-            let said = said.filter(|_| answer.is_some());
-            let span = said.and_then(|said| said.span).or(one.span);
+            let stated = own.or_else(|| decided.get(at + 1).filter(|other| !other.action.is_empty())).or(event);
+            let stated = stated.filter(|_| answer.is_some());
+            let span = stated.and_then(|stated| stated.span).or(one.span);
             ReviewRequest {
                 category: if one.kind.is_empty() { event.map_or("", |event| event.kind) } else { one.kind },
                 qualifier: one.qualifier,
@@ -102,11 +103,11 @@ pub(crate) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'a>, (Rule
                 modifiers: one.modifiers.clone(),
                 place: [one.place, place].into_iter().find(|text| !text.is_empty()).unwrap_or_default(),
                 units: one.units,
-                allowed: said.map_or("", |said| said.units),
+                allowed: stated.map_or("", |stated| stated.units),
                 charge: one.charge,
-                action: said.map_or("", |said| said.action),
-                reason: said.map_or("", |said| said.reason),
-                number: said.map_or("", |said| said.number),
+                action: stated.map_or("", |stated| stated.action),
+                reason: stated.map_or("", |stated| stated.reason),
+                number: stated.map_or("", |stated| stated.number),
                 from: span.and_then(|span| day(span.from)),
                 to: span.and_then(|span| day(span.to)),
             }
@@ -120,7 +121,7 @@ pub(crate) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'a>, (Rule
         trace: main.trace,
         number: number.unwrap_or_default(),
         decided_on: answer.and_then(|answer| day(answer.created)),
-        whom: NamedMember {
+        named_member: NamedMember {
             numbers: [treated.number, main.subscriber.number]
                 .into_iter()
                 .filter(|text| !text.is_empty())
@@ -143,13 +144,13 @@ pub(crate) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'a>, (Rule
 }
 
 impl Reviewed<'_> {
-    /// The authorization and who asked for it.
-    pub(crate) fn resources(&self, whose: &KnownMember, about: PlanContext<'_>) -> ClaimResources {
+    /// The authorization and its requester.
+    pub(crate) fn resources(&self, known_member: &KnownMember, about: PlanContext<'_>) -> ClaimResources {
         let mut out = Map::new();
         let mut set = |name: &str, value: Value| drop(out.insert(name.to_owned(), value));
         let action = self.services.iter().map(|one| one.action).find(|action| !action.is_empty()).unwrap_or("A4");
         set("resourceType", json!("ExplanationOfBenefit"));
-        set("id", json!(made_id(&["authorization", self.trace, &whose.patient])));
+        set("id", json!(made_id(&["authorization", self.trace, &known_member.patient])));
         set("meta", json!({"profile": [PROFILE]}));
         // The profile lets it be left out (0..1), and nothing is made up.
         if !self.level.is_empty() {
@@ -170,7 +171,7 @@ impl Reviewed<'_> {
         let is_stay = self.services.iter().any(|one| one.category == "1" || one.qualifier == "NU");
         set("type", hl7("claim-type", if is_stay { "institutional" } else { "professional" }));
         set("use", json!("preauthorization"));
-        set("patient", json!({"reference": format!("Patient/{}", whose.patient)}));
+        set("patient", json!({"reference": format!("Patient/{}", known_member.patient)}));
         let mut period = Map::new();
         period.extend(self.from.clone().map(|day| ("start".to_owned(), json!(day))));
         period.extend(self.to.clone().map(|day| ("end".to_owned(), json!(day))));
@@ -197,7 +198,7 @@ impl Reviewed<'_> {
         if !rows.is_empty() {
             set("diagnosis", Value::Array(rows));
         }
-        let coverage = match &whose.coverage {
+        let coverage = match &known_member.coverage {
             Some(id) => json!({"reference": format!("Coverage/{id}")}),
             None => json!({"display": about.plan}),
         };
@@ -234,25 +235,26 @@ impl Reviewed<'_> {
             set("quantity", json!({"value": units}));
         }
         let action = if one.action.is_empty() { "A4" } else { one.action };
-        let mut said = vec![];
+        let mut review_action = vec![];
         if !one.number.is_empty() {
-            said.push(json!({"url": "number", "valueString": one.number}));
+            review_action.push(json!({"url": "number", "valueString": one.number}));
         }
         if !one.reason.is_empty() {
-            said.push(json!({
+            review_action.push(json!({
                 "url": "reasonCode",
                 "valueCodeableConcept": reason(one.reason),
             }));
         }
-        said.push(json!({
+        review_action.push(json!({
             "url": format!("{EXTENSION}extension-reviewActionCode"),
             "valueCodeableConcept": concept("https://codesystem.x12.org/005010/306", action),
         }));
-        let mut extensions = vec![json!({"url": format!("{EXTENSION}extension-reviewAction"), "extension": said})];
+        let mut extensions =
+            vec![json!({"url": format!("{EXTENSION}extension-reviewAction"), "extension": review_action})];
         if let Some(day) = self.decided_on.as_ref().filter(|_| action != "A4") {
             extensions.push(json!({"url": format!("{EXTENSION}base-ext-when-adjudicated"), "valueDateTime": day}));
         }
-        // What was asked for carries the decision: its category and an amount are what the profile leaves.
+        // The requested quantity carries the decision: the profile leaves only its category and an amount.
         let mut rows = vec![json!({
             "extension": extensions,
             "category": hl7("adjudication", "submitted"),

@@ -1,12 +1,12 @@
-//! Rows of a table about one prior authorization, as what was asked and decided.
+//! Rows of a table about one prior authorization, as a request and its decision.
 //!
-//! Plans and CMS have their own words for decisions; they become X12's (306), which `PDex` wants. A decision without a word that
-//! is known is pending: nothing is made up.
+//! Plans and CMS have their own words for decisions; they become X12's (306), which `PDex` wants. A decision without a
+//! known word is pending: nothing is made up.
 
 use super::party::provider;
 use super::review::{ReviewRequest, Reviewed};
 use crate::formats::issue::Rule;
-use crate::formats::records::{Field, Row, all};
+use crate::formats::records::{ClaimField, ClaimRow, all};
 use crate::formats::x12::Party;
 use crate::map::code::diagnosis;
 use crate::map::record::NamedMember;
@@ -14,42 +14,43 @@ use crate::map::record::NamedMember;
 /// Diagnoses that one authorization may have.
 const DIAGNOSES_MAX: usize = 50;
 
-/// What rows come to, one of each line.
+/// Folds rows, one for each line.
 ///
 /// # Errors
 /// What is missing.
-pub(crate) fn review_rows(rows: &[Row]) -> Result<Reviewed<'_>, (Rule, String)> {
+pub(crate) fn review_rows(rows: &[ClaimRow]) -> Result<Reviewed<'_>, (Rule, String)> {
     let refuse = |reason: &str| (Rule::Review, reason.to_owned());
     let first = rows.first().ok_or_else(|| refuse("there is no row"))?;
-    let text = |field: Field| rows.iter().map(|row| row.get(field)).find(|text| !text.is_empty()).unwrap_or_default();
-    let day = |field: Field| Some(text(field)).filter(|day| !day.is_empty()).map(str::to_owned);
-    let created = day(Field::Received)
-        .or_else(|| day(Field::Processed))
+    let text =
+        |field: ClaimField| rows.iter().map(|row| row.get(field)).find(|text| !text.is_empty()).unwrap_or_default();
+    let day = |field: ClaimField| Some(text(field)).filter(|day| !day.is_empty()).map(str::to_owned);
+    let created = day(ClaimField::Received)
+        .or_else(|| day(ClaimField::Processed))
         .ok_or_else(|| refuse("the authorization has no day on which it was asked for or decided"))?;
     let requester = Party {
-        family: text(Field::BillingName),
+        family: text(ClaimField::BillingName),
         qualifier: "XX",
-        number: text(Field::BillingNpi),
+        number: text(ClaimField::BillingNpi),
         ..Party::default()
     };
     let requester = provider(&requester, true)
         .or_else(|| {
-            let npi = text(Field::RenderingNpi);
+            let npi = text(ClaimField::RenderingNpi);
             provider(&Party { is_person: true, qualifier: "XX", number: npi, ..Party::default() }, false)
         })
         .ok_or_else(|| refuse("the authorization names no provider who asks"))?;
-    let (family, given, birth) = (text(Field::Family), text(Field::Given), text(Field::Birth));
-    let services = rows.iter().map(|row| asked(row, first.get(Field::Claim))).collect();
-    let level = match text(Field::Urgent).to_ascii_lowercase().as_str() {
+    let (family, given, birth) = (text(ClaimField::Family), text(ClaimField::Given), text(ClaimField::Birth));
+    let services = rows.iter().map(|row| asked(row, first.get(ClaimField::Claim))).collect();
+    let level = match text(ClaimField::Urgent).to_ascii_lowercase().as_str() {
         "" => "",
         "y" | "yes" | "true" | "1" | "u" | "urgent" | "expedited" | "stat" | "high" => "U",
         _ => "E",
     };
     Ok(Reviewed {
-        trace: first.get(Field::Claim),
-        number: first.get(Field::Claim),
-        whom: NamedMember {
-            numbers: vec![text(Field::Member).to_owned()],
+        trace: first.get(ClaimField::Claim),
+        number: first.get(ClaimField::Claim),
+        named_member: NamedMember {
+            numbers: vec![text(ClaimField::Member).to_owned()],
             family: family.to_owned(),
             given: given.to_owned(),
             birth: birth.to_owned(),
@@ -58,7 +59,7 @@ pub(crate) fn review_rows(rows: &[Row]) -> Result<Reviewed<'_>, (Rule, String)> 
         },
         decided_on: rows
             .iter()
-            .map(|row| row.get(Field::Processed))
+            .map(|row| row.get(ClaimField::Processed))
             .max()
             .filter(|day| !day.is_empty())
             .map(str::to_owned),
@@ -66,32 +67,32 @@ pub(crate) fn review_rows(rows: &[Row]) -> Result<Reviewed<'_>, (Rule, String)> 
         level,
         diagnoses: diagnoses(rows, &created),
         services,
-        from: rows.iter().map(|row| row.get(Field::From)).filter(|day| !day.is_empty()).min().map(str::to_owned),
-        to: rows.iter().map(|row| row.get(Field::To)).max().filter(|day| !day.is_empty()).map(str::to_owned),
+        from: rows.iter().map(|row| row.get(ClaimField::From)).filter(|day| !day.is_empty()).min().map(str::to_owned),
+        to: rows.iter().map(|row| row.get(ClaimField::To)).max().filter(|day| !day.is_empty()).map(str::to_owned),
         created,
     })
 }
 
-fn asked<'a>(row: &'a Row, number: &'a str) -> ReviewRequest<'a> {
-    let day = |field: Field| Some(row.get(field)).filter(|day| !day.is_empty()).map(str::to_owned);
-    let action = action(row.get(Field::Status));
-    let category = row.get(Field::Category);
+fn asked<'a>(row: &'a ClaimRow, number: &'a str) -> ReviewRequest<'a> {
+    let day = |field: ClaimField| Some(row.get(field)).filter(|day| !day.is_empty()).map(str::to_owned);
+    let action = action(row.get(ClaimField::Status));
+    let category = row.get(ClaimField::Category);
     let is_service_type =
         (1..=2).contains(&category.len()) && category.bytes().all(|byte| byte.is_ascii_alphanumeric());
     ReviewRequest {
         category: if is_service_type { category } else { "" },
         qualifier: "HC",
-        code: row.get(Field::Service),
+        code: row.get(ClaimField::Service),
         modifiers: Vec::new(),
         place: "",
-        units: row.get(Field::Units),
-        allowed: row.get(Field::Days),
-        charge: row.get(Field::Charge),
+        units: row.get(ClaimField::Units),
+        allowed: row.get(ClaimField::Days),
+        charge: row.get(ClaimField::Charge),
         action,
-        reason: if action == "A3" { row.get(Field::Reason) } else { "" },
+        reason: if action == "A3" { row.get(ClaimField::Reason) } else { "" },
         number: if matches!(action, "A1" | "A2" | "A6") { number } else { "" },
-        from: day(Field::From),
-        to: day(Field::To),
+        from: day(ClaimField::From),
+        to: day(ClaimField::To),
     }
 }
 
@@ -126,11 +127,11 @@ fn action(text: &str) -> &'static str {
     }
 }
 
-fn diagnoses(rows: &[Row], created: &str) -> Vec<serde_json::Value> {
+fn diagnoses(rows: &[ClaimRow], created: &str) -> Vec<serde_json::Value> {
     let mut out = Vec::new();
     for row in rows {
-        for (index, cell) in all(&row.facts, Field::Diagnosis) {
-            let version = row.facts.get(&(Field::DiagnosisVersion, index)).map_or("", String::as_str);
+        for (index, cell) in all(&row.facts, ClaimField::Diagnosis) {
+            let version = row.facts.get(&(ClaimField::DiagnosisVersion, index)).map_or("", String::as_str);
             let is_tenth = version != "9" && created >= "2015-10-01";
             for code in cell.split([',', ';', '|', ' ']) {
                 let code = code.replace('.', "").to_ascii_uppercase();

@@ -1,61 +1,68 @@
-//! Amounts in rows of claims: what was decided of a line, as far as its row tells.
+//! Amounts in rows of claims: the decision about a line, as far as its row states it.
 
 use super::adjudication::Amounts;
 use super::eob::Decided;
 use super::money::{Cents, cents};
-use crate::formats::records::{Facts, Field, all, first};
+use crate::formats::records::{ClaimField, Facts, all, first};
 use crate::formats::x12::Adjustment;
 
 pub(super) fn is_pending(facts: &Facts) -> bool {
-    let status = first(facts, Field::Status).to_ascii_lowercase();
+    let status = first(facts, ClaimField::Status).to_ascii_lowercase();
     ["pend", "open", "in process", "received", "suspend", "submitted"].iter().any(|word| status.starts_with(word))
 }
 
 pub(super) fn is_denied(facts: &Facts) -> bool {
-    let status = first(facts, Field::Status).to_ascii_lowercase();
+    let status = first(facts, ClaimField::Status).to_ascii_lowercase();
     status.starts_with("den")
         || status.starts_with("rej")
         || matches!(status.as_str(), "d" | "r" | "4")
-        || first(facts, Field::Denial) == "0"
+        || first(facts, ClaimField::Denial) == "0"
 }
 
-pub(super) fn sum(facts: &Facts, field: Field) -> Cents {
+pub(super) fn sum(facts: &Facts, field: ClaimField) -> Cents {
     all(facts, field).filter_map(|(_, text)| cents(text)).sum()
 }
 
-/// What was decided of a line; absent if the row says nothing of that.
+/// The decision about a line; absent if the row states none.
 pub(super) fn decided(line: &Facts) -> Option<Decided<'_>> {
-    let has = |field: Field| !first(line, field).is_empty();
-    let any = [Field::Allowed, Field::Paid, Field::Share, Field::Deductible, Field::Coinsurance, Field::Copay];
+    let has = |field: ClaimField| !first(line, field).is_empty();
+    let any = [
+        ClaimField::Allowed,
+        ClaimField::Paid,
+        ClaimField::Share,
+        ClaimField::Deductible,
+        ClaimField::Coinsurance,
+        ClaimField::Copay,
+    ];
     if is_pending(line) || (!any.into_iter().any(has) && !is_denied(line)) {
         return None;
     }
-    let of = |field: Field| sum(line, field);
-    let shares = of(Field::Deductible) + of(Field::Coinsurance) + of(Field::Copay);
+    let of = |field: ClaimField| sum(line, field);
+    let shares = of(ClaimField::Deductible) + of(ClaimField::Coinsurance) + of(ClaimField::Copay);
     let mut amounts = Amounts {
-        submitted: of(Field::Charge),
-        paid: of(Field::Paid) + of(Field::PaidBesides),
-        deductible: of(Field::Deductible),
-        coinsurance: of(Field::Coinsurance),
-        copay: of(Field::Copay),
-        not_covered: of(Field::NotCovered),
-        prior_payer: of(Field::OtherPayer),
-        member: if has(Field::Share) { of(Field::Share) } else { shares },
-        is_partial: !has(Field::Allowed) && !has(Field::Paid) && !is_denied(line),
+        submitted: of(ClaimField::Charge),
+        paid: of(ClaimField::Paid) + of(ClaimField::PaidBesides),
+        deductible: of(ClaimField::Deductible),
+        coinsurance: of(ClaimField::Coinsurance),
+        copay: of(ClaimField::Copay),
+        not_covered: of(ClaimField::NotCovered),
+        prior_payer: of(ClaimField::OtherPayer),
+        member: if has(ClaimField::Share) { of(ClaimField::Share) } else { shares },
+        is_partial: !has(ClaimField::Allowed) && !has(ClaimField::Paid) && !is_denied(line),
         ..Amounts::default()
     };
-    if has(Field::Allowed) {
-        amounts.eligible = of(Field::Allowed);
-    } else if has(Field::Paid) {
+    if has(ClaimField::Allowed) {
+        amounts.eligible = of(ClaimField::Allowed);
+    } else if has(ClaimField::Paid) {
         amounts.eligible = amounts.paid + amounts.member + amounts.prior_payer;
     }
     if is_denied(line) && amounts.not_covered == 0 {
         amounts.not_covered = amounts.submitted - amounts.paid;
     }
-    let adjustments = all(line, Field::Reason)
+    let adjustments = all(line, ClaimField::Reason)
         .map(|(index, code)| {
             let (group, reason) = code.split_once(['-', ' ']).unwrap_or(("", code));
-            let amount = line.get(&(Field::ReasonAmount, index)).map_or("", String::as_str);
+            let amount = line.get(&(ClaimField::ReasonAmount, index)).map_or("", String::as_str);
             Adjustment { group, reason: reason.trim(), amount }
         })
         .filter(|one| {
@@ -64,7 +71,7 @@ pub(super) fn decided(line: &Facts) -> Option<Decided<'_>> {
                 && one.reason.bytes().all(|byte| byte.is_ascii_alphanumeric())
         })
         .collect();
-    let remarks = all(line, Field::Remark)
+    let remarks = all(line, ClaimField::Remark)
         .flat_map(|(_, cell)| cell.split([',', ';', ' ']))
         .filter(|code| (2..=5).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric()))
         .collect();

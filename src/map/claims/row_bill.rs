@@ -1,4 +1,4 @@
-//! What rows of a claim say, in the words of a bill: kind, providers, codes, lines and amounts.
+//! The rows of a claim in the terms of a bill: kind, providers, codes, lines and amounts.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use super::money::{Cents, cents};
 use super::party::{Provider, provider};
 use super::row_amounts::{decided, is_denied, is_pending, sum};
 use super::row_codes::{
-    CODES_MAX, Coded, Role, TENTH_REVISION, coded, eleven, letters, padded, plain_code, procedures,
+    CODES_MAX, Coded, DiagnosisRole, TENTH_REVISION, coded, eleven, letters, padded, plain_code, procedures,
 };
 use super::rows::merged;
-use crate::formats::records::{Facts, Field, Row, all, first};
+use crate::formats::records::{ClaimField, ClaimRow, Facts, all, first};
 use crate::formats::x12::Party;
 use crate::map::code::{
     ADMISSION_TYPE, DISCHARGE_STATUS, MS_DRG, POINT_OF_ORIGIN, TYPE_OF_BILL, c4bb, diagnosis, hl7, is_stay, modifier,
@@ -24,12 +24,12 @@ use crate::map::code::{
 const LINES_MAX: usize = 1_000;
 /// Modifiers of one line.
 const MODIFIERS_MAX: usize = 8;
-/// The revenue code of the line that only sums the others up.
+/// The revenue code of the line that holds the total of the others.
 const SUM: &str = "0001";
 
-/// A claim as its rows have it.
-pub(super) struct Draft {
-    /// What the rows say of the claim as a whole.
+/// A claim, merged from its rows.
+pub(super) struct MergedClaim {
+    /// Facts about the claim as a whole.
     pub(super) head: Facts,
     /// Its lines, in order.
     lines: Vec<Facts>,
@@ -42,7 +42,7 @@ pub(super) struct Draft {
     texts: Padded,
 }
 
-/// Codes that tables write without their zeros.
+/// Codes that tables write without their leading zeros.
 #[derive(Default)]
 struct Padded {
     discharge: String,
@@ -52,37 +52,40 @@ struct Padded {
     drug: Vec<String>,
 }
 
-impl Draft {
-    pub(super) fn new(rows: impl Iterator<Item = Row>) -> Self {
-        let rows: Vec<Row> = rows.collect();
-        let is_code = |row: &&Row| matches!(row.facet.as_str(), "diagnosis" | "procedure");
+impl MergedClaim {
+    pub(super) fn new(rows: impl Iterator<Item = ClaimRow>) -> Self {
+        let rows: Vec<ClaimRow> = rows.collect();
+        let is_code = |row: &&ClaimRow| matches!(row.facet.as_str(), "diagnosis" | "procedure");
         let mut head = merged(rows.iter().filter(is_code));
-        // Rows of codes say only whose and which the claim is.
-        head.retain(|(field, _), _| matches!(field, Field::Member | Field::Claim | Field::BillingNumber));
+        // Rows of codes only identify the member and the claim.
+        head.retain(|(field, _), _| {
+            matches!(field, ClaimField::Member | ClaimField::Claim | ClaimField::BillingNumber)
+        });
         head.extend(merged(rows.iter().filter(|row| !is_code(row))));
         let mut by_line: BTreeMap<u32, Facts> = BTreeMap::new();
         for row in rows.iter().filter(|row| matches!(row.facet.as_str(), "" | "asked" | "answered")) {
             by_line.entry(row.line).or_default().extend(row.facts.clone());
         }
         let mut lines: Vec<Facts> = by_line.into_values().filter(has_service).collect();
-        if lines.len() > 1 && lines.iter().any(|line| padded(first(line, Field::Revenue), 4) != SUM) {
-            lines.retain(|line| padded(first(line, Field::Revenue), 4) != SUM);
+        if lines.len() > 1 && lines.iter().any(|line| padded(first(line, ClaimField::Revenue), 4) != SUM) {
+            lines.retain(|line| padded(first(line, ClaimField::Revenue), 4) != SUM);
         }
         let bill_type = bill_type(&head);
         let kind = kind(&head, &lines, &bill_type);
-        let days = |fields: [Field; 2]| {
+        let days = |fields: [ClaimField; 2]| {
             rows.iter().flat_map(move |row| fields.map(|field| row.get(field).to_owned())).filter(|day| !day.is_empty())
         };
-        let from = days([Field::From, Field::LineFrom]).min().unwrap_or_default();
-        let to = days([Field::To, Field::LineTo]).max().filter(|to| *to >= from).unwrap_or_else(|| from.clone());
+        let from = days([ClaimField::From, ClaimField::LineFrom]).min().unwrap_or_default();
+        let to =
+            days([ClaimField::To, ClaimField::LineTo]).max().filter(|to| *to >= from).unwrap_or_else(|| from.clone());
         let padded_of =
-            |field: Field, width: usize| lines.iter().map(|line| padded(first(line, field), width)).collect();
+            |field: ClaimField, width: usize| lines.iter().map(|line| padded(first(line, field), width)).collect();
         let texts = Padded {
-            discharge: padded(first(&head, Field::DischargeStatus), 2),
-            drg: padded(first(&head, Field::Drg), 3),
-            revenue: padded_of(Field::Revenue, 4),
-            place: padded_of(Field::Place, 2),
-            drug: lines.iter().map(|line| eleven(first(line, Field::Ndc))).collect(),
+            discharge: padded(first(&head, ClaimField::DischargeStatus), 2),
+            drg: padded(first(&head, ClaimField::Drg), 3),
+            revenue: padded_of(ClaimField::Revenue, 4),
+            place: padded_of(ClaimField::Place, 2),
+            drug: lines.iter().map(|line| eleven(first(line, ClaimField::Ndc))).collect(),
         };
         let coded = coded(&rows, &from);
         let procedures = procedures(&rows);
@@ -90,45 +93,50 @@ impl Draft {
     }
 
     pub(super) fn created(&self) -> String {
-        let days = [Field::Received, Field::Processed, Field::PaidOn].map(|field| first(&self.head, field));
+        let days =
+            [ClaimField::Received, ClaimField::Processed, ClaimField::PaidOn].map(|field| first(&self.head, field));
         days.into_iter().find(|day| !day.is_empty()).unwrap_or(&self.to).to_owned()
     }
 
     pub(super) fn biller(&self) -> Option<Provider> {
-        let text = |field: Field| first(&self.head, field);
+        let text = |field: ClaimField| first(&self.head, field);
         if self.kind == BillKind::Pharmacy {
-            let pharmacy = party(text(Field::PharmacyNpi), text(Field::PharmacyName), false);
-            return provider(&pharmacy, true)
-                .or_else(|| provider(&party(text(Field::BillingNpi), text(Field::BillingName), false), true));
+            let pharmacy = party(text(ClaimField::PharmacyNpi), text(ClaimField::PharmacyName), false);
+            return provider(&pharmacy, true).or_else(|| {
+                provider(&party(text(ClaimField::BillingNpi), text(ClaimField::BillingName), false), true)
+            });
         }
-        let number =
-            if text(Field::BillingNpi).is_empty() { text(Field::BillingNumber) } else { text(Field::BillingNpi) };
-        let mut biller = party(number, text(Field::BillingName), false);
-        biller.tax = text(Field::BillingTax);
-        if !self.kind.is_institutional() && number == text(Field::RenderingNpi) && !number.is_empty() {
+        let number = if text(ClaimField::BillingNpi).is_empty() {
+            text(ClaimField::BillingNumber)
+        } else {
+            text(ClaimField::BillingNpi)
+        };
+        let mut biller = party(number, text(ClaimField::BillingName), false);
+        biller.tax = text(ClaimField::BillingTax);
+        if !self.kind.is_institutional() && number == text(ClaimField::RenderingNpi) && !number.is_empty() {
             biller.is_person = true;
         }
         provider(&biller, self.kind.is_institutional()).or_else(|| {
             let is_person = !self.kind.is_institutional();
-            let rendering = party(text(Field::RenderingNpi), text(Field::RenderingName), is_person);
+            let rendering = party(text(ClaimField::RenderingNpi), text(ClaimField::RenderingName), is_person);
             provider(&rendering, false).filter(|_| is_person)
         })
     }
 
-    /// Who took part: role, who, taxonomy.
+    /// The care team: role, provider, taxonomy.
     pub(super) fn care(&self) -> Vec<(&'static str, Provider, &str)> {
         let institutional = self.kind.is_institutional();
-        let roles: &[(&'static str, Field, Option<Field>)] = match self.kind {
-            BillKind::Pharmacy => &[("prescribing", Field::PrescriberNpi, Some(Field::PrescriberName))],
+        let roles: &[(&'static str, ClaimField, Option<ClaimField>)] = match self.kind {
+            BillKind::Pharmacy => &[("prescribing", ClaimField::PrescriberNpi, Some(ClaimField::PrescriberName))],
             _ if institutional => &[
-                ("attending", Field::AttendingNpi, Some(Field::AttendingName)),
-                ("operating", Field::OperatingNpi, None),
-                ("otheroperating", Field::OtherNpi, None),
-                ("referring", Field::ReferringNpi, Some(Field::ReferringName)),
+                ("attending", ClaimField::AttendingNpi, Some(ClaimField::AttendingName)),
+                ("operating", ClaimField::OperatingNpi, None),
+                ("otheroperating", ClaimField::OtherNpi, None),
+                ("referring", ClaimField::ReferringNpi, Some(ClaimField::ReferringName)),
             ],
             _ => &[
-                ("rendering", Field::RenderingNpi, Some(Field::RenderingName)),
-                ("referring", Field::ReferringNpi, Some(Field::ReferringName)),
+                ("rendering", ClaimField::RenderingNpi, Some(ClaimField::RenderingName)),
+                ("referring", ClaimField::ReferringNpi, Some(ClaimField::ReferringName)),
             ],
         };
         let mut out: Vec<(&'static str, Provider, &str)> = Vec::new();
@@ -147,7 +155,7 @@ impl Draft {
     }
 
     pub(super) fn infos<'s>(&'s self) -> Vec<Info<'s>> {
-        let text = |field: Field| first(&self.head, field);
+        let text = |field: ClaimField| first(&self.head, field);
         let mut out = Vec::new();
         let mut coded = |name: &'static str, system: &'static str, code: &'s str| {
             if !code.is_empty() {
@@ -156,49 +164,51 @@ impl Draft {
         };
         if self.kind.is_institutional() {
             coded("typeofbill", TYPE_OF_BILL, &self.bill_type);
-            coded("pointoforigin", POINT_OF_ORIGIN, text(Field::AdmissionSource));
-            coded("admtype", ADMISSION_TYPE, text(Field::AdmissionType));
+            coded("pointoforigin", POINT_OF_ORIGIN, text(ClaimField::AdmissionSource));
+            coded("admtype", ADMISSION_TYPE, text(ClaimField::AdmissionType));
             coded("discharge-status", DISCHARGE_STATUS, &self.texts.discharge);
         }
         if self.kind == BillKind::Inpatient {
             coded("drg", MS_DRG, &self.texts.drg);
             let within = |day: &&str| !day.is_empty() && **day <= *self.to;
-            let start = Some(text(Field::Admitted)).filter(within).unwrap_or(&self.from).to_owned();
-            let end = Some(text(Field::Discharged)).filter(|day| **day >= *start).unwrap_or(&self.to).to_owned();
+            let start = Some(text(ClaimField::Admitted)).filter(within).unwrap_or(&self.from).to_owned();
+            let end = Some(text(ClaimField::Discharged)).filter(|day| **day >= *start).unwrap_or(&self.to).to_owned();
             out.push(Info::Period("admissionperiod", start, end));
         } else if self.kind == BillKind::Pharmacy {
             let line = self.lines.first().unwrap_or(&self.head);
-            let on_line = |field: Field| first(line, field);
+            let on_line = |field: ClaimField| first(line, field);
             coded(
                 "dawcode",
                 "http://terminology.hl7.org/CodeSystem/NCPDPDispensedAsWrittenOrProductSelectionCode",
-                on_line(Field::Daw),
+                on_line(ClaimField::Daw),
             );
             coded(
                 "brandgenericindicator",
                 "http://terminology.hl7.org/CodeSystem/NCPDPBrandGenericIndicator",
-                on_line(Field::Brand),
+                on_line(ClaimField::Brand),
             );
             coded(
                 "rxorigincode",
                 "http://terminology.hl7.org/CodeSystem/NCPDPPrescriptionOriginCode",
-                on_line(Field::Origin),
+                on_line(ClaimField::Origin),
             );
-            let compound = if is_yes_or_no(on_line(Field::Compound)) { "" } else { on_line(Field::Compound) };
+            let compound = if is_yes_or_no(on_line(ClaimField::Compound)) { "" } else { on_line(ClaimField::Compound) };
             coded("compoundcode", "http://terminology.hl7.org/CodeSystem/NCPDPCompoundCode", compound);
-            for (name, field) in
-                [("dayssupply", Field::Days), ("refillnum", Field::Fill), ("refillsauthorized", Field::Refills)]
-            {
+            for (name, field) in [
+                ("dayssupply", ClaimField::Days),
+                ("refillnum", ClaimField::Fill),
+                ("refillsauthorized", ClaimField::Refills),
+            ] {
                 if crate::map::claims::money::quantity(on_line(field)).is_some() {
                     out.push(Info::Count(name, on_line(field)));
                 }
             }
         }
-        if !text(Field::Received).is_empty() {
-            out.push(Info::Day("clmrecvddate", text(Field::Received).to_owned()));
+        if !text(ClaimField::Received).is_empty() {
+            out.push(Info::Day("clmrecvddate", text(ClaimField::Received).to_owned()));
         }
-        if !text(Field::Account).is_empty() && self.kind != BillKind::Pharmacy {
-            out.push(Info::Text("patientaccountnumber", text(Field::Account)));
+        if !text(ClaimField::Account).is_empty() && self.kind != BillKind::Pharmacy {
+            out.push(Info::Text("patientaccountnumber", text(ClaimField::Account)));
         }
         out
     }
@@ -212,24 +222,24 @@ impl Draft {
         let mut out = Vec::new();
         for one in self.shown() {
             let role = match one.role {
-                Role::Principal => hl7("ex-diagnosistype", "principal"),
-                Role::Admitting => hl7("ex-diagnosistype", "admitting"),
-                Role::Reason => c4("patientreasonforvisit"),
-                Role::External => c4("externalcauseofinjury"),
-                Role::Other => c4(if institutional { "other" } else { "secondary" }),
+                DiagnosisRole::Principal => hl7("ex-diagnosistype", "principal"),
+                DiagnosisRole::Admitting => hl7("ex-diagnosistype", "admitting"),
+                DiagnosisRole::Reason => c4("patientreasonforvisit"),
+                DiagnosisRole::External => c4("externalcauseofinjury"),
+                DiagnosisRole::Other => c4(if institutional { "other" } else { "secondary" }),
             };
             out.push((diagnosis(if one.is_tenth { "A" } else { "" }, &one.code), role, one.present.as_str()));
         }
         out
     }
 
-    /// Diagnoses that a claim of its kind may have.
+    /// Diagnoses that a claim of this kind may have.
     fn shown(&self) -> impl Iterator<Item = &Coded> {
         self.coded.iter().filter(|one| match one.role {
-            Role::Admitting => self.kind == BillKind::Inpatient,
-            Role::Reason => self.kind == BillKind::Outpatient,
-            Role::External => self.kind.is_institutional(),
-            Role::Principal | Role::Other => true,
+            DiagnosisRole::Admitting => self.kind == BillKind::Inpatient,
+            DiagnosisRole::Reason => self.kind == BillKind::Outpatient,
+            DiagnosisRole::External => self.kind.is_institutional(),
+            DiagnosisRole::Principal | DiagnosisRole::Other => true,
         })
     }
 
@@ -251,21 +261,21 @@ impl Draft {
     }
 
     fn bill_line<'s>(&'s self, at: usize, line: &'s Facts, of_head: bool) -> BillLine<'s> {
-        let day = |field: Field| Some(first(line, field)).filter(|day| !day.is_empty()).map(str::to_owned);
+        let day = |field: ClaimField| Some(first(line, field)).filter(|day| !day.is_empty()).map(str::to_owned);
         let padded = |texts: &'s [String]| texts.get(at).map_or("", String::as_str);
         let (is_drug, is_dental) = (self.kind == BillKind::Pharmacy, self.kind == BillKind::Oral);
         let drug = padded(&self.texts.drug);
-        let is_compound =
-            is_drug && matches!(first(line, Field::Compound).to_ascii_lowercase().as_str(), "2" | "y" | "yes" | "true");
-        let service = match first(line, Field::Service) {
+        let is_compound = is_drug
+            && matches!(first(line, ClaimField::Compound).to_ascii_lowercase().as_str(), "2" | "y" | "yes" | "true");
+        let service = match first(line, ClaimField::Service) {
             _ if is_compound => c4bb("C4BBCompoundLiteral", "compound"),
             _ if is_drug => service("N4", drug),
             "" if self.kind.is_institutional() => service("", ""),
             "" => hl7("data-absent-reason", "unknown"),
             code => service(if is_dental { "AD" } else { "HC" }, code),
         };
-        let modifiers = all(line, Field::Modifier).flat_map(|(_, cell)| cell.split([',', ';', ' ', ':']));
-        let from_line = day(Field::LineFrom);
+        let modifiers = all(line, ClaimField::Modifier).flat_map(|(_, cell)| cell.split([',', ';', ' ', ':']));
+        let from_line = day(ClaimField::LineFrom);
         BillLine {
             area: "",
             infos: Vec::new(),
@@ -273,20 +283,20 @@ impl Draft {
             service,
             modifiers: modifiers.filter(|code| !code.is_empty()).take(MODIFIERS_MAX).map(modifier).collect(),
             revenue: if self.kind.is_institutional() { padded(&self.texts.revenue) } else { "" },
-            to: day(Field::LineTo).or_else(|| day(Field::To).filter(|_| from_line.is_none())),
-            from: from_line.or_else(|| day(Field::From)).or_else(|| Some(self.from.clone())),
+            to: day(ClaimField::LineTo).or_else(|| day(ClaimField::To).filter(|_| from_line.is_none())),
+            from: from_line.or_else(|| day(ClaimField::From)).or_else(|| Some(self.from.clone())),
             place: padded(&self.texts.place),
-            units: first(line, Field::Units),
-            charge: first(line, Field::Charge),
-            diagnoses: self.pointers(first(line, Field::Pointers)),
-            tooth: if is_dental { first(line, Field::Tooth) } else { "" },
-            surfaces: if is_dental { letters(first(line, Field::Surface)) } else { Vec::new() },
+            units: first(line, ClaimField::Units),
+            charge: first(line, ClaimField::Charge),
+            diagnoses: self.pointers(first(line, ClaimField::Pointers)),
+            tooth: if is_dental { first(line, ClaimField::Tooth) } else { "" },
+            surfaces: if is_dental { letters(first(line, ClaimField::Surface)) } else { Vec::new() },
             drug: if is_drug && !is_compound { "" } else { drug },
             decided: decided(line).filter(|_| !of_head),
         }
     }
 
-    /// Places of the diagnoses that a line is about: `1,2`, `A B`, or the code itself.
+    /// Sequence numbers of a line's diagnoses: `1,2`, `A B`, or the code itself.
     fn pointers(&self, text: &str) -> Vec<usize> {
         let place = |word: &str| match word.parse::<usize>() {
             Ok(place) if word.len() < 3 => Some(place),
@@ -302,17 +312,19 @@ impl Draft {
         out
     }
 
-    /// Whether a hospital's claim was decided as one sum: CARIN has amounts on the head or on the lines, never on both.
+    /// Whether a hospital's claim was adjudicated as one sum: CARIN has amounts at claim level or on the lines, never
+    /// on both.
     fn is_decided_as_a_whole(&self) -> bool {
         let is_something = |text: &str| cents(text).is_some_and(|amount| amount != 0);
-        let on_line =
-            |line: &Facts| is_something(first(line, Field::Paid)) || is_something(first(line, Field::Allowed));
+        let on_line = |line: &Facts| {
+            is_something(first(line, ClaimField::Paid)) || is_something(first(line, ClaimField::Allowed))
+        };
         self.kind.is_institutional()
-            && !first(&self.head, Field::ClaimPaid).is_empty()
+            && !first(&self.head, ClaimField::ClaimPaid).is_empty()
             && (!self.lines.iter().any(on_line) || self.lines.len() == 1)
     }
 
-    /// What was decided of the claim as a whole, if that is how it was decided.
+    /// The decision about the claim as a whole, if it was adjudicated that way.
     pub(super) fn decided(&self) -> Option<Decided<'_>> {
         self.is_decided_as_a_whole()
             .then(|| Decided { amounts: self.total().unwrap_or_default(), ..Decided::default() })
@@ -328,26 +340,26 @@ impl Draft {
                 out.add(&decided.amounts);
                 any = true;
             } else {
-                out.submitted += sum(line, Field::Charge);
+                out.submitted += sum(line, ClaimField::Charge);
             }
         }
-        let mut over = |field: Field, into: &mut Cents| {
+        let mut over = |field: ClaimField, into: &mut Cents| {
             if let Some(amount) = cents(first(&self.head, field)) {
                 *into = amount;
-                any |= !matches!(field, Field::ClaimCharge);
+                any |= !matches!(field, ClaimField::ClaimCharge);
             }
         };
-        over(Field::ClaimCharge, &mut out.submitted);
-        over(Field::ClaimPaid, &mut out.paid);
-        over(Field::ClaimDeductible, &mut out.deductible);
-        over(Field::ClaimCoinsurance, &mut out.coinsurance);
-        over(Field::ClaimCopay, &mut out.copay);
-        over(Field::ClaimOtherPayer, &mut out.prior_payer);
-        over(Field::ClaimNotCovered, &mut out.not_covered);
+        over(ClaimField::ClaimCharge, &mut out.submitted);
+        over(ClaimField::ClaimPaid, &mut out.paid);
+        over(ClaimField::ClaimDeductible, &mut out.deductible);
+        over(ClaimField::ClaimCoinsurance, &mut out.coinsurance);
+        over(ClaimField::ClaimCopay, &mut out.copay);
+        over(ClaimField::ClaimOtherPayer, &mut out.prior_payer);
+        over(ClaimField::ClaimNotCovered, &mut out.not_covered);
         let mut eligible = 0;
-        over(Field::ClaimAllowed, &mut eligible);
+        over(ClaimField::ClaimAllowed, &mut eligible);
         out.member = out.member.max(out.deductible + out.coinsurance + out.copay);
-        out.is_partial &= first(&self.head, Field::ClaimPaid).is_empty();
+        out.is_partial &= first(&self.head, ClaimField::ClaimPaid).is_empty();
         if eligible != 0 {
             out.eligible = eligible;
         } else if out.eligible < out.paid || (self.is_decided_as_a_whole() && !out.is_partial) {
@@ -361,12 +373,12 @@ impl Draft {
         if self.lines.is_empty() {
             has(&self.head)
         } else {
-            self.lines.iter().all(has) || first(&self.head, Field::Denial) == "0"
+            self.lines.iter().all(has) || first(&self.head, ClaimField::Denial) == "0"
         }
     }
 
     pub(super) fn network(&self) -> Option<&'static str> {
-        match first(&self.head, Field::Network).to_ascii_lowercase().as_str() {
+        match first(&self.head, ClaimField::Network).to_ascii_lowercase().as_str() {
             "in" | "inn" | "y" | "yes" | "par" | "i" | "in network" | "in-network" | "innetwork" | "participating" => {
                 Some("innetwork")
             }
@@ -378,36 +390,42 @@ impl Draft {
 }
 
 fn has_service(line: &Facts) -> bool {
-    let any = |fields: &[Field]| fields.iter().any(|field| !first(line, *field).is_empty());
-    any(&[Field::Service, Field::Revenue, Field::Ndc])
-        || any(&[Field::Charge, Field::Allowed, Field::Paid, Field::ClaimPaid, Field::ClaimCharge])
+    let any = |fields: &[ClaimField]| fields.iter().any(|field| !first(line, *field).is_empty());
+    any(&[ClaimField::Service, ClaimField::Revenue, ClaimField::Ndc])
+        || any(&[
+            ClaimField::Charge,
+            ClaimField::Allowed,
+            ClaimField::Paid,
+            ClaimField::ClaimPaid,
+            ClaimField::ClaimCharge,
+        ])
 }
 
-/// Facility, class and frequency: three characters; a zero before them is left out.
+/// Facility, class and frequency: three characters; a leading zero is dropped.
 fn bill_type(head: &Facts) -> String {
-    let whole = first(head, Field::TypeOfBill);
+    let whole = first(head, ClaimField::TypeOfBill);
     let whole = if whole.len() == 4 { whole.strip_prefix('0').unwrap_or(whole) } else { whole };
     if !whole.is_empty() {
         return whole.to_owned();
     }
-    let parts = [Field::Facility, Field::Class, Field::Frequency].map(|field| first(head, field));
+    let parts = [ClaimField::Facility, ClaimField::Class, ClaimField::Frequency].map(|field| first(head, field));
     if parts.iter().take(2).all(|part| !part.is_empty()) { parts.concat() } else { String::new() }
 }
 
-/// The kind of bill: as it is said, else by what only one kind has.
+/// The kind of bill: as stated, else by facts that only one kind has.
 fn kind(head: &Facts, lines: &[Facts], bill_type: &str) -> BillKind {
-    let said = first(head, Field::Kind).to_ascii_lowercase();
-    let any = |field: Field| lines.iter().chain([head]).any(|facts| !first(facts, field).is_empty());
+    let stated = first(head, ClaimField::Kind).to_ascii_lowercase();
+    let any = |field: ClaimField| lines.iter().chain([head]).any(|facts| !first(facts, field).is_empty());
     let stay = || {
         if bill_type.is_empty() {
-            any(Field::Admitted) || any(Field::Drg)
+            any(ClaimField::Admitted) || any(ClaimField::Drg)
         } else {
             is_stay(bill_type.get(..2).unwrap_or_default())
         }
     };
     let hospital = || if stay() { BillKind::Inpatient } else { BillKind::Outpatient };
-    let starts = |words: &[&str]| words.iter().any(|word| said.starts_with(word));
-    match said.as_str() {
+    let starts = |words: &[&str]| words.iter().any(|word| stated.starts_with(word));
+    match stated.as_str() {
         // CMS's numbers of claim types.
         "60" | "61" | "62" | "63" | "64" | "20" | "30" => BillKind::Inpatient,
         "10" | "40" | "50" => BillKind::Outpatient,
@@ -423,11 +441,17 @@ fn kind(head: &Facts, lines: &[Facts], bill_type: &str) -> BillKind {
         _ if starts(&["dent", "oral"]) => BillKind::Oral,
         _ if starts(&["pharm", "rx", "drug", "presc"]) => BillKind::Pharmacy,
         _ if starts(&["vis"]) => BillKind::Vision,
-        _ if any(Field::Ndc) && !any(Field::Service) && !any(Field::Revenue) => BillKind::Pharmacy,
-        _ if !bill_type.is_empty() || any(Field::Revenue) || any(Field::Admitted) || any(Field::AttendingNpi) => {
+        _ if any(ClaimField::Ndc) && !any(ClaimField::Service) && !any(ClaimField::Revenue) => BillKind::Pharmacy,
+        _ if !bill_type.is_empty()
+            || any(ClaimField::Revenue)
+            || any(ClaimField::Admitted)
+            || any(ClaimField::AttendingNpi) =>
+        {
             hospital()
         }
-        _ if any(Field::Tooth) || lines.iter().any(|line| is_dental(first(line, Field::Service))) => BillKind::Oral,
+        _ if any(ClaimField::Tooth) || lines.iter().any(|line| is_dental(first(line, ClaimField::Service))) => {
+            BillKind::Oral
+        }
         _ => BillKind::Professional,
     }
 }
@@ -436,7 +460,7 @@ fn is_dental(code: &str) -> bool {
     code.strip_prefix('D').is_some_and(|digits| digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// A provider by number and name. Only a number that is an NPI is called one.
+/// A provider by number and name. Only a valid NPI is treated as an NPI.
 fn party<'a>(number: &'a str, name: &'a str, is_person: bool) -> Party<'a> {
     let (family, given) = match name.split_once(',') {
         _ if !is_person => (name, ""),

@@ -1,6 +1,7 @@
-//! Codes in rows of claims: which diagnoses and procedures there are, of which revision, and in the form that their systems want.
+//! Codes in rows of claims: the diagnoses and procedures, their ICD revision, and the form that their code systems
+//! require.
 
-use crate::formats::records::{Field, Row, all};
+use crate::formats::records::{ClaimField, ClaimRow, all};
 
 /// Diagnoses, procedures or people that one bill may have.
 pub(super) const CODES_MAX: usize = 100;
@@ -11,12 +12,12 @@ pub(super) const TENTH_REVISION: &str = "2015-10-01";
 pub(super) struct Coded {
     pub(super) code: String,
     pub(super) is_tenth: bool,
-    pub(super) role: Role,
+    pub(super) role: DiagnosisRole,
     pub(super) present: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum DiagnosisRole {
     Principal,
     Other,
     Admitting,
@@ -24,26 +25,29 @@ pub(super) enum Role {
     External,
 }
 
-/// Every diagnosis of the rows once; what is said first counts, and the principal one comes first.
-pub(super) fn coded(rows: &[Row], from: &str) -> Vec<Coded> {
+/// Every diagnosis of the rows once; the first mention counts, and the principal one comes first.
+pub(super) fn coded(rows: &[ClaimRow], from: &str) -> Vec<Coded> {
     let mut out: Vec<Coded> = Vec::new();
     for row in rows {
         let is_list = row.facet == "diagnosis";
-        let is_external = row.get(Field::DiagnosisKind).starts_with('E');
+        let is_external = row.get(ClaimField::DiagnosisKind).starts_with('E');
         let lists = [
-            (Field::Principal, Role::Principal),
-            (Field::Diagnosis, if is_external { Role::External } else { Role::Other }),
-            (Field::Admitting, Role::Admitting),
-            (Field::ReasonForVisit, Role::Reason),
-            (Field::External, Role::External),
+            (ClaimField::Principal, DiagnosisRole::Principal),
+            (ClaimField::Diagnosis, if is_external { DiagnosisRole::External } else { DiagnosisRole::Other }),
+            (ClaimField::Admitting, DiagnosisRole::Admitting),
+            (ClaimField::ReasonForVisit, DiagnosisRole::Reason),
+            (ClaimField::External, DiagnosisRole::External),
         ];
         for (field, role) in lists {
             for (index, cell) in all(&row.facts, field) {
-                let present = row.facts.get(&(Field::Present, index)).map_or("", String::as_str);
+                let present = row.facts.get(&(ClaimField::Present, index)).map_or("", String::as_str);
                 for code in cell.split([',', ';', '|', ' ', '^']).map(plain_code).filter(|code| is_code(code)) {
-                    let is_first =
-                        if is_list { row.line == 1 } else { !out.iter().any(|one| one.role == Role::Principal) };
-                    let role = if role == Role::Other && is_first { Role::Principal } else { role };
+                    let is_first = if is_list {
+                        row.line == 1
+                    } else {
+                        !out.iter().any(|one| one.role == DiagnosisRole::Principal)
+                    };
+                    let role = if role == DiagnosisRole::Other && is_first { DiagnosisRole::Principal } else { role };
                     let is_tenth = is_tenth(row, index, from);
                     add(&mut out, Coded { code, is_tenth, role, present: present.to_owned() });
                 }
@@ -53,19 +57,19 @@ pub(super) fn coded(rows: &[Row], from: &str) -> Vec<Coded> {
     let mut seen = false;
     for one in &mut out {
         // One principal diagnosis: that of the first row.
-        if one.role == Role::Principal && std::mem::replace(&mut seen, true) {
-            one.role = Role::Other;
+        if one.role == DiagnosisRole::Principal && std::mem::replace(&mut seen, true) {
+            one.role = DiagnosisRole::Other;
         }
     }
-    out.sort_by_key(|one| one.role != Role::Principal);
+    out.sort_by_key(|one| one.role != DiagnosisRole::Principal);
     out
 }
 
-/// The revision of a diagnosis: as the row says, else by the day.
-pub(super) fn is_tenth(row: &Row, index: u16, from: &str) -> bool {
-    let of = |index: u16| row.facts.get(&(Field::DiagnosisVersion, index));
-    let said = of(index).or_else(|| of(0)).map_or("", String::as_str);
-    match said.trim_start_matches("ICD").trim_start_matches('-') {
+/// The revision of a diagnosis: as the row states it, else by the date.
+pub(super) fn is_tenth(row: &ClaimRow, index: u16, from: &str) -> bool {
+    let of = |index: u16| row.facts.get(&(ClaimField::DiagnosisVersion, index));
+    let stated = of(index).or_else(|| of(0)).map_or("", String::as_str);
+    match stated.trim_start_matches("ICD").trim_start_matches('-') {
         "9" | "09" => false,
         "0" | "10" => true,
         _ => from >= TENTH_REVISION,
@@ -74,8 +78,8 @@ pub(super) fn is_tenth(row: &Row, index: u16, from: &str) -> bool {
 
 pub(super) fn add(out: &mut Vec<Coded>, new: Coded) {
     if let Some(known) = out.iter_mut().find(|one| one.code == new.code && same_list(one.role, new.role)) {
-        if new.role == Role::Principal {
-            known.role = Role::Principal;
+        if new.role == DiagnosisRole::Principal {
+            known.role = DiagnosisRole::Principal;
         }
         if known.present.is_empty() {
             known.present = new.present;
@@ -85,18 +89,18 @@ pub(super) fn add(out: &mut Vec<Coded>, new: Coded) {
     }
 }
 
-pub(super) fn same_list(one: Role, other: Role) -> bool {
-    let main = |role: Role| matches!(role, Role::Principal | Role::Other);
+pub(super) fn same_list(one: DiagnosisRole, other: DiagnosisRole) -> bool {
+    let main = |role: DiagnosisRole| matches!(role, DiagnosisRole::Principal | DiagnosisRole::Other);
     one == other || (main(one) && main(other))
 }
 
-/// Code, whether the row says that it is of ICD-10, and the day.
-pub(super) fn procedures(rows: &[Row]) -> Vec<(String, bool, String)> {
+/// Code, whether the row states ICD-10, and the date.
+pub(super) fn procedures(rows: &[ClaimRow]) -> Vec<(String, bool, String)> {
     let mut out: Vec<(String, bool, String)> = Vec::new();
     for row in rows {
-        for (index, code) in all(&row.facts, Field::Procedure) {
+        for (index, code) in all(&row.facts, ClaimField::Procedure) {
             let code = plain_code(code);
-            let day = row.facts.get(&(Field::ProcedureDay, index)).cloned().unwrap_or_default();
+            let day = row.facts.get(&(ClaimField::ProcedureDay, index)).cloned().unwrap_or_default();
             if is_code(&code) && out.len() < CODES_MAX && !out.iter().any(|(known, _, on)| *known == code && *on == day)
             {
                 let is_tenth = code.len() == 7;
@@ -121,7 +125,7 @@ pub(super) fn padded(text: &str, width: usize) -> String {
     if is_number { format!("{text:0>width$}") } else { text.to_owned() }
 }
 
-/// A drug code in eleven digits where its hyphens tell which zeros are missing.
+/// A drug code in eleven digits, if its hyphens show which zeros are missing.
 pub(super) fn eleven(text: &str) -> String {
     let parts: Vec<&str> = text.split('-').collect();
     match parts.as_slice() {

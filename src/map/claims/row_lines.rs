@@ -1,38 +1,38 @@
-//! What rows of a table say of one line of a claim over time: decided, taken back, decided again.
+//! Rows of a table about one line of a claim over time: decided, reversed, decided again.
 
 use std::collections::BTreeMap;
 
 use super::money::{Cents, cents};
 use super::row_amounts::{is_denied, is_pending};
-use crate::formats::records::{Field, Row, Turn};
+use crate::formats::records::{ClaimField, ClaimRow, Turn};
 
-/// The lines of a claim, each by what tells it from the others.
+/// The lines of a claim, by their keys.
 #[derive(Default)]
 pub(super) struct Lines(BTreeMap<Key, Line>);
 
-/// Which part of the claim, which service where the table does not number its lines, and the number.
+/// The part of the claim, the service where the table does not number its lines, and the number.
 type Key = (String, String, u32);
 
 #[derive(Default)]
 struct Line {
-    /// Where it stands on the claim.
+    /// The position on the claim.
     place: u32,
-    /// Rows that nothing has taken back, the earliest first.
-    standing: Vec<Row>,
-    /// What was taken back last.
-    taken: Option<Row>,
+    /// Rows that were not reversed, the earliest first.
+    standing: Vec<ClaimRow>,
+    /// The row that was reversed last.
+    taken: Option<ClaimRow>,
 }
 
 impl Lines {
     /// Takes the next row.
-    pub(super) fn take(&mut self, row: Row) {
+    pub(super) fn take(&mut self, row: ClaimRow) {
         let is_void = row.turn() == Turn::Void;
         if is_void && row.is_of_claim() && !self.0.is_empty() {
             self.0.values_mut().for_each(|line| line.take_back(row.clone()));
             return;
         }
         if row.replaces_all() {
-            let is_later = |old: &Row| old.day() >= row.day();
+            let is_later = |old: &ClaimRow| old.day() >= row.day();
             self.0.values_mut().for_each(|line| line.standing.retain(is_later));
         }
         let (service, number) = row.line_key(true);
@@ -42,17 +42,17 @@ impl Lines {
         if is_void { line.take_back(row) } else { line.standing.push(row) }
     }
 
-    /// Whether every line was taken back.
+    /// Whether every line was reversed.
     pub(super) fn are_void(&self) -> bool {
         self.0.values().all(|line| line.standing.is_empty())
     }
 
-    /// Whether a part of the claim is there.
+    /// Whether any of these parts of the claim is there.
     pub(super) fn has(&self, facets: &[&str]) -> bool {
         self.0.keys().any(|(facet, ..)| facets.contains(&facet.as_str()))
     }
 
-    /// Whether two rows of one line say different things and neither says that it is the later one.
+    /// Whether two rows of one line contradict each other and neither states that it is later.
     pub(super) fn are_doubtful(&self) -> bool {
         self.0.values().any(|line| match line.standing.as_slice() {
             [.., before, last] => before.day() == last.day() && weight(before) == weight(last),
@@ -60,8 +60,8 @@ impl Lines {
         })
     }
 
-    /// What stands of each line, or what each was if `void`.
-    pub(super) fn rows(self, void: bool) -> Vec<Row> {
+    /// The current row of each line, or the reversed one if `void`.
+    pub(super) fn rows(self, void: bool) -> Vec<ClaimRow> {
         let place = |(facet, service, number): &Key, line: &Line| {
             (facet.clone(), if service.is_empty() { *number } else { line.place }, service.clone(), *number)
         };
@@ -71,7 +71,7 @@ impl Lines {
         for ((_, _, number), mut line) in lines {
             let stands = line.stands().map(|at| line.standing.swap_remove(at));
             let Some(mut row) = stands.or(line.taken.filter(|_| void)) else { continue };
-            // Lines that the table does not number go by where they stand.
+            // Lines that the table does not number are numbered by position.
             row.line = if row.nth == 0 { number } else { rows.len() as u32 + 1 };
             rows.push(row);
         }
@@ -80,28 +80,28 @@ impl Lines {
 }
 
 impl Line {
-    /// The last row of the last day that says most.
+    /// The last row of the last day, by weight.
     fn stands(&self) -> Option<usize> {
         let last = self.standing.last()?.day();
         let of_day = self.standing.iter().enumerate().filter(|(_, row)| row.day() == last);
         of_day.max_by_key(|(at, row)| (weight(row), *at)).map(|(at, _)| at)
     }
 
-    /// Takes back what the row undoes, and what that had replaced. Adjustments come in pairs of one day, so it is a row of an
-    /// earlier day if there is one, with these amounts if there is one.
-    fn take_back(&mut self, row: Row) {
+    /// Takes back the row that this row reverses, and those that it had replaced. Adjustments come in pairs of one day,
+    /// so a row of an earlier day is preferred, with the same amounts if there is one.
+    fn take_back(&mut self, row: ClaimRow) {
         let undone = amounts(&row);
-        let same = |old: &Row| undone.is_some() && amounts(old) == undone;
-        let earlier = |old: &Row| old.day() < row.day();
-        let last = |test: &dyn Fn(&Row) -> bool| self.standing.iter().rposition(test);
+        let same = |old: &ClaimRow| undone.is_some() && amounts(old) == undone;
+        let earlier = |old: &ClaimRow| old.day() < row.day();
+        let last = |test: &dyn Fn(&ClaimRow) -> bool| self.standing.iter().rposition(test);
         let at = last(&|old| same(old) && earlier(old))
             .or_else(|| last(&same))
             .or_else(|| last(&earlier))
             .or_else(|| self.standing.len().checked_sub(1));
-        let is_whole = row.said_turn() == Turn::Void || row.get(Field::Charge).starts_with('-');
+        let is_whole = row.said_turn() == Turn::Void || row.get(ClaimField::Charge).starts_with('-');
         let is_part = !is_whole && !at.and_then(|at| self.standing.get(at)).is_some_and(same);
         if let Some(old) = at.filter(|_| is_part).and_then(|at| self.standing.get_mut(at)) {
-            // Only what was paid has a minus, and is not that of the row: a part of it is taken back.
+            // Only the payment is negative, and differs from the row's: it is taken back in part.
             less(old, &row);
             return;
         }
@@ -116,14 +116,14 @@ impl Line {
     }
 }
 
-/// Of rows of one day: what is decided counts more than what is pending, and what is paid more than what was refused first.
-fn weight(row: &Row) -> u8 {
+/// The weight of a row among those of one day: decided outweighs pending, and paid outweighs denied.
+fn weight(row: &ClaimRow) -> u8 {
     if is_pending(&row.facts) { 0 } else { 1 + u8::from(!is_denied(&row.facts)) }
 }
 
-/// Takes from what was paid what a row takes back of it.
-fn less(old: &mut Row, row: &Row) {
-    for field in [Field::Paid, Field::ClaimPaid] {
+/// Subtracts the amounts of a partial reversal.
+fn less(old: &mut ClaimRow, row: &ClaimRow) {
+    for field in [ClaimField::Paid, ClaimField::ClaimPaid] {
         if let (Some(paid), Some(part)) = (cents(old.get(field)), cents(row.get(field))) {
             let left = paid + part;
             let sign = if left < 0 { "-" } else { "" };
@@ -133,20 +133,20 @@ fn less(old: &mut Row, row: &Row) {
     }
 }
 
-const AMOUNTS: [Field; 9] = [
-    Field::Charge,
-    Field::ClaimCharge,
-    Field::Allowed,
-    Field::Paid,
-    Field::ClaimPaid,
-    Field::Share,
-    Field::Deductible,
-    Field::Coinsurance,
-    Field::Copay,
+const AMOUNTS: [ClaimField; 9] = [
+    ClaimField::Charge,
+    ClaimField::ClaimCharge,
+    ClaimField::Allowed,
+    ClaimField::Paid,
+    ClaimField::ClaimPaid,
+    ClaimField::Share,
+    ClaimField::Deductible,
+    ClaimField::Coinsurance,
+    ClaimField::Copay,
 ];
 
-/// What a row takes back that never came: its amounts are those of the row, without the minus.
-fn undone_by(mut row: Row) -> Row {
+/// The row that a reversal takes back if it never arrived: the same amounts, without the minus.
+fn undone_by(mut row: ClaimRow) -> ClaimRow {
     for ((field, _), text) in &mut row.facts {
         if AMOUNTS.contains(field) && text.starts_with('-') {
             text.remove(0);
@@ -155,9 +155,10 @@ fn undone_by(mut row: Row) -> Row {
     row
 }
 
-/// Charged and paid, whatever their signs; absent if the row says neither.
-fn amounts(row: &Row) -> Option<[Cents; 2]> {
-    let of = |fields: [Field; 2]| fields.iter().find_map(|field| cents(row.get(*field))).map(Cents::abs);
-    let (charged, paid) = (of([Field::Charge, Field::ClaimCharge]), of([Field::Paid, Field::ClaimPaid]));
+/// Charge and payment, whatever their signs; absent if the row states neither.
+fn amounts(row: &ClaimRow) -> Option<[Cents; 2]> {
+    let of = |fields: [ClaimField; 2]| fields.iter().find_map(|field| cents(row.get(*field))).map(Cents::abs);
+    let (charged, paid) =
+        (of([ClaimField::Charge, ClaimField::ClaimCharge]), of([ClaimField::Paid, ClaimField::ClaimPaid]));
     (charged.is_some() || paid.is_some()).then(|| [charged.unwrap_or_default(), paid.unwrap_or_default()])
 }

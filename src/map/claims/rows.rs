@@ -1,50 +1,50 @@
-//! Rows of tables about one claim, folded into what is true now, as a bill.
+//! Folds rows of tables about one claim into its current state, as a bill.
 //!
-//! A later row of a line replaces an earlier one, by the days that the rows state and not by the order of loading. A row that
-//! takes a line back ends what it undoes and leaves what the line was; when every line is taken back the claim is cancelled.
-//! Where a source sends a change under a new number (CMS does), the numbers of a group are versions: a cancellation takes the
-//! last standing one back, a change replaces all before it.
+//! A later row of a line replaces an earlier one, by the dates in the rows and not by the order of loading. A row that
+//! takes a line back ends the row that it reverses and remembers it; when every line is taken back the claim is
+//! cancelled. Where a source sends a change under a new number (CMS does), the numbers of a group are versions: a
+//! cancellation takes the last current one back, a change replaces all before it.
 
 use super::eob::{Bill, BillKind, eob};
 use super::made::ClaimResources;
-use super::row_bill::Draft;
+use super::row_bill::MergedClaim;
 use super::row_lines::Lines;
 use super::visit::visit;
 use crate::config::ClaimsAsClinical;
 use crate::formats::issue::Rule;
-use crate::formats::records::{Facts, Field, Identity, Row, Turn, first};
+use crate::formats::records::{ClaimField, ClaimRow, Facts, Identity, Turn, first};
 use crate::map::record::{KnownMember, NamedMember, PlanContext, made_id};
 
-/// A claim of which rows tell.
+/// A claim that rows describe.
 pub(crate) struct RowCase {
-    /// The claim's id, whatever the number of its last version.
+    /// The claim's id, which does not depend on the number of its last version.
     key: String,
-    draft: Draft,
+    draft: MergedClaim,
     cancelled: bool,
     source: String,
     has_head: bool,
     is_doubtful: bool,
 }
 
-/// One number of the claim.
+/// One version of the claim, with a number of its own.
 #[derive(Default)]
 struct Version {
     number: String,
     day: String,
     lines: Lines,
-    /// What its last row does to the versions before it.
+    /// The effect of its last row on the versions before it.
     turn: Option<Turn>,
 }
 
 impl RowCase {
-    /// Folds rows, the earliest first; each with the name of its source. Several claims are in one group where CMS's natural key
-    /// does not tell them apart.
-    pub(crate) fn fold<'t>(key: &str, rows: impl IntoIterator<Item = (&'t str, Row)>) -> Vec<Self> {
+    /// Folds rows, the earliest first; each with the name of its source. A group holds several claims where CMS's
+    /// natural key does not distinguish them.
+    pub(crate) fn fold<'t>(key: &str, rows: impl IntoIterator<Item = (&'t str, ClaimRow)>) -> Vec<Self> {
         let mut versions: Vec<Version> = Vec::new();
         let mut source = String::new();
         for (name, row) in rows {
             name.clone_into(&mut source);
-            let number = row.get(Field::Claim).to_owned();
+            let number = row.get(ClaimField::Claim).to_owned();
             let at = versions.iter().position(|version| version.number == number).unwrap_or_else(|| {
                 versions.push(Version { number, ..Version::default() });
                 versions.len() - 1
@@ -53,7 +53,7 @@ impl RowCase {
                 version.take(row);
             }
         }
-        // Not every row of a version tells its day.
+        // Not every row of a version states its date.
         versions
             .sort_by(|one, other| (&one.day, one.rank(), &one.number).cmp(&(&other.day, other.rank(), &other.number)));
         let is_cms = is_cms(&source);
@@ -78,39 +78,46 @@ impl RowCase {
             // The first keeps the key, whatever comes later.
             let key = if at == 0 { key.to_owned() } else { [key, "/", &version.number].concat() };
             let rows = version.lines.rows(cancelled).into_iter();
-            Self { key, draft: Draft::new(rows), cancelled, source: source.clone(), has_head, is_doubtful }
+            Self { key, draft: MergedClaim::new(rows), cancelled, source: source.clone(), has_head, is_doubtful }
         };
         claims.into_iter().enumerate().map(case).collect()
     }
 
     /// The member, as the rows name her.
-    pub(crate) fn whom(&self) -> NamedMember {
+    pub(crate) fn named_member(&self) -> NamedMember {
         let head = &self.draft.head;
-        let text = |field: Field| first(head, field).to_owned();
-        let (family, given, birth) = (text(Field::Family), text(Field::Given), text(Field::Birth));
+        let text = |field: ClaimField| first(head, field).to_owned();
+        let (family, given, birth) = (text(ClaimField::Family), text(ClaimField::Given), text(ClaimField::Birth));
         let alone = family.is_empty() && given.is_empty() && birth.is_empty();
-        NamedMember { numbers: vec![text(Field::Member)], family, given, birth, day: self.draft.from.clone(), alone }
+        NamedMember {
+            numbers: vec![text(ClaimField::Member)],
+            family,
+            given,
+            birth,
+            day: self.draft.from.clone(),
+            alone,
+        }
     }
 
-    /// Whether only the member's number says whose it is, though the table might have said more.
+    /// Whether the member is identified by number alone, though the table could have had more.
     pub(crate) fn is_by_number_alone(&self) -> bool {
-        !is_cms(&self.source) && self.whom().alone
+        !is_cms(&self.source) && self.named_member().alone
     }
 
     /// Whether the identifying part of the claim has not arrived: the request to a response, the header to lines.
     pub(crate) fn waits(&self) -> bool {
-        let is_headed = self.source == "cclf" && !first(&self.draft.head, Field::BillingNumber).is_empty();
+        let is_headed = self.source == "cclf" && !first(&self.draft.head, ClaimField::BillingNumber).is_empty();
         !self.has_head && (self.source == "ncpdp" || is_headed)
     }
 
-    /// Numbers under which others may say that they replace it.
+    /// The number that a replacing claim would name.
     pub(crate) fn number(&self) -> &str {
-        first(&self.draft.head, Field::Claim)
+        first(&self.draft.head, ClaimField::Claim)
     }
 
-    /// Whose it is, so that nobody's claim ends another's.
+    /// The patient and biller, so that a claim only replaces claims of both.
     pub(crate) fn identity(&self) -> Identity {
-        Identity::of_member(first(&self.draft.head, Field::Member))
+        Identity::of_member(first(&self.draft.head, ClaimField::Member))
     }
 
     /// Whether two rows of one line contradict each other and nothing says which came later.
@@ -118,7 +125,7 @@ impl RowCase {
         self.is_doubtful
     }
 
-    /// Whether anything was decided.
+    /// Whether there is a decision.
     pub(crate) fn is_decided(&self) -> bool {
         self.draft.total().is_some()
     }
@@ -126,11 +133,11 @@ impl RowCase {
     /// The `ExplanationOfBenefit` and the parties that it names.
     ///
     /// # Errors
-    /// What is missing, if it can be no `ExplanationOfBenefit`.
+    /// What is missing for an `ExplanationOfBenefit`.
     pub(crate) fn resources(
         &self,
         replaced_by: &[String],
-        whose: &KnownMember,
+        known_member: &KnownMember,
         about: PlanContext<'_>,
         clinical: ClaimsAsClinical,
     ) -> Result<ClaimResources, (Rule, String)> {
@@ -158,14 +165,14 @@ impl RowCase {
             _ => biller.clone(),
         };
         let mut related = Vec::new();
-        let original = first(&draft.head, Field::Original);
+        let original = first(&draft.head, ClaimField::Original);
         if !original.is_empty() && original != self.number() {
             related.push(("prior", original));
         }
         related.extend(replaced_by.iter().map(|number| ("replacedby", number.as_str())));
         let decided = draft.decided();
         let bill = Bill {
-            id: made_id(&["claim-rows", &self.key, &whose.patient]),
+            id: made_id(&["claim-rows", &self.key, &known_member.patient]),
             kind,
             number: self.number(),
             cancelled: self.cancelled || !replaced_by.is_empty(),
@@ -180,16 +187,16 @@ impl RowCase {
             lines,
             decided,
             total: draft.total(),
-            paid_on: Some(first(&draft.head, Field::PaidOn).to_owned()).filter(|day| !day.is_empty()),
+            paid_on: Some(first(&draft.head, ClaimField::PaidOn).to_owned()).filter(|day| !day.is_empty()),
             denied: draft.is_denied(),
             related,
             network: draft.network(),
-            // Tables say what others paid, and not who.
+            // Tables state other payers' payments, and not their names.
             other_payers: Vec::new(),
         };
-        let mut made = ClaimResources { own: vec![eob(&bill, whose, about)], mentions: vec![biller.resource] };
+        let mut made = ClaimResources { own: vec![eob(&bill, known_member, about)], mentions: vec![biller.resource] };
         if clinical == ClaimsAsClinical::All {
-            made.own.extend(visit(&bill, whose));
+            made.own.extend(visit(&bill, known_member));
         }
         for (_, who, _) in bill.care {
             if !made.mentions.contains(&who.resource) {
@@ -201,7 +208,7 @@ impl RowCase {
 }
 
 impl Version {
-    /// Of one day: what is taken back goes before what replaces it.
+    /// Within one day, a reversal goes before its replacement.
     const fn rank(&self) -> u8 {
         match self.turn {
             Some(Turn::Void) => 1,
@@ -210,12 +217,12 @@ impl Version {
         }
     }
 
-    fn take(&mut self, row: Row) {
+    fn take(&mut self, row: ClaimRow) {
         let turn = row.turn();
         if row.day() > self.day.as_str() {
             row.day().clone_into(&mut self.day);
         }
-        // Rows of a claim that hold only its diagnoses or lines say nothing of its standing.
+        // Rows of a claim that hold only its diagnoses or lines do not affect its status.
         self.turn = self.turn.max(Some(turn));
         self.lines.take(row);
     }
@@ -226,8 +233,8 @@ fn is_cms(source: &str) -> bool {
     matches!(source, "rif" | "cclf" | "synpuf")
 }
 
-/// What several rows say of the claim as a whole: a later word replaces an earlier one.
-pub(super) fn merged<'r>(rows: impl IntoIterator<Item = &'r Row>) -> Facts {
+/// Merges the claim-level facts of several rows: a later value replaces an earlier one.
+pub(super) fn merged<'r>(rows: impl IntoIterator<Item = &'r ClaimRow>) -> Facts {
     let mut out = Facts::new();
     for row in rows {
         out.extend(row.facts.iter().map(|(key, text)| (*key, text.clone())));

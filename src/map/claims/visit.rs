@@ -1,8 +1,8 @@
-//! Clinical resources of a claim: an Encounter, its Conditions and its Procedures, as US Core. A claim that was voided or
-//! replaced says nothing any more, and what was made of it is withdrawn by the run.
+//! Clinical resources of a claim: an Encounter, its Conditions and its Procedures, as US Core. A voided or replaced
+//! claim implies nothing, and the run withdraws its clinical resources.
 //!
-//! A claim is no chart: a diagnosis on it may be one that was ruled out. So conditions are those of the encounter, and none is
-//! put on a problem list.
+//! A claim is not a chart: a diagnosis on it may be one that was ruled out. So its conditions are encounter diagnoses,
+//! and none is put on a problem list.
 
 use serde_json::{Value, json};
 
@@ -13,16 +13,16 @@ use crate::map::record::{KnownMember, made_id};
 const CORE: &str = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-";
 const TERMINOLOGY: &str = "http://terminology.hl7.org/CodeSystem/";
 
-/// Places of service that are an emergency room, and those that are a patient's home.
+/// Place-of-service codes of an emergency room, and of a patient's home.
 const EMERGENCY: &str = "23";
 const HOME: &str = "12";
 
 /// The encounter of a bill, its conditions and procedures.
-pub(super) fn visit(bill: &Bill<'_>, whose: &KnownMember) -> Vec<Value> {
+pub(super) fn visit(bill: &Bill<'_>, known_member: &KnownMember) -> Vec<Value> {
     if bill.cancelled || matches!(bill.kind, BillKind::Pharmacy) {
         return Vec::new();
     }
-    let patient = json!({"reference": format!("Patient/{}", whose.patient)});
+    let patient = json!({"reference": format!("Patient/{}", known_member.patient)});
     let encounter = made_id(&["encounter", &bill.id]);
     let here = json!({"reference": format!("Encounter/{encounter}")});
     let mut out = vec![encounter_of(bill, &encounter, &patient)];
@@ -57,7 +57,7 @@ pub(super) fn visit(bill: &Bill<'_>, whose: &KnownMember) -> Vec<Value> {
     out
 }
 
-/// Whether a service says what was done, and not only that something was.
+/// Whether a service has a specific code, and not only the fact of a service.
 fn is_coded(service: &Value) -> bool {
     let system = service.get("coding").and_then(|codings| codings.get(0)?.get("system")?.as_str());
     system.is_some_and(|system| !system.ends_with("data-absent-reason"))

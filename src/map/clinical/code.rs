@@ -4,20 +4,20 @@ use serde_json::{Value, json};
 
 use crate::formats::cells::text::line;
 
-/// The longest code and the longest text of one that is kept; longer ones are no codes.
+/// The longest code and the longest display that are kept; a longer text is not a code.
 const CODE_MAX: usize = 256;
 const TEXT_MAX: usize = 4096;
 
 /// One code.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Coding {
-    /// The address of its system; empty where it is not known.
+    /// The address of its system; empty if unknown.
     pub(crate) system: String,
     pub(crate) code: String,
     pub(crate) display: String,
 }
 
-/// A thing in codes and words.
+/// A concept in codes and text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Concept {
     pub(crate) codes: Vec<Coding>,
@@ -47,12 +47,12 @@ impl Coding {
 }
 
 impl Concept {
-    /// In words only.
+    /// Text only.
     pub(crate) fn words(text: &str) -> Self {
         Self { codes: Vec::new(), text: line(text) }
     }
 
-    /// One code.
+    /// A single code.
     pub(crate) fn one(system: &str, code: &str) -> Self {
         Self { codes: vec![Coding::new(system, code, "")], text: String::new() }
     }
@@ -61,7 +61,7 @@ impl Concept {
         self.text.is_empty() && self.codes.iter().all(|code| code.value().is_none())
     }
 
-    /// As a `CodeableConcept`; absent if there is nothing in it.
+    /// As a `CodeableConcept`; absent if it is empty.
     pub(crate) fn value(&self) -> Option<Value> {
         let codes: Vec<Value> = self.codes.iter().filter_map(Coding::value).collect();
         let mut out = serde_json::Map::new();
@@ -85,7 +85,7 @@ impl Concept {
         self.codes.iter().any(|code| codes.contains(&code.code.as_str()))
     }
 
-    /// What tells it apart from others: its first code, or its words.
+    /// Identifies the concept: its first code, or its text.
     pub(crate) fn key(&self) -> String {
         match self.codes.iter().find(|code| !code.code.is_empty()) {
             Some(code) => format!("{}|{}", code.system, code.code),
@@ -93,7 +93,7 @@ impl Concept {
         }
     }
 
-    /// The words that name it.
+    /// The text that names it.
     pub(crate) fn name(&self) -> &str {
         let display = self.codes.iter().map(|code| code.display.as_str()).find(|display| !display.is_empty());
         if self.text.is_empty() { display.unwrap_or_default() } else { &self.text }
@@ -105,7 +105,7 @@ pub(crate) fn hl7(system: &str, code: &str) -> Value {
     json!({"coding": [{"system": format!("http://terminology.hl7.org/CodeSystem/{system}"), "code": code}]})
 }
 
-/// The second of a pair whose first is the text; for short lists of words that mean the same in two standards.
+/// The second of a pair whose first is the text; for short lists of equivalent words of two standards.
 pub(crate) fn known(list: &[(&str, &'static str)], text: &str) -> Option<&'static str> {
     list.iter().find(|(from, _)| *from == text).map(|(_, to)| *to)
 }

@@ -1,7 +1,8 @@
-//! The original that a clinical record came as, kept whole: a `DocumentReference` with the text inside.
+//! The original of a clinical record, kept whole: a `DocumentReference` with the text inside.
 //!
-//! The text is inside and not in a Binary: a Binary belongs to no member, so nobody's app may read one. What is inside counts as
-//! what it says: the original carries the labels of every code in it, so that what a member withholds is withheld here too.
+//! The text is inside and not in a Binary: a Binary belongs to no member, so no app may read one. The original is as
+//! sensitive as its contents: it carries the labels of every code in it, so that data that a member withholds is
+//! withheld here too.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,14 +16,14 @@ use crate::fhir::labels;
 
 const UNKNOWN: &str = "http://terminology.hl7.org/CodeSystem/v3-NullFlavor";
 const MIME_MAX: usize = 100;
-/// What no more than this is looked through for codes that need a label.
+/// Codes that are checked for labels.
 const CODES_MAX: usize = 100_000;
 
 /// One form of a document.
 #[derive(Clone, Debug)]
 pub(crate) struct Attached {
     mime: String,
-    /// In base64.
+    /// The data, in base64.
     data: String,
     title: String,
     created: Option<String>,
@@ -33,10 +34,10 @@ impl Attached {
         Self { mime: mime_of(mime), data: STANDARD.encode(bytes), title: String::new(), created: None }
     }
 
-    /// What is in base64 already; absent if it is not.
+    /// Wraps data that is base64 already; absent if it is not.
     pub(crate) fn packed(mime: &str, base64: &str) -> Option<Self> {
         let data: String = base64.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-        // Some leave out the padding.
+        // Some senders leave out the padding.
         let padded = format!(
             "{}{}",
             data.trim_end_matches('='),
@@ -84,7 +85,7 @@ pub(crate) struct Original {
     pub(crate) date: Option<String>,
     pub(crate) authors: Vec<Value>,
     pub(crate) custodian: Option<Value>,
-    /// Ids of documents that it stands in place of.
+    /// Ids of documents that it replaces.
     pub(crate) replaces: Vec<String>,
     pub(crate) encounter: Option<String>,
     pub(crate) period: Option<Value>,
@@ -97,7 +98,7 @@ impl Original {
         let mut out = ResourceBuilder::new("DocumentReference", &self.id);
         out.set("identifier", self.identifier.map(|one| json!([one])));
         out.set("status", self.status).set("docStatus", self.doc_status);
-        // The profile takes LOINC and the word for "not known"; a local code stands beside it.
+        // The profile wants LOINC, or the code for "unknown"; a local code stands beside it.
         let mut kind = self.kind;
         if !kind.codes.iter().any(|code| code.system == "http://loinc.org") {
             kind.codes.push(crate::map::clinical::code::Coding::new(UNKNOWN, "UNK", ""));
@@ -142,7 +143,7 @@ pub(crate) fn labels(codes: &[(String, String)]) -> Vec<Value> {
         .collect()
 }
 
-/// The resource with security labels.
+/// Adds security labels to a resource.
 pub(crate) fn marked(resource: &mut Value, labels: &[Value]) {
     let Some(members) = resource.as_object_mut().filter(|_| !labels.is_empty()) else { return };
     let meta = members.entry("meta").or_insert_with(|| json!({}));

@@ -1,10 +1,10 @@
-//! Ids that are the same whenever the same is said again.
+//! Ids that are the same whenever the same statement is made again.
 
 use std::collections::HashMap;
 
 use crate::map::record::made_id;
 
-/// Ids of what one record says about one member.
+/// Ids of one record's statements about one member.
 pub(crate) struct Ids {
     patient: String,
     source: String,
@@ -17,8 +17,8 @@ impl Ids {
         Self { patient: patient.to_owned(), source: source.to_owned(), seen: HashMap::new() }
     }
 
-    /// The id of the statement that these texts identify. A system that gives two statements one number still has two: the
-    /// second is told apart by its turn.
+    /// The id of the statement that these texts identify. Where a system gives two statements one number they are still
+    /// two: the second is distinguished by a counter.
     pub(crate) fn next(&mut self, kind: &str, parts: &[&str]) -> String {
         let id = self.same(kind, parts);
         let turn = self.seen.entry(id.clone()).or_insert(0);
@@ -26,7 +26,7 @@ impl Ids {
         if *turn == 1 { id } else { made_id(&[&id, &turn.to_string()]) }
     }
 
-    /// The id without regard to turns: for what is referred to, or said in several places.
+    /// The id without a counter: for resources that are referred to, or described in several places.
     pub(crate) fn same(&self, kind: &str, parts: &[&str]) -> String {
         let mut all = vec![kind, &self.patient, &self.source];
         all.extend(parts);

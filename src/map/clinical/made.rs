@@ -1,4 +1,4 @@
-//! Resources in the making.
+//! Resources while they are built.
 
 use serde_json::{Map, Number, Value, json};
 
@@ -6,11 +6,11 @@ use super::US_CORE;
 use crate::fhir::json as fhir_json;
 use crate::fhir::validate::{Severity, validate};
 
-/// A resource, or a part of one. What is empty is not put in: FHIR has no empty values.
+/// A resource, or a part of one. Empty values are left out, since FHIR has none.
 pub(crate) struct ResourceBuilder(Map<String, Value>);
 
 impl ResourceBuilder {
-    /// The start of a resource.
+    /// Starts a resource.
     pub(crate) fn new(kind: &str, id: &str) -> Self {
         let mut out = Self::part();
         out.set("resourceType", kind);
@@ -18,12 +18,12 @@ impl ResourceBuilder {
         out
     }
 
-    /// The start of a part of one.
+    /// Starts a part of a resource.
     pub(crate) fn part() -> Self {
         Self(Map::new())
     }
 
-    /// One that was made before, to be added to.
+    /// Continues a finished resource.
     pub(crate) fn again(resource: Value) -> Self {
         match resource {
             Value::Object(members) => Self(members),
@@ -39,7 +39,7 @@ impl ResourceBuilder {
         self.0.remove(name);
     }
 
-    /// Takes what another says besides: lists grow, parts are put together, and of two different texts the first stays.
+    /// Merges another resource: lists grow, objects are merged, and of two different texts the first stays.
     pub(crate) fn join(&mut self, other: Self) {
         for (name, value) in other.0 {
             let Some(known) = self.0.get_mut(&name) else {
@@ -76,14 +76,14 @@ impl ResourceBuilder {
         Value::Object(self.0)
     }
 
-    /// The resource, which claims each of these profiles of US Core that it meets.
+    /// Finishes the resource, which claims each of these US Core profiles that it meets.
     pub(crate) fn claim(self, profiles: &[&str]) -> Value {
         claim(self.value(), profiles)
     }
 }
 
-/// What marks a text that is a number whose digits a number in a [`Value`] would not keep. No source can say it: XML has no such
-/// character, and texts of messages are cleaned of it.
+/// Marks a text that stands for a number with digits that a number in a [`Value`] would lose. No source can contain the
+/// character: XML does not allow it, and texts of messages are cleaned of it.
 const DIGITS: char = '\u{1}';
 /// Digits that FHIR promises to keep.
 const KEPT_MAX: usize = 18;
@@ -98,7 +98,7 @@ pub(crate) fn with_digits(text: &str, number: &Number) -> Value {
     }
 }
 
-/// Whether a text is a number with a fraction as JSON has it.
+/// Whether a text is a JSON number with a fraction.
 fn is_decimal(text: &str) -> bool {
     let (whole, part) = text.strip_prefix('-').unwrap_or(text).split_once('.').unwrap_or_default();
     let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -134,8 +134,8 @@ pub(crate) fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// A profile says in a hundred places what a resource must have. The validator knows all of them, so it is asked, rather than
-/// that every mapper repeats them.
+/// Adds the profiles that a resource meets. A profile has a hundred requirements. The validator knows all of them, so
+/// it decides, and no mapper repeats them.
 fn claim(mut resource: Value, profiles: &[&str]) -> Value {
     let text = text_of(&resource);
     let Ok(node) = fhir_json::parse(text.as_bytes()) else { return resource };

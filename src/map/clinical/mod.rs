@@ -1,10 +1,12 @@
-//! What HL7 version 2 messages and C-CDA documents have in common on their way to US Core 6.1: codes and the addresses of
-//! their systems, times, quantities, people, observations, and the original that is kept. Pure.
+//! Shared mapping of HL7 version 2 messages and C-CDA documents to US Core 6.1: codes and the addresses of their
+//! systems, times, quantities, people, observations, and the original document. Pure.
 //!
-//! What holds: a profile is claimed only by a resource that meets it; nothing is made up, so what a source does not say is
-//! absent or said to be unknown; the same statement sent again has the same id; displays are those of the source.
+//! Invariants: a profile is claimed only by a resource that meets it; nothing is made up, so facts that a source does
+//! not state are absent or marked as unknown; the same statement sent again has the same id; displays are those of the
+//! source.
 //!
-//! Absent on purpose: the member herself. The roster decides who is a member, and a clinical feed changes nothing about her.
+//! Absent on purpose: the member herself. The roster decides who is a member, and a clinical feed changes nothing about
+//! her.
 
 mod code;
 mod document;
@@ -22,7 +24,7 @@ pub(crate) use document::{Attached, Original, labels, marked};
 pub(crate) use id::Ids;
 pub(crate) use made::{ResourceBuilder, digits_of, is_empty, text_of};
 pub(crate) use observation::{Category, ObservationDraft, about_life, pressures, vital_sign};
-pub(crate) use party::{ClinicalParty, Spoken, organization};
+pub(crate) use party::{ClinicalParty, PartyReference, organization};
 pub(crate) use quantity::{number, quantity};
 pub(crate) use specimen::Specimen;
 pub(crate) use system::{by_name, by_oid, is_oid};

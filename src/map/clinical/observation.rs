@@ -7,10 +7,10 @@ use super::made::ResourceBuilder;
 use super::time::When;
 
 const LOINC: &str = "http://loinc.org";
-/// Longer notes are in the original.
+/// A longer note is only in the original.
 const NOTE_MAX: usize = 64 << 10;
 
-/// What an observation is about.
+/// The category of an observation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Category {
     #[default]
@@ -47,7 +47,7 @@ impl Category {
     }
 }
 
-/// LOINC codes that have profiles of their own. Codes of one thing measured in different ways share none.
+/// LOINC codes that have profiles of their own. Codes for one property measured in different ways share none.
 const PROFILES: [(&str, &str); 17] = [
     ("85354-9", "us-core-blood-pressure"),
     ("39156-5", "us-core-bmi"),
@@ -74,17 +74,17 @@ const OTHER_VITALS: [&str; 6] = [SYSTOLIC, DIASTOLIC, "2708-6", "8287-5", "3141-
 /// The first profiles of the list are those of vital signs.
 const VITALS: usize = 12;
 
-/// Whether a LOINC code is that of a vital sign.
+/// Whether a LOINC code is a vital sign.
 pub(crate) fn vital_sign(code: &str) -> bool {
     OTHER_VITALS.contains(&code) || PROFILES.iter().take(VITALS).any(|(known, _)| *known == code)
 }
 
-/// Whether a LOINC code asks how somebody lives: whether she smokes, is pregnant, what she works.
+/// Whether a LOINC code is about social history: smoking, pregnancy, occupation.
 pub(crate) fn about_life(code: &str) -> bool {
     PROFILES.iter().skip(VITALS).any(|(known, _)| *known == code)
 }
 
-/// What was observed.
+/// An observation before it becomes a resource.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ObservationDraft {
     pub(crate) id: String,
@@ -96,7 +96,7 @@ pub(crate) struct ObservationDraft {
     pub(crate) issued: Option<String>,
     /// The element of the choice, such as `valueQuantity`, and its value.
     pub(crate) value: Option<(&'static str, Value)>,
-    /// Why there is no value, as HL7 says it.
+    /// Why there is no value: a code of the data absent reasons.
     pub(crate) absent: &'static str,
     pub(crate) interpretations: Vec<Concept>,
     pub(crate) ranges: Vec<Value>,
@@ -105,11 +105,11 @@ pub(crate) struct ObservationDraft {
     pub(crate) encounter: Option<String>,
     pub(crate) method: Concept,
     pub(crate) site: Concept,
-    /// References to the observations that it says more of.
+    /// References to the observations that it is derived from.
     pub(crate) derived: Vec<Value>,
     /// A reference to the specimen.
     pub(crate) specimen: Option<Value>,
-    /// Code and value of each part.
+    /// Code and value of each component.
     pub(crate) parts: Vec<(Concept, Option<(&'static str, Value)>)>,
 }
 
@@ -165,8 +165,8 @@ impl ObservationDraft {
     }
 }
 
-/// Upper and lower blood pressure of one moment are one observation with two parts. What belongs together stands together:
-/// this is asked for one group of observations at a time.
+/// Systolic and diastolic pressure of one moment become one observation with two components. They stand in the same
+/// organizer or report: this is called for one group of observations at a time.
 pub(crate) fn pressures(seen: Vec<ObservationDraft>) -> Vec<ObservationDraft> {
     let mut out: Vec<ObservationDraft> = Vec::new();
     let mut lower: Vec<ObservationDraft> = Vec::new();

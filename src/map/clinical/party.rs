@@ -14,18 +14,18 @@ const TEXT_MAX: usize = 1024;
 /// Somebody or something with a name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClinicalParty {
-    /// The address of a system and a number in it.
+    /// The address of an identifier system and a number in it.
     pub(crate) numbers: Vec<(String, String)>,
     pub(crate) family: String,
     pub(crate) given: Vec<String>,
     pub(crate) suffix: String,
-    /// The name in one piece, where that is all there is.
+    /// The name in one piece, if the source has only that.
     pub(crate) words: String,
 }
 
-/// What refers to a party, and the resource about it; without one, the reference has words only.
+/// A reference to a party, and the party's resource; without one, the reference has only text.
 #[derive(Clone, Debug)]
-pub(crate) struct Spoken {
+pub(crate) struct PartyReference {
     pub(crate) reference: Value,
     pub(crate) resource: Option<Value>,
 }
@@ -38,9 +38,9 @@ impl ClinicalParty {
         name.chars().take(TEXT_MAX).collect()
     }
 
-    /// A person; nothing if there is neither a name nor a national number. A person is a resource of her own if a number tells
-    /// her apart from others of her name.
-    pub(crate) fn person(&self) -> Option<Spoken> {
+    /// A person; nothing if there is neither a name nor a national number. She gets a resource of her own if a number
+    /// distinguishes her from others of the same name.
+    pub(crate) fn person(&self) -> Option<PartyReference> {
         let name = self.name();
         let (national, numbers) = self.sorted();
         let family = line(&self.family);
@@ -57,7 +57,7 @@ impl ClinicalParty {
         let mut out = ResourceBuilder::new("Practitioner", &id);
         out.set("identifier", identifiers(national, &numbers));
         out.set("name", if crate::map::clinical::made::is_empty(&own) { Value::Null } else { json!([own]) });
-        Some(Spoken {
+        Some(PartyReference {
             reference: reference("Practitioner", &id, &name),
             resource: Some(out.claim(&["us-core-practitioner"])),
         })
@@ -74,19 +74,19 @@ impl ClinicalParty {
 }
 
 /// An organization; nothing if it has no name.
-pub(crate) fn organization(name: &str, numbers: Vec<(String, String)>) -> Option<Spoken> {
+pub(crate) fn organization(name: &str, numbers: Vec<(String, String)>) -> Option<PartyReference> {
     let party = ClinicalParty { words: name.to_owned(), numbers, ..ClinicalParty::default() };
     let name = party.name();
     if name.is_empty() {
         return None;
     }
     let (national, numbers) = party.sorted();
-    // Without a national number, as the directory makes them.
+    // Without a national number, the id is made as the directory makes it.
     let id =
         national.map_or_else(|| made_id(&["Organization", &name.to_lowercase()]), |number| format!("npi-{number}"));
     let mut out = ResourceBuilder::new("Organization", &id);
     out.set("identifier", identifiers(national, &numbers)).set("active", true).set("name", name.as_str());
-    Some(Spoken {
+    Some(PartyReference {
         reference: reference("Organization", &id, &name),
         resource: Some(out.claim(&["us-core-organization"])),
     })
@@ -105,8 +105,8 @@ fn reference(kind: &str, id: &str, name: &str) -> Value {
     out.value()
 }
 
-fn words(name: &str) -> Option<Spoken> {
-    (!name.is_empty()).then(|| Spoken { reference: json!({ "display": name }), resource: None })
+fn words(name: &str) -> Option<PartyReference> {
+    (!name.is_empty()).then(|| PartyReference { reference: json!({ "display": name }), resource: None })
 }
 
 #[cfg(test)]

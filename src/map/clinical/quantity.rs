@@ -8,10 +8,10 @@ use crate::fhir::ucum;
 use crate::formats::cells::text::line;
 
 const UCUM: &str = "http://unitsofmeasure.org";
-/// More digits than any measurement has.
+/// No measurement has more digits.
 const DIGITS_MAX: usize = 40;
 
-/// Units as people write them, in small letters, whose unit in UCUM is beyond doubt.
+/// Units as people write them, in lower case, whose UCUM unit is beyond doubt.
 const MEANT: [(&str, &str); 38] = [
     ("mmhg", "mm[Hg]"),
     ("mm hg", "mm[Hg]"),
@@ -57,19 +57,19 @@ const CUBIC: [&str; 7] = ["ul", "mcl", "µl", "μl", "mm3", "cumm", "cmm"];
 const THOUSANDS: [&str; 8] = ["k", "th", "thou", "thous", "thousand", "thousands", "1000", "10*3"];
 const MILLIONS: [&str; 6] = ["m", "mil", "mill", "million", "millions", "10*6"];
 
-/// The code of a unit in UCUM, if its text says one for certain.
+/// The UCUM code of a unit, if its text is unambiguous.
 fn ucum_of(unit: &str) -> Option<String> {
     let lower = unit.to_lowercase();
     if let Some(code) = count(&lower) {
         return Some(code);
     }
     let code = known(&MEANT, &lower).unwrap_or(unit);
-    // Nothing that is measured in a person is in kelvin, and no laboratory counts in farads: such letters are short for words.
+    // No measurement of a person is in kelvin, and no laboratory counts in farads: such letters abbreviate words.
     let is_letter = |part: &str| matches!(part, "K" | "kK" | "mK" | "MK");
     (!code.split(['/', '.']).any(is_letter) && ucum::parse(code).is_some()).then(|| code.to_owned())
 }
 
-/// Numbers of cells in a volume, of which every laboratory writes the power of ten in its own way.
+/// Cell counts per volume, where every laboratory writes the power of ten in its own way.
 fn count(lower: &str) -> Option<String> {
     let (many, volume) = lower.rsplit_once('/')?;
     let many: String = many.chars().filter(|c| !matches!(c, ' ' | ')')).collect();
@@ -86,7 +86,7 @@ fn count(lower: &str) -> Option<String> {
     }
 }
 
-/// A number as FHIR writes it; absent if the text is none.
+/// A number as FHIR writes it; absent if the text is not one.
 pub(crate) fn number(text: &str) -> Option<Number> {
     let text = text.trim();
     let text = text.strip_prefix('+').unwrap_or(text);
@@ -100,18 +100,18 @@ pub(crate) fn number(text: &str) -> Option<Number> {
     text.parse::<f64>().ok().and_then(Number::from_f64)
 }
 
-/// A `Quantity`. A unit is said to be of UCUM only if it is.
+/// A `Quantity`. It names UCUM as the unit's system only if the unit is UCUM's.
 pub(crate) fn quantity(value: &str, unit: &str, comparator: &str) -> Option<Value> {
     let mut out = ResourceBuilder::part();
-    let said = with_digits(value, &number(value)?);
-    out.set("value", said.clone());
+    let as_written = with_digits(value, &number(value)?);
+    out.set("value", as_written.clone());
     out.set("comparator", Some(comparator).filter(|text| matches!(*text, "<" | "<=" | ">" | ">=")));
     let unit = line(unit);
     out.set("unit", unit.as_str());
     if let Some(code) = ucum_of(&unit) {
         out.set("system", UCUM).set("code", code);
     } else if unit == "1" || unit.is_empty() {
-        return Some(json!({ "value": said }));
+        return Some(json!({ "value": as_written }));
     }
     Some(out.value())
 }
@@ -124,10 +124,10 @@ mod tests {
     #[test]
     fn only_ucum_is_called_so() {
         let text = |value: &str| text_of(&quantity(value, "%", "").unwrap());
-        for (said, kept) in
+        for (as_written, kept) in
             [("40.10", "40.10"), ("-0.50", "-0.50"), ("+7.0", "7.0"), ("007.20", "7.2"), ("5", "5"), (".50", "0.5")]
         {
-            assert!(text(said).contains(&format!("\"value\":{kept}}}")), "{said} {}", text(said));
+            assert!(text(as_written).contains(&format!("\"value\":{kept}}}")), "{as_written} {}", text(as_written));
         }
         assert_eq!(
             quantity("40.1", "%", "").unwrap(),

@@ -1,4 +1,4 @@
-//! Specimens: what was taken, and from where.
+//! Specimens: the material, and its source.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::code::Concept;
 use super::made::ResourceBuilder;
 use super::time::When;
 
-/// What results were measured in.
+/// The specimen of results.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Specimen {
     pub(crate) id: String,

@@ -1,8 +1,9 @@
-//! The addresses of code systems and of systems of numbers, by their object identifiers and by their names in HL7 version 2.
+//! The addresses of code systems and identifier systems, by their object identifiers and by their names in HL7 version
+//! 2.
 
 use super::code::known;
 
-/// What is no more than this long may be an object identifier.
+/// An object identifier is at most this long.
 const OID_MAX: usize = 128;
 
 const LOINC: &str = "http://loinc.org";
@@ -24,7 +25,7 @@ const NUCC: &str = "http://nucc.org/provider-taxonomy";
 const DICOM: &str = "http://dicom.nema.org/resources/ontology/DCM";
 const RACE: &str = "urn:oid:2.16.840.1.113883.6.238";
 
-/// Without `2.16.840.1.113883.` before them.
+/// Without the prefix `2.16.840.1.113883.`.
 const OIDS: [(&str, &str); 33] = [
     ("6.1", LOINC),
     ("6.96", SNOMED),
@@ -61,7 +62,7 @@ const OIDS: [(&str, &str); 33] = [
     ("5.112", "http://terminology.hl7.org/CodeSystem/v3-RouteOfAdministration"),
 ];
 
-/// In capitals, without anything but letters and digits.
+/// In capitals, with letters and digits only.
 const NAMES: [(&str, &str); 40] = [
     ("LN", LOINC),
     ("LOINC", LOINC),
@@ -133,7 +134,7 @@ pub(crate) fn by_oid(oid: &str) -> String {
     }
 }
 
-/// The address of the system with that name in HL7 version 2 (table 0396); empty if nobody knows it.
+/// The address of the system with that name in HL7 version 2 (table 0396); empty if it is unknown.
 pub(crate) fn by_name(name: &str) -> String {
     let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
     if let Some(address) = known(&NAMES, &plain) {

@@ -1,7 +1,7 @@
 //! Times as HL7 writes them, in messages and documents alike: `YYYY[MM[DD[HHMM[SS[.SSSS]]]]][+/-ZZZZ]`.
 //!
-//! FHIR wants a zone with every time of day. Where the source has none, and its envelope none either, the day is kept and the
-//! time of day is not: nobody knows which moment was meant.
+//! FHIR wants a zone with every time of day. If neither the source nor its envelope has one, the day is kept and the
+//! time of day is dropped, since the moment is unknown.
 
 use jiff::civil::{Date, Time};
 use serde_json::{Value, json};
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use super::made::ResourceBuilder;
 use crate::fhir::dates;
 
-/// Offsets end here, both ways.
+/// The largest offset, in both directions.
 const HOURS_MAX: u8 = 14;
 
-/// When something was true.
+/// When a statement was true.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum When {
     At(String),
@@ -20,18 +20,18 @@ pub(crate) enum When {
 }
 
 impl When {
-    /// A period, or the one moment if it begins and ends in it; nothing if neither is said.
+    /// A period, or a single moment if it begins and ends in it; nothing if neither end is stated.
     pub(crate) fn between(start: Option<String>, end: Option<String>) -> Option<Self> {
         match (start, end) {
             (None, None) => None,
             (Some(start), Some(end)) if start == end => Some(Self::At(start)),
-            // A period that ends before it begins says nothing certain but its beginning.
+            // If a period ends before it begins, only its beginning is kept.
             (Some(start), Some(end)) if ends_before(&start, &end) => Some(Self::At(start)),
             (start, end) => Some(Self::Between(start, end)),
         }
     }
 
-    /// When it began, or ended if that is all that is known.
+    /// The start, or the end if only that is known.
     pub(crate) fn first(&self) -> Option<&str> {
         match self {
             Self::At(at) => Some(at),
@@ -49,7 +49,7 @@ impl When {
         out.value()
     }
 
-    /// The member of a choice that it fills, and its value.
+    /// The member of a choice, and its value.
     pub(crate) fn choice(&self, name: &str) -> (String, Value) {
         match self {
             Self::At(at) => (format!("{name}DateTime"), json!(at)),
@@ -79,7 +79,7 @@ pub(crate) fn zone_of(text: &str) -> Option<String> {
     (hours <= HOURS_MAX && minutes < 60).then(|| format!("{sign}{hours:02}:{minutes:02}"))
 }
 
-/// As a FHIR `dateTime`, as precise as it was. `zone` is that of the envelope.
+/// As a FHIR `dateTime`, with the precision of the source. `zone` is the envelope's.
 pub(crate) fn date_time(text: &str, zone: Option<&str>) -> Option<String> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -90,7 +90,7 @@ pub(crate) fn date_time(text: &str, zone: Option<&str>) -> Option<String> {
     if !(1000..=9999).contains(&year) {
         return None;
     }
-    // Zeros stand for what nobody knows.
+    // Zeros stand for an unknown month.
     let Some(month) = number(4, 6).filter(|month| *month != 0) else { return Some(format!("{year:04}")) };
     Date::new(year, month, 1).ok()?;
     let Some(date) = number(6, 8).filter(|day| *day != 0) else { return Some(format!("{year:04}-{month:02}")) };
@@ -106,12 +106,12 @@ pub(crate) fn date_time(text: &str, zone: Option<&str>) -> Option<String> {
     })
 }
 
-/// As a FHIR `instant`, if it is as precise as that.
+/// As a FHIR `instant`, if it is precise enough.
 pub(crate) fn instant(text: &str, zone: Option<&str>) -> Option<String> {
     date_time(text, zone).filter(|text| text.contains('T'))
 }
 
-/// The moment in microseconds, to put times in order; where no zone is said, as if it were UTC.
+/// The moment in microseconds, for sorting; without a zone it is read as UTC.
 pub(crate) fn moment(text: &str) -> Option<i64> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());

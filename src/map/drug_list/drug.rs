@@ -14,7 +14,7 @@ const NDC: &str = "http://hl7.org/fhir/sid/ndc";
 pub(crate) struct Drug {
     /// The number in `RxNorm`, or empty.
     pub(crate) rxnorm: String,
-    /// NDC, or empty; one of the two is there.
+    /// NDC, or empty; at least one of the two codes is there.
     pub(crate) ndc: String,
     pub(crate) name: String,
     pub(crate) dose_form: String,
@@ -36,7 +36,7 @@ impl Drug {
                 put(&mut coding, "system", system);
                 put(&mut coding, "code", code.as_str());
                 if !self.name.is_empty() {
-                    // The plan's own name of the drug: it is what members look for.
+                    // The plan's own name of the drug, which members look for.
                     put(&mut coding, "display", self.name.as_str());
                 }
                 codings.push(Value::Object(coding));

@@ -1,4 +1,4 @@
-//! A drug's place in a formulary: its tier, and what the plan asks before it pays.
+//! A drug's entry in a formulary: its tier, and the plan's conditions for payment.
 
 use serde_json::{Map, Value, json};
 
@@ -8,34 +8,34 @@ use super::{GUIDE, extension, profile, system};
 use crate::map::plan_net::{DirectorySource, adopted, coded, put, reference};
 use crate::map::record::{PlanContext, made_id};
 
-/// A limit of quantity, in words and as far as it is understood.
+/// A quantity limit, in words and, where it can be parsed, in numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Limit {
     pub(crate) words: String,
-    /// So many units in so many days.
+    /// Units, and days.
     pub(crate) count: Option<(u32, u32)>,
 }
 
-/// A drug in a formulary. What the source does not say is absent.
+/// A drug in a formulary. Facts that the source does not state are absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Item {
-    /// The number of the plan whose formulary it is.
+    /// The number of the formulary's plan.
     pub(crate) formulary: String,
-    /// As the source calls it.
+    /// The tier in the source's words.
     pub(crate) tier: String,
     pub(crate) prior_authorization: Option<bool>,
     pub(crate) step_therapy: Option<bool>,
-    /// Whether prior authorization, and step therapy, are asked only of those who begin to take the drug.
+    /// Whether prior authorization, and step therapy, apply only to new starts.
     pub(crate) new_starts_only: [bool; 2],
     pub(crate) quantity_limit: Option<bool>,
     pub(crate) limit: Limit,
     pub(crate) note: String,
-    /// Codes of where it can be had and for how long; empty if the source does not say.
+    /// Codes of the pharmacy types and days' supply; empty if the source does not state them.
     pub(crate) pharmacies: Vec<&'static str>,
     /// `YYYY-MM-DD`, or empty.
     pub(crate) from: String,
     pub(crate) until: String,
-    /// What further rows say of the same drug in the same formulary; see [`Item::add`].
+    /// Further rows about the same drug in the same formulary; see [`Item::add`].
     pub(crate) others: Vec<Item>,
 }
 
@@ -47,7 +47,7 @@ impl Item {
         made_id(&["Basic", &self.formulary.to_lowercase(), &drug.id()])
     }
 
-    /// Whether the plan pays for the drug at all. Some lists name what they leave out, under a tier of its own.
+    /// Whether the plan pays for the drug at all. Some lists name excluded drugs, under a tier of its own.
     pub(crate) fn is_covered(&self) -> bool {
         let plain: String = self.tier.chars().filter(char::is_ascii_alphanumeric).collect();
         let plain = plain.to_ascii_lowercase();
@@ -60,7 +60,7 @@ impl Item {
 
     /// Merges another row about the same drug. The first row that is in force counts: a list may have one for every year.
     pub(crate) fn add(&mut self, other: Self) {
-        // Rows that differ in nothing that is kept are the many packages of a drug.
+        // Rows that do not differ in any kept fact are the many packages of a drug.
         if self.others.len() < OTHERS_MAX && (other.until != self.until || other.tier != self.tier) {
             self.others.push(other);
         }
@@ -80,7 +80,8 @@ impl Item {
         put(&mut out, "code", coded(&format!("{GUIDE}CodeSystem/usdf-InsuranceItemTypeCS"), "formulary-item"));
         put(&mut out, "subject", reference("MedicationKnowledge", &drug.id()));
         let formulary = reference("InsurancePlan", &Formulary::id_of(&self.formulary));
-        // Who keeps a copy must learn that a drug is no longer paid for, so it is said rather than left out.
+        // Apps that keep a copy must learn that a drug is no longer covered, so the status states it rather than the
+        // drug being left out.
         let status = if self.is_available(about) { "active" } else { "retired" };
         let mut extensions = vec![
             json!({"url": extension("FormularyReference"), "valueReference": formulary}),
@@ -89,7 +90,7 @@ impl Item {
         if let Some(period) = period(&self.from, &self.until) {
             extensions.push(json!({"url": extension("AvailabilityPeriod"), "valuePeriod": period}));
         }
-        // A month's supply from a shop in the network is what every formulary means if it says nothing else.
+        // A formulary that states nothing else means a month's supply from a network pharmacy.
         let pharmacies = if self.pharmacies.is_empty() { &["1-month-in-retail"][..] } else { &self.pharmacies };
         for code in pharmacies {
             let code = coded(&system("PharmacyBenefitType"), code);

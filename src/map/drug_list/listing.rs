@@ -1,4 +1,4 @@
-//! What one row or element of a drug list names: a drug, and its place in one or more formularies.
+//! The contents of one row or element of a drug list: a drug, and its entries in one or more formularies.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use crate::map::record::{KnownMember, NamedMember, PlanContext, Record};
 pub(crate) struct DrugListing {
     pub(crate) place: RecordPlace,
     pub(crate) source: DirectorySource,
-    /// True if the block has said the drug before.
+    /// True if the block has named the drug before.
     pub(crate) is_known: bool,
     pub(crate) drug: Drug,
     /// Formularies that the block names for the first time.
@@ -26,13 +26,13 @@ impl Record for DrugListing {
         &self.place
     }
 
-    fn whom(&self) -> Option<NamedMember> {
+    fn named_member(&self) -> Option<NamedMember> {
         None
     }
 
     fn resources(&self, _: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)> {
         let named = |formulary: &Formulary| {
-            // A file of drugs knows a formulary by its number at most.
+            // A file of drugs knows at most the number of a formulary.
             let source = if formulary.name.is_empty() { DirectorySource::Mentioned } else { self.source };
             formulary.resource(source, about)
         };

@@ -1,10 +1,11 @@
-//! Drug lists as the US Drug Formulary guide wants them: plans with drug coverage, their formularies, the drugs, and which
-//! drug stands in which formulary under which conditions. Pure: small typed parts in, JSON values out.
+//! Drug lists as the US Drug Formulary guide wants them: plans with drug coverage, their formularies, the drugs, and
+//! which drug stands in which formulary under which conditions. Pure: small typed parts in, JSON values out.
 //!
-//! Invariants: the same facts give the same ids in every run; a drug is known by its code and its name, because sources use
-//! one code for two drugs, and then both must be seen.
+//! Invariants: the same facts give the same ids in every run; a drug is identified by its code and its name, because
+//! sources use one code for two drugs, and both must be visible.
 //!
-//! Absent: the drug codes themselves. The guide wants the group of dose forms beside each clinical drug, and no source has it.
+//! Absent: the drug codes themselves. The guide wants the group of dose forms beside each clinical drug, and no source
+//! has it.
 
 mod drug;
 mod item;
@@ -26,7 +27,7 @@ fn profile(name: &str) -> String {
     format!("{GUIDE}StructureDefinition/usdf-{name}|{VERSION}")
 }
 
-/// A code system of the guide; these are all still on trial.
+/// A code system of the guide; all of these are still for trial use.
 fn system(name: &str) -> String {
     format!("{GUIDE}CodeSystem/usdf-{name}CS-TEMPORARY-TRIAL-USE")
 }

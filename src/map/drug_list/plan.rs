@@ -1,4 +1,4 @@
-//! Formularies, and what drugs cost in a plan.
+//! Formularies, and the cost of drugs in a plan.
 
 use serde_json::{Map, Value, json};
 
@@ -13,7 +13,7 @@ const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Formulary {
     pub(crate) number: String,
-    /// Empty if only the number is known.
+    /// The name; empty if only the number is known.
     pub(crate) name: String,
     pub(crate) from: String,
     pub(crate) until: String,
@@ -38,32 +38,32 @@ impl Formulary {
     }
 }
 
-/// What a plan says about drugs.
+/// A plan's drug benefit.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct DrugPlan {
     pub(crate) number: String,
     pub(crate) tiers: Vec<TierCost>,
 }
 
-/// What drugs of a tier cost.
+/// The cost of a tier's drugs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct TierCost {
     pub(crate) tier: String,
     pub(crate) costs: Vec<Cost>,
 }
 
-/// What drugs of a tier cost at one sort of pharmacy.
+/// The cost of a tier's drugs at one type of pharmacy.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Cost {
     /// A code of the guide's pharmacy benefit types, or empty.
     pub(crate) pharmacy: &'static str,
-    /// Dollars, and when they are owed, as the source says it.
+    /// Dollars, and the condition in the source's words.
     pub(crate) copay: Option<(f64, String)>,
-    /// A part of the price, 0.1 for a tenth, and when it is owed.
+    /// A share of the price, 0.1 for a tenth, and the condition.
     pub(crate) coinsurance: Option<(f64, String)>,
 }
 
-/// Adds drug coverage to an `InsurancePlan`, if the plan says what drugs cost: without that the guide does not take it.
+/// Adds drug coverage to an `InsurancePlan`, if the plan states drug costs: the guide does not accept it without them.
 pub(crate) fn add_benefit(resource: &mut Map<String, Value>, plan: &DrugPlan) {
     let costs = specific_costs(plan);
     if costs.is_empty() {
@@ -88,7 +88,7 @@ pub(crate) fn add_benefit(resource: &mut Map<String, Value>, plan: &DrugPlan) {
     put(resource, "plan", json!([{"type": drug, "specificCost": costs}]));
 }
 
-/// One entry for every sort of pharmacy, in it one for every tier.
+/// One entry for each type of pharmacy, with one benefit for each tier.
 fn specific_costs(plan: &DrugPlan) -> Vec<Value> {
     let mut pharmacies: Vec<&str> = Vec::new();
     for cost in plan.tiers.iter().flat_map(|tier| &tier.costs) {
@@ -137,14 +137,13 @@ impl Cost {
     }
 }
 
-/// Two places behind the point, and none where they are zero.
+/// Two decimals, and none if they are zero.
 fn cents(amount: f64) -> Value {
     let rounded = (amount * 100.0).round() / 100.0;
     if rounded.fract() == 0.0 && rounded.abs() < 1e12 { json!(rounded as i64) } else { json!(rounded) }
 }
 
-/// When a cost is owed. The guide has no "before the deductible" for a part of the price; that the deductible is waived says
-/// the same.
+/// When a cost applies. The guide has no "before the deductible" for coinsurance; "deductible waived" means the same.
 fn option_code(words: &str, is_copay: bool) -> &'static str {
     match (normal(words).as_str(), is_copay) {
         ("after-deductible", _) => "after-deductible",
@@ -158,7 +157,7 @@ fn option_code(words: &str, is_copay: bool) -> &'static str {
     }
 }
 
-/// The guide's code for a sort of pharmacy, such as `1-MONTH-IN-RETAIL`.
+/// The guide's code for a type of pharmacy, such as `1-MONTH-IN-RETAIL`.
 pub(crate) fn pharmacy(words: &str) -> Option<&'static str> {
     const CODES: [&str; 8] = [
         "1-month-in-retail",
@@ -174,7 +173,7 @@ pub(crate) fn pharmacy(words: &str) -> Option<&'static str> {
     CODES.into_iter().find(|code| *code == words)
 }
 
-/// A tier: the guide's code if the words are one, else the words.
+/// A tier: the guide's code if the words match one, else the words.
 pub(crate) fn tier(words: &str) -> Value {
     const CODES: [&str; 10] = [
         "generic",
@@ -198,7 +197,7 @@ pub(crate) fn tier(words: &str) -> Value {
     code.map_or_else(|| json!({"text": words}), |code| coded(&system("DrugTier"), code))
 }
 
-/// Lower case, with a hyphen for whatever stands between words.
+/// Lower case, with a hyphen between words.
 fn normal(words: &str) -> String {
     let lower = words.to_lowercase();
     let parts: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()).collect();

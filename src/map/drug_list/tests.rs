@@ -1,4 +1,4 @@
-//! Everything that is made is valid.
+//! Every resource of these mappers is valid.
 
 use serde_json::json;
 

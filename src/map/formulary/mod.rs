@@ -2,7 +2,7 @@
 //!
 //! Invariants: a drug without a code or without a tier is refused, since nobody could rely on it.
 //!
-//! Absent: what drugs cost. A table of drugs has no place for it, so the plan's benefit comes from its QHP files.
+//! Absent: costs. A table of drugs has no columns for them, so the plan's benefit comes from its QHP files.
 
 mod row;
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! Rows into drugs and their places in formularies.
+//! Rows into drugs and their entries in formularies.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::formats::cells::{date, is_no, normal};
 use crate::formats::issue::{Rule, place};
-use crate::formats::tables::drug_list::{DrugListHeader, Field};
+use crate::formats::tables::drug_list::{DrugField, DrugListHeader};
 use crate::map::drug_list::{Drug, DrugListing, Formulary, Item, Limit, pharmacy};
 use crate::map::plan_net::DirectorySource;
 use crate::map::record::{ReadPiece, Record};
@@ -18,20 +18,20 @@ const ONLY_PLAN: &str = "formulary";
 /// Reads a block of rows, each with its line in the file.
 pub(crate) fn read(file: &Arc<str>, header: &DrugListHeader, rows: &[(u64, csv::StringRecord)]) -> ReadPiece {
     let mut out = ReadPiece::default();
-    let mut said = Said::default();
+    let mut earlier = EarlierRows::default();
     let mut listings: Vec<DrugListing> = Vec::new();
     for (line, cells) in rows {
         let place = place(file, *line);
         if cells.iter().all(|cell| cell.trim().is_empty()) {
             continue;
         }
-        match listing(header, cells, &mut said) {
+        match listing(header, cells, &mut earlier) {
             Ok((drug, items, formularies)) => {
                 if items.iter().any(|item| !item.is_covered()) {
                     out.reject(&place, Rule::NotCovered, "");
                 }
-                let items = said.only_new(items, &drug, &mut listings);
-                let is_known = !said.drugs.insert(drug.id());
+                let items = earlier.only_new(items, &drug, &mut listings);
+                let is_known = !earlier.drugs.insert(drug.id());
                 let source = DirectorySource::Table;
                 listings.push(DrugListing { place, source, is_known, drug, formularies, items });
             }
@@ -42,17 +42,17 @@ pub(crate) fn read(file: &Arc<str>, header: &DrugListHeader, rows: &[(u64, csv::
     out
 }
 
-/// What earlier rows of the block have said.
+/// Drugs and items of earlier rows in the block.
 #[derive(Default)]
-struct Said {
+struct EarlierRows {
     drugs: HashSet<String>,
     formularies: HashSet<String>,
-    /// In which listing, and where in it.
+    /// The listing of an item, and its position in it.
     items: HashMap<String, (usize, usize)>,
 }
 
-impl Said {
-    /// Gives items that an earlier row has said to that row's; the others are the next listing's own.
+impl EarlierRows {
+    /// Adds items that an earlier row has named to that row's listing; the others belong to the next listing.
     fn only_new(&mut self, items: Vec<Item>, drug: &Drug, listings: &mut [DrugListing]) -> Vec<Item> {
         let mut own: Vec<Item> = Vec::new();
         for item in items {
@@ -78,18 +78,18 @@ impl Said {
 fn listing(
     header: &DrugListHeader,
     cells: &csv::StringRecord,
-    said: &mut Said,
+    earlier: &mut EarlierRows,
 ) -> Result<(Drug, Vec<Item>, Vec<Formulary>), &'static str> {
     if !header.is_whole(cells) {
         return Err("the row has more or fewer cells than the header");
     }
     let text = |field| header.get(cells, field).split_whitespace().collect::<Vec<_>>().join(" ");
     let drug = drug(&text)?;
-    let tier = text(Field::Tier);
+    let tier = text(DrugField::Tier);
     if tier.is_empty() {
         return Err("the tier is empty");
     }
-    // A bare number says nothing to a member.
+    // A bare number means nothing to a member.
     let tier = if tier.bytes().all(|byte| byte.is_ascii_digit()) { format!("Tier {tier}") } else { tier };
     let day = |field, wrong| match text(field) {
         cell if cell.is_empty() => Ok(String::new()),
@@ -98,77 +98,79 @@ fn listing(
     let (limit, has_limit) = limit(header, &text);
     let item = Item {
         tier,
-        prior_authorization: flag(header, Field::PriorAuthorization, &text),
-        step_therapy: flag(header, Field::StepTherapy, &text),
+        prior_authorization: flag(header, DrugField::PriorAuthorization, &text),
+        step_therapy: flag(header, DrugField::StepTherapy, &text),
         new_starts_only: [
-            [Field::PriorAuthorization, Field::AuthorizationType].iter().any(|field| is_for_new_starts(&text(*field))),
-            is_for_new_starts(&text(Field::StepTherapy)),
+            [DrugField::PriorAuthorization, DrugField::AuthorizationType]
+                .iter()
+                .any(|field| is_for_new_starts(&text(*field))),
+            is_for_new_starts(&text(DrugField::StepTherapy)),
         ],
         quantity_limit: has_limit,
         limit,
-        note: text(Field::Note),
-        pharmacies: text(Field::Pharmacy).split([';', '|', ',']).filter_map(pharmacy).collect(),
-        from: day(Field::From, "the effective date is no date; write it as 2026-01-31 or 01/31/2026")?,
-        until: day(Field::Until, "the end date is no date; write it as 2026-01-31 or 01/31/2026")?,
+        note: text(DrugField::Note),
+        pharmacies: text(DrugField::Pharmacy).split([';', '|', ',']).filter_map(pharmacy).collect(),
+        from: day(DrugField::From, "the effective date is no date; write it as 2026-01-31 or 01/31/2026")?,
+        until: day(DrugField::Until, "the end date is no date; write it as 2026-01-31 or 01/31/2026")?,
         formulary: String::new(),
         others: Vec::new(),
     };
-    let plans = text(Field::Plan);
+    let plans = text(DrugField::Plan);
     let mut numbers: Vec<&str> =
         plans.split([';', '|', ',']).map(str::trim).filter(|number| !number.is_empty()).take(PLANS_MAX).collect();
     if numbers.is_empty() {
-        if header.has(Field::Plan) {
+        if header.has(DrugField::Plan) {
             return Err("the plan is empty");
         }
         numbers.push(ONLY_PLAN);
     }
-    let name = if numbers.len() == 1 { text(Field::PlanName) } else { String::new() };
+    let name = if numbers.len() == 1 { text(DrugField::PlanName) } else { String::new() };
     let (mut items, mut formularies) = (Vec::new(), Vec::new());
     for number in numbers {
         items.push(Item { formulary: number.to_owned(), ..item.clone() });
-        if said.formularies.insert(number.to_lowercase()) {
+        if earlier.formularies.insert(number.to_lowercase()) {
             formularies.push(Formulary { number: number.to_owned(), name: name.clone(), ..Formulary::default() });
         }
     }
     Ok((drug, items, formularies))
 }
 
-fn drug(text: &impl Fn(Field) -> String) -> Result<Drug, &'static str> {
-    let rxnorm = text(Field::Rxnorm);
-    // A spreadsheet makes 209459 into 209459.0.
+fn drug(text: &impl Fn(DrugField) -> String) -> Result<Drug, &'static str> {
+    let rxnorm = text(DrugField::Rxnorm);
+    // A spreadsheet turns 209459 into 209459.0.
     let rxnorm = rxnorm.strip_suffix(".0").unwrap_or(&rxnorm).to_owned();
     if rxnorm.len() > 8 || !rxnorm.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err("the RxNorm code is not a number of at most eight digits");
     }
-    let ndc: String = text(Field::Ndc).chars().filter(|c| *c != '-' && *c != '*').collect();
+    let ndc: String = text(DrugField::Ndc).chars().filter(|c| *c != '-' && *c != '*').collect();
     if !ndc.bytes().all(|byte| byte.is_ascii_digit()) || !matches!(ndc.len(), 0 | 9..=12) {
         return Err("the NDC is not a number of eleven digits");
     }
     if rxnorm.is_empty() && ndc.is_empty() {
         return Err("the row has neither an RxNorm code nor an NDC");
     }
-    let (name, strength) = (text(Field::Name), text(Field::Strength));
+    let (name, strength) = (text(DrugField::Name), text(DrugField::Strength));
     let name = if strength.is_empty() || name.contains(&strength) { name } else { format!("{name} {strength}") };
-    // One drug comes in many packages; the NDC tells drugs apart only where nothing else does.
+    // One drug comes in many packages; the NDC identifies a drug only where no other code does.
     let ndc = if rxnorm.is_empty() { ndc } else { String::new() };
-    Ok(Drug { rxnorm, ndc, name, dose_form: text(Field::DoseForm) })
+    Ok(Drug { rxnorm, ndc, name, dose_form: text(DrugField::DoseForm) })
 }
 
-fn flag(header: &DrugListHeader, field: Field, text: &impl Fn(Field) -> String) -> Option<bool> {
+fn flag(header: &DrugListHeader, field: DrugField, text: &impl Fn(DrugField) -> String) -> Option<bool> {
     let cell = text(field);
     header.has(field).then(|| !is_no(&cell))
 }
 
-/// Whether a cell says that only those are asked who begin to take the drug.
+/// Whether a cell limits a condition to new starts.
 fn is_for_new_starts(cell: &str) -> bool {
     let mut words = cell.split(|c: char| !c.is_ascii_alphanumeric());
     words.any(|word| word.eq_ignore_ascii_case("nso")) || normal(cell).contains("newstart")
 }
 
-/// The limit, and whether there is one; absent if the table does not say.
-fn limit(header: &DrugListHeader, text: &impl Fn(Field) -> String) -> (Limit, Option<bool>) {
-    let cell = text(Field::QuantityLimit);
-    let (amount, days) = (text(Field::LimitAmount), text(Field::LimitDays));
+/// The limit, and whether there is one; absent if the table does not state it.
+fn limit(header: &DrugListHeader, text: &impl Fn(DrugField) -> String) -> (Limit, Option<bool>) {
+    let cell = text(DrugField::QuantityLimit);
+    let (amount, days) = (text(DrugField::LimitAmount), text(DrugField::LimitDays));
     let count = match (amount.parse(), days.parse()) {
         (Ok(amount), Ok(days)) if amount > 0 && days > 0 => Some((amount, days)),
         _ => None,
@@ -179,7 +181,7 @@ fn limit(header: &DrugListHeader, text: &impl Fn(Field) -> String) -> (Limit, Op
         None if is_word => String::new(),
         None => cell,
     };
-    let has = header.has(Field::QuantityLimit) || header.has(Field::LimitAmount);
-    let yes = count.is_some() || !words.is_empty() || flag(header, Field::QuantityLimit, text) == Some(true);
+    let has = header.has(DrugField::QuantityLimit) || header.has(DrugField::LimitAmount);
+    let yes = count.is_some() || !words.is_empty() || flag(header, DrugField::QuantityLimit, text) == Some(true);
     (Limit { words, count }, has.then_some(yes))
 }

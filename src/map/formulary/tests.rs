@@ -1,4 +1,4 @@
-//! What tables of drugs look like, and what is refused.
+//! Tables of drugs in real forms, and refusals.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ fn said(header: &str, row: &str, name: &str) -> serde_json::Value {
     extensions.find(|one| one["url"].as_str().unwrap().ends_with(&url)).cloned().unwrap_or_default()
 }
 
-/// A member was told that a drug needs no authorization because the cell said so in the words of Medicare's lists.
+/// A member was told that a drug needs no authorization because the cell used the words of Medicare's lists.
 #[test]
 fn a_cell_that_is_no_no_means_that_something_is_asked() {
     for cell in [

@@ -1,23 +1,23 @@
-//! The resources of one message in the making, and how the fields of messages become parts of them.
+//! The resources of one message while they are built, and the mapping of its fields to parts of them.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::formats::hl7v2::{FieldPart, Message};
 use crate::map::clinical::{
-    Attached, ClinicalParty, Coding, Concept, Ids, Original, ResourceBuilder, Spoken, by_name, by_oid, date_time,
-    instant, is_oid, labels, marked, zone_of,
+    Attached, ClinicalParty, Coding, Concept, Ids, Original, PartyReference, ResourceBuilder, by_name, by_oid,
+    date_time, instant, is_oid, labels, marked, zone_of,
 };
 use crate::map::record::{KnownMember, PlanContext};
 
-/// The type of the text of a message.
+/// The media type of a message.
 const MESSAGE: &str = "x-application/hl7-v2+er7";
-/// Numbers of laboratories.
+/// CLIA numbers of laboratories.
 const CLIA: &str = "urn:oid:2.16.840.1.113883.4.7";
 const NPI: &str = "http://hl7.org/fhir/sid/us-npi";
 
 /// Resources of one message.
-pub(super) struct Draft<'m> {
+pub(super) struct MessageDraft<'m> {
     pub(super) message: &'m Message<'m>,
     pub(super) patient: &'m str,
     pub(super) ids: Ids,
@@ -28,14 +28,14 @@ pub(super) struct Draft<'m> {
     mentions: Vec<Value>,
 }
 
-impl<'m> Draft<'m> {
-    pub(super) fn new(message: &'m Message<'m>, whose: &'m KnownMember, about: PlanContext<'m>) -> Self {
+impl<'m> MessageDraft<'m> {
+    pub(super) fn new(message: &'m Message<'m>, known_member: &'m KnownMember, about: PlanContext<'m>) -> Self {
         let facility = message.header(4).text();
         let sender = if facility.is_empty() { message.header(3).text() } else { facility };
         Self {
             message,
-            patient: &whose.patient,
-            ids: Ids::new(&whose.patient, &sender),
+            patient: &known_member.patient,
+            ids: Ids::new(&known_member.patient, &sender),
             resources: Vec::new(),
             about,
             sender,
@@ -61,7 +61,7 @@ impl<'m> Draft<'m> {
         self.instant(self.message.header(7))
     }
 
-    /// A coded field: code, words, system; the same again; the original words (CE, CWE, CNE).
+    /// A coded field: code, text, system; the alternate triple; the original text (CE, CWE, CNE).
     pub(super) fn concept(part: FieldPart<'_>) -> Concept {
         let code = |at: usize, identifier: usize| {
             let name = part.component(at + 2).text();
@@ -78,7 +78,7 @@ impl<'m> Draft<'m> {
         Concept { codes, text: text.unwrap_or_default() }
     }
 
-    /// A code whose system is a table of the standard, unless the field names another.
+    /// A code from an HL7 table, unless the field names another system.
     pub(super) fn of_table(part: FieldPart<'_>, table: &str) -> Concept {
         let mut concept = Self::concept(part);
         for code in concept.codes.iter_mut().filter(|code| code.system.is_empty()) {
@@ -87,7 +87,7 @@ impl<'m> Draft<'m> {
         concept
     }
 
-    /// The address under which an assigner's numbers are named.
+    /// The address of an assigning authority's numbers.
     pub(super) fn assigner(&self, part: FieldPart<'_>) -> String {
         let universal = by_oid(&part.sub(2).text());
         if universal.is_empty() { self.local(&part.sub(1).text()) } else { universal }
@@ -98,7 +98,7 @@ impl<'m> Draft<'m> {
         format!("{}/assigner/{}/{}", self.about.ids, encoded(&self.sender), encoded(name))
     }
 
-    /// A number with its assigner: number, name space, identifier, its type (EI).
+    /// An entity identifier (EI): number, namespace, universal id, its type.
     pub(super) fn entity(&self, part: FieldPart<'_>) -> Option<Value> {
         let value = part.component(1).text();
         let universal = by_oid(&part.component(3).text());
@@ -106,7 +106,7 @@ impl<'m> Draft<'m> {
         (!value.is_empty()).then(|| json!({"system": system, "value": value}))
     }
 
-    /// Somebody with a number (XCN), as a reference.
+    /// A person with a number (XCN), as a reference.
     pub(super) fn person(&mut self, part: FieldPart<'_>) -> Option<Value> {
         let number = part.component(1).text();
         let assigner = part.component(9);
@@ -122,7 +122,7 @@ impl<'m> Draft<'m> {
         self.mention(party.person())
     }
 
-    /// Who sent the message, in words: its name is a short one of its own, which says too little for a directory.
+    /// The sender of the message, as text: its short name is too little for a directory.
     pub(super) fn facility(&self) -> Option<Value> {
         let field = self.message.header(4);
         let (name, number, kind) = (field.component(1).text(), field.component(2).text(), field.component(3).text());
@@ -135,7 +135,7 @@ impl<'m> Draft<'m> {
         (!name.is_empty() || !number.is_empty()).then(|| out.value())
     }
 
-    pub(super) fn mention(&mut self, spoken: Option<Spoken>) -> Option<Value> {
+    pub(super) fn mention(&mut self, spoken: Option<PartyReference>) -> Option<Value> {
         let spoken = spoken?;
         let is_known = |one: &Value| self.mentions.iter().any(|other| other.get("id") == one.get("id"));
         if let Some(resource) = spoken.resource.filter(|resource| !is_known(resource)) {
@@ -144,7 +144,7 @@ impl<'m> Draft<'m> {
         Some(spoken.reference)
     }
 
-    /// All resources, with the original among them, and their labels.
+    /// All resources, including the original, with their labels.
     pub(super) fn finish(mut self, mut original: Original, text: &str) -> Vec<Value> {
         original.attached.push(Attached::of(MESSAGE, text.as_bytes()).titled("", self.sent()));
         let mut original = original.resource(self.patient);
@@ -154,7 +154,7 @@ impl<'m> Draft<'m> {
         self.resources
     }
 
-    /// Every code of the message, wherever it stands.
+    /// Every code of the message.
     fn codes(&self) -> Vec<(String, String)> {
         let mut out = Vec::new();
         for segment in &self.message.segments {

@@ -1,10 +1,12 @@
-//! HL7 version 2 messages: admissions and visits (ADT), results (ORU), vaccinations (VXU), documents (MDM), problems (PPR).
+//! HL7 version 2 messages: admissions and visits (ADT), results (ORU), vaccinations (VXU), documents (MDM), problems
+//! (PPR).
 //!
-//! What holds: any bytes are read without a panic and within limits (`formats/hl7v2`); a message about several patients becomes
-//! as many records, each with its own part of the text; the text of every message that is kept stands in a `DocumentReference`.
+//! Invariants: any bytes are read without a panic and within limits (`formats/hl7v2`); a message about several patients
+//! becomes one record per patient, each with its own part of the text; the text of every kept message stands in a
+//! `DocumentReference`.
 //!
-//! Absent on purpose: acts on records (merges, deletions of patients: an operator's), orders without results, the patient's
-//! own particulars (the roster's), totals of batches (blocks of a file are read apart from each other).
+//! Absent on purpose: acts on records (merges, deletions of patients: an operator's), orders without results, the
+//! patient's demographics (the roster's), batch totals (blocks of a file are read separately).
 
 mod draft;
 mod note;
@@ -22,19 +24,19 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use self::draft::Draft;
+use self::draft::MessageDraft;
 use crate::formats::encoding;
 use crate::formats::hl7v2::{self, Message, messages};
 use crate::formats::issue::{RecordPlace, Rule, place};
 use crate::map::clinical::{day, moment};
 use crate::map::record::{KnownMember, NamedMember, PlanContext, ReadPiece, Record, Written};
 
-/// Numbers that may be the patient's, of one message.
+/// Candidate numbers of the patient, from one message.
 const NUMBERS_MAX: usize = 32;
 /// Patients of one message.
 const PATIENTS_MAX: usize = 1_000;
 
-/// What a message tells of.
+/// The kinds of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum MessageKind {
     Visit,
@@ -45,10 +47,10 @@ enum MessageKind {
 }
 
 /// A message about one patient.
-struct Told {
+struct PatientMessage {
     place: RecordPlace,
     kind: MessageKind,
-    whom: NamedMember,
+    named_member: NamedMember,
     written: Option<Written>,
     text: String,
 }
@@ -63,15 +65,17 @@ pub(crate) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> ReadPiece {
     }
     for (line, text) in messages {
         let place = place(file, first + line);
-        match told(&place, text) {
-            Ok(told) => out.records.extend(told.into_iter().map(|one| Box::new(one) as Box<dyn Record>)),
+        match patient_messages(&place, text) {
+            Ok(patient_messages) => {
+                out.records.extend(patient_messages.into_iter().map(|one| Box::new(one) as Box<dyn Record>));
+            }
             Err((rule, reason)) => out.reject(&place, rule, reason),
         }
     }
     out
 }
 
-fn told(place: &RecordPlace, text: &str) -> Result<Vec<Told>, (Rule, &'static str)> {
+fn patient_messages(place: &RecordPlace, text: &str) -> Result<Vec<PatientMessage>, (Rule, &'static str)> {
     let message = Message::read(text).map_err(|wrong| (Rule::Segment, wrong.reason()))?;
     let kind = kind(&message)?;
     let patients: Vec<usize> = positions(&message, "PID");
@@ -82,14 +86,20 @@ fn told(place: &RecordPlace, text: &str) -> Result<Vec<Told>, (Rule, &'static st
         return Err((Rule::Segment, "a message about more than 1,000 patients"));
     }
     let one = |text: &str| {
-        // The part of a message is one.
+        // The text is a part of a message, and is itself a message.
         let message = Message::read(text).map_err(|wrong| (Rule::Segment, wrong.reason()))?;
-        Ok(Told { place: place.clone(), kind, whom: whom(&message), written: written(&message), text: text.to_owned() })
+        Ok(PatientMessage {
+            place: place.clone(),
+            kind,
+            named_member: named_member(&message),
+            written: written(&message),
+            text: text.to_owned(),
+        })
     };
     if patients.len() == 1 {
         return Ok(vec![one(text)?]);
     }
-    // What is about one patient must not come to another, not even within the text that is kept.
+    // Data about one patient must not reach another, not even in the text that is kept.
     let pieces = |from: usize, to: usize| -> String {
         let segments = message.segments.iter().skip(from).take(to.saturating_sub(from));
         segments.flat_map(hl7v2::Segment::whole).collect()
@@ -103,7 +113,7 @@ fn positions(message: &Message<'_>, name: &str) -> Vec<usize> {
     message.segments.iter().enumerate().filter(|(_, segment)| segment.name == name).map(|(at, _)| at).collect()
 }
 
-/// What a message tells of, or why it is not loaded.
+/// The kind of a message, or why it is not loaded.
 fn kind(message: &Message<'_>) -> Result<MessageKind, (Rule, &'static str)> {
     let other = |reason| Err((Rule::OtherMessage, reason));
     let code = message.header(9).component(1).text();
@@ -138,8 +148,8 @@ fn kind(message: &Message<'_>) -> Result<MessageKind, (Rule, &'static str)> {
     }
 }
 
-/// The patient of a message. Numbers that an insurer gave come first: they are most like those on the roster.
-fn whom(message: &Message<'_>) -> NamedMember {
+/// The patient of a message. Numbers assigned by an insurer come first: they are the most likely to be on the roster.
+fn named_member(message: &Message<'_>) -> NamedMember {
     let Some(patient) = message.first("PID") else { return NamedMember::default() };
     let mut numbers: Vec<String> = Vec::new();
     let mut add = |text: String| {
@@ -174,7 +184,7 @@ fn whom(message: &Message<'_>) -> NamedMember {
 fn written(message: &Message<'_>) -> Option<Written> {
     let event = || moment(&message.first("EVN")?.field(2).text());
     let sent = moment(&message.header(7).text()).or_else(event)?;
-    // Systems that count their messages tell by it which of one second is the later.
+    // A numeric control id orders messages of the same second.
     let control = message.header(10).text();
     let prefix = control.trim_end_matches(|c: char| c.is_ascii_digit());
     let number = control.get(prefix.len()..).filter(|_| !prefix.contains(|c: char| c.is_ascii_digit()));
@@ -182,18 +192,18 @@ fn written(message: &Message<'_>) -> Option<Written> {
     Some(Written { at: sent, sent, turn })
 }
 
-impl Record for Told {
+impl Record for PatientMessage {
     fn place(&self) -> &RecordPlace {
         &self.place
     }
 
-    fn whom(&self) -> Option<NamedMember> {
-        Some(self.whom.clone())
+    fn named_member(&self) -> Option<NamedMember> {
+        Some(self.named_member.clone())
     }
 
-    fn resources(&self, whose: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)> {
+    fn resources(&self, known_member: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)> {
         let message = Message::read(&self.text).map_err(|wrong| (Rule::Segment, wrong.reason().to_owned()))?;
-        let mut draft = Draft::new(&message, whose, about);
+        let mut draft = MessageDraft::new(&message, known_member, about);
         match self.kind {
             MessageKind::Visit => visit::map(&mut draft),
             MessageKind::Result => result::map(&mut draft),
@@ -207,7 +217,7 @@ impl Record for Told {
 
     fn written(&self, resource: &Value) -> Option<Written> {
         let written = self.written?;
-        // A result that is sent once more, with others or in a later batch, is as old as its report says.
+        // A result that is sent again, with others or in a later batch, keeps the time of its report.
         let issued = resource.get("issued").and_then(Value::as_str).and_then(|text| text.parse::<Timestamp>().ok());
         Some(Written { at: issued.map_or(written.at, Timestamp::as_microsecond), ..written })
     }

@@ -1,13 +1,13 @@
-//! The document that a message brings (MDM), and the message itself as one.
+//! The document in a message (MDM), and the message itself as a document.
 
 use serde_json::{Value, json};
 
-use super::draft::Draft;
+use super::draft::MessageDraft;
 use super::value::document;
 use crate::formats::hl7v2::FieldPart;
 use crate::map::clinical::{Attached, Concept, Original, known};
 
-/// How far a document has come (table 0271).
+/// States of a document (table 0271).
 const STATES: [(&str, &str); 7] = [
     ("DI", "preliminary"),
     ("DO", "preliminary"),
@@ -18,8 +18,8 @@ const STATES: [(&str, &str); 7] = [
     ("LA", "final"),
 ];
 
-/// A message that is kept for what was read from it. The same message sent again is the same document.
-pub(super) fn message(draft: &Draft<'_>) -> Original {
+/// The message as the original of its records. The same message sent again is the same document.
+pub(super) fn message(draft: &MessageDraft<'_>) -> Original {
     let message = draft.message;
     let control = message.header(10).text();
     let kind = [message.header(9).component(1).text(), message.header(9).component(2).text()].join(" ");
@@ -34,8 +34,8 @@ pub(super) fn message(draft: &Draft<'_>) -> Original {
     }
 }
 
-/// The document of a message: its text or file, and where it stands.
-pub(super) fn note(draft: &mut Draft<'_>) -> Original {
+/// The document of a message: its text or file, and its place.
+pub(super) fn note(draft: &mut MessageDraft<'_>) -> Original {
     let mut out = message(draft);
     let message = draft.message;
     let Some(header) = message.first("TXA") else { return out };
@@ -53,7 +53,7 @@ pub(super) fn note(draft: &mut Draft<'_>) -> Original {
         out.id = draft.ids.same("DocumentReference", &[&name(number)]);
         out.identifier = draft.entity(number);
     }
-    // T09 and T10 put a document in the place of the one that is named as its parent.
+    // T09 and T10 replace the document that is named as the parent.
     let parent = header.field(13);
     if matches!(event.as_str(), "T09" | "T10") && !parent.is_empty() {
         out.replaces = vec![draft.ids.same("DocumentReference", &[&name(parent)])];
@@ -65,7 +65,7 @@ pub(super) fn note(draft: &mut Draft<'_>) -> Original {
         _ => "current",
     };
     out.doc_status = known(&STATES, &header.field(17).text());
-    out.kind = Draft::of_table(header.field(2), "0270");
+    out.kind = MessageDraft::of_table(header.field(2), "0270");
     out.is_note = true;
     out.date = [6, 8, 7].iter().find_map(|field| draft.instant(header.field(*field))).or_else(|| draft.sent());
     let activity = draft.date_time(header.field(4));

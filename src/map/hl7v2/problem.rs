@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use super::draft::Draft;
+use super::draft::MessageDraft;
 use crate::map::clinical::{ResourceBuilder, hl7};
 
 /// Maps the problems of a message.
-pub(super) fn map(draft: &mut Draft<'_>) {
+pub(super) fn map(draft: &mut MessageDraft<'_>) {
     let message = draft.message;
     for segment in message.all("PRB") {
-        let code = Draft::concept(segment.field(3));
+        let code = MessageDraft::concept(segment.field(3));
         if code.is_empty() {
             continue;
         }

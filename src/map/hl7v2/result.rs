@@ -1,14 +1,14 @@
-//! Results (ORU): a report for each OBR, an observation for each OBX, and the report names its observations.
+//! Results (ORU): a report for each OBR, an observation for each OBX, and the report lists its observations.
 //!
-//! An observation is the same one in every message that tells of it: sender, number of the order with the laboratory, code and
-//! sub-number, patient; where it says more of another result, such as what an organism resists, that one too. So a corrected
-//! result takes the place of the one before, and a deleted one is said to be an error.
+//! An observation is identified across messages by sender, filler order number, code and sub-number, and patient; if it
+//! is a child of another result, such as the susceptibilities of an organism, by the parent too. So a corrected result
+//! replaces the earlier one, and a deleted one is marked as entered in error.
 
 use serde_json::{Value, json};
 
-use super::draft::Draft;
+use super::draft::MessageDraft;
 use super::specimen;
-use super::value::{Held, document, flags, range, unit, values};
+use super::value::{ChoiceValue, document, flags, range, unit, values};
 use crate::formats::hl7v2::{Message, Segment};
 use crate::map::clinical::{
     Attached, Category, Concept, ObservationDraft, ResourceBuilder, When, about_life, hl7, known, organization,
@@ -17,7 +17,7 @@ use crate::map::clinical::{
 
 const LOINC: &str = "http://loinc.org";
 const DATA_ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
-/// Departments (table 0074) whose results are images.
+/// Diagnostic service sections (table 0074) whose results are images.
 const IMAGING: [&str; 9] = ["RAD", "CT", "CUS", "MR", "NMR", "NMS", "RUS", "VUS", "XRC"];
 
 /// States of an observation (table 0085).
@@ -50,7 +50,7 @@ const REPORT_STATES: [(&str, &str); 9] = [
     ("X", "cancelled"),
 ];
 
-/// An OBR with what follows it.
+/// An OBR with the segments after it.
 struct Group<'s, 'm> {
     order: Option<&'s Segment<'m>>,
     request: &'s Segment<'m>,
@@ -66,27 +66,27 @@ pub(super) struct Observed<'s, 'm> {
 }
 
 /// Maps the reports of a message.
-pub(super) fn map(draft: &mut Draft<'_>) {
+pub(super) fn map(draft: &mut MessageDraft<'_>) {
     let message = draft.message;
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for group in groups(message) {
-        report(draft, &group, &mut told);
+        report(draft, &group, &mut reported);
     }
 }
 
-/// An observation that a later report of the message may say more of.
-struct Told {
-    /// Number of the order, code, sub-number.
+/// An observation that may be the parent of a later report of the message.
+struct ReportedResult {
+    /// Filler order number, code, sub-number.
     name: [String; 3],
     id: String,
 }
 
-/// The result that a report says more of (OBR-26 and OBR-29).
+/// The parent result of a report (OBR-26 and OBR-29).
 #[derive(Default)]
 struct Parent {
-    /// Number of the order, code, sub-number.
+    /// Filler order number, code, sub-number.
     name: [String; 3],
-    /// The result in words.
+    /// The parent result as text.
     words: String,
 }
 
@@ -102,18 +102,18 @@ impl Parent {
         Some(Self { name: [number, code, result.component(2).text()], words: result.component(3).whole() })
     }
 
-    /// What tells reports on it apart from those on others.
+    /// Distinguishes reports on this parent from reports on others.
     fn key(&self) -> String {
         let [number, code, turn] = &self.name;
         format!("of {number}|{code}|{}", if turn.is_empty() { &self.words } else { turn })
     }
 
-    /// The result itself if the message has it, or else in words.
-    fn reference(&self, told: &[Told]) -> Option<Value> {
+    /// The parent result itself if the message has it, or else its text.
+    fn reference(&self, reported: &[ReportedResult]) -> Option<Value> {
         if self.name.iter().skip(1).all(String::is_empty) {
             return None;
         }
-        match told.iter().find(|one| one.name == self.name) {
+        match reported.iter().find(|one| one.name == self.name) {
             Some(one) => Some(json!({"reference": format!("Observation/{}", one.id)})),
             None if self.words.is_empty() => None,
             None => Some(json!({"type": "Observation", "display": crate::formats::cells::text::line(&self.words)})),
@@ -122,7 +122,7 @@ impl Parent {
 }
 
 /// Links the parent observation to its member results.
-fn belong(draft: &mut Draft<'_>, parent: &Value, members: &[Value]) {
+fn belong(draft: &mut MessageDraft<'_>, parent: &Value, members: &[Value]) {
     let id = parent.get("reference").and_then(Value::as_str).and_then(|text| text.strip_prefix("Observation/"));
     let of_id = |one: &&mut Value| id.is_some() && one.get("id").and_then(Value::as_str) == id;
     let Some(parent) = draft.resources.iter_mut().find(of_id).and_then(Value::as_object_mut) else { return };
@@ -166,9 +166,9 @@ pub(super) fn observed<'s, 'm>(segment: &'s Segment<'m>) -> Observed<'s, 'm> {
     Observed { segment, notes: Vec::new() }
 }
 
-fn report(draft: &mut Draft<'_>, group: &Group<'_, '_>, told: &mut Vec<Told>) {
+fn report(draft: &mut MessageDraft<'_>, group: &Group<'_, '_>, reported: &mut Vec<ReportedResult>) {
     let request = group.request;
-    let code = Draft::concept(request.field(4));
+    let code = MessageDraft::concept(request.field(4));
     let ordered = |at: usize| group.order.map(|order| order.field(at)).filter(|part| !part.is_empty());
     let filler = Some(request.field(3)).filter(|part| !part.is_empty()).or_else(|| ordered(3));
     let placer = Some(request.field(2)).filter(|part| !part.is_empty()).or_else(|| ordered(2));
@@ -178,10 +178,10 @@ fn report(draft: &mut Draft<'_>, group: &Group<'_, '_>, told: &mut Vec<Told>) {
         .or_else(|| draft.date_time(group.specimens.first()?.field(17)).map(When::At))
         .or_else(|| group.observed.iter().find_map(|one| draft.date_time(one.segment.field(14))).map(When::At));
     let number = filler.or(placer).map(|part| part.component(1).text()).unwrap_or_default();
-    // Without a number, the time tells one from another.
+    // Without a number, the time identifies it.
     let time = when.as_ref().filter(|_| number.is_empty()).and_then(When::first).unwrap_or_default().to_owned();
     let parent = Parent::of(request, &number);
-    let of_parent = parent.as_ref().and_then(|parent| parent.reference(told));
+    let of_parent = parent.as_ref().and_then(|parent| parent.reference(reported));
     let mut key = vec![number, time, code.key()];
     key.extend(parent.as_ref().map(Parent::key));
     let key: Vec<&str> = key.iter().map(String::as_str).collect();
@@ -190,7 +190,7 @@ fn report(draft: &mut Draft<'_>, group: &Group<'_, '_>, told: &mut Vec<Told>) {
     let state = known(&REPORT_STATES, &request.field(25).text());
 
     let specimens = specimen::all(draft, &group.specimens, request, &key);
-    // Of several, nobody says in which a result was measured.
+    // With several specimens, the message does not say which one a result belongs to.
     let specimen = if let [one] = specimens.as_slice() { Some(one.clone()) } else { None };
     let (texts, others): (Vec<_>, Vec<_>) =
         joined(draft, &group.observed).into_iter().partition(|one| is_image && one.is_text);
@@ -207,7 +207,7 @@ fn report(draft: &mut Draft<'_>, group: &Group<'_, '_>, told: &mut Vec<Told>) {
         let own = one.code.key();
         let id = draft.ids.next("Observation", &[key.as_slice(), &[&own, &turn]].concat());
         let name = [key.first().copied().unwrap_or_default(), &one.segment.field(3).text(), &turn].map(str::to_owned);
-        told.push(Told { name, id: id.clone() });
+        reported.push(ReportedResult { name, id: id.clone() });
         let category = if is_image { Category::Imaging } else { Category::Laboratory };
         let derived = of_parent.iter().cloned().collect();
         let before = ObservationDraft {
@@ -222,7 +222,7 @@ fn report(draft: &mut Draft<'_>, group: &Group<'_, '_>, told: &mut Vec<Told>) {
         seen.push(observation(draft, one, before, state));
     }
     let seen = pressures(seen);
-    // A report that does not say how far it has come is as far as all that is in it.
+    // A report without a status is final if all its observations are.
     let is_final = !seen.is_empty() && seen.iter().all(|one| one.status == "final");
     let state = state.unwrap_or(if is_final { "final" } else { "unknown" });
     let is_report = seen.iter().any(|one| one.category != Category::VitalSigns) || !forms.is_empty() || seen.is_empty();
@@ -261,22 +261,22 @@ fn report(draft: &mut Draft<'_>, group: &Group<'_, '_>, told: &mut Vec<Told>) {
 }
 
 /// The laboratory, as the observations name it.
-fn performers(draft: &mut Draft<'_>, group: &Group<'_, '_>) -> Vec<Value> {
+fn performers(draft: &mut MessageDraft<'_>, group: &Group<'_, '_>) -> Vec<Value> {
     let name = group.observed.iter().map(|one| one.segment.field(23).text()).find(|name| !name.is_empty());
     let spoken = name.and_then(|name| organization(&name, Vec::new()));
     let producer = || group.observed.iter().find_map(|one| producer(one.segment));
     draft.mention(spoken).or_else(producer).or_else(|| draft.facility()).into_iter().collect()
 }
 
-/// Who made an observation, by the field that said so before there was one for the name.
+/// The producer of an observation, by the older field (OBX-15).
 fn producer(segment: &Segment<'_>) -> Option<Value> {
     let field = segment.field(15);
     let name = [2, 1].iter().map(|at| field.component(*at).text()).find(|name| !name.is_empty())?;
     Some(json!({"type": "Organization", "display": crate::formats::cells::text::line(&name)}))
 }
 
-/// Who read the results (NDL: somebody with a number, as subcomponents).
-fn person_of(draft: &mut Draft<'_>, request: &Segment<'_>) -> Option<Value> {
+/// The interpreter of the results (NDL: a person with a number, as subcomponents).
+fn person_of(draft: &mut MessageDraft<'_>, request: &Segment<'_>) -> Option<Value> {
     let person = request.field(32).component(1);
     let given = person.sub(3).text();
     let party =
@@ -284,23 +284,23 @@ fn person_of(draft: &mut Draft<'_>, request: &Segment<'_>) -> Option<Value> {
     draft.mention(party.person())
 }
 
-/// An observation of one OBX, or of several that are the lines of one text.
+/// An observation from one OBX, or from several that are lines of one text.
 pub(super) struct Joined<'s, 'm> {
     segment: &'s Segment<'m>,
     code: Concept,
     is_text: bool,
-    value: Option<Held>,
-    /// The values where there are several.
-    parts: Vec<Held>,
+    value: Option<ChoiceValue>,
+    /// The values, if there are several.
+    parts: Vec<ChoiceValue>,
     notes: Vec<String>,
 }
 
-/// Lines of text that come one OBX each are one value.
-pub(super) fn joined<'s, 'm>(draft: &Draft<'_>, observed: &[Observed<'s, 'm>]) -> Vec<Joined<'s, 'm>> {
+/// Joins lines of text that come in one OBX each into one value.
+pub(super) fn joined<'s, 'm>(draft: &MessageDraft<'_>, observed: &[Observed<'s, 'm>]) -> Vec<Joined<'s, 'm>> {
     let mut out: Vec<Joined<'s, 'm>> = Vec::new();
     for one in observed {
         let segment = one.segment;
-        let code = Draft::concept(segment.field(3));
+        let code = MessageDraft::concept(segment.field(3));
         if segment.field(2).text() == "ED" || code.is_empty() {
             continue;
         }
@@ -324,16 +324,16 @@ pub(super) fn joined<'s, 'm>(draft: &Draft<'_>, observed: &[Observed<'s, 'm>]) -
     out
 }
 
-/// An OBX on top of what is known before it.
+/// Builds the observation of an OBX on top of the facts of its report.
 pub(super) fn observation(
-    draft: &mut Draft<'_>,
+    draft: &mut MessageDraft<'_>,
     one: Joined<'_, '_>,
     before: ObservationDraft,
     report: Option<&'static str>,
 ) -> ObservationDraft {
     let segment = one.segment;
     let state = segment.field(11).text();
-    // An observation without a state is in that of its report, as far as observations have it.
+    // An observation without a status takes its report's, if observations have that status.
     let of_report = report.filter(|state| STATES.iter().any(|(_, known)| known == state)).unwrap_or("unknown");
     let status = known(&STATES, &state).unwrap_or(if state.is_empty() { of_report } else { "unknown" });
     let absent = match status {
@@ -367,8 +367,8 @@ pub(super) fn observation(
         ranges: range(&segment.field(7).whole(), &unit(segment.field(6))).into_iter().collect(),
         notes: one.notes,
         performers,
-        method: Draft::concept(segment.field(17)),
-        site: Draft::concept(segment.field(20)),
+        method: MessageDraft::concept(segment.field(17)),
+        site: MessageDraft::concept(segment.field(20)),
         code: one.code,
         ..before
     }
@@ -379,8 +379,8 @@ impl Joined<'_, '_> {
         &self.code
     }
 
-    /// When it was observed, as far as it says so itself.
-    pub(super) fn time(&self, draft: &Draft<'_>) -> Option<String> {
+    /// When it was observed, if the OBX itself states it.
+    pub(super) fn time(&self, draft: &MessageDraft<'_>) -> Option<String> {
         draft.date_time(self.segment.field(14))
     }
 }

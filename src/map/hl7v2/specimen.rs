@@ -1,13 +1,18 @@
-//! Specimens: in segments of their own (SPM), or as older messages have them, in the order.
+//! Specimens: in segments of their own (SPM), or in older messages within the order.
 
 use serde_json::{Value, json};
 
-use super::draft::Draft;
+use super::draft::MessageDraft;
 use crate::formats::hl7v2::Segment;
 use crate::map::clinical::{Coding, Concept, Specimen, When, by_name};
 
-/// What the results were measured in; references.
-pub(super) fn all(draft: &mut Draft<'_>, segments: &[&Segment<'_>], request: &Segment<'_>, key: &[&str]) -> Vec<Value> {
+/// The specimens of the results; references.
+pub(super) fn all(
+    draft: &mut MessageDraft<'_>,
+    segments: &[&Segment<'_>],
+    request: &Segment<'_>,
+    key: &[&str],
+) -> Vec<Value> {
     let mut found: Vec<Specimen> = segments.iter().filter_map(|segment| specimen(draft, segment, key)).collect();
     if found.is_empty() {
         found.extend(source(draft, request, key));
@@ -26,8 +31,8 @@ pub(super) fn all(draft: &mut Draft<'_>, segments: &[&Segment<'_>], request: &Se
 }
 
 /// A specimen in a segment of its own (SPM).
-fn specimen(draft: &Draft<'_>, segment: &Segment<'_>, key: &[&str]) -> Option<Specimen> {
-    let kind = Draft::of_table(segment.field(4), "0487");
+fn specimen(draft: &MessageDraft<'_>, segment: &Segment<'_>, key: &[&str]) -> Option<Specimen> {
+    let kind = MessageDraft::of_table(segment.field(4), "0487");
     if kind.is_empty() {
         return None;
     }
@@ -41,12 +46,12 @@ fn specimen(draft: &Draft<'_>, segment: &Segment<'_>, key: &[&str]) -> Option<Sp
         kind,
         collected: When::between(draft.date_time(taken.component(1)), draft.date_time(taken.component(2))).map(moment),
         received: draft.date_time(segment.field(18)),
-        method: Draft::of_table(segment.field(7), "0488"),
-        site: Draft::concept(segment.field(8)),
+        method: MessageDraft::of_table(segment.field(7), "0488"),
+        site: MessageDraft::concept(segment.field(8)),
     })
 }
 
-/// A time without an end is one moment.
+/// A time without an end is a single moment.
 fn moment(when: When) -> When {
     match when {
         When::Between(Some(at), None) => When::At(at),
@@ -54,8 +59,8 @@ fn moment(when: When) -> When {
     }
 }
 
-/// A specimen as older messages have it, in the order (OBR-15).
-fn source(draft: &Draft<'_>, request: &Segment<'_>, key: &[&str]) -> Option<Specimen> {
+/// A specimen within the order of an older message (OBR-15).
+fn source(draft: &MessageDraft<'_>, request: &Segment<'_>, key: &[&str]) -> Option<Specimen> {
     let field = request.field(15);
     let part = field.component(1);
     let (code, words) = (part.sub(1).whole(), [part.sub(2).whole(), field.component(2).text()]);
@@ -63,7 +68,7 @@ fn source(draft: &Draft<'_>, request: &Segment<'_>, key: &[&str]) -> Option<Spec
     let system = by_name(&part.sub(3).whole());
     let system = if system.is_empty() { "http://terminology.hl7.org/CodeSystem/v2-0070".to_owned() } else { system };
     let mut kind = Concept::words(if words.is_empty() { &code } else { &words });
-    // Many write words where the code belongs.
+    // Many senders write text where the code belongs.
     if !code.is_empty() && !code.contains(' ') {
         kind.codes.push(Coding::new(&system, &code, &part.sub(2).whole()));
     }

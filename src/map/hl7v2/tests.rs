@@ -1,4 +1,4 @@
-//! Reading of messages, and what the public samples become.
+//! Reading of messages, and the resources of the public samples.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,20 +14,20 @@ use crate::map::record::{KnownMember, ReadPiece};
 
 const MESSAGE: &str = include_str!("../../../fixtures/load/hl7v2/results.hl7");
 
-fn whose() -> KnownMember {
+fn known_member() -> KnownMember {
     KnownMember { patient: "p1".into(), coverage: None, ..KnownMember::default() }
 }
 
 fn resources(read: &ReadPiece) -> Vec<Value> {
-    read.records.iter().flat_map(|record| record.resources(&whose(), about()).unwrap()).collect()
+    read.records.iter().flat_map(|record| record.resources(&known_member(), about()).unwrap()).collect()
 }
 
 fn of(text: &str) -> Vec<Value> {
     resources(&read(&"m.hl7".into(), 1, text.as_bytes()))
 }
 
-/// What the 41 public files become. Refused as other messages: orders, a referral, an appointment, a merge and a change of
-/// numbers. Messages of training systems are among those that are read: their flag (MSH-11) is set by many who mean it not.
+/// The resources of the 41 public files. Refused as other messages: orders, a referral, an appointment, a merge and a
+/// change of numbers. Messages flagged as training are read: many systems set the flag (MSH-11) by mistake.
 #[test]
 fn the_public_samples() {
     let samples = crate::beside::beside("the test of the public messages", "data/hl7v2/fhir-converter");
@@ -55,7 +55,7 @@ fn the_public_samples() {
             }
         }
         for record in &found.records {
-            assert!(!record.whom().unwrap().numbers.is_empty(), "{file}");
+            assert!(!record.named_member().unwrap().numbers.is_empty(), "{file}");
         }
         let message = String::from_utf8_lossy(&text);
         for (_, one) in messages(&message).0 {
@@ -102,7 +102,7 @@ fn what_is_too_much_is_refused() {
     }
 }
 
-/// A corrected result takes the place of the one before; sent once more, it changes nothing.
+/// A corrected result replaces the earlier one; sent again, it changes nothing.
 #[test]
 fn the_same_result_is_the_same_resource() {
     let text = |control: &str, value: &str, state: &str| {
@@ -127,7 +127,7 @@ const CULTURE: &str = "MSH|^~\\&|L|LAB|||20260312101500-0500||ORU^R01|M1|P|2.5.1
     OBR|3|P7|F7|50545-3^Panel^LN|||20260309081500-0500|||||||||||||||||MB|F|630-4&Urine culture&LN^2^Staphylococcus aureus|||P7&HFP^F7&LAB\r\
     OBX|1|ST|18906-8^Ciprofloxacin^LN||>=4|ug/mL||R|||F\r";
 
-/// What two organisms resist stands under one number of the laboratory. A correction of one panel took the place of the other.
+/// Susceptibilities of two organisms share one filler order number. A correction of one panel replaced the other.
 #[test]
 fn what_organisms_resist_stays_apart() {
     let kinds = |all: &[Value], kind: &str| -> Vec<Value> {
@@ -174,7 +174,7 @@ fn no_value_of_several_is_dropped() {
     assert_eq!(one("ST|2-2^B^LN||1.020|")["valueString"], "1.020");
 }
 
-/// What was measured, in what, and by whom where nothing but the header says so.
+/// Specimens, and the laboratory where only the header names it.
 #[test]
 fn specimens_and_who_measured_them() {
     let text = |source: &str, more: &str, producer: &str| {
@@ -239,23 +239,26 @@ fn whether_she_smokes_is_told_by_a_visit_too() {
     assert!(profiles.iter().any(|one| one.as_str().unwrap().ends_with("us-core-smokingstatus")), "{profiles:?}");
 }
 
-/// Whom a message is about is told by every number in it, the insurer's first.
+/// The patient is identified by every number in the message, the insurer's first.
 #[test]
 fn all_numbers_of_the_patient() {
     let text = include_str!("../../../fixtures/load/hl7v2/visit.hl7");
     let found = read(&"m".into(), 1, text.as_bytes());
-    let whom = found.records[0].whom().unwrap();
-    assert_eq!(whom.numbers, ["POL-123", "SUB-123", "H-5", "ACC-9"]);
-    assert_eq!((whom.family.as_str(), whom.given.as_str(), whom.birth.as_str()), ("Brandt", "Theo", "1971-09-30"));
+    let named_member = found.records[0].named_member().unwrap();
+    assert_eq!(named_member.numbers, ["POL-123", "SUB-123", "H-5", "ACC-9"]);
+    assert_eq!(
+        (named_member.family.as_str(), named_member.given.as_str(), named_member.birth.as_str()),
+        ("Brandt", "Theo", "1971-09-30")
+    );
     let results = read(&"m".into(), 1, MESSAGE.as_bytes());
-    assert_eq!(results.records[0].whom().unwrap().numbers, ["M100200300", "MRN-77"]);
+    assert_eq!(results.records[0].named_member().unwrap().numbers, ["M100200300", "MRN-77"]);
 }
 
 fn goes_through(text: &[u8]) {
     let found = read(&"m".into(), 1, text);
     for record in &found.records {
-        let _ = record.whom();
-        for resource in record.resources(&whose(), about()).unwrap() {
+        let _ = record.named_member();
+        for resource in record.resources(&known_member(), about()).unwrap() {
             assert_valid(&resource);
         }
     }

@@ -2,18 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::draft::Draft;
+use super::draft::MessageDraft;
 use crate::formats::hl7v2::Segment;
 use crate::map::clinical::{ResourceBuilder, hl7, organization, quantity};
 
 const CVX: &str = "http://hl7.org/fhir/sid/cvx";
-/// "No vaccine administered": the message only tells a history of none.
+/// "No vaccine administered": the message only reports an empty history.
 const NONE_GIVEN: &str = "998";
-/// Numbers that registries write where there is none.
+/// Numbers that registries write in place of a missing number.
 const NO_NUMBER: [&str; 2] = ["9999", "0"];
 
 /// Maps the vaccinations of a message.
-pub(super) fn map(draft: &mut Draft<'_>) {
+pub(super) fn map(draft: &mut MessageDraft<'_>) {
     let message = draft.message;
     let (mut order, mut given, mut route): (Option<&Segment<'_>>, Option<&Segment<'_>>, Option<&Segment<'_>>) =
         (None, None, None);
@@ -34,8 +34,13 @@ pub(super) fn map(draft: &mut Draft<'_>) {
     }
 }
 
-fn immunization(draft: &mut Draft<'_>, order: Option<&Segment<'_>>, given: &Segment<'_>, route: Option<&Segment<'_>>) {
-    let vaccine = Draft::concept(given.field(5));
+fn immunization(
+    draft: &mut MessageDraft<'_>,
+    order: Option<&Segment<'_>>,
+    given: &Segment<'_>,
+    route: Option<&Segment<'_>>,
+) {
+    let vaccine = MessageDraft::concept(given.field(5));
     if vaccine.is_empty() || vaccine.is_any(&[NONE_GIVEN]) && vaccine.code_in(CVX).is_some() {
         return;
     }
@@ -47,7 +52,7 @@ fn immunization(draft: &mut Draft<'_>, order: Option<&Segment<'_>>, given: &Segm
     let key = [number, vaccine.key(), when.clone().unwrap_or_default()];
     let mut out = ResourceBuilder::new("Immunization", &draft.ids.next("Immunization", &[&key[0], &key[1], &key[2]]));
     out.set("identifier", filler.and_then(|part| draft.entity(part)).map(|one| json!([one])));
-    let refusal = Draft::of_table(given.field(18), "0242");
+    let refusal = MessageDraft::of_table(given.field(18), "0242");
     let state = given.field(20).text();
     let is_refused = matches!(state.as_str(), "RE" | "NA") || !refusal.is_empty();
     let status = if given.field(21).text() == "D" {
@@ -67,12 +72,12 @@ fn immunization(draft: &mut Draft<'_>, order: Option<&Segment<'_>>, given: &Segm
         Some(when) => out.set("occurrenceDateTime", when),
         None => out.set("occurrenceString", "unknown"),
     };
-    // "00": a new record; all others are told from memory or from another's record.
+    // "00": a new record; all others are historical.
     let source = given.field(9).component(1).text();
     if !source.is_empty() {
         out.set("primarySource", source == "00");
         if source != "00" {
-            out.set("reportOrigin", Draft::concept(given.field(9)).value());
+            out.set("reportOrigin", MessageDraft::concept(given.field(9)).value());
         }
     }
     out.set("lotNumber", given.field(15).text());
@@ -80,8 +85,8 @@ fn immunization(draft: &mut Draft<'_>, order: Option<&Segment<'_>>, given: &Segm
     let maker = organization(&given.field(17).component(2).text(), Vec::new());
     out.set("manufacturer", maker.map(|spoken| json!({"display": spoken.reference.get("display")})));
     if let Some(route) = route {
-        out.set("route", Draft::of_table(route.field(1), "0162").value());
-        out.set("site", Draft::of_table(route.field(2), "0163").value());
+        out.set("route", MessageDraft::of_table(route.field(1), "0162").value());
+        out.set("site", MessageDraft::of_table(route.field(2), "0163").value());
     }
     let amount = given.field(6).text();
     if amount != "999" {

@@ -1,8 +1,8 @@
-//! The value of an OBX as FHIR's choice of types.
+//! The value of an OBX as a FHIR choice of types.
 
 use serde_json::{Value, json};
 
-use super::draft::Draft;
+use super::draft::MessageDraft;
 use crate::formats::hl7v2::{FieldPart, Segment};
 use crate::map::clinical::{Attached, Concept, number, quantity};
 
@@ -10,11 +10,11 @@ use crate::map::clinical::{Attached, Concept, number, quantity};
 const COMPARATORS: [&str; 4] = ["<=", ">=", "<", ">"];
 
 /// The element of the choice, and its value.
-pub(super) type Held = (&'static str, Value);
+pub(super) type ChoiceValue = (&'static str, Value);
 
-/// The values: none if there is none or if it is a document, and several if the field repeats and each says something of its
-/// own, such as the organisms of a culture.
-pub(super) fn values(draft: &Draft<'_>, segment: &Segment<'_>) -> Vec<Held> {
+/// The values: none if the OBX is empty or holds a document, and several if the field repeats with distinct values,
+/// such as the organisms of a culture.
+pub(super) fn values(draft: &MessageDraft<'_>, segment: &Segment<'_>) -> Vec<ChoiceValue> {
     let field = segment.field(5);
     let (kind, unit) = (segment.field(2).text(), unit(segment.field(6)));
     match kind.as_str() {
@@ -25,14 +25,14 @@ pub(super) fn values(draft: &Draft<'_>, segment: &Segment<'_>) -> Vec<Held> {
     }
 }
 
-fn value(draft: &Draft<'_>, kind: &str, field: FieldPart<'_>, unit: &str) -> Option<Held> {
+fn value(draft: &MessageDraft<'_>, kind: &str, field: FieldPart<'_>, unit: &str) -> Option<ChoiceValue> {
     match kind {
         "NM" => numeric(&field.text(), unit).or_else(|| measured(field, unit)),
-        // A number with a unit is one, whatever its type says.
+        // A number with a unit is a quantity, whatever its type says.
         "ST" if !unit.is_empty() => numeric(&field.text(), unit).or_else(|| measured(field, unit)),
         "SN" => structured(field, unit).or_else(|| words(field)),
         "CE" | "CWE" | "CNE" | "CF" | "IS" | "ID" => {
-            let concept = Draft::concept(field).value();
+            let concept = MessageDraft::concept(field).value();
             concept.map(|concept| ("valueCodeableConcept", concept)).or_else(|| words(field))
         }
         "DT" | "TS" | "DTM" => draft.date_time(field).map(|at| ("valueDateTime", json!(at))).or_else(|| words(field)),
@@ -40,8 +40,8 @@ fn value(draft: &Draft<'_>, kind: &str, field: FieldPart<'_>, unit: &str) -> Opt
     }
 }
 
-/// Words that begin as a number does, with the unit in which it is.
-fn measured(field: FieldPart<'_>, unit: &str) -> Option<Held> {
+/// Text that begins with a number and ends with its unit.
+fn measured(field: FieldPart<'_>, unit: &str) -> Option<ChoiceValue> {
     let (name, value) = words(field)?;
     let text = value.as_str()?;
     let is_measured = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '<' | '>' | '+' | '-' | '~'));
@@ -74,8 +74,8 @@ pub(super) fn document(segment: &Segment<'_>) -> Option<Attached> {
     }
 }
 
-/// A number, perhaps with a sign that something was beyond what can be measured.
-fn numeric(text: &str, unit: &str) -> Option<Held> {
+/// A number, perhaps with a comparator because the value was out of range.
+fn numeric(text: &str, unit: &str) -> Option<ChoiceValue> {
     let text = text.trim();
     let comparator = COMPARATORS.into_iter().find(|comparator| text.starts_with(comparator)).unwrap_or_default();
     let value = text.strip_prefix(comparator).unwrap_or(text);
@@ -83,7 +83,7 @@ fn numeric(text: &str, unit: &str) -> Option<Held> {
 }
 
 /// Comparator, number, separator, number (SN).
-fn structured(field: FieldPart<'_>, unit: &str) -> Option<Held> {
+fn structured(field: FieldPart<'_>, unit: &str) -> Option<ChoiceValue> {
     let (comparator, first, separator, second) =
         (field.component(1).whole(), field.component(2).text(), field.component(3).text(), field.component(4).text());
     let of = |text: &str| quantity(text, unit, "");
@@ -99,19 +99,19 @@ fn structured(field: FieldPart<'_>, unit: &str) -> Option<Held> {
     }
 }
 
-fn words(field: FieldPart<'_>) -> Option<Held> {
+fn words(field: FieldPart<'_>) -> Option<ChoiceValue> {
     let lines: Vec<String> = field.repetitions().map(FieldPart::whole).collect();
     let text = lines.join("\n");
     (!text.is_empty()).then(|| ("valueString", json!(text)))
 }
 
-/// The unit: its code if it has one.
+/// The unit: its code if it has one, else its text.
 pub(super) fn unit(field: FieldPart<'_>) -> String {
     let code = field.component(1).text();
     if code.is_empty() { field.component(2).text() } else { code }
 }
 
-/// A reference range: in numbers where it can be read so, and as it was written.
+/// A reference range: in numbers where it can be parsed, and as it was written.
 pub(super) fn range(text: &str, unit: &str) -> Option<Value> {
     if text.is_empty() {
         return None;
@@ -137,16 +137,16 @@ pub(super) fn range(text: &str, unit: &str) -> Option<Value> {
     Some(out)
 }
 
-/// Flags of table 0078 that are in HL7's newer system too.
+/// Flags of table 0078 that are also in HL7's newer code system.
 const FLAGS: [&str; 22] = [
     "L", "H", "LL", "HH", "<", ">", "N", "A", "AA", "U", "D", "B", "W", "S", "R", "I", "MS", "VS", "POS", "NEG", "IND",
     "DET",
 ];
 
-/// What a result means.
+/// The interpretation of a result.
 pub(super) fn flags(field: FieldPart<'_>) -> Vec<Concept> {
     let one = |part: FieldPart<'_>| {
-        let mut concept = Draft::concept(part);
+        let mut concept = MessageDraft::concept(part);
         for code in &mut concept.codes {
             if FLAGS.contains(&code.code.as_str()) {
                 "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation".clone_into(&mut code.system);

@@ -1,8 +1,8 @@
-//! Visits (ADT): the encounter, its diagnoses and procedures, allergies, and vital signs that were sent along.
+//! Visits (ADT): the encounter, its diagnoses and procedures, allergies, and vital signs in the same message.
 
 use serde_json::{Value, json};
 
-use super::draft::Draft;
+use super::draft::MessageDraft;
 use super::result::{joined, observation, observed};
 use crate::formats::hl7v2::Segment;
 use crate::map::clinical::{
@@ -27,11 +27,11 @@ const KINDS: [(&str, &str); 7] = [
     ("LA", "environment"),
 ];
 const SEVERITIES: [(&str, &str); 3] = [("SV", "severe"), ("MO", "moderate"), ("MI", "mild")];
-/// Who took part, by the field of PV1 that says so.
+/// Participants, by their field of PV1.
 const PARTS: [(usize, &str); 4] = [(7, "ATND"), (8, "REF"), (9, "CON"), (17, "ADM")];
 
 /// Maps a visit.
-pub(super) fn map(draft: &mut Draft<'_>) {
+pub(super) fn map(draft: &mut MessageDraft<'_>) {
     let message = draft.message;
     let event = message.header(9).component(2).text();
     let event =
@@ -55,14 +55,14 @@ pub(super) fn map(draft: &mut Draft<'_>) {
     vitals(draft, encounter.as_deref());
 }
 
-/// The key of a visit: its number, or when it began.
-fn key(draft: &Draft<'_>, visit: &Segment<'_>) -> [String; 2] {
+/// The key of a visit: its number, or its start.
+fn key(draft: &MessageDraft<'_>, visit: &Segment<'_>) -> [String; 2] {
     let number = visit.field(19).component(1).text();
     let begun = if number.is_empty() { draft.date_time(visit.field(44)).unwrap_or_default() } else { String::new() };
     [number, begun]
 }
 
-fn encounter(draft: &mut Draft<'_>, visit: &Segment<'_>, event: &str) -> String {
+fn encounter(draft: &mut MessageDraft<'_>, visit: &Segment<'_>, event: &str) -> String {
     let [number, begun] = key(draft, visit);
     let id = draft.ids.next("Encounter", &[&number, &begun]);
     let (start, end) = (draft.date_time(visit.field(44)), draft.date_time(visit.field(45)));
@@ -84,7 +84,7 @@ fn encounter(draft: &mut Draft<'_>, visit: &Segment<'_>, event: &str) -> String 
         Some(code) => json!({"system": ACT_CODE, "code": code}),
         None => json!({"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK"}),
     };
-    let kinds = [Draft::of_table(visit.field(4), "0007"), Draft::of_table(visit.field(18), "0018")];
+    let kinds = [MessageDraft::of_table(visit.field(4), "0007"), MessageDraft::of_table(visit.field(18), "0018")];
     out.set("class", class).set("type", kinds.iter().find_map(Concept::value).map(|kind| json!([kind])));
     out.set("subject", draft.subject());
     let mut participants = Vec::new();
@@ -97,11 +97,12 @@ fn encounter(draft: &mut Draft<'_>, visit: &Segment<'_>, event: &str) -> String 
     }
     out.set("participant", participants);
     out.set("period", When::between(start, end).map(|when| when.period()));
-    let reason = draft.message.first("PV2").map(|more| Draft::concept(more.field(3))).and_then(|reason| reason.value());
+    let reason =
+        draft.message.first("PV2").map(|more| MessageDraft::concept(more.field(3))).and_then(|reason| reason.value());
     out.set("reasonCode", reason.map(|reason| json!([reason])));
     let mut stay = ResourceBuilder::part();
-    stay.set("admitSource", Draft::of_table(visit.field(14), "0023").value());
-    stay.set("dischargeDisposition", Draft::of_table(visit.field(36), "0112").value());
+    stay.set("admitSource", MessageDraft::of_table(visit.field(14), "0023").value());
+    stay.set("dischargeDisposition", MessageDraft::of_table(visit.field(36), "0112").value());
     out.set("hospitalization", stay.value());
     let place = visit.field(3);
     let names: Vec<String> =
@@ -113,8 +114,8 @@ fn encounter(draft: &mut Draft<'_>, visit: &Segment<'_>, event: &str) -> String 
     id
 }
 
-fn condition(draft: &mut Draft<'_>, segment: &Segment<'_>, encounter: Option<&str>) {
-    let mut code = Draft::concept(segment.field(3));
+fn condition(draft: &mut MessageDraft<'_>, segment: &Segment<'_>, encounter: Option<&str>) {
+    let mut code = MessageDraft::concept(segment.field(3));
     if code.text.is_empty() {
         code.text = segment.field(4).whole();
     }
@@ -122,7 +123,7 @@ fn condition(draft: &mut Draft<'_>, segment: &Segment<'_>, encounter: Option<&st
         return;
     }
     let when = draft.date_time(segment.field(5));
-    // A diagnosis belongs to its visit; outside of one, to its day.
+    // A diagnosis belongs to its visit; without one, to its day.
     let other = encounter.map_or_else(|| when.clone().unwrap_or_default(), str::to_owned);
     let mut out = ResourceBuilder::new("Condition", &draft.ids.next("Condition", &["diagnosis", &other, &code.key()]));
     if segment.field(21).text() == "D" {
@@ -135,8 +136,8 @@ fn condition(draft: &mut Draft<'_>, segment: &Segment<'_>, encounter: Option<&st
     draft.resources.push(out.claim(&["us-core-condition-encounter-diagnosis"]));
 }
 
-fn procedure(draft: &mut Draft<'_>, segment: &Segment<'_>, encounter: Option<&str>) {
-    let mut code = Draft::concept(segment.field(3));
+fn procedure(draft: &mut MessageDraft<'_>, segment: &Segment<'_>, encounter: Option<&str>) {
+    let mut code = MessageDraft::concept(segment.field(3));
     if code.text.is_empty() {
         code.text = segment.field(4).whole();
     }
@@ -161,9 +162,9 @@ fn procedure(draft: &mut Draft<'_>, segment: &Segment<'_>, encounter: Option<&st
     draft.resources.push(out.claim(&["us-core-procedure"]));
 }
 
-/// An allergy, in either of two segments that agree on the first fields.
-fn allergy(draft: &mut Draft<'_>, segment: &Segment<'_>, is_longer: bool) {
-    let code = Draft::concept(segment.field(3));
+/// An allergy, in either of two segments that agree on the first fields (AL1, IAM).
+fn allergy(draft: &mut MessageDraft<'_>, segment: &Segment<'_>, is_longer: bool) {
+    let code = MessageDraft::concept(segment.field(3));
     if code.is_empty() {
         return;
     }
@@ -188,9 +189,9 @@ fn allergy(draft: &mut Draft<'_>, segment: &Segment<'_>, is_longer: bool) {
         .field(5)
         .repetitions()
         .filter_map(|part| {
-            let mut manifestation = Draft::concept(part);
+            let mut manifestation = MessageDraft::concept(part);
             if manifestation.text.is_empty() && manifestation.codes.iter().all(|code| code.system.is_empty()) {
-                // In AL1 it is a text, whatever it looks like.
+                // In AL1 it is text, whatever it looks like.
                 manifestation = Concept::words(&part.text());
             }
             manifestation.value()
@@ -205,9 +206,8 @@ fn allergy(draft: &mut Draft<'_>, segment: &Segment<'_>, is_longer: bool) {
     draft.resources.push(out.claim(&["us-core-allergyintolerance"]));
 }
 
-/// Vital signs that came with the visit, and whether she smokes and the like. Other observations of a registration are
-/// questions and answers of a desk.
-fn vitals(draft: &mut Draft<'_>, encounter: Option<&str>) {
+/// Vital signs and social history in the visit's message. Other observations of a registration are intake questions.
+fn vitals(draft: &mut MessageDraft<'_>, encounter: Option<&str>) {
     let message = draft.message;
     let all: Vec<_> = message.all("OBX").map(observed).collect();
     let sent = draft.date_time(message.header(7)).map(When::At);

@@ -1,4 +1,4 @@
-//! Members: what an enrollment said over time as spans of coverage, and the Patient and Coverage of a member. Pure.
+//! Members: enrollment events over time as spans of coverage, and the Patient and Coverage of a member. Pure.
 
 mod resources;
 mod spans;

@@ -1,4 +1,4 @@
-//! Patient and Coverage of a member who is on the roster only and in no FHIR feed.
+//! Patient and Coverage of a member who is only on the roster, and in no FHIR feed.
 
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
@@ -16,8 +16,8 @@ pub(crate) fn patient_id(member_id: &str) -> String {
     made_id(&["Patient", member_id])
 }
 
-/// The Patient, and a Coverage for every span that names a plan or a day. `ids` is the address under which the plan's
-/// identifiers are named, `plan` the plan's name.
+/// The Patient, and a Coverage for every span that names a plan or a date. `ids` is the address of the plan's
+/// identifiers, `plan` the plan's name.
 pub(crate) fn resources(person: &Person, ids: &str, plan: &str, today: Date) -> Vec<Vec<u8>> {
     let id = patient_id(&person.member_id);
     let mut out = vec![patient(person, &id, ids)];

@@ -1,8 +1,8 @@
 //! Folds the 834 events of a member over time into her spans of coverage.
 //!
-//! An addition or a change opens a span of coverage or says again when it ends; a termination closes it, also with a day in
-//! the past, and a later termination may say another day; a reinstatement opens it again; what is deleted never was. A full file
-//! that leaves somebody out does not end her coverage.
+//! An addition or a change opens a span of coverage or restates its end; a termination closes it, possibly in the past,
+//! and a later termination may move the end; a reinstatement opens it again; a deletion removes it. A full file that
+//! omits a member does not end her coverage.
 
 use jiff::civil::Date;
 
@@ -13,7 +13,7 @@ use crate::formats::x12::{Event, Product, Upkeep};
 /// Years from this one on mean "no end".
 const END_OF_TIME: i16 = 2099;
 
-/// A member as the events so far tell of her.
+/// A member's state after the events so far.
 #[derive(Default)]
 pub(crate) struct State<'a> {
     last: Option<Event<'a>>,
@@ -35,7 +35,7 @@ struct CoverageSpan<'a> {
     group: &'a str,
     start: Option<Date>,
     end: Option<Date>,
-    /// Whether the end was said by a termination.
+    /// Whether a termination stated the end.
     terminated: bool,
 }
 
@@ -44,12 +44,13 @@ fn date(text: &str) -> Option<Date> {
 }
 
 impl CoverageSpan<'_> {
-    /// Whether it ends before it begins. It is forgotten only when all is said: a later file may end it on a later day.
+    /// Whether it ends before it begins. It is dropped only after all events: a later file may move the end to a later
+    /// day.
     fn never_was(&self) -> bool {
         matches!((self.start, self.end), (Some(start), Some(end)) if end < start)
     }
 
-    /// Whether it is of the product that the other names; one that names no plan is about every plan of its line.
+    /// Whether it covers the product that the other names; a span without a plan covers every plan of its line.
     fn is_of(&self, other: &CoverageSpan<'_>) -> bool {
         self.line == other.line && (other.plan.is_empty() || self.plan == other.plan)
     }
@@ -81,7 +82,7 @@ impl<'a> State<'a> {
             Upkeep::Deletes => event.products.iter().for_each(|product| self.delete(product)),
             Upkeep::Holds => event.products.iter().for_each(|product| self.product(&event, product)),
         }
-        // A name may be left out where only coverage changes.
+        // A change to coverage alone may omit the name.
         let named = !event.who.family.is_empty() || self.last.is_none();
         match &mut self.last {
             Some(last) if !named => last.relationship = event.relationship,
@@ -112,7 +113,8 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Ends what is open or ends later; the last span also later than an earlier termination said.
+    /// Ends spans that are open or end later; the last span may also get a later end than an earlier termination gave
+    /// it.
     fn end(&mut self, span: CoverageSpan<'a>) {
         let last = self.last_of(&span).map(|last| last.start);
         for old in self.spans.iter_mut().filter(|old| old.is_of(&span)) {
@@ -128,12 +130,12 @@ impl<'a> State<'a> {
         }
     }
 
-    /// The span of a product that began last.
+    /// The span of a product with the latest start.
     fn last_of(&self, span: &CoverageSpan<'a>) -> Option<CoverageSpan<'a>> {
         self.spans.iter().filter(|old| old.is_of(span)).max_by_key(|old| old.start).copied()
     }
 
-    /// Forgets a coverage that never was: the one that began on that day, or else the last.
+    /// Removes a coverage that was deleted: the one that began on that day, or else the last.
     fn delete(&mut self, product: &Product<'a>) {
         let start = date(product.start);
         let span =
@@ -161,7 +163,7 @@ impl<'a> State<'a> {
             let start = date(product.start);
             let (line, plan, group) = (product.line, product.plan, event.group);
             let span = CoverageSpan { line, plan, group, start, end, terminated: true };
-            // Where it says when it began, and all that is known ended before that day, it is another span.
+            // If it states its start, and all known spans ended before that day, it is another span.
             let is_over = |old: &CoverageSpan<'_>| matches!((old.end, start), (Some(end), Some(start)) if end < start);
             let is_known = self.spans.iter().any(|old| old.line == line);
             let is_new = self.spans.iter().filter(|old| old.is_of(&span)).all(is_over) && start.is_some();
@@ -173,7 +175,7 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Who she is by now.
+    /// The member's current name and birth date.
     pub(crate) fn known_as(&self) -> Option<KnownAs> {
         let (who, birth) = (&self.last.as_ref()?.who, date(self.birth)?);
         Some(KnownAs { given: who.given.to_owned(), family: who.family.to_owned(), birth: birth.to_string() })
@@ -236,7 +238,7 @@ impl<'a> State<'a> {
     }
 }
 
-/// INS02 in FHIR's words.
+/// INS02 as FHIR's codes.
 fn relationship(code: &str, is_subscriber: bool) -> &'static str {
     match code {
         _ if is_subscriber => "self",

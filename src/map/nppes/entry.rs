@@ -14,7 +14,7 @@ pub(super) struct RegistryProvider {
 }
 
 pub(super) enum ProviderKind {
-    /// The place is absent if the block has said it before.
+    /// The location is absent if the block has named it before.
     Person(Box<(Practitioner, Role, Option<Location>)>),
     Organization(Box<(Organization, Option<Location>)>),
     /// Deactivated. The registry then often keeps only the number, without the entity type.
@@ -30,7 +30,7 @@ impl Record for RegistryProvider {
         &self.place
     }
 
-    fn whom(&self) -> Option<NamedMember> {
+    fn named_member(&self) -> Option<NamedMember> {
         None
     }
 

@@ -1,10 +1,11 @@
-//! The national registry of providers (NPPES), as the CSV file that everybody gets: millions of rows of which each is one
-//! provider. Pure.
+//! The national registry of providers (NPPES), as the public CSV file: millions of rows, each of which is one provider.
+//! Pure.
 //!
 //! ```text
 //! header row -> Header (columns by name)        rows -> Entry (a person or an organization) -> Plan-Net resources
 //! ```
-//! Invariants: nothing is held beyond one block of rows; an address where several practise is said once per block.
+//! Invariants: nothing is held beyond one block of rows; an address shared by several providers is written once per
+//! block.
 //!
 //! Absent: mailing addresses of persons, which are often their homes; other identifiers, which belong to other payers.
 

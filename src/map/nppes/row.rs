@@ -1,4 +1,4 @@
-//! Rows into entries: what is refused, and what is taken from which cell.
+//! Rows into entries: the refusals, and the cells that are used.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use crate::map::record::ReadPiece;
 /// Reads a block of rows, each with its line in the file.
 pub(crate) fn read(file: &Arc<str>, header: &NppesHeader, rows: &[(u64, csv::StringRecord)]) -> ReadPiece {
     let mut out = ReadPiece::default();
-    let mut said: HashSet<String> = HashSet::new();
+    let mut mentioned: HashSet<String> = HashSet::new();
     out.records.reserve(rows.len());
     for (line, row) in rows {
         let place = place(file, *line);
-        match kind(header, row, &mut said) {
+        match kind(header, row, &mut mentioned) {
             Ok(kind) => out.records.push(Box::new(RegistryProvider { place, kind })),
             Err((rule, reason)) => out.reject(&place, rule, reason),
         }
@@ -31,7 +31,7 @@ pub(crate) fn read(file: &Arc<str>, header: &NppesHeader, rows: &[(u64, csv::Str
 fn kind(
     header: &NppesHeader,
     row: &csv::StringRecord,
-    said: &mut HashSet<String>,
+    mentioned: &mut HashSet<String>,
 ) -> Result<ProviderKind, (Rule, &'static str)> {
     if !header.is_whole(row) {
         return Err((Rule::Provider, "the row has more or fewer cells than the header"));
@@ -48,7 +48,7 @@ fn kind(
         ("1", true) => Ok(ProviderKind::Gone { npi: number.to_owned(), person: true, organization: false }),
         ("2", true) => Ok(ProviderKind::Gone { npi: number.to_owned(), person: false, organization: true }),
         (_, true) => Ok(ProviderKind::Gone { npi: number.to_owned(), person: true, organization: true }),
-        ("1", false) if !named(cell(Column::Family)).is_empty() => Ok(person(header, row, said)),
+        ("1", false) if !named(cell(Column::Family)).is_empty() => Ok(person(header, row, mentioned)),
         ("1", false) => Err((Rule::Provider, "the last name of the person is empty")),
         ("2", false) if !named(cell(Column::OrganizationName)).is_empty() => Ok(organization(header, row)),
         ("2", false) => Err((Rule::Provider, "the name of the organization is empty")),
@@ -56,7 +56,7 @@ fn kind(
     }
 }
 
-fn person(header: &NppesHeader, row: &csv::StringRecord, said: &mut HashSet<String>) -> ProviderKind {
+fn person(header: &NppesHeader, row: &csv::StringRecord, mentioned: &mut HashSet<String>) -> ProviderKind {
     let cell = |column| header.cell(row, column);
     let id = practitioner_id(cell(Column::Npi), "");
     let mut licences: Vec<Licence> = Vec::new();
@@ -75,7 +75,7 @@ fn person(header: &NppesHeader, row: &csv::StringRecord, said: &mut HashSet<Stri
         }
     }
     dedup(&mut specialties);
-    // Codes that a role may not have are not lost: a licence names its own, the others become qualifications.
+    // Codes that a role may not have are not lost: a license names its own, the others become qualifications.
     let licensed = |code: &String| licences.iter().any(|licence| licence.specialty == *code);
     let skills: Vec<String> =
         specialties.iter().filter(|code| !is_personal(code) && !licensed(code)).cloned().collect();
@@ -110,7 +110,7 @@ fn person(header: &NppesHeader, row: &csv::StringRecord, said: &mut HashSet<Stri
         phone(cell(Column::Phone), false).or_else(|| phone(cell(Column::MailPhone), false)).into_iter().collect();
     phones.extend(phone(cell(Column::Fax), true));
     let role = Role { practitioner: id, location: location_id.clone(), specialties, phones, ..Role::default() };
-    let location = location.filter(|_| said.insert(location_id));
+    let location = location.filter(|_| mentioned.insert(location_id));
     ProviderKind::Person(Box::new((practitioner, role, location)))
 }
 
@@ -151,7 +151,7 @@ fn organization(header: &NppesHeader, row: &csv::StringRecord) -> ProviderKind {
 
 type Taxon<'r> = (&'r str, bool, Option<(&'r str, &'r str)>);
 
-/// The taxonomies of a row: code, whether it is the primary one, licence number and state.
+/// The taxonomies of a row: code, whether it is the primary one, license number and state.
 fn taxonomies<'r>(header: &'r NppesHeader, row: &'r csv::StringRecord) -> impl Iterator<Item = Taxon<'r>> {
     let cell = |at: Option<usize>| at.and_then(|at| row.get(at)).unwrap_or_default().trim();
     header.taxonomies.iter().filter_map(move |columns| {
@@ -190,7 +190,7 @@ fn address(header: &NppesHeader, row: &csv::StringRecord, columns: [Column; 6]) 
     Address { country, ..Address::new([line1, line2].into_iter(), city, state, zip) }
 }
 
-/// The registry hides some cells behind a mark.
+/// The registry masks some cells with a mark.
 fn named(cell: &str) -> &str {
     if cell.starts_with('<') || cell.starts_with('=') || cell.chars().all(|c| c == '-' || c == '.') { "" } else { cell }
 }

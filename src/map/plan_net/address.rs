@@ -1,11 +1,11 @@
-//! Addresses and telephone numbers, written one way so that the same place is the same text whoever names it.
+//! Addresses and telephone numbers, written one way so that the same place has the same text in every source.
 
 use serde_json::{Map, Value, json};
 
-/// An address of two lines at most is what every source has; more would break the profiles' limit of four.
+/// Every source has at most two address lines; more than four would break the profiles.
 const LINES_MAX: usize = 4;
 
-/// Where somebody can be visited.
+/// The address of a location.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Address {
     pub(crate) lines: Vec<String>,
@@ -18,7 +18,7 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// Makes one of cells as they stand; blanks and double spaces go.
+    /// Builds an address from raw cells; blanks and double spaces are removed.
     pub(crate) fn new<'a>(lines: impl Iterator<Item = &'a str>, city: &str, state: &str, zip: &str) -> Self {
         let mut kept: Vec<String> = Vec::with_capacity(2);
         for line in lines.map(tidy).filter(|line| !line.is_empty()).take(LINES_MAX) {
@@ -34,7 +34,7 @@ impl Address {
         self.lines.is_empty() && self.city.is_empty() && self.zip.is_empty()
     }
 
-    /// What distinguishes it: all of it in lower case, with the five digits of a ZIP code that cities share.
+    /// Identifies the address: all of it in lower case, with the five digits of a ZIP code, which cities share.
     pub(crate) fn key(&self) -> String {
         let zip = self.zip.split('-').next().unwrap_or_default();
         let mut key = self.lines.join(" ").to_lowercase();
@@ -80,7 +80,7 @@ fn state(text: &str) -> String {
     if text.len() == 2 { text.to_ascii_uppercase() } else { text }
 }
 
-/// Nine digits get their hyphen, and a zero that a spreadsheet ate comes back.
+/// Nine digits get their hyphen, and a leading zero that a spreadsheet dropped is restored.
 fn zip(text: &str) -> String {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let only_digits = text.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | ' '));
@@ -95,7 +95,7 @@ fn zip(text: &str) -> String {
     }
 }
 
-/// A number that can be called.
+/// A telephone number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Phone {
     pub(crate) number: String,
@@ -108,8 +108,8 @@ impl Phone {
     }
 }
 
-/// Reads a telephone number: ten digits are written alike, an extension is kept, others stay as they are. Absent if there is
-/// hardly a digit in it.
+/// Reads a telephone number: ten digits get one form, an extension is kept, others stay as they are. Absent if it has
+/// hardly any digits.
 pub(crate) fn phone(text: &str, is_fax: bool) -> Option<Phone> {
     let text = tidy(text);
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();

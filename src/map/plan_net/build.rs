@@ -11,7 +11,7 @@ pub(super) const CODES: &str = "http://hl7.org/fhir/us/davinci-pdex-plan-net/Cod
 pub(super) const NPI_SYSTEM: &str = "http://hl7.org/fhir/sid/us-npi";
 pub(super) const NUCC: &str = "http://nucc.org/provider-taxonomy";
 
-/// Where a resource comes from. Of two that speak of the same thing, the later one in this list is believed.
+/// The source of a resource. Of two sources for one resource, the later one in this list is trusted more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum DirectorySource {
     /// Another record names it, and only its name or number is known.
@@ -34,12 +34,12 @@ impl DirectorySource {
         }
     }
 
-    /// How the address of a source in `meta.source` ends.
+    /// The end of a source's address in `meta.source`.
     pub(super) fn path(self) -> String {
         format!("/source/{}", self.name())
     }
 
-    /// The source that a resource names in `meta.source`; absent for resources that none of these readers made.
+    /// The source that a resource names in `meta.source`; absent if none of these readers made it.
     pub(crate) fn of(resource: &Value) -> Option<Self> {
         let name = resource.get("meta")?.get("source")?.as_str()?.rsplit_once("/source/")?.1;
         Self::ALL.into_iter().find(|source| source.name() == name)
@@ -53,7 +53,7 @@ fn meta(profiles: &[String], source: DirectorySource, about: PlanContext<'_>) ->
         out.insert("profile".to_owned(), json!(profiles));
     }
     out.insert("source".to_owned(), Value::String(format!("{}{}", about.ids, source.path())));
-    // The drug list's profiles require it. The server puts its own in its place.
+    // The drug list's profiles require it. The server replaces it with its own.
     out.insert("lastUpdated".to_owned(), Value::String(about.now.to_string()));
     Value::Object(out)
 }
@@ -74,7 +74,7 @@ pub(super) fn start(
     adopted(kind, id, &[self::profile(profile)], source, about)
 }
 
-/// The start of a resource with these profiles.
+/// Starts a resource with these profiles.
 pub(crate) fn adopted(
     kind: &str,
     id: &str,
@@ -93,14 +93,14 @@ pub(crate) fn put(out: &mut Map<String, Value>, name: &str, value: impl Into<Val
     out.insert(name.to_owned(), value.into());
 }
 
-/// Puts a list, unless it is empty: FHIR has no empty lists.
+/// Adds a list, unless it is empty: FHIR has no empty lists.
 pub(super) fn put_all(out: &mut Map<String, Value>, name: &str, values: Vec<Value>) {
     if !values.is_empty() {
         out.insert(name.to_owned(), Value::Array(values));
     }
 }
 
-/// Puts a list that merging joins, in the order that merging keeps.
+/// Adds a list that merging joins, in the order that merging keeps.
 pub(super) fn put_joined(out: &mut Map<String, Value>, name: &str, mut values: Vec<Value>) {
     if values.len() > 1 {
         values.sort_by_cached_key(Value::to_string);
@@ -109,7 +109,7 @@ pub(super) fn put_joined(out: &mut Map<String, Value>, name: &str, mut values: V
     put_all(out, name, values);
 }
 
-/// From when until when something holds, `YYYY-MM-DD` or empty, and whether the source says besides that it has ended.
+/// The first and the last day of validity, `YYYY-MM-DD` or empty, and whether the source also states that it has ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Validity {
     pub(crate) from: String,
@@ -118,7 +118,7 @@ pub(crate) struct Validity {
 }
 
 impl Validity {
-    /// True if it holds no longer. What begins later is not over.
+    /// True if it is over. A validity that begins later is not over.
     pub(super) fn is_over(&self, about: PlanContext<'_>) -> bool {
         self.is_ended || about.is_over(&self.until)
     }
@@ -136,8 +136,8 @@ impl Validity {
         }
     }
 
-    /// Two rows about the same: the one that says that it has ended says nothing against the other; else from the earlier
-    /// beginning to the later end, where no day is the earliest and the latest.
+    /// Merges two rows about the same resource: a row that states an end does not override one that does not; else the
+    /// validity runs from the earlier start to the later end, where no date counts as the earliest and the latest.
     pub(crate) fn join(&mut self, other: Self) {
         match (self.is_ended, other.is_ended) {
             (true, false) => *self = other,
@@ -152,8 +152,7 @@ impl Validity {
     }
 }
 
-/// The start of something that is in the directory while it holds: a profile says that the public may see it, and that it is
-/// active.
+/// Starts a resource that is in the directory while it is valid: its profile makes it public, and marks it as active.
 pub(super) fn start_while(
     kind: &str,
     id: &str,
@@ -182,7 +181,7 @@ pub(crate) fn reference(kind: &str, id: &str) -> Value {
     json!({"reference": format!("{kind}/{id}")})
 }
 
-/// An extension of Plan-Net's that has a value; the member's name says which type it is of.
+/// A Plan-Net extension with a value; the member's name has the value's type.
 pub(super) fn extension(name: &str, value: (&str, Value)) -> Value {
     let mut out = Map::new();
     put(&mut out, "url", format!("{PLAN_NET}{name}"));
@@ -190,7 +189,7 @@ pub(super) fn extension(name: &str, value: (&str, Value)) -> Value {
     Value::Object(out)
 }
 
-/// The day on which the plan last made sure that this is true. Plan-Net has no element for it, so the plan names its own.
+/// The day on which the plan last verified the record. Plan-Net has no element for it, so the plan names its own.
 pub(super) fn verified(day: &str, about: PlanContext<'_>) -> Option<Value> {
     (!day.is_empty()).then(|| json!({"url": format!("{}/last-verified", about.ids), "valueDate": day}))
 }

@@ -1,4 +1,4 @@
-//! Addresses of systems to talk to.
+//! Electronic endpoints.
 
 use serde_json::{Value, json};
 
@@ -11,14 +11,14 @@ const CONNECTIONS: &str = "http://terminology.hl7.org/CodeSystem/endpoint-connec
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Endpoint {
     pub(crate) address: String,
-    /// Id of the organization that runs it, or empty.
+    /// Id of the managing organization, or empty.
     pub(crate) organization: String,
     /// Direct secure messaging instead of FHIR.
     pub(crate) is_direct: bool,
 }
 
 impl Endpoint {
-    /// Reads a cell: the address of a FHIR server, or one for Direct messages. Absent if it is neither.
+    /// Reads a cell: the address of a FHIR server, or a Direct address. Absent if it is neither.
     pub(crate) fn read(cell: &str, organization: &str) -> Option<Self> {
         let is_web = cell.starts_with("https://") || cell.starts_with("http://");
         let is_direct = !is_web && cell.contains('@');

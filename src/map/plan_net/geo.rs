@@ -1,4 +1,4 @@
-//! Where a ZIP code lies. Good enough to sort by distance; nobody is sent to a door by it.
+//! The position of a ZIP code. Good enough to sort by distance, not to find a door.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ pub(super) type Point = (f64, f64);
 
 include!(concat!(env!("OUT_DIR"), "/centroids.rs"));
 
-/// The middle of a ZIP code's area: latitude and longitude.
+/// The center of a ZIP code's area: latitude and longitude.
 pub(super) fn middle(zip: &str) -> Option<Point> {
     let zip: u32 = zip.get(..5)?.parse().ok()?;
     let at = CENTROIDS.binary_search_by_key(&zip, |(known, ..)| *known).ok()?;
@@ -15,7 +15,7 @@ pub(super) fn middle(zip: &str) -> Option<Point> {
     Some((round(f64::from(*latitude)), round(f64::from(*longitude))))
 }
 
-/// Latitude and longitude as a file gives them; absent if they are not of this world, or are the zeros of an empty cell.
+/// Latitude and longitude from a file; absent if they are out of range, or are the zeros of an empty cell.
 pub(super) fn given(latitude: &str, longitude: &str) -> Option<Point> {
     let (latitude, longitude): (f64, f64) = (latitude.trim().parse().ok()?, longitude.trim().parse().ok()?);
     let is_real = latitude.abs() <= 90.0 && longitude.abs() <= 180.0 && (latitude.abs() + longitude.abs()) > 0.0;
@@ -26,7 +26,7 @@ pub(super) fn value((latitude, longitude): Point) -> Value {
     json!({"longitude": longitude, "latitude": latitude})
 }
 
-/// Eleven metres; what comes after is noise.
+/// Eleven meters; further digits are noise.
 fn round(degrees: f64) -> f64 {
     (degrees * 1e4).round() / 1e4
 }

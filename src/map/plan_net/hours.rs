@@ -8,7 +8,7 @@ use super::build::put;
 const HOURS_MAX: usize = 14;
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
-/// When somebody is there. Times are `HH:MM:SS`; none for all day.
+/// Opening hours. Times are `HH:MM:SS`; none for all day.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Hours {
     days: Vec<&'static str>,
@@ -38,8 +38,8 @@ impl Hours {
     }
 }
 
-/// Reads opening hours: `Mon-Fri 8:00-17:00; Sat 9am-12pm`, `24/7`. Absent if any part cannot be read, so that nothing is
-/// said by halves.
+/// Reads opening hours: `Mon-Fri 8:00-17:00; Sat 9am-12pm`, `24/7`. Absent if any part cannot be read, so that no half
+/// of them is published.
 pub(crate) fn hours(cell: &str) -> Option<Vec<Hours>> {
     let text = cell.to_lowercase().replace(['–', '—'], "-").replace(" to ", "-");
     if matches!(text.trim(), "24/7" | "24 hours" | "24x7") {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// Code, and the words for it in lower case. The languages that are most spoken in the United States.
+/// Code, and its words in lower case. The most spoken languages of the United States.
 const LANGUAGES: [(&str, &str); 38] = [
     ("en", "english eng"),
     ("es", "spanish spa espanol español"),

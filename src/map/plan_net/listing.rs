@@ -1,5 +1,5 @@
-//! What one row or element of a directory names, and how the rows of one block are put together: a provider who stands in
-//! ten rows is said once, with what all ten know.
+//! The resources that one row or element of a directory names, and how the rows of one block are merged: a provider in
+//! ten rows becomes one resource, with the facts of all ten.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use super::service::Service;
 use crate::formats::issue::{RecordPlace, Rule};
 use crate::map::record::{KnownMember, NamedMember, PlanContext, Record};
 
-/// Something that becomes one resource.
+/// A part of a row that becomes one resource.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum ListingPart {
     /// The plan itself.
@@ -24,7 +24,7 @@ pub(crate) enum ListingPart {
     Network(Network),
     Plan(Plan),
     Organization(Organization),
-    /// With the name to show if it has none of its own.
+    /// With the name to show if it has no name of its own.
     Location(Location, String),
     Service(Service),
     Practitioner(Practitioner),
@@ -43,7 +43,7 @@ pub(crate) struct Listing {
 #[derive(Default)]
 pub(crate) struct Listings {
     rows: Vec<Listing>,
-    /// Where a part stands: row, and place in it.
+    /// The position of a part: row, and index in it.
     seen: HashMap<String, (usize, usize)>,
 }
 
@@ -58,7 +58,7 @@ impl Listings {
         let key = part.key();
         let known = self.seen.get(&key).and_then(|(row, at)| self.rows.get_mut(*row)?.parts.get_mut(*at));
         if let Some((known, of)) = known {
-            // A provider's own row counts before mentions by others.
+            // A provider's own row outranks mentions by others.
             if source > *of {
                 let weak = std::mem::replace(known, part);
                 known.join(weak);
@@ -80,7 +80,7 @@ impl Listings {
 }
 
 impl ListingPart {
-    /// What makes two parts the same resource.
+    /// Identifies the resource of a part.
     fn key(&self) -> String {
         match self {
             Self::Payer => "payer".to_owned(),
@@ -96,7 +96,7 @@ impl ListingPart {
         }
     }
 
-    /// Takes what the other says and this does not.
+    /// Adds the facts that only the other has.
     fn join(&mut self, other: Self) {
         match (self, other) {
             (Self::Network(one), Self::Network(other)) => fill(&mut one.name, other.name),
@@ -175,7 +175,7 @@ impl Record for Listing {
         &self.place
     }
 
-    fn whom(&self) -> Option<NamedMember> {
+    fn named_member(&self) -> Option<NamedMember> {
         None
     }
 
@@ -184,7 +184,7 @@ impl Record for Listing {
     }
 }
 
-/// Values that one element gathers from all rows of a block; a row brings a few.
+/// Values that one element collects from all rows of a block; a row brings a few.
 const UNION_MAX: usize = 100;
 
 fn union<T: PartialEq>(into: &mut Vec<T>, from: Vec<T>) {

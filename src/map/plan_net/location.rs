@@ -1,4 +1,4 @@
-//! Places where somebody can be visited.
+//! Locations of care.
 
 use serde_json::{Map, Value, json};
 
@@ -10,28 +10,28 @@ use crate::map::record::{PlanContext, made_id};
 
 const ROLE_CODES: &str = "http://terminology.hl7.org/CodeSystem/v3-RoleCode";
 
-/// A place.
+/// A location.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Location {
-    /// Id of the organization whose place it is; empty for an address where several may practise.
+    /// Id of the organization that owns the location; empty for an address that several providers may share.
     pub(crate) owner: String,
-    /// As the source calls it; empty if it has only an address.
+    /// The name in the source; empty if it has only an address.
     pub(crate) name: String,
     pub(crate) address: Address,
     pub(crate) phones: Vec<Phone>,
-    /// Latitude and longitude, if the source has them; else the middle of the ZIP code's area is taken.
+    /// Latitude and longitude, if the source has them; otherwise the center of the ZIP code's area is used.
     pub(crate) point: (String, String),
     pub(crate) accessibility: Vec<String>,
     pub(crate) hours: Vec<Hours>,
     pub(crate) hours_words: String,
-    /// A code of HL7's service delivery locations, such as `HOSP`; empty if it is not known.
+    /// A code of HL7's service delivery locations, such as `HOSP`; empty if unknown.
     pub(crate) kind: &'static str,
-    /// When the plan last made sure, `YYYY-MM-DD`, or empty.
+    /// The day of the last verification, `YYYY-MM-DD`, or empty.
     pub(crate) verified: String,
 }
 
 impl Location {
-    /// The same address of the same owner is the same place, unless the source gives two names.
+    /// The same address of the same owner is the same location, unless the source gives two names.
     pub(crate) fn id(&self) -> String {
         made_id(&["Location", &self.owner, &self.name.to_lowercase(), &self.address.key()])
     }
@@ -46,7 +46,7 @@ impl Location {
             put(&mut out, "type", json!([coded(ROLE_CODES, self.kind)]));
         }
         put_all(&mut out, "telecom", self.phones.iter().map(Phone::value).collect());
-        // Five digits: the other four differ between the tenants of one house.
+        // Five digits: the other four differ between tenants of one building.
         let zip = self.address.zip.split('-').next().unwrap_or_default().to_owned();
         put(&mut out, "address", Address { zip, ..self.address.clone() }.value());
         let point = geo::given(&self.point.0, &self.point.1).or_else(|| geo::middle(&self.address.zip));
@@ -71,7 +71,7 @@ impl Location {
     }
 }
 
-/// What a cell says about getting in: a list of words, or a plain yes.
+/// Reads a cell about accessibility: a list of words, or a plain yes.
 pub(crate) fn accessibility(cell: &str) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     for words in cell.split([';', ',', '|']).map(crate::map::plan_net::address::tidy).filter(|words| !words.is_empty())

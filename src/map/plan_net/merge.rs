@@ -1,28 +1,28 @@
-//! Two sources speak of the same provider: what is kept of each. Pure.
+//! Merges two sources for the same resource. Pure.
 //!
-//! The source that is believed more wins element by element, the other fills what is missing, and lists of what identifies
-//! or connects are put together. So the order of the files does not matter, and loading them again changes nothing.
+//! The more trusted source wins element by element, the other fills gaps, and lists of identifiers or connections are
+//! joined. So the order of the files does not matter, and loading them again changes nothing.
 //!
-//! Absent: elements that vanish. What a source no longer says stays until another value replaces it.
+//! Absent: removing elements. A value that a source no longer states stays until another value replaces it.
 
 use serde_json::{Map, Value};
 
 use super::build::DirectorySource;
 
-/// Lists of which each source knows a part.
+/// Lists that each source knows in part.
 const JOINED: [&str; 4] = ["identifier", "network", "qualification", "communication"];
-/// Entries of a joined list; a resource of more is damaged, not rich.
+/// Entries of a joined list; a longer one is a sign of damage.
 const JOINED_MAX: usize = 200;
 
-/// The version to keep of a resource of which `known` is stored and `new` was read. If one of them was made by none of these
-/// readers, `new` is kept, as for every other resource.
+/// The version of a resource to keep, where `known` is stored and `new` was read. If none of these readers made one of
+/// them, `new` is kept, as for every other resource.
 pub(crate) fn merge(known: &Value, new: Value) -> Value {
     let (Some(before), Some(now)) = (DirectorySource::of(known), DirectorySource::of(&new)) else { return new };
     let Value::Object(new) = new else { return new };
     let Some(known) = known.as_object() else { return Value::Object(new) };
     let gone = |one: &Map<String, Value>| one.get("active") == Some(&Value::Bool(false));
-    // The registry alone says who is gone, and that is all there is to say; it alone says that somebody is back. What ties a
-    // provider to a place or a network ends and begins again as the source says that is believed most.
+    // Only the registry deactivates a provider, and only it reactivates one; a deactivated provider has no other facts.
+    // Roles and affiliations end and begin again as the most trusted source states.
     let is_provider = known.get("resourceType").is_some_and(|kind| kind == "Practitioner" || kind == "Organization");
     if gone(&new) && (is_provider || now >= before) {
         return Value::Object(new);
@@ -38,7 +38,8 @@ pub(crate) fn merge(known: &Value, new: Value) -> Value {
     for (name, value) in strong {
         let kept = match out.get(name) {
             Some(other) if JOINED.contains(&name.as_str()) => joined(value, other),
-            // The same in other letters: what is stored stays, or two spellings in one file would take turns for ever.
+            // The same value in other letters: the stored spelling stays, or two spellings in one file would alternate
+            // for ever.
             Some(_) if known.get(name).is_some_and(|stored| now == before && alike(stored, value)) => {
                 known.get(name).unwrap_or(value).clone()
             }
@@ -50,7 +51,7 @@ pub(crate) fn merge(known: &Value, new: Value) -> Value {
     Value::Object(out)
 }
 
-/// The profiles of both, and the stronger source. The version is the server's to say.
+/// The profiles of both, and the more trusted source. The server sets the version.
 fn meta(out: &mut Map<String, Value>, strong: &Map<String, Value>, weak: &Map<String, Value>) {
     let of = |one: &Map<String, Value>, name: &str| one.get("meta").and_then(|meta| meta.get(name)).cloned();
     let mut meta = Map::new();

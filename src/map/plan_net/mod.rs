@@ -1,9 +1,9 @@
-//! What is known of providers, as Plan-Net resources: practitioners and their roles, organizations, locations, services,
-//! networks and plans. Pure: small typed parts in, JSON values out.
+//! Providers as Plan-Net resources: practitioners and their roles, organizations, locations, services, networks and
+//! plans. Pure: small typed parts in, JSON values out.
 //!
-//! Invariants: the same facts give the same ids in every run, whichever file they come from; a code outside a required value
-//! set is never written into the element that requires it; what is public says so by a Plan-Net profile in `meta.profile`,
-//! and what must not be (a deactivated provider) does not name one.
+//! Invariants: the same facts give the same ids in every run, whichever file they come from; a code outside a required
+//! value set is never written into the element that requires it; a public resource has a Plan-Net profile in
+//! `meta.profile`, and one that must not be public (a deactivated provider) has none.
 //!
 //! Absent: displays of specialties (the code list has terms of its own), street-level geocoding, home addresses.
 

@@ -1,4 +1,4 @@
-//! The payer, its networks and plans, and which organizations take part in them.
+//! The payer, its networks and plans, and the affiliations of organizations with them.
 
 use serde_json::{Value, json};
 
@@ -9,12 +9,12 @@ use super::build::{
 use super::specialty;
 use crate::map::record::{PlanContext, made_id};
 
-/// The id of the organization that the plan itself is.
+/// The id of the plan's own organization.
 pub(crate) fn payer_id(about: PlanContext<'_>) -> String {
     made_id(&["Organization", "payer", about.ids])
 }
 
-/// The organization that the plan itself is, as far as a load knows it: its name and its country.
+/// The plan's own organization, as far as a load knows it: its name and its country.
 pub(crate) fn payer(about: PlanContext<'_>) -> Value {
     let mut out = start("Organization", &payer_id(about), "Organization", DirectorySource::Mentioned, about);
     put(&mut out, "active", true);
@@ -24,7 +24,7 @@ pub(crate) fn payer(about: PlanContext<'_>) -> Value {
     Value::Object(out)
 }
 
-/// The id of a network, by its name or number.
+/// The id of a network, from its name or number.
 pub(crate) fn network_id(key: &str) -> String {
     made_id(&["Organization", "network", &key.to_lowercase()])
 }
@@ -32,7 +32,7 @@ pub(crate) fn network_id(key: &str) -> String {
 /// A network of providers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Network {
-    /// Its number where it has one, else its name.
+    /// Its number if it has one, else its name.
     pub(crate) key: String,
     pub(crate) name: String,
 }
@@ -49,12 +49,12 @@ impl Network {
     }
 }
 
-/// The id of an insurance plan, by the number that the plan or the exchange gave it.
+/// The id of an insurance plan, from the number that the plan or the exchange gave it.
 pub(crate) fn plan_id(number: &str) -> String {
     made_id(&["InsurancePlan", &number.to_lowercase()])
 }
 
-/// An insurance plan as the directory shows it: its networks.
+/// An insurance plan in the directory: its networks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) number: String,
@@ -78,7 +78,7 @@ impl Plan {
     }
 }
 
-/// A number of the exchange (five digits, a state, seven digits) says that it is a qualified health plan.
+/// A number of the exchange (five digits, a state, seven digits) marks a qualified health plan.
 fn product(number: &str) -> Value {
     let shape = |(at, byte): (usize, u8)| {
         if matches!(at, 5 | 6) { byte.is_ascii_alphabetic() } else { byte.is_ascii_digit() }
@@ -90,14 +90,14 @@ fn product(number: &str) -> Value {
     }
 }
 
-/// An organization takes part in a network.
+/// An organization's affiliation with a network.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Affiliation {
     /// Id of the organization.
     pub(crate) organization: String,
-    /// Key of the network; empty if it is only known that the plan works with it.
+    /// Key of the network; empty if it is only known that the plan works with the organization.
     pub(crate) network: String,
-    /// Ids of the place and of the service, or empty.
+    /// Ids of the location and of the service, or empty.
     pub(crate) location: String,
     pub(crate) service: String,
     /// A code of Plan-Net's affiliation roles.

@@ -11,7 +11,7 @@ use crate::map::record::{PlanContext, made_id};
 pub(crate) struct Organization {
     pub(crate) id: String,
     pub(crate) npi: String,
-    /// The plan's own number. Tax numbers are not taken: some are the numbers of persons.
+    /// The plan's own number. Tax numbers are left out: some are the numbers of persons.
     pub(crate) number: String,
     pub(crate) name: String,
     pub(crate) alias: String,
@@ -21,21 +21,21 @@ pub(crate) struct Organization {
     pub(crate) specialties: Vec<String>,
     pub(crate) phones: Vec<Phone>,
     pub(crate) address: Address,
-    /// Id of the organization that it belongs to, or empty.
+    /// Id of the parent organization, or empty.
     pub(crate) part_of: String,
     /// Id of its endpoint, or empty.
     pub(crate) endpoint: String,
     pub(crate) is_inactive: bool,
 }
 
-/// The id of an organization: its NPI, or else its name.
+/// The id of an organization, from its NPI or else its name.
 pub(crate) fn organization_id(npi: &str, name: &str) -> String {
     if npi.is_empty() { made_id(&["Organization", &name.to_lowercase()]) } else { format!("npi-{npi}") }
 }
 
 impl Organization {
     pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
-        // A profile says that the public may see it, and that it is active.
+        // The profile makes it public, and marks it as active.
         let profiles = if self.is_inactive { Vec::new() } else { vec![profile("Organization")] };
         let mut out = adopted("Organization", &self.id, &profiles, source, about);
         put(&mut out, "active", !self.is_inactive);

@@ -16,41 +16,41 @@ const QUALIFICATIONS: &str =
 pub(crate) struct Practitioner {
     pub(crate) id: String,
     pub(crate) npi: String,
-    /// The plan's own number, or one made where there is no other.
+    /// The plan's own number, or a made-up one where there is no other.
     pub(crate) number: String,
     pub(crate) family: String,
     pub(crate) given: Vec<String>,
     pub(crate) prefix: String,
     pub(crate) suffix: String,
-    /// As written behind the name: `MD`, `D.O.`.
+    /// As written after the name: `MD`, `D.O.`.
     pub(crate) credential: String,
     /// A code of FHIR's administrative genders, or empty.
     pub(crate) gender: &'static str,
     pub(crate) languages: Vec<String>,
     pub(crate) licences: Vec<Licence>,
-    /// What the source says that somebody does, where no role may say it.
+    /// Specialties in the source that no role may have.
     pub(crate) skills: Vec<String>,
     pub(crate) is_inactive: bool,
 }
 
-/// A licence to practise.
+/// A license to practice.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Licence {
     pub(crate) number: String,
-    /// The state that gave it.
+    /// The issuing state.
     pub(crate) state: String,
     /// A NUCC code.
     pub(crate) specialty: String,
 }
 
-/// The id of a person: the NPI, or else what the plan calls him.
+/// The id of a person, from the NPI or else the plan's own number.
 pub(crate) fn practitioner_id(npi: &str, number: &str) -> String {
     if npi.is_empty() { made_id(&["Practitioner", number]) } else { format!("npi-{npi}") }
 }
 
 impl Practitioner {
     pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
-        // A profile says that the public may see it, and that he is active.
+        // The profile makes it public, and marks it as active.
         let profiles = if self.is_inactive { Vec::new() } else { vec![profile("Practitioner")] };
         let mut out = adopted("Practitioner", &self.id, &profiles, source, about);
         put(&mut out, "active", !self.is_inactive);
@@ -116,7 +116,7 @@ impl Licence {
     }
 }
 
-/// Letters behind a name: the code if HL7 has one, else the letters.
+/// Letters after a name: the code if HL7 has one, else the letters.
 fn degree(letters: &str) -> Value {
     let plain: String = letters.chars().filter(char::is_ascii_alphanumeric).collect();
     let known = codes_of(QUALIFICATIONS)

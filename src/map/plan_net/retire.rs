@@ -1,4 +1,4 @@
-//! Ends resources that no file lists any more, or that belong to a deactivated provider. Pure.
+//! Retires resources that no file lists any more, or that belong to a deactivated provider. Pure.
 
 use serde_json::Value;
 
@@ -14,10 +14,10 @@ pub(crate) fn is_current(resource: &Value) -> bool {
     }
 }
 
-/// The resource as one that has ended; absent if it has, or if none of these readers made it. Of the directory nothing stays
-/// public, for its profiles say that all there is active; the drug list has a status of its own.
+/// The resource, retired; absent if it already is, or if none of these readers made it. A retired directory resource is
+/// not public, since the profiles mark all their resources as active; the drug list has a status of its own.
 ///
-/// From then on it counts as mentioned only: whichever source lists it again brings it back.
+/// After that it counts as mentioned only: any source that lists it again brings it back.
 pub(crate) fn retired(resource: &Value) -> Option<Value> {
     let source = DirectorySource::of(resource).filter(|_| is_current(resource))?;
     let mut out = resource.as_object()?.clone();

@@ -11,10 +11,10 @@ use super::network::network_id;
 use super::specialty;
 use crate::map::record::{PlanContext, made_id};
 
-/// A person at a place. One role holds all specialties that the person has there.
+/// A person at a location. One role holds all specialties that the person has there.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Role {
-    /// Ids; empty where there is none.
+    /// Ids; empty if there is none.
     pub(crate) practitioner: String,
     pub(crate) organization: String,
     pub(crate) location: String,
@@ -35,7 +35,7 @@ pub(crate) struct Role {
 
 const NPI_DIGITS: usize = 10;
 
-/// Whether new patients are taken.
+/// Whether new patients are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Accepting {
     Yes,
@@ -45,7 +45,7 @@ pub(crate) enum Accepting {
 }
 
 impl Accepting {
-    /// Reads a cell; absent if it says nothing that we know.
+    /// Reads a cell; absent if its words are unknown.
     pub(crate) fn read(cell: &str) -> Option<Self> {
         let plain: String = cell.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
         match plain.as_str() {
@@ -62,7 +62,7 @@ impl Accepting {
         }
     }
 
-    /// The extension; `network` is the key of the network that it is said for, or empty.
+    /// The extension; `network` is the key of the network that it applies to, or empty.
     pub(super) fn value(self, network: &str) -> Value {
         let code = match self {
             Self::Yes => "newpt",
@@ -81,9 +81,8 @@ impl Accepting {
 }
 
 impl Role {
-    /// One person at one place for one organization in one network.
-    /// Roles of one NPI begin with it: the registry comes in the order of NPIs, so what is written together lies together in the
-    /// store.
+    /// One person at one location for one organization in one network. Ids of one NPI's roles begin with it: the
+    /// registry is sorted by NPI, so records that are written together lie together in the store.
     pub(super) fn id(&self) -> String {
         let network = self.network.to_lowercase();
         let made = made_id(&["PractitionerRole", &self.practitioner, &self.organization, &self.location, &network]);
@@ -130,7 +129,7 @@ impl Role {
         Value::Object(out)
     }
 
-    /// The profile wants a way to reach somebody; where the source has none, that is what is said.
+    /// The profile wants contact data; if the source has none, the element states that.
     fn telecom(&self) -> Value {
         if self.phones.is_empty() {
             let absent = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";

@@ -1,4 +1,4 @@
-//! What an organization or a person offers.
+//! Services of an organization or a person.
 
 use serde_json::{Value, json};
 
@@ -14,15 +14,15 @@ use crate::map::record::{PlanContext, made_id};
 /// A service.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Service {
-    /// What tells it from other services: who offers it, and what.
+    /// Identifies the service: its provider, and its kind.
     pub(crate) key: [String; 2],
     pub(crate) name: String,
     /// A code of Plan-Net's service categories.
     pub(crate) category: &'static str,
-    /// Id of the organization that offers it, or empty.
+    /// Id of the organization that provides it, or empty.
     pub(crate) organization: String,
     pub(crate) specialties: Vec<String>,
-    /// Id of the place; empty for a service that has none, such as a visit by video.
+    /// Id of the location; empty for a service without one, such as a video visit.
     pub(crate) location: String,
     pub(crate) phones: Vec<Phone>,
     pub(crate) accepting: Option<Accepting>,
@@ -33,12 +33,12 @@ pub(crate) struct Service {
     pub(crate) span: Validity,
 }
 
-/// The id of the virtual service that a practitioner offers. The service itself does not name its practitioner.
+/// The id of a practitioner's virtual service. The service itself does not name its practitioner.
 pub(crate) fn virtual_id(practitioner: &str) -> String {
     made_id(&["HealthcareService", practitioner, VIRTUAL])
 }
 
-/// What tells it from the person's other services.
+/// Distinguishes it from the person's other services.
 pub(crate) const VIRTUAL: &str = "virtual";
 
 impl Service {
@@ -84,7 +84,7 @@ fn delivery(is_virtual: bool) -> Value {
     out
 }
 
-/// Plan-Net's category, the affiliation's role and HL7's kind of place, by words that tables use for a facility.
+/// Plan-Net's category, the affiliation's role and HL7's location type, by the words that tables use for a facility.
 pub(crate) fn category(words: &str) -> (&'static str, &'static str, &'static str) {
     let words = words.to_lowercase();
     let has = |parts: &[&str]| parts.iter().any(|part| words.contains(part));

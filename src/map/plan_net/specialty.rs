@@ -1,5 +1,5 @@
-//! Specialties. Plan-Net requires codes of the NUCC taxonomy, and of those only the ones that were there when the guide was
-//! written; many sources have words instead.
+//! Specialties. Plan-Net requires codes of the NUCC taxonomy, and only those that existed when the guide was written;
+//! many sources have words instead.
 //!
 //! Absent: the displays of the codes, which have terms of their own.
 
@@ -15,12 +15,12 @@ const VALUE_SETS: &str = "http://hl7.org/fhir/us/davinci-pdex-plan-net/ValueSet/
 pub(crate) enum Specialty {
     /// A code of the NUCC taxonomy.
     Code(String),
-    /// Words for which no code is known.
+    /// Words without a known code.
     Words(String),
 }
 
 impl Specialty {
-    /// Reads a cell: a code, words that mean one, or other words. Absent for a cell that is empty.
+    /// Reads a cell: a code, words that stand for one, or other words. Absent for an empty cell.
     pub(crate) fn read(cell: &str) -> Option<Self> {
         let cell = crate::map::plan_net::address::tidy(cell);
         let upper = cell.to_ascii_uppercase();
@@ -32,7 +32,7 @@ impl Specialty {
     }
 }
 
-/// True for text in the form of a NUCC code: ten letters and digits, of which the last is an X.
+/// True for text in the form of a NUCC code: ten letters and digits, ending with an X.
 pub(crate) fn is_code(text: &str) -> bool {
     text.len() == 10
         && text.ends_with('X')
@@ -56,7 +56,7 @@ fn is_in(set: Option<&'static Codes>, code: &str) -> bool {
     set.and_then(|codes| codes.get(NUCC)).is_some_and(|codes| codes.contains(code))
 }
 
-/// Words that directories use for what somebody does (letters only, lower case), and the code that is meant.
+/// Words that directories use for specialties (letters only, lower case), and their codes.
 const WORDS: [(&str, &str); 72] = [
     ("familymedicine familypractice familydoctor", "207Q00000X"),
     ("internalmedicine internist", "207R00000X"),
@@ -132,13 +132,13 @@ const WORDS: [(&str, &str); 72] = [
     ("laboratory clinicallaboratory lab", "291U00000X"),
 ];
 
-/// The code that common words mean.
+/// The code of common words.
 pub(crate) fn of_words(words: &str) -> Option<&'static str> {
     let plain: String = words.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_lowercase()).collect();
     WORDS.into_iter().find(|(names, _)| names.split(' ').any(|name| name == plain)).map(|(_, code)| code)
 }
 
-/// Plan-Net's code for what a person with this specialty is. The longest beginning that fits counts, so it comes first.
+/// Plan-Net's role code for a person with this specialty. The longest matching prefix wins, so it comes first.
 pub(crate) fn of_role(code: &str) -> Option<&'static str> {
     const ROLES: [(&str, &str); 40] = [
         ("106S", "bh"),
@@ -185,7 +185,7 @@ pub(crate) fn of_role(code: &str) -> Option<&'static str> {
     ROLES.into_iter().find(|(start, _)| code.starts_with(start)).map(|(_, role)| role)
 }
 
-/// Plan-Net's code for what an organization with this specialty is.
+/// Plan-Net's type code for an organization with this specialty.
 pub(crate) fn organization_type(code: &str) -> &'static str {
     match code.get(..2).unwrap_or_default() {
         "30" => "payer",

@@ -1,4 +1,4 @@
-//! Everything that is made is valid, and two sources become one.
+//! Every resource of these mappers is valid, and two sources are merged.
 
 use serde_json::json;
 
@@ -24,7 +24,7 @@ fn address() -> Address {
     Address::new(["12 Main St", ""].into_iter(), "Hartford", "CT", "061051208")
 }
 
-/// What was over before the clock of the tests.
+/// A validity that ended before the clock of the tests.
 fn ended() -> Validity {
     Validity { from: "2024-01-01".to_owned(), until: "2025-12-31".to_owned(), is_ended: false }
 }
@@ -159,7 +159,7 @@ fn who_is_gone_is_gone_and_may_come_back() {
     assert_eq!((&back["active"], &back["meta"]["profile"]), (&json!(true), &there["meta"]["profile"]));
 }
 
-/// A doctor whom the table ends was in the directory as before, for nothing asked whether the last day was over.
+/// A doctor whom the table had ended was still in the directory, since nothing checked whether the last day was over.
 #[test]
 fn what_is_over_is_not_in_the_directory_and_may_begin_again() {
     let role = Role { practitioner: "npi-1234567893".to_owned(), ..Role::default() };

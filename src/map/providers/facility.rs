@@ -1,21 +1,21 @@
-//! A row about a facility: a hospital, a pharmacy, a group at a place.
+//! A row about a facility: a hospital, a pharmacy, a group at a location.
 
-use super::row::{Common, Refused, Row};
+use super::row::{ProviderRow, Refused, RowFacts};
 use crate::formats::issue::{RecordPlace, Rule};
-use crate::formats::tables::providers::Field;
+use crate::formats::tables::providers::ProviderField;
 use crate::map::plan_net::{
     Accepting, Affiliation, DirectorySource, Endpoint, ListingPart, Listings, Location, Organization, Service,
     category, organization_id,
 };
 
-/// Takes a row about a facility; returns what was noticed.
+/// Takes a row about a facility; returns notes about it.
 pub(super) fn take(
-    row: &Row<'_>,
-    common: &Common,
+    row: &ProviderRow<'_>,
+    common: &RowFacts,
     place: &RecordPlace,
     listings: &mut Listings,
 ) -> Result<Vec<&'static str>, Refused> {
-    let name = [Field::Facility, Field::Name, Field::Organization]
+    let name = [ProviderField::Facility, ProviderField::Name, ProviderField::Organization]
         .into_iter()
         .map(|field| row.text(field))
         .find(|name| !name.is_empty())
@@ -23,11 +23,14 @@ pub(super) fn take(
     if common.address.is_empty() {
         return Err((Rule::Provider, "the address of the facility is empty"));
     }
-    let npi = [Field::Npi, Field::OrganizationNpi].map(|field| row.get(field)).into_iter().find(|npi| !npi.is_empty());
+    let npi = [ProviderField::Npi, ProviderField::OrganizationNpi]
+        .map(|field| row.get(field))
+        .into_iter()
+        .find(|npi| !npi.is_empty());
     let npi = npi.unwrap_or_default().to_owned();
     let id = organization_id(&npi, &name);
-    let is_pharmacy = row.get(Field::Facility) == name && row.header.is_of_pharmacies();
-    let words = [row.get(Field::Kind), &name, &common.specialties.join(" "), &common.words.join(" ")].join(" ");
+    let is_pharmacy = row.get(ProviderField::Facility) == name && row.header.is_of_pharmacies();
+    let words = [row.get(ProviderField::Kind), &name, &common.specialties.join(" "), &common.words.join(" ")].join(" ");
     let (category, affiliation, kind) = category(if is_pharmacy { "pharmacy" } else { &words });
     listings.row(place.clone());
     common.add_networks(row, listings);
@@ -48,7 +51,7 @@ pub(super) fn take(
         specialties: common.specialties.clone(),
         location: location_id.clone(),
         phones: common.phones.clone(),
-        accepting: Accepting::read(row.get(Field::Accepting)),
+        accepting: Accepting::read(row.get(ProviderField::Accepting)),
         hours: common.hours.clone(),
         hours_words: common.hours_words.clone(),
         verified: common.verified.clone(),
@@ -65,12 +68,12 @@ pub(super) fn take(
         span: common.span.clone(),
         ..Affiliation::default()
     };
-    let endpoint = Endpoint::read(row.get(Field::Endpoint), &id);
+    let endpoint = Endpoint::read(row.get(ProviderField::Endpoint), &id);
     let organization = Organization {
         endpoint: endpoint.as_ref().map(Endpoint::id).unwrap_or_default(),
         id,
         npi,
-        number: row.text(Field::Number),
+        number: row.text(ProviderField::Number),
         name: name.clone(),
         kind: if category == "group" { "prvgrp" } else { "fac" },
         specialties: common.specialties.clone(),

@@ -1,22 +1,22 @@
 //! A row about a person.
 
-use super::row::{Common, Refused, Row};
+use super::row::{ProviderRow, Refused, RowFacts};
 use crate::formats::cells::is_yes;
 use crate::formats::cells::npi::{Npi, npi};
 use crate::formats::issue::{RecordPlace, Rule};
-use crate::formats::tables::providers::Field;
+use crate::formats::tables::providers::ProviderField;
 use crate::map::plan_net::{
     Accepting, DirectorySource, Endpoint, Licence, ListingPart, Listings, Location, Organization, Practitioner, Role,
     Service, VIRTUAL, organization_id, practitioner_id,
 };
 
-/// Letters of a degree behind a name, such as `MD, PhD`; more are a first name in capitals.
+/// Letters of a degree after a name, such as `MD, PhD`; a longer word is a first name in capitals.
 const DEGREE_MAX: usize = 5;
 
-/// Takes a row about a person; returns what was noticed.
+/// Takes a row about a person; returns notes about it.
 pub(super) fn take(
-    row: &Row<'_>,
-    common: &Common,
+    row: &ProviderRow<'_>,
+    common: &RowFacts,
     place: &RecordPlace,
     listings: &mut Listings,
 ) -> Result<Vec<&'static str>, Refused> {
@@ -37,7 +37,7 @@ pub(super) fn take(
     }
     let owner = group.as_ref().map(|group| group.id.clone()).unwrap_or_default();
     let location = common.location(row, &owner);
-    let service = is_yes(row.get(Field::Telehealth)).then(|| Service {
+    let service = is_yes(row.get(ProviderField::Telehealth)).then(|| Service {
         key: [person.id.clone(), VIRTUAL.to_owned()],
         name: "Telehealth".to_owned(),
         category: "prov",
@@ -46,7 +46,7 @@ pub(super) fn take(
         span: common.span.clone(),
         ..Service::default()
     });
-    let endpoint = Endpoint::read(row.get(Field::Endpoint), &owner);
+    let endpoint = Endpoint::read(row.get(ProviderField::Endpoint), &owner);
     let role = Role {
         practitioner: person.id.clone(),
         organization: owner,
@@ -55,7 +55,7 @@ pub(super) fn take(
         endpoint: endpoint.as_ref().map(Endpoint::id).unwrap_or_default(),
         specialties,
         phones: common.phones.clone(),
-        accepting: Accepting::read(row.get(Field::Accepting)),
+        accepting: Accepting::read(row.get(ProviderField::Accepting)),
         hours: common.hours.clone(),
         hours_words: common.hours_words.clone(),
         verified: common.verified.clone(),
@@ -86,37 +86,41 @@ pub(super) fn take(
     Ok(notices)
 }
 
-fn practitioner(row: &Row<'_>) -> Result<Practitioner, Refused> {
-    let (mut family, mut given) = (row.text(Field::Family), Vec::new());
-    let mut credential = row.text(Field::Credential);
+fn practitioner(row: &ProviderRow<'_>) -> Result<Practitioner, Refused> {
+    let (mut family, mut given) = (row.text(ProviderField::Family), Vec::new());
+    let mut credential = row.text(ProviderField::Credential);
     if family.is_empty() {
-        (family, given, credential) = split_name(row.get(Field::Name), credential);
+        (family, given, credential) = split_name(row.get(ProviderField::Name), credential);
     }
-    given
-        .extend([Field::Given, Field::Middle].map(|field| row.text(field)).into_iter().filter(|name| !name.is_empty()));
+    given.extend(
+        [ProviderField::Given, ProviderField::Middle]
+            .map(|field| row.text(field))
+            .into_iter()
+            .filter(|name| !name.is_empty()),
+    );
     if family.is_empty() {
         return Err((Rule::Provider, "the last name of the person is empty"));
     }
-    let npi = row.get(Field::Npi).to_owned();
-    let number = row.text(Field::Number);
-    // Without a number, the name and the place tell persons apart.
+    let npi = row.get(ProviderField::Npi).to_owned();
+    let number = row.text(ProviderField::Number);
+    // Without a number, name and location identify a person.
     let key = if number.is_empty() {
-        format!("{} {family} {}", given.join(" "), row.get(Field::Zip))
+        format!("{} {family} {}", given.join(" "), row.get(ProviderField::Zip))
     } else {
         number.clone()
     };
     let id = practitioner_id(&npi, &key.to_lowercase());
     let number = if number.is_empty() && npi.is_empty() { id.clone() } else { number };
-    let gender = match row.get(Field::Gender).to_ascii_lowercase().as_str() {
+    let gender = match row.get(ProviderField::Gender).to_ascii_lowercase().as_str() {
         "m" | "male" | "1" => "male",
         "f" | "female" | "2" => "female",
         "x" | "o" | "other" | "nonbinary" => "other",
         _ => "",
     };
-    let licence = row.text(Field::Licence);
+    let licence = row.text(ProviderField::Licence);
     let licences = (!licence.is_empty()).then(|| Licence {
         number: licence,
-        state: row.text(Field::LicenceState),
+        state: row.text(ProviderField::LicenceState),
         specialty: String::new(),
     });
     Ok(Practitioner {
@@ -125,16 +129,16 @@ fn practitioner(row: &Row<'_>) -> Result<Practitioner, Refused> {
         number,
         family,
         given,
-        suffix: row.text(Field::Suffix),
+        suffix: row.text(ProviderField::Suffix),
         credential,
         gender,
-        languages: row.list(Field::Languages),
+        languages: row.list(ProviderField::Languages),
         licences: licences.into_iter().collect(),
         ..Practitioner::default()
     })
 }
 
-/// `Albee, Ruth M` or `Ruth M Albee, MD`: family, given names, letters behind the name.
+/// `Albee, Ruth M` or `Ruth M Albee, MD`: family, given names, letters after the name.
 fn split_name(name: &str, credential: String) -> (String, Vec<String>, String) {
     let words = |text: &str| -> Vec<String> { text.split_whitespace().map(str::to_owned).collect() };
     let (before, after) = name.split_once(',').unwrap_or((name, ""));
@@ -151,9 +155,9 @@ fn split_name(name: &str, credential: String) -> (String, Vec<String>, String) {
     (family, given, credential)
 }
 
-/// The group that the person works for, if the row names one that can be told from others.
-fn group(row: &Row<'_>, common: &Common) -> Result<Option<Organization>, Refused> {
-    let (name, number) = (row.text(Field::Organization), row.get(Field::OrganizationNpi));
+/// The person's group, if the row names one that can be identified.
+fn group(row: &ProviderRow<'_>, common: &RowFacts) -> Result<Option<Organization>, Refused> {
+    let (name, number) = (row.text(ProviderField::Organization), row.get(ProviderField::OrganizationNpi));
     match npi(number) {
         _ if number.is_empty() => {}
         Npi::Good => {}
@@ -173,7 +177,7 @@ fn group(row: &Row<'_>, common: &Common) -> Result<Option<Organization>, Refused
     }))
 }
 
-/// A key of some database is no name.
+/// A database key is not a name.
 fn is_uuid(text: &str) -> bool {
     text.len() == 36 && text.bytes().filter(|byte| *byte == b'-').count() == 4
 }

@@ -1,10 +1,10 @@
-//! Tables of other people's systems.
+//! Tables of real systems.
 
 use std::sync::Arc;
 
 use super::*;
 use crate::formats::columns::Own;
-use crate::formats::tables::providers::{Field, NAMES, ProviderHeader, looks_like};
+use crate::formats::tables::providers::{NAMES, ProviderField, ProviderHeader, looks_like};
 use crate::map::fixtures_tests::{assert_valid, resources, rows, sample};
 
 fn of(text: &str) -> Vec<serde_json::Value> {
@@ -94,7 +94,7 @@ fn tables_of_networks_and_owners_are_left_to_others() {
         let Some(text) = sample(&format!("nppes/pdex-plan-net-sample-data/{name}")) else { return };
         let (header, rows) = rows(&text);
         assert!(!looks_like(&header.iter().collect::<Vec<_>>(), &Own::default()), "{name}");
-        // Forced all the same, they are read or refused.
+        // If their format is forced, they are still read or refused.
         let read = read(&Arc::from(name), &ProviderHeader::new(&header, &Own::default()), &rows);
         resources(&read).iter().for_each(assert_valid);
     }
@@ -105,7 +105,7 @@ proptest::proptest! {
     fn no_cells_make_it_panic(cells in proptest::collection::vec("\\PC{0,12}", NAMES.len())) {
         let header: csv::StringRecord = NAMES.iter().map(|(_, name, _)| *name).collect();
         let mut row: csv::StringRecord = cells.iter().collect();
-        let without_npi = |(at, cell): (usize, &str)| if matches!(NAMES[at].0, Field::Npi | Field::OrganizationNpi | Field::From | Field::Until | Field::Verified) { String::new() } else { cell.to_owned() };
+        let without_npi = |(at, cell): (usize, &str)| if matches!(NAMES[at].0, ProviderField::Npi | ProviderField::OrganizationNpi | ProviderField::From | ProviderField::Until | ProviderField::Verified) { String::new() } else { cell.to_owned() };
         row = row.iter().enumerate().map(without_npi).collect();
         let read = read(&Arc::from("p"), &ProviderHeader::new(&header, &Own::default()), &[(2, row)]);
         resources(&read).iter().for_each(assert_valid);

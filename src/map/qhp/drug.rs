@@ -9,11 +9,11 @@ use crate::formats::qhp::element::{flag, items, text, years};
 use crate::map::drug_list::{Drug, DrugListing, Formulary, Item};
 use crate::map::plan_net::DirectorySource;
 
-/// Takes a drug. `said` holds the drugs and formularies that the block has named.
+/// Takes a drug. `mentioned` holds the drugs and formularies that the block has named.
 pub(super) fn take(
     value: &Value,
     place: &RecordPlace,
-    said: &mut HashSet<String>,
+    mentioned: &mut HashSet<String>,
 ) -> Result<DrugListing, (Rule, &'static str)> {
     let rxnorm = text(value, "rxnorm_id");
     if rxnorm.is_empty() {
@@ -30,7 +30,7 @@ pub(super) fn take(
             return Err((Rule::Drug, "a plan of the drug has no number (plan_id) or no tier (drug_tier)"));
         }
         let (from, until) = years(one);
-        if said.insert(format!("formulary {}", formulary.to_lowercase())) {
+        if mentioned.insert(format!("formulary {}", formulary.to_lowercase())) {
             formularies.push(Formulary { number: formulary.clone(), ..Formulary::default() });
         }
         let item = Item {
@@ -51,6 +51,6 @@ pub(super) fn take(
     if items_of.is_empty() {
         return Err((Rule::Drug, "the drug is in no plan"));
     }
-    let is_known = !said.insert(format!("drug {}", drug.id()));
+    let is_known = !mentioned.insert(format!("drug {}", drug.id()));
     Ok(DrugListing { place: place.clone(), source: DirectorySource::Qhp, is_known, drug, formularies, items: items_of })
 }

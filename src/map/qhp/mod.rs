@@ -1,11 +1,10 @@
-//! The files that plans on the exchange publish for machines: `index.json`, `providers.json`, `plans.json`, `drugs.json`.
-//! Pure.
+//! The machine-readable files of exchange plans: `index.json`, `providers.json`, `plans.json`, `drugs.json`. Pure.
 //!
 //! ```text
 //! bytes -> cut (whole elements of the array)     elements -> provider | plan | drug -> Plan-Net and formulary resources
 //! ```
-//! Invariants: what an element is follows from its members, not from the name of the file; files of gigabytes go through in
-//! blocks; a bad element costs nothing but itself.
+//! Invariants: the kind of an element follows from its members, not from the name of the file; files of gigabytes go
+//! through in blocks; a bad element costs nothing but itself.
 //!
 //! Absent: following the addresses of an index (nothing is fetched during a load).
 
@@ -25,7 +24,7 @@ use crate::formats::qhp::cut::{self};
 use crate::map::plan_net::Listings;
 use crate::map::record::{ReadPiece, Record};
 
-/// The longest element that is read; a provider with a thousand addresses has a tenth of it.
+/// The longest element that is read; a provider with a thousand addresses takes a tenth of it.
 const ELEMENT_MAX: usize = 16 << 20;
 
 /// Reads a block of whole elements of an array, with or without the brackets and commas around them; `first` is the number
@@ -33,7 +32,7 @@ const ELEMENT_MAX: usize = 16 << 20;
 pub(crate) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> ReadPiece {
     let mut out = ReadPiece::default();
     let mut listings = Listings::default();
-    let mut said = HashSet::new();
+    let mut mentioned = HashSet::new();
     let mut line = first;
     let mut at = 0;
     for element in cut::elements(text) {
@@ -56,7 +55,7 @@ pub(crate) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> ReadPiece {
                 out.records.push(Box::new(record) as Box<dyn Record>);
                 Vec::new()
             }),
-            ElementKind::Drug => drug::take(&value, &place, &mut said).map(|record| {
+            ElementKind::Drug => drug::take(&value, &place, &mut mentioned).map(|record| {
                 if record.items.iter().any(|item| !item.is_covered()) {
                     out.reject(&place, Rule::NotCovered, "");
                 }
@@ -77,7 +76,7 @@ pub(crate) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> ReadPiece {
     out
 }
 
-/// What an element is.
+/// The kinds of elements.
 enum ElementKind {
     Provider,
     Plan,

@@ -1,4 +1,4 @@
-//! Elements of `plans.json`: a plan, the tiers of its network, and what drugs cost in it.
+//! Elements of `plans.json`: a plan, the tiers of its network, and its drug costs.
 
 use serde_json::{Map, Value, json};
 
@@ -40,7 +40,7 @@ pub(super) fn take(value: &Value, place: &RecordPlace) -> Result<PlanElement, (R
             networks.push(Network { key, name });
         }
     }
-    // Providers name the plan; without tiers the plan is its network.
+    // Providers name the plan; without tiers the plan is its own network.
     if networks.is_empty() {
         networks.push(Network { key: number.clone(), name: name.clone() });
     }
@@ -96,7 +96,7 @@ impl Record for PlanElement {
         &self.place
     }
 
-    fn whom(&self) -> Option<NamedMember> {
+    fn named_member(&self) -> Option<NamedMember> {
         None
     }
 

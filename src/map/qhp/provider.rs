@@ -12,14 +12,14 @@ use crate::map::plan_net::{
     practitioner_id,
 };
 
-/// Places times networks of one provider; each pair is a role.
+/// Locations times networks of one provider; each pair is a role.
 const ROLES_MAX: usize = 2_000;
 const SOURCE: DirectorySource = DirectorySource::Qhp;
 
 type Refused = (Rule, &'static str);
 
-/// What both kinds of provider have.
-struct Common {
+/// Facts that both kinds of provider have.
+struct ProviderFacts {
     npi: String,
     places: Vec<(Address, Vec<Phone>, (String, String))>,
     networks: Vec<(String, Validity)>,
@@ -30,12 +30,12 @@ struct Common {
     verified: String,
 }
 
-/// The key of a network: the exchange's files name none, they have tiers of a plan.
+/// The key of a network: the exchange's files name none, only tiers of a plan.
 pub(super) fn network_key(plan: &str, tier: &str) -> String {
     if tier.is_empty() { plan.to_owned() } else { format!("{plan} {tier}") }
 }
 
-/// Takes a provider; returns what was noticed.
+/// Takes a provider; returns notes about it.
 pub(super) fn take(value: &Value, place: &RecordPlace, listings: &mut Listings) -> Result<Vec<&'static str>, Refused> {
     let common = common(value)?;
     let is_person = value.get("name").is_some_and(Value::is_object) && text(value, "facility_name").is_empty();
@@ -60,7 +60,7 @@ pub(super) fn take(value: &Value, place: &RecordPlace, listings: &mut Listings) 
     Ok(notices)
 }
 
-fn common(value: &Value) -> Result<Common, Refused> {
+fn common(value: &Value) -> Result<ProviderFacts, Refused> {
     let number = text(value, "npi");
     match npi(&number) {
         _ if number.is_empty() => {}
@@ -68,7 +68,7 @@ fn common(value: &Value) -> Result<Common, Refused> {
         Npi::Mistyped => return Err((Rule::CheckDigit, "the check digit of the NPI is wrong")),
         Npi::Other => return Err((Rule::Provider, "the NPI is not a number of ten digits")),
     }
-    let mut out = Common {
+    let mut out = ProviderFacts {
         npi: number,
         places: Vec::new(),
         networks: Vec::new(),
@@ -128,7 +128,7 @@ fn common(value: &Value) -> Result<Common, Refused> {
 }
 
 /// Begins the row, with the networks and plans that it names.
-fn begin(common: &Common, place: &RecordPlace, listings: &mut Listings) {
+fn begin(common: &ProviderFacts, place: &RecordPlace, listings: &mut Listings) {
     listings.row(place.clone());
     if !common.networks.is_empty() {
         listings.add(ListingPart::Payer, DirectorySource::Mentioned);
@@ -142,7 +142,7 @@ fn begin(common: &Common, place: &RecordPlace, listings: &mut Listings) {
     }
 }
 
-fn person(value: &Value, common: &Common) -> Result<Practitioner, Refused> {
+fn person(value: &Value, common: &ProviderFacts) -> Result<Practitioner, Refused> {
     let name = value.get("name").unwrap_or(&Value::Null);
     let [family, suffix, prefix] = ["last", "suffix", "prefix"].map(|member| text(name, member));
     if family.is_empty() {
@@ -175,7 +175,7 @@ fn person(value: &Value, common: &Common) -> Result<Practitioner, Refused> {
     })
 }
 
-fn add_person(person: Practitioner, common: &Common, listings: &mut Listings) {
+fn add_person(person: Practitioner, common: &ProviderFacts, listings: &mut Listings) {
     let base = Role {
         practitioner: person.id.clone(),
         specialties: common.codes.iter().filter(|code| is_personal(code)).cloned().collect(),
@@ -203,7 +203,7 @@ fn add_person(person: Practitioner, common: &Common, listings: &mut Listings) {
     }
 }
 
-fn add_facility(value: &Value, name: &str, common: &Common, listings: &mut Listings) {
+fn add_facility(value: &Value, name: &str, common: &ProviderFacts, listings: &mut Listings) {
     let id = organization_id(&common.npi, name);
     let words = [name, &texts(value, "facility_type").join(" "), &common.codes.join(" "), &common.words.join(" ")];
     let (category, affiliation, kind) = category(&words.join(" "));

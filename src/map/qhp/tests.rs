@@ -1,4 +1,4 @@
-//! The exchange's own samples, and what is known to be wrong in real files.
+//! The exchange's own samples, and known faults of real files.
 
 use super::*;
 use crate::formats::qhp::cut::{cut, looks_like};
@@ -85,13 +85,13 @@ fn one_code_for_two_drugs_keeps_both() {
 fn the_public_samples_go_through() {
     let digit = Rule::CheckDigit;
     for (name, looks, kept, rules, made) in [
-        // An index holds addresses only, and a schema is no data.
+        // An index only holds addresses, and a schema is not data.
         ("cms-data-index.json", true, 0, vec![Rule::OtherMessage], 0),
         ("index_document_schema.json", false, 0, vec![Rule::UnknownFile], 0),
         ("drugs-1.json", true, 2, vec![], 10),
         ("drugs-2.json", true, 2, vec![], 10),
         ("plans.json", true, 3, vec![], 15),
-        // Two of the three providers have numbers that were made up.
+        // Two of the three providers have made-up numbers.
         ("providers.json", true, 1, vec![digit, digit], 13),
     ] {
         let Some(bytes) = sample(&format!("qhp-json/qhp-provider-formulary-apis/{name}")) else { return };

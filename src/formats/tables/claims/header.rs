@@ -1,8 +1,8 @@
-//! The header row of a table of claims: which column is what, and from which kind of system the table comes.
+//! The header row of a table of claims: the field of each column, and the kind of system that wrote the table.
 
 use crate::formats::cells::normal;
 use crate::formats::columns::{Names, Own};
-use crate::formats::records::{ClaimSource, Field, NAMES};
+use crate::formats::records::{ClaimField, ClaimSource, NAMES};
 
 /// Columns of one table.
 const COLUMNS_MAX: usize = 2_000;
@@ -10,19 +10,23 @@ const COLUMNS_MAX: usize = 2_000;
 /// The header row.
 #[derive(Clone, Debug)]
 pub(crate) struct ClaimHeader {
-    columns: Vec<Option<(Field, u16)>>,
+    columns: Vec<Option<(ClaimField, u16)>>,
     pub(crate) source: ClaimSource,
-    /// What each row holds: everything, or only the head, the lines, the diagnoses or the procedures of a claim.
+    /// The content of each row: everything, or only the head, the lines, the diagnoses or the procedures of a claim.
     pub(crate) facet: &'static str,
     /// Whether one row holds several lines side by side.
     pub(crate) is_wide: bool,
 }
 
 impl ClaimHeader {
-    pub(crate) fn new<'h>(cells: impl Iterator<Item = &'h str>, own: &Own<Field>, known: &[Names<Field>]) -> Self {
+    pub(crate) fn new<'h>(
+        cells: impl Iterator<Item = &'h str>,
+        own: &Own<ClaimField>,
+        known: &[Names<ClaimField>],
+    ) -> Self {
         let names: Vec<String> = cells.take(COLUMNS_MAX).map(normal).collect();
         let is = |name: &str| names.iter().any(|cell| cell == name);
-        let mut columns: Vec<Option<(Field, u16)>> = Vec::with_capacity(names.len());
+        let mut columns: Vec<Option<(ClaimField, u16)>> = Vec::with_capacity(names.len());
         for name in &names {
             let mut found = find(name, own, known);
             if let Some((field, index)) = &mut found
@@ -34,8 +38,10 @@ impl ClaimHeader {
             }
             columns.push(found);
         }
-        let has = |field: Field| columns.iter().flatten().any(|(known, _)| *known == field);
-        let is_drugs = has(Field::Ndc) && !has(Field::Service) && (has(Field::Days) || has(Field::Prescription));
+        let has = |field: ClaimField| columns.iter().flatten().any(|(known, _)| *known == field);
+        let is_drugs = has(ClaimField::Ndc)
+            && !has(ClaimField::Service)
+            && (has(ClaimField::Days) || has(ClaimField::Prescription));
         let is_review = known.first().is_some_and(|(_, name, _)| *name == "authorization_number");
         let source = if is_review {
             if is("utn") { ClaimSource::CmsReviews } else { ClaimSource::Reviews }
@@ -56,11 +62,11 @@ impl ClaimHeader {
             ClaimSource::Cclf if is("clmbillfactypecd") => "head",
             _ => "",
         };
-        let is_wide = !has(Field::Line) && columns.contains(&Some((Field::Service, 2)));
+        let is_wide = !has(ClaimField::Line) && columns.contains(&Some((ClaimField::Service, 2)));
         Self { columns, source, facet, is_wide }
     }
 
-    pub(crate) fn has(&self, field: Field) -> bool {
+    pub(crate) fn has(&self, field: ClaimField) -> bool {
         self.columns.iter().flatten().any(|(known, _)| *known == field)
     }
 
@@ -68,8 +74,8 @@ impl ClaimHeader {
         self.columns.len()
     }
 
-    /// Cells of a row with what they are.
-    pub(crate) fn cells<'r>(&'r self, row: &'r csv::StringRecord) -> impl Iterator<Item = (Field, u16, &'r str)> {
+    /// Cells of a row with their fields.
+    pub(crate) fn cells<'r>(&'r self, row: &'r csv::StringRecord) -> impl Iterator<Item = (ClaimField, u16, &'r str)> {
         self.columns
             .iter()
             .zip(row)
@@ -78,12 +84,12 @@ impl ClaimHeader {
 
     pub(crate) fn is_drugs(&self) -> bool {
         self.source == ClaimSource::Drugs
-            || (self.has(Field::Ndc) && !self.has(Field::Service) && !self.has(Field::Revenue))
+            || (self.has(ClaimField::Ndc) && !self.has(ClaimField::Service) && !self.has(ClaimField::Revenue))
     }
 }
 
-/// The field of a column: by its whole name, else by what stands before the number at its end.
-pub(crate) fn find(name: &str, own: &Own<Field>, known: &[Names<Field>]) -> Option<(Field, u16)> {
+/// The field of a column: by its whole name, else by its name without the number at its end.
+pub(crate) fn find(name: &str, own: &Own<ClaimField>, known: &[Names<ClaimField>]) -> Option<(ClaimField, u16)> {
     if let Some(field) = own.find(name, known) {
         return Some((field, 0));
     }
@@ -94,36 +100,36 @@ pub(crate) fn find(name: &str, own: &Own<Field>, known: &[Names<Field>]) -> Opti
     (field.is_list() || field.is_of_line()).then_some((field, index))
 }
 
-/// What kind of table a header row announces.
+/// The kind of table that a header row announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClaimTableLook {
     Claims,
-    /// One of CMS's normalised tables, whose rows say nothing without the others'.
+    /// One of CMS's normalized tables, whose rows mean nothing without the others'.
     Fragment,
     No,
 }
 
 /// Whether it is the header row of a table of claims: columns for a claim, a member, and a service or an amount.
-pub(crate) fn looks_like(cells: &[&str], own: &Own<Field>) -> ClaimTableLook {
+pub(crate) fn looks_like(cells: &[&str], own: &Own<ClaimField>) -> ClaimTableLook {
     if cells.iter().any(|cell| normal(cell) == "clmdtsgntrsk") {
         return ClaimTableLook::Fragment;
     }
     let header = ClaimHeader::new(cells.iter().copied(), own, &NAMES);
-    let any = |fields: &[Field]| fields.iter().any(|field| header.has(*field));
-    let named = header.has(Field::Claim) || (header.has(Field::Prescription) && header.has(Field::Ndc));
+    let any = |fields: &[ClaimField]| fields.iter().any(|field| header.has(*field));
+    let named = header.has(ClaimField::Claim) || (header.has(ClaimField::Prescription) && header.has(ClaimField::Ndc));
     let about = any(&[
-        Field::Charge,
-        Field::Paid,
-        Field::ClaimPaid,
-        Field::ClaimCharge,
-        Field::Service,
-        Field::Revenue,
-        Field::Ndc,
-        Field::Diagnosis,
-        Field::Procedure,
+        ClaimField::Charge,
+        ClaimField::Paid,
+        ClaimField::ClaimPaid,
+        ClaimField::ClaimCharge,
+        ClaimField::Service,
+        ClaimField::Revenue,
+        ClaimField::Ndc,
+        ClaimField::Diagnosis,
+        ClaimField::Procedure,
     ]);
-    let dated = any(&[Field::From, Field::LineFrom, Field::PaidOn]);
-    if named && header.has(Field::Member) && about && dated { ClaimTableLook::Claims } else { ClaimTableLook::No }
+    let dated = any(&[ClaimField::From, ClaimField::LineFrom, ClaimField::PaidOn]);
+    if named && header.has(ClaimField::Member) && about && dated { ClaimTableLook::Claims } else { ClaimTableLook::No }
 }
 
 #[cfg(test)]
@@ -140,14 +146,14 @@ mod tests {
         assert_eq!(
             header.columns,
             [
-                Some((Field::Claim, 0)),
-                Some((Field::Diagnosis, 1)),
-                Some((Field::Diagnosis, 2)),
-                Some((Field::Modifier, 0)),
-                Some((Field::Modifier, 2)),
-                Some((Field::Modifier, 1)),
-                Some((Field::Modifier, 3)),
-                Some((Field::Paid, 0)),
+                Some((ClaimField::Claim, 0)),
+                Some((ClaimField::Diagnosis, 1)),
+                Some((ClaimField::Diagnosis, 2)),
+                Some((ClaimField::Modifier, 0)),
+                Some((ClaimField::Modifier, 2)),
+                Some((ClaimField::Modifier, 1)),
+                Some((ClaimField::Modifier, 3)),
+                Some((ClaimField::Paid, 0)),
                 None
             ]
         );

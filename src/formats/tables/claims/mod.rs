@@ -1,21 +1,21 @@
-//! Claims and prior authorizations from tables: the plan's, its pharmacy benefit manager's, and CMS's (RIF, public use files,
-//! CCLF). Pure.
+//! Claims and prior authorizations from tables: the plan's, its pharmacy benefit manager's, and CMS's (RIF, public use
+//! files, CCLF). Pure.
 //!
 //! ```text
-//! bytes -> rows of cells -> Row (facts by field, in one form each) -> Part (on the shelf) … -> map::RowCase -> bill
+//! bytes -> rows of cells -> ClaimRow (facts by field, in one form each) -> Part (on the shelf) … -> map::RowCase -> bill
 //! ```
-//! Every source is read by the names of its columns, CMS's among them; fixed columns get the names of their layout. So there is
-//! one table of names (`records/claim_field.rs`), and one path from a row to a bill.
+//! Every source is read by the names of its columns, CMS's included; fixed-width columns get the names of their layout.
+//! So there is one table of names (`records/claim_field.rs`), and one path from a row to a bill.
 //!
-//! Invariants: a row that is refused quotes nothing; days, amounts and counts have one form each once they are read; what a
-//! row means for rows before it follows from the row and its days alone.
+//! Invariants: a refused row is never quoted; days, amounts and counts have one form each once they are read; the
+//! effect of a row on earlier rows follows from the row and its dates alone.
 //!
-//! Absent: CMS's normalised tables (IDR claims), CCLFA and CCLFB, which are recognised.
+//! Absent: CMS's normalized tables (IDR claims), CCLFA and CCLFB, which are recognized.
 
 mod header;
 mod read;
 mod reviews;
 
 pub(crate) use header::{ClaimHeader, ClaimTableLook, looks_like};
-pub(crate) use read::Reader;
+pub(crate) use read::ClaimRowReader;
 pub(crate) use reviews::{REVIEW_NAMES, looks_like as looks_like_reviews};

@@ -1,4 +1,4 @@
-//! Rows of a table into parts.
+//! Turns rows of a table into parts.
 
 use std::collections::HashMap;
 
@@ -7,22 +7,22 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::header::ClaimHeader;
 use crate::formats::cells;
 use crate::formats::cells::is_blank;
-use crate::formats::records::{ClaimSource, Facts, Field, Part, Row, Shape, first};
+use crate::formats::records::{ClaimField, ClaimRow, ClaimSource, Facts, Part, Shape, first};
 
-/// The longest cell that says something.
+/// The longest meaningful cell.
 const CELL_MAX: usize = 400;
 /// Lines of one claim.
 const LINES_MAX: u32 = 9_999;
-/// Claims whose lines are counted where the table does not number them; beyond, a claim's rows must stand together.
+/// Claims whose lines are counted where the table does not number them; beyond this, a claim's rows must be adjacent.
 const COUNTED_MAX: usize = 1 << 20;
 
 /// Reads rows one after the other, and counts lines where the table does not.
-pub(crate) struct Reader {
+pub(crate) struct ClaimRowReader {
     header: ClaimHeader,
     counted: HashMap<u64, u32>,
 }
 
-impl Reader {
+impl ClaimRowReader {
     pub(crate) fn new(header: ClaimHeader) -> Self {
         Self { header, counted: HashMap::new() }
     }
@@ -30,9 +30,9 @@ impl Reader {
     /// The parts of a row.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The mistake in the row.
     pub(crate) fn read(&mut self, at: u64, cells: &csv::StringRecord) -> Result<Vec<Part>, String> {
-        // One cell too many means that all behind it stand in the wrong column.
+        // With one cell too many, every later cell is in the wrong column.
         if cells.iter().skip(self.header.len()).any(|cell| !cell.trim().is_empty()) {
             return Err("the row has more cells than the header".to_owned());
         }
@@ -45,7 +45,7 @@ impl Reader {
                 return Err(format!("the cell for {} is longer than any is", field.name()));
             }
             if let Some(day) = plain(field, text)? {
-                is_short |= field == Field::Birth && day.get(..4).is_some_and(|year| !text.contains(year));
+                is_short |= field == ClaimField::Birth && day.get(..4).is_some_and(|year| !text.contains(year));
                 facts.entry((field, index)).or_insert(day);
             }
         }
@@ -53,27 +53,27 @@ impl Reader {
             before_care(&mut facts);
         }
         let source = self.header.source;
-        if first(&facts, Field::Member).is_empty() {
+        if first(&facts, ClaimField::Member).is_empty() {
             return Err("the member id is empty".to_owned());
         }
         let key = key(source, &facts).ok_or("the number of the claim or authorization is empty")?;
-        if first(&facts, Field::Claim).is_empty() {
-            facts.insert((Field::Claim, 0), key.replace('\u{1f}', "-"));
+        if first(&facts, ClaimField::Claim).is_empty() {
+            facts.insert((ClaimField::Claim, 0), key.replace('\u{1f}', "-"));
         }
         let source = if self.header.is_drugs() && source == ClaimSource::Plan { ClaimSource::Drugs } else { source };
         if self.header.is_wide {
             return Ok(wide(facts).into_iter().map(|row| row.part(source, &key, at)).collect());
         }
-        let (line, nth) = match first(&facts, Field::Line) {
-            "" if self.header.has(Field::Line) || self.header.is_drugs() || source.is_cms() => (1, 0),
+        let (line, nth) = match first(&facts, ClaimField::Line) {
+            "" if self.header.has(ClaimField::Line) || self.header.is_drugs() || source.is_cms() => (1, 0),
             "" => (self.count(&facts, false), self.count(&facts, true)),
             text => (line(text).ok_or("the line number is none")?, 0),
         };
-        facts.remove(&(Field::Line, 0));
+        facts.remove(&(ClaimField::Line, 0));
         if source == ClaimSource::CmsReviews
-            && let Some(decision) = facts.get_mut(&(Field::Status, 0))
+            && let Some(decision) = facts.get_mut(&(ClaimField::Status, 0))
         {
-            // CMS's letters; elsewhere a P is pending.
+            // CMS's letters; elsewhere a P means pending.
             *decision = match decision.as_str() {
                 "A" => "approved".to_owned(),
                 "N" => "denied".to_owned(),
@@ -81,21 +81,29 @@ impl Reader {
                 _ => std::mem::take(decision),
             };
         }
-        let row = Row { facet: self.header.facet.to_owned(), line, nth, facts };
+        let row = ClaimRow { facet: self.header.facet.to_owned(), line, nth, facts };
         Ok(vec![row.part(source, &key, at)])
     }
 
-    /// The number of a line whose table numbers none: how many of the claim, as it was decided that day, came before; or how
-    /// many `of_service`.
+    /// The number of a line whose table does not number lines: how many lines of the claim with the same decision date
+    /// came before; or how many `of_service`.
     fn count(&mut self, facts: &Facts, of_service: bool) -> u32 {
-        let fields = [Field::Claim, Field::Processed, Field::PaidOn, Field::Status, Field::Frequency];
+        let fields =
+            [ClaimField::Claim, ClaimField::Processed, ClaimField::PaidOn, ClaimField::Status, ClaimField::Frequency];
         let mut marks: Vec<&str> = fields.iter().map(|field| first(facts, *field)).collect();
         if of_service {
-            let services = [Field::Service, Field::Modifier, Field::Revenue, Field::Ndc, Field::Tooth, Field::From];
+            let services = [
+                ClaimField::Service,
+                ClaimField::Modifier,
+                ClaimField::Revenue,
+                ClaimField::Ndc,
+                ClaimField::Tooth,
+                ClaimField::From,
+            ];
             marks.extend(services.iter().map(|field| first(facts, *field)));
-            marks.push(first(facts, Field::LineFrom));
-            // A row that takes one back is none of them.
-            marks.push(if first(facts, Field::Charge).starts_with('-') { "-" } else { "+" });
+            marks.push(first(facts, ClaimField::LineFrom));
+            // A reversal is not counted among the lines that it reverses.
+            marks.push(if first(facts, ClaimField::Charge).starts_with('-') { "-" } else { "+" });
         }
         let mark = xxh3_64(marks.join("\u{1f}").as_bytes());
         if self.counted.len() >= COUNTED_MAX {
@@ -107,12 +115,14 @@ impl Reader {
     }
 }
 
-/// Of a birth date with two digits for the year: nobody is born after she was treated, so it was a hundred years before.
+/// Corrects a birth date with a two-digit year: nobody is born after receiving care, so it belongs to the previous
+/// century.
 fn before_care(facts: &mut Facts) {
-    let days = [Field::From, Field::LineFrom, Field::Processed, Field::PaidOn, Field::Received];
+    let days =
+        [ClaimField::From, ClaimField::LineFrom, ClaimField::Processed, ClaimField::PaidOn, ClaimField::Received];
     let care =
         days.map(|field| first(facts, field)).into_iter().find(|day| !day.is_empty()).unwrap_or_default().to_owned();
-    let Some(birth) = facts.get_mut(&(Field::Birth, 0)) else { return };
+    let Some(birth) = facts.get_mut(&(ClaimField::Birth, 0)) else { return };
     if !care.is_empty()
         && *birth > care
         && let Some((year, rest)) = birth.split_at_checked(4)
@@ -122,35 +132,44 @@ fn before_care(facts: &mut Facts) {
     }
 }
 
-/// A line's number; digits that systems add after a point or letters before it are left out.
+/// A line's number; digits after a point and letters before the number, which some systems add, are dropped.
 fn line(text: &str) -> Option<u32> {
     let number = cells::number(text).value()?;
     number.split('.').next()?.parse().ok().filter(|line| *line <= LINES_MAX)
 }
 
-/// What the rows of one claim have in common.
+/// The group key of the rows of one claim.
 ///
-/// CMS sends changes of a claim under new numbers: what they have in common is what its guide calls the natural key.
+/// CMS sends changes of a claim under new numbers; they share the fields that CMS's guide calls the natural key.
 fn key(source: ClaimSource, facts: &Facts) -> Option<String> {
-    let text = |field: Field| first(facts, field);
-    let join = |fields: &[Field]| fields.iter().map(|field| text(*field)).collect::<Vec<_>>().join("\u{1f}");
-    let claim = text(Field::Claim);
-    let drug = [Field::Prescription, Field::Fill, Field::From, Field::PharmacyNpi, Field::PharmacyName, Field::Member];
+    let text = |field: ClaimField| first(facts, field);
+    let join = |fields: &[ClaimField]| fields.iter().map(|field| text(*field)).collect::<Vec<_>>().join("\u{1f}");
+    let claim = text(ClaimField::Claim);
+    let drug = [
+        ClaimField::Prescription,
+        ClaimField::Fill,
+        ClaimField::From,
+        ClaimField::PharmacyNpi,
+        ClaimField::PharmacyName,
+        ClaimField::Member,
+    ];
     match source {
         ClaimSource::Reviews | ClaimSource::CmsReviews => Some(claim.to_owned()).filter(|number| !number.is_empty()),
-        _ if claim.is_empty() && text(Field::Prescription).is_empty() => None,
-        ClaimSource::Cclf if !text(Field::Ndc).is_empty() => Some(join(&drug)),
-        ClaimSource::Cclf if !text(Field::BillingNumber).is_empty() => {
-            Some(join(&[Field::BillingNumber, Field::From, Field::To, Field::Member]))
+        _ if claim.is_empty() && text(ClaimField::Prescription).is_empty() => None,
+        ClaimSource::Cclf if !text(ClaimField::Ndc).is_empty() => Some(join(&drug)),
+        ClaimSource::Cclf if !text(ClaimField::BillingNumber).is_empty() => {
+            Some(join(&[ClaimField::BillingNumber, ClaimField::From, ClaimField::To, ClaimField::Member]))
         }
-        ClaimSource::Cclf if !text(Field::Control).is_empty() => Some(join(&[Field::Control, Field::Member])),
+        ClaimSource::Cclf if !text(ClaimField::Control).is_empty() => {
+            Some(join(&[ClaimField::Control, ClaimField::Member]))
+        }
         _ if claim.is_empty() => Some(join(&drug)),
         _ => Some(claim.to_owned()),
     }
 }
 
-/// A cell in its one form; absent if it says that there is nothing.
-fn plain(field: Field, text: &str) -> Result<Option<String>, String> {
+/// A cell in its normal form; absent if it says nothing.
+fn plain(field: ClaimField, text: &str) -> Result<Option<String>, String> {
     let cell = match field.shape() {
         Shape::Day => cells::day(text),
         Shape::Amount => cells::amount(text),
@@ -165,7 +184,7 @@ fn plain(field: Field, text: &str) -> Result<Option<String>, String> {
 }
 
 /// Splits a row that holds several service lines side by side; each line gets the claim-level cells of the row.
-fn wide(facts: Facts) -> Vec<Row> {
+fn wide(facts: Facts) -> Vec<ClaimRow> {
     let (mut shared, mut lines) = (Facts::new(), HashMap::<u16, Facts>::new());
     for ((field, index), text) in facts {
         if index > 0 && field.is_of_line() {
@@ -174,17 +193,20 @@ fn wide(facts: Facts) -> Vec<Row> {
             shared.insert((field, index), text);
         }
     }
-    // A line is one that says what was done; amounts of nothing stand in every column.
-    let mut numbers: Vec<u16> =
-        lines.iter().filter(|(_, facts)| facts.contains_key(&(Field::Service, 0))).map(|(number, _)| *number).collect();
+    // A line exists if it names a service; amounts of zero stand in every column.
+    let mut numbers: Vec<u16> = lines
+        .iter()
+        .filter(|(_, facts)| facts.contains_key(&(ClaimField::Service, 0)))
+        .map(|(number, _)| *number)
+        .collect();
     numbers.sort_unstable();
     if numbers.is_empty() {
-        return vec![Row { line: 1, facts: shared, ..Row::default() }];
+        return vec![ClaimRow { line: 1, facts: shared, ..ClaimRow::default() }];
     }
     let row = |number: u16| {
         let mut facts = shared.clone();
         facts.extend(lines.get(&number).cloned().unwrap_or_default());
-        Row { line: u32::from(number), facts, ..Row::default() }
+        ClaimRow { line: u32::from(number), facts, ..ClaimRow::default() }
     };
     numbers.into_iter().map(row).collect()
 }

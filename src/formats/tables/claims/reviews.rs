@@ -3,93 +3,95 @@
 
 use super::header::ClaimHeader;
 use crate::formats::columns::{Names, Own};
-use crate::formats::records::Field;
+use crate::formats::records::ClaimField;
 
-/// Field, its name in a mapping file, and the column names it is known by. The first names the kind of table.
-pub(crate) const REVIEW_NAMES: [Names<Field>; 27] = [
+/// Field, its name in a mapping file, and the column names it is known by. The first one is the mark of this kind of
+/// table.
+pub(crate) const REVIEW_NAMES: [Names<ClaimField>; 27] = [
     (
-        Field::Claim,
+        ClaimField::Claim,
         "authorization_number",
         "authorizationnumber authnumber authno authid authorizationid priorauthorizationnumber priorauthnumber priorauthid panumber referencenumber utn auth certificationnumber casenumber",
     ),
-    (Field::Line, "line_number", "linenumber lineno line authline currentsegment serviceline"),
+    (ClaimField::Line, "line_number", "linenumber lineno line authline currentsegment serviceline"),
     (
-        Field::Member,
+        ClaimField::Member,
         "member_id",
         "memberid membernumber memberno mbrid mbrno cardid subscriberid mbinum mbi benembiid enrolleeid",
     ),
-    (Field::Given, "first_name", "firstname memberfirstname patientfirstname fname"),
-    (Field::Family, "last_name", "lastname memberlastname patientlastname lname"),
-    (Field::Birth, "birth_date", "birthdate dob dateofbirth memberdob patientdob"),
+    (ClaimField::Given, "first_name", "firstname memberfirstname patientfirstname fname"),
+    (ClaimField::Family, "last_name", "lastname memberlastname patientlastname lname"),
+    (ClaimField::Birth, "birth_date", "birthdate dob dateofbirth memberdob patientdob"),
     (
-        Field::Status,
+        ClaimField::Status,
         "decision",
         "decision status authstatus authorizationstatus determination padecision decisionstatus outcome disposition",
     ),
     (
-        Field::Reason,
+        ClaimField::Reason,
         "denial_reason",
         "denialreason denialreasoncode reasondenied decisionreason reason reasoncode determinationreason",
     ),
     (
-        Field::Received,
+        ClaimField::Received,
         "requested_date",
         "requesteddate requestdate daterequested receiveddate datereceived submissiondate submitteddate submitdate pareqrecdt pareqsubdt",
     ),
     (
-        Field::Processed,
+        ClaimField::Processed,
         "decision_date",
         "decisiondate datedecided determinationdate decideddate datedetermined approvaldate padecisiondt",
     ),
-    (Field::PaidOn, "changed_date", "changeddate updateddate lastupdated padtupdated"),
+    (ClaimField::PaidOn, "changed_date", "changeddate updateddate lastupdated padtupdated"),
     (
-        Field::From,
+        ClaimField::From,
         "valid_from",
         "validfrom startdate authstartdate effectivedate fromdate authfrom authorizedfrom begindate servicefrom utnvalidstdt",
     ),
     (
-        Field::To,
+        ClaimField::To,
         "valid_to",
         "validto enddate authenddate expirationdate todate authto authorizedto throughdate serviceto utnvalidendt",
     ),
-    (Field::Category, "service_type", "servicetype servicetypecode typeofservice"),
-    (Field::Kind, "authorization_type", "authorizationtype authtype caresetting setting"),
+    (ClaimField::Category, "service_type", "servicetype servicetypecode typeofservice"),
+    (ClaimField::Kind, "authorization_type", "authorizationtype authtype caresetting setting"),
     (
-        Field::Service,
+        ClaimField::Service,
         "procedure_code",
         "procedurecode proccode servicecode hcpcs hcpcscode cpt cptcode hcpcsorcptorhipps code",
     ),
-    (Field::Modifier, "modifier", "modifier mod pricemod"),
-    (Field::Units, "units", "units unitsrequested requestedunits quantity quantityrequested servicecnts visits"),
-    (Field::Days, "units_approved", "unitsapproved approvedunits quantityapproved authorizedunits visitsapproved"),
-    (Field::Charge, "charge", "charge estimatedcost requestedamount"),
-    (Field::Place, "place_of_service", "placeofservice pos placeofserv"),
-    (Field::Diagnosis, "diagnosis", "diagnosis diagnosiscode dx diag diagcode icddiagcode icd10"),
-    (Field::DiagnosisVersion, "diagnosis_version", "icddiagind icdversion"),
+    (ClaimField::Modifier, "modifier", "modifier mod pricemod"),
+    (ClaimField::Units, "units", "units unitsrequested requestedunits quantity quantityrequested servicecnts visits"),
+    (ClaimField::Days, "units_approved", "unitsapproved approvedunits quantityapproved authorizedunits visitsapproved"),
+    (ClaimField::Charge, "charge", "charge estimatedcost requestedamount"),
+    (ClaimField::Place, "place_of_service", "placeofservice pos placeofserv"),
+    (ClaimField::Diagnosis, "diagnosis", "diagnosis diagnosiscode dx diag diagcode icddiagcode icd10"),
+    (ClaimField::DiagnosisVersion, "diagnosis_version", "icddiagind icdversion"),
     (
-        Field::BillingNpi,
+        ClaimField::BillingNpi,
         "requesting_npi",
         "requestingnpi requestingprovidernpi requesternpi providernpi npi orderingnpi referringnpi",
     ),
     (
-        Field::BillingName,
+        ClaimField::BillingName,
         "requesting_name",
         "requestingname requestingprovider requestingprovidername requester providername provider name orderingprovider",
     ),
-    (Field::RenderingNpi, "rendering_npi", "renderingnpi servicingnpi servicingprovidernpi rendernpi"),
-    (Field::Urgent, "urgent", "urgent urgency expedited expeditedrequest priority isurgent"),
+    (ClaimField::RenderingNpi, "rendering_npi", "renderingnpi servicingnpi servicingprovidernpi rendernpi"),
+    (ClaimField::Urgent, "urgent", "urgent urgency expedited expeditedrequest priority isurgent"),
 ];
 
-/// Whether it is the header row of a table of prior authorizations: a number, a member, and a decision or a day of asking.
-pub(crate) fn looks_like(cells: &[&str], own: &Own<Field>) -> bool {
+/// Whether it is the header row of a table of prior authorizations: a number, a member, and a decision or a request
+/// date.
+pub(crate) fn looks_like(cells: &[&str], own: &Own<ClaimField>) -> bool {
     let header = ClaimHeader::new(cells.iter().copied(), own, &REVIEW_NAMES);
-    let has = |field: Field| header.has(field);
-    let about = has(Field::Service) || has(Field::Category) || has(Field::Diagnosis);
-    has(Field::Claim)
-        && has(Field::Member)
+    let has = |field: ClaimField| header.has(field);
+    let about = has(ClaimField::Service) || has(ClaimField::Category) || has(ClaimField::Diagnosis);
+    has(ClaimField::Claim)
+        && has(ClaimField::Member)
         && about
-        && has(Field::Status)
-        && (has(Field::Received) || has(Field::Processed))
+        && has(ClaimField::Status)
+        && (has(ClaimField::Received) || has(ClaimField::Processed))
 }
 
 #[cfg(test)]

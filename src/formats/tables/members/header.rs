@@ -1,12 +1,12 @@
-//! Which column is what: by the names that payroll, enrollment and claims systems use, or by the plan's own mapping.
+//! The columns of a roster: by the names that payroll, enrollment and claims systems use, or by the plan's own mapping.
 
 use crate::formats::Format;
 use crate::formats::cells::normal;
 use crate::formats::columns::{Names, Own};
 
-/// What a column holds.
+/// The field of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Field {
+pub(crate) enum MemberField {
     MemberId,
     Patient,
     Given,
@@ -30,71 +30,79 @@ pub(crate) enum Field {
     Representative,
     /// `N` marks a row that a newer one replaces.
     Newest,
-    /// A number of hers that is not on her card, by which claims may name her.
+    /// A number that is not on the member's card, by which claims may name her.
     OtherNumber,
 }
 
 /// Field, its name in a mapping file, and the column names it is known by (letters and digits only, lower case).
-pub(crate) const NAMES: [Names<Field>; 23] = [
+pub(crate) const NAMES: [Names<MemberField>; 23] = [
     (
-        Field::MemberId,
+        MemberField::MemberId,
         "member_id",
         "memberid membernumber memberno mbrid mbrno mbrnbr cardid cardnumber healthplanid benembiid mbi medicareid medicaidid employeeid mbinum",
     ),
-    (Field::Patient, "fhir_patient_id", "fhirpatientid fhirpatient patientresourceid"),
+    (MemberField::Patient, "fhir_patient_id", "fhirpatientid fhirpatient patientresourceid"),
     (
-        Field::Given,
+        MemberField::Given,
         "first_name",
         "firstname fname given givenname first memberfirstname mbrfirstname patientfirstname bene1stname benegvnname",
     ),
-    (Field::Middle, "middle_name", "middlename middle mi middleinitial membermiddlename benemidlname benemdlname"),
     (
-        Field::Family,
+        MemberField::Middle,
+        "middle_name",
+        "middlename middle mi middleinitial membermiddlename benemidlname benemdlname",
+    ),
+    (
+        MemberField::Family,
         "last_name",
         "lastname lname surname family familyname last memberlastname mbrlastname patientlastname benelastname benesrnmname",
     ),
     (
-        Field::Birth,
+        MemberField::Birth,
         "birth_date",
         "birthdate dob dateofbirth birthday memberdob mbrdob birthdt benebrthdt benebirthdt benedob",
     ),
-    (Field::Gender, "gender", "gender sex membergender mbrsex gendercode benesexcd benesexidentcd"),
-    (Field::Email, "email", "email emailaddress mail email1 email2 personalemail workemail memberemail"),
+    (MemberField::Gender, "gender", "gender sex membergender mbrsex gendercode benesexcd benesexidentcd"),
+    (MemberField::Email, "email", "email emailaddress mail email1 email2 personalemail workemail memberemail"),
     (
-        Field::Phone,
+        MemberField::Phone,
         "phone",
         "phone phonenumber mobile mobilephone cell cellphone homephone telephone phone1 phone2 workphone memberphone",
     ),
     (
-        Field::Line,
+        MemberField::Line,
         "address",
         "address address1 address2 addressline1 addressline2 street streetaddress line1 line2 beneline1adr beneline2adr drvdline1adr drvdline2adr",
     ),
-    (Field::City, "city", "city town geozipplcname cityname"),
-    (Field::State, "state", "state statecode geouspsstatecd statecd"),
-    (Field::Zip, "zip", "zip zipcode postalcode postcode zip5 geozip5cd benezipcd statecntyzipcd"),
-    (Field::Plan, "plan", "plan planname plancode planid product productname benefitplan"),
-    (Field::Group, "group", "group groupid groupnumber groupno groupname"),
-    (Field::Subscriber, "subscriber_id", "subscriberid subscribermemberid subscribernumber policyid policynumber"),
-    (Field::Relationship, "relationship", "relationship relation relationshipcode relationshiptosubscriber"),
+    (MemberField::City, "city", "city town geozipplcname cityname"),
+    (MemberField::State, "state", "state statecode geouspsstatecd statecd"),
+    (MemberField::Zip, "zip", "zip zipcode postalcode postcode zip5 geozip5cd benezipcd statecntyzipcd"),
+    (MemberField::Plan, "plan", "plan planname plancode planid product productname benefitplan"),
+    (MemberField::Group, "group", "group groupid groupnumber groupno groupname"),
     (
-        Field::Start,
+        MemberField::Subscriber,
+        "subscriber_id",
+        "subscriberid subscribermemberid subscribernumber policyid policynumber",
+    ),
+    (MemberField::Relationship, "relationship", "relationship relation relationshipcode relationshiptosubscriber"),
+    (
+        MemberField::Start,
         "coverage_start",
         "coveragestart coveragestartdate effectivedate effdate startdate coverageeffectivedate eligibilitystart enrollmentdate enrollmentstart covstart ptacvrgstrtdt benepartaenrlmtbgndt",
     ),
     (
-        Field::End,
+        MemberField::End,
         "coverage_end",
         "coverageend coverageenddate terminationdate termdate enddate eligibilityend enrollmentend",
     ),
-    (Field::Represents, "represents", "represents actsfor"),
+    (MemberField::Represents, "represents", "represents actsfor"),
     (
-        Field::Representative,
+        MemberField::Representative,
         "representative_member_id",
         "representativememberid representativeid representative actingmemberid personalrepresentativeid",
     ),
-    (Field::Newest, "newest", "idrltsttransflg"),
-    (Field::OtherNumber, "other_number", "othernumber beneid benesk"),
+    (MemberField::Newest, "newest", "idrltsttransflg"),
+    (MemberField::OtherNumber, "other_number", "othernumber beneid benesk"),
 ];
 
 /// The names of fields in a mapping file, with the column names they are known by.
@@ -102,27 +110,27 @@ pub(crate) fn field_names() -> Vec<(&'static str, &'static str)> {
     NAMES.iter().map(|(_, name, columns)| (*name, *columns)).collect()
 }
 
-/// The first line of a table.
+/// The header row of a table.
 #[derive(Clone, Debug)]
 pub(crate) struct MemberHeader {
     pub(super) delimiter: u8,
-    pub(super) columns: Vec<Option<Field>>,
+    pub(super) columns: Vec<Option<MemberField>>,
 }
 
 impl MemberHeader {
-    pub(crate) fn read(line: &str, own: &Own<Field>) -> Self {
+    pub(crate) fn read(line: &str, own: &Own<MemberField>) -> Self {
         let line = line.trim_start_matches('\u{feff}').trim_end();
         let count = |delimiter: &u8| line.bytes().filter(|byte| byte == delimiter).count();
-        // The first of equals wins, and a comma is the most usual.
+        // Ties go to the later one, and a comma is the most usual.
         let delimiter = [b'\t', b';', b'|', b','].into_iter().max_by_key(count).unwrap_or(b',');
         let cells: Vec<String> =
             line.split(char::from(delimiter)).map(|cell| normal(cell.trim().trim_matches('"'))).collect();
-        let mut columns: Vec<Option<Field>> = cells.iter().map(|cell| own.find(cell, &NAMES)).collect();
-        if !columns.contains(&Some(Field::MemberId))
+        let mut columns: Vec<Option<MemberField>> = cells.iter().map(|cell| own.find(cell, &NAMES)).collect();
+        if !columns.contains(&Some(MemberField::MemberId))
             && let Some(at) = cells.iter().position(|cell| cell == "id")
             && let Some(column) = columns.get_mut(at)
         {
-            *column = Some(Field::MemberId);
+            *column = Some(MemberField::MemberId);
         }
         Self { delimiter, columns }
     }
@@ -133,17 +141,17 @@ impl MemberHeader {
             return Err("no table and no format that we know".to_owned());
         }
         let has = |field| self.columns.contains(&Some(field));
-        if has(Field::Representative) && has(Field::MemberId) {
+        if has(MemberField::Representative) && has(MemberField::MemberId) {
             return Ok(Format::Representatives);
         }
         let missing: Vec<&str> = [
-            (Field::MemberId, "the member id"),
-            (Field::Given, "the first name"),
-            (Field::Family, "the last name"),
-            (Field::Birth, "the birth date"),
+            (MemberField::MemberId, "the member id"),
+            (MemberField::Given, "the first name"),
+            (MemberField::Family, "the last name"),
+            (MemberField::Birth, "the birth date"),
         ]
         .into_iter()
-        .filter(|(field, _)| !has(*field) && (*field != Field::MemberId || !has(Field::OtherNumber)))
+        .filter(|(field, _)| !has(*field) && (*field != MemberField::MemberId || !has(MemberField::OtherNumber)))
         .map(|(_, words)| words)
         .collect();
         if missing.is_empty() {

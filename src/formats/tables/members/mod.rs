@@ -4,7 +4,7 @@ mod header;
 mod people;
 mod table;
 
-pub(crate) use header::{Field, MemberHeader, NAMES, field_names};
+pub(crate) use header::{MemberField, MemberHeader, NAMES, field_names};
 pub(crate) use people::people;
 pub(crate) use table::{Proxy, proxies};
 

@@ -1,4 +1,4 @@
-//! A member as the plan's table tells of her: rows with the same member id are one person with several spans of
+//! A member as the plan's table describes her: rows with the same member id are one person with several spans of
 //! coverage.
 
 use std::collections::HashMap;
@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use super::header::Field;
-use super::table::{Row, rows};
+use super::header::MemberField;
+use super::table::{MemberRow, rows};
 use crate::formats::cells::{Cell, birth_date, date};
 use crate::formats::columns::Own;
 use crate::formats::issue::{Reject, Rule};
@@ -17,12 +17,12 @@ use crate::formats::tables::cclf::beneficiaries;
 /// Longest member id; cards have far fewer characters.
 const MEMBER_ID_MAX: usize = 64;
 
-/// Reads a roster. `today` is the last day on which somebody can have been born; `is_contact` tells whether a code can be sent to
-/// an e-mail address or phone number.
+/// Reads a roster. `today` is the latest possible birth date; `is_contact` returns whether a code can be sent to an
+/// e-mail address or phone number.
 pub(crate) fn people(
     file: &Arc<str>,
     bytes: &[u8],
-    own: &Own<Field>,
+    own: &Own<MemberField>,
     today: Date,
     is_contact: &dyn Fn(&str) -> bool,
     rejects: &mut Vec<(Rule, Reject)>,
@@ -31,7 +31,7 @@ pub(crate) fn people(
     let mut by_id: HashMap<String, usize> = HashMap::new();
     let table = beneficiaries(bytes);
     for row in rows(file, table.as_deref().unwrap_or(bytes), own, rejects) {
-        if row.get(Field::Newest) == Some("N") {
+        if row.get(MemberField::Newest) == Some("N") {
             rejects.push(row.place.reject(Rule::Superseded, ""));
             continue;
         }
@@ -58,7 +58,7 @@ pub(crate) fn people(
 }
 
 fn person(
-    row: Row,
+    row: MemberRow,
     today: Date,
     is_contact: &dyn Fn(&str) -> bool,
     rejects: &mut Vec<(Rule, Reject)>,
@@ -66,15 +66,15 @@ fn person(
     let refuse = |reason: &str| row.place.reject(Rule::Member, reason);
     let need =
         |field, words: &str| row.get(field).map(str::to_owned).ok_or_else(|| refuse(&format!("{words} is empty")));
-    let member_id = match row.get(Field::MemberId).or_else(|| row.get(Field::OtherNumber)) {
+    let member_id = match row.get(MemberField::MemberId).or_else(|| row.get(MemberField::OtherNumber)) {
         Some(number) => number.to_owned(),
-        None => need(Field::MemberId, "the member id")?,
+        None => need(MemberField::MemberId, "the member id")?,
     };
     if member_id.len() > MEMBER_ID_MAX || member_id.chars().any(char::is_control) {
         return Err(refuse("the member id is not one: it is too long or has control characters"));
     }
-    let (given, family) = (need(Field::Given, "the first name")?, need(Field::Family, "the last name")?);
-    let birth = need(Field::Birth, "the birth date")?;
+    let (given, family) = (need(MemberField::Given, "the first name")?, need(MemberField::Family, "the last name")?);
+    let birth = need(MemberField::Birth, "the birth date")?;
     let birth = match birth_date(&birth, today) {
         Cell::Value(day) => day,
         Cell::Absent => return Err(refuse("the birth date is empty")),
@@ -83,7 +83,7 @@ fn person(
     if birth > today {
         return Err(refuse("the birth date is in the future"));
     }
-    let patient = row.get(Field::Patient).map(str::to_owned);
+    let patient = row.get(MemberField::Patient).map(str::to_owned);
     if patient.as_deref().is_some_and(|id| !crate::fhir::reference::is_id(id)) {
         return Err(refuse("the FHIR Patient id is not one: 1 to 64 letters, digits, '-' or '.'"));
     }
@@ -92,34 +92,34 @@ fn person(
         Err(why) => Err(refuse(&format!("{words} is {why}"))),
     };
     let cover = Cover {
-        plan: row.get(Field::Plan).map(str::to_owned),
-        group: row.get(Field::Group).map(str::to_owned),
-        subscriber: row.get(Field::Subscriber).map(str::to_owned),
-        relationship: relationship(row.get(Field::Relationship)),
-        start: day(Field::Start, "the start of coverage")?,
-        end: day(Field::End, "the end of coverage")?,
+        plan: row.get(MemberField::Plan).map(str::to_owned),
+        group: row.get(MemberField::Group).map(str::to_owned),
+        subscriber: row.get(MemberField::Subscriber).map(str::to_owned),
+        relationship: relationship(row.get(MemberField::Relationship)),
+        start: day(MemberField::Start, "the start of coverage")?,
+        end: day(MemberField::End, "the end of coverage")?,
     };
-    // One that ends before it begins never was: that is how a policy is written that nobody took up.
+    // Coverage that ends before it begins never took effect: systems write a policy that way that nobody took up.
     let never_was = matches!((cover.start, cover.end), (Some(start), Some(end)) if end < start);
     let covers = if never_was { Vec::new() } else { vec![cover] };
-    let (emails, bad_emails) = contacts(&row, Field::Email, is_contact);
-    let (phones, bad_phones) = contacts(&row, Field::Phone, is_contact);
+    let (emails, bad_emails) = contacts(&row, MemberField::Email, is_contact);
+    let (phones, bad_phones) = contacts(&row, MemberField::Phone, is_contact);
     if bad_emails + bad_phones > 0 {
         rejects.push(row.place.reject(Rule::Contact, ""));
     }
     let list = |field| row.all(field).flat_map(|cell| cell.split([';', ',', ' '])).filter(|id| !id.is_empty());
     let address = PostalAddress {
-        lines: row.all(Field::Line).map(str::to_owned).collect(),
-        city: row.get(Field::City).map(str::to_owned),
-        // CMS's numbers of states are no postal codes.
+        lines: row.all(MemberField::Line).map(str::to_owned).collect(),
+        city: row.get(MemberField::City).map(str::to_owned),
+        // CMS's state numbers are not postal codes.
         state: row
-            .get(Field::State)
+            .get(MemberField::State)
             .filter(|state| !state.bytes().all(|byte| byte.is_ascii_digit()))
             .map(str::to_owned),
-        zip: row.get(Field::Zip).map(str::to_owned),
+        zip: row.get(MemberField::Zip).map(str::to_owned),
     };
     Ok(Person {
-        numbers: row.all(Field::OtherNumber).filter(|number| **number != member_id).map(str::to_owned).collect(),
+        numbers: row.all(MemberField::OtherNumber).filter(|number| **number != member_id).map(str::to_owned).collect(),
         member_id,
         patient,
         given,
@@ -127,10 +127,10 @@ fn person(
         birth,
         emails,
         phones,
-        represents: list(Field::Represents).map(str::to_owned).collect(),
+        represents: list(MemberField::Represents).map(str::to_owned).collect(),
         rows: 1,
-        middle: row.get(Field::Middle).map(str::to_owned),
-        gender: gender(row.get(Field::Gender)),
+        middle: row.get(MemberField::Middle).map(str::to_owned),
+        gender: gender(row.get(MemberField::Gender)),
         address,
         covers,
         died: None,
@@ -145,8 +145,8 @@ fn person(
 /// Systems write 9999-12-31 or 2099-12-31 for "no end".
 const END_OF_TIME: i16 = 2099;
 
-/// The addresses of a field, and how many cells hold something else.
-fn contacts(row: &Row, field: Field, is_contact: &dyn Fn(&str) -> bool) -> (Vec<String>, usize) {
+/// The addresses of a field, and how many cells hold no address.
+fn contacts(row: &MemberRow, field: MemberField, is_contact: &dyn Fn(&str) -> bool) -> (Vec<String>, usize) {
     let mut good = Vec::new();
     let mut bad = 0;
     for cell in row.all(field).flat_map(|cell| cell.split([';', ','])).map(str::trim).filter(|cell| !cell.is_empty()) {

@@ -4,32 +4,37 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use super::header::{Field, MemberHeader};
+use super::header::{MemberField, MemberHeader};
 use crate::formats::cells::{self, is_blank};
 use crate::formats::columns::Own;
 use crate::formats::encoding;
 use crate::formats::issue::{RecordPlace, Reject, Rule};
 
 /// One row.
-pub(super) struct Row {
+pub(super) struct MemberRow {
     pub(super) place: RecordPlace,
-    cells: Vec<(Field, String)>,
+    cells: Vec<(MemberField, String)>,
 }
 
-impl Row {
+impl MemberRow {
     /// The first cell of the field that is not empty.
-    pub(super) fn get(&self, field: Field) -> Option<&str> {
+    pub(super) fn get(&self, field: MemberField) -> Option<&str> {
         self.all(field).next()
     }
 
     /// Every cell of the field that is not empty.
-    pub(super) fn all(&self, field: Field) -> impl Iterator<Item = &str> {
+    pub(super) fn all(&self, field: MemberField) -> impl Iterator<Item = &str> {
         self.cells.iter().filter(move |(of, _)| *of == field).map(|(_, text)| text.as_str())
     }
 }
 
-/// Reads a table; rows that are no CSV are refused.
-pub(super) fn rows(file: &Arc<str>, bytes: &[u8], own: &Own<Field>, rejects: &mut Vec<(Rule, Reject)>) -> Vec<Row> {
+/// Reads a table; rows that are not valid CSV are refused.
+pub(super) fn rows(
+    file: &Arc<str>,
+    bytes: &[u8],
+    own: &Own<MemberField>,
+    rejects: &mut Vec<(Rule, Reject)>,
+) -> Vec<MemberRow> {
     let text = encoding::text(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
     let header = MemberHeader::read(text.lines().next().unwrap_or_default(), own);
     let mut reader = csv::ReaderBuilder::new()
@@ -38,17 +43,17 @@ pub(super) fn rows(file: &Arc<str>, bytes: &[u8], own: &Own<Field>, rejects: &mu
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
     let mut out = Vec::new();
-    let mut counted = Counted { text: text.as_bytes(), at: 0, line: 1 };
+    let mut counted = LineCounter { text: text.as_bytes(), at: 0, line: 1 };
     for record in reader.records() {
         let mut line = |position: Option<&csv::Position>| counted.line(position.map_or(0, csv::Position::byte));
         match record {
             Ok(record) => {
                 let place = RecordPlace { file: Arc::clone(file), line: line(record.position()), entry: None };
-                let cells: Vec<(Field, String)> = (header.columns.iter().zip(&record))
+                let cells: Vec<(MemberField, String)> = (header.columns.iter().zip(&record))
                     .filter_map(|(field, cell)| field.filter(|_| !is_blank(cell)).map(|field| (field, cell.to_owned())))
                     .collect();
                 if !record.iter().all(str::is_empty) {
-                    out.push(Row { place, cells });
+                    out.push(MemberRow { place, cells });
                 }
             }
             Err(error) => {
@@ -61,13 +66,13 @@ pub(super) fn rows(file: &Arc<str>, bytes: &[u8], own: &Own<Field>, rejects: &mu
 }
 
 /// Counts lines. The CSV reader's own count is one short after a Windows line end.
-struct Counted<'a> {
+struct LineCounter<'a> {
     text: &'a [u8],
     at: usize,
     line: u64,
 }
 
-impl Counted<'_> {
+impl LineCounter<'_> {
     /// The line of the record that begins at or just before `byte`; called with rising offsets.
     fn line(&mut self, byte: u64) -> u64 {
         let rest = self.text.get(byte as usize..).unwrap_or_default();
@@ -96,24 +101,24 @@ pub(crate) struct Proxy {
 pub(crate) fn proxies(
     file: &Arc<str>,
     bytes: &[u8],
-    own: &Own<Field>,
+    own: &Own<MemberField>,
     rejects: &mut Vec<(Rule, Reject)>,
 ) -> Vec<Proxy> {
     let mut out = Vec::new();
     for row in rows(file, bytes, own, rejects) {
-        match (row.get(Field::Representative), row.get(Field::MemberId)) {
+        match (row.get(MemberField::Representative), row.get(MemberField::MemberId)) {
             (Some(representative), Some(member)) if representative != member => {
                 let (representative, member) = (representative.to_owned(), member.to_owned());
-                let role = row.get(Field::Relationship).map(str::to_owned);
+                let role = row.get(MemberField::Relationship).map(str::to_owned);
                 let day = |field| row.get(field).map_or(Ok(None), |text| cells::date(text).read());
-                match (day(Field::Start), day(Field::End)) {
+                match (day(MemberField::Start), day(MemberField::End)) {
                     (Ok(Some(first)), Ok(Some(last))) if last < first => {
                         rejects.push(row.place.reject(Rule::Member, "the last day comes before the first"));
                     }
                     (Ok(first), Ok(last)) => {
                         out.push(Proxy { place: row.place, representative, member, role, first, last });
                     }
-                    // Acting for somebody without an end is not what such a row means.
+                    // A row with an unreadable last day must not give access without an end.
                     (Err(_), _) => {
                         rejects.push(row.place.reject(Rule::Member, "the first day cannot be read as a date"));
                     }
