@@ -6,6 +6,7 @@
 //! the number of the rules that made them ([`rules`]), so that a changed rule is applied to what is stored already.
 
 use std::ops::Deref;
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_64;
@@ -57,7 +58,11 @@ fn first(issues: &[Issue]) -> String {
 /// A number for the rules that make labels and access facts of a resource; another number, other rules.
 #[must_use]
 pub fn rules() -> u64 {
-    xxh3_64(&[LOGIC, TABLES_HASH, labels::hash(), category::hash()].map(u64::to_be_bytes).concat())
+    /// Asked for with each resource that is stored.
+    static RULES: LazyLock<u64> = LazyLock::new(|| {
+        xxh3_64(&[LOGIC, TABLES_HASH, labels::hash(), category::hash()].map(u64::to_be_bytes).concat())
+    });
+    *RULES
 }
 
 /// Admits a parsed resource under an id. The node is left with its labels.

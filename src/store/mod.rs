@@ -124,7 +124,7 @@ impl Store {
         self.transact_later(work)?.recv().unwrap_or_else(|_| Err(Error::Stopped.into()))
     }
 
-    /// [`Store::transact_blocking`] for who has something else to do meanwhile. Works run in the order of the calls; if nothing
+    /// [`Store::transact_blocking`] for callers that have other work to do while waiting. Works run in the order of the calls; if nothing
     /// is received, the writer has stopped.
     pub fn transact_later<T, E, F>(&self, work: F) -> Result<Receiver<Result<T, E>>, Error>
     where

@@ -51,7 +51,7 @@ pub struct Deadlines {
     /// From one request to the next.
     pub idle: Duration,
     /// While a client takes nothing of its answer. The system takes some megabytes for it and comes back when a third of
-    /// that has gone out, so to who is slow this is a rate: some five kilobytes a second.
+    /// that has gone out, so for a slow reader this is effectively a minimum rate: some five kilobytes a second.
     pub answer: Duration,
 }
 
