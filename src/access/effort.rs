@@ -2,7 +2,7 @@
 //! waits for it any more, and short work that turns out to be long is noticed while it is still short.
 //!
 //! One unit is some four microseconds: reading a stored resource costs one, asking the filter about one costs
-//! [`CHECK`]. Deliberately absent: clocks. Whoever waits ends the effort when the time is over.
+//! [`CHECK`]. Deliberately absent: clocks. The task that waits for the answer ends the effort at the deadline.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -23,7 +23,7 @@ use live::Live;
 const GRANTS: Table = Table::new("consent.grants");
 /// Member id + 0 + grant id -> nothing.
 const BY_MEMBER: Table = Table::new("consent.by_member");
-/// Patient id + 0 + grant id -> nothing: whoever decided, whose records they are can see and stop it.
+/// Patient id + 0 + grant id -> nothing. The patient sees and stops these grants, also those that a representative gave.
 const BY_PATIENT: Table = Table::new("consent.by_patient");
 /// In [`BY_PATIENT`] once grants of older versions are in it; no patient's id is empty.
 const BY_PATIENT_DONE: &[u8] = &[0];
@@ -140,7 +140,7 @@ impl Consent {
     }
 
     /// Writes a grant inside a transaction of the caller (the authorization code is written in the same one). It is live once
-    /// that is committed, before the caller is answered: whoever is given the code can use it. Stopping it is a later
+    /// that is committed and before the caller is answered, so the app can use the code at once. Stopping it is a later
     /// commit, so it can never come first and be undone.
     pub fn put_new(&self, txn: &mut Txn<'_>, new: NewGrant) -> Result<Grant, store::Error> {
         let grant = Grant {
@@ -176,7 +176,7 @@ impl Consent {
         self.listed(BY_MEMBER, member)
     }
 
-    /// Everything that was ever shared of a patient's records, whoever decided, newest first.
+    /// All grants of a patient's records, also those that a representative gave and ended ones, newest first.
     pub fn of_patient(&self, patient: &str) -> Result<Vec<Grant>, Error> {
         self.listed(BY_PATIENT, patient)
     }
@@ -207,8 +207,8 @@ impl Consent {
         Ok(shown.client_id)
     }
 
-    /// Ends grants, whoever asked. The apps are out from here on, before the disk has it: if it fails they are out all the same
-    /// until the next start, and the caller is told to try again.
+    /// Ends grants. Their apps are refused from here on, before the disk has it. If the disk fails they stay refused until the
+    /// next start, and the caller is told to try again.
     pub async fn revoke(&self, ids: &[GrantId]) -> Result<(), Error> {
         self.0.live.shut_out(ids);
         let (ids, now) = (ids.to_vec(), self.0.clock.now().as_second());
