@@ -1,7 +1,8 @@
 //! Which grants are live, in memory: asked at every request of an app.
 //!
 //! The map follows the rows of the store, so it is right on every node, also for grants that another node wrote. A second set
-//! holds the ids that this process has been asked to end: they are out at once and stay out, even if the disk fails before their row says so.
+//! holds the ids that this process has been asked to end: they are out at once and stay out, even if the disk fails before
+//! their row says so.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
