@@ -206,6 +206,16 @@ async fn bad_queries_are_refused_in_words() {
     let bundle = answer.json();
     assert_eq!(bundle["link"][0]["url"], "https://plan.example/fhir/ExplanationOfBenefit?type=pharmacy");
     assert!(bundle.to_string().contains("did you mean 'patient'"));
+    // Leniency is for what is not known, not for a known parameter with a value that cannot be read.
+    let wrong = request(Method::GET, "/fhir/ExplanationOfBenefit?service-date=soon", Some(&token))
+        .header("Prefer", "handling=lenient")
+        .finish();
+    assert_eq!(server.send(wrong).await.status, 400);
+    // Along a link only content can be asked for, not the form of the answer.
+    let linked = server.get("/fhir/ExplanationOfBenefit?patient._id=ana&type=pharmacy", Some(&token)).await;
+    assert_eq!(linked.ids("match"), ["a1", "a3"]);
+    let formed = server.get("/fhir/ExplanationOfBenefit?patient._count=2", Some(&token)).await;
+    assert_eq!(formed.status, 400);
 }
 
 #[tokio::test(flavor = "multi_thread")]
