@@ -10,19 +10,38 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use super::{Error, GRANTS, Grant};
-use crate::access::GrantId;
+use crate::access::{GrantId, MemberId, PatientId};
 use crate::store::{Store, WatchedRow};
 
 /// Grants read per step at start.
 const OPEN_BATCH: usize = 10_000;
+
+/// Whose a grant is, for the tokens that come from it: they name the grant only.
+#[derive(Debug)]
+pub struct LiveGrant {
+    /// Who decided.
+    pub member: MemberId,
+    /// Her own Patient.
+    pub fhir_user: PatientId,
+    /// Whose records.
+    pub patients: Vec<PatientId>,
+    until: i64,
+}
+
+#[cfg(test)]
+impl LiveGrant {
+    /// A member's own.
+    pub(crate) fn of(member: &str, patient: &str) -> Self {
+        Self { member: member.into(), fhir_user: patient.into(), patients: vec![patient.into()], until: i64::MAX }
+    }
+}
 
 #[derive(Default)]
 pub(super) struct Live(RwLock<Known>);
 
 #[derive(Default)]
 struct Known {
-    /// Id -> end.
-    until: HashMap<Box<str>, i64>,
+    by_id: HashMap<Box<str>, Arc<LiveGrant>>,
     /// Asked to end here, and not seen ended yet. Nearly always empty.
     ending: HashSet<Box<str>>,
 }
@@ -31,13 +50,15 @@ impl Known {
     fn take(&mut self, key: &[u8], value: Option<&[u8]>) {
         let id = String::from_utf8_lossy(key);
         match value.map(serde_json::from_slice::<Grant>) {
-            Some(Ok(grant)) if grant.revoked.is_none() => drop(self.until.insert(id.into(), grant.until)),
+            Some(Ok(Grant { member, fhir_user, patients, until, revoked: None, .. })) => {
+                self.by_id.insert(id.into(), Arc::new(LiveGrant { member, fhir_user, patients, until }));
+            }
             read => {
                 // A row that cannot be read is not live: refusing one app is better than not starting.
                 if matches!(read, Some(Err(_))) {
                     tracing::error!(grant = %id, "a grant cannot be read");
                 }
-                self.until.remove(&*id);
+                self.by_id.remove(&*id);
                 self.ending.remove(&*id);
             }
         }
@@ -66,7 +87,7 @@ impl Live {
                     known.take(&key, Some(&value));
                 }
             }
-            known.until.retain(|_, until| now < *until);
+            known.by_id.retain(|_, grant| now < grant.until);
             Ok::<_, Error>(())
         })?;
         Ok(live)
@@ -75,7 +96,14 @@ impl Live {
     /// True while apps may read under this grant.
     pub(super) fn contains(&self, grant: &str, now: i64) -> bool {
         let known = self.0.read();
-        known.until.get(grant).is_some_and(|until| now < *until) && !known.ending.contains(grant)
+        known.by_id.get(grant).is_some_and(|grant| now < grant.until) && !known.ending.contains(grant)
+    }
+
+    /// A grant that is live.
+    pub(super) fn get(&self, grant: &str, now: i64) -> Option<Arc<LiveGrant>> {
+        let known = self.0.read();
+        let found = known.by_id.get(grant).filter(|found| now < found.until && !known.ending.contains(grant))?;
+        Some(Arc::clone(found))
     }
 
     /// From here on apps may not read under these.

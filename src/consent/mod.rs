@@ -4,8 +4,13 @@
 //! takes effect with the next request and nothing has to be looked up on the disk. The map follows what the store commits,
 //! on whichever node; a grant that the store does not know is not live.
 //!
+//! Of one app, one decider and one person's records there is one live grant. A new decision that takes nothing away extends
+//! it; any other ends it, with every token that it ever gave, and begins a new one. Grants that only sign her in decide
+//! nothing about records, so they stand beside it; stopping ends both.
+//!
 //! Deliberately absent: tokens (`oauth`), what a scope means (`access`), and who read when (`audit`).
 
+mod card;
 mod live;
 #[cfg(test)]
 mod tests;
@@ -16,19 +21,40 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::{Categories, Category, ClientId, GrantId, MemberId, PatientId};
 use crate::outbound::{Chance, Clock};
-use crate::store::{self, Store, Table, Txn};
+use crate::store::{self, Ending, Store, Table, Txn};
+use card::Card;
+pub use live::LiveGrant;
 use live::Live;
 
 /// Grant id -> [`Grant`] as JSON.
 const GRANTS: Table = Table::new("consent.grants");
-/// Member id + 0 + grant id -> nothing.
+/// Member id + 0 + grant id -> when the row may go.
 const BY_MEMBER: Table = Table::new("consent.by_member");
-/// Patient id + 0 + grant id -> nothing. The patient sees and stops these grants, also those that a representative gave.
+/// Patient id + 0 + grant id -> when the row may go. The patient sees and stops these grants, also those that a
+/// representative gave.
 const BY_PATIENT: Table = Table::new("consent.by_patient");
-/// In [`BY_PATIENT`] once grants of older versions are in it; no patient's id is empty.
-const BY_PATIENT_DONE: &[u8] = &[0];
-/// Grants shown to one member at most; far above what anyone connects.
-const MAX_LISTED: usize = 1_000;
+/// Grants listed for one member at most. Ended ones that were replaced go after a month, so nobody comes near.
+const MAX_LISTED: usize = 10_000;
+/// How long an ended grant is listed: what a plan documents it keeps for six years (45 CFR 164.316(b)(2)(i)).
+const KEPT_ENDED: i64 = 6 * 365 * 24 * 60 * 60;
+/// How long one is kept that nobody lists: a later decision replaced it, or it only signed her in.
+const KEPT_REPLACED: i64 = 30 * 24 * 60 * 60;
+
+/// Whose rows end, and when: grants say so themselves, the ways to them in their value.
+const ENDING: [Ending; 4] = [
+    ending(GRANTS, |value, now| serde_json::from_slice::<Grant>(value).is_ok_and(|grant| grant.gone_at() <= now)),
+    ending(BY_MEMBER, is_over),
+    ending(BY_PATIENT, is_over),
+    ending(card::BY_CARD, is_over),
+];
+
+const fn ending(table: Table, is_over: fn(&[u8], i64) -> bool) -> Ending {
+    Ending { table, is_over, noted_before: None }
+}
+
+fn is_over(value: &[u8], now: i64) -> bool {
+    value.first_chunk().is_some_and(|at| i64::from_be_bytes(*at) <= now)
+}
 
 /// What went wrong with a grant.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +76,9 @@ pub struct Grant {
     pub client_id: ClientId,
     /// Who decided, by member id: the member herself or her representative.
     pub member: MemberId,
+    /// Patient of who decided.
+    #[serde(default)]
+    pub fhir_user: PatientId,
     /// Whose records, by FHIR Patient id.
     pub patients: Vec<PatientId>,
     /// Scopes she agreed to, space-separated.
@@ -62,6 +91,9 @@ pub struct Grant {
     pub until: i64,
     /// When she or the plan stopped it.
     pub revoked: Option<i64>,
+    /// True if a later decision took its place.
+    #[serde(default)]
+    pub replaced: bool,
 }
 
 impl Grant {
@@ -76,6 +108,30 @@ impl Grant {
     pub fn is_on_card_of(&self, other: &Self) -> bool {
         (&self.client_id, &self.patients, &self.member) == (&other.client_id, &other.patients, &other.member)
     }
+
+    /// True if it lets an app know who she is and read nothing.
+    #[must_use]
+    pub fn only_signs_in(&self) -> bool {
+        only_signs_in(&self.scopes)
+    }
+
+    /// True if a decision leaves it everything that it has.
+    fn is_within(&self, new: &NewGrant) -> bool {
+        let words: Vec<&str> = new.scopes.split_ascii_whitespace().collect();
+        self.scopes.split_ascii_whitespace().all(|word| words.contains(&word))
+            && self.shared.iter().all(|category| new.shared.contains(category))
+    }
+
+    /// When it is forgotten.
+    fn gone_at(&self) -> i64 {
+        let ended = self.revoked.map_or(self.until, |at| at.min(self.until));
+        ended + if self.replaced || self.only_signs_in() { KEPT_REPLACED } else { KEPT_ENDED }
+    }
+}
+
+/// Scopes about records have a slash: `patient/…`, `user/…`.
+fn only_signs_in(scopes: &str) -> bool {
+    !scopes.split_ascii_whitespace().any(|word| word.contains('/'))
 }
 
 /// A member who wants something stopped.
@@ -108,8 +164,12 @@ pub struct NewGrant {
     pub client_id: ClientId,
     /// Who decides.
     pub member: MemberId,
+    /// Her own Patient.
+    pub fhir_user: PatientId,
     /// Whose records.
     pub patients: Vec<PatientId>,
+    /// Since when she may decide for them; absent for her own.
+    pub acts_since: Option<i64>,
     /// Scopes agreed to.
     pub scopes: String,
     /// Sensitive categories she chose to share.
@@ -132,31 +192,51 @@ struct Inner {
 impl Consent {
     /// Opens the room and rebuilds the view of what is live.
     pub fn open(store: Store, clock: Clock, chance: Chance) -> Result<Self, Error> {
+        store.forget_from(&ENDING);
         if store.leads() {
-            note_patients(&store)?;
+            card::note(&store)?;
         }
         let live = Live::follow(&store, clock.now().as_second())?;
         Ok(Self(Arc::new(Inner { store, clock, chance, live })))
     }
 
-    /// Writes a grant inside a transaction of the caller (the authorization code is written in the same one). It is live once
-    /// that is committed and before the caller is answered, so the app can use the code at once. Stopping it is a later
-    /// commit, so it can never come first and be undone.
+    /// Writes a decision inside a transaction of the caller (the authorization code is written in the same one). Its grant is
+    /// live once that is committed and before the caller is answered, so the app can use the code at once. Stopping it is a
+    /// later commit, so it can never come first and be undone.
+    ///
+    /// A live grant of the same card keeps its id and its tokens if the decision leaves it everything; what the decision
+    /// would take something from ends here, with all its tokens.
     pub fn put_new(&self, txn: &mut Txn<'_>, new: NewGrant) -> Result<Grant, store::Error> {
-        let grant = Grant {
-            id: self.0.chance.id().into(),
-            client_id: new.client_id,
-            member: new.member,
-            patients: new.patients,
-            scopes: new.scopes,
-            shared: new.shared,
-            created: self.0.clock.now().as_second(),
-            until: new.until,
-            revoked: None,
+        let now = self.0.clock.now().as_second();
+        let card = Card::new(&new.client_id, &new.member, &new.patients);
+        let mut kept: Option<Grant> = None;
+        for mut grant in card.grants(txn, only_signs_in(&new.scopes))?.into_iter().filter(|grant| grant.is_live(now)) {
+            let stands = new.acts_since.is_none_or(|since| since <= grant.created);
+            if kept.is_none() && stands && grant.is_within(&new) {
+                kept = Some(grant);
+                continue;
+            }
+            grant.revoked = Some(now);
+            grant.replaced = true;
+            card::put(txn, &grant)?;
+        }
+        let grant = match kept {
+            Some(grant) => Grant { scopes: new.scopes, shared: new.shared, until: new.until, ..grant },
+            None => Grant {
+                id: self.0.chance.id().into(),
+                client_id: new.client_id,
+                member: new.member,
+                fhir_user: new.fhir_user,
+                patients: new.patients,
+                scopes: new.scopes,
+                shared: new.shared,
+                created: now,
+                until: new.until,
+                revoked: None,
+                replaced: false,
+            },
         };
-        txn.put_json(GRANTS, grant.id.as_bytes(), &grant)?;
-        txn.put(BY_MEMBER, &member_key(&grant.member, &grant.id), Vec::new())?;
-        put_by_patient(txn, &grant)?;
+        card::put(txn, &grant)?;
         Ok(grant)
     }
 
@@ -166,12 +246,19 @@ impl Consent {
         self.0.live.contains(grant, now)
     }
 
+    /// Whose a live grant is. Answered from memory.
+    #[must_use]
+    pub fn live(&self, grant: &str, now: i64) -> Option<Arc<LiveGrant>> {
+        self.0.live.get(grant, now)
+    }
+
     /// One grant.
     pub fn find(&self, id: &str) -> Result<Option<Grant>, Error> {
         Ok(self.0.store.snapshot()?.get_json(GRANTS, id.as_bytes())?)
     }
 
-    /// Everything a member ever shared, her own records and those of people she acts for, newest first.
+    /// What a member shared, her own records and those of people she acts for, newest first; without what a later decision
+    /// replaced.
     pub fn of_member(&self, member: &str) -> Result<Vec<Grant>, Error> {
         self.listed(BY_MEMBER, member)
     }
@@ -187,19 +274,17 @@ impl Consent {
         let mut grants = Vec::new();
         for (key, _) in snapshot.scan(table, &prefix, MAX_LISTED)? {
             let id = key.get(prefix.len()..).unwrap_or_default();
-            grants.extend(snapshot.get_json::<Grant>(GRANTS, id)?);
+            grants.extend(snapshot.get_json::<Grant>(GRANTS, id)?.filter(|grant| !grant.replaced));
         }
         grants.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| b.id.cmp(&a.id)));
         Ok(grants)
     }
 
-    /// Stops what one card shows: every live grant with the same app, the same records and the same decider as this one.
-    /// Who decided may stop it, and whose records they are. Gives the app.
+    /// Stops what one card shows: every live grant with the same app, the same records and the same decider as this one,
+    /// also those that only sign her in. Who decided may stop it, and whose records they are. Gives the app.
     pub async fn stop(&self, grant: &str, asked_by: Asker<'_>) -> Result<ClientId, Error> {
         let shown = self.find(grant)?.filter(|grant| asked_by.may_stop(grant)).ok_or(Error::Unknown)?;
-        let now = self.0.clock.now().as_second();
-        let same = self.of_member(&shown.member)?.into_iter().filter(|other| other.is_on_card_of(&shown));
-        let ids: Vec<GrantId> = same.filter(|other| other.is_live(now)).map(|other| other.id).collect();
+        let ids = Card::of(&shown).live(&self.0.store.snapshot()?, self.0.clock.now().as_second())?;
         if ids.is_empty() {
             return Err(Error::Unknown);
         }
@@ -216,37 +301,13 @@ impl Consent {
             for id in &ids {
                 if let Some(mut grant) = txn.get_json::<Grant>(GRANTS, id.as_bytes())? {
                     grant.revoked.get_or_insert(now);
-                    txn.put_json(GRANTS, id.as_bytes(), &grant)?;
+                    card::put(txn, &grant)?;
                 }
             }
             Ok::<_, store::Error>(())
         };
         Ok(self.0.store.transact(end).await?)
     }
-}
-
-/// Grants read per step.
-const STEP: usize = 10_000;
-
-/// Notes whose records the grants of older versions are about, once.
-fn note_patients(store: &Store) -> Result<(), Error> {
-    let snapshot = store.snapshot()?;
-    if snapshot.get(BY_PATIENT, BY_PATIENT_DONE)?.is_some() {
-        return Ok(());
-    }
-    let mut from: Vec<u8> = Vec::new();
-    loop {
-        let rows = snapshot.scan_from(GRANTS, b"", &from, STEP)?;
-        let Some((last, _)) = rows.last() else { break };
-        from = [last.as_slice(), &[0]].concat();
-        let grants: Vec<Grant> = rows.iter().filter_map(|(_, row)| serde_json::from_slice(row).ok()).collect();
-        store.transact_blocking(move |txn| grants.iter().try_for_each(|grant| put_by_patient(txn, grant)))?;
-    }
-    Ok(store.transact_blocking(|txn| txn.put(BY_PATIENT, BY_PATIENT_DONE, Vec::new()))?)
-}
-
-fn put_by_patient(txn: &mut Txn<'_>, grant: &Grant) -> Result<(), store::Error> {
-    grant.patients.iter().try_for_each(|patient| txn.put(BY_PATIENT, &member_key(patient, &grant.id), Vec::new()))
 }
 
 fn member_key(member: &str, grant: &str) -> Vec<u8> {

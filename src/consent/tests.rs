@@ -15,6 +15,8 @@ async fn share(consent: &Consent, store: &Store, client: &str, until: i64) -> Gr
     let new = NewGrant {
         client_id: client.into(),
         member: "M1".into(),
+        fhir_user: "p1".into(),
+        acts_since: None,
         patients: vec!["p1".into()],
         scopes: "patient/*.rs".into(),
         shared: vec![],
@@ -56,6 +58,8 @@ async fn a_grant_is_live_for_whoever_was_given_the_code_and_not_before_it_is_kep
             let new = NewGrant {
                 client_id: "app-a".into(),
                 member: "M1".into(),
+                fhir_user: "p1".into(),
+                acts_since: None,
                 patients: vec!["p1".into()],
                 scopes: "patient/*.rs".into(),
                 shared: vec![],
@@ -106,6 +110,8 @@ async fn whose_records_they_are_sees_and_stops_them_and_a_card_stops_what_it_sho
         let new = NewGrant {
             client_id: client.into(),
             member: member.into(),
+            fhir_user: member.to_lowercase().into(),
+            acts_since: None,
             patients: vec![patient.into()],
             scopes: "patient/*.rs".into(),
             shared: vec![],
@@ -116,6 +122,7 @@ async fn whose_records_they_are_sees_and_stops_them_and_a_card_stops_what_it_sho
     };
     let mothers = put("app-a", "MOTHER", "mother").await;
     let (phone, tablet) = (put("app-a", "MOTHER", "child").await, put("app-a", "MOTHER", "child").await);
+    assert_eq!(phone, tablet, "the same decision again");
     let own = put("app-a", "CHILD", "child").await;
     let ids = |grants: Vec<Grant>| {
         let mut ids: Vec<GrantId> = grants.into_iter().map(|grant| grant.id).collect();
@@ -126,7 +133,7 @@ async fn whose_records_they_are_sees_and_stops_them_and_a_card_stops_what_it_sho
         all.sort_unstable();
         all
     };
-    assert_eq!(ids(consent.of_patient("child").unwrap()), sorted(vec![phone.clone(), tablet.clone(), own.clone()]));
+    assert_eq!(ids(consent.of_patient("child").unwrap()), sorted(vec![phone.clone(), own.clone()]));
     let child = Asker { member: &"CHILD".into(), patient: &"child".into() };
     let mother = Asker { member: &"MOTHER".into(), patient: &"mother".into() };
     assert!(matches!(consent.stop(&mothers, child).await, Err(Error::Unknown)), "not hers");
@@ -138,13 +145,123 @@ async fn whose_records_they_are_sees_and_stops_them_and_a_card_stops_what_it_sho
     // Grants that an older version wrote are found by whose records too.
     store
         .transact_blocking(|txn| {
-            for (key, _) in txn.scan(BY_PATIENT, b"", 100)? {
-                txn.delete(BY_PATIENT, &key)?;
+            for table in [BY_PATIENT, card::BY_CARD] {
+                for (key, _) in txn.scan(table, b"", 100)? {
+                    txn.delete(table, &key)?;
+                }
             }
             Ok::<_, store::Error>(())
         })
         .unwrap();
     assert!(consent.of_patient("child").unwrap().is_empty());
     let again = Consent::open(store, clock, Chance::seeded(2)).unwrap();
-    assert_eq!(again.of_patient("child").unwrap().len(), 3);
+    assert_eq!(again.of_patient("child").unwrap().len(), 2);
+    assert_eq!(again.stop(&own, child).await.unwrap(), "app-a");
+}
+
+fn grant(id: usize, until: i64) -> Grant {
+    Grant {
+        id: format!("grant-{id}").into(),
+        client_id: "app-a".into(),
+        member: "M1".into(),
+        fhir_user: "p1".into(),
+        patients: vec!["p1".into()],
+        scopes: if id.is_multiple_of(3) { "openid" } else { "patient/*.rs" }.into(),
+        shared: vec![],
+        created: 0,
+        until,
+        revoked: None,
+        replaced: false,
+    }
+}
+
+/// Whoever connected often kept tokens after "has stopped": only a thousand grants were looked at (access.md B4). Older
+/// versions made one for each authorization.
+#[tokio::test]
+async fn threat_93_stopping_ends_every_grant_of_the_card() {
+    let (consent, store, clock, _hand, _dir) = room();
+    let now = clock.now().as_second();
+    let mine = share(&consent, &store, "app-b", now + 1_000).await;
+    store.transact(move |txn| (0..5_000).try_for_each(|id| card::put(txn, &grant(id, now + 1_000)))).await.unwrap();
+    let ana = Asker { member: &"M1".into(), patient: &"p1".into() };
+    consent.stop("grant-4321", ana).await.unwrap();
+    assert!((0..5_000).all(|id| !consent.is_live(&format!("grant-{id}"), now)));
+    assert!(consent.is_live(&mine.id, now), "another app's");
+}
+
+async fn decide(consent: &Consent, store: &Store, scopes: &str, shared: &[Category], until: i64) -> GrantId {
+    let new = NewGrant {
+        client_id: "app-a".into(),
+        member: "M1".into(),
+        fhir_user: "p1".into(),
+        acts_since: None,
+        patients: vec!["p1".into()],
+        scopes: scopes.into(),
+        shared: shared.to_vec(),
+        until,
+    };
+    let room = consent.clone();
+    store.transact(move |txn| room.put_new(txn, new)).await.unwrap().id
+}
+
+/// Connecting again with fewer ticks narrowed nothing: the earlier token read on (access.md S3).
+#[tokio::test]
+async fn threat_93_a_decision_with_less_ends_what_had_more() {
+    let (consent, store, clock, _hand, _dir) = room();
+    let now = clock.now().as_second();
+    let until = now + 1_000;
+    let more = decide(&consent, &store, "openid patient/*.rs", &[Category::Hiv], until).await;
+    let fewer_topics = decide(&consent, &store, "openid patient/*.rs", &[], until).await;
+    assert_ne!(more, fewer_topics);
+    assert_eq!([&more, &fewer_topics].map(|id| consent.is_live(id, now)), [false, true]);
+    let fewer_types = decide(&consent, &store, "openid patient/Coverage.rs", &[], until).await;
+    assert_eq!([&fewer_topics, &fewer_types].map(|id| consent.is_live(id, now)), [false, true]);
+    let wider = decide(&consent, &store, "openid patient/Coverage.rs patient/Patient.r", &[Category::Hiv], until).await;
+    assert_eq!(wider, fewer_types, "what takes nothing away extends the grant, and its tokens go on");
+    let sign_in = decide(&consent, &store, "openid fhirUser", &[], until).await;
+    assert!(sign_in != wider && consent.is_live(&wider, now), "signing in decides nothing about records");
+    let listed: Vec<GrantId> = consent.of_member("M1").unwrap().into_iter().map(|grant| grant.id).collect();
+    assert_eq!(listed.len(), 2, "what was replaced is not listed");
+}
+
+#[tokio::test]
+async fn what_a_representative_shared_before_she_was_one_again_is_not_extended() {
+    let (consent, store, clock, hand, _dir) = room();
+    let now = clock.now().as_second();
+    let new = |acts_since| NewGrant {
+        client_id: "app-a".into(),
+        member: "MOTHER".into(),
+        fhir_user: "mother".into(),
+        acts_since: Some(acts_since),
+        patients: vec!["child".into()],
+        scopes: "patient/*.rs".into(),
+        shared: vec![],
+        until: now + 1_000_000,
+    };
+    let (room, first) = (consent.clone(), new(now - 10));
+    let before = store.transact(move |txn| room.put_new(txn, first)).await.unwrap();
+    hand.advance(Duration::from_mins(2));
+    let (room, second) = (consent.clone(), new(now + 60));
+    let after = store.transact(move |txn| room.put_new(txn, second)).await.unwrap();
+    assert_ne!(before.id, after.id);
+    assert!(!consent.is_live(&before.id, now + 120) && consent.is_live(&after.id, now + 120));
+}
+
+#[tokio::test]
+async fn grants_are_forgotten_with_every_way_to_them() {
+    let (consent, store, clock, hand, _dir) = room();
+    let now = clock.now().as_second();
+    decide(&consent, &store, "patient/*.rs", &[Category::Hiv], now + 1_000).await;
+    decide(&consent, &store, "patient/*.rs", &[], now + 1_000).await;
+    let rows = || {
+        let snapshot = store.snapshot().unwrap();
+        [GRANTS, BY_MEMBER, BY_PATIENT, card::BY_CARD].map(|table| snapshot.scan(table, b"", 100).unwrap().len())
+    };
+    assert_eq!(rows(), [2, 2, 2, 2], "the card has a mark of its own, and one live grant");
+    hand.advance(Duration::from_secs(KEPT_REPLACED.unsigned_abs() + 1));
+    store.sweep(clock.now()).await.unwrap();
+    assert_eq!(rows(), [1, 1, 1, 2]);
+    hand.advance(Duration::from_secs(KEPT_ENDED.unsigned_abs()));
+    store.sweep(clock.now()).await.unwrap();
+    assert_eq!(rows(), [0, 0, 0, 1]);
 }

@@ -237,6 +237,14 @@ impl Identity {
         aws_lc_rs::constant_time::verify_slices_are_equal(right.as_bytes(), token.as_bytes()).is_ok()
     }
 
+    /// The name of a person on the form of one authorization request. It says nothing about her, and names nobody in another
+    /// request, or once another person has her number.
+    #[must_use]
+    pub fn form_name(&self, request: &str, person: &Member) -> String {
+        let parts = [request.as_bytes(), &[0], person.member_id.as_bytes(), &[0], person.patient.as_bytes()];
+        hex(&self.0.settings.keys.keyed("person", &parts.concat()))
+    }
+
     /// Seals a few words for one browser to carry to its next page. Nobody else can read or use them.
     #[must_use]
     pub fn seal_for(&self, secret: &str, words: &str) -> Option<String> {

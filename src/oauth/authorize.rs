@@ -189,10 +189,13 @@ impl OAuth {
     pub async fn approve(&self, id: &str, decision: Decision<'_>) -> Result<String, Error> {
         let (who, whose) = (decision.who, decision.whose);
         let mut asking = self.asking(id)?;
+        let mut acts_since = None;
         if who.member_id != whose.member_id {
             let standing = self.0.rooms.representations.standing(&who.member_id, &whose.member_id, self.now())?;
             // What is shared for somebody ends with the right to do so at the latest.
-            let ends = standing.ok_or(Error::NotHers)?.until;
+            let standing = standing.ok_or(Error::NotHers)?;
+            let ends = standing.until;
+            acts_since = Some(standing.since);
             asking.until = ends.map_or(asking.until, |ends| ends.min(asking.until));
         }
         let pending = self.find_pending(id)?;
@@ -201,7 +204,9 @@ impl OAuth {
         let new = NewGrant {
             client_id: asking.app.client_id.clone(),
             member: who.member_id.clone(),
+            fhir_user: who.patient.clone(),
             patients: vec![whose.patient.clone()],
+            acts_since,
             scopes: asking.granted.text,
             shared: decision.shared,
             until: asking.until,

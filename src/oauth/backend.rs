@@ -8,7 +8,7 @@ use super::error::{Code, Error, Refusal};
 use super::form::Form;
 use super::token::{self, Claims};
 use super::{OAuth, limits};
-use crate::access::{PatientId, ScopeSet};
+use crate::access::ScopeSet;
 use crate::apps::App;
 
 impl OAuth {
@@ -24,9 +24,6 @@ impl OAuth {
         let claims = Claims {
             token: inner.rooms.chance.id(),
             client_id: app.client_id.clone(),
-            member: None,
-            fhir_user: PatientId::default(),
-            patients: Vec::new(),
             scopes: granted.to_string(),
             shared: Vec::new(),
             grant: None,

@@ -148,9 +148,6 @@ impl OAuth {
         let claims = Claims {
             token: inner.rooms.chance.id(),
             client_id: basis.client_id.clone(),
-            member: Some(basis.member.clone()),
-            fhir_user: basis.fhir_user.clone(),
-            patients: vec![basis.patient.clone()],
             scopes: scopes.clone(),
             shared: basis.shared.clone(),
             grant: Some(basis.grant.clone()),

@@ -20,13 +20,19 @@ pub const MAX_TOKEN: usize = 6_000;
 pub const MAX_BLOCKS: usize = 8;
 /// Scopes of one request.
 pub const MAX_SCOPES: usize = 200;
+/// Predicates in all checks that are appended to one token.
+pub const MAX_PREDICATES: usize = 64;
+/// Operations in the expressions of those checks.
+pub const MAX_OPERATIONS: usize = 512;
 /// Verified tokens kept in memory.
 pub const CACHED_TOKENS: usize = 50_000;
+/// Narrowed copies of tokens kept in memory, each with some 50 KiB.
+pub const CACHED_NARROWED: usize = 512;
 /// Seconds for which a verified token is kept without looking at its signature again.
 pub const CACHE_LIFE: i64 = 60;
 /// Answers of one attenuated token kept within one second.
 pub const CACHED_ANSWERS: usize = 256;
-/// Facts an attenuated token may derive.
+/// Facts the check of a token may see; one grants up to 200 scopes.
 pub const MAX_FACTS: u64 = 1_000;
 /// Rounds of its rules.
 pub const MAX_ROUNDS: u64 = 100;

@@ -11,6 +11,7 @@
 //! Deliberately absent: HTTP (`web/oauth`), pages (`web/pages`), key sets behind an address and dynamic registration
 //! (later issues).
 
+mod appended;
 mod assertion;
 mod authorize;
 mod backend;
@@ -112,9 +113,15 @@ struct Inner {
     settings: Settings,
     keys: RwLock<Arc<Keys>>,
     revoked: Arc<Revoked>,
-    /// By digest of the token; with the second in which its signature was checked.
-    verified: quick_cache::sync::Cache<[u8; 32], (i64, Arc<Verified>)>,
+    /// Tokens as they were handed out.
+    verified: Checked,
+    /// Copies that apps narrowed. They are large, and one token has any number of them: so they have few places, and none of
+    /// those above.
+    narrowed: Checked,
 }
+
+/// By digest of the token; with the second in which its signature was checked.
+type Checked = quick_cache::sync::Cache<[u8; 32], (i64, Arc<Verified>)>;
 
 /// What a code or a refresh token stands for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -145,9 +152,10 @@ impl OAuth {
             noted_before: Some((NOTED_BEFORE, letter)),
         }));
         let revoked = Revoked::follow(&rooms.store)?;
-        let verified = quick_cache::sync::Cache::new(limits::CACHED_TOKENS);
+        let verified = Checked::new(limits::CACHED_TOKENS);
+        let narrowed = Checked::new(limits::CACHED_NARROWED);
         let keys = RwLock::new(Arc::new(keys));
-        Ok(Self(Arc::new(Inner { rooms, settings, keys, revoked, verified })))
+        Ok(Self(Arc::new(Inner { rooms, settings, keys, revoked, verified, narrowed })))
     }
 
     /// What the realm decided.
@@ -160,6 +168,7 @@ impl OAuth {
     pub fn use_keys(&self, keys: Keys) {
         *self.0.keys.write() = Arc::new(keys);
         self.0.verified.clear();
+        self.0.narrowed.clear();
     }
 
     /// What an access token allows, if it is good now.
@@ -172,14 +181,17 @@ impl OAuth {
         let key = token::cache_key(token);
         let now = inner.rooms.clock.now();
         let second = now.as_second();
-        let known = inner.verified.get(&key).filter(|(at, _)| second - at < limits::CACHE_LIFE);
+        let known = inner.verified.get(&key).or_else(|| inner.narrowed.get(&key));
+        let known = known.filter(|(at, _)| second - at < limits::CACHE_LIFE);
         let verified = if let Some((_, known)) = known {
             known
         } else {
             let keys = Arc::clone(&inner.keys.read());
-            let read = token::read(&keys, inner.settings.realm, inner.settings.prefix, token);
+            let live = |grant: &str| inner.rooms.consent.live(grant, second);
+            let read = token::read(&keys, inner.settings.realm, inner.settings.prefix, token, live);
             let fresh = Arc::new(read.ok_or(Error::InvalidToken)?);
-            inner.verified.insert(key, (second, Arc::clone(&fresh)));
+            let places = if fresh.access.narrowing.is_some() { &inner.narrowed } else { &inner.verified };
+            places.insert(key, (second, Arc::clone(&fresh)));
             fresh
         };
         let access = &verified.access;

@@ -8,8 +8,7 @@
 //! check if time($now), $now <= 2026-06-30T00:00:00Z;
 //! ```
 //!
-//! Every check of every block must hold. Appended facts and rules are seen by their own block only, so they cannot
-//! widen anything. What cannot be decided within the limits is refused.
+//! Every check of every block must hold. A token with anything but such checks is not good (see `appended`).
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};

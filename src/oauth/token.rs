@@ -1,12 +1,13 @@
 //! Access tokens: biscuits signed with the realm's Ed25519 key.
 //!
-//! The first block (the *authority*) says everything the token grants, so a request needs no look-up except whether
-//! the grant, the token family and the app still stand, which is answered from memory. An app may append blocks with
-//! checks; they can only take away (see `narrowing`). Facts of the authority block:
+//! The first block (the *authority*) says what the token grants. Whose records, the grant says, which is in memory: a
+//! token is signed and not sealed, so its app can read it, and an app that may only sign her in must learn no member or
+//! record number from it. Whether the grant, the token family and the app still stand is answered from memory too. An app
+//! may append blocks with checks; they can only take away (see `narrowing`). Facts of the authority block:
 //!
 //! ```text
-//! access(realm, token, client, member, fhir_user, grant, family, issued, expires)
-//! granted_patient(id)   granted_scope(text)   shared_category(name)
+//! access(realm, token, client, grant, family, issued, expires)   the grant is empty for a back-end client
+//! granted_scope(text)   shared_category(name)
 //! ```
 //!
 //! Invariant: facts of appended blocks are never read here, for a query sees the authority block only.
@@ -19,20 +20,16 @@ use biscuit_auth::{AuthorizerBuilder, Biscuit, error};
 use jiff::Timestamp;
 
 use super::keys::Keys;
-use super::limits;
+use super::{appended, limits};
 use super::narrowing::{Limits, datalog_limits};
-use crate::access::{AppAccess, Category, ClientId, GrantId, MemberId, PatientId, ScopeSet};
-use crate::consent;
+use crate::access::{AppAccess, Category, ClientId, GrantId, PatientId, ScopeSet};
+use crate::consent::{self, LiveGrant};
 
 /// What a token says, before it is signed.
 #[derive(Debug, Clone)]
 pub(super) struct Claims {
     pub(super) token: String,
     pub(super) client_id: ClientId,
-    pub(super) member: Option<MemberId>,
-    /// Patient of the member herself.
-    pub(super) fhir_user: PatientId,
-    pub(super) patients: Vec<PatientId>,
     pub(super) scopes: String,
     pub(super) shared: Vec<Category>,
     pub(super) grant: Option<GrantId>,
@@ -53,16 +50,12 @@ pub(super) struct Verified {
 /// Signs a token and puts the realm's prefix before it, which tells secret scanners (and people) what it is.
 pub(super) fn mint(keys: &Keys, realm: &str, prefix: &str, claims: &Claims) -> Option<String> {
     let (key_id, pair) = keys.token_signer()?;
-    let Claims { token, client_id, member, fhir_user, grant, family, .. } = claims;
-    let member = member.as_deref().unwrap_or_default();
+    let Claims { token, client_id, grant, family, .. } = claims;
     let grant = grant.as_deref().unwrap_or_default();
-    let texts = [realm, token, client_id.as_str(), member, fhir_user.as_str(), grant, family];
+    let texts = [realm, token, client_id.as_str(), grant, family];
     let mut terms: Vec<Term> = texts.into_iter().map(string).collect();
     terms.extend([int(claims.issued), int(claims.expires)]);
     let mut builder = Biscuit::builder().root_key_id(key_id).fact(fact("access", &terms)).ok()?;
-    for patient in &claims.patients {
-        builder = builder.fact(fact("granted_patient", &[string(patient.as_str())])).ok()?;
-    }
     for scope in claims.scopes.split_ascii_whitespace() {
         builder = builder.fact(fact("granted_scope", &[string(scope)])).ok()?;
     }
@@ -83,10 +76,17 @@ pub(super) fn cache_key(token: &str) -> [u8; 32] {
 }
 
 /// Terms of the `access` fact.
-type Row = (String, String, String, String, String, String, String, i64, i64);
+type Row = (String, String, String, String, String, i64, i64);
 
-/// Checks the signatures and reads the authority block. Whether the token is still good is for the caller to say.
-pub(super) fn read(keys: &Keys, realm: &str, prefix: &str, token: &str) -> Option<Verified> {
+/// Checks the signatures and reads the authority block; `live` finds a live grant. Whether the token is still good beyond
+/// that is for the caller to say.
+pub(super) fn read(
+    keys: &Keys,
+    realm: &str,
+    prefix: &str,
+    token: &str,
+    live: impl Fn(&str) -> Option<Arc<LiveGrant>>,
+) -> Option<Verified> {
     if token.len() > limits::MAX_TOKEN {
         return None;
     }
@@ -103,25 +103,23 @@ pub(super) fn read(keys: &Keys, realm: &str, prefix: &str, token: &str) -> Optio
     if biscuit.to_base64().ok()?.trim_end_matches('=') != body {
         return None;
     }
-    // An authorizer for the first block alone would be simpler, but the library has none: it runs the rules of the
-    // appended blocks too, within the same limits.
+    if biscuit.block_count() > 1 && !appended::is_bounded(&biscuit) {
+        return None;
+    }
     let mut reader = AuthorizerBuilder::new().set_limits(datalog_limits()).build(&biscuit).ok()?;
-    let rows: Vec<Row> =
-        reader.query("data($r, $t, $c, $m, $u, $g, $f, $i, $e) <- access($r, $t, $c, $m, $u, $g, $f, $i, $e)").ok()?;
+    let rows: Vec<Row> = reader.query("data($r, $t, $c, $g, $f, $i, $e) <- access($r, $t, $c, $g, $f, $i, $e)").ok()?;
     let mut rows = rows.into_iter();
-    let (Some((in_realm, token, client_id, member, fhir_user, grant, family, issued, expires)), None) =
-        (rows.next(), rows.next())
-    else {
+    let (Some((in_realm, token, client_id, grant, family, issued, expires)), None) = (rows.next(), rows.next()) else {
         return None;
     };
     if in_realm != realm {
         return None;
     }
+    let granted = if grant.is_empty() { None } else { Some(live(&grant)?) };
     let mut all = |query: &str| -> Option<Vec<String>> {
         let rows: Vec<(String,)> = reader.query(query).ok()?;
         Some(rows.into_iter().map(|(text,)| text).collect())
     };
-    let patients = all("data($x) <- granted_patient($x)")?;
     // Facts are a set: put in order so that the same token always reads the same.
     let mut scopes = all("data($x) <- granted_scope($x)")?;
     scopes.sort_unstable();
@@ -130,8 +128,8 @@ pub(super) fn read(keys: &Keys, realm: &str, prefix: &str, token: &str) -> Optio
         all("data($x) <- shared_category($x)")?.iter().filter_map(|name| Category::parse(name)).collect();
     let access = AppAccess {
         client_id: client_id.into(),
-        member: (!member.is_empty()).then(|| member.into()),
-        patients: patients.into_iter().map(Into::into).collect(),
+        member: granted.as_ref().map(|granted| granted.member.clone()),
+        patients: granted.as_ref().map(|granted| granted.patients.clone()).unwrap_or_default(),
         scopes: ScopeSet::parse(&scope_text).ok()?,
         grant: (!grant.is_empty()).then(|| grant.into()),
         withheld: consent::withheld(&shared),
@@ -139,5 +137,6 @@ pub(super) fn read(keys: &Keys, realm: &str, prefix: &str, token: &str) -> Optio
         expires: Timestamp::from_second(expires).ok()?,
         narrowing: (biscuit.block_count() > 1).then(|| Arc::new(Limits::new(biscuit)) as _),
     };
-    Some(Verified { access: Arc::new(access), token, family, fhir_user: fhir_user.into(), scope_text })
+    let fhir_user = granted.map(|granted| granted.fhir_user.clone()).unwrap_or_default();
+    Some(Verified { access: Arc::new(access), token, family, fhir_user, scope_text })
 }

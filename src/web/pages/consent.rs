@@ -15,8 +15,8 @@ use crate::identity::{Audience, Member};
 use crate::oauth::{Asking, Decision};
 
 struct Choice {
-    /// Her place in the list: member ids are not for pages.
-    id: usize,
+    /// Her name on this form: member ids are not for pages, and a place in a list is another person's when the list changes.
+    id: String,
     name: String,
     is_self: bool,
 }
@@ -54,11 +54,9 @@ pub(in crate::web) async fn decide(visit: Visit) -> Result<Response, Oops> {
     }
     let MemberIn { member: who, since: signed_in } = visit.member_in()?;
     let people = visit.realm().identity.people_of(&who.member_id)?;
-    let chosen = visit.form.get("person").and_then(|at| at.parse::<usize>().ok());
-    let whose = match people.as_slice() {
-        [only] => Some(only),
-        several => chosen.and_then(|at| several.get(at)),
-    };
+    // Even if there is only one person left: who she was shown is whom she decides for.
+    let chosen = visit.form.get("person").unwrap_or_default();
+    let whose = people.iter().find(|person| visit.realm().identity.form_name(&request, person) == chosen);
     let Some(whose) = whose else {
         let asking = oauth.asking(&request)?;
         let text = visit.words().say("consent.choose_person").to_owned();
@@ -86,7 +84,15 @@ fn consent_page(
     problem: Option<String>,
 ) -> Result<Response, Oops> {
     let people = visit.realm().identity.people_of(&who.member_id)?;
-    let people = people.iter().enumerate().map(|(id, person)| Choice { id, name: person.name(), is_self: id == 0 });
+    let identity = &visit.realm().identity;
+    let people: Vec<Choice> = people
+        .iter()
+        .map(|person| Choice {
+            id: identity.form_name(&request, person),
+            name: person.name(),
+            is_self: person.member_id == who.member_id,
+        })
+        .collect();
     let (t, member_page) = (visit.words(), format!("{}/member", visit.realm().address));
     let status = login::status(problem.is_some());
     let f = match problem {
@@ -98,7 +104,7 @@ fn consent_page(
         f,
         request,
         who: who.name(),
-        people: people.collect(),
+        people,
         cards: cards::of(&asking.granted.types),
         categories: Category::ALL.iter().map(|category| category.name()).collect(),
         long: asking.granted.offline,

@@ -74,13 +74,16 @@ pub(in crate::web) async fn show(visit: Visit, MemberIn { member, .. }: MemberIn
     grants.extend(of_hers.into_iter().filter(|grant| grant.member != member.member_id));
     grants.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| b.id.cmp(&a.id)));
     let (mut live, mut ended) = (Vec::new(), Vec::new());
-    for grants in together(grants) {
+    for mut grants in together(grants) {
         let is_live = is_in_force(realm, &grants, now)?;
+        if is_live {
+            grants.retain(|grant| grant.is_live(now));
+        }
         let card = connected(realm, t, &member, &grants, is_live.then_some(now))?;
         if is_live { live.push(card) } else { ended.push(card) }
     }
     let activity = activity(realm, t, &member, &people)?;
-    let stopped = visit.form.get("stopped").map(|client_id| app_name(realm, client_id)).transpose()?;
+    let stopped = visit.form.get("stopped").map(|grant| stopped_app(realm, &member, grant)).transpose()?.flatten();
     let (who, f) = (member.name(), visit.frame.broad());
     Ok(html(&MemberPage { t, f, who, live, ended, activity, stopped }, StatusCode::OK))
 }
@@ -100,9 +103,15 @@ pub(in crate::web) async fn confirm(visit: Visit, MemberIn { member, .. }: Membe
 /// `POST /member/stop`
 pub(in crate::web) async fn stop(visit: Visit, MemberIn { member, .. }: MemberIn) -> Result<Response, Oops> {
     let grant = visit.form.get("grant").unwrap_or_default();
-    let client_id = visit.realm().consent.stop(grant, asker(&member)).await?;
-    let query = form_urlencoded::Serializer::new(String::new()).append_pair("stopped", &client_id).finish();
+    visit.realm().consent.stop(grant, asker(&member)).await?;
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("stopped", grant).finish();
     Ok(see_other(&format!("{}/member?{query}", visit.frame.base)))
+}
+
+/// The app of a grant that she stopped. Of anything else in an address the page says nothing.
+fn stopped_app(realm: &Realm, member: &Member, grant: &str) -> Result<Option<String>, Oops> {
+    let ended = realm.consent.find(grant)?.filter(|grant| asker(member).may_stop(grant) && grant.revoked.is_some());
+    ended.map(|grant| app_name(realm, &grant.client_id)).transpose()
 }
 
 fn asker(member: &Member) -> Asker<'_> {

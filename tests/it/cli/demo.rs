@@ -149,7 +149,9 @@ async fn the_sample_app_reads_a_members_claims_until_she_stops_it() {
     let enter = browser.submit(&login, "/login", &[("address", "rosa.delgado@example.com")]).await;
     let consent = browser.submit(&enter, "/login/code", &[("code", &code(&install).await)]).await;
     assert!(consent.text.contains("Rosa Delgado"), "{}", consent.text);
-    let claims = browser.submit(&consent, "/consent", &[("person", "0"), ("decision", "share")]).await;
+    let (_, person) = consent.text.split_once("name=\"person\" value=\"").unwrap();
+    let (person, _) = person.split_once('"').unwrap();
+    let claims = browser.submit(&consent, "/consent", &[("person", person), ("decision", "share")]).await;
     assert!(claims.url.starts_with(&app) && claims.text.contains("15 claims."), "{}", claims.text);
     assert!(claims.text.contains("Physical therapy, 15 minutes"), "{}", claims.text);
 

@@ -57,7 +57,11 @@ async fn developer_to_stop_sharing() {
 
     let nobody = member.post("/consent", &[("request", &request), ("decision", "share")]).await;
     assert!(nobody.title().starts_with("Error:") && nobody.says("Choose whose records to share"));
-    let decision = [("request", request.as_str()), ("decision", "share"), ("person", "0"), ("share", "hiv")];
+    // A place in the list names nobody (access.md S2).
+    let place = [("request", request.as_str()), ("decision", "share"), ("person", "0")];
+    assert!(member.post("/consent", &place).await.says("Choose whose records to share"));
+    let person = between(&page.text, "name=\"person\" value=\"", "\"").unwrap();
+    let decision = [("request", request.as_str()), ("decision", "share"), ("person", &person), ("share", "hiv")];
     let page = member.post("/consent", &decision).await;
     assert_eq!(page.status.as_u16(), 303);
     let code = query(page.location(), "code");
@@ -101,8 +105,9 @@ async fn the_sandbox_shows_the_code_and_its_tokens_are_worthless_elsewhere() {
     let answer = [("address", address), ("request", &request), ("code", &code)];
     let page = member.post("/sandbox/login/code", &answer).await;
     assert!(page.location().starts_with("/sandbox/consent"));
-    member.get(page.location()).await;
-    let decision = [("request", request.as_str()), ("decision", "share"), ("person", "0")];
+    let page = member.get(page.location()).await;
+    let person = between(&page.text, "name=\"person\" value=\"", "\"").unwrap();
+    let decision = [("request", request.as_str()), ("decision", "share"), ("person", &person)];
     let page = member.post("/sandbox/consent", &decision).await;
     let tokens = house.redeem("/sandbox", (&app, &secret), &query(page.location(), "code")).await;
     let token = tokens["access_token"].as_str().unwrap();
