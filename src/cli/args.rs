@@ -140,7 +140,13 @@ pub(super) struct Init {
     /// Sender of the plan's mail
     #[arg(long)]
     pub(super) from: Option<String>,
-    /// Ask nothing: take the examples for what is not given
+    /// The number that members who are stuck can call
+    #[arg(long)]
+    pub(super) phone: Option<String>,
+    /// The address that members who are stuck can write to
+    #[arg(long)]
+    pub(super) email: Option<String>,
+    /// Ask nothing: take the examples for what is not given, and no contact for members
     #[arg(long)]
     pub(super) yes: bool,
 }

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
@@ -12,7 +13,7 @@ use crate::config::{BaseUrl, Config, written};
 use crate::realm::RealmKind;
 
 /// Section and key of what is asked, the words of the question, and the example that is taken when nothing is answered.
-const QUESTIONS: [(&str, &str, &str, &str); 4] = [
+const QUESTIONS: [(&str, &str, &str, &str); 6] = [
     ("plan", "name", "The plan's name, as members know it", "Example Health Plan"),
     ("plan", "url", "The public address of this server", "http://localhost:8080"),
     (
@@ -22,6 +23,9 @@ const QUESTIONS: [(&str, &str, &str, &str); 4] = [
         "file:outbox/mail",
     ),
     ("mail", "from", "The sender of the plan's mail", "Example Health Plan <no-reply@example.com>"),
+    // No examples: a number that nobody answers is worse than none.
+    ("plan", "support_phone", "The number that members who are stuck can call; pages show it", ""),
+    ("plan", "support_email", "The address that they can write to", ""),
 ];
 
 pub(super) fn run(global: &Global, args: &Init) -> anyhow::Result<Code> {
@@ -29,8 +33,11 @@ pub(super) fn run(global: &Global, args: &Init) -> anyhow::Result<Code> {
     if file.exists() {
         bail!("{} is already there and is not overwritten; edit it, or choose another folder", file.display());
     }
-    let given = [&args.name, &args.url, &args.mail, &args.from];
+    let given = [&args.name, &args.url, &args.mail, &args.from, &args.phone, &args.email];
     let ask = !args.yes && std::io::stdin().is_terminal();
+    if !ask && !args.yes && args.name.is_none() {
+        bail!("nobody is here to answer; give --name, --url and the rest, or --yes to take the examples");
+    }
     let mut answers = Vec::new();
     for ((section, key, words, example), given) in QUESTIONS.into_iter().zip(given) {
         let answer = match given {
@@ -38,6 +45,9 @@ pub(super) fn run(global: &Global, args: &Init) -> anyhow::Result<Code> {
             None if ask => question(words, example)?,
             None => example.to_owned(),
         };
+        if answer.is_empty() {
+            continue;
+        }
         if key == "url"
             && let Err(wrong) = BaseUrl::parse(&answer)
         {
@@ -51,24 +61,39 @@ pub(super) fn run(global: &Global, args: &Init) -> anyhow::Result<Code> {
     std::fs::create_dir_all(&args.dir).with_context(|| format!("{} cannot be made", args.dir.display()))?;
     write_new(&file, &text)?;
     let file = std::path::absolute(&file)?;
-    let config = std::sync::Arc::new(Config::load(Some(&file), &[], &[])?);
-    let outside = install::outside(&config)?;
-    // Opening a realm makes its keys and its empty store.
-    for kind in [RealmKind::Plan, RealmKind::Sandbox] {
-        install::close(&*install::realm(kind, &config, &outside)?);
-    }
+    let config = open(&file).inspect_err(|_| {
+        // The next try must not find it "already there".
+        let _ = std::fs::remove_file(&file);
+    })?;
     let data = config.storage.path.display();
     if global.json {
         println!("{}", serde_json::json!({"config": file, "data": config.storage.path}));
     } else {
         eprintln!("Wrote {} and {data} with fresh keys.", file.display());
+        if config.plan.support_phone.is_none() && config.plan.support_email.is_none() {
+            eprintln!("Members who are stuck find no number yet: set support_phone or support_email in [plan].");
+        }
         eprintln!("Next: look through the file, then `ingle load` your data and `ingle serve`.");
     }
     Ok(Code::Done)
 }
 
+/// Makes the keys and the empty stores, which opening a realm does.
+fn open(file: &Path) -> anyhow::Result<Arc<Config>> {
+    let config = Arc::new(Config::load(Some(file), &[], &[])?);
+    let outside = install::outside(&config)?;
+    for kind in [RealmKind::Plan, RealmKind::Sandbox] {
+        install::close(&*install::realm(kind, &config, &outside)?);
+    }
+    Ok(config)
+}
+
 fn question(words: &str, example: &str) -> anyhow::Result<String> {
-    eprint!("{words} [{example}]: ");
+    if example.is_empty() {
+        eprint!("{words}: ")
+    } else {
+        eprint!("{words} [{example}]: ")
+    }
     std::io::stderr().flush()?;
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;

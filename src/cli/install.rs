@@ -8,7 +8,7 @@ use anyhow::Context;
 use tracing_subscriber::EnvFilter;
 
 use super::args::Global;
-use crate::config::Config;
+use crate::config::{Config, Secret};
 use crate::outbound::{Chance, Clock, Mail, Sms};
 use crate::realm::{Outside, Realm, RealmKind};
 
@@ -36,9 +36,22 @@ pub(super) fn config(global: &Global) -> anyhow::Result<Arc<Config>> {
 /// The real world, as the configuration describes it.
 pub(super) fn outside(config: &Config) -> anyhow::Result<Outside> {
     let (clock, chance) = (Clock::system(), Chance::system());
-    let mail = Mail::from_url(config.mail.transport.expose(), &config.mail.from, clock.clone(), chance.clone())?;
-    let sms = match &config.sms.transport {
-        Some(transport) => Sms::from_url(transport.expose(), clock.clone(), chance.clone())?,
+    let (by_mail, by_text) = (&config.mail, &config.sms);
+    let mail = Mail::from_url(
+        by_mail.transport.expose(),
+        &by_mail.from,
+        by_mail.authority.as_deref(),
+        clock.clone(),
+        chance.clone(),
+    )?;
+    let sms = match &by_text.transport {
+        Some(transport) => Sms::from_url(
+            transport.expose(),
+            by_text.secret.as_ref().map(Secret::expose),
+            by_text.authority.as_deref(),
+            clock.clone(),
+            chance.clone(),
+        )?,
         None => Sms::off(),
     };
     Ok(Outside { clock, chance, mail, sms })

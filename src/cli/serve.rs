@@ -12,11 +12,14 @@ use super::reindex::kinds;
 use super::{demo, install, runtime};
 use crate::config::Config;
 use crate::load::Stop;
+use crate::outbound::Mail;
 use crate::realm::{Realm, RealmKind};
 use crate::web;
 
 /// How often what is over is forgotten: codes, sessions, revocations.
 const SWEEP_EVERY: Duration = Duration::from_mins(5);
+/// Between two steps of one sweep others write.
+const SWEEP_PAUSE: Duration = Duration::from_millis(20);
 
 pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
     let config = install::config(global)?;
@@ -37,6 +40,12 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
     }
     runtime()?.block_on(async {
         let server = bind(&config)?;
+        if config.plan.support_phone.is_none() && config.plan.support_email.is_none() {
+            tracing::warn!(
+                "members who are stuck find no number on the pages; set support_phone or support_email in [plan]"
+            );
+        }
+        tokio::spawn(try_mail(outside.mail.clone()));
         let inbox = config.load.inbox.clone().zip(realms.first().cloned());
         let stop = Stop::default();
         let watching = inbox.map(|(inbox, realm)| {
@@ -57,6 +66,13 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
         install::close(realm);
     }
     Ok(Code::Done)
+}
+
+/// Says early what members would say later.
+async fn try_mail(mail: Mail) {
+    if let Err(error) = mail.check().await {
+        tracing::error!(%error, "no mail will leave as things are");
+    }
 }
 
 /// Takes the address of the configuration.
@@ -126,11 +142,26 @@ async fn sweep(realm: Arc<Realm>) {
     let mut ticks = tokio::time::interval(SWEEP_EVERY);
     loop {
         ticks.tick().await;
-        if let Err(error) = realm.store.sweep(realm.clock.now()).await {
-            tracing::warn!(%error, "codes, sessions and authorizations that ended could not be swept away");
+        // As many steps as there is something left: what comes in between two ticks has no limit.
+        loop {
+            match realm.store.sweep(realm.clock.now()).await {
+                Ok(0) => break,
+                Ok(_) => tokio::time::sleep(SWEEP_PAUSE).await,
+                Err(error) => {
+                    tracing::warn!(%error, "codes, sessions and authorizations that ended could not be swept away");
+                    break;
+                }
+            }
         }
-        if let Err(error) = realm.identity.sweep().await {
-            tracing::warn!(%error, "old budgets could not be swept away");
+        loop {
+            match realm.identity.sweep().await {
+                Ok(0) => break,
+                Ok(_) => tokio::time::sleep(SWEEP_PAUSE).await,
+                Err(error) => {
+                    tracing::warn!(%error, "old budgets could not be swept away");
+                    break;
+                }
+            }
         }
     }
 }

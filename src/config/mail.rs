@@ -1,5 +1,7 @@
 //! `[mail]` and `[sms]`: how codes and notices reach people.
 
+use std::path::PathBuf;
+
 use super::key::section;
 use super::value::Secret;
 
@@ -10,6 +12,8 @@ section! {
         /// or `file:FOLDER`, which writes one `.eml` file per message. It holds a password, so it may be written
         /// as `{ file = "mail.url" }` or `{ env = "MAIL_URL" }`.
         Required transport: Secret = r#""file:outbox/mail""#;
+        /// PEM file of the authority that signed the mail server's certificate, where it is the plan's own.
+        Optional authority: Option<PathBuf> = r#""mail-authority.pem""#;
         /// The sender that members see.
         Required from: String = r#""Alder County Health Plan <no-reply@alder.example>""#;
     }
@@ -18,8 +22,14 @@ section! {
 section! {
     /// How codes reach people by text message. Without a transport, no text messages are sent.
     "sms" => Sms {
-        /// `file:FOLDER`, which writes one `.json` file `{"to", "body"}` per message.
+        /// `https://…`, which gets one signed request `{"to", "body"}` per message (docs/messages.md), or `file:FOLDER`, which
+        /// writes it as one `.json` file.
         Optional transport: Option<Secret> = r#""file:outbox/sms""#;
+        /// What signs the requests: `whsec_` and the base64 of at least 24 random bytes. It may be written as
+        /// `{ file = "sms.secret" }` or `{ env = "SMS_SECRET" }`.
+        Optional secret: Option<Secret> = r#""whsec_BASE64OF24BYTESORMORE""#;
+        /// PEM file of the authority that signed the receiver's certificate, where it is the plan's own.
+        Optional authority: Option<PathBuf> = r#""sms-authority.pem""#;
     }
 }
 
@@ -38,10 +48,10 @@ impl Mail {
 impl Sms {
     pub(super) fn check(&self, refuse: &mut dyn FnMut(&str, String)) {
         let Some(transport) = &self.transport else { return };
-        if transport.expose().starts_with("https://") {
-            refuse("transport", "names a webhook, which this version cannot call yet; use file:FOLDER".to_owned());
-        } else if !transport.expose().starts_with("file:") {
-            refuse("transport", "must begin with file:".to_owned());
+        if !["https://", "http://", "file:"].iter().any(|scheme| transport.expose().starts_with(scheme)) {
+            refuse("transport", "must begin with https:// or file:".to_owned());
+        } else if !transport.expose().starts_with("file:") && self.secret.is_none() {
+            refuse("secret", "is missing; it signs each message that is sent to the transport".to_owned());
         }
     }
 }

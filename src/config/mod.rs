@@ -135,6 +135,9 @@ impl Config {
         validation.packages = validation.packages.map(|folder| base.join(folder));
         load.inbox = load.inbox.map(|folder| base.join(folder));
         mail.transport = below(base, &mail.transport);
+        for file in [&mut mail.authority, &mut sms.authority].into_iter().flatten() {
+            *file = base.join(&file);
+        }
         sms.transport = sms.transport.as_ref().map(|transport| below(base, transport));
         let (file, settings) = (path.map(Path::to_owned), reader.settings);
         Ok(Self { plan, server, limits, storage, mail, sms, apps, validation, load, file, settings })

@@ -81,7 +81,7 @@ fn wrong_values_say_what_is_wanted() {
     assert!(refusals("", &[])[0].contains("[plan] name is missing; write for example"));
     assert!(refusals("[plan", &[])[0].starts_with("1: is not valid TOML"));
     let text = format!("{SMALLEST}[sms]\ntransport = \"https://sms.example\"\n");
-    assert!(refusals(&text, &[])[0].contains("which this version cannot call yet"));
+    assert!(refusals(&text, &[])[0].contains("sms.secret is missing"));
 }
 
 #[test]

@@ -23,8 +23,8 @@ use crate::access::{Categories, Category, ClientId, GrantId, MemberId, PatientId
 use crate::outbound::{Chance, Clock};
 use crate::store::{self, Ending, Store, Table, Txn};
 use card::Card;
-pub use live::LiveGrant;
 use live::Live;
+pub use live::LiveGrant;
 
 /// Grant id -> [`Grant`] as JSON.
 const GRANTS: Table = Table::new("consent.grants");

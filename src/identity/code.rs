@@ -6,9 +6,11 @@
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
 
 use super::budget::{self, Budget};
 use super::contact::{ContactDigest, ContactKey};
+use super::known::KnownBrowser;
 use super::limits;
 use crate::store::{self, Ending, Snapshot, Table, Txn};
 
@@ -77,6 +79,13 @@ pub(super) struct NewChallenge<'a> {
     pub(super) code: &'a str,
     pub(super) show: bool,
     pub(super) network: Option<Vec<u8>>,
+    pub(super) known: Option<KnownBrowser>,
+    pub(super) text: Option<TextMessage>,
+}
+
+/// A code that goes to a telephone. One that goes to nobody is refused when others are, and costs nothing.
+pub(super) struct TextMessage {
+    pub(super) is_sent: bool,
 }
 
 /// How a guess went, before it is known whether it was right.
@@ -110,14 +119,23 @@ pub(super) fn issue(
         return Ok(Err(wait));
     }
     let hour = 60 * 60;
+    let texts = Budget { what: "texts", whose: b"", window: 24 * hour, limit: limits::TEXTS_PER_DAY };
+    if let (Some(_), Err(wait)) = (&new.text, budget::look(txn, now, &texts)?) {
+        return Ok(Err(wait));
+    }
+    let (by_hour, by_day, whose): (_, _, &[u8]) = match &new.known {
+        Some(browser) => ("known-hour", "known-day", &browser.id),
+        None => ("hour", "day", &new.contact),
+    };
     let mut budgets = vec![
-        Budget { what: "hour", whose: &new.contact, window: hour, limit: limits::CODES_PER_ADDRESS_HOUR },
-        Budget { what: "day", whose: &new.contact, window: 24 * hour, limit: limits::CODES_PER_ADDRESS_DAY },
-        Budget { what: "realm", whose: b"", window: 24 * hour, limit: limits::CODES_PER_DAY },
+        Budget { what: by_hour, whose, window: hour, limit: limits::CODES_PER_ADDRESS_HOUR },
+        Budget { what: by_day, whose, window: 24 * hour, limit: limits::CODES_PER_ADDRESS_DAY },
     ];
     if let Some(network) = &new.network {
-        let (window, limit) = (limits::NETWORK_WINDOW, limits::CODES_PER_NETWORK);
-        budgets.push(Budget { what: "network", whose: network, window, limit });
+        budgets.extend(budget::of_network(("network", "site"), network, limits::CODES_PER_NETWORK));
+    }
+    if new.text.as_ref().is_some_and(|text| text.is_sent) {
+        budgets.push(texts);
     }
     for budget in &budgets {
         if let Err(wait) = budget::spend(txn, now, budget)? {
@@ -163,10 +181,18 @@ pub(super) fn count_guess(txn: &mut Txn<'_>, now: i64, key: &ChallengeKey) -> Re
     Ok(Guess::Judge(Box::new(challenge)))
 }
 
-/// Compares in constant time. Spaces and dashes that people type are not part of a code.
+/// Compares in constant time. Spaces, dashes and the like that people and telephones put in are not part of a code, and
+/// digits are digits in every script and width.
 pub(super) fn is_right(keys: &ContactKey, key: &ChallengeKey, challenge: &Challenge, typed: &str) -> bool {
-    let typed: String = typed.chars().filter(|c| !c.is_whitespace() && !"-\u{2013}.".contains(*c)).collect();
+    let typed: String = typed.nfkc().filter(|c| c.is_alphanumeric()).map(western).collect();
     verify_slices_are_equal(&challenge.code, &code_digest(keys, key, &typed)).is_ok()
+}
+
+/// Arabic, Persian and Devanagari digits as 0 to 9.
+fn western(digit: char) -> char {
+    let zeros = ['\u{660}', '\u{6f0}', '\u{966}'];
+    let value = zeros.into_iter().find_map(|zero| u32::from(digit).checked_sub(u32::from(zero)).filter(|at| *at < 10));
+    value.and_then(|value| char::from_digit(value, 10)).unwrap_or(digit)
 }
 
 /// Takes the code out of use; false if another request was quicker.

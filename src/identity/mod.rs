@@ -14,6 +14,7 @@ mod budget;
 mod code;
 mod contact;
 pub(crate) mod family;
+mod known;
 pub mod limits;
 pub(crate) mod matching;
 pub mod representation;
@@ -28,7 +29,7 @@ mod totp;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -89,7 +90,7 @@ pub enum Error {
     #[error("no such account")]
     Unknown,
     /// The cryptography library refused a key or a seed; a defect of the installation.
-    #[error("a key of this installation cannot be used; run `ingle check`")]
+    #[error("a key of this installation cannot be used; look at data/keys, and take it back from a backup")]
     Keys,
     /// The disk.
     #[error(transparent)]
@@ -116,6 +117,8 @@ pub struct Visitor<'a> {
     pub secret: &'a str,
     /// Address of the network peer, where it is known.
     pub network: Option<IpAddr>,
+    /// What the browser kept of an earlier sign-in.
+    pub known: Option<&'a str>,
 }
 
 /// A handle to the room; clones share it.
@@ -135,6 +138,14 @@ struct Inner {
     /// to send.
     sending: AtomicUsize,
     sent: Notify,
+    trouble: Trouble,
+}
+
+/// Which kind of message did not leave the last time.
+#[derive(Default)]
+struct Trouble {
+    by_mail: AtomicBool,
+    by_text: AtomicBool,
 }
 
 impl Identity {
@@ -151,10 +162,22 @@ impl Identity {
     ) -> Result<Self, Error> {
         let sealer = Sealer::new(&settings.sealing_key).ok_or(Error::Keys)?;
         let (mail, sms) = transports;
-        let (sending, sent) = (AtomicUsize::new(0), Notify::new());
+        let (sending, sent, trouble) = (AtomicUsize::new(0), Notify::new(), Trouble::default());
         let representations = Representations::open(store.clone())?;
         store.forget_from(&[code::ENDING, session::ENDING]);
-        Ok(Self(Arc::new(Inner { store, clock, chance, mail, sms, settings, sealer, representations, sending, sent })))
+        Ok(Self(Arc::new(Inner {
+            store,
+            clock,
+            chance,
+            mail,
+            sms,
+            settings,
+            sealer,
+            representations,
+            sending,
+            sent,
+            trouble,
+        })))
     }
 
     /// The key under which contacts are digested, for loading the roster.

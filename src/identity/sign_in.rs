@@ -1,10 +1,10 @@
 //! From a typed address to a session.
 
 use std::net::IpAddr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::budget::{self, Budget};
-use super::code::{self, Audience, Guess, NewChallenge, Waiting};
+use super::code::{self, Audience, Guess, NewChallenge, TextMessage, Waiting};
 use super::session::{self, Level, NewSession, Session};
 use super::{Account, Contact, ContactDigest, Error, Identity, Member, Visitor, account, limits, roster};
 use crate::access::Person;
@@ -58,10 +58,18 @@ impl Identity {
         let network = visitor.network.and_then(network_key);
         let code = inner.chance.digits(limits::CODE_DIGITS);
         let reachable = !matches!(self.find(audience, &digest, &contact)?, Found::Nobody);
+        let known = visitor.known.and_then(|sealed| self.known_browser(sealed, &digest));
+        let text = matches!(contact, Contact::Phone(_))
+            .then_some(TextMessage { is_sent: reachable && !inner.settings.show_codes });
         let (now, keys, show) = (self.now(), inner.settings.keys.clone(), inner.settings.show_codes && reachable);
         let kept = code.clone();
         let issue = move |txn: &mut store::Txn<'_>| {
-            code::issue(txn, now, &keys, &NewChallenge { key, contact: digest, code: &kept, show, network })
+            code::issue(
+                txn,
+                now,
+                &keys,
+                &NewChallenge { key, contact: digest, code: &kept, show, network, known, text },
+            )
         };
         inner.store.transact(issue).await?.map_err(|wait| Error::TooMany { wait })?;
         if reachable && !inner.settings.show_codes {
@@ -75,8 +83,12 @@ impl Identity {
         let Some(network) = visitor.network.and_then(network_key) else { return Ok(()) };
         let now = self.now();
         let spend = move |txn: &mut store::Txn<'_>| {
-            let (window, limit) = (limits::NETWORK_WINDOW, limits::REQUESTS_PER_NETWORK);
-            budget::spend(txn, now, &Budget { what: "request", whose: &network, window, limit })
+            for budget in budget::of_network(("request", "site-request"), &network, limits::REQUESTS_PER_NETWORK) {
+                if let Err(wait) = budget::spend(txn, now, &budget)? {
+                    return Ok(Err(wait));
+                }
+            }
+            Ok::<_, store::Error>(Ok(()))
         };
         self.0.store.transact(spend).await?.map_err(|wait| Error::TooMany { wait })
     }
@@ -207,6 +219,20 @@ impl Identity {
         Ok(NewSession { secret, session })
     }
 
+    /// Whether the last message by mail, or by text for a telephone number, did not leave. Who asks learns nothing about an
+    /// address: it is the same for all.
+    #[must_use]
+    pub fn has_trouble(&self, address: &str) -> bool {
+        Contact::parse(address).is_some_and(|contact| self.trouble_of(&contact).load(Ordering::Relaxed))
+    }
+
+    fn trouble_of(&self, contact: &Contact) -> &AtomicBool {
+        match contact {
+            Contact::Email(_) => &self.0.trouble.by_mail,
+            Contact::Phone(_) => &self.0.trouble.by_text,
+        }
+    }
+
     /// Hands a message to its transport without waiting for it.
     fn post(&self, contact: Contact, code: &str, wording: &Wording) {
         let room = self.clone();
@@ -214,12 +240,14 @@ impl Identity {
         let (subject, mail, sms) = (wording.subject, fill(&wording.mail), fill(&wording.sms));
         let on_its_way = OnItsWay::new(&room);
         tokio::spawn(async move {
+            let trouble = room.trouble_of(&contact);
             let sent = match &contact {
                 Contact::Email(to) => room.0.mail.send(Letter { to: to.clone(), subject, text: mail }).await,
                 Contact::Phone(_) => room.0.sms.send(Text { to: contact.address(), body: sms }).await,
             };
+            trouble.store(sent.is_err(), Ordering::Relaxed);
             if let Err(error) = sent {
-                tracing::error!(%error, "a sign-in code could not be sent; run `ingle check`");
+                tracing::error!(%error, "a sign-in code could not be sent");
             }
             drop(on_its_way);
         });

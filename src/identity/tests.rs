@@ -59,7 +59,7 @@ fn wording() -> Wording {
 }
 
 fn visitor(secret: &str) -> Visitor<'_> {
-    Visitor { secret, network: None }
+    Visitor { secret, network: None, known: None }
 }
 
 impl Room {
@@ -208,7 +208,9 @@ async fn codes_are_rationed_per_address_and_network() {
     let network = Some("203.0.113.9".parse().unwrap());
     let ask = |secret: &'static str, address: &'static str| {
         let identity = room.identity.clone();
-        async move { identity.send_code(Visitor { secret, network }, Audience::Member, address, &wording()).await }
+        async move {
+            identity.send_code(Visitor { secret, network, known: None }, Audience::Member, address, &wording()).await
+        }
     };
     ask("v1", "ana@example.org").await.unwrap();
     assert!(matches!(ask("v1", "ana@example.org").await, Err(Error::TooMany { wait: 30 })));
@@ -219,7 +221,7 @@ async fn codes_are_rationed_per_address_and_network() {
     let mut refused = 0;
     for n in 0..30 {
         let address = format!("nobody{n}@example.org");
-        let visitor = Visitor { secret: &address, network };
+        let visitor = Visitor { secret: &address, network, known: None };
         refused += usize::from(room.identity.send_code(visitor, Audience::Member, &address, &wording()).await.is_err());
     }
     assert_eq!(refused, 30 - (25 - 6));
@@ -228,7 +230,7 @@ async fn codes_are_rationed_per_address_and_network() {
 #[tokio::test]
 async fn authorization_requests_are_rationed_per_network() {
     let room = room().await;
-    let from = |address: &str| Visitor { secret: "v", network: Some(address.parse().unwrap()) };
+    let from = |address: &str| Visitor { secret: "v", network: Some(address.parse().unwrap()), known: None };
     for _ in 0..limits::REQUESTS_PER_NETWORK {
         room.identity.count_request(from("2001:db8::1")).await.unwrap();
     }
@@ -236,6 +238,66 @@ async fn authorization_requests_are_rationed_per_network() {
     assert!(matches!(neighbour, Err(Error::TooMany { .. })), "an IPv6 network is a /64");
     assert!(room.identity.count_request(from("2001:db8:0:1::1")).await.is_ok());
     assert!(room.identity.count_request(from("127.0.0.1")).await.is_ok());
+}
+
+/// Codes asked for strangers used up everybody's (access.md B2): what is not sent costs nothing, nobody can spend another's,
+/// and one customer's 65,536 networks count together.
+#[tokio::test]
+async fn threat_89_strangers_use_up_nobodys_codes() {
+    let room = room().await;
+    let ask = |secret: String, network: Option<IpAddr>, address: String, known: Option<String>| {
+        let identity = room.identity.clone();
+        async move {
+            let visitor = Visitor { secret: &secret, network, known: known.as_deref() };
+            identity.send_code(visitor, Audience::Member, &address, &wording()).await
+        }
+    };
+    let known = room.identity.know_browser("ana@example.org").unwrap();
+    // 2,000 networks ask ten times each: more than the 20,000 a day that the whole plan once had.
+    for round in 0..10_u16 {
+        let asked = (0..2_000_u16).map(|n| {
+            let network = Some(IpAddr::from([0x2001, 0xdb8, n, 0, 0, 0, 0, 1]));
+            ask(format!("v{round}-{n}"), network, format!("n{round}-{n}@example.net"), None)
+        });
+        for answer in futures_util::future::join_all(asked).await {
+            answer.unwrap();
+        }
+    }
+    for n in 0..limits::CODES_PER_ADDRESS_DAY {
+        let taken = ask(format!("s{n}"), None, "ana@example.org".into(), None).await;
+        assert_eq!(taken.is_ok(), n < limits::CODES_PER_ADDRESS_HOUR);
+    }
+    ask("hers".into(), None, "ana@example.org".into(), Some(known.clone())).await.unwrap();
+    let other = ask("x".into(), None, "kid@example.org".into(), Some(known)).await;
+    assert!(other.is_ok(), "a browser is known for one address and does no harm elsewhere");
+    ask("y".into(), None, "ana@example.org".into(), Some("forged".into())).await.unwrap_err();
+
+    let site = |n: u32| Some(IpAddr::from([0x2600, 1, 2, n as u16, 0, 0, 0, 1]));
+    let limit = limits::CODES_PER_NETWORK * limits::NETWORKS_PER_SITE;
+    for n in 0..=limit {
+        let asked = ask(format!("w{n}"), site(n), format!("w{n}@example.net"), None).await;
+        assert_eq!(asked.is_ok(), n < limit, "{n}");
+    }
+}
+
+#[tokio::test]
+async fn a_code_may_be_typed_as_telephones_show_it() {
+    let room = room().await;
+    for (at, dress) in
+        ["{}\u{2011}{}", "{}\u{2014}{}", "{}\u{200b}{}", " {} {} ", "{}.{}", "wide", "arabic"].iter().enumerate()
+    {
+        let secret = format!("v{at}");
+        let code = room.code_for(&secret, Audience::Member, "ana@example.org").await;
+        let from =
+            |zero: char| code.chars().map(|c| char::from_u32(zero as u32 + c as u32 - '0' as u32).unwrap()).collect();
+        let typed: String = match *dress {
+            "wide" => from('\u{ff10}'),
+            "arabic" => from('\u{660}'),
+            dress => dress.replacen("{}", &code[..3], 1).replacen("{}", &code[3..], 1),
+        };
+        done(room.identity.check_code(visitor(&secret), Audience::Member, "ana@example.org", &typed).await.unwrap());
+        room.hand.advance(Duration::from_hours(1));
+    }
 }
 
 #[tokio::test]

@@ -49,9 +49,10 @@ impl Left {
         only_checks
             && block.checks.iter().flat_map(|check| &check.queries).all(|query| {
                 query.scope.is_empty()
-                    && query.body.iter().all(|predicate| {
-                        is_asked(predicate.name, symbols) && take_one(&mut self.predicates)
-                    })
+                    && query
+                        .body
+                        .iter()
+                        .all(|predicate| is_asked(predicate.name, symbols) && take_one(&mut self.predicates))
                     && query.expressions.iter().all(|expression| self.takes_all(&expression.ops))
             })
     }

@@ -97,6 +97,12 @@ impl OAuth {
         if !ALGORITHMS.contains(&header.alg) {
             return Err(refused("the assertion must be signed with RS384 or ES384").into());
         }
+        if header.jku.is_some() {
+            // SMART wants it to equal the address that was registered, and no client registers one here.
+            return Err(
+                refused("this client's keys are registered with the plan; leave 'jku' out of the header").into()
+            );
+        }
         // Whose keys to try is read before the signature is checked, and believed only after.
         let claimed: Claims = jsonwebtoken::dangerous::insecure_decode(assertion).map_err(|_| refused(unread))?.claims;
         let app = self.0.rooms.apps.find(&claimed.iss)?;

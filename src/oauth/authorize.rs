@@ -30,6 +30,9 @@ struct Pending {
     nonce: Option<String>,
     challenge: String,
     expires: i64,
+    /// A sign-in before this does not count: `prompt=login`, `max_age`.
+    #[serde(default)]
+    signed_in_from: i64,
 }
 
 /// What became of a request.
@@ -83,6 +86,8 @@ pub struct Asking {
     pub granted: Granted,
     /// When sharing would end.
     pub until: i64,
+    /// She must have signed in since then.
+    pub signed_in_from: i64,
 }
 
 /// The member's decision to share.
@@ -98,8 +103,8 @@ pub struct Decision<'a> {
 }
 
 impl OAuth {
-    /// Checks a request and keeps it.
-    pub async fn begin(&self, form: &Form) -> Result<Begun, Error> {
+    /// Checks a request and keeps it. `signed_in` says since when a member is signed in where it comes from.
+    pub async fn begin(&self, form: &Form, signed_in: Option<i64>) -> Result<Begun, Error> {
         if matches!(form.repeated(), Some("client_id" | "redirect_uri")) {
             return Ok(Begun::Unfit(Unfit::Repeated));
         }
@@ -113,7 +118,7 @@ impl OAuth {
         if app.status != Status::Active {
             return Ok(Begun::Unfit(Unfit::Stopped { name: app.name }));
         }
-        match self.check(form, &app, sent) {
+        match self.check(form, &app, sent, signed_in) {
             Ok(pending) => Ok(Begun::Ask(self.keep(pending).await?)),
             Err(refusal) => {
                 let address = self.answer(sent, form.get("state"), &refusal);
@@ -122,36 +127,56 @@ impl OAuth {
         }
     }
 
-    fn check(&self, form: &Form, app: &App, redirect: &str) -> Result<Pending, Refusal> {
+    fn check(&self, form: &Form, app: &App, redirect: &str, signed_in: Option<i64>) -> Result<Pending, Refusal> {
         form.check()?;
         let invalid = |why: &str| Refusal::new(Code::InvalidRequest, why);
         if form.need("response_type")? != "code" {
             return Err(Refusal::new(Code::UnsupportedResponseType, "the only response_type is code"));
         }
         let state = form.need("state")?.to_owned();
+        let nonce = form.get("nonce").map(str::to_owned);
+        if state.len().max(nonce.as_ref().map_or(0, String::len)) > limits::MAX_KEPT {
+            return Err(invalid(&format!("state and nonce may have {} characters each", limits::MAX_KEPT)));
+        }
         let challenge = form.need("code_challenge")?.to_owned();
         if form.get("code_challenge_method") != Some("S256") || !pkce::is_challenge(&challenge) {
             return Err(invalid("PKCE is required: code_challenge_method=S256 and a code_challenge of 43 characters"));
         }
-        if form.get("request").is_some() || form.get("request_uri").is_some() {
-            return Err(invalid("request objects are not supported; send plain parameters"));
+        if form.get("request").is_some() {
+            return Err(Refusal::new(Code::RequestNotSupported, "send plain parameters in place of a request object"));
+        }
+        if form.get("request_uri").is_some() {
+            return Err(Refusal::new(Code::RequestUriNotSupported, "send plain parameters in place of request_uri"));
+        }
+        if form.get("response_mode").is_some_and(|mode| mode != "query") {
+            return Err(invalid("the only response_mode is query"));
         }
         let base = self.0.settings.fhir_base();
-        let asked = form.get("aud").or_else(|| form.get("resource")).unwrap_or_default();
+        let mut named = ["aud", "resource"].into_iter().filter_map(|name| form.get(name)).peekable();
         // A slash at the end does not name another server.
-        if asked.trim_end_matches('/') != base {
-            return Err(invalid(&format!("aud must be the FHIR base {base}")));
+        if named.peek().is_none() || named.any(|named| named.trim_end_matches('/') != base) {
+            return Err(invalid(&format!("aud must be the FHIR base {base}, and resource too if it is sent")));
         }
         let granted = scopes::narrow(form.need("scope")?, &app.scopes)
             .map_err(|refused| Refusal::new(Code::InvalidScope, refused.to_string()))?;
+        let now = self.now();
+        let signed_in_from = signed_in_from(form, now)?;
+        if form.get("prompt").is_some_and(|prompt| prompt.split_ascii_whitespace().any(|word| word == "none")) {
+            // What an app gets, the member decides each time: there is nothing that could be done without showing a page.
+            return Err(match signed_in.filter(|since| *since >= signed_in_from) {
+                None => Refusal::new(Code::LoginRequired, "nobody is signed in, and prompt=none forbids to ask"),
+                Some(_) => Refusal::new(Code::ConsentRequired, "the member decides, and prompt=none forbids to ask"),
+            });
+        }
         Ok(Pending {
             client_id: app.client_id.clone(),
             redirect: redirect.to_owned(),
             scopes: granted.text,
             state,
-            nonce: form.get("nonce").map(str::to_owned),
+            nonce,
             challenge,
-            expires: self.now() + limits::PENDING_LIFE,
+            expires: now + limits::PENDING_LIFE,
+            signed_in_from,
         })
     }
 
@@ -173,7 +198,7 @@ impl OAuth {
         // Narrowing what was narrowed changes nothing; it is read again for the page.
         let granted = scopes::narrow(&pending.scopes, &app.scopes).map_err(|_| Error::NoRequest)?;
         let until = self.until(granted.offline);
-        Ok(Asking { app, granted, until })
+        Ok(Asking { app, granted, until, signed_in_from: pending.signed_in_from })
     }
 
     /// The member said no: the app's address with that answer.
@@ -189,6 +214,9 @@ impl OAuth {
     pub async fn approve(&self, id: &str, decision: Decision<'_>) -> Result<String, Error> {
         let (who, whose) = (decision.who, decision.whose);
         let mut asking = self.asking(id)?;
+        if decision.signed_in < asking.signed_in_from {
+            return Err(Error::NoRequest);
+        }
         let mut acts_since = None;
         if who.member_id != whose.member_id {
             let standing = self.0.rooms.representations.standing(&who.member_id, &whose.member_id, self.now())?;
@@ -256,6 +284,21 @@ impl OAuth {
         pairs.push(("iss", &self.0.settings.issuer));
         with_query(redirect, &pairs)
     }
+}
+
+/// From when on a sign-in counts (`OpenID` Connect Core 3.1.2.1).
+fn signed_in_from(form: &Form, now: i64) -> Result<i64, Refusal> {
+    let words: Vec<&str> = form.get("prompt").unwrap_or_default().split_ascii_whitespace().collect();
+    if words.contains(&"none") && words.len() > 1 {
+        return Err(Refusal::new(Code::InvalidRequest, "prompt=none cannot be combined with another prompt"));
+    }
+    let again = words.iter().any(|word| matches!(*word, "login" | "select_account"));
+    let by_age = match form.get("max_age").map(str::parse::<u32>) {
+        None => 0,
+        Some(Ok(age)) => now - i64::from(age),
+        Some(Err(_)) => return Err(Refusal::new(Code::InvalidRequest, "max_age must be a number of seconds")),
+    };
+    Ok(if again { now } else { by_age })
 }
 
 fn take(txn: &mut Txn<'_>, key: &[u8]) -> Result<(), Error> {

@@ -28,9 +28,12 @@ impl OAuth {
                 }
                 (id.as_str(), Some(secret.as_str()).filter(|secret| !secret.is_empty()))
             }
-            (None, secret) => (form.get("client_id").ok_or_else(refused)?, secret),
+            (None, secret) => (form.get("client_id").unwrap_or_default(), secret),
         };
-        let app = self.0.rooms.apps.find(id)?.ok_or_else(refused)?;
+        let app = match id {
+            "" => self.app_of_refresh(form)?.ok_or_else(unnamed)?,
+            id => self.0.rooms.apps.find(id)?.ok_or_else(refused)?,
+        };
         let proven = match secret {
             Some(secret) => app.has_secret(secret),
             None => app.kind.is_public(),
@@ -40,6 +43,19 @@ impl OAuth {
         }
         Ok(app)
     }
+
+    /// The public app that a refresh token is for: it need not name itself (RFC 6749, 6), for nobody else was given the token.
+    fn app_of_refresh(&self, form: &Form) -> Result<Option<App>, Error> {
+        let Some(token) = form.get("refresh_token").filter(|_| form.get("grant_type") == Some("refresh_token")) else {
+            return Ok(None);
+        };
+        let Some(client_id) = self.client_of_refresh(token)? else { return Ok(None) };
+        Ok(self.0.rooms.apps.find(&client_id)?.filter(|app| app.kind.is_public()))
+    }
+}
+
+fn unnamed() -> Refusal {
+    Refusal::new(Code::InvalidClient, "client_id is missing")
 }
 
 /// One answer for an unknown app, a wrong secret, and an app that was stopped.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::OAuth;
 
 /// SMART capabilities. Each has a test that uses it.
-const CAPABILITIES: [&str; 12] = [
+const CAPABILITIES: [&str; 11] = [
     "launch-standalone",
     "client-public",
     "client-confidential-symmetric",
@@ -14,22 +14,13 @@ const CAPABILITIES: [&str; 12] = [
     "context-standalone-patient",
     "permission-offline",
     "permission-patient",
-    "permission-user",
     "permission-v1",
     "permission-v2",
     "authorize-post",
 ];
 /// Scopes that any app may be granted if it registered for them.
-const SCOPES: [&str; 8] = [
-    "openid",
-    "fhirUser",
-    "launch/patient",
-    "offline_access",
-    "patient/*.rs",
-    "patient/*.read",
-    "user/*.rs",
-    "system/*.cruds",
-];
+const SCOPES: [&str; 7] =
+    ["openid", "fhirUser", "launch/patient", "offline_access", "patient/*.rs", "patient/*.read", "system/*.cruds"];
 /// Ways to authenticate at the token endpoint.
 const CLIENT_AUTHENTICATION: [&str; 4] = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
 /// What a back-end client may sign its assertions with.
@@ -67,6 +58,10 @@ impl OAuth {
             "revocation_endpoint_auth_methods_supported": CLIENT_AUTHENTICATION,
             "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "scopes_supported": SCOPES,
+            "request_parameter_supported": false,
+            "request_uri_parameter_supported": false,
+            // Ours: what a biscuit library checks tokens with, which it wants before it appends to one.
+            "biscuit_root_keys": self.0.keys.read().token_keys(),
             "authorization_response_iss_parameter_supported": true,
             "service_documentation": format!("{issuer}/developers"),
         })

@@ -22,6 +22,14 @@ pub enum Code {
     InvalidScope,
     /// The member said no.
     AccessDenied,
+    /// `prompt=none`, and nobody is signed in (`OpenID` Connect Core 3.1.2.6).
+    LoginRequired,
+    /// `prompt=none`, and the member has to decide.
+    ConsentRequired,
+    /// `request` was sent.
+    RequestNotSupported,
+    /// `request_uri` was sent.
+    RequestUriNotSupported,
 }
 
 impl Code {
@@ -37,6 +45,10 @@ impl Code {
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope => "invalid_scope",
             Self::AccessDenied => "access_denied",
+            Self::LoginRequired => "login_required",
+            Self::ConsentRequired => "consent_required",
+            Self::RequestNotSupported => "request_not_supported",
+            Self::RequestUriNotSupported => "request_uri_not_supported",
         }
     }
 }
@@ -73,7 +85,7 @@ pub enum Error {
     #[error("these records are not hers to share")]
     NotHers,
     /// A key could not be used.
-    #[error("a signing key of this installation cannot be used; run `ingle check`")]
+    #[error("a signing key of this installation cannot be used; look at data/keys, and take it back from a backup")]
     Keys,
     /// The registry of apps.
     #[error(transparent)]

@@ -36,7 +36,7 @@ pub enum Error {
     #[error("{0} is not a key; restore it from a backup, or delete it and sign everyone out")]
     Damaged(PathBuf),
     /// The library failed to make a key.
-    #[error("no key could be made; run `ingle check`")]
+    #[error("no key could be made; the random numbers of this machine cannot be read")]
     Making,
 }
 
@@ -139,6 +139,13 @@ impl Keys {
     /// The public half of the access-token key with this id.
     pub(super) fn token_verifier(&self, id: u32) -> Option<biscuit_auth::PublicKey> {
         self.tokens.iter().find(|key| key.id == id).map(|key| key.pair.public())
+    }
+
+    /// The public halves of all access-token keys, the signing one first.
+    pub(super) fn token_keys(&self) -> Value {
+        let key =
+            |key: &TokenKey| json!({ "kid": key.id, "alg": "ed25519", "public_key": key.pair.public().to_bytes_hex() });
+        self.tokens.iter().rev().map(key).collect()
     }
 
     /// Signs an ID token's header and body; gives the key id to `header` first.

@@ -10,10 +10,12 @@ pub const CODE_MEMORY: i64 = 24 * 60 * 60;
 pub const ACCESS_LIFE: i64 = 60 * 60;
 /// Default life of a grant with `offline_access`.
 pub const GRANT_LIFE: i64 = 365 * 24 * 60 * 60;
-/// Within this time the previous refresh token is answered with the same answer again: the first may have been lost.
-pub const REFRESH_GRACE: i64 = 30;
+/// Within this time the previous refresh token is answered with the same answer again, so that requests side by side agree.
+pub const SAME_ANSWER: i64 = 60;
 /// Longest text of any parameter of an authorization request.
 pub const MAX_PARAMETER: usize = 4_000;
+/// Longest `state`, and longest `nonce`: they are kept on the disk for whoever asks.
+pub const MAX_KEPT: usize = 1_000;
 /// Longest access token that is looked at; an attenuated one has a few hundred characters.
 pub const MAX_TOKEN: usize = 6_000;
 /// Blocks an app may append to its token.

@@ -1,9 +1,9 @@
-//! Refresh tokens rotate: each works once and is answered with its successor. The old one again within thirty seconds
-//! gets the very same answer, because the first may have been lost on the way; later it means that two parties hold the
-//! token, and the family ends.
+//! Refresh tokens rotate: each is answered with its successor. The answer may be lost on the way, so the old token is good
+//! until its successor has been used; from then on, who sends it holds what somebody else went on with, and the family ends
+//! (RFC 9700, 4.14.2). No clock is asked which of the two it is.
 //!
-//! The answer that is kept for those seconds is sealed with a key made from the old token, so the store alone cannot
-//! give it away.
+//! For a minute the very same answer is given again; later a fresh one, whose tokens take the place of those that were never
+//! used. The answer that is kept is sealed with a key made from the old token, so the store alone cannot give it away.
 
 use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use super::code::TokenAnswer;
 use super::error::{Code, Error, Refusal};
 use super::form::Form;
 use super::{Basis, OAuth, limits, revoke, token};
-use crate::access::ScopeSet;
+use crate::access::{ClientId, ScopeSet};
 use crate::apps::App;
 use crate::identity::Sealer;
 use crate::store::{self, Table, Txn};
@@ -33,6 +33,9 @@ pub(super) struct Refresh {
 struct Rotated {
     at: i64,
     sealed: Vec<u8>,
+    /// Key of the successor's row.
+    #[serde(default)]
+    next: Vec<u8>,
 }
 
 impl Refresh {
@@ -44,7 +47,7 @@ impl Refresh {
 enum Turned {
     /// This request rotated the token.
     Now,
-    /// Another one did, a moment ago.
+    /// Another one did, a moment ago; this was its answer.
     JustBefore(Vec<u8>),
     Reused,
     Gone,
@@ -76,17 +79,18 @@ impl OAuth {
         let (old_key, new_key, next) = (token::cache_key(old), token::cache_key(&new), Refresh::new(basis.clone()));
         let turn = move |txn: &mut Txn<'_>| {
             let Some(mut row) = txn.get_json::<Refresh>(REFRESH, &old_key)? else { return Ok(Turned::Gone) };
-            match row.rotated {
-                Some(rotated) if now <= rotated.at + limits::REFRESH_GRACE => {
-                    return Ok(Turned::JustBefore(rotated.sealed));
-                }
-                Some(_) => {
+            if let Some(rotated) = row.rotated {
+                let successor: Option<Refresh> = txn.get_json(REFRESH, &rotated.next)?;
+                if successor.is_none_or(|successor| successor.rotated.is_some()) {
                     revoke::put(txn, &row.basis.family, row.basis.until)?;
                     return Ok(Turned::Reused);
                 }
-                None => {}
+                if (rotated.at..=rotated.at + limits::SAME_ANSWER).contains(&now) {
+                    return Ok(Turned::JustBefore(rotated.sealed));
+                }
+                txn.delete(REFRESH, &rotated.next)?;
             }
-            row.rotated = Some(Rotated { at: now, sealed: kept });
+            row.rotated = Some(Rotated { at: now, sealed: kept, next: new_key.to_vec() });
             txn.put_json(REFRESH, &old_key, &row)?;
             put(txn, &new_key, &next)?;
             Ok::<_, store::Error>(Turned::Now)
@@ -103,6 +107,12 @@ impl OAuth {
             }
             Turned::Gone => Err(unknown().into()),
         }
+    }
+
+    /// The app that a refresh token is for.
+    pub(super) fn client_of_refresh(&self, token: &str) -> Result<Option<ClientId>, Error> {
+        let row: Option<Refresh> = self.0.rooms.store.snapshot()?.get_json(REFRESH, &token::cache_key(token))?;
+        Ok(row.map(|row| row.basis.client_id))
     }
 
     /// What a refresh token stands for, if it is this app's.

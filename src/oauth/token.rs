@@ -20,8 +20,8 @@ use biscuit_auth::{AuthorizerBuilder, Biscuit, error};
 use jiff::Timestamp;
 
 use super::keys::Keys;
-use super::{appended, limits};
 use super::narrowing::{Limits, datalog_limits};
+use super::{appended, limits};
 use crate::access::{AppAccess, Category, ClientId, GrantId, PatientId, ScopeSet};
 use crate::consent::{self, LiveGrant};
 

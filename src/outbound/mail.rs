@@ -3,16 +3,20 @@
 //! Invariant: subjects are ours, never a person's words, and nothing but the text of a letter holds six digits in a
 //! row, so that a program (and a phone) finds the code.
 
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use lettre::message::header::{ContentTransferEncoding, ContentType, MIME_VERSION_1_0};
 use lettre::message::{Body, Mailbox};
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
+use lettre::transport::smtp::{self, AsyncSmtpTransportBuilder};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use parking_lot::Mutex;
+use url::Url;
 
 use super::folder::{Folder, letters};
-use super::{Chance, Clock, Error};
+use super::{Chance, Clock, Error, tls};
 
 /// One message to one person, in plain text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,9 +41,22 @@ enum Way {
 
 #[derive(Clone)]
 enum Carrier {
-    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+    Smtp(Arc<Smtp>),
     /// The folder, and a copy in memory of the last letters for the demo's outbox page.
     Folder(Folder, Outbox),
+}
+
+/// A mail server. Its pool of connections begins a task of its own, so it is made at the first message: most commands run
+/// without a runtime and send nothing.
+struct Smtp {
+    builder: AsyncSmtpTransportBuilder,
+    pool: OnceLock<AsyncSmtpTransport<Tokio1Executor>>,
+}
+
+impl Smtp {
+    fn pool(&self) -> &AsyncSmtpTransport<Tokio1Executor> {
+        self.pool.get_or_init(|| self.builder.clone().build())
+    }
 }
 
 /// What a test's transport "sent".
@@ -49,20 +66,27 @@ pub struct Outbox(Arc<Mutex<Vec<Letter>>>);
 /// Letters that an outbox keeps in memory.
 const MAX_KEPT: usize = 500;
 
-/// A mail server that does not answer must not hold a sign-in for longer.
+/// Longest time to reach a mail server.
 const SMTP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time for one message, from the connection to the server's word that it has it.
+const SMTP_WITHIN: Duration = Duration::from_secs(30);
 
 impl Mail {
-    /// A transport from its configured address: `smtp://`, `smtps://` or `file:DIR`.
-    pub fn from_url(url: &str, from: &str, clock: Clock, chance: Chance) -> Result<Self, Error> {
+    /// A transport from its configured address: `smtp://`, `smtps://` or `file:DIR`. `authority` is the file of the authority
+    /// that vouches for the mail server, where it is the plan's own.
+    pub fn from_url(
+        url: &str,
+        from: &str,
+        authority: Option<&Path>,
+        clock: Clock,
+        chance: Chance,
+    ) -> Result<Self, Error> {
         let from: Mailbox = from.parse().map_err(|_| Error::Sender)?;
         let by = if let Some(folder) = url.strip_prefix("file:") {
             Carrier::Folder(Folder::new(folder, clock.clone(), chance.clone()), Outbox::default())
         } else if url.starts_with("smtp://") || url.starts_with("smtps://") {
-            let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(|_| {
-                Error::Transport("[mail] transport is not an address such as smtps://user:password@host".to_owned())
-            })?;
-            Carrier::Smtp(builder.timeout(Some(SMTP_TIMEOUT)).build())
+            let builder = server(url, authority)?.timeout(Some(SMTP_TIMEOUT));
+            Carrier::Smtp(Arc::new(Smtp { builder, pool: OnceLock::new() }))
         } else {
             return Err(Error::Transport("[mail] transport must begin with smtp://, smtps:// or file:".to_owned()));
         };
@@ -91,15 +115,76 @@ impl Mail {
                         outbox.keep(letter);
                         folder.write("eml", message.formatted()).await
                     }
-                    Carrier::Smtp(smtp) => match smtp.send(message).await {
-                        Ok(_) => Ok(()),
-                        Err(error) if error.is_permanent() => Err(Error::Refused(error.status().map(u16::from))),
-                        Err(error) => Err(Error::Unreachable(error.status().map(u16::from))),
-                    },
+                    Carrier::Smtp(smtp) => in_time(smtp.pool().send(message)).await.map(drop),
                 }
             }
         }
     }
+
+    /// Whether the mail server can be reached and lets us in. Nothing is sent.
+    pub async fn check(&self) -> Result<(), Error> {
+        match &self.0 {
+            Way::Real { by: Carrier::Smtp(smtp), .. } => {
+                let answers = in_time(smtp.pool().test_connection()).await?;
+                if answers { Ok(()) } else { Err(Error::Unreachable(None)) }
+            }
+            Way::Memory(_) | Way::Real { .. } => Ok(()),
+        }
+    }
+}
+
+/// The library's own limit is for the connection; a server that is silent after that would be waited for without end.
+async fn in_time<T>(work: impl Future<Output = Result<T, smtp::Error>>) -> Result<T, Error> {
+    match tokio::time::timeout(SMTP_WITHIN, work).await {
+        Ok(done) => done.map_err(|error| failed(&error)),
+        Err(_) => Err(Error::Unreachable(None)),
+    }
+}
+
+fn failed(error: &smtp::Error) -> Error {
+    let code = error.status().map(u16::from);
+    // Waiting mends neither a certificate nor an answer such as "no such user".
+    if is_untrusted(error) {
+        return Error::Untrusted;
+    }
+    if error.is_permanent() || error.is_client() { Error::Refused(code) } else { Error::Unreachable(code) }
+}
+
+/// Whether a certificate is at the bottom of it: the library reports a connection that failed.
+fn is_untrusted(error: &smtp::Error) -> bool {
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        let inside = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let by_tls = inside.and_then(|inside| inside.downcast_ref()).or_else(|| cause.downcast_ref());
+        if matches!(by_tls, Some(rustls::Error::InvalidCertificate(_))) {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
+}
+
+/// A mail server from its address. Codes open records, so they do not leave this machine in the clear.
+fn server(address: &str, authority: Option<&Path>) -> Result<AsyncSmtpTransportBuilder, Error> {
+    let refused = |why: &str| Error::Transport(format!("[mail] transport {why}"));
+    let unread = || refused("is not an address such as smtps://user:password@host");
+    let url = Url::parse(address).map_err(|_| unread())?;
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(unread)?;
+    let is_here = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    let starts_tls = url.query_pairs().any(|(name, value)| name == "tls" && value == "required");
+    if url.scheme() == "smtp" && !starts_tls && !is_here {
+        return Err(refused("would send codes in the clear: use smtps://, or smtp://HOST?tls=required for STARTTLS"));
+    }
+    let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(address).map_err(|_| unread())?;
+    let Some(authority) = authority else { return Ok(builder) };
+    let unfit = |error: smtp::Error| Error::Authority { file: authority.to_owned(), cause: error.to_string() };
+    let certificate = Certificate::from_pem(&tls::read(authority)?).map_err(unfit)?;
+    let trusts = TlsParameters::builder(host.to_owned()).add_root_certificate(certificate).build().map_err(unfit)?;
+    Ok(match (url.scheme(), starts_tls) {
+        ("smtps", _) => builder.tls(Tls::Wrapper(trusts)),
+        (_, true) => builder.tls(Tls::Required(trusts)),
+        _ => builder,
+    })
 }
 
 impl Mail {
@@ -167,7 +252,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (clock, _hand) = Clock::manual("2026-11-24T02:00:00Z".parse().unwrap());
         let url = format!("file:{}", folder.path().display());
-        let mail = Mail::from_url(&url, "Plan <no-reply@plan.example>", clock, Chance::seeded(seed)).unwrap();
+        let mail = Mail::from_url(&url, "Plan <no-reply@plan.example>", None, clock, Chance::seeded(seed)).unwrap();
         mail.send(letter(text)).await.unwrap();
         let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
         assert_eq!(files.len(), 1);
@@ -216,9 +301,23 @@ mod tests {
 
     #[test]
     fn wrong_transports_are_named() {
-        let build =
-            |url| Mail::from_url(url, "a@b.example", Clock::system(), Chance::seeded(1)).err().map(|e| e.to_string());
+        let build = |url| {
+            let made = Mail::from_url(url, "a@b.example", None, Clock::system(), Chance::seeded(1));
+            made.err().map(|error| error.to_string())
+        };
         assert!(build("pigeon:").unwrap().contains("smtps://"));
-        assert!(Mail::from_url("file:x", "nobody", Clock::system(), Chance::seeded(1)).is_err());
+        assert!(Mail::from_url("file:x", "nobody", None, Clock::system(), Chance::seeded(1)).is_err());
+        for open in ["smtp://u:p@mail.example", "smtp://mail.example:25?tls=opportunistic"] {
+            assert!(build(open).unwrap().contains("in the clear"), "{open}");
+        }
+    }
+
+    /// Every command with a real mail server ended in "there is no reactor running" (pages.md 1).
+    #[test]
+    fn a_mail_server_is_named_without_a_runtime() {
+        for url in ["smtps://u:p@mail.example", "smtp://u:p@mail.example:587?tls=required", "smtp://127.0.0.1:2525"] {
+            Mail::from_url(url, "a@b.example", None, Clock::system(), Chance::seeded(1))
+                .unwrap_or_else(|e| panic!("{e}"));
+        }
     }
 }

@@ -7,9 +7,12 @@ mod error;
 mod folder;
 mod mail;
 mod sms;
+mod tls;
+mod webhook;
 
 pub use chance::Chance;
 pub use clock::{Clock, ClockHand};
 pub use error::Error;
 pub use mail::{Letter, Mail, Outbox};
 pub use sms::{Sms, Text, TextOutbox};
+pub use tls::http;

@@ -1,12 +1,14 @@
-//! Text messages out: a folder of `.json` files, or memory in tests. Absent for now: the webhook to a provider.
+//! Text messages out: a signed request per message, a folder of `.json` files, or memory in tests.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde::Serialize;
 
 use super::folder::Folder;
-use super::{Chance, Clock, Error};
+use super::webhook::Webhook;
+use super::{Chance, Clock, Error, tls};
 
 /// One text message to one number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,6 +28,7 @@ enum Way {
     Off,
     /// The folder, and a copy in memory of the last messages for the demo's outbox page.
     Folder(Folder, TextOutbox),
+    Webhook(Arc<Webhook>),
     Memory(TextOutbox),
 }
 
@@ -37,15 +40,26 @@ pub struct TextOutbox(Arc<Mutex<Vec<Text>>>);
 const MAX_KEPT: usize = 500;
 
 impl Sms {
-    /// A transport from its configured address: `file:DIR`.
-    pub fn from_url(url: &str, clock: Clock, chance: Chance) -> Result<Self, Error> {
-        match url.strip_prefix("file:") {
-            Some(folder) => Ok(Self(Way::Folder(Folder::new(folder, clock, chance), TextOutbox::default()))),
-            None if url.starts_with("https://") => Err(Error::Transport(
-                "[sms] transport names a webhook, which this version cannot call yet; use file:FOLDER".to_owned(),
-            )),
-            None => Err(Error::Transport("[sms] transport must begin with file:".to_owned())),
+    /// A transport from its configured address: `https://…` with the secret that signs, or `file:DIR`. `authority` is the file
+    /// of the authority that vouches for the receiver, where it is the plan's own.
+    pub fn from_url(
+        url: &str,
+        secret: Option<&str>,
+        authority: Option<&Path>,
+        clock: Clock,
+        chance: Chance,
+    ) -> Result<Self, Error> {
+        if let Some(folder) = url.strip_prefix("file:") {
+            return Ok(Self(Way::Folder(Folder::new(folder, clock, chance), TextOutbox::default())));
         }
+        if !["https://", "http://"].iter().any(|scheme| url.starts_with(scheme)) {
+            return Err(Error::Transport("[sms] transport must begin with https:// or file:".to_owned()));
+        }
+        let secret =
+            secret.ok_or_else(|| Error::Transport("[sms] secret is missing; it signs each message".to_owned()))?;
+        let authority = authority.map(tls::read).transpose()?;
+        let webhook = Webhook::new(url, secret, authority.as_deref(), clock, chance)?;
+        Ok(Self(Way::Webhook(Arc::new(webhook))))
     }
 
     /// No transport: every message is refused.
@@ -74,6 +88,7 @@ impl Sms {
                 outbox.keep(text);
                 folder.write("json", content).await
             }
+            Way::Webhook(webhook) => webhook.send(serde_json::to_vec(&text).map_err(|_| Error::Recipient)?).await,
             Way::Memory(outbox) => {
                 outbox.keep(text);
                 Ok(())
@@ -87,7 +102,7 @@ impl Sms {
     #[must_use]
     pub fn outbox(&self) -> Vec<Text> {
         match &self.0 {
-            Way::Off => Vec::new(),
+            Way::Off | Way::Webhook(_) => Vec::new(),
             Way::Folder(_, outbox) | Way::Memory(outbox) => outbox.texts(),
         }
     }
@@ -117,7 +132,7 @@ mod tests {
     async fn one_json_file_per_message() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("file:{}", folder.path().display());
-        let sms = Sms::from_url(&url, Clock::system(), Chance::seeded(1)).unwrap();
+        let sms = Sms::from_url(&url, None, None, Clock::system(), Chance::seeded(1)).unwrap();
         sms.send(Text { to: "+15555550142".to_owned(), body: "Your code:\n123456".to_owned() }).await.unwrap();
         let refused = sms.send(Text { to: "call me".to_owned(), body: String::new() }).await;
         assert!(matches!(refused, Err(Error::Recipient)));
@@ -128,8 +143,17 @@ mod tests {
     }
 
     #[test]
-    fn a_webhook_is_refused_in_words() {
-        let error = Sms::from_url("https://sms.example", Clock::system(), Chance::seeded(1)).err().unwrap();
-        assert!(error.to_string().contains("cannot call yet"));
+    fn what_cannot_be_a_receiver_is_refused_in_words() {
+        let secret = format!("whsec_{}", base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [7; 32]));
+        let build = |url: &str, secret: Option<&str>| {
+            let made = Sms::from_url(url, secret, None, Clock::system(), Chance::seeded(1));
+            made.err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        assert_eq!(build("https://sms.example/send", Some(&secret)), "");
+        assert_eq!(build("http://127.0.0.1:9/send", Some(&secret)), "");
+        assert!(build("https://sms.example/send", None).contains("secret is missing"));
+        assert!(build("https://sms.example/send", Some("short")).contains("openssl rand"));
+        assert!(build("http://sms.example/send", Some(&secret)).contains("must begin with https://"));
+        assert!(build("tel:", Some(&secret)).contains("file:"));
     }
 }

@@ -1,6 +1,6 @@
 //! A request on its way through the house: what the guard proved, and what handlers read from it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,15 +70,25 @@ fn nearest(peer: IpAddr, headers: &HeaderMap, trusted: impl Fn(IpAddr) -> bool) 
     if !trusted(peer) {
         return peer;
     }
-    // The last address that no trusted proxy vouches for.
+    // The last address that no trusted proxy vouches for. What cannot be read hides everything before it, which the caller
+    // may have written.
     let forwarded = headers.get_all("x-forwarded-for");
-    let hops: Vec<IpAddr> = forwarded
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|hop| hop.trim().parse().ok())
-        .collect();
-    hops.into_iter().rev().find(|hop| !trusted(*hop)).unwrap_or(peer)
+    let lines: Vec<&str> = forwarded.iter().map(|value| value.to_str().unwrap_or_default()).collect();
+    let mut last = peer;
+    for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
+        let Some(address) = hop_address(hop.trim()) else { break };
+        last = address;
+        if !trusted(address) {
+            break;
+        }
+    }
+    last
+}
+
+/// An address as proxies write it: alone, or with the port, which puts brackets around IPv6.
+fn hop_address(hop: &str) -> Option<IpAddr> {
+    let alone = hop.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(hop);
+    alone.parse().ok().or_else(|| hop.parse().ok().map(|with_port: SocketAddr| with_port.ip()))
 }
 
 /// Whose turn it is when long work waits: an app and its member, or else a network.
@@ -326,8 +336,14 @@ mod tests {
             ("127.0.0.1", &["203.0.113.66, 198.51.100.9"], "198.51.100.9"),
             ("127.0.0.1", &["203.0.113.66, 198.51.100.9, 10.0.0.1"], "198.51.100.9"),
             ("127.0.0.1", &["203.0.113.66", "198.51.100.9"], "198.51.100.9"),
-            ("127.0.0.1", &["10.0.0.1"], "127.0.0.1"),
+            ("127.0.0.1", &["10.0.0.1"], "10.0.0.1"),
             ("127.0.0.1", &["nonsense"], "127.0.0.1"),
+            // Proxies that add the port (access.md S15).
+            ("127.0.0.1", &["198.51.100.7, 203.0.113.9:4711"], "203.0.113.9"),
+            ("127.0.0.1", &["198.51.100.7, [2001:db8::9]:4711"], "2001:db8::9"),
+            ("127.0.0.1", &["198.51.100.7, [2001:db8::9]"], "2001:db8::9"),
+            ("127.0.0.1", &["203.0.113.66, 198.51.100.9, unknown"], "127.0.0.1"),
+            ("127.0.0.1", &["203.0.113.66, unknown, 10.0.0.1"], "10.0.0.1"),
         ] {
             let mut headers = HeaderMap::new();
             for line in forwarded {

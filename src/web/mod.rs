@@ -14,6 +14,7 @@ mod listen;
 mod oauth;
 mod pages;
 mod problem;
+mod published;
 mod router;
 mod routes;
 mod server;

@@ -64,6 +64,11 @@ fn oauth() -> Vec<Route> {
         get("/fhir/.well-known/smart-configuration", Guard::Anyone, oauth::discovery::smart),
         get("/.well-known/openid-configuration", Guard::Anyone, oauth::discovery::openid),
         get("/.well-known/oauth-authorization-server", Guard::Anyone, oauth::discovery::server),
+        // RFC 8414, 3.1 and OpenID Connect Discovery put the path of an issuer behind the well-known address.
+        get("/.well-known/openid-configuration/sandbox", Guard::Anyone, oauth::discovery::openid_of_sandbox)
+            .plan_only(),
+        get("/.well-known/oauth-authorization-server/sandbox", Guard::Anyone, oauth::discovery::server_of_sandbox)
+            .plan_only(),
         get("/oauth/jwks", Guard::Anyone, oauth::discovery::jwks),
         pages::route::open(Method::GET, "/oauth/authorize", oauth::authorize::begin),
         pages::route::open(Method::POST, "/oauth/authorize", oauth::authorize::begin),

@@ -225,7 +225,7 @@ async fn a_browser_that_is_signed_in_or_out_on_one_node_is_so_on_the_other() {
     let cluster = Cluster::new();
     let (leader, follower) = (cluster.open("a"), cluster.open("b"));
     fill(&leader).await;
-    let visitor = Visitor { secret: "visitor", network: None };
+    let visitor = Visitor { secret: "visitor", network: None, known: None };
     let wording = Wording { subject: "Code", mail: "{code}\n".into(), sms: "{code}".into() };
     leader.identity.send_code(visitor, Audience::Member, "ana@example.org", &wording).await.unwrap();
     leader.identity.settle().await;

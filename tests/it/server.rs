@@ -158,7 +158,7 @@ pub async fn tokens_in(
         ("code_challenge", CHALLENGE),
         ("code_challenge_method", "S256"),
     ]);
-    let begun = realm.oauth.begin(&asked).await.unwrap();
+    let begun = realm.oauth.begin(&asked, None).await.unwrap();
     let Begun::Ask(id) = begun else { panic!("{begun:?}") };
     let member = |id| realm.identity.find_member(id).unwrap().expect("the member is on the roster");
     let (who, whose): (Member, Member) = (member(people.0), member(people.1));

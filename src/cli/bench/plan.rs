@@ -164,7 +164,9 @@ impl Plan {
             ("code_challenge", CHALLENGE),
             ("code_challenge_method", "S256"),
         ]);
-        let Begun::Ask(id) = realm.oauth.begin(&asked).await? else { anyhow::bail!("the authorization was refused") };
+        let Begun::Ask(id) = realm.oauth.begin(&asked, None).await? else {
+            anyhow::bail!("the authorization was refused")
+        };
         let who = realm.identity.find_member(&format!("M{member:07}"))?.context("a member is missing")?;
         let decision =
             Decision { who: &who, whose: &who, shared: Vec::new(), signed_in: realm.clock.now().as_second() };

@@ -61,15 +61,15 @@ async fn a_bad_app_or_address_is_never_redirected_to() {
         ),
         (vec![("redirect_uri", "")], Unfit::Redirect { name: "Demo App".into(), sent: String::new() }),
     ] {
-        match room.oauth.begin(&request(&room.web, &changes)).await.unwrap() {
+        match room.oauth.begin(&request(&room.web, &changes), None).await.unwrap() {
             Begun::Unfit(found) => assert_eq!(found, unfit),
             other => panic!("{other:?}"),
         }
     }
     let twice = Form::new(vec![("client_id".into(), "a".into()), ("client_id".into(), "b".into())]);
-    assert!(matches!(room.oauth.begin(&twice).await.unwrap(), Begun::Unfit(Unfit::Repeated)));
+    assert!(matches!(room.oauth.begin(&twice, None).await.unwrap(), Begun::Unfit(Unfit::Repeated)));
     room.apps.set_status(&room.web.client_id, crate::apps::Status::Suspended).await.unwrap();
-    let stopped = room.oauth.begin(&request(&room.web, &[])).await.unwrap();
+    let stopped = room.oauth.begin(&request(&room.web, &[]), None).await.unwrap();
     assert!(matches!(stopped, Begun::Unfit(Unfit::Stopped { .. })));
 }
 
@@ -92,7 +92,7 @@ async fn other_problems_go_back_to_the_app() {
         (("scope", ""), "invalid_request"),
         (("nonce", long.as_str()), "invalid_request"),
     ] {
-        match room.oauth.begin(&request(&room.web, &[changes])).await.unwrap() {
+        match room.oauth.begin(&request(&room.web, &[changes]), None).await.unwrap() {
             Begun::Answer { address, refusal, .. } => {
                 assert_eq!(refusal.code.text(), code, "{changes:?}");
                 let answer = query(&address);
@@ -113,7 +113,7 @@ async fn every_parameter_may_be_said_once_only() {
         let value = pairs.get(name).unwrap().to_owned();
         let more = format!("{name}={}", form_urlencoded::byte_serialize(value.as_bytes()).collect::<String>());
         pairs = Form::parse(&format!("{}&{more}", encoded(&pairs)));
-        let begun = room.oauth.begin(&pairs).await.unwrap();
+        let begun = room.oauth.begin(&pairs, None).await.unwrap();
         assert!(matches!(begun, Begun::Answer { ref refusal, .. } if refusal.code == Code::InvalidRequest), "{name}");
     }
     let code = room.code(&room.web).await;

@@ -132,7 +132,7 @@ impl Room {
     }
 
     pub(super) async fn pending(&self, app: &App, changes: &[(&str, &str)]) -> String {
-        match self.oauth.begin(&request(app, changes)).await.unwrap() {
+        match self.oauth.begin(&request(app, changes), None).await.unwrap() {
             Begun::Ask(id) => id,
             other => panic!("{other:?}"),
         }

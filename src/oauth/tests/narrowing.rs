@@ -64,7 +64,7 @@ async fn a_token_cannot_keep_the_server_busy() {
         many = attenuate(&many, "check if true");
     }
     assert!(room.oauth.verify(&many).is_err(), "too many blocks");
-    let numbers: String = (0..10).map(|n| format!("n({n});")).collect();
+    let numbers = (0..10).fold(String::new(), |numbers, n| numbers + &format!("n({n});"));
     let join = "n($a), n($b), n($c), n($d), n($e), n($f), n($g), $a+$b+$c+$d+$e+$f+$g > 100000";
     let long: String = (0..=limits::MAX_PREDICATES).map(|_| "check if operation(\"read\");").collect();
     let sums = format!("check if 1{} > 0", "+1".repeat(limits::MAX_OPERATIONS));

@@ -1,19 +1,42 @@
 use super::*;
 
+/// Honest clients whose answer was lost had to ask the member again after 30 seconds, and a thief within them was not seen
+/// (access.md S14).
 #[tokio::test]
-async fn a_lost_answer_is_given_again_for_thirty_seconds() {
+async fn a_refresh_token_is_good_until_its_successor_was_used() {
     let room = room().await;
-    let first = room.tokens(&room.web).await;
-    let old = first.refresh_token.unwrap();
+    let old = room.tokens(&room.web).await.refresh_token.unwrap();
     let answer = room.refresh(&room.web, &old, "").await.unwrap();
-    room.hand.advance(Duration::from_secs(30));
+    room.hand.advance(Duration::from_mins(1));
     assert_eq!(room.refresh(&room.web, &old, "").await.unwrap(), answer);
     assert_eq!(code_of(room.refresh(&room.public, &old, "").await), Code::InvalidGrant, "only to the same app");
     room.hand.advance(Duration::from_secs(1));
-    assert_eq!(code_of(room.refresh(&room.web, &old, "").await), Code::InvalidGrant);
-    assert!(room.oauth.verify(&answer.access_token).is_err(), "the family has ended");
-    let next = answer.refresh_token.unwrap();
-    assert_eq!(code_of(room.refresh(&room.web, &next, "").await), Code::InvalidGrant);
+    let later = room.refresh(&room.web, &old, "").await.unwrap();
+    assert_ne!(later, answer, "the first answer was lost, and its access token runs out");
+    let lost = answer.refresh_token.unwrap();
+    assert_eq!(code_of(room.refresh(&room.web, &lost, "").await), Code::InvalidGrant, "it was replaced");
+    assert!(room.oauth.verify(&later.access_token).is_ok());
+
+    let next = later.refresh_token.unwrap();
+    let used = room.refresh(&room.web, &next, "").await.unwrap();
+    assert_eq!(code_of(room.refresh(&room.web, &old, "").await), Code::InvalidGrant, "at once: somebody else went on");
+    assert!(room.oauth.verify(&used.access_token).is_err(), "the family has ended");
+    let last = used.refresh_token.unwrap();
+    assert_eq!(code_of(room.refresh(&room.web, &last, "").await), Code::InvalidGrant);
+}
+
+/// fhirclient sends no `client_id` when it refreshes (access.md S9; RFC 6749, 6 does not ask a public client for it).
+#[tokio::test]
+async fn a_public_app_need_not_name_itself_to_refresh() {
+    let room = room().await;
+    let bare = async |token: &str| {
+        room.oauth.token(&form(&[("grant_type", "refresh_token"), ("refresh_token", token)]), None).await
+    };
+    let public = room.tokens(&room.public).await.refresh_token.unwrap();
+    assert!(bare(&public).await.is_ok());
+    let confidential = room.tokens(&room.web).await.refresh_token.unwrap();
+    assert_eq!(code_of(bare(&confidential).await), Code::InvalidClient, "it has a secret to show");
+    assert_eq!(code_of(bare("ingr_never-made").await), Code::InvalidClient);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,8 +10,10 @@ pub(in crate::web) async fn begin(visit: Visit) -> Result<Response, Oops> {
     visit.ask.realm.identity.count_request(visit.visitor()).await?;
     let oauth = visit.ask.realm.oauth.clone();
     let base = visit.ask.realm.kind.prefix();
-    Ok(match oauth.begin(&visit.form).await? {
-        Begun::Ask(id) if visit.member_in().is_ok() => see_other(&format!("{base}/consent?request={id}")),
+    let signed_in = visit.member_in().ok().map(|member| member.since());
+    Ok(match oauth.begin(&visit.form, signed_in).await? {
+        // The consent page sends on to signing in whoever is not signed in, or has been for too long for the app.
+        Begun::Ask(id) if signed_in.is_some() => see_other(&format!("{base}/consent?request={id}")),
         Begun::Ask(id) => see_other(&format!("{base}/login?request={id}")),
         Begun::Answer { address, directly: true, .. } => see_other(&address),
         Begun::Answer { address, refusal, name, .. } => app_error(visit, &name, address, &refusal),

@@ -1,28 +1,47 @@
 //! Documents that apps read before they ask. Always JSON, whatever `Accept` says.
 
 use poem::Response;
-use poem::http::StatusCode;
+use serde_json::Value;
 
-use super::reply::json;
+use crate::realm::Realm;
 use crate::web::ask::Ask;
 use crate::web::problem::Problem;
+use crate::web::published::published;
+
+fn json(ask: &Ask, document: &Value) -> Response {
+    published(ask, "application/json", document.to_string())
+}
+
+fn sandbox(ask: &Ask) -> Result<&Realm, Problem> {
+    ask.sandbox.as_deref().ok_or(Problem::NoRoute)
+}
 
 /// `GET /fhir/.well-known/smart-configuration`
 pub(in crate::web) async fn smart(ask: Ask) -> Result<Response, Problem> {
-    Ok(json(&ask.realm.oauth.smart_configuration(), StatusCode::OK))
+    Ok(json(&ask, &ask.realm.oauth.smart_configuration()))
 }
 
 /// `GET /.well-known/openid-configuration`
 pub(in crate::web) async fn openid(ask: Ask) -> Result<Response, Problem> {
-    Ok(json(&ask.realm.oauth.openid_configuration(), StatusCode::OK))
+    Ok(json(&ask, &ask.realm.oauth.openid_configuration()))
+}
+
+/// `GET /.well-known/openid-configuration/sandbox`
+pub(in crate::web) async fn openid_of_sandbox(ask: Ask) -> Result<Response, Problem> {
+    Ok(json(&ask, &sandbox(&ask)?.oauth.openid_configuration()))
 }
 
 /// `GET /.well-known/oauth-authorization-server`
 pub(in crate::web) async fn server(ask: Ask) -> Result<Response, Problem> {
-    Ok(json(&ask.realm.oauth.server_metadata(), StatusCode::OK))
+    Ok(json(&ask, &ask.realm.oauth.server_metadata()))
+}
+
+/// `GET /.well-known/oauth-authorization-server/sandbox`
+pub(in crate::web) async fn server_of_sandbox(ask: Ask) -> Result<Response, Problem> {
+    Ok(json(&ask, &sandbox(&ask)?.oauth.server_metadata()))
 }
 
 /// `GET /oauth/jwks`
 pub(in crate::web) async fn jwks(ask: Ask) -> Result<Response, Problem> {
-    Ok(json(&ask.realm.oauth.jwks(), StatusCode::OK))
+    Ok(json(&ask, &ask.realm.oauth.jwks()))
 }

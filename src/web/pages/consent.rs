@@ -42,6 +42,9 @@ struct ConsentPage {
 pub(in crate::web) async fn show(visit: Visit, who: MemberIn) -> Result<Response, Oops> {
     let request = login::request(&visit);
     let asking = visit.realm().oauth.asking(&request)?;
+    if who.since < asking.signed_in_from {
+        return Ok(see_other(&format!("{}/login?request={request}", visit.frame.base)));
+    }
     consent_page(visit, &who.member, asking, request, None)
 }
 

@@ -3,7 +3,7 @@
 use poem::Response;
 use poem::http::{HeaderMap, HeaderValue, header};
 
-use crate::identity::Audience;
+use crate::identity::{Audience, limits};
 use crate::realm::{Realm, RealmKind};
 
 const LANGUAGE_COOKIE: &str = "ingle-language";
@@ -52,6 +52,22 @@ pub(super) fn cookie_line(realm: &Realm, audience: Audience, secret: &str) -> St
     format!("{}={secret}; Path=/; HttpOnly; SameSite=Lax{secure}", cookie_name(realm, audience))
 }
 
+fn known_name(realm: &Realm, audience: Audience) -> String {
+    format!("{}-known", cookie_name(realm, audience))
+}
+
+/// What a browser keeps of a sign-in.
+pub(super) fn known_line(realm: &Realm, audience: Audience, known: &str) -> String {
+    let secure = if is_secure(realm) { "; Secure" } else { "" };
+    let (name, life) = (known_name(realm, audience), limits::KNOWN_LIFE);
+    format!("{name}={known}; Path=/; HttpOnly; SameSite=Lax; Max-Age={life}{secure}")
+}
+
+/// What this browser kept of a sign-in.
+pub(super) fn known(headers: &HeaderMap, realm: &Realm, audience: Audience) -> Option<String> {
+    cookie(headers, &known_name(realm, audience))
+}
+
 /// What this browser was given to carry.
 pub(super) fn once(headers: &HeaderMap, realm: &Realm) -> Option<String> {
     cookie(headers, &once_name(realm))
@@ -68,6 +84,7 @@ pub(super) fn language(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Remembers a language.
-pub(super) fn language_line(code: &str) -> String {
-    format!("{LANGUAGE_COOKIE}={code}; Path=/; Max-Age={LANGUAGE_LIFE}; SameSite=Lax; HttpOnly")
+pub(super) fn language_line(realm: &Realm, code: &str) -> String {
+    let secure = if is_secure(realm) { "; Secure" } else { "" };
+    format!("{LANGUAGE_COOKIE}={code}; Path=/; Max-Age={LANGUAGE_LIFE}; SameSite=Lax; HttpOnly{secure}")
 }

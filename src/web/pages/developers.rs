@@ -93,8 +93,16 @@ pub(in crate::web) async fn check(visit: Visit) -> Result<Response, Oops> {
     let typed = visit.form.get("code").unwrap_or_default();
     let address = visit.form.get("address").unwrap_or_default();
     match visit.realm().identity.check_code(visit.visitor(), Audience::Developer, address, typed).await {
-        Ok(SignIn::Done(new)) => Ok(entered(&visit, &new, "/developers")),
-        Ok(SignIn::SecondFactor(new)) => Ok(entered(&visit, &new, "/developers/authenticator")),
+        Ok(SignIn::Done(new)) => {
+            let mut response = entered(&visit, &new, "/developers");
+            visit.keep_known(&mut response, address);
+            Ok(response)
+        }
+        Ok(SignIn::SecondFactor(new)) => {
+            let mut response = entered(&visit, &new, "/developers/authenticator");
+            visit.keep_known(&mut response, address);
+            Ok(response)
+        }
         Ok(SignIn::BirthDate) => Err(Oops::Broken("a developer was asked for a birth date".into())),
         Err(error) => {
             let text = code_problem(visit.words(), error)?;
@@ -173,13 +181,14 @@ fn developers_page(visit: Visit, problem: Option<String>) -> Result<Response, Oo
 
 fn code_page(visit: Visit, problem: Option<(&'static str, String)>) -> Response {
     let address = visit.form.get("address").unwrap_or_default().to_owned();
+    let trouble = visit.realm().identity.has_trouble(&address);
     let (t, status) = (visit.words(), status(problem.is_some()));
     let f = match problem {
         Some((field, text)) => visit.frame.wrong(field, text),
         None => visit.frame,
     };
     let (action, start) = ("/developers/login".to_owned(), "/developers".to_owned());
-    html(&CodePage { t, f, request: String::new(), address, shown: None, action, start }, status)
+    html(&CodePage { t, f, request: String::new(), address, shown: None, trouble, action, start }, status)
 }
 
 async fn authenticator_page(visit: Visit, who: DeveloperIn, problem: Option<String>) -> Result<Response, Oops> {

@@ -81,6 +81,20 @@ impl Frame {
         self.phone.is_some() || self.email.is_some()
     }
 
+    /// Where a member who is stuck finds help, as a sentence; nothing where the plan has named no way.
+    pub(super) fn help(&self) -> String {
+        match (&self.phone, &self.email) {
+            (Some(phone), _) => self.t.fill("help.call", phone),
+            (None, Some(email)) => self.t.fill("help.write", email),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// A text with that sentence behind it.
+    pub(super) fn with_help(&self, text: &str) -> String {
+        format!("{text} {}", self.help()).trim_end().to_owned()
+    }
+
     pub(super) fn is_wrong(&self, field: &str) -> bool {
         self.problem.as_ref().is_some_and(|problem| problem.field == field)
     }

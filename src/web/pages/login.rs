@@ -42,6 +42,8 @@ pub(super) struct CodePage {
     pub(super) address: String,
     /// The sandbox's code.
     pub(super) shown: Option<String>,
+    /// True while messages do not leave.
+    pub(super) trouble: bool,
     /// Where the forms go.
     pub(super) action: String,
     /// Where another address can be typed.
@@ -60,8 +62,12 @@ struct BirthDatePage {
 /// `GET /login`
 pub(in crate::web) async fn show(visit: Visit) -> Result<Response, Oops> {
     let request = request(&visit);
-    if visit.member_in().is_ok() {
-        return Ok(see_other(&onward(&visit, &request)));
+    if let Ok(member) = visit.member_in() {
+        // An app may want her to sign in again.
+        let from = if request.is_empty() { 0 } else { visit.realm().oauth.asking(&request)?.signed_in_from };
+        if member.since() >= from {
+            return Ok(see_other(&onward(&visit, &request)));
+        }
     }
     login_page(visit, None)
 }
@@ -92,7 +98,11 @@ pub(in crate::web) async fn check(visit: Visit) -> Result<Response, Oops> {
     let address = visit.form.get("address").unwrap_or_default();
     let judged = visit.realm().identity.check_code(visit.visitor(), Audience::Member, address, typed).await;
     match judged {
-        Ok(SignIn::Done(new)) => Ok(entered(&visit, &new)),
+        Ok(SignIn::Done(new)) => {
+            let mut response = entered(&visit, &new);
+            visit.keep_known(&mut response, address);
+            Ok(response)
+        }
         Ok(SignIn::BirthDate) => Ok(birth_date_page(visit, None)),
         Ok(SignIn::SecondFactor(_)) => Err(Oops::Broken("a member was asked for an authenticator".into())),
         Err(error) => {
@@ -110,7 +120,10 @@ pub(in crate::web) async fn birth_date(visit: Visit) -> Result<Response, Oops> {
     };
     match visit.realm().identity.check_birth_date(visit.visitor(), &date).await {
         Ok(new) => Ok(entered(&visit, &new)),
-        Err(Error::BirthDate) => Ok(birth_date_page(visit, Some(t.say("birth.wrong").into()))),
+        Err(Error::BirthDate) => {
+            let text = visit.frame.with_help(t.say("birth.wrong"));
+            Ok(birth_date_page(visit, Some(text)))
+        }
         Err(Error::TooMany { wait }) => Ok(birth_date_page(visit, Some(t.fill("login.too_many", t.wait(wait))))),
         Err(Error::NoCode) => login_page(visit, Some(t.say("code.expired").into())),
         Err(other) => Err(other.into()),
@@ -171,6 +184,7 @@ fn code_page(visit: Visit, problem: Option<(&'static str, String)>) -> Result<Re
     let request = request(&visit);
     let shown = visit.realm().identity.waiting(visit.visitor(), Audience::Member)?.and_then(|waiting| waiting.shown);
     let address = visit.form.get("address").unwrap_or_default().to_owned();
+    let trouble = visit.realm().identity.has_trouble(&address);
     let (t, status) = (visit.words(), status(problem.is_some()));
     let action = format!("{}/login", visit.frame.base);
     let start = if request.is_empty() { action.clone() } else { format!("{action}?request={request}") };
@@ -178,7 +192,7 @@ fn code_page(visit: Visit, problem: Option<(&'static str, String)>) -> Result<Re
         Some((field, text)) => visit.frame.wrong(field, text),
         None => visit.frame,
     };
-    Ok(html(&CodePage { t, f, request, address, shown, action, start }, status))
+    Ok(html(&CodePage { t, f, request, address, shown, trouble, action, start }, status))
 }
 
 fn birth_date_page(visit: Visit, problem: Option<String>) -> Response {

@@ -63,7 +63,8 @@ impl Oops {
             }
             Self::Broken(error) => {
                 tracing::error!(request, error, "a page failed");
-                ("oops.broken_title", t.fill("oops.broken", request), StatusCode::INTERNAL_SERVER_ERROR)
+                let text = frame.with_help(&t.fill("oops.broken", request));
+                ("oops.broken_title", text, StatusCode::INTERNAL_SERVER_ERROR)
             }
         };
         let link = match self {
@@ -81,7 +82,7 @@ pub(in crate::web) fn broken(realm: &Realm, headers: &HeaderMap, status: StatusC
     let f = Frame::bare(realm, language_of(&realm.config.plan.languages, headers));
     let t = f.t;
     let (title, text) = if status.is_server_error() {
-        (t.say("oops.broken_title"), t.fill("oops.broken", request))
+        (t.say("oops.broken_title"), f.with_help(&t.fill("oops.broken", request)))
     } else {
         (t.say("oops.missing_title"), t.say("oops.missing").to_owned())
     };

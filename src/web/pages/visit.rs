@@ -28,6 +28,8 @@ pub(in crate::web) struct Visit {
     /// Secret of the audience's cookie: of the session, or of a browser that is not signed in.
     pub(super) secret: String,
     pub(super) session: Option<Session>,
+    /// What this browser kept of an earlier sign-in.
+    known: Option<String>,
     /// The form of a POST, or the query of a GET.
     pub(in crate::web) form: Form,
     pub(super) frame: Frame,
@@ -50,6 +52,13 @@ pub(in crate::web) struct MemberIn {
     pub(super) since: i64,
 }
 
+impl MemberIn {
+    /// When she signed in.
+    pub(in crate::web) const fn since(&self) -> i64 {
+        self.since
+    }
+}
+
 /// Proof that a developer is signed in, as far as the level says. Only a visit makes one.
 pub(in crate::web) struct DeveloperIn {
     pub(super) account: String,
@@ -62,17 +71,17 @@ impl Visit {
         let (language, chosen) = language(&ask, &query);
         let mut lines = Vec::new();
         if chosen {
-            lines.push(cookies::language_line(Words::new(language).code()));
+            lines.push(cookies::language_line(&ask.realm, Words::new(language).code()));
         }
         let realm = Arc::clone(&ask.realm);
-        let known = cookies::secret(ask.all_headers(), &realm, audience);
-        let secret = known.clone().unwrap_or_else(|| realm.identity.new_visitor());
+        let kept = cookies::secret(ask.all_headers(), &realm, audience);
+        let secret = kept.clone().unwrap_or_else(|| realm.identity.new_visitor());
         let posted = ask.method() == Method::POST;
         // A form of another site comes without our cookies; a new one must not replace the one that stayed at home.
-        if known.is_none() && !(posted && forms == Forms::Anyones) {
+        if kept.is_none() && !(posted && forms == Forms::Anyones) {
             lines.push(cookies::cookie_line(&realm, audience, &secret));
         }
-        let session = match &known {
+        let session = match &kept {
             Some(secret) => realm.identity.session(secret).await.ok().filter(|s| fits(&s.who, audience)),
             None => None,
         };
@@ -82,7 +91,8 @@ impl Visit {
         let ours = !posted
             || forms == Forms::Anyones
             || (is_our_own(&ask) && realm.identity.form_token_is_right(&secret, token));
-        let visit = Self { ask, audience, secret, session, form, frame, cookies: lines };
+        let known = cookies::known(ask.all_headers(), &realm, audience);
+        let visit = Self { ask, audience, secret, session, known, form, frame, cookies: lines };
         Ok((visit, (!ours).then_some(Oops::Expired)))
     }
 
@@ -96,7 +106,7 @@ impl Visit {
 
     /// The browser, for the identity room.
     pub(in crate::web) fn visitor(&self) -> Visitor<'_> {
-        Visitor { secret: &self.secret, network: self.ask.network() }
+        Visitor { secret: &self.secret, network: self.ask.network(), known: self.known.as_deref() }
     }
 
     /// The member who is signed in.
@@ -122,6 +132,13 @@ impl Visit {
     /// Puts a new session's secret into the browser.
     pub(super) fn enter(&self, response: &mut Response, new: &NewSession) {
         cookies::add_cookie(response, &cookies::cookie_line(self.realm(), self.audience, &new.secret));
+    }
+
+    /// Lets the browser keep that this address was signed in with here.
+    pub(super) fn keep_known(&self, response: &mut Response, address: &str) {
+        if let Some(known) = self.realm().identity.know_browser(address) {
+            cookies::add_cookie(response, &cookies::known_line(self.realm(), self.audience, &known));
+        }
     }
 
     /// Sends the browser on with something to show there once: reloading that page neither repeats the act nor shows

@@ -62,7 +62,7 @@ struct Page {
 
 impl Browser {
     fn new() -> Self {
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let http = ingle::outbound::http(None).unwrap().build().unwrap();
         Self { http, cookies: HashMap::new() }
     }
 

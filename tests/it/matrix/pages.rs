@@ -42,7 +42,7 @@ async fn sign_in(server: &TestServer, audience: Audience, address: &str) -> (Str
     let identity = &server.plan.identity;
     let before = identity.new_visitor();
     let network: Option<IpAddr> = None;
-    let visitor = Visitor { secret: &before, network };
+    let visitor = Visitor { secret: &before, network, known: None };
     identity.send_code(visitor, audience, address, &wording()).await.unwrap();
     let code = server.code(address).await;
     match identity.check_code(visitor, audience, address, &code).await.unwrap() {

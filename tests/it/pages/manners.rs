@@ -157,7 +157,7 @@ async fn a_code_that_expired_or_was_asked_for_too_often_says_what_to_do() {
     browser.get("/login").await;
     browser.post("/login", &[address]).await;
     let page = browser.post("/login", &[address]).await;
-    assert!(page.says("You can ask again in 30 seconds") && page.says("one-time-code"));
+    assert!(page.says("You can ask for a new code in 30 seconds") && page.says("one-time-code"));
     let code = house.code(address.1).await;
     house.hand.advance(std::time::Duration::from_mins(10));
     let page = browser.post("/login/code", &[address, ("code", &code)]).await;

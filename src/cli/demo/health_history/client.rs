@@ -63,9 +63,15 @@ pub(super) struct Claim {
 }
 
 impl Client {
-    pub(super) fn new(fhir: String, id: String, secret: String, redirect: String, scopes: &'static str) -> Self {
-        let http = reqwest::Client::builder().timeout(TIMEOUT).build().unwrap_or_default();
-        Self { http, fhir, id, secret, redirect, scopes }
+    pub(super) fn new(
+        fhir: String,
+        id: String,
+        secret: String,
+        redirect: String,
+        scopes: &'static str,
+    ) -> anyhow::Result<Self> {
+        let http = crate::outbound::http(None)?.timeout(TIMEOUT).build()?;
+        Ok(Self { http, fhir, id, secret, redirect, scopes })
     }
 
     /// Begins an authorization: what to remember, and where to send the browser.

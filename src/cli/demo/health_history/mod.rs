@@ -70,7 +70,7 @@ impl HealthHistory {
         let (app, secret) = plan.apps.register_as(CLIENT_ID, new).await?;
         let secret = secret.context("the sample app was given no secret")?;
         let fhir = format!("{}/fhir", plan.address);
-        let client = Client::new(fhir, app.client_id.into_string(), secret, format!("{home}/callback"), SCOPES);
+        let client = Client::new(fhir, app.client_id.into_string(), secret, format!("{home}/callback"), SCOPES)?;
         let app = App { client, chance: plan.chance.clone(), browsers: Mutex::default() };
         Ok(Self { server, app })
     }
