@@ -9,6 +9,7 @@ use super::args::{Global, Init};
 use super::exit::Code;
 use super::install;
 use crate::config::{BaseUrl, Config, written};
+use crate::fhir::definitions::Definitions;
 use crate::realm::RealmKind;
 
 /// Section and key of what is asked, the words of the question, and the example that is taken when nothing is answered.
@@ -53,9 +54,10 @@ pub(super) fn run(global: &Global, args: &Init) -> anyhow::Result<Code> {
     let file = std::path::absolute(&file)?;
     let config = std::sync::Arc::new(Config::load(Some(&file), &[], &[])?);
     let outside = install::outside(&config)?;
+    let definitions = Definitions::default();
     // Opening a realm makes its keys and its empty store.
     for kind in [RealmKind::Plan, RealmKind::Sandbox] {
-        install::close(&*install::realm(kind, &config, &outside)?);
+        install::close(&*install::realm(kind, &config, &outside, &definitions)?);
     }
     let data = config.storage.path.display();
     if global.json {
