@@ -303,7 +303,7 @@ impl Builder<'_> {
     }
 
     fn reference(&self, number: u16, kind: Option<Kind>, id: &str) -> Part {
-        let targets = self.defined.numbered(number).map(|parameter| &parameter.targets);
+        let targets = self.defined.numbered(self.kind, number).map(|parameter| &parameter.targets);
         match (kind, targets) {
             (None, Some(Targets::These(kinds))) => {
                 one_of(kinds.iter().map(|kind| self.value(&terms::of_reference(number, Some(*kind), id))).collect())

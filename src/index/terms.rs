@@ -149,7 +149,7 @@ pub(super) fn of_logical(number: u16, system: &System, value: &str) -> Vec<u8> {
 /// Every term of a resource.
 pub(super) fn of_resource(defined: &SearchParameters, resource: &Extracted, keep: impl FnMut(&[u8])) {
     let kind = resource.kind.number().to_be_bytes();
-    let mut terms = Terms { defined, term: Vec::with_capacity(128), keep };
+    let mut terms = Terms { defined, holder: resource.kind, term: Vec::with_capacity(128), keep };
     terms.put(KIND, b'k', &[&kind]);
     for patient in &resource.patients {
         terms.put(PATIENT, b'p', &[&kind, patient.as_bytes()]);
@@ -183,13 +183,15 @@ pub(super) fn of_resource(defined: &SearchParameters, resource: &Extracted, keep
 
 /// True for a parameter that may refer to any type. For other parameters, an id without its type is looked up under
 /// each type that the parameter allows, and no second term is kept.
-pub(super) fn points_anywhere(defined: &SearchParameters, number: u16) -> bool {
-    defined.numbered(number).is_none_or(|parameter| parameter.targets == Targets::Any)
+pub(super) fn points_anywhere(defined: &SearchParameters, kind: Kind, number: u16) -> bool {
+    defined.numbered(kind, number).is_none_or(|parameter| parameter.targets == Targets::Any)
 }
 
 /// Receives the terms of a resource, each written into the same buffer.
 struct Terms<'d, F> {
     defined: &'d SearchParameters,
+    /// The type of the resource.
+    holder: Kind,
     term: Vec<u8>,
     keep: F,
 }
@@ -216,7 +218,7 @@ impl<F: FnMut(&[u8])> Terms<'_, F> {
             Value::Reference { base, kind, id } => {
                 if base.is_empty() {
                     self.put(number, b'r', &[&kind.number().to_be_bytes(), id.as_bytes()]);
-                    if points_anywhere(self.defined, number) {
+                    if points_anywhere(self.defined, self.holder, number) {
                         self.put(number, b'i', &[id.as_bytes()]);
                     }
                 } else {

@@ -131,7 +131,7 @@ impl Searched<'_> {
         number: u16,
         targets: &[Query],
     ) -> Result<Vec<Wanted>, Error> {
-        let Some(parameter) = query.defined.numbered(number) else { return Ok(Vec::new()) };
+        let Some(parameter) = query.defined.numbered(query.kind, number) else { return Ok(Vec::new()) };
         let mut found = Vec::new();
         let mut left = MAX_CHECKED;
         for target in targets {

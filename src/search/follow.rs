@@ -92,7 +92,7 @@ pub(super) fn references(
     stored: &store::Stored,
     number: u16,
 ) -> Result<store::References, Error> {
-    let parameter = defined.numbered(number).filter(|parameter| parameter.kind.is_none_or(|kind| kind == stored.kind));
+    let parameter = defined.numbered(stored.kind, number);
     let find = || {
         let tree = parse(stored)?;
         let local = |value| match value {

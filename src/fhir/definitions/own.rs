@@ -103,13 +103,14 @@ impl SearchParameters {
         self.of(kind).find(|(_, parameter)| parameter.code == code)
     }
 
-    /// The parameter with that number.
+    /// The parameter of a type with that number. A definition that speaks of several types has one number, and paths of
+    /// its own for each.
     #[must_use]
-    pub fn numbered(&self, number: u16) -> Option<&Parameter> {
+    pub fn numbered(&self, kind: Kind, number: u16) -> Option<&Parameter> {
         if number < FIRST_OWN {
-            return standard_parameter(number);
+            return standard_parameter(number).filter(|parameter| parameter.kind.is_none_or(|own| own == kind));
         }
-        self.own().iter().find(|own| own.number == number).map(|own| &own.parameter)
+        self.own_of(kind).find(|own| own.number == number).map(|own| &own.parameter)
     }
 
     /// A number for what is extracted beside the parameters of the tables; zero for nothing.
@@ -142,33 +143,53 @@ mod tests {
     use super::*;
     use crate::fhir::{Form, json, search_parameter};
 
-    fn own(code: &str, is_ready: bool) -> Own {
+    fn defined(base: &str, expression: &str, is_ready: bool) -> Vec<Own> {
         let text = format!(
-            r#"{{"status":"active","code":"{code}","base":["Patient"],"type":"token","expression":"Patient.maritalStatus"}}"#
+            r#"{{"status":"active","code":"x-marital","base":{base},"type":"token","expression":"{expression}"}}"#
         );
-        let parameter = search_parameter::read(&json::parse(text.as_bytes()).unwrap()).unwrap().remove(0);
-        Own { number: FIRST_OWN, parameter, is_ready }
+        let read = search_parameter::read(&json::parse(text.as_bytes()).unwrap()).unwrap();
+        read.into_iter().map(|parameter| Own { number: FIRST_OWN, parameter, is_ready }).collect()
+    }
+
+    fn own(is_ready: bool) -> Vec<Own> {
+        defined(r#"["Patient"]"#, "Patient.maritalStatus", is_ready)
+    }
+
+    #[test]
+    fn a_definition_of_several_types_has_a_parameter_for_each() {
+        let definitions = Definitions::default();
+        definitions.replace(defined(r#"["Patient","Person"]"#, "Patient.maritalStatus | Person.gender", true));
+        let now = definitions.now();
+        for (kind, steps) in [("Patient", r#"[Member("maritalStatus")]"#), ("Person", r#"[Member("gender")]"#)] {
+            let found = now.numbered(Kind::named(kind), FIRST_OWN).unwrap();
+            assert_eq!(format!("{:?}", found.paths[0].steps), steps);
+        }
+        assert!(now.numbered(Kind::named("Group"), FIRST_OWN).is_none());
+        let (gender, _) = Kind::PATIENT.standard_parameter("gender").unwrap();
+        assert!(now.numbered(Kind::PATIENT, gender).is_some() && now.numbered(Kind::named("Group"), gender).is_none());
     }
 
     #[test]
     fn what_is_defined_is_seen_by_those_who_share_it_and_by_nobody_else() {
         let (mine, others) = (Definitions::default(), Definitions::default());
         let (before, shared) = (mine.now(), mine.clone());
-        mine.replace(vec![own("x-marital", false)]);
+        mine.replace(own(false));
         let extracted = shared.now();
         assert!(extracted.named(Kind::PATIENT, "x-marital").is_none(), "searches cannot name it yet");
         assert_eq!(extracted.own_of(Kind::PATIENT).count(), 1);
         assert_eq!((extracted.hash(), extracted.extraction() == 0), (0, false));
-        mine.replace(vec![own("x-marital", true)]);
+        mine.replace(own(true));
         let ready = shared.now();
         assert_eq!(ready.named(Kind::PATIENT, "x-marital").unwrap().0, FIRST_OWN);
-        assert_eq!(ready.numbered(FIRST_OWN).unwrap().form, Form::Token);
+        assert_eq!(ready.numbered(Kind::PATIENT, FIRST_OWN).unwrap().form, Form::Token);
         assert_eq!(ready.own_of(Kind::named("Observation")).count(), 0);
         // To become searchable changes what an index must have, and not what is extracted.
         assert_eq!(ready.extraction(), extracted.extraction());
         assert_ne!(ready.hash(), 0);
         for other in [before, others.now()] {
-            assert!(other.named(Kind::PATIENT, "x-marital").is_none() && other.numbered(FIRST_OWN).is_none());
+            assert!(
+                other.named(Kind::PATIENT, "x-marital").is_none() && other.numbered(Kind::PATIENT, FIRST_OWN).is_none()
+            );
             assert_eq!((other.hash(), other.extraction()), (0, 0));
         }
         mine.replace(Vec::new());

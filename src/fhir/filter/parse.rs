@@ -83,8 +83,9 @@ pub fn standard_clause(
     clause(&SearchParameters::TABLES, kind, key, value, now, base)
 }
 
-/// Reads `name[:modifier]` and its value for a search of `kind` by one of the parameters that are `defined`. Nothing is returned for an empty value, which R4 says
-/// to ignore. `base` is this server's address, so that absolute references to it count as local.
+/// Reads `name[:modifier]` and its value for a search of `kind` by one of the parameters that are `defined`. Nothing is
+/// returned for an empty value, which R4 says to ignore. `base` is this server's address, so that absolute references to it
+/// count as local.
 ///
 /// # Errors
 /// [`Refusal`] with an explanation for the developer.
