@@ -67,7 +67,11 @@ fn compile(types: &str, parameters: &str) -> String {
         };
         let kind = if kind == "*" { "None".into() } else { format!("Some(Kind({}))", number(kind)) };
         let form = form[..1].to_uppercase() + &form[1..];
-        write!(code, "Parameter {{ kind: {kind}, code: {name:?}, form: Form::{form}, paths: &[").unwrap();
+        write!(
+            code,
+            "Parameter {{ kind: {kind}, code: Cow::Borrowed({name:?}), form: Form::{form}, paths: Cow::Borrowed(&["
+        )
+        .unwrap();
         for path in paths.split(" | ").filter(|path| *path != "-") {
             code.push_str(&compile_path(path, &number));
         }
@@ -76,20 +80,20 @@ fn compile(types: &str, parameters: &str) -> String {
             list => {
                 let kinds: Vec<_> =
                     list.split(',').filter(|t| !t.is_empty()).map(|t| format!("Kind({})", number(t))).collect();
-                format!("Targets::These(&[{}])", kinds.join(", "))
+                format!("Targets::These(Cow::Borrowed(&[{}]))", kinds.join(", "))
             }
         };
-        write!(code, "], targets: {targets}, components: &[").unwrap();
+        write!(code, "]), targets: {targets}, components: Cow::Borrowed(&[").unwrap();
         for part in parts.split(" $ ").filter(|part| !part.is_empty()) {
             let (form, paths) = part.split_once(':').unwrap_or_else(|| panic!("a part without a form: {part}"));
             let form = form[..1].to_uppercase() + &form[1..];
-            write!(code, "Component {{ form: Form::{form}, paths: &[").unwrap();
+            write!(code, "Component {{ form: Form::{form}, paths: Cow::Borrowed(&[").unwrap();
             for path in paths.split(" | ") {
                 code.push_str(&compile_path(path, &number));
             }
-            code.push_str("] }, ");
+            code.push_str("]) }, ");
         }
-        code.push_str("] },\n");
+        code.push_str("]) },\n");
     }
     code.push_str("];\n");
     let common = parameters.iter().take_while(|row| row[0] == "*").count();
@@ -133,11 +137,11 @@ fn compile_path(path: &str, number: &dyn Fn(&str) -> usize) -> String {
             None => (step, None),
         };
         match step.strip_suffix("[x]") {
-            Some(stem) => write!(steps, "Step::Choice({stem:?}), ").unwrap(),
-            None => write!(steps, "Step::Member({step:?}), ").unwrap(),
+            Some(stem) => write!(steps, "Step::Choice(Cow::Borrowed({stem:?})), ").unwrap(),
+            None => write!(steps, "Step::Member(Cow::Borrowed({step:?})), ").unwrap(),
         }
         if let Some((key, value)) = filter {
-            write!(steps, "Step::Where({key:?}, {value:?}), ").unwrap();
+            write!(steps, "Step::Where(Cow::Borrowed({key:?}), Cow::Borrowed({value:?})), ").unwrap();
         }
         if first {
             steps.push_str("Step::First, ");
@@ -146,7 +150,7 @@ fn compile_path(path: &str, number: &dyn Fn(&str) -> usize) -> String {
             steps.push_str("Step::Set, ");
         }
     }
-    format!("Path {{ steps: &[{steps}], only: {only} }}, ")
+    format!("Path {{ steps: Cow::Borrowed(&[{steps}]), only: {only} }}, ")
 }
 
 /// Splits at dots outside braces: extension addresses have dots of their own.

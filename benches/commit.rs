@@ -8,6 +8,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use ingle::fhir::definitions::Definitions;
 use ingle::outbound::Clock;
 use ingle::store::{Error, Membership, MemoryLog, Snapshot, Store, Table, Txn};
 
@@ -35,7 +36,8 @@ fn watched(path: &Path) -> Store {
 /// As the leader of a log in memory.
 fn leading(path: &Path) -> Store {
     let log = Arc::new(MemoryLog::default());
-    Store::open_as_node(path, Membership { log, node: "a".into(), clock: Clock::system() }).expect("the store opens")
+    Store::open_as_node(path, &Definitions::default(), Membership { log, node: "a".into(), clock: Clock::system() })
+        .expect("the store opens")
 }
 
 /// Runs the work on a fresh store, several times; prints the best rate.

@@ -52,7 +52,7 @@ fn main() {
     let text = claim();
     let kind = Kind::named("ExplanationOfBenefit");
     let prepared = fhir::prepare(text.as_bytes()).expect("the claim is sound");
-    let clause = filter::clause(kind, "service-date", "ge2026-03-05", clock.now(), "")
+    let clause = filter::standard_clause(kind, "service-date", "ge2026-03-05", clock.now(), "")
         .expect("the query is sound")
         .expect("the value is not empty");
     figure(&clock, "read JSON", || drop(black_box(fhir::json::parse(text.as_bytes()))));

@@ -1,6 +1,6 @@
 //! What the fuzz targets do with bytes. `cargo fuzz` runs them on what it makes up, and the ordinary suite on `fuzz/corpus`.
 
-use ingle::fhir::definitions::Kind;
+use ingle::fhir::definitions::{Kind, SearchParameters};
 use ingle::fhir::json::{self, Node};
 use ingle::fhir::reference::{self, Reference};
 use ingle::fhir::{dates, decimal, fhirpath, patch, ucum, validate, xml};
@@ -77,7 +77,7 @@ pub fn query(data: &[u8]) {
     let pairs: Vec<(String, String)> = form_urlencoded::parse(rest).into_owned().collect();
     let now = jiff::Timestamp::from_second(1_772_442_000).expect("a time");
     for lenient in [false, true] {
-        let _ = Query::read(kind, &pairs, lenient, now, "https://plan.example/fhir");
+        let _ = Query::read(SearchParameters::TABLES, kind, &pairs, lenient, now, "https://plan.example/fhir");
     }
 }
 

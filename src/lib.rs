@@ -23,15 +23,15 @@
 //! - What a room keeps in memory of the store follows what was committed, on whichever node, never the room's own writes.
 //! - Resources are read through a View and in no other way. Not there and not yours are one answer.
 //! - Time, chance, mail and text messages come in as handles ([`outbound`]); nothing below `cli` reads a clock.
-//! - A [`realm`] is one complete service. An install has two, and they share nothing but the process.
+//! - A [`realm`] is one complete service. An install has two, and they share nothing but the process and the plan's own search parameters.
 //!
 //! # What is deliberately not here
 //! - No handler touches redb, no parser does I/O, nothing outside [`outbound`] sends anything out of the process.
 //! - Nothing deletes a line of the audit.
-//! - There is no global state: handlers are given their realm. What is `static` and changes after the start is this. Caches of
-//!   pure functions: compiled `FHIRPath` (`fhir/fhirpath`), shapes and trees of structures (`fhir/shape`, `fhir/structures`), names of codes
-//!   (`fhir/terminology`). Set once before anything is served: the plan's own packages (`fhir/structures`). Not handed down yet: the
-//!   plan's own search parameters (`fhir/definitions/custom`), which belong to the install and follow the store's changes on every node.
+//! - There is no global state: handlers are given their realm, and realms the search parameters that the plan defines itself
+//!   (`fhir/definitions/own`), one handle for all realms of an install. What is `static` and changes after the start are caches of
+//!   pure functions: compiled `FHIRPath` (`fhir/fhirpath`), shapes and trees of structures (`fhir/shape`, `fhir/structures`). Set once
+//!   before anything is served: the plan's own packages (`fhir/structures`).
 //!
 //! `ARCHITECTURE.md` has the floors; `tests/it/tidy.rs` holds them.
 

@@ -3,20 +3,22 @@
 //! told apart by whose it is. The store takes nothing else.
 //!
 //! Invariant: the same resource gets the same labels and the same access facts whatever door it came in by. The facts carry
-//! the number of the rules that made them ([`rules`]), so that a changed rule is applied to what is stored already.
+//! the number of the rules that made them ([`rules`]), so that a changed rule is applied to what is stored already. They
+//! follow from the tables alone, whatever search parameters a plan defines: the values of those come later, from the store
+//! that keeps the resource ([`Admitted::found_by`]).
 
 use std::ops::Deref;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::category::{self, Categories};
 use crate::config::Policy;
-use crate::fhir::definitions::TABLES_HASH;
+use crate::fhir::definitions::{SearchParameters, TABLES_HASH};
 use crate::fhir::json::{self, Node};
 use crate::fhir::validate::{Issue, Severity, validate};
-use crate::fhir::{self, Packed, Prepared, labels, prepare_node};
+use crate::fhir::{self, Extracted, Packed, Prepared, labels, prepare_node};
 
 /// Counts changes of what this room derives from a resource that no table shows.
 const LOGIC: u64 = 1;
@@ -26,6 +28,8 @@ const LOGIC: u64 = 1;
 pub struct Admitted {
     prepared: Prepared,
     categories: Categories,
+    /// The plan's own search parameters whose values are there, by [`SearchParameters::extraction`].
+    own: u64,
 }
 
 /// What was admitted, and what is not as it should be with it.
@@ -78,7 +82,7 @@ pub fn admit(node: &mut Node<'_>, id: &str, policy: Policy) -> Result<Admission,
     labels::set(node);
     let prepared = prepare_node(node, id)?;
     let categories = Categories::of(&prepared.extracted);
-    Ok(Admission { resource: Admitted { prepared, categories }, issues })
+    Ok(Admission { resource: Admitted { prepared, categories, own: 0 }, issues })
 }
 
 /// Admits a text that brings its own id and was checked before, such as two stored statements put together.
@@ -118,6 +122,25 @@ impl Admitted {
     #[must_use]
     pub const fn categories(&self) -> Categories {
         self.categories
+    }
+
+    /// What it is found by, with the values of the plan's own search parameters.
+    #[must_use]
+    pub fn found_by(&self, defined: &SearchParameters) -> Arc<Extracted> {
+        let mut extracted = Arc::clone(&self.prepared.extracted);
+        if self.own != defined.extraction()
+            && (self.own != 0 || defined.own_of(self.kind).next().is_some())
+            && let Ok(node) = json::parse(self.prepared.text())
+        {
+            fhir::extract_own(defined, &node, Arc::make_mut(&mut extracted));
+        }
+        extracted
+    }
+
+    /// Keeps [`Admitted::found_by`], so that the store's one writer need not read the resource for it.
+    pub fn define(&mut self, defined: &SearchParameters) {
+        self.prepared.extracted = self.found_by(defined);
+        self.own = defined.extraction();
     }
 
     /// Puts the time of its version into the search values, so that the store's one writer need not copy them.

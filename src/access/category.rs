@@ -57,7 +57,7 @@ pub(super) fn hash() -> u64 {
 
 /// The parameter whose values are the labels; asked for with every resource that is stored.
 static SECURITY: LazyLock<Option<u16>> =
-    LazyLock::new(|| Kind::PATIENT.parameter("_security").map(|(number, _)| number));
+    LazyLock::new(|| Kind::PATIENT.standard_parameter("_security").map(|(number, _)| number));
 
 impl Category {
     /// All categories, in the order they are shown.

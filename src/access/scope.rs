@@ -193,7 +193,7 @@ fn conditions(kind: Option<Kind>, query: &str) -> Result<Vec<Clause>, Unread> {
         if key.starts_with('_') || value.is_empty() {
             return Err("its condition is not on an element of the resource".into());
         }
-        let clause = filter::clause(kind, &key, &value, Timestamp::UNIX_EPOCH, "");
+        let clause = filter::standard_clause(kind, &key, &value, Timestamp::UNIX_EPOCH, "");
         only.push(clause.ok().flatten().ok_or("its condition is not a search this server supports")?);
     }
     if only.is_empty() { Err("its condition is empty".into()) } else { Ok(only) }

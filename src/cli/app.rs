@@ -6,6 +6,7 @@ use super::args::{App, Global};
 use super::exit::Code;
 use super::{install, runtime};
 use crate::apps::{self, Status};
+use crate::fhir::definitions::Definitions;
 use crate::realm::{Realm, RealmKind};
 
 pub(super) fn run(global: &Global, command: &App) -> anyhow::Result<Code> {
@@ -18,7 +19,9 @@ pub(super) fn run(global: &Global, command: &App) -> anyhow::Result<Code> {
         | App::RotateSecret { client_id } => client_id.starts_with("sandbox-"),
     };
     let kind = if sandbox { RealmKind::Sandbox } else { RealmKind::Plan };
-    let realm = install::realm(kind, &config, &install::outside(&config)?)?;
+    let outside = install::outside(&config)?;
+    let definitions = if sandbox { install::definitions(&config, &outside)? } else { Definitions::default() };
+    let realm = install::realm(kind, &config, &outside, &definitions)?;
     let outcome = act(global, command, &realm);
     install::close(&realm);
     outcome

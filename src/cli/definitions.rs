@@ -63,7 +63,7 @@ pub(super) fn supply(config: &Config) -> anyhow::Result<()> {
     for path in &paths {
         take(&mut all, path, Role::Versioned)?;
     }
-    let profiles = structures::supply(all.tables());
+    let profiles = structures::supply(&all.tables())?;
     tracing::info!(packages = paths.len(), profiles, "the plan's own packages were read");
     Ok(())
 }

@@ -91,6 +91,7 @@ fn load(
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::fhir::definitions::Definitions;
     use crate::outbound::{Chance, Clock, Mail, Sms};
     use crate::realm::{Outside, RealmKind};
 
@@ -112,7 +113,9 @@ mod tests {
         let config = Arc::new(Config::load(Some(&folder.join("fhir.toml")), &[], &[]).unwrap());
         let outside =
             Outside { clock: Clock::system(), chance: Chance::seeded(1), mail: Mail::memory().0, sms: Sms::off() };
-        Arc::new(Realm::open(RealmKind::Plan, &config, &config.storage.path, &outside).unwrap())
+        Arc::new(
+            Realm::open(RealmKind::Plan, &config, &config.storage.path, &outside, &Definitions::default()).unwrap(),
+        )
     }
 
     /// Files dropped into the folder are loaded together and moved away with their report.

@@ -10,6 +10,7 @@ use super::args::{Global, Init};
 use super::exit::Code;
 use super::install;
 use crate::config::{BaseUrl, Config, written};
+use crate::fhir::definitions::Definitions;
 use crate::realm::RealmKind;
 
 /// Section and key of what is asked, the words of the question, and the example that is taken when nothing is answered.
@@ -82,8 +83,9 @@ pub(super) fn run(global: &Global, args: &Init) -> anyhow::Result<Code> {
 fn open(file: &Path) -> anyhow::Result<Arc<Config>> {
     let config = Arc::new(Config::load(Some(file), &[], &[])?);
     let outside = install::outside(&config)?;
+    let definitions = Definitions::default();
     for kind in [RealmKind::Plan, RealmKind::Sandbox] {
-        install::close(&*install::realm(kind, &config, &outside)?);
+        install::close(&*install::realm(kind, &config, &outside, &definitions)?);
     }
     Ok(config)
 }

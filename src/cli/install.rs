@@ -9,8 +9,11 @@ use tracing_subscriber::EnvFilter;
 
 use super::args::Global;
 use crate::config::{Config, Secret};
+use crate::fhir::definitions::Definitions;
 use crate::outbound::{Chance, Clock, Mail, Sms};
 use crate::realm::{Outside, Realm, RealmKind};
+use crate::search;
+use crate::store::Store;
 
 /// Where the configuration is looked for.
 const PLACES: [&str; 2] = ["fhir.toml", "/etc/ingle/fhir.toml"];
@@ -78,9 +81,26 @@ fn restrict(_: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Opens one realm.
-pub(super) fn realm(kind: RealmKind, config: &Arc<Config>, outside: &Outside) -> anyhow::Result<Arc<Realm>> {
-    let opened = Realm::open(kind, config, data(config)?, outside);
+/// What the plan defines itself, for a command that opens the sandbox alone: its index has that too.
+pub(super) fn definitions(config: &Config, outside: &Outside) -> anyhow::Result<Definitions> {
+    let path = Realm::folder(data(config)?, RealmKind::Plan).join("store.redb");
+    let definitions = Definitions::default();
+    if path.exists() {
+        let store = Store::open_defined(&path, &definitions).context("the plan's store cannot be opened")?;
+        search::read_definitions(&store, outside.clock.now())?;
+        store.close();
+    }
+    Ok(definitions)
+}
+
+/// Opens one realm. A command that opens both opens the plan's first, and gives the other the same definitions.
+pub(super) fn realm(
+    kind: RealmKind,
+    config: &Arc<Config>,
+    outside: &Outside,
+    definitions: &Definitions,
+) -> anyhow::Result<Arc<Realm>> {
+    let opened = Realm::open(kind, config, data(config)?, outside, definitions);
     Ok(Arc::new(opened.with_context(|| format!("the {} realm cannot be opened", kind.name()))?))
 }
 

@@ -12,6 +12,7 @@ use super::exit::Code;
 use super::install;
 use crate::access::{Base, View};
 use crate::fhir::Kind;
+use crate::fhir::definitions::Definitions;
 use crate::load::{
     Find, Mapping, Progress, Request, Stop, Summary, Target, Undone, run as run_load, suggest, undo as take_back,
 };
@@ -35,7 +36,7 @@ pub(super) fn run(global: &Global, args: &Load) -> anyhow::Result<Code> {
     let config = install::config(global)?;
     let outside = install::outside(&config)?;
     super::definitions::supply(&config)?;
-    let realm = install::realm(RealmKind::Plan, &config, &outside)?;
+    let realm = install::realm(RealmKind::Plan, &config, &outside, &Definitions::default())?;
     if args.undo {
         let outcome = undo(&realm);
         install::close(&realm);
@@ -140,7 +141,7 @@ fn find(realm: &Realm, kind: Kind, system: &str, value: &str) -> Option<String> 
     let token = if system.is_empty() { escaped } else { format!("{system}|{escaped}") };
     let parameters = [("identifier".to_owned(), token), ("_count".to_owned(), "2".to_owned())];
     let now = realm.clock.now();
-    let query = Query::read(kind, &parameters, false, now, &realm.base(Base::Fhir)).ok()?;
+    let query = Query::read(realm.definitions.now(), kind, &parameters, false, now, &realm.base(Base::Fhir)).ok()?;
     let searched = Searched { store: &realm.store, index: &realm.index, cursors: &realm.cursors, caller: "load", now };
     let page = searched.page(&View::operator(now), &query).ok()?;
     match page.matches.as_slice() {

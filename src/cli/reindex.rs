@@ -5,6 +5,7 @@ use anyhow::Context;
 use super::args::Global;
 use super::exit::Code;
 use super::install;
+use crate::fhir::definitions::Definitions;
 use crate::realm::{Realm, RealmKind};
 use crate::store::Store;
 
@@ -14,6 +15,7 @@ const STEP: u64 = 1_000;
 pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
     let config = install::config(global)?;
     let outside = install::outside(&config)?;
+    let definitions = Definitions::default();
     let data = install::data(&config)?;
     let started = outside.clock.monotonic();
     for kind in kinds(config.apps.sandbox) {
@@ -31,7 +33,7 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
         if index.exists() {
             std::fs::remove_dir_all(&index).with_context(|| format!("{} cannot be removed", index.display()))?;
         }
-        install::close_after_much(&*install::realm(kind, &config, &outside)?);
+        install::close_after_much(&*install::realm(kind, &config, &outside, &definitions)?);
     }
     let seconds = outside.clock.monotonic().saturating_sub(started).as_secs_f64();
     if global.json {

@@ -11,6 +11,7 @@ use super::inbox::Pace;
 use super::reindex::kinds;
 use super::{demo, install, runtime};
 use crate::config::Config;
+use crate::fhir::definitions::Definitions;
 use crate::load::Stop;
 use crate::outbound::Mail;
 use crate::realm::{Realm, RealmKind};
@@ -25,9 +26,10 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
     let config = install::config(global)?;
     super::definitions::supply(&config)?;
     let outside = install::outside(&config)?;
+    let definitions = Definitions::default();
     let mut realms = Vec::new();
     for kind in kinds(config.apps.sandbox) {
-        let realm = install::realm(kind, &config, &outside)?;
+        let realm = install::realm(kind, &config, &outside, &definitions)?;
         if kind == RealmKind::Sandbox && realm.identity.first_members(1)?.is_empty() {
             demo::fill(&realm)?;
         }

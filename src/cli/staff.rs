@@ -5,11 +5,12 @@ use anyhow::bail;
 use super::args::{Global, Staff};
 use super::exit::Code;
 use super::{install, runtime};
+use crate::fhir::definitions::Definitions;
 use crate::realm::RealmKind;
 
 pub(super) fn run(global: &Global, command: &Staff) -> anyhow::Result<Code> {
     let config = install::config(global)?;
-    let realm = install::realm(RealmKind::Plan, &config, &install::outside(&config)?)?;
+    let realm = install::realm(RealmKind::Plan, &config, &install::outside(&config)?, &Definitions::default())?;
     let outcome = runtime()?.block_on(async {
         match command {
             Staff::Add { email, role } => {

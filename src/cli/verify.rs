@@ -12,6 +12,7 @@ use super::install;
 use super::reindex::kinds;
 use crate::access::{Operation, View, admit_text};
 use crate::audit::{self, Signer};
+use crate::fhir::definitions::Definitions;
 use crate::fhir::{self, Kind};
 use crate::index::{self, Index};
 use crate::oauth::Keys;
@@ -46,10 +47,11 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
     let outside = install::outside(&config)?;
     let data = install::data(&config)?;
     let mut reports = Vec::new();
+    let definitions = Definitions::default();
     for kind in kinds(config.apps.sandbox) {
         let folder = Realm::folder(data, kind);
         if folder.join("store.redb").exists() {
-            reports.push(realm(kind, &folder, &outside)?);
+            reports.push(realm(kind, &folder, &outside, &definitions)?);
         }
     }
     let good = reports.iter().all(|report| report.problems.is_empty());
@@ -61,7 +63,7 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
     Ok(if good { Code::Done } else { Code::Integrity })
 }
 
-fn realm(kind: RealmKind, folder: &Path, outside: &Outside) -> anyhow::Result<Report> {
+fn realm(kind: RealmKind, folder: &Path, outside: &Outside, definitions: &Definitions) -> anyhow::Result<Report> {
     let mut report = Report { realm: kind.name(), ..Report::default() };
     let keys = Keys::open(&folder.join("keys"), &outside.chance, outside.clock.now().as_second())?;
     let verifier = Signer::from_seed(&keys.derive("audit")).map(|signer| signer.verifier());
@@ -76,8 +78,11 @@ fn realm(kind: RealmKind, folder: &Path, outside: &Outside) -> anyhow::Result<Re
         let (file, entry, offset, why) = (broken.file.display(), broken.entry, broken.offset, broken.why);
         report.problems.push(format!("audit: {file}, entry {entry}, at byte {offset}: {why}"));
     }
-    let store = Store::open(&folder.join("store.redb"))?;
+    let store = Store::open_defined(&folder.join("store.redb"), definitions)?;
     let now = outside.clock.now();
+    if kind == RealmKind::Plan {
+        search::read_definitions(&store, now)?;
+    }
     let view = View::operator(now);
     let snapshot = store.snapshot()?;
     let counts = resources(&snapshot, &view, &mut report)?;
@@ -95,7 +100,7 @@ fn realm(kind: RealmKind, folder: &Path, outside: &Outside) -> anyhow::Result<Re
         }
     }
     drop(snapshot);
-    let (index, checkpoint) = Index::open(&folder.join("index"), &outside.clock)?;
+    let (index, checkpoint) = Index::open(&folder.join("index"), &outside.clock, definitions)?;
     search::catch_up(&store, &index, checkpoint, now)?;
     for kind in Kind::all() {
         let query = index::Query { kind, clauses: &[], sort: &[], after: None, limit: 0 };

@@ -1,4 +1,5 @@
-//! The search values of a resource: one pass over the tree extracts the values of every search parameter of its type.
+//! The search values of a resource: one pass over the tree extracts the values of every search parameter of its type, and
+//! another those of the plan's own parameters, if it has any.
 //! The index, the overlay and the exact filter work on these and never on the JSON again.
 
 use std::borrow::Cow;
@@ -8,7 +9,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::dates::{self, Span};
 use super::decimal::{self, Scaled};
-use super::definitions::{Component, Form, Kind, Parameter, Step, Targets};
+use super::definitions::{Component, FIRST_OWN, Form, Kind, Parameter, SearchParameters, Step, Targets};
 use super::json::Node;
 use super::reference::{self, Reference};
 
@@ -161,7 +162,8 @@ pub fn fold(text: &str) -> String {
     out
 }
 
-/// Extracts the values of a resource whose type and id were checked.
+/// Extracts the values of a resource whose type and id were checked, for the parameters of the tables. What access asks of
+/// a resource depends on these alone.
 #[must_use]
 pub fn extract(kind: Kind, id: &str, resource: &Node<'_>) -> Extracted {
     let mut values = Vec::new();
@@ -182,6 +184,17 @@ pub fn extract(kind: Kind, id: &str, resource: &Node<'_>) -> Extracted {
     Extracted { kind, id: id.into(), updated: 0, patients, audience, contains, values }
 }
 
+/// Adds the values of the plan's own parameters, in place of any that are there.
+pub fn extract_own(defined: &SearchParameters, resource: &Node<'_>, extracted: &mut Extracted) {
+    let values = &mut extracted.values;
+    values.truncate(values.partition_point(|(number, _)| *number < FIRST_OWN));
+    for own in defined.own_of(extracted.kind) {
+        collect(own.number, &own.parameter, resource, values);
+    }
+    values.truncate(MAX_VALUES);
+    values.shrink_to_fit();
+}
+
 /// The contained resources of a resource, with their types.
 pub fn contained<'n, 'a>(resource: &'n Node<'a>) -> impl Iterator<Item = (Kind, &'n Node<'a>)> {
     let inside = resource.get("contained").map(Node::items).unwrap_or_default();
@@ -192,8 +205,8 @@ pub fn contained<'n, 'a>(resource: &'n Node<'a>) -> impl Iterator<Item = (Kind, 
 #[must_use]
 pub fn refers_inside<'n>(parameter: &Parameter, resource: &'n Node<'_>) -> Vec<&'n str> {
     let mut out = Vec::new();
-    for path in parameter.paths {
-        walk(resource, path.steps, &mut |found| {
+    for path in &*parameter.paths {
+        walk(resource, &path.steps, &mut |found| {
             if let Found::Element(node) = found
                 && let Some(text) = node.text().or_else(|| node.text_of("reference"))
                 && let Reference::Contained(id) = reference::parse(text)
@@ -205,23 +218,21 @@ pub fn refers_inside<'n>(parameter: &Parameter, resource: &'n Node<'_>) -> Vec<&
     out
 }
 
-/// The values of one parameter of a type, read from the resource itself.
+/// The values of one parameter, read from a resource of its type.
 #[must_use]
-pub fn extract_one(kind: Kind, number: u16, resource: &Node<'_>) -> Vec<Value> {
+pub fn extract_one(number: u16, parameter: &Parameter, resource: &Node<'_>) -> Vec<Value> {
     let mut values = Vec::new();
-    if let Some((number, parameter)) = kind.extracted().find(|(known, _)| *known == number) {
-        collect(number, parameter, resource, &mut values);
-    }
+    collect(number, parameter, resource, &mut values);
     values.truncate(MAX_VALUES);
     values.into_iter().map(|(_, value)| value).collect()
 }
 
 fn collect(number: u16, parameter: &Parameter, resource: &Node<'_>, values: &mut Vec<(u16, Value)>) {
     let before = values.len();
-    for path in parameter.paths {
+    for path in &*parameter.paths {
         let start = values.len();
-        let aim = Aim { form: parameter.form, targets: parameter.targets, components: parameter.components, number };
-        walk(resource, path.steps, &mut |found| aim.take(found, path.only, values));
+        let aim = Aim { form: parameter.form, targets: &parameter.targets, components: &parameter.components, number };
+        walk(resource, &path.steps, &mut |found| aim.take(found, path.only, values));
         // An absent element is not set.
         if path.steps.last() == Some(&Step::Set) && values.len() == start {
             aim.take(Found::Set(false), None, values);
@@ -279,10 +290,10 @@ fn dedup_from(values: &mut Vec<(u16, Value)>, start: usize) {
 type Out<'o> = &'o mut Vec<(u16, Value)>;
 
 /// The kind of values at the end of a path.
-struct Aim {
+struct Aim<'p> {
     form: Form,
-    targets: Targets,
-    components: &'static [Component],
+    targets: &'p Targets,
+    components: &'p [Component],
     number: u16,
 }
 
@@ -299,9 +310,9 @@ enum Found<'n, 'a> {
 #[must_use]
 pub fn elements<'n, 'a>(parameter: &Parameter, resource: &'n Node<'a>) -> Vec<Cow<'n, Node<'a>>> {
     let mut out = Vec::new();
-    for path in parameter.paths {
+    for path in &*parameter.paths {
         let start = out.len();
-        walk(resource, path.steps, &mut |found| match (found, path.only) {
+        walk(resource, &path.steps, &mut |found| match (found, path.only) {
             (Found::Set(set), _) => out.push(Cow::Owned(Node::Bool(set))),
             (Found::Element(node), None) => out.push(Cow::Borrowed(node)),
             (Found::Element(node), Some(only)) => {
@@ -334,7 +345,7 @@ fn walk<'n, 'a>(node: &'n Node<'a>, steps: &[Step], visit: &mut dyn FnMut(Found<
         Step::First => walk(node, rest, visit),
         Step::Set => visit(Found::Set(!matches!(node, Node::Bool(false)))),
         Step::Where(key, value) => {
-            if node.text_of(key) == Some(*value) {
+            if node.text_of(key) == Some(&**value) {
                 walk(node, rest, visit);
             }
         }
@@ -345,7 +356,7 @@ fn walk<'n, 'a>(node: &'n Node<'a>, steps: &[Step], visit: &mut dyn FnMut(Found<
         }
         Step::Choice(prefix) => {
             for (name, child) in node.members() {
-                let is_choice = name.strip_prefix(prefix).and_then(|tail| tail.chars().next());
+                let is_choice = name.strip_prefix(&**prefix).and_then(|tail| tail.chars().next());
                 if is_choice.is_some_and(char::is_uppercase) {
                     walk(child, rest, visit);
                 }
@@ -354,7 +365,7 @@ fn walk<'n, 'a>(node: &'n Node<'a>, steps: &[Step], visit: &mut dyn FnMut(Found<
     }
 }
 
-impl Aim {
+impl Aim<'_> {
     fn take(&self, found: Found<'_, '_>, only: Option<Kind>, out: Out<'_>) {
         let node = match found {
             Found::Element(node) => node,
@@ -428,10 +439,10 @@ fn quantity(node: &Node<'_>) -> Option<Quantity> {
 fn parts(node: &Node<'_>, components: &[Component]) -> Option<Value> {
     let mut all = Vec::with_capacity(components.len());
     for component in components {
-        let aim = Aim { form: component.form, targets: Targets::Any, components: &[], number: 0 };
+        let aim = Aim { form: component.form, targets: &Targets::Any, components: &[], number: 0 };
         let mut found = Vec::new();
-        for path in component.paths {
-            walk(node, path.steps, &mut |at| aim.take(at, path.only, &mut found));
+        for path in &*component.paths {
+            walk(node, &path.steps, &mut |at| aim.take(at, path.only, &mut found));
         }
         if found.is_empty() {
             return None;
@@ -514,7 +525,7 @@ fn string(node: &Node<'_>, number: u16, out: Out<'_>) {
 }
 
 /// Reads a reference. A reference to a type that the parameter does not allow is not a value of it.
-fn refer(node: &Node<'_>, only: Option<Kind>, targets: Targets, number: u16, out: Out<'_>) {
+fn refer(node: &Node<'_>, only: Option<Kind>, targets: &Targets, number: u16, out: Out<'_>) {
     let fits = |kind| match targets {
         Targets::Any => only.is_none_or(|only| only == kind),
         Targets::These(kinds) => only.is_none_or(|only| only == kind) && kinds.contains(&kind),

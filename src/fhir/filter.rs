@@ -9,12 +9,12 @@ mod near;
 mod parse;
 
 use super::dates::Span;
-use super::definitions::{Form, Kind, Parameter, parameter};
+use super::definitions::{Form, Kind, Parameter};
 use super::extract::{Extracted, Quantity, Value};
 use super::terminology::Way;
 use super::ucum;
 
-pub use parse::{Refusal, clause};
+pub use parse::{Refusal, clause, standard_clause};
 
 /// One `name[:modifier]=value,value` of a query. A resource matches if the test holds; clauses are joined by and.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub enum Field {
     Id,
     /// `_lastUpdated`
     Updated,
-    /// A parameter of the table.
+    /// A parameter, by its number.
     Parameter(u16),
     /// The types of its contained resources.
     Contained,
@@ -183,15 +183,6 @@ impl Clause {
             Test::Missing(missing) => self.is_missing(resource) == *missing,
             Test::Any(wanted) => wanted.iter().any(|wanted| self.finds(wanted, resource)),
             Test::Not(wanted) => !wanted.iter().any(|wanted| self.finds(wanted, resource)),
-        }
-    }
-
-    /// The parameter of the clause; absent for `_id` and `_lastUpdated`.
-    #[must_use]
-    pub fn parameter(&self) -> Option<&'static Parameter> {
-        match self.field {
-            Field::Parameter(number) => parameter(number),
-            Field::Id | Field::Updated | Field::Contained => None,
         }
     }
 
@@ -363,7 +354,7 @@ impl Prefix {
 
 /// True if this server can search by a parameter.
 #[must_use]
-pub const fn is_searchable(parameter: &Parameter) -> bool {
+pub fn is_searchable(parameter: &Parameter) -> bool {
     match parameter.form {
         Form::Composite => !parameter.components.is_empty(),
         _ => true,

@@ -26,6 +26,8 @@ pub mod validate;
 pub mod xml;
 
 pub use definitions::{Form, Kind};
-pub use extract::{Amount, Audience, Extracted, Value, contained, elements, extract, extract_one, fold, refers_inside};
+pub use extract::{
+    Amount, Audience, Extracted, Value, contained, elements, extract, extract_one, extract_own, fold, refers_inside,
+};
 pub use prepare::{Issue, Packed, Prepared, kind_of, prepare, prepare_node, stored_id};
 pub use subset::Subset;

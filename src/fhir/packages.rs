@@ -24,6 +24,7 @@ pub const MAX_PACKAGE: u64 = 512 << 20;
 const CORE: &str = "http://hl7.org/fhir/StructureDefinition/";
 
 /// The tables' texts by file name.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tables {
     /// `structures.tsv`
     pub structures: String,

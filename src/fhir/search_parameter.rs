@@ -2,9 +2,10 @@
 //! searchparameter). An unsupported definition is refused with an explanation when it is written, and never half
 //! applied.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::definitions::{Form, Kind, Parameter, Path, Step, Targets, custom};
+use super::definitions::{Form, Kind, Parameter, Path, Step, Targets};
 use super::fhirpath::{Expression, Operator, parsed_once};
 use super::json::Node;
 use super::shape::{Content, Shape};
@@ -33,7 +34,7 @@ fn refused(path: &'static str, text: impl Into<String>) -> Refused {
 ///
 /// # Errors
 /// [`Refused`] with the element.
-pub fn read(resource: &Node<'_>) -> Result<Vec<&'static Parameter>, Refused> {
+pub fn read(resource: &Node<'_>) -> Result<Vec<Parameter>, Refused> {
     if resource.text_of("status") != Some("active") {
         return Ok(Vec::new());
     }
@@ -72,76 +73,43 @@ pub fn read(resource: &Node<'_>) -> Result<Vec<&'static Parameter>, Refused> {
         if kind.is_standard(code) {
             return Err(refused("SearchParameter.code", format!("{kind} has a parameter of that name already")));
         }
-        let text = format!("{kind}\n{code}\n{form:?}\n{expression}\n{targets:?}");
-        let drafts = drafts(&parsed, kind)?;
-        let parameter = custom::keep(text, || Parameter {
+        out.push(Parameter {
             kind: Some(kind),
-            code: leak(code.to_owned()),
+            code: Cow::Owned(code.to_owned()),
             form,
-            paths: Box::leak(drafts.into_iter().map(Draft::path).collect()),
-            targets: match &targets {
-                Some(kinds) => Targets::These(Box::leak(kinds.clone().into_boxed_slice())),
-                None => Targets::Any,
-            },
-            components: &[],
+            paths: Cow::Owned(paths(&parsed, kind)?),
+            targets: targets.clone(),
+            components: Cow::Borrowed(&[]),
         });
-        let full = || refused("SearchParameter", "there were too many definitions; restart the server");
-        out.push(parameter.ok_or_else(full)?);
     }
     Ok(out)
 }
 
-fn targets(resource: &Node<'_>) -> Result<Option<Vec<Kind>>, Refused> {
-    let Some(targets) = resource.get("target") else { return Ok(None) };
+fn targets(resource: &Node<'_>) -> Result<Targets, Refused> {
+    let Some(targets) = resource.get("target") else { return Ok(Targets::Any) };
     let kinds = targets.items().iter().map(|target| target.text().and_then(Kind::parse)).collect::<Option<_>>();
-    kinds.map(Some).ok_or_else(|| refused("SearchParameter.target", "resource types of R4 are expected"))
-}
-
-/// A path while it is built.
-struct Draft {
-    steps: Vec<Part>,
-    only: Option<Kind>,
-}
-
-/// A step of the path.
-enum Part {
-    Member(String),
-    Choice(&'static str),
-    Where(String, String),
-    First,
-}
-
-impl Draft {
-    fn path(self) -> Path {
-        let step = |part| match part {
-            Part::Member(name) => Step::Member(leak(name)),
-            Part::Choice(stem) => Step::Choice(stem),
-            Part::Where(name, value) => Step::Where(leak(name), leak(value)),
-            Part::First => Step::First,
-        };
-        Path { steps: Box::leak(self.steps.into_iter().map(step).collect()), only: self.only }
-    }
+    kinds.map(Targets::These).ok_or_else(|| refused("SearchParameter.target", "resource types of R4 are expected"))
 }
 
 /// The paths of one type.
-fn drafts(expression: &Expression, kind: Kind) -> Result<Vec<Draft>, Refused> {
+fn paths(expression: &Expression, kind: Kind) -> Result<Vec<Path>, Refused> {
     let mut alternatives = Vec::new();
     split(expression, &mut alternatives);
     if alternatives.len() > MAX_PATHS {
         return Err(refused("SearchParameter.expression", format!("at most {MAX_PATHS} alternatives are expected")));
     }
-    let mut drafts = Vec::new();
+    let mut paths = Vec::new();
     for alternative in alternatives {
         let mut way = Way { kind, steps: Vec::new(), only: None, at: At::Start };
         let is_mine = way.walk(alternative).map_err(|text| refused("SearchParameter.expression", text))?;
         if is_mine && !way.steps.is_empty() {
-            drafts.push(Draft { steps: way.steps, only: way.only });
+            paths.push(Path { steps: Cow::Owned(way.steps), only: way.only });
         }
     }
-    if drafts.is_empty() {
+    if paths.is_empty() {
         return Err(refused("SearchParameter.expression", format!("it says nothing of {kind}")));
     }
-    Ok(drafts)
+    Ok(paths)
 }
 
 fn split<'e>(expression: &'e Expression, out: &mut Vec<&'e Expression>) {
@@ -166,7 +134,7 @@ enum At {
 
 struct Way {
     kind: Kind,
-    steps: Vec<Part>,
+    steps: Vec<Step>,
     only: Option<Kind>,
     at: At,
 }
@@ -191,7 +159,7 @@ impl Way {
             }
             Expression::Member(Some(of), name) => Ok(self.walk(of)? && self.member(name)?),
             Expression::At(of, index) if **index == Expression::Number(0.0) => {
-                self.steps.push(Part::First);
+                self.steps.push(Step::First);
                 let last = self.steps.len() - 1;
                 let is_mine = self.walk(of)?;
                 // The mark stands after the path that it applies to.
@@ -208,12 +176,12 @@ impl Way {
                     ("where", [criterion]) => self.filter(criterion),
                     ("extension", [Expression::Text(url)]) => {
                         self.member("extension")?;
-                        self.steps.push(Part::Where("url".into(), url.clone()));
+                        self.steps.push(Step::Where(Cow::Borrowed("url"), Cow::Owned(url.clone())));
                         Ok(true)
                     }
                     ("ofType" | "as", [Expression::Member(_, kind)]) => self.narrow(kind),
                     ("first", []) => {
-                        self.steps.push(Part::First);
+                        self.steps.push(Step::First);
                         Ok(true)
                     }
                     _ => Err(NOT_SERVED),
@@ -231,13 +199,13 @@ impl Way {
             }
         };
         if let Some(member) = shape.member(name) {
-            self.steps.push(Part::Member(name.to_owned()));
+            self.steps.push(Step::Member(Cow::Owned(name.to_owned())));
             self.at = at(member.content);
             return Ok(true);
         }
         let stem = shape.members.iter().find_map(|member| member.stem.filter(|stem| *stem == name));
         let stem = stem.ok_or("it names an element that R4 does not have there")?;
-        self.steps.push(Part::Choice(stem));
+        self.steps.push(Step::Choice(Cow::Borrowed(stem)));
         self.at = At::Choice(stem, shape);
         Ok(true)
     }
@@ -249,7 +217,7 @@ impl Way {
         let member = shape.member(&name).ok_or("it asks for a type that the element cannot have")?;
         let next = at(member.content);
         self.steps.pop();
-        self.steps.push(Part::Member(name));
+        self.steps.push(Step::Member(Cow::Owned(name)));
         self.at = next;
         Ok(true)
     }
@@ -258,7 +226,7 @@ impl Way {
         match criterion {
             Expression::Binary(Operator::Equal, left, right) => match (&**left, &**right) {
                 (Expression::Member(None, name), Expression::Text(text)) => {
-                    self.steps.push(Part::Where(name.clone(), text.clone()));
+                    self.steps.push(Step::Where(Cow::Owned(name.clone()), Cow::Owned(text.clone())));
                     Ok(true)
                 }
                 _ => Err(NOT_SERVED),
@@ -278,11 +246,6 @@ fn at(content: Content) -> At {
         Content::Elements(at) => At::Shape(at.shape()),
         Content::Primitive(_) | Content::Resource | Content::Xhtml => At::End,
     }
-}
-
-/// Definitions live as long as the process; their number is bounded by the set that keeps them.
-fn leak(text: String) -> &'static str {
-    Box::leak(text.into_boxed_str())
 }
 
 #[cfg(test)]

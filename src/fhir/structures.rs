@@ -117,15 +117,27 @@ struct Tables {
     trees: RwLock<HashMap<&'static str, Arc<Tree>>>,
 }
 
-/// The tables of the plan's own packages, which are set before the first use of any table, or not at all.
+/// The tables of the plan's own packages: configuration of the process, written once before the first request and only read
+/// after that, like the compiled tables that they are added to. Every validation of the process is by them.
 static SUPPLIED: OnceLock<packages::Tables> = OnceLock::new();
+static TABLES: OnceLock<Tables> = OnceLock::new();
 
-/// Adds the tables of a plan's own packages to the compiled ones, once, before anything is validated. Returns how many
+/// Other packages, or packages too late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a process validates by one set of packages, and this one does by another already")]
+pub struct OtherPackages;
+
+/// Adds the tables of a plan's own packages to the compiled ones, before anything is validated. Returns how many
 /// structures they have.
-pub fn supply(tables: packages::Tables) -> usize {
+///
+/// # Errors
+/// [`OtherPackages`] if other ones were supplied before, or anything was validated without them.
+pub fn supply(tables: &packages::Tables) -> Result<usize, OtherPackages> {
+    if SUPPLIED.get().is_none() && TABLES.get().is_some() {
+        return Err(OtherPackages);
+    }
     let count = tables.structures.lines().filter(|line| line.starts_with("S\t")).count();
-    drop(SUPPLIED.set(tables));
-    count
+    if *SUPPLIED.get_or_init(|| tables.clone()) == *tables { Ok(count) } else { Err(OtherPackages) }
 }
 
 /// The displays of codes: the tables', and the plan's own packages'.
@@ -139,7 +151,6 @@ pub(super) fn hierarchies() -> impl Iterator<Item = &'static str> {
 }
 
 fn tables() -> &'static Tables {
-    static TABLES: OnceLock<Tables> = OnceLock::new();
     TABLES.get_or_init(|| {
         let supplied = SUPPLIED.get().map(|supplied| supplied.structures.as_str()).unwrap_or_default();
         let lines: Vec<&str> =

@@ -6,7 +6,7 @@
 //! Deliberately absent: SNOMED CT, LOINC, ICD, CPT and the like, which are licensed and large.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use super::structures;
 
@@ -24,8 +24,7 @@ pub struct Concept {
 type Names = HashMap<&'static str, HashMap<&'static str, &'static str>>;
 
 fn names() -> &'static Names {
-    static NAMES: OnceLock<Names> = OnceLock::new();
-    NAMES.get_or_init(|| {
+    static NAMES: LazyLock<Names> = LazyLock::new(|| {
         let mut out = Names::new();
         let mut open = "";
         for (key, value) in
@@ -39,7 +38,8 @@ fn names() -> &'static Names {
             }
         }
         out
-    })
+    });
+    &NAMES
 }
 
 /// Up or down a hierarchy of codes.
@@ -62,8 +62,7 @@ struct Hierarchy {
 }
 
 fn hierarchies() -> &'static HashMap<&'static str, Hierarchy> {
-    static HIERARCHIES: OnceLock<HashMap<&'static str, Hierarchy>> = OnceLock::new();
-    HIERARCHIES.get_or_init(|| {
+    static HIERARCHIES: LazyLock<HashMap<&'static str, Hierarchy>> = LazyLock::new(|| {
         let mut out = HashMap::<&str, Hierarchy>::new();
         let mut open = "";
         for line in structures::hierarchies().filter(|line| !line.starts_with('#')) {
@@ -81,7 +80,8 @@ fn hierarchies() -> &'static HashMap<&'static str, Hierarchy> {
             }
         }
         out
-    })
+    });
+    &HIERARCHIES
 }
 
 /// A code and everything above or below it, by system: in the named system, or in each that has the code. Nothing if

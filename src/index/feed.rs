@@ -14,6 +14,7 @@ use tantivy::{IndexReader, IndexWriter, SegmentMeta, TantivyDocument, Term};
 use super::overlay::Overlay;
 use super::schema::{Fields, date_slot, text_slot};
 use super::{Change, Error, made_with, payload, terms};
+use crate::fhir::definitions::{Definitions, SearchParameters};
 use crate::fhir::{Extracted, Value};
 use crate::outbound::Clock;
 
@@ -129,6 +130,7 @@ struct Writer {
     queued: Arc<Queued>,
     progress: Arc<Progress>,
     clock: Clock,
+    definitions: Definitions,
     waiting: usize,
     seq: u64,
     /// The stamp of the last commit: the definitions and layout that the index was made with.
@@ -142,14 +144,15 @@ impl Feed {
         reader: IndexReader,
         fields: Fields,
         overlay: Arc<RwLock<Overlay>>,
-        clock: Clock,
+        (clock, definitions): (&Clock, &Definitions),
         known: Option<u64>,
     ) -> Result<Self, Error> {
         let mut writer = writer(index, THREADS)?;
+        let stamp = made_with(definitions);
         if known.is_none() {
             writer.delete_all_documents()?;
             let mut commit = writer.prepare_commit()?;
-            commit.set_payload(&payload(0));
+            commit.set_payload(&payload(0, stamp));
             commit.commit()?;
             reader.reload()?;
         }
@@ -166,10 +169,11 @@ impl Feed {
             overlay,
             queued: Arc::clone(&queued),
             progress: Arc::clone(&progress),
-            clock,
+            clock: clock.clone(),
+            definitions: definitions.clone(),
             waiting: 0,
             seq: known.unwrap_or(0),
-            stamp: made_with(),
+            stamp,
             since: Duration::ZERO,
         };
         let thread = std::thread::Builder::new()
@@ -312,12 +316,13 @@ impl Writer {
         if self.waiting == 0 {
             self.since = self.clock.monotonic();
         }
+        let defined = self.definitions.now();
         for change in changes {
             if !change.fresh {
                 self.documents.delete_term(Term::from_field_u64(self.fields.rid, change.rid));
             }
             if let Some(extracted) = &change.extracted {
-                self.documents.add_document(document(self.fields, change.rid, extracted))?;
+                self.documents.add_document(document(self.fields, &defined, change.rid, extracted))?;
             }
             self.seq = change.seq;
             self.waiting += 1;
@@ -326,14 +331,14 @@ impl Writer {
     }
 
     fn commit(&mut self) -> Result<(), Error> {
-        let stamp = made_with();
+        let stamp = made_with(&self.definitions);
         if self.waiting == 0 && self.stamp == stamp {
             return Ok(());
         }
         let is_flood = self.progress.is_in_bulk() || self.waiting >= FLOOD;
         self.documents.set_merge_policy(if is_flood { Merging::in_flood() } else { Merging::at_rest() });
         let mut commit = self.documents.prepare_commit()?;
-        commit.set_payload(&payload(self.seq));
+        commit.set_payload(&payload(self.seq, stamp));
         commit.commit()?;
         self.reader.reload()?;
         self.overlay.write().forget(self.seq);
@@ -404,11 +409,11 @@ impl MergePolicy for Merging {
     }
 }
 
-fn document(fields: Fields, rid: u64, resource: &Extracted) -> TantivyDocument {
+fn document(fields: Fields, defined: &SearchParameters, rid: u64, resource: &Extracted) -> TantivyDocument {
     let mut document = TantivyDocument::with_capacity(resource.values.len() * TERM_BYTES);
     document.add_u64(fields.rid, rid);
     document.add_i64(fields.updated, resource.updated - resource.updated.rem_euclid(1_000));
-    terms::of_resource(resource, |term| document.add_bytes(fields.term, term));
+    terms::of_resource(defined, resource, |term| document.add_bytes(fields.term, term));
     let mut several = 0_u64;
     let mut last_date = None;
     let mut slots = (None, None);

@@ -24,7 +24,7 @@ use tantivy::directory::{MmapDirectory, RamDirectory};
 use tantivy::{IndexReader, ReloadPolicy};
 
 use crate::access::{Exhausted, View};
-use crate::fhir::definitions::{TABLES_HASH, custom};
+use crate::fhir::definitions::{Definitions, TABLES_HASH};
 use crate::fhir::filter::Clause;
 use crate::fhir::{Extracted, Kind};
 use crate::outbound::Clock;
@@ -35,8 +35,8 @@ use overlay::Overlay;
 use schema::Fields;
 
 /// The stamp of the definitions and the layout; an index with another stamp is emptied and rebuilt.
-fn made_with() -> u64 {
-    TABLES_HASH ^ terms::LAYOUT ^ custom::hash()
+fn made_with(definitions: &Definitions) -> u64 {
+    TABLES_HASH ^ terms::LAYOUT ^ definitions.now().hash()
 }
 
 /// Why the index could not do something.
@@ -193,6 +193,7 @@ pub struct Index {
 struct Inner {
     reader: IndexReader,
     fields: Fields,
+    definitions: Definitions,
     overlay: Arc<RwLock<Overlay>>,
     columns: Arc<Columns>,
     feed: Feed,
@@ -202,9 +203,9 @@ struct Inner {
 }
 
 impl Index {
-    /// Opens the index in a folder, creating it if it is not there. An index that was made with other definition tables
+    /// Opens the index in a folder, creating it if it is not there. An index that was made with other definitions
     /// is emptied. The second part is the last change in the index: the caller hands it every later one.
-    pub fn open(folder: &Path, clock: &Clock) -> Result<(Self, u64), Error> {
+    pub fn open(folder: &Path, clock: &Clock, definitions: &Definitions) -> Result<(Self, u64), Error> {
         std::fs::create_dir_all(folder).map_err(|error| Error::Failed(error.to_string()))?;
         let directory = || MmapDirectory::open(folder).map_err(|error| Error::Failed(error.to_string()));
         let (schema, fields) = schema::build();
@@ -217,25 +218,38 @@ impl Index {
             }
             Err(error) => return Err(error.into()),
         };
-        Self::start(&index, fields, clock)
+        Self::start(&index, fields, clock, definitions)
     }
 
-    /// An index in memory, for tests and dry runs.
+    /// An index in memory by the tables alone, for tests and dry runs.
     pub fn in_memory(clock: &Clock) -> Result<(Self, u64), Error> {
         let (schema, fields) = schema::build();
-        Self::start(&tantivy::Index::open_or_create(RamDirectory::create(), schema)?, fields, clock)
+        Self::start(
+            &tantivy::Index::open_or_create(RamDirectory::create(), schema)?,
+            fields,
+            clock,
+            &Definitions::default(),
+        )
     }
 
-    fn start(index: &tantivy::Index, fields: Fields, clock: &Clock) -> Result<(Self, u64), Error> {
-        let known = index.load_metas()?.payload.as_deref().and_then(parse_payload);
+    fn start(
+        index: &tantivy::Index,
+        fields: Fields,
+        clock: &Clock,
+        definitions: &Definitions,
+    ) -> Result<(Self, u64), Error> {
+        let stamp = made_with(definitions);
+        let payload = index.load_metas()?.payload;
+        let known = payload.as_deref().and_then(|text| parse_payload(text, stamp));
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let overlay = Arc::new(RwLock::new(Overlay::default()));
-        let feed = Feed::start(index, reader.clone(), fields, Arc::clone(&overlay), clock.clone(), known)?;
+        let feed = Feed::start(index, reader.clone(), fields, Arc::clone(&overlay), (clock, definitions), known)?;
         Ok((
             Self {
                 inner: Arc::new(Inner {
                     reader,
                     fields,
+                    definitions: definitions.clone(),
                     overlay,
                     columns: Arc::default(),
                     feed,
@@ -280,7 +294,9 @@ impl Index {
         let overlay = self.inner.overlay.read();
         let mine = overlay.of(query.kind);
         let searcher = self.inner.reader.searcher();
-        let Some(plan) = query::plan(&searcher, self.inner.fields, view, query)? else { return Ok(Matches::default()) };
+        let Some(plan) = query::plan(&searcher, self.inner.fields, &self.inner.definitions.now(), view, query)? else {
+            return Ok(Matches::default());
+        };
         let collector = collect::Collector::new(query, view, plan.spans, &mine, &self.inner.columns);
         let mut matches = searcher.search(&plan.query, &collector)?;
         // A count that was cut short by the effort limit is not an answer.
@@ -326,13 +342,13 @@ impl Index {
 }
 
 /// The payload of a commit: the last change it contains, and the stamp of the tables it was made with.
-fn payload(seq: u64) -> String {
-    format!("{seq} {}", made_with())
+fn payload(seq: u64, stamp: u64) -> String {
+    format!("{seq} {stamp}")
 }
 
-fn parse_payload(text: &str) -> Option<u64> {
+fn parse_payload(text: &str, stamp: u64) -> Option<u64> {
     let (seq, hash) = text.split_once(' ')?;
-    (hash.parse() == Ok(made_with())).then(|| seq.parse().ok())?
+    (hash.parse() == Ok(stamp)).then(|| seq.parse().ok())?
 }
 
 #[cfg(test)]

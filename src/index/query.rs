@@ -16,7 +16,7 @@ use super::{Error, Query, terms};
 use crate::access::{Operation, Permit, Reach, View};
 use crate::fhir::Kind;
 use crate::fhir::dates::Span;
-use crate::fhir::definitions::{Targets, parameter};
+use crate::fhir::definitions::{SearchParameters, Targets};
 use crate::fhir::filter::{Clause, Field as Looked, Prefix, System, Test, Wanted};
 
 /// Distinct strings that a `:contains` may select; beyond this, the filter does all the work.
@@ -43,9 +43,15 @@ struct Narrowed {
 }
 
 /// The plan of a query; nothing if the View shows nothing of the type.
-pub(super) fn plan(searcher: &Searcher, fields: Fields, view: &View, query: &Query<'_>) -> Result<Option<Plan>, Error> {
+pub(super) fn plan(
+    searcher: &Searcher,
+    fields: Fields,
+    defined: &SearchParameters,
+    view: &View,
+    query: &Query<'_>,
+) -> Result<Option<Plan>, Error> {
     let Some(permit) = view.permit(query.kind, Operation::Search) else { return Ok(None) };
-    let builder = Builder { searcher, fields, kind: query.kind };
+    let builder = Builder { searcher, fields, defined, kind: query.kind };
     let mut parts = vec![(Occur::Must, builder.within(view))];
     for bit in (0..u16::BITS).filter(|bit| view.withheld().bits() >> bit & 1 == 1) {
         parts.push((Occur::MustNot, builder.term(&terms::of_category(bit))));
@@ -110,6 +116,7 @@ fn is_selective(clause: &Clause) -> bool {
 struct Builder<'b> {
     searcher: &'b Searcher,
     fields: Fields,
+    defined: &'b SearchParameters,
     kind: Kind,
 }
 
@@ -296,7 +303,7 @@ impl Builder<'_> {
     }
 
     fn reference(&self, number: u16, kind: Option<Kind>, id: &str) -> Part {
-        let targets = parameter(number).map(|parameter| parameter.targets);
+        let targets = self.defined.numbered(self.kind, number).map(|parameter| &parameter.targets);
         match (kind, targets) {
             (None, Some(Targets::These(kinds))) => {
                 one_of(kinds.iter().map(|kind| self.value(&terms::of_reference(number, Some(*kind), id))).collect())

@@ -19,7 +19,7 @@
 use std::borrow::Cow;
 
 use crate::access::{Base, Categories};
-use crate::fhir::definitions::{Targets, parameter};
+use crate::fhir::definitions::{SearchParameters, Targets};
 use crate::fhir::filter::System;
 use crate::fhir::reference::{digits, uuid};
 use crate::fhir::{Extracted, Kind, Value};
@@ -147,9 +147,9 @@ pub(super) fn of_logical(number: u16, system: &System, value: &str) -> Vec<u8> {
 }
 
 /// Every term of a resource.
-pub(super) fn of_resource(resource: &Extracted, keep: impl FnMut(&[u8])) {
+pub(super) fn of_resource(defined: &SearchParameters, resource: &Extracted, keep: impl FnMut(&[u8])) {
     let kind = resource.kind.number().to_be_bytes();
-    let mut terms = Terms { term: Vec::with_capacity(128), keep };
+    let mut terms = Terms { defined, holder: resource.kind, term: Vec::with_capacity(128), keep };
     terms.put(KIND, b'k', &[&kind]);
     for patient in &resource.patients {
         terms.put(PATIENT, b'p', &[&kind, patient.as_bytes()]);
@@ -183,17 +183,20 @@ pub(super) fn of_resource(resource: &Extracted, keep: impl FnMut(&[u8])) {
 
 /// True for a parameter that may refer to any type. For other parameters, an id without its type is looked up under
 /// each type that the parameter allows, and no second term is kept.
-pub(super) fn points_anywhere(number: u16) -> bool {
-    parameter(number).is_none_or(|parameter| parameter.targets == Targets::Any)
+pub(super) fn points_anywhere(defined: &SearchParameters, kind: Kind, number: u16) -> bool {
+    defined.numbered(kind, number).is_none_or(|parameter| parameter.targets == Targets::Any)
 }
 
 /// Receives the terms of a resource, each written into the same buffer.
-struct Terms<F> {
+struct Terms<'d, F> {
+    defined: &'d SearchParameters,
+    /// The type of the resource.
+    holder: Kind,
     term: Vec<u8>,
     keep: F,
 }
 
-impl<F: FnMut(&[u8])> Terms<F> {
+impl<F: FnMut(&[u8])> Terms<'_, F> {
     fn put(&mut self, number: u16, letter: u8, parts: &[&[u8]]) {
         write(number, letter, parts, &mut self.term);
         if self.term.len() <= MAX_TERM {
@@ -215,7 +218,7 @@ impl<F: FnMut(&[u8])> Terms<F> {
             Value::Reference { base, kind, id } => {
                 if base.is_empty() {
                     self.put(number, b'r', &[&kind.number().to_be_bytes(), id.as_bytes()]);
-                    if points_anywhere(number) {
+                    if points_anywhere(self.defined, self.holder, number) {
                         self.put(number, b'i', &[id.as_bytes()]);
                     }
                 } else {

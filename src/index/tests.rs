@@ -10,7 +10,8 @@ use proptest::sample::select;
 use super::overlay::compare;
 use super::*;
 use crate::access::{AppAccess, Base, Categories, Category, Operation, Principal, Reach, ScopeSet, View, decide};
-use crate::fhir::filter;
+use crate::fhir::definitions::{Definitions, FIRST_OWN, Own};
+use crate::fhir::{filter, json, search_parameter};
 
 const KIND: &str = "ExplanationOfBenefit";
 
@@ -42,7 +43,7 @@ fn clauses(pairs: &[(String, String)]) -> Vec<Clause> {
     let kind = Kind::parse(KIND).unwrap();
     pairs
         .iter()
-        .filter_map(|(key, value)| filter::clause(kind, key, value, Timestamp::UNIX_EPOCH, "").unwrap())
+        .filter_map(|(key, value)| filter::standard_clause(kind, key, value, Timestamp::UNIX_EPOCH, "").unwrap())
         .collect()
 }
 
@@ -238,8 +239,8 @@ proptest! {
             }
         }
         let kind = Kind::parse(KIND).unwrap();
-        let (by_word, _) = kind.parameter("disposition").unwrap();
-        let (by_date, _) = kind.parameter("service-start-date").unwrap();
+        let (by_word, _) = kind.standard_parameter("disposition").unwrap();
+        let (by_date, _) = kind.standard_parameter("service-start-date").unwrap();
         for by in [SortBy::Updated, SortBy::Parameter(by_word), SortBy::Parameter(by_date)] {
             let sort = [Sort { by, descending }];
             let view = View::operator(Timestamp::UNIX_EPOCH);
@@ -350,7 +351,7 @@ proptest! {
         for view in [View::operator(Timestamp::UNIX_EPOCH), views().remove(1)] {
             // The View of one patient was made for another type; it still covers her observations.
             for pairs in &queries {
-                let read = |(key, value): &(String, String)| filter::clause(kind, key, value, Timestamp::UNIX_EPOCH, "").ok().flatten();
+                let read = |(key, value): &(String, String)| filter::standard_clause(kind, key, value, Timestamp::UNIX_EPOCH, "").ok().flatten();
                 let clauses: Vec<Clause> = pairs.iter().filter_map(read).collect();
                 let query = Query { kind, clauses: &clauses, sort: &[], after: None, limit: 1_000 };
                 prop_assert_eq!(world.found(&view, &query), world.expected(&view, &query), "{:?}", pairs);
@@ -363,14 +364,47 @@ proptest! {
 fn an_index_made_with_other_tables_is_emptied() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::system();
-    let (index, checkpoint) = Index::open(folder.path(), &clock).unwrap();
+    let definitions = Definitions::default();
+    let (index, checkpoint) = Index::open(folder.path(), &clock, &definitions).unwrap();
     assert_eq!(checkpoint, 0);
     let kind = Kind::parse(KIND).unwrap();
     let extracted = Some(extracted(&claim(1, 0, 0, &[], false, 0), 0));
     index.apply(vec![Change { seq: 7, rid: 1, kind, fresh: true, extracted }]);
     index.settle().unwrap();
     drop(index);
-    let (_, checkpoint) = Index::open(folder.path(), &clock).unwrap();
+    let (_, checkpoint) = Index::open(folder.path(), &clock, &definitions).unwrap();
     assert_eq!(checkpoint, 7);
-    assert_eq!(parse_payload("7 1"), None);
+    assert_eq!(parse_payload("7 1", made_with(&definitions)), None);
+}
+
+/// A parameter that an install defines.
+fn own() -> Own {
+    let text =
+        br#"{"status":"active","code":"x-outcome","base":["ClaimResponse"],"type":"token","expression":"outcome"}"#;
+    let parameter = search_parameter::read(&json::parse(text).unwrap()).unwrap().remove(0);
+    Own { number: FIRST_OWN, parameter, is_ready: true }
+}
+
+#[test]
+fn an_index_has_what_its_own_install_defines() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let clock = Clock::system();
+    let (definitions, others) = (Definitions::default(), Definitions::default());
+    let kind = Kind::parse(KIND).unwrap();
+    let fill = |folder: &Path, definitions: &Definitions| {
+        let (index, checkpoint) = Index::open(folder, &clock, definitions).unwrap();
+        let extracted = Some(extracted(&claim(1, 0, 0, &[], false, 0), 0));
+        index.apply(vec![Change { seq: 7, rid: 1, kind, fresh: true, extracted }]);
+        index.settle().unwrap();
+        (index, checkpoint)
+    };
+    let known = |folder: &Path, definitions: &Definitions| Index::open(folder, &clock, definitions).unwrap().1;
+    let (mine, _) = fill(folder.path(), &definitions);
+    drop(fill(other.path(), &others));
+    definitions.replace(vec![own()]);
+    mine.settle().unwrap();
+    drop(mine);
+    assert_eq!(known(folder.path(), &definitions), 7, "it says what it was made with");
+    assert_eq!(known(other.path(), &others), 7, "the other one is as it was");
+    assert_eq!(known(other.path(), &definitions), 0, "and lacks what is defined elsewhere");
 }

@@ -1,5 +1,5 @@
 //! One complete service put together: store, index, audit, keys, sign-in, grants, tokens. Every install has two, the
-//! plan's own and the sandbox, and they share nothing but the process and the developers' accounts.
+//! plan's own and the sandbox, and they share nothing but the process, the developers' accounts and what the plan defines itself.
 //!
 //! Deliberately absent: a global realm. Handlers are given theirs.
 
@@ -15,6 +15,7 @@ use crate::apps::{self, Apps};
 use crate::audit::{self, Audit};
 use crate::config::Config;
 use crate::consent::{self, Consent};
+use crate::fhir::definitions::Definitions;
 use crate::identity::{self, ContactKey, Identity};
 use crate::index::{self, Index};
 use crate::oauth::{self, OAuth};
@@ -54,6 +55,8 @@ pub struct Realm {
     pub kind: RealmKind,
     /// Public address without a slash at the end; also the issuer.
     pub address: String,
+    /// What the plan defines itself; one for all realms of an install.
+    pub definitions: Definitions,
     /// Durable state.
     pub store: Store,
     /// Search.
@@ -166,14 +169,21 @@ impl Realm {
         data.join(kind.name())
     }
 
-    /// Opens a realm, creating it if it is not there, with keys read from or made in its folder.
+    /// Opens a realm, creating it if it is not there, with keys read from or made in its folder. The plan's realm reads its
+    /// `definitions`, and the other realms of its install are given the same.
     ///
     /// # Errors
     /// [`Error`], each with what to do.
-    pub fn open(kind: RealmKind, config: &Arc<Config>, data: &Path, outside: &Outside) -> Result<Self, Error> {
+    pub fn open(
+        kind: RealmKind,
+        config: &Arc<Config>,
+        data: &Path,
+        outside: &Outside,
+        definitions: &Definitions,
+    ) -> Result<Self, Error> {
         let folder = Self::folder(data, kind);
         let keys = oauth::Keys::open(&folder.join("keys"), &outside.chance, outside.clock.now().as_second())?;
-        Self::open_with_keys(kind, config, &folder, outside, keys)
+        Self::open_with_keys(kind, config, &folder, outside, definitions, keys)
     }
 
     /// Opens a realm with the given keys.
@@ -185,9 +195,10 @@ impl Realm {
         config: &Arc<Config>,
         folder: &Path,
         outside: &Outside,
+        definitions: &Definitions,
         keys: oauth::Keys,
     ) -> Result<Self, Error> {
-        Self::open_as(kind, config, folder, outside, keys, None)
+        Self::open_as(kind, config, folder, outside, definitions, (keys, None))
     }
 
     /// Opens a realm as one of several nodes that share a log. All have the same keys.
@@ -199,10 +210,10 @@ impl Realm {
         config: &Arc<Config>,
         folder: &Path,
         outside: &Outside,
-        keys: oauth::Keys,
-        membership: Membership,
+        definitions: &Definitions,
+        (keys, membership): (oauth::Keys, Membership),
     ) -> Result<Self, Error> {
-        Self::open_as(kind, config, folder, outside, keys, Some(membership))
+        Self::open_as(kind, config, folder, outside, definitions, (keys, Some(membership)))
     }
 
     fn open_as(
@@ -210,20 +221,20 @@ impl Realm {
         config: &Arc<Config>,
         folder: &Path,
         outside: &Outside,
-        keys: oauth::Keys,
-        membership: Option<Membership>,
+        definitions: &Definitions,
+        (keys, membership): (oauth::Keys, Option<Membership>),
     ) -> Result<Self, Error> {
         std::fs::create_dir_all(folder).map_err(|error| Error::Folder(folder.to_owned(), error))?;
         let Outside { clock, chance, mail, sms } = outside.clone();
         let file = folder.join("store.redb");
         let store = match membership {
-            Some(membership) => Store::open_as_node(&file, membership)?,
-            None => Store::open(&file)?,
+            Some(membership) => Store::open_as_node(&file, definitions, membership)?,
+            None => Store::open_defined(&file, definitions)?,
         };
         if kind == RealmKind::Plan {
             search::read_definitions(&store, clock.now())?;
         }
-        let (index, checkpoint) = Index::open(&folder.join("index"), &clock)?;
+        let (index, checkpoint) = Index::open(&folder.join("index"), &clock, definitions)?;
         search::follow(&store, &index);
         search::catch_up(&store, &index, checkpoint, clock.now())?;
         let definer = (kind == RealmKind::Plan).then(|| Definer::start(&store, &index)).transpose()?;
@@ -276,6 +287,7 @@ impl Realm {
         Ok(Self {
             kind,
             address,
+            definitions: definitions.clone(),
             store,
             index,
             definer,

@@ -12,7 +12,7 @@ use super::page::{Page, Searched, cut_down};
 use super::query::{Inside, Query, Total};
 use super::{Error, MAX_CHECKED};
 use crate::access::{CHECK, Operation, Permit, View};
-use crate::fhir::definitions::parameter;
+use crate::fhir::definitions::SearchParameters;
 use crate::fhir::filter::{Clause, Field, Test, Wanted};
 use crate::fhir::json::Node;
 use crate::fhir::{self, Extracted, Kind};
@@ -109,7 +109,7 @@ impl Searched<'_> {
         for holder in Kind::all() {
             let mut take = |stored: &Stored, node: &Node<'_>| {
                 for (at, (kind, part)) in fhir::contained(node).enumerate() {
-                    let extracted = of_part(kind, part, stored);
+                    let extracted = of_part(&query.defined, kind, part, stored);
                     let fits = kind == query.kind && permits(&permit, &extracted);
                     if fits && query.admits(&taken_out(stored, part), &extracted)? {
                         let place = Place::of(&extracted, stored.rid, &query.sort);
@@ -131,7 +131,7 @@ impl Searched<'_> {
         number: u16,
         targets: &[Query],
     ) -> Result<Vec<Wanted>, Error> {
-        let Some(parameter) = parameter(number) else { return Ok(Vec::new()) };
+        let Some(parameter) = query.defined.numbered(query.kind, number) else { return Ok(Vec::new()) };
         let mut found = Vec::new();
         let mut left = MAX_CHECKED;
         for target in targets {
@@ -144,7 +144,7 @@ impl Searched<'_> {
                     if kind != target.kind || !is_named {
                         continue;
                     }
-                    let extracted = of_part(kind, part, stored);
+                    let extracted = of_part(&query.defined, kind, part, stored);
                     if permits(&permit, &extracted) && target.admits(&taken_out(stored, part), &extracted)? {
                         found.push(Wanted::Itself { rid: stored.rid, id: stored.id.as_str().into() });
                         break;
@@ -199,8 +199,9 @@ fn permits(permit: &Permit, extracted: &Extracted) -> bool {
 }
 
 /// The search values of a contained resource; it is as old as its container.
-fn of_part(kind: Kind, part: &Node<'_>, stored: &Stored) -> Extracted {
+fn of_part(defined: &SearchParameters, kind: Kind, part: &Node<'_>, stored: &Stored) -> Extracted {
     let mut extracted = fhir::extract(kind, part.text_of("id").unwrap_or_default(), part);
+    fhir::extract_own(defined, part, &mut extracted);
     extracted.updated = stored.updated;
     extracted
 }

@@ -5,7 +5,6 @@
 //! can use it as soon as all indexes have it. At start the indexes are compared with the definitions and rebuilt if
 //! they differ, so a crash halfway costs only time.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TrySendError, sync_channel};
 
@@ -15,7 +14,7 @@ use parking_lot::Mutex;
 use super::Error;
 use super::follow::extract;
 use crate::access::{Operation, View};
-use crate::fhir::definitions::custom::{self, Custom};
+use crate::fhir::definitions::{self, Own};
 use crate::fhir::{Kind, json, search_parameter};
 use crate::index::{self, Index};
 use crate::store::{self, Store};
@@ -35,17 +34,15 @@ struct Inner {
     targets: Mutex<Vec<(Store, Index)>>,
 }
 
-/// Reads the definitions of a store into the process, before an index is opened that must have them. A store that never
-/// had any changes nothing.
+/// Reads what a store defines, before an index is opened that must have it.
 pub fn read_definitions(store: &Store, now: Timestamp) -> Result<(), Error> {
-    if let Some(customs) = definitions(store, now)? {
-        custom::replace(customs.into_iter().map(|custom| Custom { is_ready: true, ..custom }).collect());
-    }
+    let own = definitions(store, now)?;
+    store.definitions().replace(own.into_iter().map(|own| Own { is_ready: true, ..own }).collect());
     Ok(())
 }
 
 impl Definer {
-    /// Follows the definitions of a store.
+    /// Follows the definitions of a store, and keeps the store's [`definitions::Definitions`] in step.
     pub fn start(store: &Store, index: &Index) -> Result<Self, Error> {
         let (wake, woken) = sync_channel(1);
         let inner = Arc::new(Inner { targets: Mutex::new(vec![(store.clone(), index.clone())]) });
@@ -65,7 +62,7 @@ impl Definer {
         Ok(Self(inner))
     }
 
-    /// Adds another store and index that follow the same definitions: the sandbox follows the plan's.
+    /// Adds another store and index that were opened with the same definitions: the sandbox follows the plan's.
     pub fn also(&self, store: &Store, index: &Index) {
         self.0.targets.lock().push((store.clone(), index.clone()));
     }
@@ -84,33 +81,25 @@ fn run(woken: &Receiver<()>, inner: &std::sync::Weak<Inner>) {
 
 fn refresh(targets: &[(Store, Index)]) -> Result<(), Error> {
     let Some((own, _)) = targets.first() else { return Ok(()) };
-    let before: HashMap<(u16, Kind), Custom> = custom::all()
-        .into_iter()
-        .filter_map(|custom| Some(((custom.number, custom.parameter.kind?), custom)))
-        .collect();
-    let Some(fresh) = definitions(own, Timestamp::UNIX_EPOCH)? else { return Ok(()) };
+    let before = own.definitions().now();
     let mut kinds: Vec<Kind> = Vec::new();
-    let fresh: Vec<Custom> = fresh
-        .into_iter()
-        .map(|custom| {
-            let kind = custom.parameter.kind;
-            let known = kind.and_then(|kind| before.get(&(custom.number, kind)));
-            let same = known.filter(|known| std::ptr::eq(known.parameter, custom.parameter));
-            let is_ready = same.is_some_and(|known| known.is_ready);
-            kinds.extend(kind.filter(|_| !is_ready));
-            Custom { is_ready, ..custom }
-        })
-        .collect();
+    let mut fresh = definitions(own, Timestamp::UNIX_EPOCH)?;
+    for own in &mut fresh {
+        let mut known = before.own().iter();
+        own.is_ready =
+            known.any(|known| known.is_ready && known.number == own.number && known.parameter == own.parameter);
+        kinds.extend(own.parameter.kind.filter(|_| !own.is_ready));
+    }
     kinds.sort_unstable();
     kinds.dedup();
-    custom::replace(fresh.clone());
+    own.definitions().replace(fresh.clone());
     for (store, index) in targets {
         for kind in &kinds {
             again(store, index, *kind)?;
         }
         index.settle()?;
     }
-    custom::replace(fresh.into_iter().map(|custom| Custom { is_ready: true, ..custom }).collect());
+    own.definitions().replace(fresh.into_iter().map(|own| Own { is_ready: true, ..own }).collect());
     for (_, index) in targets {
         // The stamp of the index reaches the disk with its next commit: now.
         index.settle()?;
@@ -122,7 +111,10 @@ fn refresh(targets: &[(Store, Index)]) -> Result<(), Error> {
 /// Re-indexes every resource of a type, a few between the commits of others: a resource that is read there is the
 /// newest version that any index was given.
 fn again(store: &Store, index: &Index, kind: Kind) -> Result<(), Error> {
-    let rids = store.snapshot()?.all_of(kind, ALL)?;
+    // Whoever reads a resource from here on reads it for the new definitions too; the group that is being written may have
+    // been read before.
+    let within = store.clone();
+    let rids = store.between_commits(move || within.snapshot()?.all_of(kind, ALL))??;
     for some in rids.chunks(STEP) {
         let (within, index, some) = (store.clone(), index.clone(), some.to_vec());
         store.between_commits(move || -> Result<(), Error> {
@@ -130,9 +122,10 @@ fn again(store: &Store, index: &Index, kind: Kind) -> Result<(), Error> {
             let view = View::operator(Timestamp::UNIX_EPOCH);
             let reader = snapshot.reader(&view, Operation::Read)?;
             let seq = snapshot.last_seq()?;
+            let defined = within.definitions().now();
             let mut changes = Vec::with_capacity(some.len());
             for stored in reader.get_all(&some)?.into_iter().filter(|stored| !stored.deleted) {
-                let extracted = Some(Arc::new(extract(&stored)?));
+                let extracted = Some(Arc::new(extract(&defined, &stored)?));
                 changes.push(index::Change { seq, rid: stored.rid, kind, fresh: false, extracted });
             }
             index.apply(changes);
@@ -143,36 +136,31 @@ fn again(store: &Store, index: &Index, kind: Kind) -> Result<(), Error> {
 }
 
 /// The definitions of a store, each with its permanent number: its position among all definitions that ever existed.
-/// Nothing if there never was one.
-fn definitions(store: &Store, now: Timestamp) -> Result<Option<Vec<Custom>>, Error> {
+fn definitions(store: &Store, now: Timestamp) -> Result<Vec<Own>, Error> {
     let snapshot = store.snapshot()?;
-    let mut rids = snapshot.all_of(DEFINITION, custom::MAX_EVER)?;
-    if rids.is_empty() {
-        return Ok(None);
-    }
+    let mut rids = snapshot.all_of(DEFINITION, definitions::MAX_DEFINED)?;
     rids.sort_unstable();
     let view = View::operator(now);
     let reader = snapshot.reader(&view, Operation::Read)?;
-    let mut customs: Vec<Custom> = Vec::new();
+    let mut all: Vec<Own> = Vec::new();
     for (place, rid) in rids.iter().enumerate() {
         let Some(stored) = reader.get(*rid)?.filter(|stored| !stored.deleted) else { continue };
         let damaged = |_| store::Error::Corrupted(format!("{DEFINITION}/{rid}"));
         let node = json::parse(&stored.body).map_err(damaged)?;
         match search_parameter::read(&node) {
             Ok(parameters) => {
-                let number = custom::FIRST + place as u16;
+                let number = definitions::FIRST_OWN + place as u16;
                 for parameter in parameters {
                     // Of two with one name, the older wins.
-                    let is_taken = |known: &Custom| {
-                        known.parameter.kind == parameter.kind && known.parameter.code == parameter.code
-                    };
-                    if !customs.iter().any(is_taken) {
-                        customs.push(Custom { number, parameter, is_ready: false });
+                    let is_taken =
+                        |known: &Own| known.parameter.kind == parameter.kind && known.parameter.code == parameter.code;
+                    if !all.iter().any(is_taken) {
+                        all.push(Own { number, parameter, is_ready: false });
                     }
                 }
             }
             Err(refused) => tracing::warn!(id = stored.id, %refused, "a SearchParameter cannot be served"),
         }
     }
-    Ok(Some(customs))
+    Ok(all)
 }

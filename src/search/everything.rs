@@ -13,6 +13,7 @@ use super::page::{Page, Searched};
 use super::{Error, MAX_CHECKED, MAX_INCLUDED, MAX_ITERATE, MAX_PAGE_BYTES, MAX_PARAMETERS};
 use crate::access::{Operation, View};
 use crate::fhir::dates::Span;
+use crate::fhir::definitions::SearchParameters;
 use crate::fhir::reference::is_id;
 use crate::fhir::{Kind, Value, dates};
 use crate::index::{Key, Place};
@@ -113,9 +114,9 @@ impl Everything {
         if self.start.is_none() && self.end.is_none() {
             return Ok(true);
         }
-        let number = CARE.iter().find_map(|name| stored.kind.parameter(name)).map(|(number, _)| number);
+        let number = CARE.iter().find_map(|name| stored.kind.standard_parameter(name)).map(|(number, _)| number);
         let Some(number) = number else { return Ok(true) };
-        let extracted = examine(view, stored)?;
+        let extracted = examine(view, &SearchParameters::TABLES, stored)?;
         let mut dates = extracted.values_of(number).peekable();
         if dates.peek().is_none() {
             return Ok(true);

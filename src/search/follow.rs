@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::Error;
 use crate::access::{CHECK, Operation, View};
+use crate::fhir::definitions::SearchParameters;
 use crate::index::{self, Index};
 use crate::store::{ChangeKind, Snapshot, Store};
 use crate::{fhir, store};
@@ -25,12 +26,13 @@ pub fn catch_up(store: &Store, index: &Index, checkpoint: u64, now: Timestamp) -
             return Ok(taken);
         }
         let view = View::operator(now);
+        let defined = store.definitions().now();
         let reader = snapshot.reader(&view, Operation::Read)?;
         let mut changes = Vec::with_capacity(rids.len());
         for rid in &rids {
             // The current version covers every change up to it: reading it early makes no difference in the end.
             let Some(stored) = reader.get(*rid)? else { continue };
-            let extracted = if stored.deleted { None } else { Some(Arc::new(extract(&stored)?)) };
+            let extracted = if stored.deleted { None } else { Some(Arc::new(extract(&defined, &stored)?)) };
             changes.push(index::Change { seq: last, rid: *rid, kind: stored.kind, fresh: false, extracted });
         }
         taken += rids.len();
@@ -65,28 +67,40 @@ pub(super) fn parse(stored: &store::Stored) -> Result<fhir::json::Node<'_>, Erro
 }
 
 /// The search values of a stored version, for the filter; this uses effort of the View.
-pub(super) fn examine(view: &View, stored: &store::Stored) -> Result<fhir::Extracted, Error> {
+pub(super) fn examine(
+    view: &View,
+    defined: &SearchParameters,
+    stored: &store::Stored,
+) -> Result<fhir::Extracted, Error> {
     view.spend(CHECK).map_err(store::Error::from)?;
-    extract(stored)
+    extract(defined, stored)
 }
 
 /// The search values of a stored version, with its time.
-pub(super) fn extract(stored: &store::Stored) -> Result<fhir::Extracted, Error> {
+pub(super) fn extract(defined: &SearchParameters, stored: &store::Stored) -> Result<fhir::Extracted, Error> {
     let tree = parse(stored)?;
     let mut extracted = fhir::extract(stored.kind, &stored.id, &tree);
+    fhir::extract_own(defined, &tree, &mut extracted);
     extracted.updated = stored.updated;
     Ok(extracted)
 }
 
 /// The resources of this server that a stored version refers to by one parameter.
-pub(super) fn references(snapshot: &Snapshot, stored: &store::Stored, number: u16) -> Result<store::References, Error> {
+pub(super) fn references(
+    snapshot: &Snapshot,
+    defined: &SearchParameters,
+    stored: &store::Stored,
+    number: u16,
+) -> Result<store::References, Error> {
+    let parameter = defined.numbered(stored.kind, number);
     let find = || {
         let tree = parse(stored)?;
         let local = |value| match value {
             fhir::Value::Reference { base, kind, id } if base.is_empty() => Some((kind, id)),
             _ => None,
         };
-        Ok(fhir::extract_one(stored.kind, number, &tree).into_iter().filter_map(local).collect())
+        let values = parameter.map(|parameter| fhir::extract_one(number, parameter, &tree));
+        Ok(values.into_iter().flatten().filter_map(local).collect())
     };
     // The plan's own parameters can be redefined; the values of standard parameters in a version never change.
     if stored.kind.standard().any(|(standard, _)| standard == number) {

@@ -13,7 +13,7 @@ use super::page::Searched;
 use super::query::Query;
 use super::{Error, MAX_LINKED};
 use crate::access::View;
-use crate::fhir::definitions::Targets;
+use crate::fhir::definitions::{SearchParameters, Targets};
 use crate::fhir::filter::{Clause, Field, Test, Wanted};
 use crate::fhir::reference::{self, Reference, is_id};
 use crate::fhir::terminology::Way;
@@ -27,24 +27,24 @@ const MAX_NAMED: usize = 20;
 
 /// The parameter for the parent of a resource, if its type forms a hierarchy.
 fn part_of(kind: Kind) -> Option<u16> {
-    let is_part = |targets: Targets| matches!(targets, Targets::These(kinds) if kinds.contains(&kind));
-    let found = kind.standard().find(|(_, parameter)| matches!(parameter.code, "partof" | "part-of"));
-    found.filter(|(_, parameter)| is_part(parameter.targets)).map(|(number, _)| number)
+    let is_part = |targets: &Targets| matches!(targets, Targets::These(kinds) if kinds.contains(&kind));
+    let found = kind.standard().find(|(_, parameter)| matches!(&*parameter.code, "partof" | "part-of"));
+    found.filter(|(_, parameter)| is_part(&parameter.targets)).map(|(number, _)| number)
 }
 
 impl Reading<'_> {
     /// Reads `reference:below` or `reference:above` with references to resources; nothing for other parameters with
     /// these modifiers, such as a canonical reference or a code.
-    pub(super) fn parts(&self, kind: Kind, key: &str, value: &str) -> Result<Option<Link>, Error> {
+    pub(super) fn parts(&self, of: &Query, key: &str, value: &str) -> Result<Option<Link>, Error> {
         let Some((name, modifier)) = key.split_once(':') else { return Ok(None) };
         let way = match modifier {
             "below" => Way::Below,
             "above" => Way::Above,
             _ => return Ok(None),
         };
-        let found = kind.parameter(name).filter(|(_, parameter)| parameter.form == Form::Reference);
+        let found = of.defined.named(of.kind, name).filter(|(_, parameter)| parameter.form == Form::Reference);
         let Some((number, parameter)) = found else { return Ok(None) };
-        let kinds: Vec<Kind> = match parameter.targets {
+        let kinds: Vec<Kind> = match &parameter.targets {
             Targets::These(kinds) => kinds.iter().copied().filter(|kind| part_of(*kind).is_some()).collect(),
             Targets::Any => Vec::new(),
         };
@@ -109,7 +109,12 @@ impl Searched<'_> {
         let mut out = Vec::new();
         for id in ids {
             if let Found::Here(stored) = snapshot.read(view, kind, id)? {
-                out.extend(references(&snapshot, &stored, number)?.iter().filter(|(to, _)| *to == kind).cloned());
+                out.extend(
+                    references(&snapshot, &SearchParameters::TABLES, &stored, number)?
+                        .iter()
+                        .filter(|(to, _)| *to == kind)
+                        .cloned(),
+                );
             }
         }
         Ok(out)

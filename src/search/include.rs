@@ -7,7 +7,7 @@ use super::follow::references;
 use super::query::{Include, Query};
 use super::{Error, MAX_INCLUDED, MAX_ITERATE, MAX_PAGE_BYTES};
 use crate::access::{Operation, View};
-use crate::fhir::definitions::Targets;
+use crate::fhir::definitions::{SearchParameters, Targets};
 use crate::fhir::filter::{Clause, Field, Test, Wanted};
 use crate::fhir::{Form, Kind};
 use crate::index::{self, Index};
@@ -24,7 +24,9 @@ pub(super) fn gather(
     seen: &mut HashSet<u64>,
 ) -> Result<(Vec<Stored>, bool), Error> {
     let reader = snapshot.reader(view, Operation::Read)?;
-    let mut gathering = Gathering { snapshot, index, view, reader, seen, found: Vec::new(), left: MAX_PAGE_BYTES };
+    let defined = &query.defined;
+    let mut gathering =
+        Gathering { snapshot, index, view, defined, reader, seen, found: Vec::new(), left: MAX_PAGE_BYTES };
     gathering.round(&query.includes, matches)?;
     let again: Vec<Include> = query.includes.iter().filter(|include| include.iterate).cloned().collect();
     let mut from = 0;
@@ -44,6 +46,7 @@ struct Gathering<'g> {
     snapshot: &'g Snapshot,
     index: &'g Index,
     view: &'g View,
+    defined: &'g SearchParameters,
     reader: Reader<'g>,
     seen: &'g mut HashSet<u64>,
     found: Vec<Stored>,
@@ -65,11 +68,11 @@ impl Gathering<'_> {
     }
 
     fn forward(&mut self, include: &Include, from: &Stored) -> Result<(), Error> {
-        let refers = from.kind.parameters().filter(|(_, parameter)| parameter.form == Form::Reference);
+        let refers = self.defined.of(from.kind).filter(|(_, parameter)| parameter.form == Form::Reference);
         let refers = refers.map(|(number, _)| number);
         let numbers = refers.filter(|number| include.parameter.is_none_or(|parameter| parameter == *number));
         for number in numbers {
-            for (kind, id) in references(self.snapshot, from, number)?.iter() {
+            for (kind, id) in references(self.snapshot, self.defined, from, number)?.iter() {
                 if include.target.is_none_or(|target| target == *kind) {
                     self.take(*kind, id)?;
                 }
@@ -87,13 +90,13 @@ impl Gathering<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        let may_point = |targets: Targets| match targets {
+        let may_point = |targets: &Targets| match targets {
             Targets::Any => true,
             Targets::These(kinds) => from.iter().any(|stored| kinds.contains(&stored.kind)),
         };
-        let refers = include.source.parameters().filter(|(number, parameter)| match include.parameter {
+        let refers = self.defined.of(include.source).filter(|(number, parameter)| match include.parameter {
             Some(only) => only == *number,
-            None => parameter.form == Form::Reference && may_point(parameter.targets),
+            None => parameter.form == Form::Reference && may_point(&parameter.targets),
         });
         for (number, _) in refers {
             let clauses = [Clause { field: Field::Parameter(number), test: Test::Any(wanted.clone()) }];

@@ -25,7 +25,7 @@ impl Searched<'_> {
             return Err(Error::Unsupported { name: "_contained".into() });
         }
         let mut ordered = query.clone();
-        let date = Kind::named("Observation").parameter("date").map(|(number, _)| number);
+        let date = Kind::named("Observation").standard_parameter("date").map(|(number, _)| number);
         ordered.sort =
             date.map(|number| Sort { by: SortBy::Parameter(number), descending: true }).into_iter().collect();
         ordered.count = MAX_LINKED;

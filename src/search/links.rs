@@ -65,14 +65,14 @@ fn wrong(name: &'static str, expected: &str) -> Error {
 }
 
 impl Reading<'_> {
-    /// Reads `reference[:Type].name` for a search of `kind`.
-    pub(super) fn chain(&self, kind: Kind, key: &str, value: &str) -> Result<Link, Error> {
+    /// Reads `reference[:Type].name` for a search.
+    pub(super) fn chain(&self, of: &Query, key: &str, value: &str) -> Result<Link, Error> {
         let unknown = "a chain such as 'patient.name' or 'subject:Patient.name', each part a reference parameter";
         let (head, tail) = key.split_once('.').ok_or_else(|| wrong("chain", unknown))?;
         let (name, named) = head.split_once(':').map_or((head, None), |(name, named)| (name, Some(named)));
-        let found = kind.parameter(name).filter(|(_, parameter)| parameter.form == Form::Reference);
+        let found = of.defined.named(of.kind, name).filter(|(_, parameter)| parameter.form == Form::Reference);
         let (number, parameter) = found.ok_or_else(|| wrong("chain", unknown))?;
-        let kinds: Vec<Kind> = match (named, parameter.targets) {
+        let kinds: Vec<Kind> = match (named, &parameter.targets) {
             (Some(named), targets) => {
                 let kind = Kind::parse(named).ok_or_else(|| wrong("chain", unknown))?;
                 let fits = matches!(targets, Targets::Any)
@@ -94,7 +94,7 @@ impl Reading<'_> {
         let mut refused = None;
         for kind in kinds {
             // A type without this parameter cannot match.
-            match self.inner(kind, tail, value) {
+            match self.inner(of, kind, (tail, value)) {
                 Ok(query) => targets.push(query),
                 Err(error) => refused = Some(error),
             }
@@ -106,7 +106,7 @@ impl Reading<'_> {
     }
 
     /// Reads `_has:Type:reference:name`, where `name` may be a chain or another `_has`.
-    pub(super) fn has(&self, kind: Kind, key: &str, value: &str) -> Result<Link, Error> {
+    pub(super) fn has(&self, of: &Query, key: &str, value: &str) -> Result<Link, Error> {
         let expected =
             "such as '_has:Observation:patient:code', a type, its reference to what is searched, and a condition";
         let mut parts = key.splitn(4, ':').skip(1);
@@ -114,14 +114,14 @@ impl Reading<'_> {
             return Err(wrong("_has", expected));
         };
         let source = Kind::parse(source).ok_or_else(|| wrong("_has", expected))?;
-        let found = source.parameter(reference).filter(|(_, parameter)| parameter.form == Form::Reference);
+        let found = of.defined.named(source, reference).filter(|(_, parameter)| parameter.form == Form::Reference);
         let (number, parameter) = found.ok_or_else(|| wrong("_has", expected))?;
-        if let Targets::These(kinds) = parameter.targets
-            && !kinds.contains(&kind)
+        if let Targets::These(kinds) = &parameter.targets
+            && !kinds.contains(&of.kind)
         {
             return Err(wrong("_has", "a reference that may point to what is searched"));
         }
-        Ok(Link::From { source: Box::new(self.inner(source, tail, value)?), number })
+        Ok(Link::From { source: Box::new(self.inner(of, source, (tail, value))?), number })
     }
 
     /// The List that `_list` names.
@@ -130,7 +130,7 @@ impl Reading<'_> {
         if is_id(id) { Ok(id.to_owned()) } else { Err(wrong("_list", "the id of a List such as '42'")) }
     }
 
-    fn inner(&self, kind: Kind, key: &str, value: &str) -> Result<Query, Error> {
+    fn inner(&self, of: &Query, kind: Kind, (key, value): (&str, &str)) -> Result<Query, Error> {
         if self.depth >= MAX_LINKS_DEEP {
             return Err(Error::Limit { name: "a chain", limit: "at most four links, one behind the other" });
         }
@@ -139,8 +139,8 @@ impl Reading<'_> {
         if shapes {
             return Err(Error::Unsupported { name: key.chars().take(64).collect() });
         }
-        let condition = [(key.to_owned(), value.to_owned())];
-        let mut query = Query::read_below(kind, &condition, self.now, self.base, self.depth + 1)?;
+        let below = Reading { depth: self.depth + 1, ..*self };
+        let mut query = of.read_below(kind, (key, value), &below)?;
         query.count = MAX_LINKED;
         Ok(query)
     }
@@ -212,7 +212,7 @@ impl Searched<'_> {
         let mut wanted = Vec::new();
         let mut seen = std::collections::HashSet::new();
         self.each(view, query, &mut |stored| {
-            for (_, id) in references(&snapshot, stored, number)?.iter().filter(|(to, _)| *to == kind) {
+            for (_, id) in references(&snapshot, &query.defined, stored, number)?.iter().filter(|(to, _)| *to == kind) {
                 if seen.insert(id.clone()) {
                     wanted.push(Wanted::Id(id.clone()));
                 }

@@ -11,6 +11,7 @@ use super::query::{Query, Total};
 use super::{Error, MAX_CHECKED, MAX_PAGE_BYTES, include};
 use crate::access::{Operation, Permit, Reach, View};
 use crate::fhir::Subset;
+use crate::fhir::definitions::standard_parameter;
 use crate::fhir::filter::{Field, Test, Wanted};
 use crate::index::{self, Index, Matches, Place};
 use crate::store::{self, Snapshot, Store, Stored};
@@ -161,7 +162,7 @@ impl Searched<'_> {
                 passed = true;
             }
             let Some(stored) = reader.get(place.rid)?.filter(|stored| !stored.deleted) else { continue };
-            let extracted = examine(view, &stored)?;
+            let extracted = examine(view, &query.defined, &stored)?;
             if !query.admits(&stored, &extracted)? {
                 continue;
             }
@@ -194,7 +195,7 @@ impl Searched<'_> {
         rids.dedup();
         let mut places = Vec::with_capacity(rids.len());
         for stored in reader.get_all(&rids)?.iter().filter(|stored| !stored.deleted) {
-            let extracted = examine(view, stored)?;
+            let extracted = examine(view, &query.defined, stored)?;
             if query.admits(stored, &extracted)? {
                 places.push(Place::of(&extracted, stored.rid, &query.sort));
             }
@@ -216,7 +217,7 @@ impl Searched<'_> {
             let Wanted::Id(id) = wanted else { continue };
             let Some(rid) = snapshot.rid(query.kind, id)? else { continue };
             let Some(stored) = reader.get(rid)?.filter(|stored| !stored.deleted) else { continue };
-            let extracted = examine(view, &stored)?;
+            let extracted = examine(view, &query.defined, &stored)?;
             if query.admits(&stored, &extracted)? {
                 places.push(Place::of(&extracted, rid, &query.sort));
             }
@@ -237,7 +238,7 @@ impl Searched<'_> {
         let mut places = Vec::with_capacity(found.places.len());
         for place in found.places {
             let Some(stored) = reader.get(place.rid)?.filter(|stored| !stored.deleted) else { continue };
-            let extracted = examine(view, &stored)?;
+            let extracted = examine(view, &query.defined, &stored)?;
             if query.admits(&stored, &extracted)? {
                 places.push(Place::of(&extracted, place.rid, &query.sort));
             }
@@ -295,7 +296,7 @@ fn names_patient(query: &Query, clause: &crate::fhir::filter::Clause, patient: &
                 _ => false,
             };
             let is_patient =
-                clause.parameter().is_some_and(|p| matches!(p.code, "patient" | "subject" | "beneficiary"));
+                standard_parameter(number).is_some_and(|p| matches!(&*p.code, "patient" | "subject" | "beneficiary"));
             (decides || is_patient && query.kind.compartment().len() == 1)
                 && matches!(wanted.as_slice(), [Wanted::Reference { kind, id }]
                     if **id == *patient && kind.is_none_or(|kind| kind == crate::fhir::Kind::PATIENT))

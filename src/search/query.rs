@@ -6,7 +6,7 @@ use super::links::{Link, Reading};
 use super::words::Words;
 use super::{DEFAULT_COUNT, Error, MAX_COUNT, MAX_PARAMETERS};
 use crate::access::PatientId;
-use crate::fhir::definitions::Targets;
+use crate::fhir::definitions::{SearchParameters, Targets};
 use crate::fhir::filter::{self, Clause, Field, Refusal, Test, Wanted};
 use crate::fhir::{Extracted, Form, Kind, Subset};
 use crate::index::{Sort, SortBy};
@@ -17,6 +17,8 @@ use crate::store::Stored;
 pub struct Query {
     /// The type.
     pub kind: Kind,
+    /// The search parameters at the moment of the search, which read the resources too.
+    pub defined: SearchParameters,
     /// Conditions, joined by and.
     pub clauses: Vec<Clause>,
     /// Conditions on other resources, also joined by and.
@@ -84,8 +86,9 @@ const MAX_SORT_KEYS: usize = 3;
 const MAX_INCLUDES: usize = 20;
 
 impl Query {
-    /// Reads the decoded parameters of a search of `kind`. `base` is the address of the FHIR base.
+    /// Reads the decoded parameters of a search of `kind`, by what is `defined`. `base` is the address of the FHIR base.
     pub fn read(
+        defined: SearchParameters,
         kind: Kind,
         parameters: &[(String, String)],
         lenient: bool,
@@ -95,21 +98,16 @@ impl Query {
         if parameters.len() > MAX_PARAMETERS {
             return Err(Error::TooMany);
         }
-        let mut query = Self::empty(kind);
+        let mut query = Self::empty(defined, kind);
         query.take_all(parameters, lenient, &Reading { now, base, depth: 0 })?;
         Ok(query)
     }
 
     /// The inner search of a link.
-    pub(super) fn read_below(
-        kind: Kind,
-        parameters: &[(String, String)],
-        now: Timestamp,
-        base: &str,
-        depth: usize,
-    ) -> Result<Self, Error> {
-        let mut query = Self::empty(kind);
-        query.take_all(parameters, false, &Reading { now, base, depth })?;
+    pub(super) fn read_below(&self, kind: Kind, condition: (&str, &str), reading: &Reading<'_>) -> Result<Self, Error> {
+        let mut query = Self::empty(self.defined.clone(), kind);
+        let (key, value) = condition;
+        query.take_all(&[(key.to_owned(), value.to_owned())], false, reading)?;
         Ok(query)
     }
 
@@ -136,13 +134,15 @@ impl Query {
         wanted.filter_map(id).collect()
     }
 
+    /// A search by a parameter of the tables.
     pub(super) fn of(kind: Kind, clause: Clause) -> Self {
-        Self { clauses: vec![clause], ..Self::empty(kind) }
+        Self { clauses: vec![clause], ..Self::empty(SearchParameters::TABLES, kind) }
     }
 
-    fn empty(kind: Kind) -> Self {
+    fn empty(defined: SearchParameters, kind: Kind) -> Self {
         Self {
             kind,
+            defined,
             clauses: Vec::new(),
             links: Vec::new(),
             words: Vec::new(),
@@ -231,8 +231,8 @@ impl Query {
                 return Ok(false);
             }
             "_format" | "_pretty" => {}
-            _ if key.starts_with("_has:") && !value.is_empty() => self.links.push(reading.has(self.kind, key, value)?),
-            _ if key.contains('.') && !value.is_empty() => self.links.push(reading.chain(self.kind, key, value)?),
+            _ if key.starts_with("_has:") && !value.is_empty() => self.links.push(reading.has(self, key, value)?),
+            _ if key.contains('.') && !value.is_empty() => self.links.push(reading.chain(self, key, value)?),
             _ if value.is_empty() && (key.starts_with("_has:") || key.contains('.')) => return Ok(false),
             "_text" | "_content" if !value.is_empty() => self.words.push(Words::read(key == "_text", value)?),
             "_list" if !value.is_empty() => self.links.push(Link::Listed { id: Reading::list(value)? }),
@@ -247,8 +247,8 @@ impl Query {
             }
             _ if key == "_include" || key.starts_with("_include:") => self.include(key, value, false)?,
             _ if key == "_revinclude" || key.starts_with("_revinclude:") => self.include(key, value, true)?,
-            _ if let Some(link) = reading.parts(self.kind, key, value)? => self.links.push(link),
-            _ => match filter::clause(self.kind, key, value, reading.now, reading.base)? {
+            _ if let Some(link) = reading.parts(self, key, value)? => self.links.push(link),
+            _ => match filter::clause(&self.defined, self.kind, key, value, reading.now, reading.base)? {
                 Some(clause) => self.clauses.push(clause),
                 None => return Ok(false),
             },
@@ -280,18 +280,24 @@ impl Query {
                 "_lastUpdated" => Some(SortBy::Updated),
                 "_id" => Some(SortBy::Id),
                 _ => self
-                    .kind
-                    .parameter(name)
+                    .defined
+                    .named(self.kind, name)
                     .filter(|(_, parameter)| is_sortable(parameter.form))
                     .map(|(number, _)| SortBy::Parameter(number)),
             };
-            let by = by.ok_or_else(|| result("_sort", &format!("one of {}", sortable(self.kind))))?;
+            let by = by.ok_or_else(|| result("_sort", &format!("one of {}", self.sortable())))?;
             keys.push(Sort { by, descending });
         }
         if keys.len() > MAX_SORT_KEYS {
             return Err(Error::Limit { name: "_sort", limit: "at most three keys" });
         }
         Ok(keys)
+    }
+
+    fn sortable(&self) -> String {
+        let own = self.defined.of(self.kind).filter(|(_, parameter)| is_sortable(parameter.form));
+        let names: Vec<&str> = ["_lastUpdated", "_id"].into_iter().chain(own.map(|(_, own)| &*own.code)).collect();
+        names.join(", ")
     }
 
     fn include(&mut self, key: &str, value: &str, reverse: bool) -> Result<(), Error> {
@@ -316,11 +322,11 @@ impl Query {
             Some("*") => None,
             None if value == "*" => None,
             Some(code) => {
-                let (number, found) = source.parameter(code).ok_or_else(wrong)?;
+                let (number, found) = self.defined.named(source, code).ok_or_else(wrong)?;
                 if found.form != Form::Reference {
                     return Err(wrong());
                 }
-                Some((number, found.targets))
+                Some((number, &found.targets))
             }
             None => return Err(wrong()),
         };
@@ -363,10 +369,4 @@ fn is_unknown(error: &Error) -> bool {
 
 fn result(name: &'static str, expected: &str) -> Error {
     Error::Result { name, expected: expected.to_owned() }
-}
-
-fn sortable(kind: Kind) -> String {
-    let mut names = vec!["_lastUpdated", "_id"];
-    names.extend(kind.parameters().filter(|(_, p)| is_sortable(p.form)).map(|(_, p)| p.code));
-    names.join(", ")
 }

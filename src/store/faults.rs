@@ -15,6 +15,7 @@ use super::engine::Engine;
 use super::{Error, Log, Membership, MemoryLog, Store, Table, Txn};
 use crate::access::{Operation, View};
 use crate::fhir;
+use crate::fhir::definitions::Definitions;
 use crate::outbound::{Chance, Clock};
 
 const SECTOR: usize = 512;
@@ -94,7 +95,7 @@ impl StorageBackend for Shared {
 
 fn open(disk: &Shared) -> Result<Store, Error> {
     let disk = disk.clone();
-    Store::open_with(Box::new(move || Engine::on(disk.clone())), None)
+    Store::open_with(Box::new(move || Engine::on(disk.clone())), Definitions::default(), None)
 }
 
 const LEFT: Table = Table::new("test.left");
@@ -287,7 +288,7 @@ fn open_node(node: &str, disk: &Shared, log: &Arc<MemoryLog>) -> Result<Store, E
     let disk = disk.clone();
     let log = Arc::clone(log) as Arc<dyn Log>;
     let membership = Membership { log, node: node.into(), clock: Clock::manual(Timestamp::UNIX_EPOCH).0 };
-    Store::open_with(Box::new(move || Engine::on(disk.clone())), Some(membership))
+    Store::open_with(Box::new(move || Engine::on(disk.clone())), Definitions::default(), Some(membership))
 }
 
 /// What the log says that a node holds.

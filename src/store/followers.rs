@@ -13,6 +13,7 @@ use super::record::Header;
 use super::tables::{self, Table, number, read_number, split_number};
 use super::txn::{Change, ChangeKind};
 use crate::fhir;
+use crate::fhir::definitions::SearchParameters;
 
 /// Called with the changes of a commit, in order. It may block to slow writers down, never fail.
 pub type Follower = Box<dyn Fn(&[Change]) + Send + Sync>;
@@ -73,7 +74,11 @@ fn watched<'r>(tables: &[Table], row: &'r BatchRow) -> Option<WatchedRow<'r>> {
 
 /// The changes that rows from elsewhere bring, as their own writer would have told them: entries of the feed, with what the
 /// newest version says. Where a resource changes twice both changes bring what is true after the last.
-pub(super) fn changes_of(rows: &[BatchRow], dictionaries: &Dictionaries) -> Result<Vec<Change>, Error> {
+pub(super) fn changes_of(
+    rows: &[BatchRow],
+    dictionaries: &Dictionaries,
+    defined: &SearchParameters,
+) -> Result<Vec<Change>, Error> {
     let current: HashMap<&[u8], &[u8]> = rows
         .iter()
         .filter(|row| row.table == tables::CURRENT.name())
@@ -95,6 +100,7 @@ pub(super) fn changes_of(rows: &[BatchRow], dictionaries: &Dictionaries) -> Resu
             let id = fhir::stored_id(header.kind, &body).ok_or_else(damaged)?;
             let tree = fhir::json::parse(&body).map_err(|_| damaged())?;
             let mut extracted = fhir::extract(header.kind, id, &tree);
+            fhir::extract_own(defined, &tree, &mut extracted);
             extracted.updated = header.updated;
             Some(Arc::new(extracted))
         };

@@ -11,6 +11,7 @@ use super::error::Error;
 use super::recent::Recent;
 use super::snapshot::Snapshot;
 use super::tables::{self, FORMAT};
+use crate::fhir::definitions::Definitions;
 
 /// Opens the file; called again after every storage failure.
 pub(super) type Opener = Box<dyn Fn() -> Result<Engine, Error> + Send + Sync>;
@@ -22,6 +23,7 @@ pub(super) struct Ledger {
     snapshots: AtomicU64,
     open: RwLock<Option<Open>>,
     pub(super) dictionaries: Dictionaries,
+    pub(super) definitions: Definitions,
 }
 
 /// One opening of the file.
@@ -67,7 +69,7 @@ impl Latest {
 }
 
 impl Ledger {
-    pub(super) fn open(opener: Opener) -> Result<Self, Error> {
+    pub(super) fn open(opener: Opener, definitions: Definitions) -> Result<Self, Error> {
         let engine = opener()?;
         prepare(&engine)?;
         let ledger = Self {
@@ -76,6 +78,7 @@ impl Ledger {
             snapshots: AtomicU64::new(0),
             open: RwLock::new(Some(Open::new(engine))),
             dictionaries: Dictionaries::default(),
+            definitions,
         };
         ledger.dictionaries.read_all(&ledger.snapshot()?)?;
         Ok(ledger)

@@ -62,6 +62,7 @@ use writer::{Reply, Writer};
 
 use crate::access::Admitted;
 use crate::fhir::Packed;
+use crate::fhir::definitions::Definitions;
 
 /// The version that a resource is packed as before it is known which it will be: most that a load brings are new.
 const FIRST: u32 = 1;
@@ -80,7 +81,16 @@ impl Store {
     /// # Errors
     /// [`Error::Busy`] if another process has it, [`Error::Newer`] if a later Ingle wrote it.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Self::open_with(at(path), None)
+        Self::open_with(at(path), Definitions::default(), None)
+    }
+
+    /// As [`Store::open`], for a store whose changes are told with the values of the search parameters that others define
+    /// too.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_defined(path: &Path, definitions: &Definitions) -> Result<Self, Error> {
+        Self::open_with(at(path), definitions.clone(), None)
     }
 
     /// Opens the file as one of several nodes that share a log: applies what the log holds beyond it, and takes the lead if it
@@ -89,12 +99,16 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::open`]; [`Error::Log`] if the log cannot be read or does not go on from this file.
-    pub fn open_as_node(path: &Path, membership: Membership) -> Result<Self, Error> {
-        Self::open_with(at(path), Some(membership))
+    pub fn open_as_node(path: &Path, definitions: &Definitions, membership: Membership) -> Result<Self, Error> {
+        Self::open_with(at(path), definitions.clone(), Some(membership))
     }
 
-    fn open_with(opener: ledger::Opener, membership: Option<Membership>) -> Result<Self, Error> {
-        let ledger = Arc::new(Ledger::open(opener)?);
+    fn open_with(
+        opener: ledger::Opener,
+        definitions: Definitions,
+        membership: Option<Membership>,
+    ) -> Result<Self, Error> {
+        let ledger = Arc::new(Ledger::open(opener, definitions)?);
         let writer = Arc::new(Writer::start(Arc::clone(&ledger), membership)?);
         Ok(Self { ledger, writer, endings: Arc::default() })
     }
@@ -137,8 +151,16 @@ impl Store {
         Ok(answer)
     }
 
-    /// Does for a resource, on any thread, what the writer then need not do if it is new: stamps and packs its first version.
+    /// The search parameters that the plan defines itself. They belong to the install, whose realms share one handle.
+    #[must_use]
+    pub fn definitions(&self) -> &Definitions {
+        &self.ledger.definitions
+    }
+
+    /// Does for a resource, on any thread, what the writer then need not do if it is new: stamps and packs its first version,
+    /// and reads it for the plan's own search parameters.
     pub fn pack(&self, prepared: &mut Admitted, now: Timestamp) {
+        prepared.define(&self.ledger.definitions.now());
         prepared.stamp(now);
         let body = prepared.render(FIRST, now);
         let packed = self.ledger.dictionaries.compress(prepared.kind, &body);

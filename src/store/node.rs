@@ -242,7 +242,7 @@ impl Node {
         }
         // What is in the log is true; these are needed to read what comes with them.
         let read = ledger.dictionaries.add(dictionaries_of(&rows));
-        let read = read.and_then(|()| changes_of(&rows, &ledger.dictionaries));
+        let read = read.and_then(|()| changes_of(&rows, &ledger.dictionaries, &ledger.definitions.now()));
         let changes = read.map_err(|error| Error::Log(format!("a batch in it cannot be read: {error}")))?;
         // Until everybody is told, nobody begins to watch.
         let followers = followers.read();

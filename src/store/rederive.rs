@@ -107,7 +107,7 @@ impl Txn<'_> {
         after.write(&mut record);
         record.extend_from_slice(packed);
         self.put(tables::CURRENT, &number(rid), record)?;
-        let mut extracted = Arc::clone(&admitted.extracted);
+        let mut extracted = admitted.found_by(self.defined);
         Arc::make_mut(&mut extracted).updated = before.updated;
         self.change(rid, &after, ChangeKind::Rederived, Some(extracted))
     }

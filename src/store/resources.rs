@@ -109,7 +109,7 @@ impl Txn<'_> {
             let updated = Timestamp::from_microsecond(header.updated).unwrap_or(now);
             return Ok(Written { outcome: Outcome::Unchanged, version: header.version, updated });
         }
-        let mut extracted = Arc::clone(&prepared.extracted);
+        let mut extracted = prepared.found_by(self.defined);
         if extracted.updated != now.as_microsecond() {
             Arc::make_mut(&mut extracted).updated = now.as_microsecond();
         }

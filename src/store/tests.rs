@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::access::{Admitted, AppAccess, Base, Categories, Category, Operation, Principal, ScopeSet, View, decide};
-use crate::fhir::Kind;
+use crate::fhir::definitions::{FIRST_OWN, Own};
+use crate::fhir::{Kind, json, search_parameter};
 
 const TABLE: Table = Table::new("test.rows");
 
@@ -201,6 +202,53 @@ fn condition(n: usize) -> String {
     format!(
         r#"{{"resourceType":"Condition","id":"c{n}","subject":{{"reference":"Patient/{patient}"}},"code":{{"coding":[{{"system":"http://hl7.org/fhir/sid/icd-10-cm","code":"E{n}.9","display":"Condition number {n} of the test"}}]}},"recordedDate":"2026-01-{day:02}"}}"#
     )
+}
+
+/// Whoever follows a store is told what its resources are found by at the time of the commit, whenever they were read.
+#[test]
+fn changes_are_told_with_what_the_plan_defines_by_then() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), store());
+    let definitions = Definitions::default();
+    let store = Store::open_defined(&folder.path().join("s.redb"), &definitions).unwrap();
+    let told: Arc<parking_lot::Mutex<Vec<usize>>> = Arc::default();
+    for store in [&store, &other.1] {
+        let told = Arc::clone(&told);
+        store.follow(Box::new(move |changes| {
+            let own = |change: &Change| change.extracted.as_ref().unwrap().values_of(FIRST_OWN).count();
+            told.lock().extend(changes.iter().map(own));
+        }));
+    }
+    let define = |expression: &str| {
+        let text = format!(
+            r#"{{"status":"active","code":"x-own","base":["Condition"],"type":"token","expression":"{expression}"}}"#
+        );
+        let parameter = search_parameter::read(&json::parse(text.as_bytes()).unwrap()).unwrap().remove(0);
+        definitions.replace(vec![Own { number: FIRST_OWN, parameter, is_ready: false }]);
+    };
+    let kept = |store: &Store, admitted: &Admitted| {
+        let admitted = admitted.clone();
+        store.transact_blocking(move |txn| txn.put_resource(&admitted, Timestamp::UNIX_EPOCH, None)).unwrap();
+        std::mem::take(&mut *told.lock())
+    };
+    let admitted = |text: &str| crate::access::admit_text(text.as_bytes()).unwrap();
+    let one = admitted(
+        r#"{"resourceType":"Condition","id":"c","code":{"text":"a"},"category":[{"coding":[{"code":"x"},{"code":"y"}]}]}"#,
+    );
+    let mut packed = Admitted::clone(&one);
+    store.pack(&mut packed, Timestamp::UNIX_EPOCH);
+    assert_eq!(kept(&store, &admitted(r#"{"resourceType":"Condition","id":"before"}"#)), [0]);
+    define("Condition.category");
+    assert_eq!(kept(&store, &packed), [2], "it was packed before");
+    let mut next = admitted(r#"{"resourceType":"Condition","id":"c","category":[{"coding":[{"code":"x"}]}]}"#);
+    store.pack(&mut next, Timestamp::UNIX_EPOCH);
+    assert_eq!(next.extracted.values_of(FIRST_OWN).count(), 1);
+    define("Condition.bodySite");
+    assert_eq!(kept(&store, &next), [0], "it was read for another definition");
+    let mut last = admitted(r#"{"resourceType":"Condition","id":"d","bodySite":[{"coding":[{"code":"x"}]}]}"#);
+    store.pack(&mut last, Timestamp::UNIX_EPOCH);
+    definitions.replace(Vec::new());
+    assert_eq!(kept(&store, &last), [0], "it is defined no more");
+    assert_eq!(kept(&other.1, &last), [0], "elsewhere it never was");
 }
 
 #[test]

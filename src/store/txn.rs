@@ -14,7 +14,9 @@ use super::codec::{Dictionaries, Dictionary};
 use super::engine::{Base, KeyRange, Tables};
 use super::error::Error;
 use super::followers::own_row;
+use super::ledger::Ledger;
 use super::tables::{self, Row, Table};
+use crate::fhir::definitions::SearchParameters;
 use crate::fhir::{Extracted, Kind};
 
 /// One entry of the change feed, as followers see it.
@@ -56,6 +58,7 @@ impl ChangeKind {
 pub(super) struct Group<'t> {
     tables: Tables<'t>,
     state: State,
+    defined: SearchParameters,
     bytes: usize,
     has_written: bool,
     /// Which rows somebody wants to have afterwards; the others are let go once they are written.
@@ -99,21 +102,24 @@ pub struct Txn<'a> {
     pub(super) rid: u64,
     pub(super) changes: Vec<Change>,
     pub(super) codec: &'a mut GroupCodec,
+    /// By what the resources of the group are found.
+    pub(super) defined: &'a SearchParameters,
 }
 
 impl<'t> Group<'t> {
     pub(super) fn new(
         mut tables: Tables<'t>,
-        dictionaries: &Dictionaries,
+        ledger: &Ledger,
         wanted: &'t dyn Fn(Table) -> bool,
     ) -> Result<Self, Error> {
         let mut counter =
             |name| Ok::<_, Error>(tables.get(tables::META.name(), name)?.and_then(|v| tables::read_u64(&v)));
         let seq = counter(tables::META_SEQ)?.unwrap_or(0);
         let rid = counter(tables::META_RID)?.unwrap_or(0);
-        let codec = GroupCodec { known: dictionaries.clone(), fresh: Vec::new() };
+        let codec = GroupCodec { known: ledger.dictionaries.clone(), fresh: Vec::new() };
         let state = State { seq, rid, changes: Vec::new(), codec };
-        Ok(Self { tables, state, bytes: 0, has_written: false, wanted, rows: Vec::new() })
+        let defined = ledger.definitions.now();
+        Ok(Self { tables, state, defined, bytes: 0, has_written: false, wanted, rows: Vec::new() })
     }
 
     /// Runs one closure and keeps its writes if it returns true.
@@ -128,6 +134,7 @@ impl<'t> Group<'t> {
             rid: self.state.rid,
             changes: Vec::new(),
             codec: &mut self.state.codec,
+            defined: &self.defined,
         };
         let keep = work(&mut txn);
         let Txn { pending, seq, rid, changes, .. } = txn;

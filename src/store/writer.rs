@@ -274,7 +274,7 @@ impl Thread {
         let is_shared = self.node.is_some();
         let wanted = |table: Table| is_shared || followers.watches(table);
         let write = self.ledger.engine()?.begin_write()?;
-        let group = Group::new(write.tables(), &self.ledger.dictionaries, &wanted)?;
+        let group = Group::new(write.tables(), &self.ledger, &wanted)?;
         let Ran { mut tables, changes, dictionaries, mut rows, has_written } =
             run_group(group, done, &mut self.messages)?;
         if !has_written {

@@ -173,8 +173,9 @@ impl Writing<'_> {
             return Err(Error::WrongType);
         }
         links::rewrite(&mut node, &|place, text| self.relative(place, text));
-        let Admission { resource: admitted, issues } = admit(&mut node, id, self.validation)?;
+        let Admission { resource: mut admitted, issues } = admit(&mut node, id, self.validation)?;
         define(kind, &node)?;
+        admitted.define(&self.store.definitions().now());
         let mut expected = expected;
         if let Permit::Only(only) = view.permit(kind, operation).ok_or(Error::Scope { kind, operation })? {
             let fits =
@@ -278,7 +279,7 @@ impl Writing<'_> {
         if !condition.iter().any(|(name, _)| is_selective(name)) {
             return Err(Error::NoCondition);
         }
-        let mut query = Query::read(kind, condition, false, self.now, self.base)?;
+        let mut query = Query::read(self.store.definitions().now(), kind, condition, false, self.now, self.base)?;
         if query.contained.is_some() {
             // A contained resource cannot be changed by itself.
             return Err(search::Error::Unsupported { name: "_contained".into() }.into());

@@ -8,6 +8,7 @@ use ingle::access::{Operation, View};
 use ingle::apps::{App, Kind, NewApp, Status};
 use ingle::config::Config;
 use ingle::consent;
+use ingle::fhir::definitions::Definitions;
 use ingle::fhir::filter;
 use ingle::identity::roster::{Enrolment, enrol};
 use ingle::identity::{self, Audience, SignIn, Visitor, Wording};
@@ -57,7 +58,14 @@ impl Cluster {
             clock: self.outside.clock.clone(),
         };
         let folder = self.folder.path().join(node);
-        let realm = Realm::open_as_node(RealmKind::Plan, &self.config, &folder, &self.outside, keys, membership);
+        let realm = Realm::open_as_node(
+            RealmKind::Plan,
+            &self.config,
+            &folder,
+            &self.outside,
+            &Definitions::default(),
+            (keys, membership),
+        );
         Arc::new(realm.unwrap())
     }
 }
@@ -130,7 +138,7 @@ fn answers(realm: &Realm) -> Vec<Vec<u64>> {
     ];
     let find = |(kind, name, value): (&str, &str, &str)| {
         let kind = ingle::fhir::Kind::parse(kind).unwrap();
-        let clauses = [filter::clause(kind, name, value, realm.clock.now(), ADDRESS).unwrap().unwrap()];
+        let clauses = [filter::standard_clause(kind, name, value, realm.clock.now(), ADDRESS).unwrap().unwrap()];
         let query = Query { kind, clauses: &clauses, sort: &[], after: None, limit: 100 };
         let matches = realm.index.find(&view, &query).unwrap();
         let is_one = |rid: &u64| {

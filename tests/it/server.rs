@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ingle::apps::{App, Kind, NewApp};
 use ingle::config::Config;
+use ingle::fhir::definitions::Definitions;
 use ingle::identity::Member;
 use ingle::identity::roster::{Enrolment, enrol};
 use ingle::load;
@@ -224,10 +225,11 @@ impl Builder {
         let (mail, outbox) = Mail::memory();
         let (sms, texts) = Sms::memory();
         let outside = Outside { clock, chance: Chance::seeded(7), mail, sms };
+        let definitions = Definitions::default();
         let open = |kind| {
             let path = Realm::folder(folder.path(), kind);
             let keys = Keys::in_memory(&outside.chance).unwrap();
-            Arc::new(Realm::open_with_keys(kind, &config, &path, &outside, keys).unwrap())
+            Arc::new(Realm::open_with_keys(kind, &config, &path, &outside, &definitions, keys).unwrap())
         };
         let (plan, sandbox) = (open(RealmKind::Plan), open(RealmKind::Sandbox));
         plan.definer.as_ref().unwrap().also(&sandbox.store, &sandbox.index);

@@ -134,6 +134,20 @@ const OPERATORS: [&str; 8] = [
     "write/plan.rs",
 ];
 
+/// What is `static` and changes while the process runs, and why it may. Everything else is handed down, so that two
+/// installs in one process, as tests make them, do not see each other's.
+const CHANGING: [(&str, &str, &str); 6] = [
+    ("fhir/fhirpath/mod.rs", "KEPT", "a cache of parsed expressions: the same text gives the same"),
+    ("fhir/shape.rs", "KNOWN", "a cache of shapes, each made from the tables alone"),
+    ("fhir/structures.rs", "TABLES", "tables, with a cache of trees made from them"),
+    ("fhir/structures.rs", "SUPPLIED", "the plan's own packages: set once before the first request, or refused"),
+    ("store/codec.rs", "COMPRESS", "working memory of a thread, which keeps nothing from one use to the next"),
+    ("store/codec.rs", "DECOMPRESS", "as above"),
+];
+/// Types of what changes. A `LazyLock` of anything else is a table.
+const CELLS: [&str; 10] =
+    ["Mutex", "RwLock", "Atomic", "OnceLock", "OnceCell", "RefCell", "Cell<", "UnsafeCell", "ArcSwap", "Condvar"];
+
 const FORBIDDEN_NAMES: [&str; 6] = ["util", "utils", "helper", "common", "misc", "manager"];
 
 fn sources() -> Vec<(PathBuf, String)> {
@@ -411,6 +425,48 @@ fn a_test_attribute_hides_only_the_item_that_it_stands_on() {
     let text = "#[cfg(test)]\nmod tests;\nuse crate::web;\n#[cfg(test)]\n#[allow(unused)]\nmod inline {\n    use crate::cli;\n\n    fn f() {\n    }\n}\nuse crate::load;\nimpl A {\n    #[cfg(test)]\n    fn x() {\n        crate::main();\n    }\n    fn y() {}\n}\n#[cfg(test)]\nuse crate::{\n    oauth,\n};\nuse crate::store;\n";
     assert_eq!(named_rooms(&without_tests(text)), ["web", "load", "store"]);
     assert!(without_tests(text).contains("fn y() {}"));
+}
+
+/// Names and types of the statics of a text without comments.
+fn statics(code: &str) -> Vec<(&str, &str)> {
+    let declared = code.split("static ").skip(1).filter_map(|rest| {
+        let (name, rest) = rest.split_once(": ")?;
+        let name = name.strip_prefix("mut ").unwrap_or(name);
+        let is_name = name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+        is_name.then(|| (name, rest.split(" = ").next().unwrap()))
+    });
+    declared.collect()
+}
+
+#[test]
+fn little_is_static_and_changes() {
+    let mut found = Vec::new();
+    for (path, text) in sources().iter().filter(|(path, _)| !is_test(path)) {
+        let code = without_comments(&without_tests(text));
+        assert!(!code.contains("static mut "), "{}", path.display());
+        assert!(!code.contains("leak("), "{} leaks memory to keep it for ever", path.display());
+        for (name, _) in statics(&code).into_iter().filter(|(_, held)| CELLS.iter().any(|cell| held.contains(cell))) {
+            found.push((below_src(path), name.to_owned()));
+        }
+    }
+    let listed = |path: &str, name: &str| CHANGING.iter().any(|(file, known, _)| (*file, *known) == (path, name));
+    for (path, name) in &found {
+        assert!(listed(path, name), "{path}: {name} is static and changes; hand it down");
+    }
+    for (file, name, _) in CHANGING {
+        assert!(
+            found.iter().any(|(path, known)| (path.as_str(), known.as_str()) == (file, name)),
+            "{file}: {name} is gone"
+        );
+    }
+}
+
+#[test]
+fn statics_are_told_from_lifetimes() {
+    let text = "static A: RwLock<u8> = RwLock::new(1);\nfn f(x: &'static str) -> &'static B {\n    static C_1: LazyLock<\n        Mutex<u8>,\n    > = x;\n}\npub(super) static D: [u8; 1] = [0];\nstruct E {\n    f: &'static str,\n    g: u8,\n}\n";
+    let found: Vec<(&str, bool)> =
+        statics(text).into_iter().map(|(name, held)| (name, CELLS.iter().any(|cell| held.contains(cell)))).collect();
+    assert_eq!(found, [("A", true), ("C_1", true), ("D", false)]);
 }
 
 #[test]

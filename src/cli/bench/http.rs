@@ -211,7 +211,8 @@ fn pages(plan: &Plan) -> anyhow::Result<()> {
     let realm = &plan.realm;
     let searched = Searched { store: &realm.store, index: &realm.index, cursors: &realm.cursors, caller: "bench", now };
     let read = |cursor: Option<String>| -> anyhow::Result<_> {
-        let mut query = Query::read(kind, &[("_count".to_owned(), "10".to_owned())], false, now, "")?;
+        let mut query =
+            Query::read(realm.definitions.now(), kind, &[("_count".to_owned(), "10".to_owned())], false, now, "")?;
         query.cursor = cursor;
         Ok(searched.page(&view, &query)?)
     };

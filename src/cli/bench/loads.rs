@@ -10,6 +10,7 @@ use anyhow::ensure;
 use super::Figure;
 use super::plan::{configure, forget_peak, own_memory};
 use crate::config::{Policy, Registry};
+use crate::fhir::definitions::Definitions;
 use crate::load::{self, Mapping, Request, Summary, Target};
 use crate::outbound::{Chance, Clock, Mail, Sms};
 use crate::realm::{Outside, Realm, RealmKind};
@@ -97,7 +98,7 @@ pub(super) fn measure(folder: &Path, claims: usize, clock: &Clock) -> anyhow::Re
 fn realm(folder: &Path, clock: &Clock) -> anyhow::Result<Realm> {
     let (config, _) = configure(folder)?;
     let outside = Outside { clock: clock.clone(), chance: Chance::system(), mail: Mail::memory().0, sms: Sms::off() };
-    Ok(Realm::open(RealmKind::Plan, &config, &config.storage.path, &outside)?)
+    Ok(Realm::open(RealmKind::Plan, &config, &config.storage.path, &outside, &Definitions::default())?)
 }
 
 const ISA: &str =

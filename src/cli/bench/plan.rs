@@ -9,6 +9,7 @@ use super::{Figure, generate};
 use crate::apps::{Kind as AppKind, NewApp};
 use crate::cli::runtime;
 use crate::config::Config;
+use crate::fhir::definitions::Definitions;
 use crate::identity::roster::{Enrolment, enrol};
 use crate::load;
 use crate::oauth::{Begun, Decision, Form};
@@ -49,7 +50,15 @@ impl Plan {
         let (config, path) = configure(folder)?;
         let outside =
             Outside { clock: clock.clone(), chance: Chance::system(), mail: Mail::memory().0, sms: Sms::off() };
-        let open = || anyhow::Ok(Arc::new(Realm::open(RealmKind::Plan, &config, &config.storage.path, &outside)?));
+        let open = || {
+            anyhow::Ok(Arc::new(Realm::open(
+                RealmKind::Plan,
+                &config,
+                &config.storage.path,
+                &outside,
+                &Definitions::default(),
+            )?))
+        };
         let runtime = runtime()?;
         let mut plan = Self {
             realm: open()?,

@@ -187,7 +187,7 @@ fn searches(plan: &Plan, write: bool) -> anyhow::Result<(f64, f64)> {
         let begun = plan.clock.monotonic();
         let view = decide(&access, Base::Fhir, EOB, Operation::Search, now)?;
         let pair = if write { ("identifier".to_owned(), value) } else { ("_id".to_owned(), id.clone()) };
-        let query = Query::read(EOB, &[pair], false, now, "")?;
+        let query = Query::read(realm.definitions.now(), EOB, &[pair], false, now, "")?;
         let searched =
             Searched { store: &realm.store, index: &realm.index, cursors: &realm.cursors, caller: "bench", now };
         let page = searched.page(&view, &query)?;
@@ -199,7 +199,7 @@ fn searches(plan: &Plan, write: bool) -> anyhow::Result<(f64, f64)> {
 }
 
 fn identifier(prepared: &crate::access::Admitted) -> Option<String> {
-    let (number, _) = EOB.parameter("identifier")?;
+    let (number, _) = EOB.standard_parameter("identifier")?;
     prepared.extracted.values_of(number).find_map(|value| match value {
         fhir::Value::Token { system: Some(system), code: Some(code) } => Some(format!("{system}|{code}")),
         _ => None,

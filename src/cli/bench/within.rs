@@ -98,7 +98,7 @@ fn search(plan: &Plan, access: &Principal, case: &Case) -> anyhow::Result<(f64, 
     let now = plan.clock.now();
     let once = || -> anyhow::Result<Page> {
         let view = decide(access, Base::Fhir, kind, Operation::Search, now)?;
-        let query = Query::read(kind, &pairs, false, now, "")?;
+        let query = Query::read(realm.definitions.now(), kind, &pairs, false, now, "")?;
         let searched =
             Searched { store: &realm.store, index: &realm.index, cursors: &realm.cursors, caller: "bench", now };
         Ok(searched.page(&view, &query)?)
@@ -117,7 +117,7 @@ fn index_alone(plan: &Plan, access: &Principal, case: &Case) -> anyhow::Result<f
     for (kind, name, value) in case.asked {
         let kind = Kind::named(kind);
         let view = decide(access, Base::Fhir, kind, Operation::Search, now)?;
-        queries.push((kind, view, filter::clause(kind, name, value, now, "")?.context("no clause")?));
+        queries.push((kind, view, filter::standard_clause(kind, name, value, now, "")?.context("no clause")?));
     }
     let started = plan.clock.monotonic();
     for _ in 0..ROUNDS {

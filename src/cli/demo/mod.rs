@@ -13,6 +13,7 @@ use super::exit::Code;
 use super::load::into_realm;
 use super::{install, runtime, serve};
 use crate::config::Config;
+use crate::fhir::definitions::Definitions;
 use crate::load::{Mapping, Request, Stop};
 use crate::outbound::Clock;
 use crate::realm::{Realm, RealmKind};
@@ -29,9 +30,10 @@ pub(super) fn run(global: &Global, args: &Demo) -> anyhow::Result<Code> {
     let dir = std::path::absolute(&args.dir)?;
     let config = Arc::new(config(&dir, args.port)?);
     let outside = install::outside(&config)?;
+    let definitions = Definitions::default();
     let mut realms = Vec::new();
     for kind in [RealmKind::Plan, RealmKind::Sandbox] {
-        let realm = install::realm(kind, &config, &outside)?;
+        let realm = install::realm(kind, &config, &outside, &definitions)?;
         fill(&realm)?;
         realms.push(realm);
     }

@@ -1,10 +1,14 @@
 //! FHIR R4 as data: resource types, search parameters and the patient compartment, compiled from the tables beside this
-//! file by `build.rs`. Extraction, search and the `CapabilityStatement` read only these.
+//! file by `build.rs`; and beside them the search parameters of a plan's own. Extraction, search and the
+//! `CapabilityStatement` read only these.
 
-pub mod custom;
+mod own;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::LazyLock;
+
+pub use own::{Definitions, FIRST_OWN, MAX_DEFINED, Own, SearchParameters};
 
 include!(concat!(env!("OUT_DIR"), "/definitions.rs"));
 
@@ -14,30 +18,30 @@ include!(concat!(env!("OUT_DIR"), "/definitions.rs"));
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind(u16);
 
-/// One search parameter of one type (or of all).
-#[derive(Debug)]
+/// One search parameter of one type (or of all). Those of the tables borrow everything from the binary.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {
     /// The type; absent for parameters that every type has.
     pub kind: Option<Kind>,
     /// The name used in queries.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// How values are compared.
     pub form: Form,
     /// The paths to the values.
-    pub paths: &'static [Path],
+    pub paths: Cow<'static, [Path]>,
     /// The types that references may point to.
     pub targets: Targets,
     /// The parts of a composite; none for other forms, and for a composite that cannot be searched.
-    pub components: &'static [Component],
+    pub components: Cow<'static, [Component]>,
 }
 
 /// One part of a composite parameter, below the element that the parameter's path leads to.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Component {
     /// How values are compared.
     pub form: Form,
     /// The paths to the values.
-    pub paths: &'static [Path],
+    pub paths: Cow<'static, [Path]>,
 }
 
 /// The forms of search parameters (FHIR R4, search, section 3.1.1.4).
@@ -56,32 +60,32 @@ pub enum Form {
 }
 
 /// The types a reference parameter may point to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Targets {
     /// Any type.
     Any,
     /// These types; none for parameters that are not references.
-    These(&'static [Kind]),
+    These(Cow<'static, [Kind]>),
 }
 
 /// A path from the resource to values.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path {
     /// The steps from the resource down.
-    pub steps: &'static [Step],
+    pub steps: Cow<'static, [Step]>,
     /// Keeps only references to this type.
     pub only: Option<Kind>,
 }
 
 /// One step of a [`Path`].
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The member with that name; arrays are flattened.
-    Member(&'static str),
+    Member(Cow<'static, str>),
     /// The member whose name is this stem followed by a data type.
-    Choice(&'static str),
+    Choice(Cow<'static, str>),
     /// Objects whose member has that value.
-    Where(&'static str, &'static str),
+    Where(Cow<'static, str>, Cow<'static, str>),
     /// The first result.
     First,
     /// Whether there is anything but `false`, as `true` or `false`.
@@ -146,23 +150,15 @@ impl Kind {
         (0..TYPES.len()).map(|at| Self(at as u16))
     }
 
-    /// The search parameters of this type with their numbers: those of every type, its own, and the plan's own
-    /// searchable ones.
-    pub fn parameters(self) -> impl Iterator<Item = (u16, &'static Parameter)> {
-        let ready = custom::of(self).filter(|custom| custom.is_ready);
-        self.standard().chain(ready.map(|custom| (custom.number, custom.parameter)))
-    }
-
-    /// The search parameters whose values are extracted, including the plan's own before they are searchable.
+    /// The search parameters of the tables whose values are extracted, in the order of their numbers.
     pub fn extracted(self) -> impl Iterator<Item = (u16, &'static Parameter)> {
         let standard = self.places().filter(|at| number_of(*at) == *at as u16);
-        let standard = standard.filter_map(|at| Some((at as u16, PARAMETERS.get(at)?)));
-        standard.chain(custom::of(self).map(|custom| (custom.number, custom.parameter)))
+        standard.filter_map(|at| Some((at as u16, PARAMETERS.get(at)?)))
     }
 
-    /// The search parameters of the tables. Parameters with the same values, such as `name` and `phonetic`, share a
-    /// number.
-    pub fn standard(self) -> impl Iterator<Item = (u16, &'static Parameter)> {
+    /// The search parameters of the tables: those of every type, and its own. Parameters with the same values, such as
+    /// `name` and `phonetic`, share a number.
+    pub fn standard<'d>(self) -> impl Iterator<Item = (u16, &'d Parameter)> {
         self.places().filter_map(|at| Some((number_of(at), PARAMETERS.get(at)?)))
     }
 
@@ -174,13 +170,13 @@ impl Kind {
     /// True if the tables have a parameter with that name for this type.
     #[must_use]
     pub fn is_standard(self, code: &str) -> bool {
-        self.standard().any(|(_, parameter)| parameter.code == code)
+        self.standard_parameter(code).is_some()
     }
 
-    /// The search parameter with that name.
+    /// The search parameter of the tables with that name.
     #[must_use]
-    pub fn parameter(self, code: &str) -> Option<(u16, &'static Parameter)> {
-        self.parameters().find(|(_, parameter)| parameter.code == code)
+    pub fn standard_parameter(self, code: &str) -> Option<(u16, &'static Parameter)> {
+        self.standard().find(|(_, parameter)| parameter.code == code)
     }
 
     /// The parameters whose Patient references put a resource of this type into a patient's compartment.
@@ -249,10 +245,10 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The parameter with that number.
+/// The parameter of the tables with that number.
 #[must_use]
-pub fn parameter(number: u16) -> Option<&'static Parameter> {
-    if number >= custom::FIRST { custom::by_number(number) } else { PARAMETERS.get(usize::from(number)) }
+pub fn standard_parameter(number: u16) -> Option<&'static Parameter> {
+    PARAMETERS.get(usize::from(number))
 }
 
 #[cfg(test)]
@@ -272,7 +268,7 @@ mod tests {
     #[test]
     fn strings_that_are_the_same_are_extracted_once() {
         let practitioner = Kind::named("Practitioner");
-        let number = |code: &str| practitioner.parameter(code).unwrap().0;
+        let number = |code: &str| practitioner.standard_parameter(code).unwrap().0;
         assert_eq!(number("phonetic"), number("name"));
         assert_ne!(number("family"), number("name"));
         for kind in Kind::all() {
@@ -286,7 +282,7 @@ mod tests {
     fn a_compartment_names_references_only() {
         for kind in Kind::all() {
             for at in kind.compartment() {
-                let parameter = parameter(*at as u16).unwrap();
+                let parameter = standard_parameter(*at as u16).unwrap();
                 assert_eq!(parameter.form, Form::Reference, "{kind} {}", parameter.code);
             }
         }

@@ -2,7 +2,7 @@ use super::*;
 
 fn values(json: &str, code: &str) -> Vec<String> {
     let extracted = crate::fhir::prepare(json.as_bytes()).unwrap().extracted;
-    let (number, _) = extracted.kind.parameter(code).unwrap();
+    let (number, _) = extracted.kind.standard_parameter(code).unwrap();
     extracted
         .values_of(number)
         .map(|value| match value {
@@ -89,7 +89,7 @@ fn folding() {
 
 #[test]
 fn who_is_not_said_to_be_dead_is_alive() {
-    let (number, _) = Kind::PATIENT.parameter("deceased").unwrap();
+    let (number, _) = Kind::PATIENT.standard_parameter("deceased").unwrap();
     for (member, expected) in [
         ("", "false"),
         (r#","deceasedBoolean":false"#, "false"),

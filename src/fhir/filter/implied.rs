@@ -39,7 +39,7 @@ fn is_implied(kind: Kind, parameter: &Parameter, system: &str, code: &str) -> bo
 /// `Observation.status`, for a path that consists of names only.
 fn address(kind: Kind, path: &Path) -> Option<String> {
     let mut out = kind.name().to_owned();
-    for step in path.steps {
+    for step in &*path.steps {
         let Step::Member(name) = step else { return None };
         out.push('.');
         out.push_str(name);

@@ -1,13 +1,15 @@
 //! From the text of one query parameter to a [`Clause`]. A parameter that cannot be honored exactly is refused with an
 //! explanation for the developer, never dropped.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
 use super::amount::Searched;
 use super::{Clause, Field, Prefix, System, Test, Wanted, implied, is_searchable, near};
 use crate::fhir::dates::{self, Span};
 use crate::fhir::decimal;
-use crate::fhir::definitions::{Component, Form, Kind, Parameter, Targets, parameter};
+use crate::fhir::definitions::{Component, Form, Kind, SearchParameters, Targets};
 use crate::fhir::extract::fold;
 use crate::fhir::reference::{self, Reference};
 use crate::fhir::terminology::{self, Way};
@@ -21,14 +23,14 @@ const MAX_VALUE: usize = 1_024;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// There is no such parameter for this type.
-    #[error("{kind} has no search parameter '{name}'{}", nearest.map(|n| format!("; did you mean '{n}'?")).unwrap_or_default())]
+    #[error("{kind} has no search parameter '{name}'{}", nearest.as_ref().map(|n| format!("; did you mean '{n}'?")).unwrap_or_default())]
     Unknown {
         /// The type searched.
         kind: Kind,
         /// The requested name.
         name: String,
         /// A similar parameter that exists.
-        nearest: Option<&'static str>,
+        nearest: Option<String>,
     },
     /// The parameter exists and cannot be searched here.
     #[error("search by '{name}' (a {form:?} parameter) is not supported by this server")]
@@ -66,44 +68,64 @@ pub enum Refusal {
     },
 }
 
-/// Reads `name[:modifier]` and its value for a search of `kind`. Nothing is returned for an empty value, which R4 says
-/// to ignore. `base` is this server's address, so that absolute references to it count as local.
+/// As [`clause`], by the parameters of the tables alone: a plan's own come and go, and what decides about access must not
+/// change its meaning.
 ///
 /// # Errors
 /// [`Refusal`] with an explanation for the developer.
-pub fn clause(kind: Kind, key: &str, value: &str, now: Timestamp, base: &str) -> Result<Option<Clause>, Refusal> {
+pub fn standard_clause(
+    kind: Kind,
+    key: &str,
+    value: &str,
+    now: Timestamp,
+    base: &str,
+) -> Result<Option<Clause>, Refusal> {
+    clause(&SearchParameters::TABLES, kind, key, value, now, base)
+}
+
+/// Reads `name[:modifier]` and its value for a search of `kind` by one of the parameters that are `defined`. Nothing is
+/// returned for an empty value, which R4 says to ignore. `base` is this server's address, so that absolute references to it
+/// count as local.
+///
+/// # Errors
+/// [`Refusal`] with an explanation for the developer.
+pub fn clause(
+    defined: &SearchParameters,
+    kind: Kind,
+    key: &str,
+    value: &str,
+    now: Timestamp,
+    base: &str,
+) -> Result<Option<Clause>, Refusal> {
     let (name, modifier) = key.split_once(':').map_or((key, None), |(name, modifier)| (name, Some(modifier)));
     if value.is_empty() {
         return Ok(None);
     }
-    let (field, form, targets, components): (_, _, _, &[Component]) = match name {
-        "_id" => (Field::Id, Form::Token, Targets::These(&[]), &[]),
-        "_lastUpdated" => (Field::Updated, Form::Date, Targets::These(&[]), &[]),
+    let nothing = &Targets::These(Cow::Borrowed(&[]));
+    let (field, form, found) = match name {
+        "_id" => (Field::Id, Form::Token, None),
+        "_lastUpdated" => (Field::Updated, Form::Date, None),
         _ => {
-            let (number, found) = kind.parameter(name).ok_or_else(|| unknown(kind, name))?;
+            let (number, found) = defined.named(kind, name).ok_or_else(|| unknown(defined, kind, name))?;
             if !is_searchable(found) {
                 return Err(Refusal::Form { name: name.to_owned(), form: found.form });
             }
-            (Field::Parameter(number), found.form, found.targets, found.components)
+            (Field::Parameter(number), found.form, Some(found))
         }
     };
+    let (targets, components) = found.map_or((nothing, &[] as &[_]), |found| (&found.targets, &*found.components));
     let read = Reader { name, field, form, targets, components, modifier, now, base };
     let mut test = read.test(value)?;
-    if let (Field::Parameter(number), Form::Token, None | Some("not")) = (field, form, modifier)
-        && let Some(parameter) = parameter(number)
-    {
+    if let (Some(parameter), Form::Token, None | Some("not")) = (found, form, modifier) {
         implied::widen(kind, parameter, &mut test);
     }
     Ok(Some(Clause { field, test }))
 }
 
-fn unknown(kind: Kind, name: &str) -> Refusal {
-    let nearest = kind
-        .parameters()
-        .map(|(_, parameter): (u16, &Parameter)| (strsim::damerau_levenshtein(parameter.code, name), parameter.code))
-        .min()
-        .filter(|(distance, _)| *distance <= 3)
-        .map(|(_, code)| code);
+fn unknown(defined: &SearchParameters, kind: Kind, name: &str) -> Refusal {
+    let codes = defined.of(kind).map(|(_, parameter)| &*parameter.code);
+    let nearest = codes.map(|code| (strsim::damerau_levenshtein(code, name), code)).min();
+    let nearest = nearest.filter(|(distance, _)| *distance <= 3).map(|(_, code)| code.to_owned());
     Refusal::Unknown { kind, name: name.chars().take(64).collect(), nearest }
 }
 
@@ -111,8 +133,8 @@ struct Reader<'q> {
     name: &'q str,
     field: Field,
     form: Form,
-    targets: Targets,
-    components: &'static [Component],
+    targets: &'q Targets,
+    components: &'q [Component],
     modifier: Option<&'q str>,
     now: Timestamp,
     base: &'q str,
@@ -282,7 +304,7 @@ impl Reader<'_> {
         }
         let read = |(component, part): (&Component, &&str)| {
             let form = component.form;
-            Reader { form, targets: Targets::Any, components: &[], modifier: None, ..*self }.wanted(part)
+            Reader { form, targets: &Targets::Any, components: &[], modifier: None, ..*self }.wanted(part)
         };
         Ok(Wanted::All(self.components.iter().zip(&parts).map(read).collect::<Result<_, _>>()?))
     }

@@ -3,7 +3,7 @@
 //!
 //! Absent: the displays of the codes, which have terms of their own.
 
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use super::build::NUCC;
 use crate::fhir::structures::{Codes, codes_of};
@@ -42,14 +42,15 @@ pub(crate) fn is_code(text: &str) -> bool {
 
 /// True if a role of a person may have this specialty.
 pub(crate) fn is_personal(code: &str) -> bool {
-    static SET: OnceLock<Option<&'static Codes>> = OnceLock::new();
-    is_in(*SET.get_or_init(|| codes_of(&format!("{VALUE_SETS}IndividualAndGroupSpecialtiesVS"))), code)
+    static SET: LazyLock<Option<&'static Codes>> =
+        LazyLock::new(|| codes_of(&format!("{VALUE_SETS}IndividualAndGroupSpecialtiesVS")));
+    is_in(*SET, code)
 }
 
 /// True if a service or an organization in a network may have this specialty.
 pub(crate) fn is_any(code: &str) -> bool {
-    static SET: OnceLock<Option<&'static Codes>> = OnceLock::new();
-    is_in(*SET.get_or_init(|| codes_of(&format!("{VALUE_SETS}SpecialtiesVS"))), code)
+    static SET: LazyLock<Option<&'static Codes>> = LazyLock::new(|| codes_of(&format!("{VALUE_SETS}SpecialtiesVS")));
+    is_in(*SET, code)
 }
 
 fn is_in(set: Option<&'static Codes>, code: &str) -> bool {

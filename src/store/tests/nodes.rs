@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use crate::access::View;
 use crate::fhir::Kind;
+use crate::fhir::definitions::Definitions;
 use crate::outbound::{Clock, ClockHand};
 use crate::store::*;
 
@@ -40,7 +41,7 @@ impl Cluster {
 
     fn try_open(&self, node: &str) -> Result<Store, Error> {
         let membership = Membership { log: Arc::clone(&self.log), node: node.into(), clock: self.clock.clone() };
-        Store::open_as_node(&self.path(node), membership)
+        Store::open_as_node(&self.path(node), &Definitions::default(), membership)
     }
 
     fn open(&self, node: &str) -> Store {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::respond;
 use crate::access::Base;
-use crate::fhir::definitions::{Parameter, Targets};
+use crate::fhir::definitions::{Parameter, SearchParameters, Targets};
 use crate::fhir::filter::is_searchable;
 use crate::fhir::{Form, Kind, structures};
 use crate::realm::Realm;
@@ -33,8 +33,9 @@ pub(in crate::web) async fn metadata(ask: Ask) -> Result<Response, Problem> {
 
 /// The `CapabilityStatement` of a base.
 fn statement(realm: &Realm, base: Base) -> Value {
+    let defined = realm.definitions.now();
     let mut resources: Vec<Value> =
-        Kind::all().filter(|kind| base.serves(*kind)).map(|kind| resource(base, kind)).collect();
+        Kind::all().filter(|kind| base.serves(*kind)).map(|kind| resource(&defined, base, kind)).collect();
     resources.extend(terminology());
     let address = realm.base(base);
     let mut rest = json!({
@@ -137,9 +138,9 @@ fn security(realm: &Realm, base: Base) -> Value {
     })
 }
 
-fn resource(base: Base, kind: Kind) -> Value {
+fn resource(defined: &SearchParameters, base: Base, kind: Kind) -> Value {
     let served: Vec<&Parameter> =
-        kind.parameters().map(|(_, parameter)| parameter).filter(|p| is_searchable(p)).collect();
+        defined.of(kind).map(|(_, parameter)| parameter).filter(|p| is_searchable(p)).collect();
     let references: Vec<String> = served
         .iter()
         .filter(|parameter| parameter.form == Form::Reference)
@@ -185,7 +186,7 @@ fn resource(base: Base, kind: Kind) -> Value {
     {
         out.extend(writes());
     }
-    let pointing = pointing_to(base, kind);
+    let pointing = pointing_to(defined, base, kind);
     if !pointing.is_empty()
         && let Some(out) = out.as_object_mut()
     {
@@ -218,11 +219,11 @@ fn terminology() -> impl Iterator<Item = Value> {
 const PROVENANCE: Kind = Kind::named("Provenance");
 
 /// The reference parameters of the base's types that may point to this one.
-fn pointing_to(base: Base, kind: Kind) -> Vec<String> {
+fn pointing_to(defined: &SearchParameters, base: Base, kind: Kind) -> Vec<String> {
     let mut out = Vec::new();
     for source in Kind::all().filter(|source| base.serves(*source)) {
-        for (_, parameter) in source.parameters().filter(|(_, parameter)| parameter.form == Form::Reference) {
-            let points_here = match parameter.targets {
+        for (_, parameter) in defined.of(source).filter(|(_, parameter)| parameter.form == Form::Reference) {
+            let points_here = match &parameter.targets {
                 Targets::These(kinds) => kinds.contains(&kind),
                 // Of those that may point anywhere, the one that people follow.
                 Targets::Any => source == PROVENANCE,

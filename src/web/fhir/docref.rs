@@ -34,7 +34,8 @@ fn docref(ask: &Ask, asked: &[(String, String)]) -> Result<Outgoing, Problem> {
     }
     respond::check_format(ask)?;
     let base = ask.realm.base(ask.base);
-    let query = Query::read(DOCUMENT, &parameters(asked)?, false, ask.realm.clock.now(), &base)?;
+    let query =
+        Query::read(ask.realm.definitions.now(), DOCUMENT, &parameters(asked)?, false, ask.realm.clock.now(), &base)?;
     let caller = caller(ask);
     let page = searched(ask, &caller).page(&view, &query)?;
     let page = ask.disclose("operation-docref", &Sought::by(&query), page, 200)?;

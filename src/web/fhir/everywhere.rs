@@ -49,7 +49,8 @@ fn compartment(ask: &Ask, name: &str, parameters: &[(String, String)]) -> Result
     // The compartment is a narrower View: whoever is not the caller's patient has nothing in it.
     let view = view.of_patient(&patient);
     let base = ask.realm.base(ask.base);
-    let query = Query::read(kind, parameters, is_lenient(ask), ask.realm.clock.now(), &base)?;
+    let query =
+        Query::read(ask.realm.definitions.now(), kind, parameters, is_lenient(ask), ask.realm.clock.now(), &base)?;
     let caller = format!("{}\n{patient}", caller(ask));
     let page = searched(ask, &caller).page(&view, &query)?;
     let page = ask.disclose("search-compartment", &Sought::of_patient(kind, &patient), page, 200)?;
@@ -79,7 +80,7 @@ fn several(ask: &Ask, parameters: &[(String, String)]) -> Result<Outgoing, Probl
     let (first, mut within) = start(cursor)?;
     let mut queries = Vec::with_capacity(kinds.len());
     for kind in &kinds {
-        queries.push(Query::read(*kind, &own, is_lenient(ask), now, &base)?);
+        queries.push(Query::read(ask.realm.definitions.now(), *kind, &own, is_lenient(ask), now, &base)?);
     }
     let caller = format!("{}\n{kinds:?}", caller(ask));
     let searched = searched(ask, &caller);

@@ -46,7 +46,8 @@ fn lastn(ask: &Ask, asked: &[(String, String)]) -> Result<Outgoing, Problem> {
         return Err(search::Error::Unsupported { name: name.clone() }.into());
     }
     let base = ask.realm.base(ask.base);
-    let query = Query::read(OBSERVATION, &conditions, false, ask.realm.clock.now(), &base)?;
+    let query =
+        Query::read(ask.realm.definitions.now(), OBSERVATION, &conditions, false, ask.realm.clock.now(), &base)?;
     let caller = caller(ask);
     let page = searched(ask, &caller).lastn(&view, &query, max)?;
     let page = ask.disclose("operation-lastn", &Sought::by(&query), page, 200)?;

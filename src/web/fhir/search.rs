@@ -44,7 +44,7 @@ fn search(ask: &Ask, parameters: &[(String, String)]) -> Result<Outgoing, Proble
     respond::check_format(ask)?;
     let realm = &ask.realm;
     let base = realm.base(ask.base);
-    let query = Query::read(kind, parameters, is_lenient(ask), realm.clock.now(), &base)?;
+    let query = Query::read(realm.definitions.now(), kind, parameters, is_lenient(ask), realm.clock.now(), &base)?;
     let caller = caller(ask);
     let page = searched(ask, &caller).page(&view, &query)?;
     let page = ask.disclose("search-type", &Sought::by(&query), page, 200)?;

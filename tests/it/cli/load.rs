@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ingle::access::View;
 use ingle::config::Config;
 use ingle::fhir::Kind;
+use ingle::fhir::definitions::Definitions;
 use ingle::outbound::{Chance, Clock, Mail, Sms};
 use ingle::realm::{Outside, Realm, RealmKind};
 use ingle::store::Found;
@@ -79,7 +80,7 @@ fn a_mapping_names_the_plans_own_columns() {
 fn read(install: &Install, kind: &str, id: &str) -> serde_json::Value {
     let config = Arc::new(Config::load(Some(&install.path("fhir.toml")), &[], &[]).unwrap());
     let outside = Outside { clock: Clock::system(), chance: Chance::system(), mail: Mail::memory().0, sms: Sms::off() };
-    let realm = Realm::open(RealmKind::Plan, &config, &config.storage.path, &outside).unwrap();
+    let realm = Realm::open(RealmKind::Plan, &config, &config.storage.path, &outside, &Definitions::default()).unwrap();
     let view = View::operator(realm.clock.now());
     let found = realm.store.snapshot().unwrap().read(&view, Kind::parse(kind).unwrap(), id).unwrap();
     let Found::Here(stored) = found else { panic!("{kind}/{id} is not there") };

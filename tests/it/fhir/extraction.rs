@@ -87,12 +87,12 @@ fn another_engine_finds_the_same_elements() {
         let node = json::parse(text).unwrap();
         let Some(kind) = node.text_of("resourceType").and_then(Kind::parse) else { continue };
         let found: BTreeMap<&str, Vec<serde_json::Value>> = kind
-            .parameters()
+            .standard()
             .filter(|(_, parameter)| !parameter.paths.is_empty())
             .map(|(_, parameter)| {
                 let found = elements(parameter, &node);
                 let plain = |node: &Node<'_>| serde_json::from_str(&node.to_string()).unwrap();
-                (parameter.code, found.iter().map(|node| plain(node)).collect())
+                (&*parameter.code, found.iter().map(|node| plain(node)).collect())
             })
             .collect();
         let resource: serde_json::Value = serde_json::from_slice(text).unwrap();

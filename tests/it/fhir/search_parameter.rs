@@ -1,4 +1,5 @@
-//! Search parameters of the plan's own. Definitions are the install's, so one test has them all.
+//! Search parameters of the plan's own. Definitions are the install's: its sandbox has them, and another install in the
+//! same process does not.
 
 use std::time::Duration;
 
@@ -79,9 +80,11 @@ async fn the_plan_defines_parameters_of_its_own() {
     }
     assert!(find("x-marital=M").await.ids("match").is_empty());
 
-    // The sandbox has the same definitions over its own data, and the index says what it was made with.
-    let stored = server.sandbox.index.settle();
-    assert!(stored.is_ok());
+    // The sandbox has the same definitions over its own data, and its index says what it was made with.
+    let declared = server.get("/sandbox/fhir/metadata", None).await.text();
+    assert!(declared.contains("\"name\":\"x-shoe\""), "{declared}");
+    server.sandbox.index.settle().unwrap();
+    assert_eq!(stamp(&server, "sandbox"), stamp(&server, "plan"));
 
     // What cannot be served is not kept.
     for (code, kind, expression) in [
@@ -102,4 +105,41 @@ async fn the_plan_defines_parameters_of_its_own() {
     assert_eq!(find("x-marital=M").await.status, 400);
     // The other goes on.
     assert_eq!(find("x-shoe=42").await.ids("match"), ["p2"]);
+}
+
+/// What an index says that it was made with, beside the last change that it has.
+fn stamp(server: &TestServer, realm: &str) -> String {
+    let metas = std::fs::read(server.folder.path().join(realm).join("index/meta.json")).unwrap();
+    let metas: Value = serde_json::from_slice(&metas).unwrap();
+    metas["payload"].as_str().unwrap().split_once(' ').unwrap().1.to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_install_in_the_process_knows_nothing_of_it() {
+    let start = async || TestServer::builder().resource(&patient("p1", "M", 38)).start().await;
+    let (server, other) = (start().await, start().await);
+    for realm in [&server.plan, &other.plan, &other.sandbox] {
+        realm.index.settle().unwrap();
+    }
+    let before = stamp(&other, "plan");
+    assert_eq!(stamp(&server, "plan"), before);
+    let (token, theirs) = (server.system("system/*.cruds").await, other.system("system/*.cruds").await);
+    let marital = definition("x-marital", "token", "Patient.maritalStatus");
+    let kept = send(&server, &token, Method::PUT, "/fhir/SearchParameter/x-marital", &marital).await;
+    assert_eq!(kept.status, 201, "{}", kept.text());
+    until_declared(&server, "x-marital", true).await;
+    let path = "/fhir/Patient?x-marital=M";
+    assert_eq!(server.get(path, Some(&token)).await.ids("match"), ["p1"]);
+    server.plan.index.settle().unwrap();
+    assert_ne!(stamp(&server, "plan"), before);
+
+    let refused = other.get(path, Some(&theirs)).await;
+    assert_eq!((refused.status.as_u16(), is_declared(&other, "x-marital").await), (400, false), "{}", refused.text());
+    // A write makes it commit, by which it would take on another stamp.
+    other.put(&[&patient("p2", "M", 40)]);
+    other.plan.index.settle().unwrap();
+    assert_eq!((stamp(&other, "plan"), stamp(&other, "sandbox")), (before.clone(), before));
+    // What a token opens does not hang on what is defined.
+    assert!(ingle::access::ScopeSet::parse("system/Patient.rs?gender=male").is_ok());
+    assert!(ingle::access::ScopeSet::parse("system/Patient.rs?x-marital=M").is_err());
 }
