@@ -176,7 +176,7 @@ pub fn ccda(data: &[u8]) {
     all_valid(&ingle::load::parse::ccda(data));
 }
 
-fn all_valid(resources: &[serde_json::Value]) {
+fn all_valid(resources: &[json::Node<'_>]) {
     for resource in resources {
         let text = resource.to_string();
         let node = json::parse(text.as_bytes()).expect("it is JSON");

@@ -90,9 +90,16 @@ pub fn admit(node: &mut Node<'_>, id: &str, policy: Policy) -> Result<Admission,
 /// # Errors
 /// [`NotAdmitted::Resource`].
 pub fn admit_text(text: &[u8]) -> Result<Admitted, NotAdmitted> {
-    let mut node = json::parse(text).map_err(fhir::Issue::from)?;
+    admit_checked(&mut json::parse(text).map_err(fhir::Issue::from)?)
+}
+
+/// Does the same for a resource that is parsed or made already.
+///
+/// # Errors
+/// [`NotAdmitted::Resource`].
+pub fn admit_checked(node: &mut Node<'_>) -> Result<Admitted, NotAdmitted> {
     let id = node.text_of("id").unwrap_or_default().to_owned();
-    Ok(admit(&mut node, &id, Policy::Off)?.resource)
+    Ok(admit(node, &id, Policy::Off)?.resource)
 }
 
 /// The errors of a resource by FHIR R4 and the profiles that it claims.

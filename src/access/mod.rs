@@ -14,7 +14,7 @@ mod principal;
 mod scope;
 mod view;
 
-pub use admit::{Admission, Admitted, NotAdmitted, admit, admit_text, rules};
+pub use admit::{Admission, Admitted, NotAdmitted, admit, admit_checked, admit_text, rules};
 pub use category::{Categories, Category};
 pub use effort::{CHECK, Effort, Exhausted};
 pub use id::{ClientId, GrantId, MemberId, PatientId};

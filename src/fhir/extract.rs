@@ -467,9 +467,8 @@ fn token(node: &Node<'_>, number: u16, out: Out<'_>) {
         out.push((number, Value::Token { system: system.map(Into::into), code: code.map(Into::into) }));
     };
     match node {
-        Node::String(text) => push(None, Some(text)),
+        Node::String(text) | Node::Number(text) => push(None, Some(text)),
         Node::Bool(value) => push(None, Some(if *value { "true" } else { "false" })),
-        Node::Number(text) => push(None, Some(text)),
         Node::Object(_)
             if node.get("coding").is_some() || (node.get("text").is_some() && node.get("code").is_none()) =>
         {

@@ -1,31 +1,37 @@
 //! JSON as FHIR needs it: a tree that borrows from the text, keeps the text of numbers (1.00 is not 1.0 in FHIR),
-//! refuses duplicate members, caps depth, and reports the line and column of a mistake.
+//! refuses duplicate members, caps depth, and reports the line and column of a mistake. Trees that are not read but
+//! made, by `node!` and `From`, own their text (`build.rs`).
 //!
 //! Our own, because no library does all four: `serde_json` loses number text or slows everything, and the SIMD parsers
 //! accept duplicates and have no depth limit.
 
+mod build;
+
 use std::borrow::Cow;
 use std::fmt;
+
+pub(crate) use build::node;
 
 /// Levels of nesting. FHIR resources rarely pass 20.
 pub const MAX_DEPTH: usize = 64;
 /// Members of one object; enough for any resource, small enough that the check for duplicates stays cheap.
 const MAX_MEMBERS: usize = 1_024;
 
-/// A JSON value.
-#[derive(Clone, Debug, PartialEq)]
+/// A JSON value. Two are equal if their members are, in whatever order; numbers are equal if their texts are.
+#[derive(Clone, Debug, Default)]
 pub enum Node<'a> {
     /// `null`
+    #[default]
     Null,
     /// `true` or `false`
     Bool(bool),
     /// A number, as its text.
-    Number(&'a str),
+    Number(Cow<'a, str>),
     /// A string, unescaped.
     String(Cow<'a, str>),
     /// An array.
     Array(Vec<Node<'a>>),
-    /// An object, with members in their order in the text.
+    /// An object, with members in their order in the text, or in the order in which they were added.
     Object(Vec<(Cow<'a, str>, Node<'a>)>),
 }
 
@@ -324,7 +330,7 @@ impl<'a> Parser<'a> {
             }
             self.some_digits()?;
         }
-        Ok(Node::Number(self.text.get(start..self.at).unwrap_or_default()))
+        Ok(Node::Number(Cow::Borrowed(self.text.get(start..self.at).unwrap_or_default())))
     }
 
     fn byte(&self) -> Option<u8> {

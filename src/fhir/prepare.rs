@@ -209,12 +209,18 @@ fn check(node: &Node<'_>, kind: &str) -> Result<(), Issue> {
     })
 }
 
+fn has_nul(node: &Node<'_>) -> bool {
+    matches!(node, Node::String(text) if text.contains('\0'))
+}
+
 /// The first mistake below an object, with its path from the inside out: the path is only built when it is needed.
 fn wrong(node: &Node<'_>) -> Option<(Vec<String>, &'static str)> {
     for (name, value) in node.members() {
         let mistake = match value {
             Node::Null => Some("a value is null; leave the element out instead"),
             Node::String(text) if text.is_empty() => Some("a string is empty; leave the element out instead"),
+            // The parser refuses it; a resource that was made and not read may have it.
+            other if other.items().iter().any(has_nul) => Some("a string has a NUL character"),
             Node::Object(members) if members.is_empty() => Some("an object is empty; leave the element out instead"),
             Node::Array(items) if items.is_empty() => Some("an array is empty; leave the element out instead"),
             Node::Array(items) if items.iter().any(|item| matches!(item, Node::Array(_))) => {
@@ -294,6 +300,11 @@ mod tests {
             ),
         ] {
             assert_eq!(prepare(text.as_bytes()).unwrap_err().to_string(), words);
+        }
+        for name in [json::node!("a\0"), json::node!(["a", "\0"])] {
+            let made = json::node!({"resourceType": "Patient", "id": "x", "text": {"div": name}});
+            let issue = prepare_node(&made, "x").unwrap_err();
+            assert_eq!(issue.to_string(), "Patient.text.div: a string has a NUL character");
         }
     }
 }

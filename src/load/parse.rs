@@ -1,7 +1,6 @@
 //! Readers without a store, for `ingle bench` and the fuzz targets.
 
-use serde_json::Value;
-
+use crate::fhir::json::Node;
 use crate::formats::Format;
 use crate::formats::records::{Part, Set};
 use crate::formats::x12::{Claim, Cutter, Eligibility, EnvelopeIssue, Event, PartTaker, Remit, Review, Splitter};
@@ -76,7 +75,7 @@ pub fn look(start: &[u8]) -> Option<Format> {
 
 /// The resources of HL7 version 2 messages, as if they were about one member.
 #[must_use]
-pub fn hl7v2(text: &[u8]) -> Vec<Value> {
+pub fn hl7v2(text: &[u8]) -> Vec<Node<'static>> {
     let _ = crate::formats::hl7v2::cut(text);
     resources(&crate::map::hl7v2::read(&"fuzz".into(), 1, text))
 }
@@ -89,17 +88,12 @@ pub fn hl7v2_printed(text: &str) -> Vec<(String, String)> {
 
 /// The resources of a clinical document, as if it were about one member.
 #[must_use]
-pub fn ccda(text: &[u8]) -> Vec<Value> {
+pub fn ccda(text: &[u8]) -> Vec<Node<'static>> {
     resources(&crate::map::ccda::read(&"fuzz".into(), text))
 }
 
-fn resources(read: &ReadPiece) -> Vec<Value> {
+fn resources(read: &ReadPiece) -> Vec<Node<'static>> {
     let about = PlanContext { ids: "https://plan.example/ids", plan: "Plan", now: jiff::Timestamp::UNIX_EPOCH };
     let known_member = KnownMember { patient: "p1".to_owned(), coverage: None, ..KnownMember::default() };
-    read.records.iter().filter_map(|record| record.resources(&known_member, about).ok()).flatten().map(plain).collect()
-}
-
-/// The same resource with its numbers as JSON numbers.
-fn plain(resource: Value) -> Value {
-    serde_json::from_str(&crate::map::clinical::text_of(&resource)).unwrap_or(resource)
+    read.records.iter().filter_map(|record| record.resources(&known_member, about).ok()).flatten().collect()
 }

@@ -1,6 +1,6 @@
 //! Codes of claims with the addresses of their code systems.
 
-use serde_json::{Value, json};
+use crate::fhir::json::{Node, node};
 
 /// CARIN's code systems.
 pub(crate) const C4BB: &str = "http://hl7.org/fhir/us/carin-bb/CodeSystem/";
@@ -15,27 +15,27 @@ pub(crate) const MS_DRG: &str = "https://www.cms.gov/Medicare/Medicare-Fee-for-S
 pub(crate) const DISCHARGE_STATUS: &str = "https://www.nubc.org/CodeSystem/PatDischargeStatus";
 
 /// A `CodeableConcept` of one code.
-pub(crate) fn concept(system: &str, code: &str) -> Value {
-    json!({"coding": [{"system": system, "code": code}]})
+pub(crate) fn concept(system: &str, code: &str) -> Node<'static> {
+    node!({"coding": [{"system": system, "code": code}]})
 }
 
 /// A code of a CARIN system.
-pub(crate) fn c4bb(system: &str, code: &str) -> Value {
+pub(crate) fn c4bb(system: &str, code: &str) -> Node<'static> {
     concept(&format!("{C4BB}{system}"), code)
 }
 
 /// A code of an HL7 system.
-pub(crate) fn hl7(system: &str, code: &str) -> Value {
+pub(crate) fn hl7(system: &str, code: &str) -> Node<'static> {
     concept(&format!("{HL7}{system}"), code)
 }
 
 /// A code of the National Uniform Billing Committee.
-pub(crate) fn nubc(system: &str, code: &str) -> Value {
+pub(crate) fn nubc(system: &str, code: &str) -> Node<'static> {
     concept(&format!("{NUBC}{system}"), code)
 }
 
 /// A diagnosis. X12 writes it without its dot, and marks ICD-10 with an `A` before the qualifier.
-pub(crate) fn diagnosis(qualifier: &str, code: &str) -> Value {
+pub(crate) fn diagnosis(qualifier: &str, code: &str) -> Node<'static> {
     let is_tenth = qualifier.starts_with('A');
     let system = if is_tenth { "http://hl7.org/fhir/sid/icd-10-cm" } else { "http://hl7.org/fhir/sid/icd-9-cm" };
     let stem = if !is_tenth && code.starts_with('E') { 4 } else { 3 };
@@ -47,7 +47,7 @@ pub(crate) fn diagnosis(qualifier: &str, code: &str) -> Value {
 }
 
 /// A procedure of an inpatient claim.
-pub(crate) fn procedure(qualifier: &str, code: &str) -> Value {
+pub(crate) fn procedure(qualifier: &str, code: &str) -> Node<'static> {
     if qualifier.starts_with("BB") {
         concept("http://www.cms.gov/Medicare/Coding/ICD10", code)
     } else {
@@ -69,7 +69,7 @@ pub(crate) fn service_system(qualifier: &str, code: &str) -> &'static str {
 }
 
 /// A service; where the line has only a revenue code, the guide's code for that case.
-pub(crate) fn service(qualifier: &str, code: &str) -> Value {
+pub(crate) fn service(qualifier: &str, code: &str) -> Node<'static> {
     if code.is_empty() {
         hl7("data-absent-reason", "not-applicable")
     } else {
@@ -78,12 +78,12 @@ pub(crate) fn service(qualifier: &str, code: &str) -> Value {
 }
 
 /// A modifier of a service; CPT modifiers are two digits.
-pub(crate) fn modifier(code: &str) -> Value {
+pub(crate) fn modifier(code: &str) -> Node<'static> {
     concept(service_system("HC", code), code)
 }
 
 /// A place of service.
-pub(crate) fn place(code: &str) -> Value {
+pub(crate) fn place(code: &str) -> Node<'static> {
     concept("https://www.cms.gov/Medicare/Coding/place-of-service-codes/Place_of_Service_Code_Set", code)
 }
 

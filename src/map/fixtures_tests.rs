@@ -5,6 +5,7 @@
 //! A new kind is a new arm in [`read`]. `UPDATE_EXPECTED=1 cargo test --lib map::fixtures` writes the expected results;
 //! read them before you commit them.
 
+use std::fmt::Display;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -12,9 +13,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::fhir::json::{Node, node};
 use crate::fhir::validate::{Severity, validate};
 use crate::formats::tables::mapping::Mapping;
-use crate::map::clinical::text_of;
 use crate::map::plan_net::merge;
 use crate::map::record::{KnownMember, PlanContext, ReadPiece};
 
@@ -23,8 +24,18 @@ pub(crate) fn about() -> PlanContext<'static> {
     PlanContext { ids: "https://plan.example/ids", plan: "Plan", now: "2026-11-24T00:00:00Z".parse().unwrap() }
 }
 
-/// The resources of a file's records. Records about members are all mapped to one member.
+/// A resource as tests look into it.
+pub(crate) fn value(node: &Node<'_>) -> Value {
+    serde_json::from_str(&node.to_string()).unwrap()
+}
+
+/// The same for the resources of a file's records.
 pub(crate) fn resources(read: &ReadPiece) -> Vec<Value> {
+    made(read).iter().map(value).collect()
+}
+
+/// The resources of a file's records. Records about members are all mapped to one member.
+pub(crate) fn made(read: &ReadPiece) -> Vec<Node<'static>> {
     let is_hers = read.records.iter().any(|record| record.named_member().is_some());
     let known_member = KnownMember {
         patient: if is_hers { "p1".into() } else { String::new() },
@@ -41,8 +52,8 @@ pub(crate) fn assert_valid_when_stored(resource: &Value) {
     assert_valid(&stamped);
 }
 
-pub(crate) fn assert_valid(resource: &Value) {
-    let text = text_of(resource);
+pub(crate) fn assert_valid(resource: &impl Display) {
+    let text = resource.to_string();
     let node = crate::fhir::json::parse(text.as_bytes()).unwrap();
     let errors: Vec<_> = validate(&node, &[]).into_iter().filter(|issue| issue.severity == Severity::Error).collect();
     assert!(errors.is_empty(), "{text}\n{errors:#?}");
@@ -119,14 +130,15 @@ fn every_fixture_becomes_what_stands_beside_it() {
                 continue;
             }
             let found = read(kind, &name.into(), &fs::read(&path).unwrap());
-            let resources = resources(&found);
+            let resources = made(&found);
             for resource in &resources {
                 assert_valid(resource);
-                assert_eq!(merge(resource, resource.clone()), *resource, "the second run changes something");
+                let again = merge(resource, resource.clone()).to_string();
+                assert_eq!(again, resource.to_string(), "the second run changes something");
             }
-            let refusals = found.rejects.iter().map(|(_, reject)| json!({ "reject": reject }));
-            let values: Vec<String> = resources.into_iter().chain(refusals).map(|value| text_of(&value)).collect();
-            let lines = values.join("\n") + "\n";
+            let refusals = found.rejects.iter().map(|(_, reject)| json!({ "reject": reject }).to_string());
+            let texts: Vec<String> = resources.iter().map(Node::to_string).chain(refusals).collect();
+            let lines = texts.join("\n") + "\n";
             let expected = path.with_extension("expected.ndjson");
             if std::env::var_os("UPDATE_EXPECTED").is_some() {
                 fs::write(&expected, &lines).unwrap();
@@ -146,8 +158,8 @@ fn every_fixture_becomes_what_stands_beside_it() {
 fn loaded<'f>(files: impl Iterator<Item = &'f PathBuf>, mut store: Store) -> Store {
     for path in files {
         let kind = path.parent().unwrap().file_name().unwrap().to_str().unwrap();
-        for new in resources(&read(kind, &path.display().to_string().into(), &fs::read(path).unwrap())) {
-            let key = format!("{}/{}", new["resourceType"].as_str().unwrap(), new["id"].as_str().unwrap());
+        for new in made(&read(kind, &path.display().to_string().into(), &fs::read(path).unwrap())) {
+            let key = format!("{}/{}", new.text_of("resourceType").unwrap(), new.text_of("id").unwrap());
             let kept = store.get(&key).map_or_else(|| new.clone(), |known| merge(known, new.clone()));
             assert_valid(&kept);
             store.insert(key, kept);
@@ -156,16 +168,15 @@ fn loaded<'f>(files: impl Iterator<Item = &'f PathBuf>, mut store: Store) -> Sto
     store
 }
 
-type Store = std::collections::BTreeMap<String, Value>;
+type Store = std::collections::BTreeMap<String, Node<'static>>;
 
-fn references<'v>(value: &'v Value, out: &mut Vec<&'v str>) {
-    match value {
-        Value::Array(list) => list.iter().for_each(|one| references(one, out)),
-        Value::Object(members) => {
-            out.extend(members.get("reference").and_then(Value::as_str));
-            members.values().for_each(|one| references(one, out));
+fn references<'v>(node: &'v Node<'_>, out: &mut Vec<&'v str>) {
+    out.extend(node.text_of("reference"));
+    node.members().iter().for_each(|(_, value)| references(value, out));
+    if let Node::Array(items) = node {
+        for one in items {
+            references(one, out);
         }
-        _ => {}
     }
 }
 
@@ -179,9 +190,13 @@ fn a_provider_of_three_sources_is_one_and_a_second_run_changes_nothing() {
         .filter(|path| !path.to_str().unwrap().ends_with(".expected.ndjson"))
         .collect();
     let once = loaded(all.iter(), Store::new());
-    assert_eq!(loaded(all.iter(), once.clone()), once);
+    let texts = |store: &Store| store.values().map(Node::to_string).collect::<Vec<_>>();
+    assert_eq!(texts(&loaded(all.iter(), once.clone())), texts(&once));
     assert_eq!(loaded(all.iter().rev(), Store::new()), once, "the order of the files matters");
-    let names: Vec<&Value> = once.values().filter(|one| one["name"][0]["family"] == "Quillfeather").collect();
+    let family = node!("Quillfeather");
+    let is_named =
+        |one: &&Node<'_>| one.get("name").and_then(|names| names.items().first()?.get("family")) == Some(&family);
+    let names: Vec<&Node<'_>> = once.values().filter(is_named).collect();
     assert_eq!(names.len(), 1);
     assert!(names[0].to_string().contains("L100"), "the licence comes from the registry: {}", names[0]);
     for resource in once.values() {

@@ -1,7 +1,6 @@
 //! The plan as an Organization. Pure.
 
-use serde_json::{Value, json};
-
+use crate::fhir::json::{Node, node};
 use crate::map::code;
 use crate::map::record::PlanContext;
 
@@ -9,8 +8,8 @@ use crate::map::record::PlanContext;
 pub(crate) const PLAN_ID: &str = "plan";
 
 /// The plan as an Organization: insurer of every claim.
-pub(crate) fn plan(about: PlanContext<'_>) -> Value {
-    json!({
+pub(crate) fn plan(about: PlanContext<'_>) -> Node<'static> {
+    node!({
         "resourceType": "Organization",
         "id": PLAN_ID,
         "meta": {"profile": ["http://hl7.org/fhir/us/carin-bb/StructureDefinition/C4BB-Organization|2.0.0"]},

@@ -5,9 +5,9 @@
 //! record about nobody on the roster is put aside with a reason (THREATS 19).
 
 use jiff::Timestamp;
-use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::fhir::json::Node;
 use crate::formats::issue::{RecordPlace, Reject, Rule};
 
 /// The member that a record is about, as the file names her.
@@ -66,11 +66,15 @@ pub(crate) trait Record: Send {
     ///
     /// # Errors
     /// The rule and a reason that quotes nothing of the record, if it cannot be kept.
-    fn resources(&self, known_member: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)>;
+    fn resources(
+        &self,
+        known_member: &KnownMember,
+        about: PlanContext<'_>,
+    ) -> Result<Vec<Node<'static>>, (Rule, String)>;
 
     /// When one of its resources was written: of two versions of one resource, the one written later wins. Absent where
     /// the one loaded last wins.
-    fn written(&self, _resource: &Value) -> Option<Written> {
+    fn written(&self, _resource: &Node<'static>) -> Option<Written> {
         None
     }
 

@@ -147,15 +147,24 @@ impl Txn<'_> {
     }
 
     /// Stores what is known of something from passing mention, such as a provider whom a claim names: not over what its own
-    /// source says and is public, and of several mentions always the same one, whatever their order.
+    /// source says and is public, and of several mentions always the same one, whatever their order: the one that says
+    /// most, which is the longest; of two as long, the one with the smaller hash.
     pub fn put_mention(&mut self, prepared: &Admitted, now: Timestamp) -> Result<Outcome, Error> {
         let key = id_key(prepared.kind, &prepared.id);
         if let Some(rid) = self.get(tables::IDS, &key)?.as_deref().and_then(read_number)
             && let Some(current) = self.get(tables::CURRENT, &number(rid))?
         {
-            let header = Header::read(&current)?.0;
+            let (header, packed) = Header::read(&current)?;
             let is_public = header.audience.directory || header.audience.formulary;
-            if !header.deleted && (is_public || header.hash <= prepared.hash as u64) {
+            let hash = prepared.hash as u64;
+            if !header.deleted && (is_public || header.hash == hash) {
+                return Ok(Outcome::Unchanged);
+            }
+            let stored = if header.deleted { 0 } else { self.codec.decompress(packed)?.len() };
+            // As it would be in the stored one's place, so that version and time make no difference.
+            let updated = Timestamp::from_microsecond(header.updated).unwrap_or(now);
+            let own = prepared.render(header.version, updated).len();
+            if stored > own || stored == own && header.hash < hash {
                 return Ok(Outcome::Unchanged);
             }
         }

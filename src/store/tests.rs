@@ -427,3 +427,29 @@ fn changed_rules_reach_what_is_stored() {
     let text = String::from_utf8(read().body.to_vec()).unwrap();
     assert!(text.contains("\"code\":\"ETH\""), "{text}");
 }
+
+/// A clinic that one claim names by its number alone and another by its name was called by its number or its name as the
+/// hashes had it.
+#[test]
+fn of_several_mentions_the_one_that_says_most_stays() {
+    let mentions = [
+        r#"{"resourceType":"Organization","id":"o","name":"1234567893"}"#,
+        r#"{"resourceType":"Organization","id":"o","name":"Cedar Street Clinic"}"#,
+        r#"{"resourceType":"Organization","id":"o","name":"CEDAR STREET CLINIC"}"#,
+    ];
+    let mut kept = Vec::new();
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let (_folder, store) = store();
+        let kind = Kind::parse("Organization").unwrap();
+        for at in order {
+            let prepared = crate::access::admit_text(mentions[at].as_bytes()).unwrap();
+            store.transact_blocking(move |txn| txn.put_mention(&prepared, Timestamp::UNIX_EPOCH)).unwrap();
+        }
+        let text = store.transact_blocking(move |txn| txn.current_text(kind, "o")).unwrap().unwrap();
+        let text = String::from_utf8(text).unwrap();
+        kept.push(text.split_once("\"name\":").unwrap().1.to_owned());
+    }
+    kept.dedup();
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert_eq!(kept[0].to_lowercase(), "\"cedar street clinic\"}");
+}

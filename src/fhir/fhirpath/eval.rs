@@ -470,8 +470,7 @@ fn text_of<'v>(value: &Value<'v>) -> Option<Cow<'v, str>> {
         Value::Number(number) => Some(number.to_string().into()),
         Value::Bool(value) => Some(value.to_string().into()),
         Value::Element(element) => match element.node {
-            Node::String(text) => Some(Cow::Borrowed(text)),
-            Node::Number(text) => Some(Cow::Borrowed(text)),
+            Node::String(text) | Node::Number(text) => Some(Cow::Borrowed(text)),
             Node::Bool(value) => Some(value.to_string().into()),
             _ => None,
         },

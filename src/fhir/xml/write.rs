@@ -157,8 +157,7 @@ impl Writer {
                     self.attribute("id", id);
                 }
                 match value {
-                    Node::String(text) => self.attribute("value", text),
-                    Node::Number(text) => self.attribute("value", text),
+                    Node::String(text) | Node::Number(text) => self.attribute("value", text),
                     Node::Bool(value) => self.attribute("value", if *value { "true" } else { "false" }),
                     _ => {}
                 }

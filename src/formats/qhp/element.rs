@@ -1,42 +1,37 @@
 //! Members of an element, read leniently: text or number, one value or a list.
 
-use serde_json::Value;
-
+use crate::fhir::json::Node;
 use crate::formats::cells::is_no;
 
 /// Values of one member's list.
 const LIST_MAX: usize = 1_000;
 
 /// The trimmed text of a member; empty if it is missing, null or not text.
-pub(crate) fn text(value: &Value, name: &str) -> String {
-    plain(value.get(name).unwrap_or(&Value::Null))
+pub(crate) fn text(value: &Node<'_>, name: &str) -> String {
+    plain(value.get(name).unwrap_or(&Node::Null))
 }
 
 /// The nonempty texts of a member that is a list or a single value.
-pub(crate) fn texts(value: &Value, name: &str) -> Vec<String> {
+pub(crate) fn texts(value: &Node<'_>, name: &str) -> Vec<String> {
     items(value, name).map(plain).filter(|text| !text.is_empty()).collect()
 }
 
 /// The values of a member that is a list or, as some files have it, a single value.
-pub(crate) fn items<'v>(value: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
-    let (list, single) = match value.get(name) {
-        Some(Value::Array(list)) => (list.as_slice(), None),
-        Some(Value::Null) | None => (&[][..], None),
-        single => (&[][..], single),
-    };
-    list.iter().chain(single).take(LIST_MAX)
+pub(crate) fn items<'v, 'n>(value: &'v Node<'n>, name: &str) -> impl Iterator<Item = &'v Node<'n>> {
+    let given = value.get(name).filter(|given| **given != Node::Null);
+    given.map(Node::items).unwrap_or_default().iter().take(LIST_MAX)
 }
 
 /// True or false, also in words; absent if the member says nothing. Any word other than a "no" counts as true.
-pub(crate) fn flag(value: &Value, name: &str) -> Option<bool> {
+pub(crate) fn flag(value: &Node<'_>, name: &str) -> Option<bool> {
     match value.get(name)? {
-        Value::Bool(flag) => Some(*flag),
+        Node::Bool(flag) => Some(*flag),
         other => Some(plain(other)).filter(|words| !words.is_empty()).map(|words| !is_no(&words)),
     }
 }
 
 /// The first and the last day of the years that a member lists.
-pub(crate) fn years(value: &Value) -> (String, String) {
+pub(crate) fn years(value: &Node<'_>) -> (String, String) {
     let years = || items(value, "years").filter_map(|year| plain(year).parse::<u16>().ok());
     let years = || years().filter(|year| (1990..2100).contains(year));
     match (years().min(), years().max()) {
@@ -45,10 +40,10 @@ pub(crate) fn years(value: &Value) -> (String, String) {
     }
 }
 
-fn plain(value: &Value) -> String {
+fn plain(value: &Node<'_>) -> String {
     match value {
-        Value::String(text) => text.split_whitespace().collect::<Vec<_>>().join(" "),
-        Value::Number(number) => number.to_string(),
+        Node::String(text) => text.split_whitespace().collect::<Vec<_>>().join(" "),
+        Node::Number(number) => number.to_string(),
         _ => String::new(),
     }
 }

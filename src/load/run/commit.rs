@@ -11,15 +11,15 @@ use std::sync::mpsc::Receiver;
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use serde_json::Value;
 
 use super::departed::Departed;
 use super::ended::Ended;
 use super::latest::{self, Dated};
 use super::shelf::Shelf;
 use super::undo;
-use crate::access::{Admitted, admit_text};
+use crate::access::{Admitted, admit_checked};
 use crate::fhir::Kind;
+use crate::fhir::json;
 use crate::formats::Format;
 use crate::load::report::Ledger;
 use crate::load::{Error, Target};
@@ -313,19 +313,16 @@ fn keep_merged(
 /// A stored resource, marked as ended; absent if it already is.
 pub(super) fn as_ended(known: &[u8]) -> Result<Option<Admitted>, store::Error> {
     let damaged = || store::Error::Corrupted("a stored resource".into());
-    let known: Value = serde_json::from_slice(known).map_err(|_| damaged())?;
-    let Some(ended) = retired(&known) else { return Ok(None) };
-    let text = serde_json::to_vec(&ended).map_err(|_| damaged())?;
-    Ok(admit_text(&text).ok())
+    let known = json::parse(known).map_err(|_| damaged())?;
+    Ok(retired(&known).and_then(|mut ended| admit_checked(&mut ended).ok()))
 }
 
 /// A resource merged with the version that another source stored.
 fn merged(known: &[u8], prepared: &Admitted, now: Timestamp) -> Result<Option<Admitted>, store::Error> {
     let damaged = || store::Error::Corrupted("a stored resource".into());
-    let known: Value = serde_json::from_slice(known).map_err(|_| damaged())?;
-    let new: Value = serde_json::from_slice(&prepared.render(1, now)).map_err(|_| damaged())?;
-    let merged = serde_json::to_vec(&merge(&known, new)).map_err(|_| damaged())?;
-    Ok(admit_text(&merged).ok())
+    let new = prepared.render(1, now);
+    let (known, new) = (json::parse(known).map_err(|_| damaged())?, json::parse(&new).map_err(|_| damaged())?);
+    Ok(admit_checked(&mut merge(&known, new)).ok())
 }
 
 pub(super) fn put_all(txn: &mut Txn<'_>, group: &[Admitted], now: Timestamp) -> Result<Vec<Outcome>, store::Error> {

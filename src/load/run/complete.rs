@@ -9,13 +9,13 @@
 
 use std::collections::HashSet;
 
-use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::commit::CommitEntry;
 use super::retire::{each, end};
 use crate::config::Complete;
 use crate::fhir::Kind;
+use crate::fhir::json;
 use crate::formats::Format;
 use crate::formats::issue::{Reject, Rule};
 use crate::load::report::Ledger;
@@ -140,12 +140,12 @@ impl Lists {
         for name in sort.types {
             let kind = Kind::named(name);
             each(target, kind, stop, &mut |stored: &Stored| {
-                let Ok(value) = serde_json::from_slice::<Value>(&stored.body) else { return };
-                if DirectorySource::of(&value) != Some(sort.source) || !is_current(&value) {
+                let Ok(resource) = json::parse(&stored.body) else { return };
+                if DirectorySource::of(&resource) != Some(sort.source) || !is_current(&resource) {
                     return;
                 }
                 // Services by video have no organization; the role that names one would refer to nothing.
-                if *name == SERVICE && value.get("providedBy").is_none() {
+                if *name == SERVICE && resource.get("providedBy").is_none() {
                     return;
                 }
                 let is_listed = self.listed.contains(&hash(kind, &stored.id));

@@ -135,7 +135,7 @@ impl Assembler<'_> {
                 Class::Reviews => at.reviews(&parts)?,
                 Class::Enrolment => Vec::new(),
             };
-            at.finish(&outcome, dirty, &mut mentioned);
+            at.finish(outcome, dirty, &mut mentioned);
         }
         Ok(out)
     }
@@ -314,13 +314,13 @@ impl GroupAssembler<'_, '_> {
     }
 
     /// Prepares the mapped resources; a group with a case that waits for a member stays dirty.
-    fn finish(self, made: &[Placed], dirty: &[u8], mentioned: &mut HashSet<u64>) {
+    fn finish(self, made: Vec<Placed>, dirty: &[u8], mentioned: &mut HashSet<u64>) {
         let Self { assembler, fresh, out, mut refused, waits, .. } = self;
         let mut entry = CommitEntry { done: (!waits).then(|| dirty.to_vec()), ..CommitEntry::default() };
         for (place, made) in made {
             let mut is_refused = false;
-            for value in &made.own {
-                match prepared(value, assembler.validation) {
+            for mut resource in made.own {
+                match prepared(&mut resource, assembler.validation) {
                     Ok((one, signs)) => {
                         entry.resources.push(one);
                         out.signs.push((place.clone(), signs));
@@ -333,11 +333,14 @@ impl GroupAssembler<'_, '_> {
             }
             refused += usize::from(is_refused);
             // Other sources have better knowledge of these resources, so dropping an invalid mention loses nothing.
-            let new = made.mentions.iter().filter(|value| {
-                let text = serde_json::to_vec(value).unwrap_or_default();
+            let new = made.mentions.into_iter().filter(|resource| {
+                let mut text = Vec::new();
+                resource.write(&mut text);
                 mentioned.insert(xxh3_64(&text))
             });
-            entry.mentions.extend(new.filter_map(|value| Some(prepared(value, assembler.validation).ok()?.0)));
+            entry
+                .mentions
+                .extend(new.filter_map(|mut resource| Some(prepared(&mut resource, assembler.validation).ok()?.0)));
         }
         let mut counts: Vec<(Format, u64)> = fresh
             .iter()

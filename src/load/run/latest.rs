@@ -12,16 +12,12 @@
 //! A corrected report may list only the corrected results. The results of the earlier report stay in its list,
 //! whichever of the two came first. A result likewise keeps its specimen and its member results.
 
-use std::borrow::Cow;
-
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::access::{Admitted, admit, admit_text};
-use crate::config::Policy;
+use crate::access::{Admitted, admit_checked};
 use crate::fhir::Kind;
-use crate::fhir::json::{self, Node};
+use crate::fhir::json::{self, Node, node};
 use crate::map::record::Written;
 use crate::store::{self, Outcome, Table, Txn};
 
@@ -99,28 +95,29 @@ fn stored(txn: &mut Txn<'_>, prepared: &Admitted, now: Timestamp) -> Result<bool
 
 /// Merges a report with its stored version.
 fn put_report(txn: &mut Txn<'_>, prepared: &Admitted, age: Age, now: Timestamp) -> Result<bool, store::Error> {
-    let Some(known) = current(txn, prepared.kind, &prepared.id)? else { return stored(txn, prepared, now) };
-    let own = value(&prepared.render(1, now))?;
-    let is_corrected = |report: &Value| report.get("status").and_then(Value::as_str) == Some("corrected");
-    let (earlier, mut later) = if age == Age::Older { (own, known) } else { (known, own) };
+    let Some(known) = txn.current_text(prepared.kind, &prepared.id)? else { return stored(txn, prepared, now) };
+    let own = prepared.render(1, now);
+    let (earlier, later) = if age == Age::Older { (&own, &known) } else { (&known, &own) };
+    let (earlier, mut later) = (parsed(earlier)?, parsed(later)?);
     let specimens = list(&earlier, "specimen");
     let lacks_specimen = later.get("specimen").is_none() && !specimens.is_empty();
-    if let Some(members) = later.as_object_mut().filter(|_| lacks_specimen) {
-        members.insert("specimen".to_owned(), Value::Array(specimens));
+    if lacks_specimen {
+        later.set("specimen", specimens);
     }
-    if is_corrected(&later) {
+    let is_corrected = later.text_of("status") == Some("corrected");
+    if is_corrected {
         let mut results = list(&earlier, "result");
         for one in list(&later, "result") {
             if !results.contains(&one) {
                 results.push(one);
             }
         }
-        if let Some(members) = later.as_object_mut().filter(|_| !results.is_empty()) {
-            members.insert("result".to_owned(), Value::Array(results));
+        if !results.is_empty() {
+            later.set("result", results);
         }
     }
-    if is_corrected(&later) || lacks_specimen {
-        return stored(txn, &ready(&later)?, now);
+    if is_corrected || lacks_specimen {
+        return stored(txn, &ready(&mut later)?, now);
     }
     let is_old = age == Age::Older || age == Age::Same && txn.was_replaced(prepared)?;
     Ok(!is_old && stored(txn, prepared, now)?)
@@ -132,11 +129,9 @@ fn put_observation(txn: &mut Txn<'_>, prepared: &Admitted, age: Age, now: Timest
     let Some(known) = txn.current_text(prepared.kind, &prepared.id)? else { return stored(txn, prepared, now) };
     let own = prepared.render(1, now);
     let (earlier, later) = if age == Age::Older { (&own, &known) } else { (&known, &own) };
-    let (earlier, later) = (json::parse(earlier), json::parse(later));
-    let (Ok(earlier), Ok(mut later)) = (earlier, later) else { return Err(damaged()) };
-    // A node keeps numbers as they are written.
+    let (earlier, mut later) = (parsed(earlier)?, parsed(later)?);
     let filled = if fill(&mut later, &earlier) {
-        Some(admit(&mut later, &prepared.id, Policy::Off).map_err(|_| damaged())?.resource)
+        Some(ready(&mut later)?)
     } else if age == Age::Older {
         return Ok(false);
     } else {
@@ -152,15 +147,14 @@ fn fill<'n>(later: &mut Node<'n>, earlier: &Node<'n>) -> bool {
     let is_link = |node: &Node<'_>| {
         node.text_of("reference").is_some() || node.items().iter().any(|one| one.text_of("reference").is_some())
     };
-    let missing: Vec<(&str, &Node<'n>)> = LINKS
+    let missing: Vec<(&'static str, &Node<'n>)> = LINKS
         .iter()
         .filter_map(|name| Some((*name, earlier.get(name).filter(|node| is_link(node))?)))
         .filter(|(name, _)| !later.get(name).is_some_and(is_link))
         .collect();
-    let Node::Object(members) = later else { return false };
-    for (name, node) in &missing {
-        members.retain(|(known, _)| known != name);
-        members.push((Cow::Borrowed(*name), (*node).clone()));
+    for (name, links) in &missing {
+        later.remove(name);
+        later.set(*name, *links);
     }
     !missing.is_empty()
 }
@@ -198,12 +192,13 @@ fn version(
     if !is_replaced && older.is_empty() {
         return Ok(None);
     }
-    let mut own = value(&prepared.render(1, now))?;
+    let own = prepared.render(1, now);
+    let mut own = parsed(&own)?;
     replaces(&mut own, &older);
     if is_replaced {
         superseded(&mut own);
     }
-    Ok(Some(ready(&own)?))
+    Ok(Some(ready(&mut own)?))
 }
 
 /// Changes a document that is stored.
@@ -212,51 +207,47 @@ fn change(
     kind: Kind,
     id: &str,
     now: Timestamp,
-    change: impl FnOnce(&mut Value),
+    change: impl FnOnce(&mut Node<'_>),
 ) -> Result<(), store::Error> {
-    if let Some(mut document) = current(txn, kind, id)? {
+    if let Some(text) = txn.current_text(kind, id)? {
+        let mut document = parsed(&text)?;
         change(&mut document);
-        stored(txn, &ready(&document)?, now)?;
+        stored(txn, &ready(&mut document)?, now)?;
     }
     Ok(())
 }
 
-fn superseded(document: &mut Value) {
-    if let Some(status) = document.get_mut("status").filter(|status| **status == "current") {
-        *status = json!("superseded");
+fn superseded(document: &mut Node<'_>) {
+    if document.text_of("status") == Some("current") {
+        document.set("status", "superseded");
     }
 }
 
 /// Adds documents to the list of those that a document replaces, in an order that does not depend on which came first.
-fn replaces(document: &mut Value, ids: &[String]) {
+fn replaces(document: &mut Node<'_>, ids: &[String]) {
     let mut all = list(document, "relatesTo");
     for id in ids {
-        let one = json!({"code": "replaces", "target": {"reference": format!("{DOCUMENT}/{id}")}});
+        let one = node!({"code": "replaces", "target": {"reference": format!("{DOCUMENT}/{id}")}});
         if !all.contains(&one) {
             all.push(one);
         }
     }
-    all.sort_by_cached_key(Value::to_string);
-    if let Some(members) = document.as_object_mut().filter(|_| !all.is_empty()) {
-        members.insert("relatesTo".to_owned(), Value::Array(all));
+    all.sort_by_cached_key(Node::sorted_text);
+    if !all.is_empty() {
+        document.set("relatesTo", all);
     }
 }
 
-fn list(resource: &Value, name: &str) -> Vec<Value> {
-    resource.get(name).and_then(Value::as_array).cloned().unwrap_or_default()
+fn list<'n>(resource: &Node<'n>, name: &str) -> Vec<Node<'n>> {
+    resource.get(name).map(Node::items).unwrap_or_default().to_vec()
 }
 
-fn current(txn: &mut Txn<'_>, kind: Kind, id: &str) -> Result<Option<Value>, store::Error> {
-    txn.current_text(kind, id)?.map(|text| value(&text)).transpose()
+fn parsed(text: &[u8]) -> Result<Node<'_>, store::Error> {
+    json::parse(text).map_err(|_| damaged())
 }
 
-// Documents and reports have no decimal numbers, so a `Value` loses no digits here.
-fn value(text: &[u8]) -> Result<Value, store::Error> {
-    serde_json::from_slice(text).map_err(|_| damaged())
-}
-
-fn ready(resource: &Value) -> Result<Admitted, store::Error> {
-    admit_text(resource.to_string().as_bytes()).map_err(|_| damaged())
+fn ready(resource: &mut Node<'_>) -> Result<Admitted, store::Error> {
+    admit_checked(resource).map_err(|_| damaged())
 }
 
 fn damaged() -> store::Error {

@@ -158,7 +158,7 @@ impl Run<'_> {
         };
         if sorted.iter().any(is_about_members) {
             let about = PlanContext { ids: self.target.ids, plan: self.target.plan, now: self.target.now };
-            if let Ok((plan, _)) = work::prepared(&plan(about), Policy::Off) {
+            if let Ok((plan, _)) = work::prepared(&mut plan(about), Policy::Off) {
                 let entry = CommitEntry { counts: Vec::new(), ..CommitEntry::of(plan, Format::Members) };
                 self.committer.add(entry, &mut self.ledger)?;
                 self.committer.flush(&mut self.ledger)?;

@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use super::commit::{put_all, write};
 use super::read::FileOfFormat;
 use super::shelf::{Class, KeptPart, Shelf, group_of};
-use crate::access::{Admitted, admit_text};
+use crate::access::{Admitted, admit_checked};
 use crate::fhir::Kind;
 use crate::formats::Format;
 use crate::formats::fhir::Known;
@@ -331,8 +331,8 @@ fn entry(person: Person, target: &Target<'_>, known: &Known<'_>, today: Date) ->
     let mut prepared = Vec::new();
     // Where a FHIR feed brought the Patient, the feed knows more than the table, so the table makes none.
     if patient.as_ref().is_none_or(|id| *id == made) {
-        for text in resources(&person, target.ids, target.plan, today) {
-            prepared.push(admit_text(&text).map_err(|issue| issue.to_string())?);
+        for mut resource in resources(&person, target.ids, target.plan, today) {
+            prepared.push(admit_checked(&mut resource).map_err(|issue| issue.to_string())?);
         }
     }
     let enrolment = Enrolment {

@@ -1,17 +1,14 @@
 //! The work on one piece of a file: resources of FHIR files, records of all other formats.
 
-use serde_json::{Value, json};
-
 use super::commit::CommitEntry;
 use crate::access::{Admitted, admit};
 use crate::config::Policy;
-use crate::fhir::json::Node;
+use crate::fhir::json::{Node, node};
 use crate::formats::Format;
 use crate::formats::issue::{RecordPlace, Reject, Rule};
 use crate::identity::matching::Roster;
 use crate::load::signs::{Signs, examine};
 use crate::load::{Error, Target};
-use crate::map::clinical::digits_of;
 use crate::map::record::{KnownMember, PlanContext, ReadPiece, Record, made_id};
 
 /// The result of a piece of a file of records.
@@ -24,46 +21,16 @@ pub(super) struct Worked {
     pub(super) skipped: u64,
 }
 
-/// A resource that a mapper made, ready to be stored.
+/// A resource that a mapper made, ready to be stored. It is left with its labels.
 ///
 /// # Errors
 /// The mistake, in words, if it may not be kept.
-pub(super) fn prepared(value: &Value, validation: Policy) -> Result<(Admitted, Signs), String> {
-    let mut numbers = Vec::new();
-    write_numbers(value, &mut numbers);
-    let mut node = node(value, &mut numbers.iter());
-    let id = node.text_of("id").unwrap_or_default().to_owned();
+pub(super) fn prepared(resource: &mut Node<'_>, validation: Policy) -> Result<(Admitted, Signs), String> {
+    let id = resource.text_of("id").unwrap_or_default().to_owned();
     // Resources of our own mapper are validated only where that decides something.
     let policy = if validation == Policy::Reject { Policy::Reject } else { Policy::Off };
-    let admission = admit(&mut node, &id, policy).map_err(|refused| refused.to_string())?;
-    Ok((admission.resource, examine(&node)))
-}
-
-/// The numbers of a value as FHIR's JSON has them: as text, in the order of the document.
-fn write_numbers(value: &Value, out: &mut Vec<String>) {
-    match value {
-        Value::Number(number) => out.push(number.to_string()),
-        Value::Array(items) => items.iter().for_each(|item| write_numbers(item, out)),
-        Value::Object(members) => members.values().for_each(|member| write_numbers(member, out)),
-        _ => {}
-    }
-}
-
-/// The node that parsing the value's own text would give, without making the text.
-fn node<'v>(value: &'v Value, numbers: &mut std::slice::Iter<'v, String>) -> Node<'v> {
-    match value {
-        Value::Null => Node::Null,
-        Value::Bool(is) => Node::Bool(*is),
-        Value::Number(_) => Node::Number(numbers.next().map_or("0", String::as_str)),
-        Value::String(text) => match digits_of(text) {
-            Some(number) => Node::Number(number),
-            None => Node::String(text.as_str().into()),
-        },
-        Value::Array(items) => Node::Array(items.iter().map(|item| node(item, numbers)).collect()),
-        Value::Object(members) => {
-            Node::Object(members.iter().map(|(name, member)| (name.as_str().into(), node(member, numbers))).collect())
-        }
-    }
+    let admission = admit(resource, &id, policy).map_err(|refused| refused.to_string())?;
+    Ok((admission.resource, examine(resource)))
 }
 
 /// Finds the member of each record, maps the record, and prepares its resources.
@@ -114,13 +81,13 @@ fn entry(
     validation: Policy,
 ) -> Result<(CommitEntry, Vec<Signs>), (Rule, String)> {
     let mut all = Vec::new();
-    let values = record.resources(known_member, about)?;
+    let mut made = record.resources(known_member, about)?;
     let mut entry =
         CommitEntry { merge: record.named_member().is_none(), counts: vec![(format, 1)], ..CommitEntry::default() };
     let is_clinical = matches!(format, Format::Hl7v2 | Format::Ccda);
     let mut targets = Vec::new();
-    for value in &values {
-        let (one, signs) = prepared(value, validation).map_err(|reason| (Rule::Invalid, reason))?;
+    for resource in &mut made {
+        let (one, signs) = prepared(resource, validation).map_err(|reason| (Rule::Invalid, reason))?;
         if !signs.is_empty() {
             all.push(signs);
         }
@@ -129,43 +96,40 @@ fn entry(
             continue;
         }
         if is_clinical && one.kind.name() != "Provenance" {
-            targets.push(json!({"reference": format!("{}/{}", one.kind.name(), one.id)}));
+            targets.push(node!({"reference": format!("{}/{}", one.kind.name(), one.id)}));
         }
         if is_clinical {
-            entry.dated.written.push(record.written(value).filter(|written| written.is_by(about.now)));
-            entry.dated.replaces.extend(replaced(value));
+            entry.dated.written.push(record.written(resource).filter(|written| written.is_by(about.now)));
+            entry.dated.replaces.extend(replaced(resource));
         }
         entry.resources.push(one);
     }
     entry.dated.set = record.set().map(|set| format!("{}|{set}", known_member.patient));
     if !targets.is_empty() {
-        let mut value = provenance(record, format, &targets, known_member, about);
-        let author =
-            values.iter().find(|value| value.get("resourceType").is_some_and(|kind| kind == "DocumentReference"));
-        if let (Some(author), Some(agents)) =
-            (author.and_then(author_of), value.get_mut("agent").and_then(Value::as_array_mut))
-        {
-            agents.push(author);
+        let mut provenance = provenance(record, format, targets, known_member, about);
+        let document = made.iter().find(|resource| resource.text_of("resourceType") == Some("DocumentReference"));
+        if let Some(author) = document.and_then(author_of) {
+            provenance.push("agent", author);
         }
-        entry.provenance = prepared(&value, validation).ok().map(|(one, _)| one);
+        entry.provenance = prepared(&mut provenance, validation).ok().map(|(one, _)| one);
     }
     Ok((entry, all))
 }
 
 /// Ids of the documents that a document replaces.
-fn replaced(value: &Value) -> Vec<String> {
-    let related = value.get("relatesTo").and_then(Value::as_array).into_iter().flatten();
-    let replaced = related.filter(|one| one.get("code").is_some_and(|code| code == "replaces"));
-    let reference =
-        |one: &Value| one.pointer("/target/reference")?.as_str()?.strip_prefix("DocumentReference/").map(str::to_owned);
-    replaced.filter_map(reference).collect()
+fn replaced(document: &Node<'_>) -> Vec<String> {
+    let related = document.get("relatesTo").map(Node::items).unwrap_or_default();
+    let replaced = related.iter().filter(|one| one.text_of("code") == Some("replaces"));
+    let id =
+        |one: &Node<'_>| one.get("target")?.text_of("reference")?.strip_prefix("DocumentReference/").map(str::to_owned);
+    replaced.filter_map(id).collect()
 }
 
 /// The author of a record, as its document names it.
-fn author_of(document: &Value) -> Option<Value> {
+fn author_of(document: &Node<'static>) -> Option<Node<'static>> {
     let custodian = document.get("custodian");
-    let author = document.pointer("/author/0").or(custodian)?;
-    let mut agent = json!({
+    let author = document.get("author").and_then(|authors| authors.items().first()).or(custodian)?;
+    let mut agent = node!({
         "type": {"coding": [{
             "system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type",
             "code": "author",
@@ -173,10 +137,10 @@ fn author_of(document: &Value) -> Option<Value> {
         "who": author,
     });
     // A person acts on behalf of an organization.
-    let is_person = author.get("type").is_none_or(|kind| kind != "Organization")
-        && author.get("reference").and_then(Value::as_str).is_none_or(|to| !to.starts_with("Organization/"));
-    if let (true, Some(custodian), Some(agent)) = (is_person, custodian, agent.as_object_mut()) {
-        agent.insert("onBehalfOf".to_owned(), custodian.clone());
+    let is_person = author.text_of("type") != Some("Organization")
+        && author.text_of("reference").is_none_or(|to| !to.starts_with("Organization/"));
+    if let (true, Some(custodian)) = (is_person, custodian) {
+        agent.set("onBehalfOf", custodian);
     }
     Some(agent)
 }
@@ -185,20 +149,20 @@ fn author_of(document: &Value) -> Option<Value> {
 fn provenance(
     record: &dyn Record,
     format: Format,
-    targets: &[Value],
+    targets: Vec<Node<'static>>,
     known_member: &KnownMember,
     about: PlanContext<'_>,
-) -> Value {
+) -> Node<'static> {
     let place = record.place();
     let file = place.file.rsplit('/').next().unwrap_or_default();
     // Members read it; the file's name is the plan's own affair, and the plan finds it by the identifier.
     let source = if format == Format::Ccda { "Clinical document (C-CDA)" } else { "HL7 v2 message" };
     let line = place.line.to_string();
     // The document identifies the record: other records may contain the same results.
-    let reference = |one: &Value| one.get("reference").and_then(Value::as_str).map(str::to_owned);
-    let is_document = |one: &&Value| reference(one).is_some_and(|text| text.starts_with("DocumentReference/"));
-    let first = targets.iter().find(is_document).or(targets.first()).map(Value::to_string).unwrap_or_default();
-    json!({
+    let is_document =
+        |one: &&Node<'_>| one.text_of("reference").is_some_and(|text| text.starts_with("DocumentReference/"));
+    let first = targets.iter().find(is_document).or(targets.first()).map(Node::to_string).unwrap_or_default();
+    node!({
         "resourceType": "Provenance",
         "id": made_id(&["Provenance", &known_member.patient, &first]),
         "meta": {"profile": ["http://hl7.org/fhir/us/core/StructureDefinition/us-core-provenance"]},

@@ -1,9 +1,8 @@
 //! Allergies: one for each observation of a concern act.
 
-use serde_json::{Value, json};
-
 use super::draft::DocumentDraft;
 use super::section::{is_negated, observations, state};
+use crate::fhir::json::{Node, node};
 use crate::formats::ccda::node::{El, all, follows, kid, kid_attr, kids, path};
 use crate::map::clinical::{Concept, ResourceBuilder, hl7, known};
 
@@ -93,17 +92,17 @@ fn allergy<'d>(draft: &mut DocumentDraft<'d>, concern: El<'d>, el: El<'d>) {
     }
     if let Some((_, category, kind)) = KINDS.iter().find(|(code, ..)| *code == kind_code) {
         out.set("type", *kind)
-            .set("category", Some(category).filter(|category| !category.is_empty()).map(|one| json!([one])));
+            .set("category", Some(category).filter(|category| !category.is_empty()).map(|one| node!([one])));
     }
     let criticality = related(el, CRITICALITY).and_then(|one| known(&CRITICALITIES, kid_attr(one, "value", "code")));
     out.set("criticality", criticality).set("code", code.value()).set("patient", draft.subject());
     if let Some(when) = when {
         let (name, value) = when.choice("onset");
-        out.set(&name, value);
+        out.set(name, value);
     }
     let (author, time) = draft.author(el);
     out.set("recordedDate", time.and_then(|time| draft.date_time(time))).set("recorder", author);
-    let reactions: Vec<Value> = kids(el, "entryRelationship")
+    let reactions: Vec<Node<'static>> = kids(el, "entryRelationship")
         .filter(|link| crate::formats::ccda::node::attr(*link, "typeCode") == "MFST")
         .filter_map(|link| reaction(draft, kid(link, "observation")?))
         .collect();
@@ -111,13 +110,13 @@ fn allergy<'d>(draft: &mut DocumentDraft<'d>, concern: El<'d>, el: El<'d>) {
     draft.resources.push(out.claim(&["us-core-allergyintolerance"]));
 }
 
-fn reaction<'d>(draft: &DocumentDraft<'d>, el: El<'d>) -> Option<Value> {
+fn reaction<'d>(draft: &DocumentDraft<'d>, el: El<'d>) -> Option<Node<'static>> {
     let mut manifestation = draft.concept(kid(el, "value"));
     if manifestation.is_empty() {
         manifestation = Concept::words(&draft.words(kid(el, "text")));
     }
     let mut out = ResourceBuilder::part();
-    out.set("manifestation", json!([manifestation.value()?]));
+    out.set("manifestation", node!([manifestation.value()?]));
     if let Some(when) = draft.when(el, "effectiveTime") {
         out.set("onset", when.first());
     }

@@ -1,9 +1,8 @@
 //! Implants: from the section on medical equipment, and from procedures that implant them.
 
-use serde_json::{Value, json};
-
 use super::draft::DocumentDraft;
 use super::section::is_negated;
+use crate::fhir::json::{Node, node};
 use crate::formats::ccda::node::{El, all, attr, ids, kid};
 use crate::map::clinical::{Concept, ResourceBuilder};
 
@@ -49,7 +48,7 @@ pub(super) fn implant<'d>(draft: &mut DocumentDraft<'d>, role: El<'d>) {
         let parts = parts(carrier);
         let part = |wanted: &str| parts.iter().find(|(name, _)| *name == wanted).map(|(_, text)| *text);
         if let Some(device) = part("01") {
-            out.set("udiCarrier", json!([{"deviceIdentifier": device, "carrierHRF": carrier}]));
+            out.set("udiCarrier", node!([{"deviceIdentifier": device, "carrierHRF": carrier}]));
         }
         out.set("manufactureDate", part("11").and_then(day)).set("expirationDate", part("17").and_then(day));
         out.set("lotNumber", part("10")).set("serialNumber", part("21"));
@@ -64,8 +63,8 @@ fn parts(carrier: &str) -> Vec<(&str, &str)> {
 }
 
 /// `YYMMDD`.
-fn day(text: &str) -> Option<Value> {
-    crate::map::clinical::day(&format!("20{}", text.get(..6).filter(|day| day.len() == text.len())?)).map(Value::String)
+fn day(text: &str) -> Option<Node<'static>> {
+    crate::map::clinical::day(&format!("20{}", text.get(..6).filter(|day| day.len() == text.len())?)).map(Node::from)
 }
 
 #[cfg(test)]
@@ -77,7 +76,7 @@ mod tests {
         let found = parts("(01)51022222233336(11)141231(17)150707(10)A213B1(21)1234");
         assert_eq!(found.len(), 5);
         assert_eq!(found[0], ("01", "51022222233336"));
-        assert_eq!(day("141231"), Some(json!("2014-12-31")));
+        assert_eq!(day("141231"), Some(node!("2014-12-31")));
         assert_eq!((day("14"), day("149931"), day("1412311")), (None, None, None));
     }
 }

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Value, json};
-
+use crate::fhir::json::{Node, node};
 use crate::formats::ccda::node::{El, all, attr, ids, is_null, kid, kid_attr, kids, kind, path, text};
 use crate::map::clinical::{
     ClinicalParty, Coding, Concept, Ids, PartyReference, ResourceBuilder, When, by_oid, date_time, instant, known,
@@ -23,14 +22,14 @@ const NULLS: [(&str, &str); 8] = [
 ];
 
 /// The element of a choice, and its value.
-pub(super) type ChoiceValue = (&'static str, Value);
+pub(super) type ChoiceValue = (&'static str, Node<'static>);
 
 /// Resources of one document.
 pub(super) struct DocumentDraft<'d> {
     pub(super) patient: &'d str,
     pub(super) ids: Ids,
-    pub(super) resources: Vec<Value>,
-    pub(super) mentions: Vec<Value>,
+    pub(super) resources: Vec<Node<'static>>,
+    pub(super) mentions: Vec<Node<'static>>,
     /// The encounter that the document is about. Entries of a section may be older than it, so they are not linked to
     /// it.
     pub(super) encounter: Option<String>,
@@ -62,8 +61,8 @@ impl<'d> DocumentDraft<'d> {
         }
     }
 
-    pub(super) fn subject(&self) -> Value {
-        json!({"reference": format!("Patient/{}", self.patient)})
+    pub(super) fn subject(&self) -> Node<'static> {
+        node!({"reference": format!("Patient/{}", self.patient)})
     }
 
     /// The id of a statement: its own identifier and its subject. Many systems give one identifier to several
@@ -78,16 +77,16 @@ impl<'d> DocumentDraft<'d> {
     }
 
     /// Identifiers in FHIR's form.
-    pub(super) fn identifiers(el: El<'d>) -> Vec<Value> {
+    pub(super) fn identifiers(el: El<'d>) -> Vec<Node<'static>> {
         let one = |(root, extension): (&str, &str)| {
             let system = by_oid(root);
             if system.is_empty() {
                 return None;
             }
             Some(if extension.is_empty() {
-                json!({"system": "urn:ietf:rfc:3986", "value": system})
+                node!({"system": "urn:ietf:rfc:3986", "value": system})
             } else {
-                json!({"system": system, "value": extension})
+                node!({"system": system, "value": extension})
             })
         };
         ids(el).into_iter().filter_map(one).collect()
@@ -164,22 +163,22 @@ impl<'d> DocumentDraft<'d> {
         };
         match stated {
             "PQ" | "REAL" | "MO" => self.measured(el),
-            "INT" => attr(el, "value").parse::<i32>().ok().map(|value| ("valueInteger", json!(value))),
-            "BL" => attr(el, "value").parse::<bool>().ok().map(|value| ("valueBoolean", json!(value))),
+            "INT" => attr(el, "value").parse::<i32>().ok().map(|value| ("valueInteger", node!(value))),
+            "BL" => attr(el, "value").parse::<bool>().ok().map(|value| ("valueBoolean", node!(value))),
             "IVL_PQ" | "IVL_INT" | "IVL_REAL" => interval(el),
             "CD" | "CE" | "CV" | "CO" | "CS" | "SC" => Some(("valueCodeableConcept", self.concept(Some(el)).value()?)),
-            "TS" => self.date_time(attr(el, "value")).map(|at| ("valueDateTime", json!(at))),
+            "TS" => self.date_time(attr(el, "value")).map(|at| ("valueDateTime", node!(at))),
             "IVL_TS" => match self.when_of(el)? {
-                When::At(at) => Some(("valueDateTime", json!(at))),
+                When::At(at) => Some(("valueDateTime", node!(at))),
                 when @ When::Between(..) => Some(("valuePeriod", when.period())),
             },
             "RTO" | "RTO_PQ_PQ" => {
                 let part = |name: &str| kid(el, name).and_then(|el| quantity(attr(el, "value"), attr(el, "unit"), ""));
-                Some(("valueRatio", json!({"numerator": part("numerator")?, "denominator": part("denominator")?})))
+                Some(("valueRatio", node!({"numerator": part("numerator")?, "denominator": part("denominator")?})))
             }
             "ED" if attr(el, "representation") == "B64" => None,
             _ => {
-                Some(self.words(Some(el))).filter(|words| !words.is_empty()).map(|words| ("valueString", json!(words)))
+                Some(self.words(Some(el))).filter(|words| !words.is_empty()).map(|words| ("valueString", node!(words)))
             }
         }
     }
@@ -191,7 +190,7 @@ impl<'d> DocumentDraft<'d> {
             return Some(("valueQuantity", value));
         }
         let words = self.concept(kid(el, "translation")).text;
-        (!words.is_empty()).then(|| ("valueString", json!(words)))
+        (!words.is_empty()).then(|| ("valueString", node!(words)))
     }
 
     /// Why an element has no value.
@@ -200,7 +199,7 @@ impl<'d> DocumentDraft<'d> {
     }
 
     /// A participant in a role, as a reference: the person, or else the organization that she acts for.
-    pub(super) fn actor(&mut self, role: El<'d>) -> Option<Value> {
+    pub(super) fn actor(&mut self, role: El<'d>) -> Option<Node<'static>> {
         let name = path(role, &["assignedPerson", "name"]).or_else(|| path(role, &["playingEntity", "name"]));
         let parts = |wanted: &str| -> Vec<String> {
             name.into_iter().flat_map(|name| kids(name, wanted)).map(text).filter(|part| !part.is_empty()).collect()
@@ -221,14 +220,14 @@ impl<'d> DocumentDraft<'d> {
         self.mention(spoken)
     }
 
-    pub(super) fn organization(&mut self, el: El<'d>) -> Option<Value> {
+    pub(super) fn organization(&mut self, el: El<'d>) -> Option<Node<'static>> {
         let spoken = named_organization(el);
         self.mention(spoken)
     }
 
-    fn mention(&mut self, spoken: Option<PartyReference>) -> Option<Value> {
+    fn mention(&mut self, spoken: Option<PartyReference>) -> Option<Node<'static>> {
         let spoken = spoken?;
-        let is_known = |one: &Value| self.mentions.iter().any(|other| other.get("id") == one.get("id"));
+        let is_known = |one: &Node<'static>| self.mentions.iter().any(|other| other.get("id") == one.get("id"));
         if let Some(resource) = spoken.resource.filter(|resource| !is_known(resource)) {
             self.mentions.push(resource);
         }
@@ -236,7 +235,7 @@ impl<'d> DocumentDraft<'d> {
     }
 
     /// The performers of an act.
-    pub(super) fn performers(&mut self, el: El<'d>) -> Vec<Value> {
+    pub(super) fn performers(&mut self, el: El<'d>) -> Vec<Node<'static>> {
         let mut out = Vec::new();
         for role in all(el, &["performer", "assignedEntity"]) {
             out.extend(self.actor(role).filter(|actor| !out.contains(actor)));
@@ -245,7 +244,7 @@ impl<'d> DocumentDraft<'d> {
     }
 
     /// The author of an entry, and the time.
-    pub(super) fn author(&mut self, el: El<'d>) -> (Option<Value>, Option<&'d str>) {
+    pub(super) fn author(&mut self, el: El<'d>) -> (Option<Node<'static>>, Option<&'d str>) {
         let Some(author) = kids(el, "author").last() else { return (None, None) };
         let time = kid(author, "time").map(|time| attr(time, "value"));
         (kid(author, "assignedAuthor").and_then(|role| self.actor(role)), time)
@@ -264,7 +263,7 @@ fn interval(el: El<'_>) -> Option<ChoiceValue> {
     let of = |bound: El<'_>, comparator: &str| quantity(attr(bound, "value"), attr(bound, "unit"), comparator);
     let is_open = |bound: El<'_>| attr(bound, "inclusive") == "false";
     match (bound("low"), bound("high")) {
-        (Some(low), Some(high)) => Some(("valueRange", json!({"low": of(low, "")?, "high": of(high, "")?}))),
+        (Some(low), Some(high)) => Some(("valueRange", node!({"low": of(low, "")?, "high": of(high, "")?}))),
         (Some(low), None) => of(low, if is_open(low) { ">" } else { ">=" }).map(|value| ("valueQuantity", value)),
         (None, Some(high)) => of(high, if is_open(high) { "<" } else { "<=" }).map(|value| ("valueQuantity", value)),
         (None, None) => quantity(attr(el, "value"), attr(el, "unit"), "").map(|value| ("valueQuantity", value)),
@@ -272,7 +271,7 @@ fn interval(el: El<'_>) -> Option<ChoiceValue> {
 }
 
 /// A numeric range with its text.
-pub(super) fn range(el: El<'_>) -> Option<Value> {
+pub(super) fn range(el: El<'_>) -> Option<Node<'static>> {
     let el = kid(el, "observationRange")?;
     let mut out = ResourceBuilder::part();
     if let Some(value) = kid(el, "value") {

@@ -1,10 +1,9 @@
 //! Encounters: the header's, and those of the encounters section.
 
-use serde_json::{Value, json};
-
 use super::draft::DocumentDraft;
 use super::problem::{ConditionRole, condition};
 use super::section::{is_negated, state};
+use crate::fhir::json::{Node, node};
 use crate::formats::ccda::node::{El, added, all, attr, ids, kid, kids, path, text};
 use crate::formats::ccda::text::V3;
 use crate::map::clinical::{Concept, ResourceBuilder, When, hl7};
@@ -21,12 +20,12 @@ pub(super) fn of_header<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) -> String
     for role in all(el, &["responsibleParty", "assignedEntity"]) {
         let actor = draft.actor(role);
         participants
-            .extend(actor.map(|actor| json!({"type": [hl7("v3-ParticipationType", "PPRF")], "individual": actor})));
+            .extend(actor.map(|actor| node!({"type": [hl7("v3-ParticipationType", "PPRF")], "individual": actor})));
     }
     out.set("participant", participants);
     let place = path(el, &["location", "healthCareFacility"]);
     let name = place.and_then(|place| path(place, &["location", "name"])).map(text).filter(|name| !name.is_empty());
-    out.set("location", name.map(|name| json!([{"location": {"display": name}}])));
+    out.set("location", name.map(|name| node!([{"location": {"display": name}}])));
     let provider = place.and_then(|place| kid(place, "serviceProviderOrganization"));
     let provider = provider.and_then(|provider| draft.organization(provider));
     out.set("serviceProvider", provider);
@@ -37,8 +36,8 @@ pub(super) fn of_header<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) -> String
 /// An encounter of the section may be the header's: then the two are merged. Status, period and class come from the
 /// section, which is about the encounter; the header's are about the document.
 fn keep(draft: &mut DocumentDraft<'_>, id: &str, out: ResourceBuilder) {
-    let is_same = |one: &Value| {
-        let text = |name: &str| one.get(name).and_then(Value::as_str);
+    let is_same = |one: &Node<'static>| {
+        let text = |name: &str| one.text_of(name);
         text("resourceType") == Some("Encounter") && text("id") == Some(id)
     };
     let Some(known) = draft.resources.iter_mut().find(|one| is_same(one)) else {
@@ -48,7 +47,7 @@ fn keep(draft: &mut DocumentDraft<'_>, id: &str, out: ResourceBuilder) {
     let mut before = ResourceBuilder::again(std::mem::take(known));
     let mut joined = out;
     // No class is better than a class without a code.
-    let is_unknown = joined.get("class").and_then(|class| class.get("code")).is_some_and(|code| code == "UNK");
+    let is_unknown = joined.get("class").is_some_and(|class| class.text_of("code") == Some("UNK"));
     if let Some(class) = before.get("class").cloned().filter(|_| is_unknown) {
         joined.set("class", class);
     }
@@ -73,18 +72,18 @@ pub(super) fn map<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
     let performers = draft.performers(el);
     let performers = performers.into_iter().filter(|one| {
         // An organization cannot be a participant here.
-        one.get("reference").and_then(Value::as_str).is_none_or(|reference| reference.starts_with("Practitioner/"))
+        one.text_of("reference").is_none_or(|reference| reference.starts_with("Practitioner/"))
     });
     let performers =
-        performers.map(|actor| json!({"type": [hl7("v3-ParticipationType", "PPRF")], "individual": actor}));
+        performers.map(|actor| node!({"type": [hl7("v3-ParticipationType", "PPRF")], "individual": actor}));
     out.set("participant", performers.collect::<Vec<_>>());
     let places = kids(el, "participant").filter(|one| attr(*one, "typeCode") == "LOC");
-    let places: Vec<Value> = places
+    let places: Vec<Node<'static>> = places
         .filter_map(|one| {
             let role = kid(one, "participantRole")?;
             let name = path(role, &["playingEntity", "name"]).map(text).unwrap_or_default();
             let name = if name.is_empty() { draft.concept(kid(role, "code")).name().to_owned() } else { name };
-            (!name.is_empty()).then(|| json!({"location": {"display": name}}))
+            (!name.is_empty()).then(|| node!({"location": {"display": name}}))
         })
         .collect();
     out.set("location", places);
@@ -95,7 +94,7 @@ pub(super) fn map<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
     {
         for observation in all(act, &["entryRelationship", "observation"]) {
             let found = condition(draft, act, observation, ConditionRole::Diagnosis, Some(&id));
-            diagnoses.extend(found.map(|id| json!({"condition": {"reference": format!("Condition/{id}")}})));
+            diagnoses.extend(found.map(|id| node!({"condition": {"reference": format!("Condition/{id}")}})));
         }
     }
     out.set("diagnosis", diagnoses);
@@ -112,9 +111,9 @@ fn id<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>, role: &str, code: &Concept,
         return draft.id("Encounter", el, role, code, when);
     };
     let id = draft.ids.same("Encounter", &[&own]);
-    let known = draft.resources.iter().find(|one| one.get("id").and_then(Value::as_str) == Some(&id));
+    let known = draft.resources.iter().find(|one| one.text_of("id") == Some(&id));
     let day = |text: &str| text.get(..10).map(str::to_owned);
-    let began = known.and_then(|one| day(one.pointer("/period/start")?.as_str()?));
+    let began = known.and_then(|one| day(one.get("period")?.text_of("start")?));
     let begins = when.and_then(When::first).and_then(day);
     if began.zip(begins).is_none_or(|(one, other)| one == other) {
         return id;
@@ -132,10 +131,10 @@ fn start<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>, role: &str) -> (String, 
     out.set("identifier", DocumentDraft::identifiers(el));
     let class = code.codes.iter().find(|code| code.system == ACT_CODE && CLASSES.contains(&code.code.as_str()));
     let class = match class {
-        Some(class) => json!({"system": ACT_CODE, "code": class.code}),
-        None => json!({"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK"}),
+        Some(class) => node!({"system": ACT_CODE, "code": &class.code}),
+        None => node!({"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK"}),
     };
-    out.set("class", class).set("type", code.value().map(|kind| json!([kind]))).set("subject", draft.subject());
+    out.set("class", class).set("type", code.value().map(|kind| node!([kind]))).set("subject", draft.subject());
     let period = when.map(|when| match when {
         // A single time of an encounter is its start.
         When::At(at) if at.contains('T') => When::Between(Some(at), None),
@@ -144,6 +143,6 @@ fn start<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>, role: &str) -> (String, 
     out.set("period", period.as_ref().map(When::period));
     let disposition = kid(el, "dischargeDispositionCode").or_else(|| added(el, "dischargeDispositionCode"));
     let disposition = draft.concept(disposition).value();
-    out.set("hospitalization", disposition.map(|code| json!({ "dischargeDisposition": code })));
+    out.set("hospitalization", disposition.map(|code| node!({ "dischargeDisposition": code })));
     (id, out)
 }

@@ -1,9 +1,8 @@
 //! The header: patient, document type, authors, encounter, and the documents that it replaces.
 
-use serde_json::{Value, json};
-
 use super::draft::DocumentDraft;
 use super::encounter;
+use crate::fhir::json::{Node, node};
 use crate::formats::ccda::node::{El, all, attr, ids, is_null, kid, kid_attr, kids, path, text};
 use crate::formats::ccda::text::V3;
 use crate::formats::cells::text::line;
@@ -135,11 +134,11 @@ fn body(el: El<'_>) -> Option<Attached> {
 }
 
 /// Labels of a document whose confidentiality is above normal.
-pub(super) fn confidentiality(root: El<'_>) -> Vec<Value> {
+pub(super) fn confidentiality(root: El<'_>) -> Vec<Node<'static>> {
     let code = kid_attr(root, "confidentialityCode", "code");
     let system = by_oid(kid_attr(root, "confidentialityCode", "codeSystem"));
     if !matches!(code, "R" | "V") || !system.contains("113883.5.25") {
         return Vec::new();
     }
-    vec![json!({"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": code})]
+    vec![node!({"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": code})]
 }

@@ -1,9 +1,8 @@
 //! Medications: taken or planned, as a `MedicationRequest`, and dispensed.
 
-use serde_json::{Value, json};
-
 use super::draft::DocumentDraft;
 use super::section::{is_negated, state};
+use crate::fhir::json::{Node, node};
 use crate::formats::ccda::node::{El, all, attr, follows, is_null, kid, kid_attr, kids, kind, path};
 use crate::formats::ccda::text::V3;
 use crate::map::clinical::{Concept, ResourceBuilder, When, known, number, quantity};
@@ -81,9 +80,9 @@ pub(super) fn map<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
     out.set("authoredOn", time.and_then(|time| draft.date_time(time))).set("requester", author);
     let reasons = kids(el, "entryRelationship").filter(|link| attr(*link, "typeCode") == "RSON");
     let reasons = reasons.filter_map(|link| draft.concept(kid(kid(link, "observation")?, "value")).value());
-    out.set("reasonCode", reasons.collect::<Vec<Value>>());
+    out.set("reasonCode", reasons.collect::<Vec<Node<'static>>>());
     let dosage = dosage(draft, el);
-    out.set("dosageInstruction", (!crate::map::clinical::is_empty(&dosage)).then(|| json!([dosage])));
+    out.set("dosageInstruction", (!dosage.is_empty()).then(|| node!([dosage])));
     if let Some(order) = order {
         let mut request = ResourceBuilder::part();
         // HL7 V3 counts all fills, FHIR those after the first.
@@ -122,15 +121,15 @@ pub(super) fn dispense<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>, request: O
     out.set("status", known(&DISPENSED, state(el)).unwrap_or("unknown"));
     out.set("medicationCodeableConcept", code.value()).set("subject", draft.subject());
     let performers = draft.performers(el);
-    out.set("performer", performers.into_iter().map(|actor| json!({ "actor": actor })).collect::<Vec<_>>());
-    let request = request.map(|(id, _)| json!([{"reference": format!("MedicationRequest/{id}")}]));
+    out.set("performer", performers.into_iter().map(|actor| node!({ "actor": actor })).collect::<Vec<_>>());
+    let request = request.map(|(id, _)| node!([{"reference": format!("MedicationRequest/{id}")}]));
     out.set("authorizingPrescription", request);
     out.set("quantity", kid(el, "quantity").and_then(|one| quantity(attr(one, "value"), attr(one, "unit"), "")));
     out.set("whenHandedOver", when.as_ref().and_then(When::first));
     draft.resources.push(out.claim(&["us-core-medicationdispense"]));
 }
 
-fn dosage<'d>(draft: &DocumentDraft<'d>, el: El<'d>) -> Value {
+fn dosage<'d>(draft: &DocumentDraft<'d>, el: El<'d>) -> Node<'static> {
     let mut out = ResourceBuilder::part();
     let free = all(el, &["entryRelationship", "substanceAdministration"]);
     let free = free.into_iter().find(|one| follows(*one, FREE_TEXT));
@@ -149,7 +148,7 @@ fn dosage<'d>(draft: &DocumentDraft<'d>, el: El<'d>) -> Value {
     if let Some(stated) = kid(el, "doseQuantity").filter(|dose| !is_null(*dose)) {
         let of = |el: El<'d>| quantity(attr(el, "value"), attr(el, "unit"), "");
         match (kid(stated, "low").and_then(of), kid(stated, "high").and_then(of)) {
-            (Some(low), Some(high)) => dose.set("doseRange", json!({"low": low, "high": high})),
+            (Some(low), Some(high)) => dose.set("doseRange", node!({"low": low, "high": high})),
             (one, other) => dose.set("doseQuantity", of(stated).or(one).or(other)),
         };
     }
@@ -157,11 +156,11 @@ fn dosage<'d>(draft: &DocumentDraft<'d>, el: El<'d>) -> Value {
         dose.set("rateQuantity", quantity(attr(rate, "value"), attr(rate, "unit"), ""));
     }
     let dose = dose.value();
-    out.set("doseAndRate", (!crate::map::clinical::is_empty(&dose)).then(|| json!([dose])));
+    out.set("doseAndRate", (!dose.is_empty()).then(|| node!([dose])));
     out.value()
 }
 
-fn timing<'d>(draft: &DocumentDraft<'d>, el: El<'d>) -> Value {
+fn timing<'d>(draft: &DocumentDraft<'d>, el: El<'d>) -> Node<'static> {
     let mut repeat = ResourceBuilder::part();
     for time in kids(el, "effectiveTime") {
         match kind(time) {
@@ -172,16 +171,16 @@ fn timing<'d>(draft: &DocumentDraft<'d>, el: El<'d>) -> Value {
                 if let Some(value) =
                     number(attr(low, "value")).filter(|value| PERIODS.contains(&unit) && is_positive(value))
                 {
-                    repeat.set("frequency", 1).set("period", Value::Number(value)).set("periodUnit", unit);
+                    repeat.set("frequency", 1).set("period", value).set("periodUnit", unit);
                     let high = kid(period, "high").filter(|high| attr(*high, "unit") == unit);
                     let most = high.and_then(|high| number(attr(high, "value"))).filter(is_positive);
-                    repeat.set("periodMax", most.map(Value::Number));
+                    repeat.set("periodMax", most);
                 }
             }
             "EIVL_TS" => {
                 let code = kid_attr(time, "event", "code");
                 if MOMENTS.contains(&code) {
-                    repeat.set("when", json!([code]));
+                    repeat.set("when", node!([code]));
                 }
             }
             _ => {
@@ -190,9 +189,9 @@ fn timing<'d>(draft: &DocumentDraft<'d>, el: El<'d>) -> Value {
         }
     }
     let repeat = repeat.value();
-    if crate::map::clinical::is_empty(&repeat) { Value::Null } else { json!({ "repeat": repeat }) }
+    if repeat.is_empty() { Node::Null } else { node!({ "repeat": repeat }) }
 }
 
-fn is_positive(value: &serde_json::Number) -> bool {
-    value.as_f64().is_some_and(|value| value > 0.0)
+fn is_positive(value: &Node<'_>) -> bool {
+    matches!(value, Node::Number(text) if text.parse::<f64>().is_ok_and(|value| value > 0.0))
 }

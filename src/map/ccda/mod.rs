@@ -26,12 +26,11 @@ mod vaccine;
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use self::draft::DocumentDraft;
+use crate::fhir::json::Node;
 use crate::formats::ccda::text::{self, DOCUMENT_MAX, parse};
 use crate::formats::issue::{RecordPlace, Rule, place};
-use crate::map::clinical::{is_empty, labels, marked};
+use crate::map::clinical::{labels, marked};
 use crate::map::record::{KnownMember, NamedMember, PlanContext, ReadPiece, Record, Written};
 
 /// A document about one patient.
@@ -90,7 +89,7 @@ impl Record for PatientDocument {
         Some(self.named_member.clone())
     }
 
-    fn written(&self, _resource: &Value) -> Option<Written> {
+    fn written(&self, _resource: &Node<'static>) -> Option<Written> {
         self.written
     }
 
@@ -98,7 +97,11 @@ impl Record for PatientDocument {
         self.set.clone()
     }
 
-    fn resources(&self, known_member: &KnownMember, _about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)> {
+    fn resources(
+        &self,
+        known_member: &KnownMember,
+        _about: PlanContext<'_>,
+    ) -> Result<Vec<Node<'static>>, (Rule, String)> {
         let document = parse(&self.text).map_err(|reason| (Rule::Document, reason.to_owned()))?;
         let root = document.root_element();
         let mut draft = DocumentDraft::new(root, &known_member.patient);
@@ -110,7 +113,7 @@ impl Record for PatientDocument {
         let confidentiality = header::confidentiality(root);
         draft.resources.iter_mut().for_each(|resource| marked(resource, &confidentiality));
         draft.resources.append(&mut draft.mentions);
-        draft.resources.retain(|resource| !is_empty(resource));
+        draft.resources.retain(|resource| !resource.is_empty());
         Ok(draft.resources)
     }
 }

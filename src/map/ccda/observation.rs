@@ -1,17 +1,15 @@
 //! Results, vital signs, social history and functional status: observations, alone or in groups.
 
-use serde_json::{Value, json};
-
 use super::draft::{DocumentDraft, range};
 use super::section::{is_negated, state};
+use crate::fhir::json::{Node, node};
 use crate::formats::ccda::node::{El, all, attr, follows, ids, kid, kids, path};
 use crate::formats::ccda::text::V3;
 use crate::map::clinical::{
-    Category, Concept, ObservationDraft, ResourceBuilder, Specimen, When, hl7, known, pressures, vital_sign,
+    Category, Concept, ObservationDraft, ReportDraft, Specimen, When, known, pressures, vital_sign,
 };
 
 const LOINC: &str = "http://loinc.org";
-const DATA_ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
 const PREGNANCY: &str = "2.16.840.1.113883.10.20.15.3.8";
 const SMOKING: [&str; 2] = ["2.16.840.1.113883.10.20.22.4.78", "2.16.840.1.113883.10.22.4.78"];
 
@@ -50,34 +48,29 @@ pub(super) fn results<'d>(draft: &mut DocumentDraft<'d>, entry: El<'d>) {
     for one in &mut seen {
         one.specimen = one.specimen.take().or_else(|| specimen.clone());
     }
-    let results: Vec<Value> = seen.iter().map(|one| json!({"reference": format!("Observation/{}", one.id)})).collect();
+    let results: Vec<Node<'static>> =
+        seen.iter().map(|one| node!({"reference": format!("Observation/{}", one.id)})).collect();
     if !code.is_empty() {
-        let mut out =
-            ResourceBuilder::new("DiagnosticReport", &draft.id("DiagnosticReport", entry, "", &code, when.as_ref()));
-        out.set("identifier", DocumentDraft::identifiers(entry)).set("status", status);
-        let category = if is_image {
-            json!([{"coding": [{"system": LOINC, "code": "LP29684-5"}]}])
-        } else {
-            json!([hl7("v2-0074", "LAB")])
-        };
-        out.set("category", category).set("code", code.value()).set("subject", draft.subject());
-        if let Some(when) = &when {
-            let (name, value) = when.choice("effective");
-            out.set(&name, value);
-        }
+        let id = draft.id("DiagnosticReport", entry, "", &code, when.as_ref());
         let (author, time) = draft.author(entry);
-        match time.and_then(|time| draft.instant(time)).or_else(|| draft.made.clone()) {
-            Some(issued) => out.set("issued", issued),
-            None => out.set("_issued", json!({"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]})),
-        };
         let mut performers = draft.performers(entry);
         performers.extend(author.filter(|_| performers.is_empty()));
-        out.set("performer", performers).set("result", results);
-        out.set("specimen", specimen.map(|one| json!([one])));
-        let profile = if is_image { "us-core-diagnosticreport-note" } else { "us-core-diagnosticreport-lab" };
-        draft.resources.push(out.claim(&[profile]));
+        let report = ReportDraft {
+            id,
+            identifiers: DocumentDraft::identifiers(entry),
+            status,
+            is_image,
+            code,
+            when,
+            issued: time.and_then(|time| draft.instant(time)).or_else(|| draft.made.clone()),
+            performers,
+            specimens: specimen.into_iter().collect(),
+            results,
+            ..ReportDraft::default()
+        };
+        draft.resources.push(report.resource(draft.patient));
     }
-    let resources: Vec<Value> = seen.into_iter().map(|one| one.resource(draft.patient)).collect();
+    let resources: Vec<Node<'static>> = seen.into_iter().map(|one| one.resource(draft.patient)).collect();
     draft.resources.extend(resources);
 }
 
@@ -103,7 +96,7 @@ fn grouped<'d>(draft: &mut DocumentDraft<'d>, entry: El<'d>, category: Category)
     } else {
         seen(draft, entry, category, None).into_iter().collect()
     };
-    let resources: Vec<Value> = seen.into_iter().map(|one| one.resource(draft.patient)).collect();
+    let resources: Vec<Node<'static>> = seen.into_iter().map(|one| one.resource(draft.patient)).collect();
     draft.resources.extend(resources);
 }
 
@@ -196,7 +189,7 @@ fn seen<'d>(
 }
 
 /// The specimen of results, as a reference.
-fn specimen<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>, when: Option<&When>) -> Option<Value> {
+fn specimen<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>, when: Option<&When>) -> Option<Node<'static>> {
     let role = path(el, &["specimen", "specimenRole"])?;
     let kind = draft.concept(path(role, &["specimenPlayingEntity", "code"]));
     if kind.is_empty() {

@@ -2,13 +2,12 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
-
 use super::draft::{ChoiceValue, DocumentDraft};
 use super::section::{is_negated, state};
+use crate::fhir::json::{Node, node};
 use crate::formats::ccda::node::{El, attr, kid, lines, text};
 use crate::formats::ccda::text::V3;
-use crate::map::clinical::{Concept, ResourceBuilder, When, is_empty, known, quantity};
+use crate::map::clinical::{Concept, ResourceBuilder, When, known, quantity};
 
 /// Text of a plan; the rest is only in the original.
 const TEXT_MAX: usize = 64 << 10;
@@ -31,7 +30,7 @@ pub(super) fn plan<'d>(draft: &mut DocumentDraft<'d>, section: El<'d>) {
     let mut out = ResourceBuilder::new("CarePlan", &draft.ids.next("CarePlan", &[&document, &code.key()]));
     out.set(
         "text",
-        json!({
+        node!({
             "status": "additional",
             "div": format!("<div xmlns=\"http://www.w3.org/1999/xhtml\">{div}</div>"),
         }),
@@ -39,21 +38,21 @@ pub(super) fn plan<'d>(draft: &mut DocumentDraft<'d>, section: El<'d>) {
     out.set("status", "active").set("intent", "plan");
     out.set(
         "category",
-        json!([{"coding": [{
+        node!([{"coding": [{
             "system": "http://hl7.org/fhir/us/core/CodeSystem/careplan-category",
             "code": "assess-plan",
         }]}]),
     );
     out.set("title", kid(section, "title").map(text)).set("subject", draft.subject());
-    out.set("encounter", draft.encounter.as_ref().map(|id| json!({"reference": format!("Encounter/{id}")})));
+    out.set("encounter", draft.encounter.as_ref().map(|id| node!({"reference": format!("Encounter/{id}")})));
     out.set("created", draft.made.clone());
     draft.resources.push(out.claim(&["us-core-careplan"]));
 }
 
 /// The target of a goal.
-fn detail((name, value): ChoiceValue) -> Option<(String, Value)> {
+fn detail((name, value): ChoiceValue) -> Option<(String, Node<'static>)> {
     if name == "valueString" {
-        let text = value.as_str()?.trim();
+        let text = value.text()?.trim();
         let comparator = ["<=", ">=", "<", ">"].into_iter().find(|one| text.starts_with(one)).unwrap_or_default();
         let rest = text.strip_prefix(comparator).unwrap_or(text).trim();
         let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
@@ -104,7 +103,7 @@ pub(super) fn order<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
     out.set("code", code.value()).set("subject", draft.subject());
     if let Some(when) = &when {
         let (name, value) = when.choice("occurrence");
-        out.set(&name, value);
+        out.set(name, value);
     }
     let (author, time) = draft.author(el);
     out.set("authoredOn", time.and_then(|time| draft.date_time(time))).set("requester", author);
@@ -160,11 +159,11 @@ pub(super) fn goal<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
     let value = kid(el, "value").filter(|value| !value.has_attribute("code")).and_then(|value| draft.value(value));
     // A goal has a target only with something to measure.
     if let (Some((name, value)), Some(measure)) = (value.and_then(detail), key.value()) {
-        target.set("measure", measure).set(&name, value);
+        target.set("measure", measure).set(name, value);
     }
     target.set("dueDate", due);
     let target = target.value();
-    out.set("startDate", start).set("target", (!is_empty(&target)).then(|| json!([target])));
+    out.set("startDate", start).set("target", (!target.is_empty()).then(|| node!([target])));
     let (author, _) = draft.author(el);
     out.set("expressedBy", author);
     draft.resources.push(out.claim(&["us-core-goal"]));

@@ -1,10 +1,9 @@
 //! Problems, health concerns and diagnoses: one condition for each observation.
 
-use serde_json::json;
-
 use super::allergy::related;
 use super::draft::DocumentDraft;
 use super::section::{is_negated, observations, state};
+use crate::fhir::json::node;
 use crate::formats::ccda::node::{El, all, attr, follows, is_null, kid};
 use crate::map::clinical::{Concept, ResourceBuilder, When, hl7, known};
 
@@ -106,11 +105,11 @@ pub(super) fn condition<'d>(
         }
     }
     let category = match role {
-        ConditionRole::Concern => json!([{"coding": [{
+        ConditionRole::Concern => node!([{"coding": [{
             "system": "http://hl7.org/fhir/us/core/CodeSystem/condition-category",
             "code": name,
         }]}]),
-        _ => json!([hl7("condition-category", name)]),
+        _ => node!([hl7("condition-category", name)]),
     };
     out.set("category", category).set("code", code.value());
     let sites: Vec<_> = crate::formats::ccda::node::kids(el, "targetSiteCode")
@@ -119,7 +118,7 @@ pub(super) fn condition<'d>(
     out.set("bodySite", sites).set("subject", draft.subject());
     let encounter =
         encounter.map(str::to_owned).or_else(|| draft.encounter.clone().filter(|_| role == ConditionRole::Diagnosis));
-    out.set("encounter", encounter.map(|id| json!({"reference": format!("Encounter/{id}")})));
+    out.set("encounter", encounter.map(|id| node!({"reference": format!("Encounter/{id}")})));
     out.set("onsetDateTime", onset).set("abatementDateTime", abatement);
     let (author, time) = draft.author(el);
     out.set("recordedDate", time.and_then(|time| draft.date_time(time))).set("recorder", author);

@@ -1,10 +1,9 @@
 //! Procedures, whether they are written as procedures, acts or observations.
 
-use serde_json::{Value, json};
-
 use super::device;
 use super::draft::DocumentDraft;
 use super::section::{is_negated, state};
+use crate::fhir::json::{Node, node};
 use crate::formats::ccda::node::{El, all, attr, kid, kids};
 use crate::map::clinical::{ResourceBuilder, known};
 
@@ -38,14 +37,14 @@ pub(super) fn map<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
     out.set("code", code.value()).set("subject", draft.subject());
     if let Some(when) = when {
         let (name, value) = when.choice("performed");
-        out.set(&name, value);
+        out.set(name, value);
     }
     let performers = draft.performers(el);
-    out.set("performer", performers.into_iter().map(|actor| json!({ "actor": actor })).collect::<Vec<_>>());
+    out.set("performer", performers.into_iter().map(|actor| node!({ "actor": actor })).collect::<Vec<_>>());
     if !is_negated(el) {
         let reasons = kids(el, "entryRelationship").filter(|link| attr(*link, "typeCode") == "RSON");
         let reasons = reasons.filter_map(|link| draft.concept(kid(kid(link, "observation")?, "value")).value());
-        out.set("reasonCode", reasons.collect::<Vec<Value>>());
+        out.set("reasonCode", reasons.collect::<Vec<Node<'static>>>());
     }
     let sites = kids(el, "targetSiteCode").filter_map(|site| draft.concept(Some(site)).value()).collect::<Vec<_>>();
     out.set("bodySite", sites);
@@ -58,7 +57,7 @@ pub(super) fn map<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
 }
 
 /// Why a procedure was not done.
-pub(super) fn reason<'d>(draft: &DocumentDraft<'d>, el: El<'d>) -> Option<Value> {
+pub(super) fn reason<'d>(draft: &DocumentDraft<'d>, el: El<'d>) -> Option<Node<'static>> {
     all(el, &["entryRelationship", "observation"]).into_iter().find_map(|one| {
         // The reason is the value of an observation, or in older documents its code.
         let value = draft.concept(kid(one, "value"));

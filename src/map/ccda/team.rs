@@ -1,9 +1,8 @@
 //! Care teams whose members are entries.
 
-use serde_json::{Value, json};
-
 use super::draft::DocumentDraft;
 use super::section::state;
+use crate::fhir::json::{Node, node};
 use crate::formats::ccda::node::{El, added, all, kid, kids};
 use crate::formats::ccda::text::V3;
 use crate::map::clinical::{Concept, ResourceBuilder, When, known};
@@ -21,7 +20,7 @@ pub(super) fn map<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
     if !el.has_tag_name((V3, "organizer")) {
         return;
     }
-    let mut participants: Vec<Value> = Vec::new();
+    let mut participants: Vec<Node<'static>> = Vec::new();
     for act in all(el, &["component", "act"]) {
         for performer in kids(act, "performer") {
             let Some(member) = kid(performer, "assignedEntity").and_then(|role| draft.actor(role)) else { continue };
@@ -32,7 +31,7 @@ pub(super) fn map<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
                 draft.concept(code).value().or_else(|| Concept::words("Member of the care team").value())
             });
             let mut out = ResourceBuilder::part();
-            out.set("role", role.map(|role| json!([role]))).set("member", member);
+            out.set("role", role.map(|role| node!([role]))).set("member", member);
             out.set("period", draft.when(act, "effectiveTime").as_ref().map(When::period));
             participants.push(out.value());
         }

@@ -1,10 +1,9 @@
 //! Vaccinations, given or not.
 
-use serde_json::json;
-
 use super::draft::DocumentDraft;
 use super::procedure::reason;
 use super::section::{is_negated, state};
+use crate::fhir::json::node;
 use crate::formats::ccda::node::{El, attr, is_null, kid, kids, path, text};
 use crate::formats::ccda::text::V3;
 use crate::map::clinical::{ResourceBuilder, When, quantity};
@@ -43,7 +42,7 @@ pub(super) fn map<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
         out.set("lotNumber", text(lot));
     }
     let maker = product.and_then(|product| path(product, &["manufacturerOrganization", "name"])).map(text);
-    out.set("manufacturer", maker.filter(|name| !name.is_empty()).map(|name| json!({ "display": name })));
+    out.set("manufacturer", maker.filter(|name| !name.is_empty()).map(|name| node!({ "display": name })));
     out.set("site", draft.concept(kid(el, "approachSiteCode")).value());
     out.set("route", draft.concept(kid(el, "routeCode")).value());
     out.set(
@@ -51,6 +50,6 @@ pub(super) fn map<'d>(draft: &mut DocumentDraft<'d>, el: El<'d>) {
         kid(el, "doseQuantity").and_then(|dose| quantity(attr(dose, "value"), attr(dose, "unit"), "")),
     );
     let performers = draft.performers(el);
-    out.set("performer", performers.into_iter().map(|actor| json!({ "actor": actor })).collect::<Vec<_>>());
+    out.set("performer", performers.into_iter().map(|actor| node!({ "actor": actor })).collect::<Vec<_>>());
     draft.resources.push(out.claim(&["us-core-immunization"]));
 }

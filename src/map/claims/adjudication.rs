@@ -11,9 +11,8 @@
 //! | memberliability | every CAS PR |
 //! | benefit, paidtoprovider | paid (SVC03, CLP04) |
 
-use serde_json::{Value, json};
-
 use super::money::{Cents, cents, money};
+use crate::fhir::json::{Node, node};
 use crate::formats::x12::Adjustment;
 use crate::map::code::{c4bb, concept, hl7};
 
@@ -121,7 +120,7 @@ impl Amounts {
 
     /// Each amount as an element with category and amount. Zero amounts are left out, except the four that every reader
     /// looks for.
-    pub(super) fn rows(&self) -> Vec<Value> {
+    pub(super) fn rows(&self) -> Vec<Node<'static>> {
         let of_hl7 = [
             // Nothing charged and something paid: the source does not state the charge.
             ("submitted", self.submitted, self.paid == 0 && !self.is_partial),
@@ -138,7 +137,7 @@ impl Amounts {
             ("paidtoprovider", self.paid, false),
             ("memberliability", self.member, true),
         ];
-        let row = |category: Value, amount: Cents| json!({"category": category, "amount": money(amount)});
+        let row = |category: Node<'static>, amount: Cents| node!({"category": category, "amount": money(amount)});
         let first = of_hl7.into_iter().filter(|(_, amount, always)| *always || *amount != 0);
         let second = of_c4bb.into_iter().filter(|(_, amount, always)| *always || *amount != 0);
         first
@@ -149,33 +148,30 @@ impl Amounts {
 }
 
 /// The charge alone: there is no decision yet.
-pub(super) fn submitted(charge: &str) -> Value {
-    json!({"category": hl7("adjudication", "submitted"), "amount": money(cents(charge).unwrap_or_default())})
+pub(super) fn submitted(charge: &str) -> Node<'static> {
+    node!({"category": hl7("adjudication", "submitted"), "amount": money(cents(charge).unwrap_or_default())})
 }
 
 /// A status: `innetwork`, `outofnetwork`, or `other` where a claim does not state it.
-pub(super) fn status(category: &str, code: &str) -> Value {
-    json!({
+pub(super) fn status(category: &str, code: &str) -> Node<'static> {
+    node!({
         "category": c4bb("C4BBAdjudicationDiscriminator", category),
         "reason": c4bb("C4BBPayerAdjudicationStatus", code),
     })
 }
 
 /// Why an amount was not paid, with the remarks of the line; the largest amount first.
-pub(super) fn reasons(adjustments: &[Adjustment<'_>], remarks: &[&str], most: usize) -> Vec<Value> {
+pub(super) fn reasons(adjustments: &[Adjustment<'_>], remarks: &[&str], most: usize) -> Vec<Node<'static>> {
     let mut sorted: Vec<&Adjustment<'_>> = adjustments.iter().collect();
     sorted.sort_by_key(|adjustment| std::cmp::Reverse(cents(adjustment.amount).unwrap_or_default().abs()));
     let mut out = Vec::new();
     for adjustment in sorted.into_iter().take(most) {
         let mut reason = concept("https://x12.org/codes/claim-adjustment-reason-codes", adjustment.reason);
-        if out.is_empty()
-            && let Some(codings) = reason.get_mut("coding").and_then(Value::as_array_mut)
-        {
-            codings.extend(remarks.iter().map(
-                |remark| json!({"system": "https://x12.org/codes/remittance-advice-remark-codes", "code": remark}),
-            ));
+        for remark in remarks.iter().filter(|_| out.is_empty()) {
+            let system = "https://x12.org/codes/remittance-advice-remark-codes";
+            reason.push("coding", node!({"system": system, "code": *remark}));
         }
-        out.push(json!({
+        out.push(node!({
             "category": c4bb("C4BBAdjudicationDiscriminator", "adjustmentreason"),
             "reason": reason,
             "amount": money(cents(adjustment.amount).unwrap_or_default()),

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use super::adjudication::Amounts;
 use super::eob::{AREA, Bill, BillKind, BillLine, Decided, Info, TOOTH, eob};
 use super::lines::match_lines;
@@ -12,6 +10,7 @@ use super::money::Cents;
 use super::party::{Provider, provider};
 use super::visit::visit;
 use crate::config::ClaimsAsClinical;
+use crate::fhir::json::Node;
 use crate::formats::cells::compact_day as day;
 use crate::formats::issue::Rule;
 use crate::formats::records::Identity;
@@ -233,7 +232,7 @@ impl Case<'_> {
         out
     }
 
-    fn diagnoses(&self, kind: BillKind) -> Vec<(Value, Value, &str)> {
+    fn diagnoses(&self, kind: BillKind) -> Vec<(Node<'static>, Node<'static>, &str)> {
         let principal = || hl7("ex-diagnosistype", "principal");
         let other = || c4bb("C4BBClaimDiagnosisType", if kind.is_institutional() { "other" } else { "secondary" });
         let mut out = Vec::new();
@@ -251,7 +250,7 @@ impl Case<'_> {
         out
     }
 
-    fn procedures(&self) -> Vec<(Value, Option<String>, bool)> {
+    fn procedures(&self) -> Vec<(Node<'static>, Option<String>, bool)> {
         let is_one = |qualifier: &str| matches!(qualifier, "BBR" | "BBQ" | "BR" | "BQ");
         let codes = self.claim.codes.iter().filter(|coded| is_one(coded.qualifier));
         codes

@@ -3,11 +3,10 @@
 //! A profile is claimed only if its required elements are there: a diagnosis, a date and a place on each line, an
 //! admission. Otherwise the resource claims the guide's parent profile, or none.
 
-use serde_json::{Map, Value, json};
-
 use super::adjudication::{Amounts, reasons, status, submitted};
 use super::money::{cents, money, quantity};
 use super::party::Provider;
+use crate::fhir::json::{Node, node};
 use crate::formats::x12::Adjustment;
 use crate::map::code::{C4BB, c4bb, concept, hl7};
 use crate::map::plan::PLAN_ID;
@@ -43,14 +42,14 @@ pub(crate) enum Info<'a> {
     Period(&'static str, String, String),
     Count(&'static str, &'a str),
     /// A reference to a party.
-    Who(&'static str, Value),
+    Who(&'static str, Node<'static>),
 }
 
 /// A service line.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BillLine<'a> {
-    pub(crate) service: Value,
-    pub(crate) modifiers: Vec<Value>,
+    pub(crate) service: Node<'static>,
+    pub(crate) modifiers: Vec<Node<'static>>,
     pub(crate) revenue: &'a str,
     pub(crate) from: Option<String>,
     pub(crate) to: Option<String>,
@@ -106,9 +105,9 @@ pub(crate) struct Bill<'a> {
     pub(crate) care: Vec<(&'static str, Provider, &'a str)>,
     pub(crate) infos: Vec<Info<'a>>,
     /// Code, type, present on admission.
-    pub(crate) diagnoses: Vec<(Value, Value, &'a str)>,
+    pub(crate) diagnoses: Vec<(Node<'static>, Node<'static>, &'a str)>,
     /// Code, date, whether it is the principal procedure.
-    pub(crate) procedures: Vec<(Value, Option<String>, bool)>,
+    pub(crate) procedures: Vec<(Node<'static>, Option<String>, bool)>,
     pub(crate) lines: Vec<BillLine<'a>>,
     /// Adjudicated as a whole: all amounts are here, and none on the lines.
     pub(crate) decided: Option<Decided<'a>>,
@@ -163,68 +162,67 @@ impl BillKind {
 }
 
 /// The resource.
-pub(crate) fn eob(bill: &Bill<'_>, known_member: &KnownMember, about: PlanContext<'_>) -> Value {
-    let mut out = Map::new();
-    let mut set = |name: &str, value: Value| drop(out.insert(name.to_owned(), value));
-    set("resourceType", json!("ExplanationOfBenefit"));
-    set("id", json!(bill.id));
-    set("meta", json!({"profile": [profile(bill)]}));
-    set(
+pub(crate) fn eob(bill: &Bill<'_>, known_member: &KnownMember, about: PlanContext<'_>) -> Node<'static> {
+    let mut out = Node::object();
+    out.set("resourceType", "ExplanationOfBenefit");
+    out.set("id", &bill.id);
+    out.set("meta", node!({"profile": [profile(bill)]}));
+    out.set(
         "identifier",
-        json!([{"type": c4bb("C4BBIdentifierType", "uc"), "system": format!("{}/claim", about.ids), "value": bill.number}]),
+        node!([{"type": c4bb("C4BBIdentifierType", "uc"), "system": format!("{}/claim", about.ids), "value": &bill.number}]),
     );
-    set("status", json!(if bill.cancelled { "cancelled" } else { "active" }));
-    set("type", hl7("claim-type", bill.kind.code()));
+    out.set("status", if bill.cancelled { "cancelled" } else { "active" });
+    out.set("type", hl7("claim-type", bill.kind.code()));
     match bill.kind {
-        BillKind::Inpatient => set("subType", c4bb("C4BBInstitutionalClaimSubType", "inpatient")),
-        BillKind::Outpatient => set("subType", c4bb("C4BBInstitutionalClaimSubType", "outpatient")),
+        BillKind::Inpatient => out.set("subType", c4bb("C4BBInstitutionalClaimSubType", "inpatient")),
+        BillKind::Outpatient => out.set("subType", c4bb("C4BBInstitutionalClaimSubType", "outpatient")),
         _ => {}
     }
-    set("use", json!("claim"));
-    set("patient", json!({"reference": format!("Patient/{}", known_member.patient)}));
-    set("billablePeriod", json!({"start": bill.from, "end": bill.to}));
-    set("created", json!(bill.created));
-    set("insurer", json!({"reference": format!("Organization/{PLAN_ID}"), "display": about.plan}));
-    set("provider", bill.provider.reference.clone());
+    out.set("use", "claim");
+    out.set("patient", node!({"reference": format!("Patient/{}", known_member.patient)}));
+    out.set("billablePeriod", node!({"start": &bill.from, "end": &bill.to}));
+    out.set("created", &bill.created);
+    out.set("insurer", node!({"reference": format!("Organization/{PLAN_ID}"), "display": about.plan}));
+    out.set("provider", bill.provider.reference.clone());
     if !bill.related.is_empty() {
         let row = |(how, number): &(&str, &str)| {
             let relationship = match *how {
                 "prior" => hl7("ex-relatedclaimrelationship", "prior"),
                 other => c4bb("C4BBRelatedClaimRelationshipCodes", other),
             };
-            json!({"relationship": relationship, "reference": {"system": format!("{}/claim", about.ids), "value": number}})
+            node!({"relationship": relationship, "reference": {"system": format!("{}/claim", about.ids), "value": number}})
         };
-        set("related", bill.related.iter().map(row).collect());
+        out.set("related", bill.related.iter().map(row).collect::<Vec<_>>());
     }
     if bill.total.is_some() {
-        set("payee", json!({"type": hl7("payeetype", "provider"), "party": bill.provider.reference}));
+        out.set("payee", node!({"type": hl7("payeetype", "provider"), "party": &bill.provider.reference}));
     }
-    set("outcome", json!(if bill.total.is_some() { "complete" } else { "queued" }));
-    list(&mut set, "careTeam", care_team(bill));
-    list(&mut set, "supportingInfo", infos(bill));
-    list(&mut set, "diagnosis", diagnoses(bill));
-    list(&mut set, "procedure", procedures(bill));
+    out.set("outcome", if bill.total.is_some() { "complete" } else { "queued" });
+    list(&mut out, "careTeam", care_team(bill));
+    list(&mut out, "supportingInfo", infos(bill));
+    list(&mut out, "diagnosis", diagnoses(bill));
+    list(&mut out, "procedure", procedures(bill));
     let coverage = match &known_member.coverage {
-        Some(id) => json!({"reference": format!("Coverage/{id}")}),
-        None => json!({"display": about.plan}),
+        Some(id) => node!({"reference": format!("Coverage/{id}")}),
+        None => node!({"display": about.plan}),
     };
-    let mut insurance = vec![json!({"focal": true, "coverage": coverage})];
+    let mut insurance = vec![node!({"focal": true, "coverage": coverage})];
     // The plan knows the name of the member's other insurance, and has no Coverage to refer to.
-    let other = |payer: &&str| json!({"focal": false, "coverage": {"type": "Coverage", "display": payer}});
+    let other = |payer: &&str| node!({"focal": false, "coverage": {"type": "Coverage", "display": payer}});
     insurance.extend(bill.other_payers.iter().map(other));
-    list(&mut set, "insurance", insurance);
-    list(&mut set, "item", bill.lines.iter().enumerate().map(|(at, line)| item(bill, at, line)).collect());
-    list(&mut set, "adjudication", header(bill));
-    set("total", Value::Array(total(bill)));
+    list(&mut out, "insurance", insurance);
+    list(&mut out, "item", bill.lines.iter().enumerate().map(|(at, line)| item(bill, at, line)).collect());
+    list(&mut out, "adjudication", header(bill));
+    out.set("total", total(bill));
     if let Some(total) = bill.total.as_ref().filter(|total| !total.is_partial) {
-        set("payment", payment(bill, total));
+        out.set("payment", payment(bill, total));
     }
-    Value::Object(out)
+    out
 }
 
-fn list(set: &mut impl FnMut(&str, Value), name: &str, rows: Vec<Value>) {
+fn list(out: &mut Node<'static>, name: &'static str, rows: Vec<Node<'static>>) {
     if !rows.is_empty() {
-        set(name, Value::Array(rows));
+        out.set(name, rows);
     }
 }
 
@@ -264,140 +262,134 @@ fn profile(bill: &Bill<'_>) -> String {
     format!("{PROFILE}{part}|{VERSION}")
 }
 
-fn care_team(bill: &Bill<'_>) -> Vec<Value> {
+fn care_team(bill: &Bill<'_>) -> Vec<Node<'static>> {
     let row = |(at, (role, who, taxonomy)): (usize, &(&str, Provider, &str))| {
         let role = match *role {
             "supervisor" | "primary" => hl7("claimcareteamrole", role),
             role => c4bb("C4BBClaimCareTeamRole", role),
         };
-        let mut out = json!({"sequence": at + 1, "provider": who.reference, "role": role});
-        if !taxonomy.is_empty()
-            && let Some(out) = out.as_object_mut()
-        {
-            out.insert("qualification".to_owned(), concept("http://nucc.org/provider-taxonomy", taxonomy));
+        let mut out = node!({"sequence": at + 1, "provider": &who.reference, "role": role});
+        if !taxonomy.is_empty() {
+            out.set("qualification", concept("http://nucc.org/provider-taxonomy", taxonomy));
         }
         out
     };
     bill.care.iter().enumerate().map(row).collect()
 }
 
-fn infos(bill: &Bill<'_>) -> Vec<Value> {
+fn infos(bill: &Bill<'_>) -> Vec<Node<'static>> {
     let category = |name: &str| c4bb("C4BBSupportingInfoType", name);
     let row = |(at, info): (usize, &Info<'_>)| {
         let sequence = at + 1;
         match info {
             Info::Coded(name, system, code) => {
-                json!({"sequence": sequence, "category": category(name), "code": concept(system, code)})
+                node!({"sequence": sequence, "category": category(name), "code": concept(system, code)})
             }
             Info::Text(name, text) => {
-                json!({"sequence": sequence, "category": category(name), "valueString": text})
+                node!({"sequence": sequence, "category": category(name), "valueString": text})
             }
-            Info::Day(name, day) => json!({"sequence": sequence, "category": category(name), "timingDate": day}),
+            Info::Day(name, day) => node!({"sequence": sequence, "category": category(name), "timingDate": day}),
             Info::Period(name, from, to) => {
-                json!({"sequence": sequence, "category": category(name), "timingPeriod": {"start": from, "end": to}})
+                node!({"sequence": sequence, "category": category(name), "timingPeriod": {"start": from, "end": to}})
             }
             Info::Count(name, count) => {
-                json!({"sequence": sequence, "category": category(name), "valueQuantity": {"value": quantity(count)}})
+                node!({"sequence": sequence, "category": category(name), "valueQuantity": {"value": quantity(count)}})
             }
-            Info::Who(name, who) => json!({"sequence": sequence, "category": category(name), "valueReference": who}),
+            Info::Who(name, who) => node!({"sequence": sequence, "category": category(name), "valueReference": who}),
         }
     };
     bill.infos.iter().enumerate().map(row).collect()
 }
 
-fn diagnoses(bill: &Bill<'_>) -> Vec<Value> {
-    let row = |(at, (code, kind, present)): (usize, &(Value, Value, &str))| {
-        let mut out = json!({"sequence": at + 1, "diagnosisCodeableConcept": code, "type": [kind]});
-        if !present.is_empty()
-            && bill.kind == BillKind::Inpatient
-            && let Some(out) = out.as_object_mut()
-        {
+fn diagnoses(bill: &Bill<'_>) -> Vec<Node<'static>> {
+    let row = |(at, (code, kind, present)): (usize, &(Node<'static>, Node<'static>, &str))| {
+        let mut out = node!({"sequence": at + 1, "diagnosisCodeableConcept": code, "type": [kind]});
+        if !present.is_empty() && bill.kind == BillKind::Inpatient {
             let system = "https://www.nubc.org/CodeSystem/PresentOnAdmissionIndicator";
-            out.insert("onAdmission".to_owned(), concept(system, present));
+            out.set("onAdmission", concept(system, present));
         }
         out
     };
     bill.diagnoses.iter().enumerate().map(row).collect()
 }
 
-fn procedures(bill: &Bill<'_>) -> Vec<Value> {
-    let row = |(at, (code, day, principal)): (usize, &(Value, Option<String>, bool))| {
+fn procedures(bill: &Bill<'_>) -> Vec<Node<'static>> {
+    let row = |(at, (code, day, principal)): (usize, &(Node<'static>, Option<String>, bool))| {
         let kind = c4bb("C4BBClaimProcedureType", if *principal { "principal" } else { "other" });
-        let mut out = json!({"sequence": at + 1, "type": [kind], "procedureCodeableConcept": code});
-        if let (Some(day), Some(out)) = (day, out.as_object_mut()) {
-            out.insert("date".to_owned(), json!(day));
+        let mut out = node!({"sequence": at + 1, "type": [kind], "procedureCodeableConcept": code});
+        if let Some(day) = day {
+            out.set("date", day);
         }
         out
     };
     bill.procedures.iter().enumerate().map(row).collect()
 }
 
-fn item(bill: &Bill<'_>, at: usize, line: &BillLine<'_>) -> Value {
-    let mut out = Map::new();
-    let mut set = |name: &str, value: Value| drop(out.insert(name.to_owned(), value));
-    set("sequence", json!(at + 1));
+fn item(bill: &Bill<'_>, at: usize, line: &BillLine<'_>) -> Node<'static> {
+    let mut out = Node::object();
+    out.set("sequence", at + 1);
     let known = |sequence: &usize| (1..=bill.diagnoses.len()).contains(sequence);
     let pointers: Vec<usize> = line.diagnoses.iter().copied().filter(known).collect();
     if !pointers.is_empty() {
-        set("diagnosisSequence", json!(pointers));
+        out.set("diagnosisSequence", pointers);
     }
     if !line.revenue.is_empty() {
-        set("revenue", crate::map::code::nubc("RevenueCodes", line.revenue));
+        out.set("revenue", crate::map::code::nubc("RevenueCodes", line.revenue));
     }
-    set("productOrService", line.service.clone());
+    out.set("productOrService", line.service.clone());
     if !line.modifiers.is_empty() {
-        set("modifier", json!(line.modifiers));
+        out.set("modifier", &line.modifiers);
     }
     match (&line.from, &line.to) {
         // The profiles allow only single days on outpatient and pharmacy lines.
         (Some(from), Some(to)) if from != to && !matches!(bill.kind, BillKind::Outpatient | BillKind::Pharmacy) => {
-            set("servicedPeriod", json!({"start": from, "end": to}));
+            out.set("servicedPeriod", node!({"start": from, "end": to}));
         }
-        (Some(from), _) => set("servicedDate", json!(from)),
+        (Some(from), _) => out.set("servicedDate", from),
         _ => {}
     }
     if !line.place.is_empty() && !bill.kind.is_institutional() {
-        set("locationCodeableConcept", crate::map::code::place(line.place));
+        out.set("locationCodeableConcept", crate::map::code::place(line.place));
     }
     if let Some(units) = quantity(line.units) {
         let unit = line.unit;
-        set(
+        out.set(
             "quantity",
             if unit.is_empty() {
-                json!({"value": units})
+                node!({"value": units})
             } else {
-                json!({"value": units, "system": UCUM, "code": unit})
+                node!({"value": units, "system": UCUM, "code": unit})
             },
         );
     }
     if let Some(charge) = cents(line.charge) {
-        set("net", money(charge));
+        out.set("net", money(charge));
     }
     if !line.infos.is_empty() {
-        set("informationSequence", json!(line.infos));
+        out.set("informationSequence", &line.infos);
     }
     if line.tooth.is_empty() && !line.area.is_empty() {
-        set("bodySite", concept(AREA, line.area));
+        out.set("bodySite", concept(AREA, line.area));
     }
     if !line.tooth.is_empty() {
-        set("bodySite", concept(TOOTH, line.tooth));
+        out.set("bodySite", concept(TOOTH, line.tooth));
         let surface = |code: &&str| concept(&format!("{C4BB}C4BBSurfaceCodes"), code);
         if !line.surfaces.is_empty() {
-            set("subSite", line.surfaces.iter().map(surface).collect());
+            out.set("subSite", line.surfaces.iter().map(surface).collect::<Vec<_>>());
         }
     }
     if !line.drug.is_empty() {
         let drug = concept("http://hl7.org/fhir/sid/ndc", line.drug);
-        set("detail", json!([{"sequence": 1, "productOrService": drug}]));
+        out.set("detail", node!([{"sequence": 1, "productOrService": drug}]));
     }
     let rows = line_adjudication(bill, line);
     if !rows.is_empty() {
-        set("adjudication", Value::Array(rows));
+        out.set("adjudication", rows);
     }
-    Value::Object(out)
+    out
 }
 
-fn line_adjudication(bill: &Bill<'_>, line: &BillLine<'_>) -> Vec<Value> {
+fn line_adjudication(bill: &Bill<'_>, line: &BillLine<'_>) -> Vec<Node<'static>> {
     let institutional = bill.kind.is_institutional();
     if institutional && bill.decided.is_some() {
         return Vec::new();
@@ -419,7 +411,7 @@ fn line_adjudication(bill: &Bill<'_>, line: &BillLine<'_>) -> Vec<Value> {
     rows
 }
 
-fn header(bill: &Bill<'_>) -> Vec<Value> {
+fn header(bill: &Bill<'_>) -> Vec<Node<'static>> {
     let mut rows = Vec::new();
     if let Some(network) = bill.network {
         rows.push(status("billingnetworkstatus", network));
@@ -437,15 +429,15 @@ fn header(bill: &Bill<'_>) -> Vec<Value> {
     rows
 }
 
-fn total(bill: &Bill<'_>) -> Vec<Value> {
+fn total(bill: &Bill<'_>) -> Vec<Node<'static>> {
     if let Some(total) = &bill.total {
         return total.rows();
     }
     let sum = bill.lines.iter().filter_map(|line| cents(line.charge)).sum();
-    vec![json!({"category": hl7("adjudication", "submitted"), "amount": money(sum)})]
+    vec![node!({"category": hl7("adjudication", "submitted"), "amount": money(sum)})]
 }
 
-fn payment(bill: &Bill<'_>, total: &Amounts) -> Value {
+fn payment(bill: &Bill<'_>, total: &Amounts) -> Node<'static> {
     let decided = || bill.lines.iter().filter_map(|line| line.decided.as_ref()).chain(&bill.decided);
     let denied = decided().filter(|decided| decided.amounts.is_denied()).count();
     let code = match denied {
@@ -454,9 +446,9 @@ fn payment(bill: &Bill<'_>, total: &Amounts) -> Value {
         all if all == decided().count() => "denied",
         _ => "partiallypaid",
     };
-    let mut out = json!({"type": c4bb("C4BBPayerAdjudicationStatus", code), "amount": money(total.paid)});
-    if let (Some(day), Some(out)) = (&bill.paid_on, out.as_object_mut()) {
-        out.insert("date".to_owned(), json!(day));
+    let mut out = node!({"type": c4bb("C4BBPayerAdjudicationStatus", code), "amount": money(total.paid)});
+    if let Some(day) = &bill.paid_on {
+        out.set("date", day);
     }
     out
 }

@@ -1,6 +1,6 @@
 //! Amounts in cents.
 
-use serde_json::{Number, Value, json};
+use crate::fhir::json::{Node, node};
 
 /// Cents.
 pub(crate) type Cents = i64;
@@ -27,20 +27,21 @@ pub(super) fn cents(text: &str) -> Option<Cents> {
     Some(sign * (whole * 100 + hundredths))
 }
 
-/// As FHIR's Money in dollars.
-pub(super) fn money(amount: Cents) -> Value {
-    let value = if amount % 100 == 0 {
-        Number::from(amount / 100)
-    } else {
-        // Two decimals print as they were read.
-        Number::from_f64(amount as f64 / 100.0).unwrap_or_else(|| Number::from(0))
+/// As FHIR's Money in dollars, to the cent.
+pub(super) fn money(amount: Cents) -> Node<'static> {
+    let (sign, whole, part) =
+        (if amount < 0 { "-" } else { "" }, amount.unsigned_abs() / 100, amount.unsigned_abs() % 100);
+    let value = match part {
+        0 => format!("{sign}{whole}"),
+        part if part % 10 == 0 => format!("{sign}{whole}.{}", part / 10),
+        part => format!("{sign}{whole}.{part:02}"),
     };
-    json!({"value": value, "currency": "USD"})
+    node!({"value": Node::Number(value.into()), "currency": "USD"})
 }
 
-/// A count as it is written; absent if it is not a number.
-pub(super) fn quantity(text: &str) -> Option<Number> {
-    text.parse().ok()
+/// A count with the digits as they are written; absent if it is not a number.
+pub(super) fn quantity(text: &str) -> Option<Node<'static>> {
+    Node::number(text)
 }
 
 #[cfg(test)]
@@ -64,9 +65,11 @@ mod tests {
         for text in ["", "1.234", "a", "1,5", "-", ".", "99999999999999999", "1e3", "--1"] {
             assert_eq!(cents(text), None, "{text}");
         }
-        assert_eq!(money(8184)["value"].to_string(), "81.84");
-        for amount in [1, 7, 29, 101, 9_999_999, 123_456_789] {
-            let text = money(amount)["value"].to_string();
+        let text = |amount: Cents| money(amount).get("value").unwrap().to_string();
+        assert_eq!(text(8184), "81.84");
+        assert_eq!([text(1250), text(-5), text(-300), text(0)], ["12.5", "-0.05", "-3", "0"]);
+        for amount in [1, 7, 29, 101, 9_999_999, 123_456_789, -1, 99_999_999_999_999_999] {
+            let text = text(amount);
             assert_eq!(cents(&text), Some(amount), "{text}");
         }
     }

@@ -1,16 +1,15 @@
 //! Providers as Organizations and Practitioners.
 
-use serde_json::{Map, Value, json};
-
+use crate::fhir::json::{Node, node};
 use crate::formats::x12::Party;
 use crate::map::record::made_id;
 
 /// A provider: its reference, and its resource.
 #[derive(Clone, Debug)]
 pub(crate) struct Provider {
-    pub(crate) reference: Value,
+    pub(crate) reference: Node<'static>,
     pub(crate) is_person: bool,
-    pub(crate) resource: Value,
+    pub(crate) resource: Node<'static>,
 }
 
 /// The provider of a party; absent if there is neither a number nor a name.
@@ -25,45 +24,43 @@ pub(super) fn provider(party: &Party<'_>, as_organization: bool) -> Option<Provi
         None => made_id(&[kind, party.family, party.given, party.tax, party.number]),
     };
     let name = [party.given, party.family].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ");
-    let mut out = Map::new();
-    out.insert("resourceType".into(), json!(kind));
-    out.insert("id".into(), json!(id));
+    let mut out = Node::object();
+    out.set("resourceType", kind);
+    out.set("id", &id);
     let profile = format!("http://hl7.org/fhir/us/carin-bb/StructureDefinition/C4BB-{kind}|2.0.0");
     let identifiers = identifiers(party);
     // The profile for practitioners requires a number.
     if !(identifiers.is_empty() && is_person) {
-        out.insert("meta".into(), json!({"profile": [profile]}));
+        out.set("meta", node!({"profile": [profile]}));
     }
     if !identifiers.is_empty() {
-        out.insert("identifier".into(), Value::Array(identifiers));
+        out.set("identifier", identifiers);
     }
-    out.insert("active".into(), json!(true));
+    out.set("active", true);
     if is_person {
-        let mut own = Map::new();
-        own.insert("family".into(), json!(if party.family.is_empty() { "-" } else { party.family }));
+        let mut own = Node::object();
+        own.set("family", if party.family.is_empty() { "-" } else { party.family });
         let given: Vec<&str> = [party.given, party.middle].into_iter().filter(|text| !text.is_empty()).collect();
         if !given.is_empty() {
-            own.insert("given".into(), json!(given));
+            own.set("given", given);
         }
-        out.insert("name".into(), json!([own]));
+        out.set("name", node!([own]));
     } else {
-        out.insert("name".into(), json!(if name.is_empty() { party.number } else { &name }));
+        out.set("name", if name.is_empty() { party.number } else { &name });
     }
     if let Some(address) = address(party) {
-        out.insert("address".into(), json!([address]));
+        out.set("address", node!([address]));
     }
-    let mut reference = json!({"reference": format!("{kind}/{id}")});
-    if !name.is_empty()
-        && let Some(reference) = reference.as_object_mut()
-    {
-        reference.insert("display".into(), json!(name));
+    let mut reference = node!({"reference": format!("{kind}/{id}")});
+    if !name.is_empty() {
+        reference.set("display", name);
     }
-    Some(Provider { reference, is_person, resource: Value::Object(out) })
+    Some(Provider { reference, is_person, resource: out })
 }
 
-fn identifiers(party: &Party<'_>) -> Vec<Value> {
+fn identifiers(party: &Party<'_>) -> Vec<Node<'static>> {
     let typed = |kind: &str, system: &str, value: &str| {
-        json!({
+        node!({
             "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": kind}]},
             "system": system,
             "value": value,
@@ -78,15 +75,15 @@ fn identifiers(party: &Party<'_>) -> Vec<Value> {
 }
 
 /// The postal address of a party, if there is one.
-pub(super) fn address(party: &Party<'_>) -> Option<Value> {
-    let mut out = Map::new();
+pub(super) fn address(party: &Party<'_>) -> Option<Node<'static>> {
+    let mut out = Node::object();
     if !party.lines.is_empty() {
-        out.insert("line".into(), json!(party.lines));
+        out.set("line", &party.lines);
     }
     for (name, text) in [("city", party.city), ("state", party.state), ("postalCode", party.zip)] {
         if !text.is_empty() {
-            out.insert(name.into(), json!(text));
+            out.set(name, text);
         }
     }
-    (!out.is_empty()).then_some(Value::Object(out))
+    (!out.is_empty()).then_some(out)
 }

@@ -3,11 +3,10 @@
 //! The response decides; a request without one is pending. A second request with the same trace number is about the
 //! same services.
 
-use serde_json::{Map, Value, json};
-
 use super::made::ClaimResources;
 use super::money::{cents, money, quantity};
 use super::party::{Provider, provider};
+use crate::fhir::json::{Node, node};
 use crate::formats::cells::compact_day as day;
 use crate::formats::issue::Rule;
 use crate::formats::x12::{Review, Service};
@@ -52,7 +51,7 @@ pub(crate) struct Reviewed<'a> {
     pub(crate) requester: Provider,
     /// X12 1338: `U` urgent, `03` emergency, `E` elective; empty if not stated.
     pub(crate) level: &'a str,
-    pub(crate) diagnoses: Vec<Value>,
+    pub(crate) diagnoses: Vec<Node<'static>>,
     pub(crate) services: Vec<ReviewRequest<'a>>,
     pub(crate) from: Option<String>,
     pub(crate) to: Option<String>,
@@ -146,131 +145,133 @@ pub(crate) fn reviewed<'a>(reviews: &[Review<'a>]) -> Result<Reviewed<'a>, (Rule
 impl Reviewed<'_> {
     /// The authorization and its requester.
     pub(crate) fn resources(&self, known_member: &KnownMember, about: PlanContext<'_>) -> ClaimResources {
-        let mut out = Map::new();
-        let mut set = |name: &str, value: Value| drop(out.insert(name.to_owned(), value));
+        let mut out = Node::object();
         let action = self.services.iter().map(|one| one.action).find(|action| !action.is_empty()).unwrap_or("A4");
-        set("resourceType", json!("ExplanationOfBenefit"));
-        set("id", json!(made_id(&["authorization", self.trace, &known_member.patient])));
-        set("meta", json!({"profile": [PROFILE]}));
+        out.set("resourceType", "ExplanationOfBenefit");
+        out.set("id", made_id(&["authorization", self.trace, &known_member.patient]));
+        out.set("meta", node!({"profile": [PROFILE]}));
         // The profile lets it be left out (0..1), and nothing is made up.
         if !self.level.is_empty() {
-            set(
+            out.set(
                 "extension",
-                json!([{
+                node!([{
                     "url": format!("{EXTENSION}extension-levelOfServiceCode"),
                     "valueCodeableConcept": concept("https://codesystem.x12.org/005010/1338", self.level),
                 }]),
             );
         }
         let system = format!("{}/authorization", about.ids);
-        set(
+        out.set(
             "identifier",
-            json!([{"system": system, "value": if self.number.is_empty() { self.trace } else { self.number }}]),
+            node!([{"system": system, "value": if self.number.is_empty() { self.trace } else { self.number }}]),
         );
-        set("status", json!(if action == "C" { "cancelled" } else { "active" }));
+        out.set("status", if action == "C" { "cancelled" } else { "active" });
         let is_stay = self.services.iter().any(|one| one.category == "1" || one.qualifier == "NU");
-        set("type", hl7("claim-type", if is_stay { "institutional" } else { "professional" }));
-        set("use", json!("preauthorization"));
-        set("patient", json!({"reference": format!("Patient/{}", known_member.patient)}));
-        let mut period = Map::new();
-        period.extend(self.from.clone().map(|day| ("start".to_owned(), json!(day))));
-        period.extend(self.to.clone().map(|day| ("end".to_owned(), json!(day))));
-        if !period.is_empty() {
-            set("billablePeriod", Value::Object(period.clone()));
+        out.set("type", hl7("claim-type", if is_stay { "institutional" } else { "professional" }));
+        out.set("use", "preauthorization");
+        out.set("patient", node!({"reference": format!("Patient/{}", known_member.patient)}));
+        let mut period = Node::object();
+        if let Some(day) = &self.from {
+            period.set("start", day);
         }
-        set("created", json!(self.created));
-        set("insurer", json!({"reference": format!("Organization/{PLAN_ID}"), "display": about.plan}));
-        set("provider", self.requester.reference.clone());
-        set("priority", hl7("processpriority", if matches!(self.level, "U" | "03") { "stat" } else { "normal" }));
+        if let Some(day) = &self.to {
+            period.set("end", day);
+        }
+        if !period.is_empty() {
+            out.set("billablePeriod", period.clone());
+        }
+        out.set("created", &self.created);
+        out.set("insurer", node!({"reference": format!("Organization/{PLAN_ID}"), "display": about.plan}));
+        out.set("provider", self.requester.reference.clone());
+        out.set("priority", hl7("processpriority", if matches!(self.level, "U" | "03") { "stat" } else { "normal" }));
         if !self.number.is_empty() {
-            set("preAuthRef", json!([self.number]));
+            out.set("preAuthRef", node!([self.number]));
         }
         if !period.is_empty() && matches!(action, "A1" | "A2" | "A6") {
-            set("preAuthRefPeriod", json!([period]));
+            out.set("preAuthRefPeriod", node!([period]));
         }
-        set("outcome", json!(if action == "A4" { "queued" } else { "complete" }));
-        let rows: Vec<Value> = self
+        out.set("outcome", if action == "A4" { "queued" } else { "complete" });
+        let rows: Vec<Node<'static>> = self
             .diagnoses
             .iter()
             .enumerate()
-            .map(|(at, code)| json!({"sequence": at + 1, "diagnosisCodeableConcept": code}))
+            .map(|(at, code)| node!({"sequence": at + 1, "diagnosisCodeableConcept": code}))
             .collect();
         if !rows.is_empty() {
-            set("diagnosis", Value::Array(rows));
+            out.set("diagnosis", rows);
         }
         let coverage = match &known_member.coverage {
-            Some(id) => json!({"reference": format!("Coverage/{id}")}),
-            None => json!({"display": about.plan}),
+            Some(id) => node!({"reference": format!("Coverage/{id}")}),
+            None => node!({"display": about.plan}),
         };
-        set("insurance", json!([{"focal": true, "coverage": coverage}]));
-        set("item", self.services.iter().enumerate().map(|(at, one)| self.item(at, one)).collect());
+        out.set("insurance", node!([{"focal": true, "coverage": coverage}]));
+        out.set("item", self.services.iter().enumerate().map(|(at, one)| self.item(at, one)).collect::<Vec<_>>());
         let asked = self.services.iter().filter_map(|one| cents(one.charge)).sum();
-        set("total", json!([{"category": hl7("adjudication", "submitted"), "amount": money(asked)}]));
-        ClaimResources { own: vec![Value::Object(out)], mentions: vec![self.requester.resource.clone()] }
+        out.set("total", node!([{"category": hl7("adjudication", "submitted"), "amount": money(asked)}]));
+        ClaimResources { own: vec![out], mentions: vec![self.requester.resource.clone()] }
     }
 
-    fn item(&self, at: usize, one: &ReviewRequest<'_>) -> Value {
-        let mut out = Map::new();
-        let mut set = |name: &str, value: Value| drop(out.insert(name.to_owned(), value));
-        set("sequence", json!(at + 1));
+    fn item(&self, at: usize, one: &ReviewRequest<'_>) -> Node<'static> {
+        let mut out = Node::object();
+        out.set("sequence", at + 1);
         if !one.category.is_empty() {
-            set("category", concept("https://x12.org/codes/service-type-codes", one.category));
+            out.set("category", concept("https://x12.org/codes/service-type-codes", one.category));
         }
-        set("productOrService", service(one.qualifier, one.code));
+        out.set("productOrService", service(one.qualifier, one.code));
         if !one.modifiers.is_empty() {
-            set("modifier", one.modifiers.iter().copied().map(modifier).collect());
+            out.set("modifier", one.modifiers.iter().copied().map(modifier).collect::<Vec<_>>());
         }
         if !one.place.is_empty() {
-            set("locationCodeableConcept", place(one.place));
+            out.set("locationCodeableConcept", place(one.place));
         }
         match (&one.from, &one.to) {
-            (Some(from), Some(to)) if from != to => set("servicedPeriod", json!({"start": from, "end": to})),
-            (Some(from), _) => set("servicedDate", json!(from)),
+            (Some(from), Some(to)) if from != to => out.set("servicedPeriod", node!({"start": from, "end": to})),
+            (Some(from), _) => out.set("servicedDate", from),
             _ => {}
         }
         let units = quantity(one.units);
         // If only the approved quantity is given, at least that much was requested.
         let allowed = quantity(one.allowed).or_else(|| units.clone());
         if let Some(units) = units.as_ref().or(allowed.as_ref()) {
-            set("quantity", json!({"value": units}));
+            out.set("quantity", node!({"value": units}));
         }
         let action = if one.action.is_empty() { "A4" } else { one.action };
         let mut review_action = vec![];
         if !one.number.is_empty() {
-            review_action.push(json!({"url": "number", "valueString": one.number}));
+            review_action.push(node!({"url": "number", "valueString": &one.number}));
         }
         if !one.reason.is_empty() {
-            review_action.push(json!({
+            review_action.push(node!({
                 "url": "reasonCode",
                 "valueCodeableConcept": reason(one.reason),
             }));
         }
-        review_action.push(json!({
+        review_action.push(node!({
             "url": format!("{EXTENSION}extension-reviewActionCode"),
             "valueCodeableConcept": concept("https://codesystem.x12.org/005010/306", action),
         }));
         let mut extensions =
-            vec![json!({"url": format!("{EXTENSION}extension-reviewAction"), "extension": review_action})];
+            vec![node!({"url": format!("{EXTENSION}extension-reviewAction"), "extension": review_action})];
         if let Some(day) = self.decided_on.as_ref().filter(|_| action != "A4") {
-            extensions.push(json!({"url": format!("{EXTENSION}base-ext-when-adjudicated"), "valueDateTime": day}));
+            extensions.push(node!({"url": format!("{EXTENSION}base-ext-when-adjudicated"), "valueDateTime": day}));
         }
         // The requested quantity carries the decision: the profile leaves only its category and an amount.
-        let mut rows = vec![json!({
+        let mut rows = vec![node!({
             "extension": extensions,
             "category": hl7("adjudication", "submitted"),
             "amount": money(cents(one.charge).unwrap_or_default()),
         })];
         if let Some(units) = allowed.filter(|_| matches!(action, "A1" | "A2" | "A6")) {
             let system = "http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PDexAdjudicationDiscriminator";
-            rows.push(json!({"category": concept(system, "allowedunits"), "value": units}));
+            rows.push(node!({"category": concept(system, "allowedunits"), "value": units}));
         }
-        set("adjudication", Value::Array(rows));
-        Value::Object(out)
+        out.set("adjudication", rows);
+        out
     }
 }
 
 /// Why it was not approved: a code of X12's list, or the plan's own words.
-fn reason(text: &str) -> Value {
+fn reason(text: &str) -> Node<'static> {
     let is_code = text.len() <= 3 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if is_code { concept("https://codesystem.x12.org/external/886", text) } else { json!({"text": text}) }
+    if is_code { concept("https://codesystem.x12.org/external/886", text) } else { node!({"text": text}) }
 }

@@ -5,6 +5,7 @@
 
 use super::party::provider;
 use super::review::{ReviewRequest, Reviewed};
+use crate::fhir::json::Node;
 use crate::formats::issue::Rule;
 use crate::formats::records::{ClaimField, ClaimRow, all};
 use crate::formats::x12::Party;
@@ -127,7 +128,7 @@ fn action(text: &str) -> &'static str {
     }
 }
 
-fn diagnoses(rows: &[ClaimRow], created: &str) -> Vec<serde_json::Value> {
+fn diagnoses(rows: &[ClaimRow], created: &str) -> Vec<Node<'static>> {
     let mut out = Vec::new();
     for row in rows {
         for (index, cell) in all(&row.facts, ClaimField::Diagnosis) {

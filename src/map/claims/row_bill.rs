@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::adjudication::Amounts;
 use super::eob::{BillKind, BillLine, Decided, Info};
 use super::money::{Cents, cents};
@@ -13,6 +11,7 @@ use super::row_codes::{
     CODES_MAX, Coded, DiagnosisRole, TENTH_REVISION, coded, eleven, letters, padded, plain_code, procedures,
 };
 use super::rows::merged;
+use crate::fhir::json::Node;
 use crate::formats::records::{ClaimField, ClaimRow, Facts, all, first};
 use crate::formats::x12::Party;
 use crate::map::code::{
@@ -213,7 +212,7 @@ impl MergedClaim {
         out
     }
 
-    pub(super) fn diagnoses(&self) -> Vec<(Value, Value, &str)> {
+    pub(super) fn diagnoses(&self) -> Vec<(Node<'static>, Node<'static>, &str)> {
         if self.kind == BillKind::Pharmacy {
             return Vec::new();
         }
@@ -243,7 +242,7 @@ impl MergedClaim {
         })
     }
 
-    pub(super) fn procedures(&self) -> Vec<(Value, Option<String>, bool)> {
+    pub(super) fn procedures(&self) -> Vec<(Node<'static>, Option<String>, bool)> {
         if !self.kind.is_institutional() {
             return Vec::new();
         }

@@ -1,7 +1,6 @@
 //! Codes with the names that their source gives them.
 
-use serde_json::{Value, json};
-
+use crate::fhir::json::{Node, node};
 use crate::formats::cells::text::line;
 
 /// The longest code and the longest display that are kept; a longer text is not a code.
@@ -30,17 +29,17 @@ impl Coding {
     }
 
     /// As a `Coding`; absent if there is no code.
-    pub(crate) fn value(&self) -> Option<Value> {
+    pub(crate) fn value(&self) -> Option<Node<'static>> {
         if self.code.is_empty() || self.code.len() > CODE_MAX {
             return None;
         }
-        let mut out = json!({ "code": self.code });
-        let members = out.as_object_mut()?;
+        let mut out = Node::object();
         if !self.system.is_empty() && !self.system.contains(char::is_whitespace) {
-            members.insert("system".to_owned(), json!(self.system));
+            out.set("system", &self.system);
         }
+        out.set("code", &self.code);
         if !self.display.is_empty() && self.display.len() <= TEXT_MAX {
-            members.insert("display".to_owned(), json!(self.display));
+            out.set("display", &self.display);
         }
         Some(out)
     }
@@ -62,17 +61,17 @@ impl Concept {
     }
 
     /// As a `CodeableConcept`; absent if it is empty.
-    pub(crate) fn value(&self) -> Option<Value> {
-        let codes: Vec<Value> = self.codes.iter().filter_map(Coding::value).collect();
-        let mut out = serde_json::Map::new();
+    pub(crate) fn value(&self) -> Option<Node<'static>> {
+        let codes: Vec<Node<'static>> = self.codes.iter().filter_map(Coding::value).collect();
+        let mut out = Node::object();
         if !codes.is_empty() {
-            out.insert("coding".to_owned(), Value::Array(codes));
+            out.set("coding", codes);
         }
         let text = line(&self.text);
         if !text.is_empty() && text.len() <= TEXT_MAX {
-            out.insert("text".to_owned(), json!(text));
+            out.set("text", text);
         }
-        (!out.is_empty()).then_some(Value::Object(out))
+        (!out.is_empty()).then_some(out)
     }
 
     /// The code in a system.
@@ -101,8 +100,8 @@ impl Concept {
 }
 
 /// A code of one of HL7's systems.
-pub(crate) fn hl7(system: &str, code: &str) -> Value {
-    json!({"coding": [{"system": format!("http://terminology.hl7.org/CodeSystem/{system}"), "code": code}]})
+pub(crate) fn hl7(system: &str, code: &str) -> Node<'static> {
+    node!({"coding": [{"system": format!("http://terminology.hl7.org/CodeSystem/{system}"), "code": code}]})
 }
 
 /// The second of a pair whose first is the text; for short lists of equivalent words of two standards.

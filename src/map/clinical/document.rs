@@ -6,12 +6,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
 
 use super::code::Concept;
 use super::made::ResourceBuilder;
-use crate::fhir::json as fhir_json;
-use crate::fhir::json::Node;
+use crate::fhir::json::{Node, node};
 use crate::fhir::labels;
 
 const UNKNOWN: &str = "http://terminology.hl7.org/CodeSystem/v3-NullFlavor";
@@ -58,7 +56,7 @@ impl Attached {
     }
 
     /// As an `Attachment`.
-    pub(crate) fn value(self) -> Value {
+    pub(crate) fn value(self) -> Node<'static> {
         let mut out = ResourceBuilder::part();
         out.set("contentType", self.mime).set("data", self.data).set("title", self.title).set("creation", self.created);
         out.value()
@@ -76,27 +74,27 @@ fn mime_of(text: &str) -> String {
 #[derive(Default)]
 pub(crate) struct Original {
     pub(crate) id: String,
-    pub(crate) identifier: Option<Value>,
+    pub(crate) identifier: Option<Node<'static>>,
     pub(crate) status: &'static str,
     pub(crate) doc_status: Option<&'static str>,
     pub(crate) kind: Concept,
     /// Written for people to read.
     pub(crate) is_note: bool,
     pub(crate) date: Option<String>,
-    pub(crate) authors: Vec<Value>,
-    pub(crate) custodian: Option<Value>,
+    pub(crate) authors: Vec<Node<'static>>,
+    pub(crate) custodian: Option<Node<'static>>,
     /// Ids of documents that it replaces.
     pub(crate) replaces: Vec<String>,
     pub(crate) encounter: Option<String>,
-    pub(crate) period: Option<Value>,
+    pub(crate) period: Option<Node<'static>>,
     pub(crate) title: String,
     pub(crate) attached: Vec<Attached>,
 }
 
 impl Original {
-    pub(crate) fn resource(self, patient: &str) -> Value {
+    pub(crate) fn resource(self, patient: &str) -> Node<'static> {
         let mut out = ResourceBuilder::new("DocumentReference", &self.id);
-        out.set("identifier", self.identifier.map(|one| json!([one])));
+        out.set("identifier", self.identifier.map(|one| node!([one])));
         out.set("status", self.status).set("docStatus", self.doc_status);
         // The profile wants LOINC, or the code for "unknown"; a local code stands beside it.
         let mut kind = self.kind;
@@ -105,24 +103,24 @@ impl Original {
         }
         out.set("type", kind.value());
         let category = if self.is_note {
-            json!([{"coding": [{
+            node!([{"coding": [{
                 "system": "http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category",
                 "code": "clinical-note",
             }]}])
         } else {
-            json!([{"text": "Message"}])
+            node!([{"text": "Message"}])
         };
         out.set("category", category);
-        out.set("subject", json!({"reference": format!("Patient/{patient}")}));
+        out.set("subject", node!({"reference": format!("Patient/{patient}")}));
         out.set("date", self.date).set("author", self.authors).set("custodian", self.custodian);
         let replaces = self.replaces.iter().filter(|id| **id != self.id);
         let replaces =
-            replaces.map(|id| json!({"code": "replaces", "target": {"reference": format!("DocumentReference/{id}")}}));
+            replaces.map(|id| node!({"code": "replaces", "target": {"reference": format!("DocumentReference/{id}")}}));
         out.set("relatesTo", replaces.collect::<Vec<_>>());
         out.set("description", crate::formats::cells::text::line(&self.title));
-        out.set("content", self.attached.into_iter().map(|one| json!({"attachment": one.value()})).collect::<Vec<_>>());
+        out.set("content", self.attached.into_iter().map(|one| node!({"attachment": one.value()})).collect::<Vec<_>>());
         let mut context = ResourceBuilder::part();
-        context.set("encounter", self.encounter.map(|id| json!([{"reference": format!("Encounter/{id}")}])));
+        context.set("encounter", self.encounter.map(|id| node!([{"reference": format!("Encounter/{id}")}])));
         context.set("period", self.period);
         out.set("context", context.value());
         out.claim(&["us-core-documentreference"])
@@ -130,31 +128,26 @@ impl Original {
 }
 
 /// The labels that codes, as system and code, call for.
-pub(crate) fn labels(codes: &[(String, String)]) -> Vec<Value> {
-    let codes: Vec<Value> =
-        codes.iter().take(CODES_MAX).map(|(system, code)| json!({"system": system, "code": code})).collect();
-    let text = json!({"resourceType": "Basic", "code": codes}).to_string();
-    let Ok(mut node) = fhir_json::parse(text.as_bytes()) else { return Vec::new() };
-    labels::set(&mut node);
-    let found = node.get("meta").and_then(|meta| meta.get("security")).map(Node::items).unwrap_or_default();
-    found
-        .iter()
-        .filter_map(|one| Some(json!({"system": one.text_of("system")?, "code": one.text_of("code")?})))
-        .collect()
+pub(crate) fn labels(codes: &[(String, String)]) -> Vec<Node<'static>> {
+    let codes: Vec<Node<'static>> =
+        codes.iter().take(CODES_MAX).map(|(system, code)| node!({"system": system, "code": code})).collect();
+    let mut basic = node!({"resourceType": "Basic", "code": codes});
+    labels::set(&mut basic);
+    basic.get("meta").and_then(|meta| meta.get("security")).map(Node::items).unwrap_or_default().to_vec()
 }
 
 /// Adds security labels to a resource.
-pub(crate) fn marked(resource: &mut Value, labels: &[Value]) {
-    let Some(members) = resource.as_object_mut().filter(|_| !labels.is_empty()) else { return };
-    let meta = members.entry("meta").or_insert_with(|| json!({}));
-    if let Some(meta) = meta.as_object_mut() {
-        let known = meta.entry("security").or_insert_with(|| json!([]));
-        if let Some(known) = known.as_array_mut() {
-            for label in labels {
-                if !known.contains(label) {
-                    known.push(label.clone());
-                }
-            }
+pub(crate) fn marked(resource: &mut Node<'static>, labels: &[Node<'static>]) {
+    if labels.is_empty() || resource.is_empty() {
+        return;
+    }
+    if resource.get("meta").is_none() {
+        resource.set("meta", Node::object());
+    }
+    let Some(meta) = resource.get_mut("meta") else { return };
+    for label in labels {
+        if !meta.get("security").is_some_and(|known| known.items().contains(label)) {
+            meta.push("security", label);
         }
     }
 }
@@ -165,20 +158,20 @@ mod tests {
 
     #[test]
     fn packed_bytes_are_unpacked_first() {
-        assert_eq!(Attached::packed("application/PDF", "aGVs\nbG8").unwrap().value()["data"], "aGVsbG8=");
+        assert_eq!(Attached::packed("application/PDF", "aGVs\nbG8").unwrap().value().text_of("data"), Some("aGVsbG8="));
         assert!(Attached::packed("application/pdf", "not base64!").is_none());
         assert!(Attached::packed("application/pdf", "").is_none());
-        assert_eq!(Attached::of("^x", b"a").value()["contentType"], "application/octet-stream");
+        assert_eq!(Attached::of("^x", b"a").value().text_of("contentType"), Some("application/octet-stream"));
     }
 
     #[test]
     fn the_original_is_as_sensitive_as_what_it_says() {
         let code = |code: &str| ("http://hl7.org/fhir/sid/icd-10-cm".to_owned(), code.to_owned());
         let found = labels(&[code("F10.20"), code("I10"), code("B20")]);
-        assert_eq!(found.iter().map(|one| one["code"].as_str().unwrap()).collect::<Vec<_>>(), ["ETH", "HIV"]);
-        let mut resource = json!({"resourceType": "DocumentReference"});
+        assert_eq!(found.iter().map(|one| one.text_of("code").unwrap()).collect::<Vec<_>>(), ["ETH", "HIV"]);
+        let mut resource = node!({"resourceType": "DocumentReference"});
         marked(&mut resource, &found);
         marked(&mut resource, &found);
-        assert_eq!(resource["meta"]["security"], json!(found));
+        assert_eq!(resource.get("meta").unwrap().get("security"), Some(&node!(found)));
     }
 }

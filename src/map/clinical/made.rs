@@ -1,13 +1,13 @@
 //! Resources while they are built.
 
-use serde_json::{Map, Number, Value, json};
+use std::borrow::Cow;
 
 use super::US_CORE;
-use crate::fhir::json as fhir_json;
+use crate::fhir::json::{Node, node};
 use crate::fhir::validate::{Severity, validate};
 
 /// A resource, or a part of one. Empty values are left out, since FHIR has none.
-pub(crate) struct ResourceBuilder(Map<String, Value>);
+pub(crate) struct ResourceBuilder(Node<'static>);
 
 impl ResourceBuilder {
     /// Starts a resource.
@@ -19,19 +19,19 @@ impl ResourceBuilder {
     }
 
     /// Starts a part of a resource.
-    pub(crate) fn part() -> Self {
-        Self(Map::new())
+    pub(crate) const fn part() -> Self {
+        Self(Node::object())
     }
 
     /// Continues a finished resource.
-    pub(crate) fn again(resource: Value) -> Self {
+    pub(crate) fn again(resource: Node<'static>) -> Self {
         match resource {
-            Value::Object(members) => Self(members),
+            Node::Object(_) => Self(resource),
             _ => Self::part(),
         }
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Node<'static>> {
         self.0.get(name)
     }
 
@@ -41,111 +41,56 @@ impl ResourceBuilder {
 
     /// Merges another resource: lists grow, objects are merged, and of two different texts the first stays.
     pub(crate) fn join(&mut self, other: Self) {
-        for (name, value) in other.0 {
-            let Some(known) = self.0.get_mut(&name) else {
-                self.0.insert(name, value);
-                continue;
-            };
-            match (known, value) {
-                (Value::Array(list), Value::Array(more)) => {
-                    for one in more {
-                        if !list.contains(&one) {
-                            list.push(one);
-                        }
-                    }
-                }
-                (Value::Object(part), Value::Object(more)) => {
-                    let mut joined = Self(std::mem::take(part));
-                    joined.join(Self(more));
-                    *part = joined.0;
-                }
-                _ => {}
-            }
-        }
+        join(&mut self.0, other.0);
     }
 
-    pub(crate) fn set(&mut self, name: &str, value: impl Into<Value>) -> &mut Self {
+    pub(crate) fn set(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Node<'static>>) -> &mut Self {
         let value = value.into();
-        if !is_empty(&value) {
-            self.0.insert(name.to_owned(), value);
+        if !value.is_empty() {
+            self.0.set(name, value);
         }
         self
     }
 
-    pub(crate) fn value(self) -> Value {
-        Value::Object(self.0)
+    pub(crate) fn value(self) -> Node<'static> {
+        self.0
     }
 
     /// Finishes the resource, which claims each of these US Core profiles that it meets.
-    pub(crate) fn claim(self, profiles: &[&str]) -> Value {
+    pub(crate) fn claim(self, profiles: &[&str]) -> Node<'static> {
         claim(self.value(), profiles)
     }
 }
 
-/// Marks a text that stands for a number with digits that a number in a [`Value`] would lose. No source can contain the
-/// character: XML does not allow it, and texts of messages are cleaned of it.
-const DIGITS: char = '\u{1}';
-/// Digits that FHIR promises to keep.
-const KEPT_MAX: usize = 18;
-
-/// A number with the digits that it was written with: "7.20" was measured to a hundredth.
-pub(crate) fn with_digits(text: &str, number: &Number) -> Value {
-    let text = text.trim();
-    if is_decimal(text) && text.len() <= KEPT_MAX && number.to_string() != text {
-        Value::String(format!("{DIGITS}{text}"))
-    } else {
-        Value::Number(number.clone())
-    }
-}
-
-/// Whether a text is a JSON number with a fraction.
-fn is_decimal(text: &str) -> bool {
-    let (whole, part) = text.strip_prefix('-').unwrap_or(text).split_once('.').unwrap_or_default();
-    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    are_digits(whole) && are_digits(part) && (whole == "0" || !whole.starts_with('0'))
-}
-
-/// The number that a text stands for.
-pub(crate) fn digits_of(text: &str) -> Option<&str> {
-    text.strip_prefix(DIGITS).filter(|number| is_decimal(number))
-}
-
-/// A resource as JSON.
-pub(crate) fn text_of(resource: &Value) -> String {
-    let text = resource.to_string();
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text.as_str();
-    while let Some((before, after)) = rest.split_once("\"\\u0001") {
-        let (number, after) = after.split_once('"').unwrap_or((after, ""));
-        out.push_str(before);
-        out.push_str(number);
-        rest = after;
-    }
-    out + rest
-}
-
-pub(crate) fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(list) => list.is_empty(),
-        Value::Object(members) => members.is_empty(),
-        Value::Bool(_) | Value::Number(_) => false,
+fn join(known: &mut Node<'static>, other: Node<'static>) {
+    let Node::Object(members) = other else { return };
+    for (name, value) in members {
+        match (known.get_mut(&name), value) {
+            (None, value) => known.set(name, value),
+            (Some(Node::Array(list)), Node::Array(more)) => {
+                for one in more {
+                    if !list.contains(&one) {
+                        list.push(one);
+                    }
+                }
+            }
+            (Some(part @ Node::Object(_)), more @ Node::Object(_)) => join(part, more),
+            _ => {}
+        }
     }
 }
 
 /// Adds the profiles that a resource meets. A profile has a hundred requirements. The validator knows all of them, so
 /// it decides, and no mapper repeats them.
-fn claim(mut resource: Value, profiles: &[&str]) -> Value {
-    let text = text_of(&resource);
-    let Ok(node) = fhir_json::parse(text.as_bytes()) else { return resource };
-    let errors =
-        |profiles: &[&str]| validate(&node, profiles).iter().filter(|issue| issue.severity == Severity::Error).count();
+fn claim(mut resource: Node<'static>, profiles: &[&str]) -> Node<'static> {
+    let errors = |profiles: &[&str]| {
+        validate(&resource, profiles).iter().filter(|issue| issue.severity == Severity::Error).count()
+    };
     let before = errors(&[]);
     let addresses = profiles.iter().map(|name| format!("{US_CORE}{name}"));
     let met: Vec<String> = addresses.filter(|address| errors(&[address]) == before).collect();
-    if let (Some(members), false) = (resource.as_object_mut(), met.is_empty()) {
-        members.insert("meta".to_owned(), json!({ "profile": met }));
+    if !met.is_empty() {
+        resource.set("meta", node!({ "profile": met }));
     }
     resource
 }

@@ -1,10 +1,9 @@
 //! Observations, from results, vital signs and histories of any source.
 
-use serde_json::{Value, json};
-
 use super::code::{Concept, hl7};
 use super::made::ResourceBuilder;
 use super::time::When;
+use crate::fhir::json::{Node, node};
 
 const LOINC: &str = "http://loinc.org";
 /// A longer note is only in the original.
@@ -23,14 +22,14 @@ pub(crate) enum Category {
 }
 
 impl Category {
-    fn value(self) -> Value {
+    fn value(self) -> Node<'static> {
         match self {
             Self::Laboratory => hl7("observation-category", "laboratory"),
             Self::Imaging => hl7("observation-category", "imaging"),
             Self::VitalSigns => hl7("observation-category", "vital-signs"),
             Self::SocialHistory => hl7("observation-category", "social-history"),
             Self::Exam => hl7("observation-category", "exam"),
-            Self::Functional => json!({"coding": [{
+            Self::Functional => node!({"coding": [{
                 "system": "http://hl7.org/fhir/us/core/CodeSystem/us-core-category",
                 "code": "functional-status",
             }]}),
@@ -88,47 +87,47 @@ pub(crate) fn about_life(code: &str) -> bool {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ObservationDraft {
     pub(crate) id: String,
-    pub(crate) identifier: Option<Value>,
+    pub(crate) identifier: Option<Node<'static>>,
     pub(crate) status: &'static str,
     pub(crate) category: Category,
     pub(crate) code: Concept,
     pub(crate) when: Option<When>,
     pub(crate) issued: Option<String>,
     /// The element of the choice, such as `valueQuantity`, and its value.
-    pub(crate) value: Option<(&'static str, Value)>,
+    pub(crate) value: Option<(&'static str, Node<'static>)>,
     /// Why there is no value: a code of the data absent reasons.
     pub(crate) absent: &'static str,
     pub(crate) interpretations: Vec<Concept>,
-    pub(crate) ranges: Vec<Value>,
+    pub(crate) ranges: Vec<Node<'static>>,
     pub(crate) notes: Vec<String>,
-    pub(crate) performers: Vec<Value>,
+    pub(crate) performers: Vec<Node<'static>>,
     pub(crate) encounter: Option<String>,
     pub(crate) method: Concept,
     pub(crate) site: Concept,
     /// References to the observations that it is derived from.
-    pub(crate) derived: Vec<Value>,
+    pub(crate) derived: Vec<Node<'static>>,
     /// A reference to the specimen.
-    pub(crate) specimen: Option<Value>,
+    pub(crate) specimen: Option<Node<'static>>,
     /// Code and value of each component.
-    pub(crate) parts: Vec<(Concept, Option<(&'static str, Value)>)>,
+    pub(crate) parts: Vec<(Concept, Option<(&'static str, Node<'static>)>)>,
 }
 
 impl ObservationDraft {
-    pub(crate) fn resource(self, patient: &str) -> Value {
+    pub(crate) fn resource(self, patient: &str) -> Node<'static> {
         let mut out = ResourceBuilder::new("Observation", &self.id);
-        out.set("identifier", self.identifier.map(|one| json!([one])));
-        out.set("status", self.status).set("category", json!([self.category.value()]));
-        out.set("code", self.code.value().unwrap_or_else(|| json!({"text": "Observation"})));
-        out.set("subject", json!({"reference": format!("Patient/{patient}")}));
-        out.set("encounter", self.encounter.map(|id| json!({"reference": format!("Encounter/{id}")})));
+        out.set("identifier", self.identifier.map(|one| node!([one])));
+        out.set("status", self.status).set("category", node!([self.category.value()]));
+        out.set("code", self.code.value().unwrap_or_else(|| node!({"text": "Observation"})));
+        out.set("subject", node!({"reference": format!("Patient/{patient}")}));
+        out.set("encounter", self.encounter.map(|id| node!({"reference": format!("Encounter/{id}")})));
         if let Some(when) = &self.when {
             let (name, value) = when.choice("effective");
-            out.set(&name, value);
+            out.set(name, value);
         }
         out.set("issued", self.issued).set("performer", self.performers);
         match &self.value {
             Some((name, value)) => {
-                out.set(name, value.clone());
+                out.set(*name, value.clone());
             }
             None if self.parts.is_empty() => {
                 let reason = if self.absent.is_empty() { "unknown" } else { self.absent };
@@ -142,7 +141,7 @@ impl ObservationDraft {
             .iter()
             .map(|note| crate::formats::cells::text::clean(note))
             .filter(|note| !note.is_empty() && note.len() <= NOTE_MAX);
-        out.set("note", notes.map(|text| json!({ "text": text })).collect::<Vec<_>>());
+        out.set("note", notes.map(|text| node!({ "text": text })).collect::<Vec<_>>());
         out.set("bodySite", self.site.value()).set("method", self.method.value());
         out.set("referenceRange", self.ranges).set("derivedFrom", self.derived);
         out.set("specimen", self.specimen);
@@ -150,7 +149,7 @@ impl ObservationDraft {
             let mut part = ResourceBuilder::part();
             part.set("code", code.value());
             match value {
-                Some((name, value)) => part.set(name, value.clone()),
+                Some((name, value)) => part.set(*name, value.clone()),
                 None => part.set("dataAbsentReason", hl7("data-absent-reason", "unknown")),
             };
             part.value()
@@ -195,7 +194,7 @@ pub(crate) fn pressures(seen: Vec<ObservationDraft>) -> Vec<ObservationDraft> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::map::fixtures_tests::assert_valid;
+    use crate::map::fixtures_tests::{assert_valid, value};
 
     fn seen(id: &str, code: &str, value: &str) -> ObservationDraft {
         ObservationDraft {
@@ -212,7 +211,7 @@ mod tests {
     #[test]
     fn a_pressure_is_one_observation() {
         let group = pressures(vec![seen("a", SYSTOLIC, "120"), seen("b", DIASTOLIC, "80"), seen("c", DIASTOLIC, "70")]);
-        let resources: Vec<Value> = group.into_iter().map(|one| one.resource("p1")).collect();
+        let resources: Vec<_> = group.into_iter().map(|one| value(&one.resource("p1"))).collect();
         resources.iter().for_each(assert_valid);
         assert_eq!(resources.len(), 2);
         assert_eq!(resources[0]["component"][1]["valueQuantity"]["value"], 80);
@@ -226,6 +225,7 @@ mod tests {
         let resource =
             ObservationDraft { category: Category::Laboratory, value: None, ..seen("a", "2345-7", "") }.resource("p1");
         assert_valid(&resource);
+        let resource = value(&resource);
         assert_eq!(resource["dataAbsentReason"]["coding"][0]["code"], "unknown");
         assert!(resource["meta"]["profile"][0].as_str().unwrap().ends_with("us-core-observation-lab"));
     }

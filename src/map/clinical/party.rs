@@ -1,8 +1,7 @@
 //! People and organizations that a clinical record names. They are mentions: the directory knows more about them.
 
-use serde_json::{Value, json};
-
 use super::made::ResourceBuilder;
+use crate::fhir::json::{Node, node};
 use crate::formats::cells::npi::{Npi, npi};
 use crate::formats::cells::text::line;
 use crate::map::record::made_id;
@@ -26,8 +25,8 @@ pub(crate) struct ClinicalParty {
 /// A reference to a party, and the party's resource; without one, the reference has only text.
 #[derive(Clone, Debug)]
 pub(crate) struct PartyReference {
-    pub(crate) reference: Value,
-    pub(crate) resource: Option<Value>,
+    pub(crate) reference: Node<'static>,
+    pub(crate) resource: Option<Node<'static>>,
 }
 
 impl ClinicalParty {
@@ -56,7 +55,7 @@ impl ClinicalParty {
         let own = own.value();
         let mut out = ResourceBuilder::new("Practitioner", &id);
         out.set("identifier", identifiers(national, &numbers));
-        out.set("name", if crate::map::clinical::made::is_empty(&own) { Value::Null } else { json!([own]) });
+        out.set("name", (!own.is_empty()).then(|| node!([own])));
         Some(PartyReference {
             reference: reference("Practitioner", &id, &name),
             resource: Some(out.claim(&["us-core-practitioner"])),
@@ -92,26 +91,27 @@ pub(crate) fn organization(name: &str, numbers: Vec<(String, String)>) -> Option
     })
 }
 
-fn identifiers(national: Option<&str>, numbers: &[&(String, String)]) -> Vec<Value> {
+fn identifiers(national: Option<&str>, numbers: &[&(String, String)]) -> Vec<Node<'static>> {
     let all = national.map(|number| (NPI, number)).into_iter();
     all.chain(numbers.iter().map(|(system, value)| (system.as_str(), value.as_str())))
-        .map(|(system, value)| json!({"system": system, "value": value}))
+        .map(|(system, value)| node!({"system": system, "value": value}))
         .collect()
 }
 
-fn reference(kind: &str, id: &str, name: &str) -> Value {
+fn reference(kind: &str, id: &str, name: &str) -> Node<'static> {
     let mut out = ResourceBuilder::part();
     out.set("reference", format!("{kind}/{id}")).set("display", name);
     out.value()
 }
 
 fn words(name: &str) -> Option<PartyReference> {
-    (!name.is_empty()).then(|| PartyReference { reference: json!({ "display": name }), resource: None })
+    (!name.is_empty()).then(|| PartyReference { reference: node!({ "display": name }), resource: None })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::map::fixtures_tests::value;
 
     #[test]
     fn a_number_makes_a_person() {
@@ -120,14 +120,14 @@ mod tests {
             given: vec!["Ana".into(), String::new()],
             ..ClinicalParty::default()
         };
-        assert_eq!(party.person().unwrap().reference, json!({"display": "Ana Doe"}));
+        assert_eq!(party.person().unwrap().reference, node!({"display": "Ana Doe"}));
         party.numbers = vec![("urn:oid:1.2".into(), "7".into()), (SSN.into(), "900010001".into())];
         let spoken = party.person().unwrap();
-        let resource = spoken.resource.unwrap();
-        assert_eq!(resource["identifier"], json!([{"system": "urn:oid:1.2", "value": "7"}]));
+        let resource = value(&spoken.resource.unwrap());
+        assert_eq!(resource["identifier"], serde_json::json!([{"system": "urn:oid:1.2", "value": "7"}]));
         assert!(resource["meta"]["profile"][0].as_str().unwrap().ends_with("us-core-practitioner"));
         party.numbers.push((NPI.into(), "1245319599".into()));
-        assert_eq!(party.person().unwrap().reference["reference"], "Practitioner/npi-1245319599");
+        assert_eq!(party.person().unwrap().reference.text_of("reference"), Some("Practitioner/npi-1245319599"));
         assert!(ClinicalParty::default().person().is_none());
         assert!(organization(" ", Vec::new()).is_none());
     }

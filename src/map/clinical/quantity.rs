@@ -1,15 +1,16 @@
 //! Numbers with units.
 
-use serde_json::{Number, Value, json};
-
 use super::code::known;
-use super::made::{ResourceBuilder, with_digits};
+use super::made::ResourceBuilder;
+use crate::fhir::json::{Node, node};
 use crate::fhir::ucum;
 use crate::formats::cells::text::line;
 
 const UCUM: &str = "http://unitsofmeasure.org";
 /// No measurement has more digits.
 const DIGITS_MAX: usize = 40;
+/// Digits that FHIR promises to keep.
+const KEPT_MAX: usize = 18;
 
 /// Units as people write them, in lower case, whose UCUM unit is beyond doubt.
 const MEANT: [(&str, &str); 38] = [
@@ -86,8 +87,9 @@ fn count(lower: &str) -> Option<String> {
     }
 }
 
-/// A number as FHIR writes it; absent if the text is not one.
-pub(crate) fn number(text: &str) -> Option<Number> {
+/// A number as FHIR writes it, with the digits that it was written with: "7.20" was measured to a hundredth. Absent if the
+/// text is not one.
+pub(crate) fn number(text: &str) -> Option<Node<'static>> {
     let text = text.trim();
     let text = text.strip_prefix('+').unwrap_or(text);
     let plain = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
@@ -97,21 +99,25 @@ pub(crate) fn number(text: &str) -> Option<Number> {
     if let Ok(whole) = text.parse::<i64>() {
         return Some(whole.into());
     }
-    text.parse::<f64>().ok().and_then(Number::from_f64)
+    let as_written = Node::number(text).filter(|_| text.len() <= KEPT_MAX);
+    // JSON has no leading zeros and no bare points.
+    as_written.or_else(|| text.parse::<f64>().ok().map(Node::from))
 }
 
 /// A `Quantity`. It names UCUM as the unit's system only if the unit is UCUM's.
-pub(crate) fn quantity(value: &str, unit: &str, comparator: &str) -> Option<Value> {
+pub(crate) fn quantity(value: &str, unit: &str, comparator: &str) -> Option<Node<'static>> {
     let mut out = ResourceBuilder::part();
-    let as_written = with_digits(value, &number(value)?);
-    out.set("value", as_written.clone());
-    out.set("comparator", Some(comparator).filter(|text| matches!(*text, "<" | "<=" | ">" | ">=")));
+    let value = number(value)?;
     let unit = line(unit);
-    out.set("unit", unit.as_str());
-    if let Some(code) = ucum_of(&unit) {
+    let code = ucum_of(&unit);
+    if code.is_none() && (unit == "1" || unit.is_empty()) {
+        return Some(node!({ "value": value }));
+    }
+    out.set("value", value);
+    out.set("comparator", Some(comparator).filter(|text| matches!(*text, "<" | "<=" | ">" | ">=")));
+    out.set("unit", unit);
+    if let Some(code) = code {
         out.set("system", UCUM).set("code", code);
-    } else if unit == "1" || unit.is_empty() {
-        return Some(json!({ "value": as_written }));
     }
     Some(out.value())
 }
@@ -119,23 +125,22 @@ pub(crate) fn quantity(value: &str, unit: &str, comparator: &str) -> Option<Valu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::map::clinical::made::text_of;
 
     #[test]
     fn only_ucum_is_called_so() {
-        let text = |value: &str| text_of(&quantity(value, "%", "").unwrap());
+        let text = |value: &str| quantity(value, "%", "").unwrap().to_string();
         for (as_written, kept) in
             [("40.10", "40.10"), ("-0.50", "-0.50"), ("+7.0", "7.0"), ("007.20", "7.2"), ("5", "5"), (".50", "0.5")]
         {
-            assert!(text(as_written).contains(&format!("\"value\":{kept}}}")), "{as_written} {}", text(as_written));
+            assert!(text(as_written).contains(&format!("\"value\":{kept},")), "{as_written} {}", text(as_written));
         }
         assert_eq!(
             quantity("40.1", "%", "").unwrap(),
-            json!({"value": 40.1, "unit": "%", "system": UCUM, "code": "%"})
+            node!({"value": Node::number("40.1"), "unit": "%", "system": UCUM, "code": "%"})
         );
-        assert_eq!(quantity("120", "mmHg", "").unwrap()["code"], "mm[Hg]");
-        assert_eq!(quantity("5", "tera.l-1", "<").unwrap(), json!({"value": 5, "comparator": "<", "unit": "tera.l-1"}));
-        assert_eq!(quantity("5", "", "").unwrap(), json!({"value": 5}));
+        assert_eq!(quantity("120", "mmHg", "").unwrap().text_of("code"), Some("mm[Hg]"));
+        assert_eq!(quantity("5", "tera.l-1", "<").unwrap(), node!({"value": 5, "comparator": "<", "unit": "tera.l-1"}));
+        assert_eq!(quantity("5", "", "").unwrap(), node!({"value": 5}));
         for (unit, code) in [
             ("K/uL", "10*3/uL"),
             ("k/mcL", "10*3/uL"),
@@ -161,8 +166,8 @@ mod tests {
             ("index", ""),
         ] {
             let found = quantity("7", unit, "").unwrap();
-            assert_eq!(found["code"].as_str().unwrap_or_default(), code, "{unit}");
-            assert_eq!((found["unit"].as_str(), found.get("system").is_some()), (Some(unit), !code.is_empty()));
+            assert_eq!(found.text_of("code").unwrap_or_default(), code, "{unit}");
+            assert_eq!((found.text_of("unit"), found.get("system").is_some()), (Some(unit), !code.is_empty()));
         }
         for text in ["", "high", "1e5", "1-2", ".", "--1"] {
             assert!(quantity(text, "mg", "").is_none(), "{text}");

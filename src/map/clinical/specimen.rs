@@ -1,16 +1,15 @@
 //! Specimens: the material, and its source.
 
-use serde_json::{Value, json};
-
 use super::code::Concept;
 use super::made::ResourceBuilder;
 use super::time::When;
+use crate::fhir::json::{Node, node};
 
 /// The specimen of results.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Specimen {
     pub(crate) id: String,
-    pub(crate) identifier: Option<Value>,
+    pub(crate) identifier: Option<Node<'static>>,
     pub(crate) kind: Concept,
     pub(crate) collected: Option<When>,
     pub(crate) received: Option<String>,
@@ -19,19 +18,19 @@ pub(crate) struct Specimen {
 }
 
 impl Specimen {
-    pub(crate) fn reference(&self) -> Value {
-        json!({"reference": format!("Specimen/{}", self.id)})
+    pub(crate) fn reference(&self) -> Node<'static> {
+        node!({"reference": format!("Specimen/{}", self.id)})
     }
 
-    pub(crate) fn resource(self, patient: &str) -> Value {
+    pub(crate) fn resource(self, patient: &str) -> Node<'static> {
         let mut out = ResourceBuilder::new("Specimen", &self.id);
-        out.set("identifier", self.identifier.map(|one| json!([one]))).set("type", self.kind.value());
-        out.set("subject", json!({"reference": format!("Patient/{patient}")}));
+        out.set("identifier", self.identifier.map(|one| node!([one]))).set("type", self.kind.value());
+        out.set("subject", node!({"reference": format!("Patient/{patient}")}));
         out.set("receivedTime", self.received);
         let mut collection = ResourceBuilder::part();
         if let Some(when) = &self.collected {
             let (name, value) = when.choice("collected");
-            collection.set(&name, value);
+            collection.set(name, value);
         }
         collection.set("method", self.method.value()).set("bodySite", self.site.value());
         out.set("collection", collection.value());

@@ -4,10 +4,10 @@
 //! time of day is dropped, since the moment is unknown.
 
 use jiff::civil::{Date, Time};
-use serde_json::{Value, json};
 
 use super::made::ResourceBuilder;
 use crate::fhir::dates;
+use crate::fhir::json::{Node, node};
 
 /// The largest offset, in both directions.
 const HOURS_MAX: u8 = 14;
@@ -40,7 +40,7 @@ impl When {
     }
 
     /// As a `Period`.
-    pub(crate) fn period(&self) -> Value {
+    pub(crate) fn period(&self) -> Node<'static> {
         let mut out = ResourceBuilder::part();
         match self {
             Self::At(at) => out.set("start", at.as_str()).set("end", at.as_str()),
@@ -50,9 +50,9 @@ impl When {
     }
 
     /// The member of a choice, and its value.
-    pub(crate) fn choice(&self, name: &str) -> (String, Value) {
+    pub(crate) fn choice(&self, name: &str) -> (String, Node<'static>) {
         match self {
-            Self::At(at) => (format!("{name}DateTime"), json!(at)),
+            Self::At(at) => (format!("{name}DateTime"), node!(at)),
             Self::Between(..) => (format!("{name}Period"), self.period()),
         }
     }

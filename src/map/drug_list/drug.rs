@@ -1,9 +1,8 @@
 //! Drugs.
 
-use serde_json::{Map, Value, json};
-
 use super::profile;
-use crate::map::plan_net::{DirectorySource, adopted, put};
+use crate::fhir::json::{Node, node};
+use crate::map::plan_net::{DirectorySource, adopted};
 use crate::map::record::{PlanContext, made_id};
 
 const RXNORM: &str = "http://www.nlm.nih.gov/research/umls/rxnorm";
@@ -26,31 +25,31 @@ impl Drug {
         made_id(&["MedicationKnowledge", code, &self.name.to_lowercase()])
     }
 
-    pub(super) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
+    pub(super) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Node<'static> {
         let mut out = adopted("MedicationKnowledge", &self.id(), &[profile("FormularyDrug")], source, about);
-        put(&mut out, "status", "active");
+        out.set("status", "active");
         let mut codings = Vec::with_capacity(2);
         for (system, code) in [(RXNORM, &self.rxnorm), (NDC, &self.ndc)] {
             if !code.is_empty() {
-                let mut coding = Map::new();
-                put(&mut coding, "system", system);
-                put(&mut coding, "code", code.as_str());
+                let mut coding = Node::object();
+                coding.set("system", system);
+                coding.set("code", code.as_str());
                 if !self.name.is_empty() {
                     // The plan's own name of the drug, which members look for.
-                    put(&mut coding, "display", self.name.as_str());
+                    coding.set("display", self.name.as_str());
                 }
-                codings.push(Value::Object(coding));
+                codings.push(coding);
             }
         }
-        let mut code = Map::new();
-        put(&mut code, "coding", Value::Array(codings));
+        let mut code = Node::object();
+        code.set("coding", codings);
         if !self.name.is_empty() {
-            put(&mut code, "text", self.name.as_str());
+            code.set("text", self.name.as_str());
         }
-        put(&mut out, "code", Value::Object(code));
+        out.set("code", code);
         if !self.dose_form.is_empty() {
-            put(&mut out, "doseForm", json!({"text": self.dose_form}));
+            out.set("doseForm", node!({"text": &self.dose_form}));
         }
-        Value::Object(out)
+        out
     }
 }

@@ -1,11 +1,10 @@
 //! A drug's entry in a formulary: its tier, and the plan's conditions for payment.
 
-use serde_json::{Map, Value, json};
-
 use super::drug::Drug;
 use super::plan::{Formulary, tier};
 use super::{GUIDE, extension, profile, system};
-use crate::map::plan_net::{DirectorySource, adopted, coded, put, reference};
+use crate::fhir::json::{Node, node};
+use crate::map::plan_net::{DirectorySource, adopted, coded, reference};
 use crate::map::record::{PlanContext, made_id};
 
 /// A quantity limit, in words and, where it can be parsed, in numbers.
@@ -70,33 +69,33 @@ impl Item {
         self.is_covered() && !about.is_over(&self.until)
     }
 
-    pub(super) fn resource(&self, drug: &Drug, source: DirectorySource, about: PlanContext<'_>) -> Value {
+    pub(super) fn resource(&self, drug: &Drug, source: DirectorySource, about: PlanContext<'_>) -> Node<'static> {
         let holds = std::iter::once(self).chain(&self.others).find(|item| item.is_available(about));
         holds.unwrap_or(self).own_resource(drug, source, about)
     }
 
-    fn own_resource(&self, drug: &Drug, source: DirectorySource, about: PlanContext<'_>) -> Value {
+    fn own_resource(&self, drug: &Drug, source: DirectorySource, about: PlanContext<'_>) -> Node<'static> {
         let mut out = adopted("Basic", &self.id(drug), &[profile("FormularyItem")], source, about);
-        put(&mut out, "code", coded(&format!("{GUIDE}CodeSystem/usdf-InsuranceItemTypeCS"), "formulary-item"));
-        put(&mut out, "subject", reference("MedicationKnowledge", &drug.id()));
+        out.set("code", coded(&format!("{GUIDE}CodeSystem/usdf-InsuranceItemTypeCS"), "formulary-item"));
+        out.set("subject", reference("MedicationKnowledge", &drug.id()));
         let formulary = reference("InsurancePlan", &Formulary::id_of(&self.formulary));
         // Apps that keep a copy must learn that a drug is no longer covered, so the status states it rather than the
         // drug being left out.
         let status = if self.is_available(about) { "active" } else { "retired" };
         let mut extensions = vec![
-            json!({"url": extension("FormularyReference"), "valueReference": formulary}),
-            json!({"url": extension("AvailabilityStatus"), "valueCode": status}),
+            node!({"url": extension("FormularyReference"), "valueReference": formulary}),
+            node!({"url": extension("AvailabilityStatus"), "valueCode": status}),
         ];
         if let Some(period) = period(&self.from, &self.until) {
-            extensions.push(json!({"url": extension("AvailabilityPeriod"), "valuePeriod": period}));
+            extensions.push(node!({"url": extension("AvailabilityPeriod"), "valuePeriod": period}));
         }
         // A formulary that states nothing else means a month's supply from a network pharmacy.
         let pharmacies = if self.pharmacies.is_empty() { &["1-month-in-retail"][..] } else { &self.pharmacies };
         for code in pharmacies {
             let code = coded(&system("PharmacyBenefitType"), code);
-            extensions.push(json!({"url": extension("PharmacyBenefitType"), "valueCodeableConcept": code}));
+            extensions.push(node!({"url": extension("PharmacyBenefitType"), "valueCodeableConcept": code}));
         }
-        extensions.push(json!({"url": extension("DrugTierID"), "valueCodeableConcept": tier(&self.tier)}));
+        extensions.push(node!({"url": extension("DrugTierID"), "valueCodeableConcept": tier(&self.tier)}));
         let only = |yes: bool| yes.then_some(true);
         let [authorization_only, step_only] = self.new_starts_only.map(only);
         for (name, value) in [
@@ -106,38 +105,38 @@ impl Item {
             ("StepTherapyLimitNewStartsOnly", step_only),
             ("QuantityLimit", self.quantity_limit),
         ] {
-            extensions.extend(value.map(|value| json!({"url": extension(name), "valueBoolean": value})));
+            extensions.extend(value.map(|value| node!({"url": extension(name), "valueBoolean": value})));
         }
         extensions.extend(self.limit.value());
         if !self.note.is_empty() {
-            extensions.push(json!({"url": extension("AdditionalCoverageInformation"), "valueMarkdown": self.note}));
+            extensions.push(node!({"url": extension("AdditionalCoverageInformation"), "valueMarkdown": &self.note}));
         }
-        put(&mut out, "extension", Value::Array(extensions));
-        Value::Object(out)
+        out.set("extension", extensions);
+        out
     }
 }
 
 impl Limit {
-    fn value(&self) -> Option<Value> {
+    fn value(&self) -> Option<Node<'static>> {
         let mut parts = Vec::with_capacity(2);
         if !self.words.is_empty() {
-            parts.push(json!({"url": "Description", "valueString": self.words}));
+            parts.push(node!({"url": "Description", "valueString": &self.words}));
         }
         if let Some((count, days)) = self.count {
-            let repeat = json!({"count": count, "period": days, "periodUnit": "d"});
-            parts.push(json!({"url": "Rolling", "valueTiming": {"repeat": repeat}}));
+            let repeat = node!({"count": count, "period": days, "periodUnit": "d"});
+            parts.push(node!({"url": "Rolling", "valueTiming": {"repeat": repeat}}));
         }
-        (!parts.is_empty()).then(|| json!({"url": extension("QuantityLimitDetail"), "extension": parts}))
+        (!parts.is_empty()).then(|| node!({"url": extension("QuantityLimitDetail"), "extension": parts}))
     }
 }
 
 /// A period, if one of its ends is known.
-pub(super) fn period(from: &str, until: &str) -> Option<Value> {
-    let mut out = Map::new();
+pub(super) fn period(from: &str, until: &str) -> Option<Node<'static>> {
+    let mut out = Node::object();
     for (name, day) in [("start", from), ("end", until)] {
         if !day.is_empty() {
-            put(&mut out, name, day);
+            out.set(name, day);
         }
     }
-    (!out.is_empty()).then_some(Value::Object(out))
+    (!out.is_empty()).then_some(out)
 }

@@ -1,10 +1,9 @@
 //! The contents of one row or element of a drug list: a drug, and its entries in one or more formularies.
 
-use serde_json::Value;
-
 use super::drug::Drug;
 use super::item::Item;
 use super::plan::Formulary;
+use crate::fhir::json::Node;
 use crate::formats::issue::{RecordPlace, Rule};
 use crate::map::plan_net::DirectorySource;
 use crate::map::record::{KnownMember, NamedMember, PlanContext, Record};
@@ -30,13 +29,13 @@ impl Record for DrugListing {
         None
     }
 
-    fn resources(&self, _: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)> {
+    fn resources(&self, _: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Node<'static>>, (Rule, String)> {
         let named = |formulary: &Formulary| {
             // A file of drugs knows at most the number of a formulary.
             let source = if formulary.name.is_empty() { DirectorySource::Mentioned } else { self.source };
             formulary.resource(source, about)
         };
-        let mut out: Vec<Value> = self.formularies.iter().map(named).collect();
+        let mut out: Vec<Node<'static>> = self.formularies.iter().map(named).collect();
         if !self.is_known {
             out.push(self.drug.resource(self.source, about));
         }

@@ -1,10 +1,9 @@
 //! Formularies, and the cost of drugs in a plan.
 
-use serde_json::{Map, Value, json};
-
 use super::item::period;
 use super::{extension, profile, system};
-use crate::map::plan_net::{DirectorySource, adopted, coded, put, reference};
+use crate::fhir::json::{Node, node};
+use crate::map::plan_net::{DirectorySource, adopted, coded, reference};
 use crate::map::record::{PlanContext, made_id};
 
 const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
@@ -24,17 +23,17 @@ impl Formulary {
         made_id(&["InsurancePlan", "formulary", &number.to_lowercase()])
     }
 
-    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
+    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Node<'static> {
         let mut out = adopted("InsurancePlan", &Self::id_of(&self.number), &[profile("Formulary")], source, about);
-        put(&mut out, "identifier", json!([{"system": format!("{}/formulary", about.ids), "value": self.number}]));
-        put(&mut out, "status", if about.is_over(&self.until) { "retired" } else { "active" });
-        put(&mut out, "type", json!([coded(ACT_CODE, "DRUGPOL")]));
+        out.set("identifier", node!([{"system": format!("{}/formulary", about.ids), "value": &self.number}]));
+        out.set("status", if about.is_over(&self.until) { "retired" } else { "active" });
+        out.set("type", node!([coded(ACT_CODE, "DRUGPOL")]));
         let of = if self.name.is_empty() { &self.number } else { &self.name };
-        put(&mut out, "name", format!("Drug list of {of}"));
+        out.set("name", format!("Drug list of {of}"));
         if let Some(period) = period(&self.from, &self.until) {
-            put(&mut out, "period", period);
+            out.set("period", period);
         }
-        Value::Object(out)
+        out
     }
 }
 
@@ -64,32 +63,30 @@ pub(crate) struct Cost {
 }
 
 /// Adds drug coverage to an `InsurancePlan`, if the plan states drug costs: the guide does not accept it without them.
-pub(crate) fn add_benefit(resource: &mut Map<String, Value>, plan: &DrugPlan) {
+pub(crate) fn add_benefit(resource: &mut Node<'static>, plan: &DrugPlan) {
     let costs = specific_costs(plan);
     if costs.is_empty() {
         return;
     }
-    if let Some(profiles) =
-        resource.get_mut("meta").and_then(|meta| meta.get_mut("profile")).and_then(Value::as_array_mut)
-    {
+    if let Some(Node::Array(profiles)) = resource.get_mut("meta").and_then(|meta| meta.get_mut("profile")) {
         // In the order that merging keeps.
-        profiles.insert(0, Value::String(profile("PayerInsurancePlan")));
+        profiles.insert(0, profile("PayerInsurancePlan").into());
     }
-    let drug = json!({"coding": [{
+    let drug = node!({"coding": [{
         "system": "http://terminology.hl7.org/CodeSystem/insurance-plan-type", "code": "drug", "display": "Drug",
     }]});
     let formulary = reference("InsurancePlan", &Formulary::id_of(&plan.number));
-    let coverage = json!([{
+    let coverage = node!([{
         "extension": [{"url": extension("FormularyReference"), "valueReference": formulary}],
         "type": coded(ACT_CODE, "DRUGPOL"),
-        "benefit": [{"type": drug}],
+        "benefit": [{"type": &drug}],
     }]);
-    put(resource, "coverage", coverage);
-    put(resource, "plan", json!([{"type": drug, "specificCost": costs}]));
+    resource.set("coverage", coverage);
+    resource.set("plan", node!([{"type": drug, "specificCost": costs}]));
 }
 
 /// One entry for each type of pharmacy, with one benefit for each tier.
-fn specific_costs(plan: &DrugPlan) -> Vec<Value> {
+fn specific_costs(plan: &DrugPlan) -> Vec<Node<'static>> {
     let mut pharmacies: Vec<&str> = Vec::new();
     for cost in plan.tiers.iter().flat_map(|tier| &tier.costs) {
         if !pharmacies.contains(&cost.pharmacy) {
@@ -101,36 +98,36 @@ fn specific_costs(plan: &DrugPlan) -> Vec<Value> {
         let mut benefits = Vec::new();
         for level in &plan.tiers {
             let costs = level.costs.iter().filter(|cost| cost.pharmacy == pharmacy);
-            let costs: Vec<Value> = costs.flat_map(Cost::values).take(2).collect();
+            let costs: Vec<Node<'static>> = costs.flat_map(Cost::values).take(2).collect();
             if !costs.is_empty() {
-                benefits.push(json!({"type": tier(&level.tier), "cost": costs}));
+                benefits.push(node!({"type": tier(&level.tier), "cost": costs}));
             }
         }
         if !benefits.is_empty() {
             let category = if pharmacy.is_empty() {
-                json!({"text": "Any pharmacy"})
+                node!({"text": "Any pharmacy"})
             } else {
                 coded(&system("PharmacyBenefitType"), pharmacy)
             };
-            out.push(json!({"category": category, "benefit": benefits}));
+            out.push(node!({"category": category, "benefit": benefits}));
         }
     }
     out
 }
 
 impl Cost {
-    fn values(&self) -> Vec<Value> {
+    fn values(&self) -> Vec<Node<'static>> {
         let kind = |code: &str| coded(&system("BenefitCostType"), code);
-        let when = |code: &str| json!([coded(&system("CostShareOption"), code)]);
+        let when = |code: &str| node!([coded(&system("CostShareOption"), code)]);
         let mut out = Vec::with_capacity(2);
         if let Some((amount, option)) = &self.copay {
-            let value = json!({"value": cents(*amount), "unit": "$", "system": "urn:iso:std:iso:4217", "code": "USD"});
-            out.push(json!({"type": kind("copay"), "qualifiers": when(option_code(option, true)), "value": value}));
+            let value = node!({"value": cents(*amount), "unit": "$", "system": "urn:iso:std:iso:4217", "code": "USD"});
+            out.push(node!({"type": kind("copay"), "qualifiers": when(option_code(option, true)), "value": value}));
         }
         if let Some((rate, option)) = &self.coinsurance {
-            let value = json!({"value": cents(*rate * 100.0), "system": "http://unitsofmeasure.org", "code": "%"});
+            let value = node!({"value": cents(*rate * 100.0), "system": "http://unitsofmeasure.org", "code": "%"});
             out.push(
-                json!({"type": kind("coinsurance"), "qualifiers": when(option_code(option, false)), "value": value}),
+                node!({"type": kind("coinsurance"), "qualifiers": when(option_code(option, false)), "value": value}),
             );
         }
         out
@@ -138,9 +135,9 @@ impl Cost {
 }
 
 /// Two decimals, and none if they are zero.
-fn cents(amount: f64) -> Value {
+fn cents(amount: f64) -> Node<'static> {
     let rounded = (amount * 100.0).round() / 100.0;
-    if rounded.fract() == 0.0 && rounded.abs() < 1e12 { json!(rounded as i64) } else { json!(rounded) }
+    if rounded.fract() == 0.0 && rounded.abs() < 1e12 { node!(rounded as i64) } else { node!(rounded) }
 }
 
 /// When a cost applies. The guide has no "before the deductible" for coinsurance; "deductible waived" means the same.
@@ -174,7 +171,7 @@ pub(crate) fn pharmacy(words: &str) -> Option<&'static str> {
 }
 
 /// A tier: the guide's code if the words match one, else the words.
-pub(crate) fn tier(words: &str) -> Value {
+pub(crate) fn tier(words: &str) -> Node<'static> {
     const CODES: [&str; 10] = [
         "generic",
         "preferred-generic",
@@ -194,7 +191,7 @@ pub(crate) fn tier(words: &str) -> Value {
     } else {
         CODES.into_iter().find(|code| *code == plain)
     };
-    code.map_or_else(|| json!({"text": words}), |code| coded(&system("DrugTier"), code))
+    code.map_or_else(|| node!({"text": words}), |code| coded(&system("DrugTier"), code))
 }
 
 /// Lower case, with a hyphen between words.

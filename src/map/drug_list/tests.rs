@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::map::drug_list::plan::tier;
-use crate::map::fixtures_tests::{about, assert_valid};
+use crate::map::fixtures_tests::{about, assert_valid, value};
 use crate::map::plan_net::{DirectorySource, Plan};
 
 #[test]
@@ -30,9 +30,9 @@ fn all_kinds_are_valid() {
         others: Vec::new(),
     };
     let formulary = Formulary { number: "S1".to_owned(), from: "2026-01-01".to_owned(), ..Formulary::default() };
-    let value = item.resource(&drug, DirectorySource::Table, about());
-    assert_eq!(value["extension"].as_array().unwrap().len(), 12);
-    assert_valid(&value);
+    let item = item.resource(&drug, DirectorySource::Table, about());
+    assert_eq!(value(&item)["extension"].as_array().unwrap().len(), 12);
+    assert_valid(&item);
     assert_valid(&drug.resource(DirectorySource::Table, about()));
     assert_valid(&formulary.resource(DirectorySource::Table, about()));
     let cost = Cost {
@@ -48,10 +48,10 @@ fn all_kinds_are_valid() {
         ],
     };
     let plan = Plan { number: "S1".to_owned(), networks: vec!["N".to_owned()], ..Plan::default() };
-    let mut plan = plan.resource(DirectorySource::Table, about()).as_object().unwrap().clone();
+    let mut plan = plan.resource(DirectorySource::Table, about());
     add_benefit(&mut plan, &drugs);
-    let plan = plan.into();
     assert_valid(&plan);
+    let plan = value(&plan);
     assert_eq!(plan["meta"]["profile"].as_array().unwrap().len(), 2);
     let costs = &plan["plan"][0]["specificCost"][0]["benefit"][0]["cost"];
     assert_eq!((&costs[0]["value"]["value"], &costs[1]["value"]["value"]), (&json!(20), &json!(12.5)));
@@ -65,7 +65,7 @@ fn tiers_are_codes_where_the_guide_has_one() {
         ("ZERO-COST-SHARE-PREVENTIVE-DRUGS", "zero-cost-share-preventative"),
         ("Medical_Service_Drugs", "medical-service"),
     ] {
-        assert_eq!(tier(words)["coding"][0]["code"], code, "{words}");
+        assert_eq!(value(&tier(words))["coding"][0]["code"], code, "{words}");
     }
-    assert_eq!(tier("Tier 7"), json!({"text": "Tier 7"}));
+    assert_eq!(value(&tier("Tier 7")), json!({"text": "Tier 7"}));
 }

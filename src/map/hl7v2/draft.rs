@@ -1,8 +1,8 @@
 //! The resources of one message while they are built, and the mapping of its fields to parts of them.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::{Value, json};
 
+use crate::fhir::json::{Node, node};
 use crate::formats::hl7v2::{FieldPart, Message};
 use crate::map::clinical::{
     Attached, ClinicalParty, Coding, Concept, Ids, Original, PartyReference, ResourceBuilder, by_name, by_oid,
@@ -21,11 +21,11 @@ pub(super) struct MessageDraft<'m> {
     pub(super) message: &'m Message<'m>,
     pub(super) patient: &'m str,
     pub(super) ids: Ids,
-    pub(super) resources: Vec<Value>,
+    pub(super) resources: Vec<Node<'static>>,
     about: PlanContext<'m>,
     sender: String,
     zone: Option<String>,
-    mentions: Vec<Value>,
+    mentions: Vec<Node<'static>>,
 }
 
 impl<'m> MessageDraft<'m> {
@@ -44,8 +44,8 @@ impl<'m> MessageDraft<'m> {
         }
     }
 
-    pub(super) fn subject(&self) -> Value {
-        json!({"reference": format!("Patient/{}", self.patient)})
+    pub(super) fn subject(&self) -> Node<'static> {
+        node!({"reference": format!("Patient/{}", self.patient)})
     }
 
     pub(super) fn date_time(&self, part: FieldPart<'_>) -> Option<String> {
@@ -99,15 +99,15 @@ impl<'m> MessageDraft<'m> {
     }
 
     /// An entity identifier (EI): number, namespace, universal id, its type.
-    pub(super) fn entity(&self, part: FieldPart<'_>) -> Option<Value> {
+    pub(super) fn entity(&self, part: FieldPart<'_>) -> Option<Node<'static>> {
         let value = part.component(1).text();
         let universal = by_oid(&part.component(3).text());
         let system = if universal.is_empty() { self.local(&part.component(2).text()) } else { universal };
-        (!value.is_empty()).then(|| json!({"system": system, "value": value}))
+        (!value.is_empty()).then(|| node!({"system": system, "value": value}))
     }
 
     /// A person with a number (XCN), as a reference.
-    pub(super) fn person(&mut self, part: FieldPart<'_>) -> Option<Value> {
+    pub(super) fn person(&mut self, part: FieldPart<'_>) -> Option<Node<'static>> {
         let number = part.component(1).text();
         let assigner = part.component(9);
         let says_national = [part.component(13).text(), assigner.sub(1).text()].iter().any(|text| text.contains("NPI"));
@@ -123,21 +123,21 @@ impl<'m> MessageDraft<'m> {
     }
 
     /// The sender of the message, as text: its short name is too little for a directory.
-    pub(super) fn facility(&self) -> Option<Value> {
+    pub(super) fn facility(&self) -> Option<Node<'static>> {
         let field = self.message.header(4);
         let (name, number, kind) = (field.component(1).text(), field.component(2).text(), field.component(3).text());
         let mut out = ResourceBuilder::part();
         out.set("type", "Organization");
         if kind == "CLIA" {
-            out.set("identifier", json!({"system": CLIA, "value": number}));
+            out.set("identifier", node!({"system": CLIA, "value": &number}));
         }
         out.set("display", if name.is_empty() { number.as_str() } else { name.as_str() });
         (!name.is_empty() || !number.is_empty()).then(|| out.value())
     }
 
-    pub(super) fn mention(&mut self, spoken: Option<PartyReference>) -> Option<Value> {
+    pub(super) fn mention(&mut self, spoken: Option<PartyReference>) -> Option<Node<'static>> {
         let spoken = spoken?;
-        let is_known = |one: &Value| self.mentions.iter().any(|other| other.get("id") == one.get("id"));
+        let is_known = |one: &Node<'static>| self.mentions.iter().any(|other| other.get("id") == one.get("id"));
         if let Some(resource) = spoken.resource.filter(|resource| !is_known(resource)) {
             self.mentions.push(resource);
         }
@@ -145,7 +145,7 @@ impl<'m> MessageDraft<'m> {
     }
 
     /// All resources, including the original, with their labels.
-    pub(super) fn finish(mut self, mut original: Original, text: &str) -> Vec<Value> {
+    pub(super) fn finish(mut self, mut original: Original, text: &str) -> Vec<Node<'static>> {
         original.attached.push(Attached::of(MESSAGE, text.as_bytes()).titled("", self.sent()));
         let mut original = original.resource(self.patient);
         marked(&mut original, &labels(&self.codes()));

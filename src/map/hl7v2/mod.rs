@@ -22,9 +22,9 @@ mod visit;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use self::draft::MessageDraft;
+use crate::fhir::json::Node;
 use crate::formats::encoding;
 use crate::formats::hl7v2::{self, Message, messages};
 use crate::formats::issue::{RecordPlace, Rule, place};
@@ -201,7 +201,11 @@ impl Record for PatientMessage {
         Some(self.named_member.clone())
     }
 
-    fn resources(&self, known_member: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)> {
+    fn resources(
+        &self,
+        known_member: &KnownMember,
+        about: PlanContext<'_>,
+    ) -> Result<Vec<Node<'static>>, (Rule, String)> {
         let message = Message::read(&self.text).map_err(|wrong| (Rule::Segment, wrong.reason().to_owned()))?;
         let mut draft = MessageDraft::new(&message, known_member, about);
         match self.kind {
@@ -215,10 +219,10 @@ impl Record for PatientMessage {
         Ok(draft.finish(original, &self.text))
     }
 
-    fn written(&self, resource: &Value) -> Option<Written> {
+    fn written(&self, resource: &Node<'static>) -> Option<Written> {
         let written = self.written?;
         // A result that is sent again, with others or in a later batch, keeps the time of its report.
-        let issued = resource.get("issued").and_then(Value::as_str).and_then(|text| text.parse::<Timestamp>().ok());
+        let issued = resource.text_of("issued").and_then(|text| text.parse::<Timestamp>().ok());
         Some(Written { at: issued.map_or(written.at, Timestamp::as_microsecond), ..written })
     }
 }

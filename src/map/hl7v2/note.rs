@@ -1,9 +1,8 @@
 //! The document in a message (MDM), and the message itself as a document.
 
-use serde_json::{Value, json};
-
 use super::draft::MessageDraft;
 use super::value::document;
+use crate::fhir::json::{Node, node};
 use crate::formats::hl7v2::FieldPart;
 use crate::map::clinical::{Attached, Concept, Original, known};
 
@@ -69,8 +68,8 @@ pub(super) fn note(draft: &mut MessageDraft<'_>) -> Original {
     out.is_note = true;
     out.date = [6, 8, 7].iter().find_map(|field| draft.instant(header.field(*field))).or_else(|| draft.sent());
     let activity = draft.date_time(header.field(4));
-    out.period = activity.map(|at| json!({ "start": at }));
-    let mut authors: Vec<Value> = Vec::new();
+    out.period = activity.map(|at| node!({ "start": at }));
+    let mut authors: Vec<Node<'static>> = Vec::new();
     for part in header.field(9).repetitions() {
         authors.extend(draft.person(part).filter(|one| !authors.contains(one)));
     }

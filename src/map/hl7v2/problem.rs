@@ -1,8 +1,7 @@
 //! Problems (PPR): one for each PRB.
 
-use serde_json::json;
-
 use super::draft::MessageDraft;
+use crate::fhir::json::node;
 use crate::map::clinical::{ResourceBuilder, hl7};
 
 /// Maps the problems of a message.
@@ -16,7 +15,7 @@ pub(super) fn map(draft: &mut MessageDraft<'_>) {
         let number = segment.field(4).component(1).text();
         let mut out =
             ResourceBuilder::new("Condition", &draft.ids.next("Condition", &["problem", &number, &code.key()]));
-        out.set("identifier", draft.entity(segment.field(4)).map(|one| json!([one])));
+        out.set("identifier", draft.entity(segment.field(4)).map(|one| node!([one])));
         let end = draft.date_time(segment.field(9));
         let state = segment.field(14).component(1).text().to_lowercase();
         if segment.field(1).text() == "DE" {
@@ -29,7 +28,7 @@ pub(super) fn map(draft: &mut MessageDraft<'_>) {
             };
             out.set("clinicalStatus", hl7("condition-clinical", status));
         }
-        out.set("category", json!([hl7("condition-category", "problem-list-item")]));
+        out.set("category", node!([hl7("condition-category", "problem-list-item")]));
         out.set("code", code.value()).set("subject", draft.subject());
         out.set("onsetDateTime", draft.date_time(segment.field(16))).set("abatementDateTime", end);
         out.set("recordedDate", draft.date_time(segment.field(7)).or_else(|| draft.date_time(segment.field(2))));

@@ -4,19 +4,17 @@
 //! is a child of another result, such as the susceptibilities of an organism, by the parent too. So a corrected result
 //! replaces the earlier one, and a deleted one is marked as entered in error.
 
-use serde_json::{Value, json};
-
 use super::draft::MessageDraft;
 use super::specimen;
 use super::value::{ChoiceValue, document, flags, range, unit, values};
+use crate::fhir::json::{Node, node};
 use crate::formats::hl7v2::{Message, Segment};
 use crate::map::clinical::{
-    Attached, Category, Concept, ObservationDraft, ResourceBuilder, When, about_life, hl7, known, organization,
-    pressures, vital_sign,
+    Attached, Category, Concept, ObservationDraft, ReportDraft, When, about_life, known, organization, pressures,
+    vital_sign,
 };
 
 const LOINC: &str = "http://loinc.org";
-const DATA_ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
 /// Diagnostic service sections (table 0074) whose results are images.
 const IMAGING: [&str; 9] = ["RAD", "CT", "CUS", "MR", "NMR", "NMS", "RUS", "VUS", "XRC"];
 
@@ -109,26 +107,25 @@ impl Parent {
     }
 
     /// The parent result itself if the message has it, or else its text.
-    fn reference(&self, reported: &[ReportedResult]) -> Option<Value> {
+    fn reference(&self, reported: &[ReportedResult]) -> Option<Node<'static>> {
         if self.name.iter().skip(1).all(String::is_empty) {
             return None;
         }
         match reported.iter().find(|one| one.name == self.name) {
-            Some(one) => Some(json!({"reference": format!("Observation/{}", one.id)})),
+            Some(one) => Some(node!({"reference": format!("Observation/{}", one.id)})),
             None if self.words.is_empty() => None,
-            None => Some(json!({"type": "Observation", "display": crate::formats::cells::text::line(&self.words)})),
+            None => Some(node!({"type": "Observation", "display": crate::formats::cells::text::line(&self.words)})),
         }
     }
 }
 
 /// Links the parent observation to its member results.
-fn belong(draft: &mut MessageDraft<'_>, parent: &Value, members: &[Value]) {
-    let id = parent.get("reference").and_then(Value::as_str).and_then(|text| text.strip_prefix("Observation/"));
-    let of_id = |one: &&mut Value| id.is_some() && one.get("id").and_then(Value::as_str) == id;
-    let Some(parent) = draft.resources.iter_mut().find(of_id).and_then(Value::as_object_mut) else { return };
-    let all = parent.entry("hasMember").or_insert_with(|| json!([]));
-    if let Some(all) = all.as_array_mut() {
-        all.extend(members.iter().cloned());
+fn belong(draft: &mut MessageDraft<'_>, parent: &Node<'static>, members: &[Node<'static>]) {
+    let id = parent.text_of("reference").and_then(|text| text.strip_prefix("Observation/"));
+    let of_id = |one: &&mut Node<'static>| id.is_some() && one.text_of("id") == id;
+    let Some(parent) = draft.resources.iter_mut().find(of_id) else { return };
+    for member in members {
+        parent.push("hasMember", member);
     }
 }
 
@@ -194,12 +191,12 @@ fn report(draft: &mut MessageDraft<'_>, group: &Group<'_, '_>, reported: &mut Ve
     let specimen = if let [one] = specimens.as_slice() { Some(one.clone()) } else { None };
     let (texts, others): (Vec<_>, Vec<_>) =
         joined(draft, &group.observed).into_iter().partition(|one| is_image && one.is_text);
-    let mut forms: Vec<Value> =
+    let mut forms: Vec<Node<'static>> =
         group.observed.iter().filter_map(|one| document(one.segment)).map(Attached::value).collect();
     forms.extend(
         texts
             .iter()
-            .filter_map(|one| Some(Attached::of("text/plain", one.value.as_ref()?.1.as_str()?.as_bytes()).value())),
+            .filter_map(|one| Some(Attached::of("text/plain", one.value.as_ref()?.1.text()?.as_bytes()).value())),
     );
     let mut seen = Vec::new();
     for one in others {
@@ -226,42 +223,36 @@ fn report(draft: &mut MessageDraft<'_>, group: &Group<'_, '_>, reported: &mut Ve
     let is_final = !seen.is_empty() && seen.iter().all(|one| one.status == "final");
     let state = state.unwrap_or(if is_final { "final" } else { "unknown" });
     let is_report = seen.iter().any(|one| one.category != Category::VitalSigns) || !forms.is_empty() || seen.is_empty();
-    let results: Vec<Value> = seen.iter().map(|one| json!({"reference": format!("Observation/{}", one.id)})).collect();
+    let results: Vec<Node<'static>> =
+        seen.iter().map(|one| node!({"reference": format!("Observation/{}", one.id)})).collect();
     if let Some(parent) = &of_parent {
         belong(draft, parent, &results);
     }
-    let observations: Vec<Value> = seen.into_iter().map(|one| one.resource(draft.patient)).collect();
+    let observations: Vec<Node<'static>> = seen.into_iter().map(|one| one.resource(draft.patient)).collect();
 
     if is_report && !code.is_empty() {
-        let mut out = ResourceBuilder::new("DiagnosticReport", &draft.ids.next("DiagnosticReport", &key));
-        let identifiers =
-            [filler, placer].into_iter().flatten().filter_map(|part| draft.entity(part)).collect::<Vec<_>>();
-        out.set("identifier", identifiers).set("status", state);
-        let category = if is_image {
-            json!([{"coding": [{"system": LOINC, "code": "LP29684-5"}]}])
-        } else {
-            json!([hl7("v2-0074", "LAB")])
+        let report = ReportDraft {
+            id: draft.ids.next("DiagnosticReport", &key),
+            identifiers: [filler, placer].into_iter().flatten().filter_map(|part| draft.entity(part)).collect(),
+            status: state,
+            is_image,
+            code,
+            when,
+            issued,
+            performers: performers(draft, group),
+            interpreter: person_of(draft, request),
+            specimens,
+            results,
+            conclusion: group.notes.join("\n"),
+            forms,
         };
-        out.set("category", category).set("code", code.value()).set("subject", draft.subject());
-        if let Some(when) = &when {
-            let (name, value) = when.choice("effective");
-            out.set(&name, value);
-        }
-        match issued {
-            Some(issued) => out.set("issued", issued),
-            None => out.set("_issued", json!({"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]})),
-        };
-        out.set("performer", performers(draft, group)).set("specimen", specimens);
-        out.set("resultsInterpreter", person_of(draft, request).map(|reference| json!([reference])));
-        out.set("result", results).set("conclusion", group.notes.join("\n").trim()).set("presentedForm", forms);
-        let profile = if is_image { "us-core-diagnosticreport-note" } else { "us-core-diagnosticreport-lab" };
-        draft.resources.push(out.claim(&[profile]));
+        draft.resources.push(report.resource(draft.patient));
     }
     draft.resources.extend(observations);
 }
 
 /// The laboratory, as the observations name it.
-fn performers(draft: &mut MessageDraft<'_>, group: &Group<'_, '_>) -> Vec<Value> {
+fn performers(draft: &mut MessageDraft<'_>, group: &Group<'_, '_>) -> Vec<Node<'static>> {
     let name = group.observed.iter().map(|one| one.segment.field(23).text()).find(|name| !name.is_empty());
     let spoken = name.and_then(|name| organization(&name, Vec::new()));
     let producer = || group.observed.iter().find_map(|one| producer(one.segment));
@@ -269,14 +260,14 @@ fn performers(draft: &mut MessageDraft<'_>, group: &Group<'_, '_>) -> Vec<Value>
 }
 
 /// The producer of an observation, by the older field (OBX-15).
-fn producer(segment: &Segment<'_>) -> Option<Value> {
+fn producer(segment: &Segment<'_>) -> Option<Node<'static>> {
     let field = segment.field(15);
     let name = [2, 1].iter().map(|at| field.component(*at).text()).find(|name| !name.is_empty())?;
-    Some(json!({"type": "Organization", "display": crate::formats::cells::text::line(&name)}))
+    Some(node!({"type": "Organization", "display": crate::formats::cells::text::line(&name)}))
 }
 
 /// The interpreter of the results (NDL: a person with a number, as subcomponents).
-fn person_of(draft: &mut MessageDraft<'_>, request: &Segment<'_>) -> Option<Value> {
+fn person_of(draft: &mut MessageDraft<'_>, request: &Segment<'_>) -> Option<Node<'static>> {
     let person = request.field(32).component(1);
     let given = person.sub(3).text();
     let party =
@@ -308,18 +299,16 @@ pub(super) fn joined<'s, 'm>(draft: &MessageDraft<'_>, observed: &[Observed<'s, 
         let mut parts = values(draft, segment);
         let value = if parts.len() > 1 { None } else { parts.pop() };
         if let Some(last) = out.last_mut().filter(|last| is_text && last.is_text && last.code == code) {
-            let lines = [last.value.take(), value]
-                .into_iter()
-                .flatten()
-                .filter_map(|(_, text)| Some(text.as_str()?.to_owned()));
-            last.value = Some(("valueString", json!(lines.collect::<Vec<_>>().join("\n"))));
+            let lines =
+                [last.value.take(), value].into_iter().flatten().filter_map(|(_, text)| Some(text.text()?.to_owned()));
+            last.value = Some(("valueString", node!(lines.collect::<Vec<_>>().join("\n"))));
             last.notes.extend(one.notes.iter().cloned());
             continue;
         }
         out.push(Joined { segment, code, is_text, value, parts, notes: one.notes.clone() });
     }
     for one in &mut out {
-        one.value.take_if(|(_, value)| crate::map::clinical::is_empty(value));
+        one.value.take_if(|(_, value)| value.is_empty());
     }
     out
 }
@@ -346,7 +335,7 @@ pub(super) fn observation(
     let spoken = organization(&name, Vec::new());
     let performer = draft.mention(spoken);
     let observer = draft.person(segment.field(16));
-    let mut performers: Vec<Value> = performer.into_iter().chain(observer).collect();
+    let mut performers: Vec<Node<'static>> = performer.into_iter().chain(observer).collect();
     if performers.is_empty() {
         performers.extend(producer(segment).or_else(|| draft.facility()));
     }

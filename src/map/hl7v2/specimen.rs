@@ -1,8 +1,7 @@
 //! Specimens: in segments of their own (SPM), or in older messages within the order.
 
-use serde_json::{Value, json};
-
 use super::draft::MessageDraft;
+use crate::fhir::json::{Node, node};
 use crate::formats::hl7v2::Segment;
 use crate::map::clinical::{Coding, Concept, Specimen, When, by_name};
 
@@ -12,7 +11,7 @@ pub(super) fn all(
     segments: &[&Segment<'_>],
     request: &Segment<'_>,
     key: &[&str],
-) -> Vec<Value> {
+) -> Vec<Node<'static>> {
     let mut found: Vec<Specimen> = segments.iter().filter_map(|segment| specimen(draft, segment, key)).collect();
     if found.is_empty() {
         found.extend(source(draft, request, key));
@@ -42,7 +41,7 @@ fn specimen(draft: &MessageDraft<'_>, segment: &Segment<'_>, key: &[&str]) -> Op
     let taken = segment.field(17);
     Some(Specimen {
         id: draft.ids.same("Specimen", &[&number, &order, &kind.key()]),
-        identifier: (!number.is_empty()).then(|| json!({"system": draft.assigner(segment.field(2)), "value": number})),
+        identifier: (!number.is_empty()).then(|| node!({"system": draft.assigner(segment.field(2)), "value": number})),
         kind,
         collected: When::between(draft.date_time(taken.component(1)), draft.date_time(taken.component(2))).map(moment),
         received: draft.date_time(segment.field(18)),

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::fhir::json::Node;
 use crate::formats::hl7v2::{Message, cut, messages};
-use crate::map::fixtures_tests::{about, assert_valid};
+use crate::map::fixtures_tests::{about, assert_valid, value};
 use crate::map::hl7v2::read;
 use crate::map::record::{KnownMember, ReadPiece};
 
@@ -18,8 +19,12 @@ fn known_member() -> KnownMember {
     KnownMember { patient: "p1".into(), coverage: None, ..KnownMember::default() }
 }
 
-fn resources(read: &ReadPiece) -> Vec<Value> {
+fn made(read: &ReadPiece) -> Vec<Node<'static>> {
     read.records.iter().flat_map(|record| record.resources(&known_member(), about()).unwrap()).collect()
+}
+
+fn resources(read: &ReadPiece) -> Vec<Value> {
+    made(read).iter().map(value).collect()
 }
 
 fn of(text: &str) -> Vec<Value> {
@@ -214,14 +219,14 @@ fn specimens_and_who_measured_them() {
 }
 
 #[test]
-fn digits_are_kept_and_no_message_can_say_what_marks_them() {
+fn digits_are_kept() {
     let text = "MSH|^~\\&|L|LAB|||20260101120000Z||ORU^R01|1|P|2.5\rPID|1||M\rOBR|1||\u{1}7.20|1-1^A^LN|||20260101\r\
                 OBX|1|NM|2-2^B^LN||7.20|mg/dL|0.50-4.00||||F\rOBX|2|ST|2-3^C^LN||\\X01\\7.20|||||F\r";
-    let all = of(text);
+    let all = made(&read(&"m.hl7".into(), 1, text.as_bytes()));
     all.iter().for_each(assert_valid);
-    let texts = all.iter().map(crate::map::clinical::text_of).collect::<Vec<_>>().join("\n");
+    let texts = all.iter().map(Node::to_string).collect::<Vec<_>>().join("\n");
     for said in
-        ["\"value\":7.20}", "\"value\":0.50}", "\"value\":4.00}", "\"value\":\"7.20\"", "\"valueString\":\"7.20\""]
+        ["\"value\":7.20,", "\"value\":0.50,", "\"value\":4.00,", "\"value\":\"7.20\"", "\"valueString\":\"7.20\""]
     {
         assert!(texts.contains(said), "{said} {texts}");
     }

@@ -1,8 +1,7 @@
 //! Vaccinations (VXU): one for each RXA, with the order before it and the route after it.
 
-use serde_json::{Value, json};
-
 use super::draft::MessageDraft;
+use crate::fhir::json::{Node, node};
 use crate::formats::hl7v2::Segment;
 use crate::map::clinical::{ResourceBuilder, hl7, organization, quantity};
 
@@ -51,7 +50,7 @@ fn immunization(
     let number = filler.map(|part| part.component(1).text()).unwrap_or_default();
     let key = [number, vaccine.key(), when.clone().unwrap_or_default()];
     let mut out = ResourceBuilder::new("Immunization", &draft.ids.next("Immunization", &[&key[0], &key[1], &key[2]]));
-    out.set("identifier", filler.and_then(|part| draft.entity(part)).map(|one| json!([one])));
+    out.set("identifier", filler.and_then(|part| draft.entity(part)).map(|one| node!([one])));
     let refusal = MessageDraft::of_table(given.field(18), "0242");
     let state = given.field(20).text();
     let is_refused = matches!(state.as_str(), "RE" | "NA") || !refusal.is_empty();
@@ -83,7 +82,7 @@ fn immunization(
     out.set("lotNumber", given.field(15).text());
     out.set("expirationDate", crate::map::clinical::day(&given.field(16).text()));
     let maker = organization(&given.field(17).component(2).text(), Vec::new());
-    out.set("manufacturer", maker.map(|spoken| json!({"display": spoken.reference.get("display")})));
+    out.set("manufacturer", maker.map(|spoken| node!({"display": spoken.reference.get("display")})));
     if let Some(route) = route {
         out.set("route", MessageDraft::of_table(route.field(1), "0162").value());
         out.set("site", MessageDraft::of_table(route.field(2), "0163").value());
@@ -92,12 +91,12 @@ fn immunization(
     if amount != "999" {
         out.set("doseQuantity", quantity(&amount, &crate::map::hl7v2::value::unit(given.field(7)), ""));
     }
-    let mut performers: Vec<Value> = Vec::new();
+    let mut performers: Vec<Node<'static>> = Vec::new();
     if let Some(actor) = draft.person(given.field(10)) {
-        performers.push(json!({"function": hl7("v2-0443", "AP"), "actor": actor}));
+        performers.push(node!({"function": hl7("v2-0443", "AP"), "actor": actor}));
     }
     if let Some(actor) = order.and_then(|order| draft.person(order.field(12))) {
-        performers.push(json!({"function": hl7("v2-0443", "OP"), "actor": actor}));
+        performers.push(node!({"function": hl7("v2-0443", "OP"), "actor": actor}));
     }
     out.set("performer", performers);
     draft.resources.push(out.claim(&["us-core-immunization"]));

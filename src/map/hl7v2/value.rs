@@ -1,8 +1,7 @@
 //! The value of an OBX as a FHIR choice of types.
 
-use serde_json::{Value, json};
-
 use super::draft::MessageDraft;
+use crate::fhir::json::{Node, node};
 use crate::formats::hl7v2::{FieldPart, Segment};
 use crate::map::clinical::{Attached, Concept, number, quantity};
 
@@ -10,7 +9,7 @@ use crate::map::clinical::{Attached, Concept, number, quantity};
 const COMPARATORS: [&str; 4] = ["<=", ">=", "<", ">"];
 
 /// The element of the choice, and its value.
-pub(super) type ChoiceValue = (&'static str, Value);
+pub(super) type ChoiceValue = (&'static str, Node<'static>);
 
 /// The values: none if the OBX is empty or holds a document, and several if the field repeats with distinct values,
 /// such as the organisms of a culture.
@@ -35,7 +34,7 @@ fn value(draft: &MessageDraft<'_>, kind: &str, field: FieldPart<'_>, unit: &str)
             let concept = MessageDraft::concept(field).value();
             concept.map(|concept| ("valueCodeableConcept", concept)).or_else(|| words(field))
         }
-        "DT" | "TS" | "DTM" => draft.date_time(field).map(|at| ("valueDateTime", json!(at))).or_else(|| words(field)),
+        "DT" | "TS" | "DTM" => draft.date_time(field).map(|at| ("valueDateTime", node!(at))).or_else(|| words(field)),
         _ => words(field),
     }
 }
@@ -43,10 +42,10 @@ fn value(draft: &MessageDraft<'_>, kind: &str, field: FieldPart<'_>, unit: &str)
 /// Text that begins with a number and ends with its unit.
 fn measured(field: FieldPart<'_>, unit: &str) -> Option<ChoiceValue> {
     let (name, value) = words(field)?;
-    let text = value.as_str()?;
+    let text = value.text()?;
     let is_measured = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '<' | '>' | '+' | '-' | '~'));
     let text = if is_measured && !text.contains('\n') { format!("{text} {unit}") } else { text.to_owned() };
-    Some((name, json!(text.trim_end())))
+    Some((name, node!(text.trim_end())))
 }
 
 /// A document in an OBX (ED): source, type, subtype, encoding, data.
@@ -90,10 +89,10 @@ fn structured(field: FieldPart<'_>, unit: &str) -> Option<ChoiceValue> {
     match (comparator.as_str(), separator.as_str()) {
         ("" | "=", "") => quantity(&first, unit, "").map(|value| ("valueQuantity", value)),
         ("<" | ">" | "<=" | ">=", "") => quantity(&first, unit, &comparator).map(|value| ("valueQuantity", value)),
-        ("", "-") => Some(("valueRange", json!({"low": of(&first)?, "high": of(&second)?}))),
+        ("", "-") => Some(("valueRange", node!({"low": of(&first)?, "high": of(&second)?}))),
         ("", ":" | "/") => {
-            let plain = |text: &str| Some(json!({"value": number(text)?}));
-            Some(("valueRatio", json!({"numerator": plain(&first)?, "denominator": plain(&second)?})))
+            let plain = |text: &str| Some(node!({"value": number(text)?}));
+            Some(("valueRatio", node!({"numerator": plain(&first)?, "denominator": plain(&second)?})))
         }
         _ => None,
     }
@@ -102,7 +101,7 @@ fn structured(field: FieldPart<'_>, unit: &str) -> Option<ChoiceValue> {
 fn words(field: FieldPart<'_>) -> Option<ChoiceValue> {
     let lines: Vec<String> = field.repetitions().map(FieldPart::whole).collect();
     let text = lines.join("\n");
-    (!text.is_empty()).then(|| ("valueString", json!(text)))
+    (!text.is_empty()).then(|| ("valueString", node!(text)))
 }
 
 /// The unit: its code if it has one, else its text.
@@ -112,12 +111,11 @@ pub(super) fn unit(field: FieldPart<'_>) -> String {
 }
 
 /// A reference range: in numbers where it can be parsed, and as it was written.
-pub(super) fn range(text: &str, unit: &str) -> Option<Value> {
+pub(super) fn range(text: &str, unit: &str) -> Option<Node<'static>> {
     if text.is_empty() {
         return None;
     }
-    let mut out = json!({ "text": text });
-    let members = out.as_object_mut()?;
+    let mut out = node!({ "text": text });
     let bounds: Vec<(&str, &str)> = if let Some((low, high)) = text.split_once('-').filter(|(low, _)| !low.is_empty()) {
         vec![("low", low), ("high", high)]
     } else {
@@ -127,12 +125,14 @@ pub(super) fn range(text: &str, unit: &str) -> Option<Value> {
             _ => vec![],
         }
     };
-    let found: Vec<(&str, Value)> = bounds
+    let found: Vec<(&str, Node<'static>)> = bounds
         .iter()
         .filter_map(|(name, text)| Some((*name, quantity(text.trim_start_matches('='), unit, "")?)))
         .collect();
     if found.len() == bounds.len() {
-        members.extend(found.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        for (name, value) in found {
+            out.set(name, value);
+        }
     }
     Some(out)
 }

@@ -1,9 +1,8 @@
 //! Visits (ADT): the encounter, its diagnoses and procedures, allergies, and vital signs in the same message.
 
-use serde_json::{Value, json};
-
 use super::draft::MessageDraft;
 use super::result::{joined, observation, observed};
+use crate::fhir::json::{Node, node};
 use crate::formats::hl7v2::Segment;
 use crate::map::clinical::{
     Category, Concept, ObservationDraft, ResourceBuilder, When, about_life, hl7, known, pressures, vital_sign,
@@ -77,21 +76,21 @@ fn encounter(draft: &mut MessageDraft<'_>, visit: &Segment<'_>, event: &str) -> 
     let mut out = ResourceBuilder::new("Encounter", &id);
     if !number.is_empty() {
         let assigner = draft.assigner(visit.field(19).component(4));
-        out.set("identifier", json!([{"system": assigner, "value": number}]));
+        out.set("identifier", node!([{"system": assigner, "value": number}]));
     }
     out.set("status", status);
     let class = match known(&CLASSES, &visit.field(2).text()) {
-        Some(code) => json!({"system": ACT_CODE, "code": code}),
-        None => json!({"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK"}),
+        Some(code) => node!({"system": ACT_CODE, "code": code}),
+        None => node!({"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK"}),
     };
     let kinds = [MessageDraft::of_table(visit.field(4), "0007"), MessageDraft::of_table(visit.field(18), "0018")];
-    out.set("class", class).set("type", kinds.iter().find_map(Concept::value).map(|kind| json!([kind])));
+    out.set("class", class).set("type", kinds.iter().find_map(Concept::value).map(|kind| node!([kind])));
     out.set("subject", draft.subject());
     let mut participants = Vec::new();
     for (field, code) in PARTS {
         for part in visit.field(field).repetitions() {
             if let Some(person) = draft.person(part) {
-                participants.push(json!({"type": [hl7("v3-ParticipationType", code)], "individual": person}));
+                participants.push(node!({"type": [hl7("v3-ParticipationType", code)], "individual": person}));
             }
         }
     }
@@ -99,7 +98,7 @@ fn encounter(draft: &mut MessageDraft<'_>, visit: &Segment<'_>, event: &str) -> 
     out.set("period", When::between(start, end).map(|when| when.period()));
     let reason =
         draft.message.first("PV2").map(|more| MessageDraft::concept(more.field(3))).and_then(|reason| reason.value());
-    out.set("reasonCode", reason.map(|reason| json!([reason])));
+    out.set("reasonCode", reason.map(|reason| node!([reason])));
     let mut stay = ResourceBuilder::part();
     stay.set("admitSource", MessageDraft::of_table(visit.field(14), "0023").value());
     stay.set("dischargeDisposition", MessageDraft::of_table(visit.field(36), "0112").value());
@@ -108,7 +107,7 @@ fn encounter(draft: &mut MessageDraft<'_>, visit: &Segment<'_>, event: &str) -> 
     let names: Vec<String> =
         [4, 7, 1, 2, 3].iter().map(|at| place.component(*at).text()).filter(|text| !text.is_empty()).collect();
     if !names.is_empty() {
-        out.set("location", json!([{"location": {"display": names.join(", ")}}]));
+        out.set("location", node!([{"location": {"display": names.join(", ")}}]));
     }
     draft.resources.push(out.claim(&["us-core-encounter"]));
     id
@@ -129,9 +128,9 @@ fn condition(draft: &mut MessageDraft<'_>, segment: &Segment<'_>, encounter: Opt
     if segment.field(21).text() == "D" {
         out.set("verificationStatus", hl7("condition-ver-status", "entered-in-error"));
     }
-    out.set("category", json!([hl7("condition-category", "encounter-diagnosis")]));
+    out.set("category", node!([hl7("condition-category", "encounter-diagnosis")]));
     out.set("code", code.value()).set("subject", draft.subject());
-    out.set("encounter", encounter.map(|id| json!({"reference": format!("Encounter/{id}")})));
+    out.set("encounter", encounter.map(|id| node!({"reference": format!("Encounter/{id}")})));
     out.set("recordedDate", when);
     draft.resources.push(out.claim(&["us-core-condition-encounter-diagnosis"]));
 }
@@ -152,13 +151,13 @@ fn procedure(draft: &mut MessageDraft<'_>, segment: &Segment<'_>, encounter: Opt
     );
     out.set("status", if segment.field(20).text() == "D" { "entered-in-error" } else { "completed" });
     out.set("code", code.value()).set("subject", draft.subject());
-    out.set("encounter", encounter.map(|id| json!({"reference": format!("Encounter/{id}")})));
+    out.set("encounter", encounter.map(|id| node!({"reference": format!("Encounter/{id}")})));
     if let Some(when) = when {
         let (name, value) = when.choice("performed");
-        out.set(&name, value);
+        out.set(name, value);
     }
     let surgeon = draft.person(segment.field(11));
-    out.set("performer", surgeon.map(|actor| json!([{ "actor": actor }])));
+    out.set("performer", surgeon.map(|actor| node!([{ "actor": actor }])));
     draft.resources.push(out.claim(&["us-core-procedure"]));
 }
 
@@ -181,11 +180,11 @@ fn allergy(draft: &mut MessageDraft<'_>, segment: &Segment<'_>, is_longer: bool)
         out.set("clinicalStatus", hl7("allergyintolerance-clinical", if state == "I" { "inactive" } else { "active" }));
     }
     out.set("verificationStatus", verification.map(|code| hl7("allergyintolerance-verification", code)));
-    out.set("category", known(&KINDS, &segment.field(2).text()).map(|kind| json!([kind])));
+    out.set("category", known(&KINDS, &segment.field(2).text()).map(|kind| node!([kind])));
     out.set("code", code.value()).set("patient", draft.subject());
     out.set("onsetDateTime", draft.date_time(segment.field(if is_longer { 11 } else { 6 })));
     out.set("recordedDate", is_longer.then(|| draft.date_time(segment.field(13))).flatten());
-    let reactions: Vec<Value> = segment
+    let reactions: Vec<Node<'static>> = segment
         .field(5)
         .repetitions()
         .filter_map(|part| {
@@ -201,7 +200,7 @@ fn allergy(draft: &mut MessageDraft<'_>, segment: &Segment<'_>, is_longer: bool)
         let severity = known(&SEVERITIES, &segment.field(4).text());
         let mut reaction = ResourceBuilder::part();
         reaction.set("manifestation", reactions).set("severity", severity);
-        out.set("reaction", json!([reaction.value()]));
+        out.set("reaction", node!([reaction.value()]));
     }
     draft.resources.push(out.claim(&["us-core-allergyintolerance"]));
 }
@@ -229,6 +228,6 @@ fn vitals(draft: &mut MessageDraft<'_>, encounter: Option<&str>) {
         };
         seen.push(observation(draft, one, before, None));
     }
-    let resources: Vec<Value> = pressures(seen).into_iter().map(|one| one.resource(draft.patient)).collect();
+    let resources: Vec<Node<'static>> = pressures(seen).into_iter().map(|one| one.resource(draft.patient)).collect();
     draft.resources.extend(resources);
 }

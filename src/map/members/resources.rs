@@ -1,8 +1,8 @@
 //! Patient and Coverage of a member who is only on the roster, and in no FHIR feed.
 
 use jiff::civil::Date;
-use serde_json::{Map, Value, json};
 
+use crate::fhir::json::{Node, node};
 use crate::formats::records::{Cover, Person, Relative};
 use crate::map::plan::PLAN_ID;
 use crate::map::record::made_id;
@@ -18,7 +18,7 @@ pub(crate) fn patient_id(member_id: &str) -> String {
 
 /// The Patient, and a Coverage for every span that names a plan or a date. `ids` is the address of the plan's
 /// identifiers, `plan` the plan's name.
-pub(crate) fn resources(person: &Person, ids: &str, plan: &str, today: Date) -> Vec<Vec<u8>> {
+pub(crate) fn resources(person: &Person, ids: &str, plan: &str, today: Date) -> Vec<Node<'static>> {
     let id = patient_id(&person.member_id);
     let mut out = vec![patient(person, &id, ids)];
     let worth = |cover: &&Cover| cover.plan.is_some() || cover.start.is_some();
@@ -27,12 +27,12 @@ pub(crate) fn resources(person: &Person, ids: &str, plan: &str, today: Date) -> 
         out.push(related(person, &id, subscriber));
     }
     out.extend(person.sponsor.as_deref().map(sponsor));
-    out.iter().map(|value| value.to_string().into_bytes()).collect()
+    out
 }
 
 /// The employer or exchange that pays for coverage.
-fn sponsor(name: &str) -> Value {
-    json!({
+fn sponsor(name: &str) -> Node<'static> {
+    node!({
         "resourceType": "Organization",
         "id": sponsor_id(name),
         "meta": {"profile": [format!("{C4BB}Organization|2.0.0")]},
@@ -46,7 +46,7 @@ fn sponsor_id(name: &str) -> String {
 }
 
 /// The subscriber as a `RelatedPerson` of this member.
-fn related(person: &Person, patient: &str, subscriber: &Relative) -> Value {
+fn related(person: &Person, patient: &str, subscriber: &Relative) -> Node<'static> {
     let code = match person.covers.first().map(|cover| cover.relationship) {
         Some("spouse") => "SPS",
         Some("common") => "DOMPART",
@@ -54,78 +54,76 @@ fn related(person: &Person, patient: &str, subscriber: &Relative) -> Value {
         Some("parent") => "CHILD",
         _ => "FAMMEMB",
     };
-    json!({
+    node!({
         "resourceType": "RelatedPerson",
         "id": made_id(&["RelatedPerson", &person.member_id, &subscriber.number]),
         "meta": {"profile": [format!("{C4BB}RelatedPerson|2.0.0")]},
         "active": true,
         "patient": {"reference": format!("Patient/{patient}")},
         "relationship": [coded("v3-RoleCode", code)],
-        "name": [{"family": subscriber.family, "given": [subscriber.given]}],
+        "name": [{"family": &subscriber.family, "given": [&subscriber.given]}],
     })
 }
 
-fn coded(system: &str, code: &str) -> Value {
-    json!({"coding": [{"system": format!("{TERMINOLOGY}{system}"), "code": code}]})
+fn coded(system: &str, code: &str) -> Node<'static> {
+    node!({"coding": [{"system": format!("{TERMINOLOGY}{system}"), "code": code}]})
 }
 
-fn member_number(person: &Person, ids: &str) -> Value {
-    json!([{"type": coded("v2-0203", "MB"), "system": format!("{ids}/member"), "value": person.member_id}])
+fn member_number(person: &Person, ids: &str) -> Node<'static> {
+    node!([{"type": coded("v2-0203", "MB"), "system": format!("{ids}/member"), "value": &person.member_id}])
 }
 
-fn patient(person: &Person, id: &str, ids: &str) -> Value {
+fn patient(person: &Person, id: &str, ids: &str) -> Node<'static> {
     let mut given = vec![person.given.clone()];
     given.extend(person.middle.clone());
-    let mut out = json!({
+    let mut out = node!({
         "resourceType": "Patient",
         "id": id,
         "meta": {"profile": [format!("{C4BB}Patient|2.0.0"), US_CORE_PATIENT]},
         "identifier": member_number(person, ids),
         "active": true,
-        "name": [{"use": "official", "family": person.family, "given": given}],
-        "gender": person.gender,
+        "name": [{"use": "official", "family": &person.family, "given": given}],
+        "gender": &person.gender,
         "birthDate": person.birth.to_string(),
     });
-    let telecom: Vec<Value> = person
+    let telecom: Vec<Node<'static>> = person
         .phones
         .iter()
-        .map(|phone| json!({"system": "phone", "value": phone}))
-        .chain(person.emails.iter().map(|email| json!({"system": "email", "value": email})))
+        .map(|phone| node!({"system": "phone", "value": phone}))
+        .chain(person.emails.iter().map(|email| node!({"system": "email", "value": email})))
         .collect();
-    let mut address = Map::new();
+    let mut address = Node::object();
     if !person.address.lines.is_empty() {
-        address.insert("line".to_owned(), json!(person.address.lines));
+        address.set("line", &person.address.lines);
     }
     for (name, value) in
         [("city", &person.address.city), ("state", &person.address.state), ("postalCode", &person.address.zip)]
     {
         if let Some(value) = value {
-            address.insert(name.to_owned(), json!(value));
+            address.set(name, value);
         }
     }
-    if let Some(members) = out.as_object_mut() {
-        if let Some(died) = person.died {
-            members.insert("deceasedDateTime".to_owned(), json!(died.to_string()));
-        }
-        if !telecom.is_empty() {
-            members.insert("telecom".to_owned(), Value::Array(telecom));
-        }
-        if !address.is_empty() {
-            members.insert("address".to_owned(), json!([address]));
-        }
+    if let Some(died) = person.died {
+        out.set("deceasedDateTime", died.to_string());
+    }
+    if !telecom.is_empty() {
+        out.set("telecom", telecom);
+    }
+    if !address.is_empty() {
+        out.set("address", node!([address]));
     }
     out
 }
 
-fn coverage(person: &Person, patient: &str, cover: &Cover, (ids, plan): (&str, &str), today: Date) -> Value {
+fn coverage(person: &Person, patient: &str, cover: &Cover, (ids, plan): (&str, &str), today: Date) -> Node<'static> {
     let start = cover.start.map(|day| day.to_string());
     let key = ["Coverage", &person.member_id, cover.plan.as_deref().unwrap_or(""), start.as_deref().unwrap_or("")];
     let class = |kind: &str, value: &Option<String>| {
-        value.as_ref().map(|value| json!({"type": coded("coverage-class", kind), "value": value}))
+        value.as_ref().map(|value| node!({"type": coded("coverage-class", kind), "value": value}))
     };
-    let classes: Vec<Value> =
+    let classes: Vec<Node<'static>> =
         [class("group", &cover.group), class("plan", &cover.plan)].into_iter().flatten().collect();
-    let mut out = json!({
+    let mut out = node!({
         "resourceType": "Coverage",
         "id": made_id(&key),
         "meta": {"profile": [format!("{C4BB}Coverage|2.0.0")]},
@@ -136,20 +134,22 @@ fn coverage(person: &Person, patient: &str, cover: &Cover, (ids, plan): (&str, &
         "relationship": coded("subscriber-relationship", cover.relationship),
         "payor": [{"reference": format!("Organization/{PLAN_ID}"), "display": plan}],
     });
-    if let (Some(name), Some(out)) = (&person.sponsor, out.as_object_mut()) {
+    if let Some(name) = &person.sponsor {
         let reference = format!("Organization/{}", sponsor_id(name));
-        out.insert("policyHolder".to_owned(), json!({"reference": reference, "display": name}));
+        out.set("policyHolder", node!({"reference": reference, "display": name}));
     }
-    let mut period = Map::new();
-    period.extend(start.map(|day| ("start".to_owned(), json!(day))));
-    period.extend(cover.end.map(|day| ("end".to_owned(), json!(day.to_string()))));
-    if let Some(members) = out.as_object_mut() {
-        if !classes.is_empty() {
-            members.insert("class".to_owned(), Value::Array(classes));
-        }
-        if !period.is_empty() {
-            members.insert("period".to_owned(), Value::Object(period));
-        }
+    let mut period = Node::object();
+    if let Some(start) = start {
+        period.set("start", start);
+    }
+    if let Some(end) = cover.end {
+        period.set("end", end.to_string());
+    }
+    if !classes.is_empty() {
+        out.set("class", classes);
+    }
+    if !period.is_empty() {
+        out.set("period", period);
     }
     out
 }

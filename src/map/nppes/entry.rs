@@ -1,7 +1,6 @@
 //! One provider of the registry, as resources.
 
-use serde_json::Value;
-
+use crate::fhir::json::Node;
 use crate::formats::issue::{RecordPlace, Rule};
 use crate::map::plan_net::{
     DirectorySource, Location, Organization, Practitioner, Role, organization_id, practitioner_id,
@@ -34,7 +33,7 @@ impl Record for RegistryProvider {
         None
     }
 
-    fn resources(&self, _: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)> {
+    fn resources(&self, _: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Node<'static>>, (Rule, String)> {
         let source = DirectorySource::Nppes;
         Ok(match &self.kind {
             ProviderKind::Person(parts) => {

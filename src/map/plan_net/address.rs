@@ -1,6 +1,6 @@
 //! Addresses and telephone numbers, written one way so that the same place has the same text in every source.
 
-use serde_json::{Map, Value, json};
+use crate::fhir::json::{Node, node};
 
 /// Every source has at most two address lines; more than four would break the profiles.
 const LINES_MAX: usize = 4;
@@ -47,19 +47,19 @@ impl Address {
     }
 
     /// As FHIR's Address.
-    pub(super) fn value(&self) -> Value {
-        let mut out = Map::new();
+    pub(super) fn value(&self) -> Node<'static> {
+        let mut out = Node::object();
         if !self.lines.is_empty() {
-            out.insert("line".to_owned(), json!(self.lines));
+            out.set("line", &self.lines);
         }
         for (name, text) in [("city", &self.city), ("state", &self.state), ("postalCode", &self.zip)] {
             if !text.is_empty() {
-                out.insert(name.to_owned(), Value::String(text.clone()));
+                out.set(name, text.clone());
             }
         }
         let country = if self.country.is_empty() { "US" } else { &self.country };
-        out.insert("country".to_owned(), Value::String(country.to_owned()));
-        Value::Object(out)
+        out.set("country", country.to_owned());
+        out
     }
 }
 
@@ -103,8 +103,8 @@ pub(crate) struct Phone {
 }
 
 impl Phone {
-    pub(super) fn value(&self) -> Value {
-        json!({"system": if self.is_fax { "fax" } else { "phone" }, "value": self.number})
+    pub(super) fn value(&self) -> Node<'static> {
+        node!({"system": if self.is_fax { "fax" } else { "phone" }, "value": &self.number})
     }
 }
 

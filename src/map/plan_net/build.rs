@@ -1,7 +1,6 @@
 //! Small pieces of JSON that every resource has.
 
-use serde_json::{Map, Value, json};
-
+use crate::fhir::json::{Node, node};
 use crate::map::record::PlanContext;
 
 pub(super) const PLAN_NET: &str = "http://hl7.org/fhir/us/davinci-pdex-plan-net/StructureDefinition/";
@@ -40,22 +39,22 @@ impl DirectorySource {
     }
 
     /// The source that a resource names in `meta.source`; absent if none of these readers made it.
-    pub(crate) fn of(resource: &Value) -> Option<Self> {
-        let name = resource.get("meta")?.get("source")?.as_str()?.rsplit_once("/source/")?.1;
+    pub(crate) fn of(resource: &Node<'_>) -> Option<Self> {
+        let name = resource.get("meta")?.text_of("source")?.rsplit_once("/source/")?.1;
         Self::ALL.into_iter().find(|source| source.name() == name)
     }
 }
 
 /// `meta`: the profiles, and the source.
-fn meta(profiles: &[String], source: DirectorySource, about: PlanContext<'_>) -> Value {
-    let mut out = Map::new();
+fn meta(profiles: &[String], source: DirectorySource, about: PlanContext<'_>) -> Node<'static> {
+    let mut out = Node::object();
     if !profiles.is_empty() {
-        out.insert("profile".to_owned(), json!(profiles));
+        out.set("profile", profiles);
     }
-    out.insert("source".to_owned(), Value::String(format!("{}{}", about.ids, source.path())));
+    out.set("source", format!("{}{}", about.ids, source.path()));
     // The drug list's profiles require it. The server replaces it with its own.
-    out.insert("lastUpdated".to_owned(), Value::String(about.now.to_string()));
-    Value::Object(out)
+    out.set("lastUpdated", about.now.to_string());
+    out
 }
 
 /// The address of a Plan-Net profile, with its version.
@@ -70,7 +69,7 @@ pub(super) fn start(
     profile: &str,
     source: DirectorySource,
     about: PlanContext<'_>,
-) -> Map<String, Value> {
+) -> Node<'static> {
     adopted(kind, id, &[self::profile(profile)], source, about)
 }
 
@@ -81,29 +80,25 @@ pub(crate) fn adopted(
     profiles: &[String],
     source: DirectorySource,
     about: PlanContext<'_>,
-) -> Map<String, Value> {
-    let mut out = Map::new();
-    put(&mut out, "resourceType", kind);
-    put(&mut out, "id", id);
-    put(&mut out, "meta", meta(profiles, source, about));
+) -> Node<'static> {
+    let mut out = Node::object();
+    out.set("resourceType", kind);
+    out.set("id", id);
+    out.set("meta", meta(profiles, source, about));
     out
 }
 
-pub(crate) fn put(out: &mut Map<String, Value>, name: &str, value: impl Into<Value>) {
-    out.insert(name.to_owned(), value.into());
-}
-
 /// Adds a list, unless it is empty: FHIR has no empty lists.
-pub(super) fn put_all(out: &mut Map<String, Value>, name: &str, values: Vec<Value>) {
+pub(super) fn put_all(out: &mut Node<'static>, name: &'static str, values: Vec<Node<'static>>) {
     if !values.is_empty() {
-        out.insert(name.to_owned(), Value::Array(values));
+        out.set(name, values);
     }
 }
 
 /// Adds a list that merging joins, in the order that merging keeps.
-pub(super) fn put_joined(out: &mut Map<String, Value>, name: &str, mut values: Vec<Value>) {
+pub(super) fn put_joined(out: &mut Node<'static>, name: &'static str, mut values: Vec<Node<'static>>) {
     if values.len() > 1 {
-        values.sort_by_cached_key(Value::to_string);
+        values.sort_by_cached_key(Node::sorted_text);
         values.dedup();
     }
     put_all(out, name, values);
@@ -124,15 +119,15 @@ impl Validity {
     }
 
     /// The `period`, if one of its ends is known.
-    pub(super) fn put(&self, out: &mut Map<String, Value>) {
-        let mut period = Map::new();
+    pub(super) fn put(&self, out: &mut Node<'static>) {
+        let mut period = Node::object();
         for (name, day) in [("start", &self.from), ("end", &self.until)] {
             if !day.is_empty() {
-                put(&mut period, name, day.as_str());
+                period.set(name, day.as_str());
             }
         }
         if !period.is_empty() {
-            put(out, "period", Value::Object(period));
+            out.set("period", period);
         }
     }
 
@@ -159,37 +154,37 @@ pub(super) fn start_while(
     span: &Validity,
     source: DirectorySource,
     about: PlanContext<'_>,
-) -> Map<String, Value> {
+) -> Node<'static> {
     let is_over = span.is_over(about);
     let profiles = if is_over { Vec::new() } else { vec![profile(kind)] };
     let mut out = adopted(kind, id, &profiles, source, about);
-    put(&mut out, "active", !is_over);
+    out.set("active", !is_over);
     out
 }
 
 /// A `CodeableConcept` of one code.
-pub(crate) fn coded(system: &str, code: &str) -> Value {
-    json!({"coding": [{"system": system, "code": code}]})
+pub(crate) fn coded(system: &str, code: &str) -> Node<'static> {
+    node!({"coding": [{"system": system, "code": code}]})
 }
 
 /// A code of one of Plan-Net's own systems.
-pub(super) fn of_plan_net(system: &str, code: &str) -> Value {
+pub(super) fn of_plan_net(system: &str, code: &str) -> Node<'static> {
     coded(&format!("{CODES}{system}"), code)
 }
 
-pub(crate) fn reference(kind: &str, id: &str) -> Value {
-    json!({"reference": format!("{kind}/{id}")})
+pub(crate) fn reference(kind: &str, id: &str) -> Node<'static> {
+    node!({"reference": format!("{kind}/{id}")})
 }
 
 /// A Plan-Net extension with a value; the member's name has the value's type.
-pub(super) fn extension(name: &str, value: (&str, Value)) -> Value {
-    let mut out = Map::new();
-    put(&mut out, "url", format!("{PLAN_NET}{name}"));
-    put(&mut out, value.0, value.1);
-    Value::Object(out)
+pub(super) fn extension(name: &str, value: (&'static str, Node<'static>)) -> Node<'static> {
+    let mut out = Node::object();
+    out.set("url", format!("{PLAN_NET}{name}"));
+    out.set(value.0, value.1);
+    out
 }
 
 /// The day on which the plan last verified the record. Plan-Net has no element for it, so the plan names its own.
-pub(super) fn verified(day: &str, about: PlanContext<'_>) -> Option<Value> {
-    (!day.is_empty()).then(|| json!({"url": format!("{}/last-verified", about.ids), "valueDate": day}))
+pub(super) fn verified(day: &str, about: PlanContext<'_>) -> Option<Node<'static>> {
+    (!day.is_empty()).then(|| node!({"url": format!("{}/last-verified", about.ids), "valueDate": day}))
 }

@@ -1,8 +1,7 @@
 //! Electronic endpoints.
 
-use serde_json::{Value, json};
-
-use super::build::{CODES, DirectorySource, coded, put, reference, start};
+use super::build::{CODES, DirectorySource, coded, reference, start};
+use crate::fhir::json::{Node, node};
 use crate::map::record::{PlanContext, made_id};
 
 const CONNECTIONS: &str = "http://terminology.hl7.org/CodeSystem/endpoint-connection-type";
@@ -31,17 +30,17 @@ impl Endpoint {
         made_id(&["Endpoint", &self.organization, &self.address])
     }
 
-    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
+    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Node<'static> {
         let mut out = start("Endpoint", &self.id(), "Endpoint", source, about);
-        put(&mut out, "status", "active");
+        out.set("status", "active");
         let connection = if self.is_direct { "direct-project" } else { "hl7-fhir-rest" };
-        put(&mut out, "connectionType", json!({"system": CONNECTIONS, "code": connection}));
+        out.set("connectionType", node!({"system": CONNECTIONS, "code": connection}));
         if !self.organization.is_empty() {
-            put(&mut out, "managingOrganization", reference("Organization", &self.organization));
+            out.set("managingOrganization", reference("Organization", &self.organization));
         }
-        put(&mut out, "payloadType", json!([coded(&format!("{CODES}EndpointPayloadTypeCS"), "NA")]));
-        put(&mut out, "address", self.address.as_str());
-        Value::Object(out)
+        out.set("payloadType", node!([coded(&format!("{CODES}EndpointPayloadTypeCS"), "NA")]));
+        out.set("address", self.address.as_str());
+        out
     }
 }
 

@@ -1,6 +1,6 @@
 //! The position of a ZIP code. Good enough to sort by distance, not to find a door.
 
-use serde_json::{Value, json};
+use crate::fhir::json::{Node, node};
 
 /// A point on the earth, in degrees.
 pub(super) type Point = (f64, f64);
@@ -22,8 +22,8 @@ pub(super) fn given(latitude: &str, longitude: &str) -> Option<Point> {
     is_real.then(|| (round(latitude), round(longitude)))
 }
 
-pub(super) fn value((latitude, longitude): Point) -> Value {
-    json!({"longitude": longitude, "latitude": latitude})
+pub(super) fn value((latitude, longitude): Point) -> Node<'static> {
+    node!({"longitude": longitude, "latitude": latitude})
 }
 
 /// Eleven meters; further digits are noise.

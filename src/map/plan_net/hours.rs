@@ -1,8 +1,6 @@
 //! Opening hours as people write them.
 
-use serde_json::{Map, Value, json};
-
-use super::build::put;
+use crate::fhir::json::Node;
 
 /// Spans of opening hours in one cell; a week has seven days, and a lunch break doubles them.
 const HOURS_MAX: usize = 14;
@@ -16,25 +14,25 @@ pub(crate) struct Hours {
 }
 
 impl Hours {
-    pub(super) fn of_role(&self) -> Value {
+    pub(super) fn of_role(&self) -> Node<'static> {
         self.value("availableStartTime", "availableEndTime")
     }
 
-    pub(super) fn of_location(&self) -> Value {
+    pub(super) fn of_location(&self) -> Node<'static> {
         self.value("openingTime", "closingTime")
     }
 
-    fn value(&self, opens: &str, closes: &str) -> Value {
-        let mut out = Map::new();
-        put(&mut out, "daysOfWeek", json!(self.days));
+    fn value(&self, opens: &'static str, closes: &'static str) -> Node<'static> {
+        let mut out = Node::object();
+        out.set("daysOfWeek", &self.days);
         match &self.span {
             Some((from, to)) => {
-                put(&mut out, opens, from.as_str());
-                put(&mut out, closes, to.as_str());
+                out.set(opens, from.as_str());
+                out.set(closes, to.as_str());
             }
-            None => put(&mut out, "allDay", true),
+            None => out.set("allDay", true),
         }
-        Value::Object(out)
+        out
     }
 }
 
@@ -113,11 +111,11 @@ mod tests {
     #[test]
     fn opening_hours_are_read_or_left_as_words() {
         let read = hours("Mon-Fri 8:00-17:00; Sat 9am-12pm").unwrap();
-        assert_eq!(read[0].of_role()["daysOfWeek"], json!(["mon", "tue", "wed", "thu", "fri"]));
-        assert_eq!(read[1].of_location()["closingTime"], "12:00:00");
-        assert_eq!(hours("Mon 9-5").unwrap()[0].of_role()["availableEndTime"], "17:00:00");
+        assert_eq!(read[0].of_role().get("daysOfWeek"), Some(&Node::from(vec!["mon", "tue", "wed", "thu", "fri"])));
+        assert_eq!(read[1].of_location().text_of("closingTime"), Some("12:00:00"));
+        assert_eq!(hours("Mon 9-5").unwrap()[0].of_role().text_of("availableEndTime"), Some("17:00:00"));
         assert_eq!(hours("M-F: 9am - 5pm, Saturday 10-2").unwrap().len(), 2);
-        assert_eq!(hours("24/7").unwrap()[0].of_role()["allDay"], true);
+        assert_eq!(hours("24/7").unwrap()[0].of_role().get("allDay"), Some(&true.into()));
         for words in ["by appointment", "Mon-Fri 8:00", "Foo 8-9", "Mon 25-26", "8-17"] {
             assert_eq!(hours(words), None, "{words}");
         }

@@ -1,6 +1,6 @@
 //! Languages as people write them, as the codes that FHIR uses.
 
-use serde_json::{Value, json};
+use crate::fhir::json::{Node, node};
 
 /// Code, and its words in lower case. The most spoken languages of the United States.
 const LANGUAGES: [(&str, &str); 38] = [
@@ -45,16 +45,16 @@ const LANGUAGES: [(&str, &str); 38] = [
 ];
 
 /// A language as a `CodeableConcept`: the code if the words are known, else the words themselves.
-pub(super) fn value(words: &str) -> Value {
+pub(super) fn value(words: &str) -> Node<'static> {
     let plain = words.to_lowercase();
     let is_code = |code: &str| plain == code || plain.split_once('-').is_some_and(|(before, _)| before == code);
     let known = LANGUAGES.into_iter().find(|(code, names)| {
         is_code(code) || plain.split([' ', '(', ')', '/']).any(|word| names.split(' ').any(|name| name == word))
     });
     match known {
-        Some((code, _)) => json!({"coding": [{"system": "urn:ietf:bcp:47", "code": code}]}),
-        None if plain.contains("sign language") => json!({"coding": [{"system": "urn:ietf:bcp:47", "code": "ase"}]}),
-        None => json!({"text": words}),
+        Some((code, _)) => node!({"coding": [{"system": "urn:ietf:bcp:47", "code": code}]}),
+        None if plain.contains("sign language") => node!({"coding": [{"system": "urn:ietf:bcp:47", "code": "ase"}]}),
+        None => node!({"text": words}),
     }
 }
 
@@ -65,8 +65,8 @@ mod tests {
     #[test]
     fn words_and_codes_are_known() {
         for (words, code) in [("Spanish", "es"), ("es", "es"), ("en-US", "en"), ("American Sign Language", "ase")] {
-            assert_eq!(value(words)["coding"][0]["code"], code, "{words}");
+            assert_eq!(value(words), node!({"coding": [{"system": "urn:ietf:bcp:47", "code": code}]}), "{words}");
         }
-        assert_eq!(value("Klingon"), json!({"text": "Klingon"}));
+        assert_eq!(value("Klingon"), node!({"text": "Klingon"}));
     }
 }

@@ -3,8 +3,6 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
-
 use super::build::DirectorySource;
 use super::endpoint::Endpoint;
 use super::location::Location;
@@ -13,6 +11,7 @@ use super::organization::Organization;
 use super::practitioner::Practitioner;
 use super::role::Role;
 use super::service::Service;
+use crate::fhir::json::Node;
 use crate::formats::issue::{RecordPlace, Rule};
 use crate::map::record::{KnownMember, NamedMember, PlanContext, Record};
 
@@ -154,7 +153,7 @@ impl ListingPart {
         }
     }
 
-    fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
+    fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Node<'static> {
         match self {
             Self::Payer => payer(about),
             Self::Network(network) => network.resource(source, about),
@@ -179,7 +178,7 @@ impl Record for Listing {
         None
     }
 
-    fn resources(&self, _: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)> {
+    fn resources(&self, _: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Node<'static>>, (Rule, String)> {
         Ok(self.parts.iter().map(|(part, source)| part.resource(*source, about)).collect())
     }
 }

@@ -1,11 +1,10 @@
 //! Locations of care.
 
-use serde_json::{Map, Value, json};
-
 use super::address::{Address, Phone};
-use super::build::{DirectorySource, coded, extension, of_plan_net, put, put_all, reference, start, verified};
+use super::build::{DirectorySource, coded, extension, of_plan_net, put_all, reference, start, verified};
 use super::geo;
 use super::hours::Hours;
+use crate::fhir::json::{Node, node};
 use crate::map::record::{PlanContext, made_id};
 
 const ROLE_CODES: &str = "http://terminology.hl7.org/CodeSystem/v3-RoleCode";
@@ -36,38 +35,38 @@ impl Location {
         made_id(&["Location", &self.owner, &self.name.to_lowercase(), &self.address.key()])
     }
 
-    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>, fallback: &str) -> Value {
+    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>, fallback: &str) -> Node<'static> {
         let mut out = start("Location", &self.id(), "Location", source, about);
-        put(&mut out, "status", "active");
+        out.set("status", "active");
         let first = self.address.lines.first().unwrap_or(&self.address.city);
         let name = [self.name.as_str(), fallback, first].into_iter().find(|name| !name.is_empty()).unwrap_or("Office");
-        put(&mut out, "name", name);
+        out.set("name", name);
         if !self.kind.is_empty() {
-            put(&mut out, "type", json!([coded(ROLE_CODES, self.kind)]));
+            out.set("type", node!([coded(ROLE_CODES, self.kind)]));
         }
         put_all(&mut out, "telecom", self.phones.iter().map(Phone::value).collect());
         // Five digits: the other four differ between tenants of one building.
         let zip = self.address.zip.split('-').next().unwrap_or_default().to_owned();
-        put(&mut out, "address", Address { zip, ..self.address.clone() }.value());
+        out.set("address", Address { zip, ..self.address.clone() }.value());
         let point = geo::given(&self.point.0, &self.point.1).or_else(|| geo::middle(&self.address.zip));
         if let Some(point) = point {
-            put(&mut out, "position", geo::value(point));
+            out.set("position", geo::value(point));
         }
         if !self.owner.is_empty() {
-            put(&mut out, "managingOrganization", reference("Organization", &self.owner));
+            out.set("managingOrganization", reference("Organization", &self.owner));
         }
         put_all(&mut out, "hoursOfOperation", self.hours.iter().map(Hours::of_location).collect());
         if !self.hours_words.is_empty() {
-            put(&mut out, "availabilityExceptions", self.hours_words.as_str());
+            out.set("availabilityExceptions", self.hours_words.as_str());
         }
-        let mut extensions: Vec<Value> = self
+        let mut extensions: Vec<Node<'static>> = self
             .accessibility
             .iter()
             .map(|words| extension("accessibility", ("valueCodeableConcept", access(words))))
             .collect();
         extensions.extend(verified(&self.verified, about));
         put_all(&mut out, "extension", extensions);
-        Value::Object(out)
+        out
     }
 }
 
@@ -84,7 +83,7 @@ pub(crate) fn accessibility(cell: &str) -> Vec<String> {
     out
 }
 
-fn access(words: &str) -> Value {
+fn access(words: &str) -> Node<'static> {
     let plain = words.to_lowercase();
     let has = |part: &str| plain.contains(part);
     let code = match plain.as_str() {
@@ -97,9 +96,9 @@ fn access(words: &str) -> Value {
         _ if has("cognitive") => "cognitive",
         _ if has("mobility") => "mobility",
         _ => {
-            let mut out = Map::new();
-            put(&mut out, "text", words);
-            return Value::Object(out);
+            let mut out = Node::object();
+            out.set("text", words);
+            return out;
         }
     };
     of_plan_net("AccessibilityCS", code)

@@ -27,7 +27,7 @@ mod specialty;
 mod tests;
 
 pub(crate) use address::{Address, Phone, phone};
-pub(crate) use build::{DirectorySource, Validity, adopted, coded, put, reference};
+pub(crate) use build::{DirectorySource, Validity, adopted, coded, reference};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use hours::{Hours, hours};
 pub(crate) use listing::{ListingPart, Listings};

@@ -1,12 +1,11 @@
 //! The payer, its networks and plans, and the affiliations of organizations with them.
 
-use serde_json::{Value, json};
-
 use super::build::{
-    CODES, DirectorySource, NUCC, Validity, coded, of_plan_net, put, put_all, put_joined, reference, start,
-    start_while, verified,
+    CODES, DirectorySource, NUCC, Validity, coded, of_plan_net, put_all, put_joined, reference, start, start_while,
+    verified,
 };
 use super::specialty;
+use crate::fhir::json::{Node, node};
 use crate::map::record::{PlanContext, made_id};
 
 /// The id of the plan's own organization.
@@ -15,13 +14,13 @@ pub(crate) fn payer_id(about: PlanContext<'_>) -> String {
 }
 
 /// The plan's own organization, as far as a load knows it: its name and its country.
-pub(crate) fn payer(about: PlanContext<'_>) -> Value {
+pub(crate) fn payer(about: PlanContext<'_>) -> Node<'static> {
     let mut out = start("Organization", &payer_id(about), "Organization", DirectorySource::Mentioned, about);
-    put(&mut out, "active", true);
-    put(&mut out, "name", about.plan);
-    put(&mut out, "type", json!([of_plan_net("OrgTypeCS", "payer")]));
-    put(&mut out, "address", json!([{"country": "US"}]));
-    Value::Object(out)
+    out.set("active", true);
+    out.set("name", about.plan);
+    out.set("type", node!([of_plan_net("OrgTypeCS", "payer")]));
+    out.set("address", node!([{"country": "US"}]));
+    out
 }
 
 /// The id of a network, from its name or number.
@@ -38,14 +37,14 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
+    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Node<'static> {
         let mut out = start("Organization", &network_id(&self.key), "Network", source, about);
-        put(&mut out, "active", true);
-        put(&mut out, "identifier", json!([{"system": format!("{}/network", about.ids), "value": self.key}]));
-        put(&mut out, "type", json!([of_plan_net("OrgTypeCS", "ntwk")]));
-        put(&mut out, "name", if self.name.is_empty() { self.key.as_str() } else { self.name.as_str() });
-        put(&mut out, "partOf", reference("Organization", &payer_id(about)));
-        Value::Object(out)
+        out.set("active", true);
+        out.set("identifier", node!([{"system": format!("{}/network", about.ids), "value": &self.key}]));
+        out.set("type", node!([of_plan_net("OrgTypeCS", "ntwk")]));
+        out.set("name", if self.name.is_empty() { self.key.as_str() } else { self.name.as_str() });
+        out.set("partOf", reference("Organization", &payer_id(about)));
+        out
     }
 }
 
@@ -64,29 +63,29 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
+    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Node<'static> {
         let mut out = start("InsurancePlan", &plan_id(&self.number), "InsurancePlan", source, about);
-        put(&mut out, "status", "active");
-        put(&mut out, "identifier", json!([{"system": format!("{}/plan", about.ids), "value": self.number}]));
-        put(&mut out, "type", json!([product(&self.number)]));
-        put(&mut out, "name", if self.name.is_empty() { self.number.as_str() } else { self.name.as_str() });
-        put(&mut out, "ownedBy", reference("Organization", &payer_id(about)));
-        put(&mut out, "administeredBy", reference("Organization", &payer_id(about)));
+        out.set("status", "active");
+        out.set("identifier", node!([{"system": format!("{}/plan", about.ids), "value": &self.number}]));
+        out.set("type", node!([product(&self.number)]));
+        out.set("name", if self.name.is_empty() { self.number.as_str() } else { self.name.as_str() });
+        out.set("ownedBy", reference("Organization", &payer_id(about)));
+        out.set("administeredBy", reference("Organization", &payer_id(about)));
         let networks = self.networks.iter().map(|key| reference("Organization", &network_id(key)));
         put_joined(&mut out, "network", networks.collect());
-        Value::Object(out)
+        out
     }
 }
 
 /// A number of the exchange (five digits, a state, seven digits) marks a qualified health plan.
-fn product(number: &str) -> Value {
+fn product(number: &str) -> Node<'static> {
     let shape = |(at, byte): (usize, u8)| {
         if matches!(at, 5 | 6) { byte.is_ascii_alphabetic() } else { byte.is_ascii_digit() }
     };
     if number.len() >= 14 && number.bytes().take(14).enumerate().all(shape) {
         coded(&format!("{CODES}InsuranceProductTypeCS"), "qhp")
     } else {
-        json!({"text": "Health plan"})
+        node!({"text": "Health plan"})
     }
 }
 
@@ -113,24 +112,24 @@ impl Affiliation {
         made_id(&["OrganizationAffiliation", &self.organization, &network, &self.location])
     }
 
-    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
+    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Node<'static> {
         let mut out = start_while("OrganizationAffiliation", &self.id(), &self.span, source, about);
         self.span.put(&mut out);
-        put(&mut out, "organization", reference("Organization", &payer_id(about)));
-        put(&mut out, "participatingOrganization", reference("Organization", &self.organization));
+        out.set("organization", reference("Organization", &payer_id(about)));
+        out.set("participatingOrganization", reference("Organization", &self.organization));
         if !self.network.is_empty() {
-            put(&mut out, "network", json!([reference("Organization", &network_id(&self.network))]));
+            out.set("network", node!([reference("Organization", &network_id(&self.network))]));
         }
-        put(&mut out, "code", json!([of_plan_net("OrganizationAffiliationRoleCS", self.role)]));
+        out.set("code", node!([of_plan_net("OrganizationAffiliationRoleCS", self.role)]));
         let codes = self.specialties.iter().filter(|code| specialty::is_any(code));
         put_all(&mut out, "specialty", codes.map(|code| coded(NUCC, code)).collect());
         if !self.location.is_empty() {
-            put(&mut out, "location", json!([reference("Location", &self.location)]));
+            out.set("location", node!([reference("Location", &self.location)]));
         }
         if !self.service.is_empty() {
-            put(&mut out, "healthcareService", json!([reference("HealthcareService", &self.service)]));
+            out.set("healthcareService", node!([reference("HealthcareService", &self.service)]));
         }
         put_all(&mut out, "extension", verified(&self.verified, about).into_iter().collect());
-        Value::Object(out)
+        out
     }
 }

@@ -1,9 +1,8 @@
 //! Groups, hospitals, pharmacies and the like.
 
-use serde_json::{Value, json};
-
 use super::address::{Address, Phone};
-use super::build::{CODES, DirectorySource, NPI_SYSTEM, NUCC, adopted, profile, put, put_all, put_joined, reference};
+use super::build::{CODES, DirectorySource, NPI_SYSTEM, NUCC, adopted, profile, put_all, put_joined, reference};
+use crate::fhir::json::{Node, node};
 use crate::map::record::{PlanContext, made_id};
 
 /// An organization that provides care or supplies.
@@ -34,38 +33,38 @@ pub(crate) fn organization_id(npi: &str, name: &str) -> String {
 }
 
 impl Organization {
-    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
+    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Node<'static> {
         // The profile makes it public, and marks it as active.
         let profiles = if self.is_inactive { Vec::new() } else { vec![profile("Organization")] };
         let mut out = adopted("Organization", &self.id, &profiles, source, about);
-        put(&mut out, "active", !self.is_inactive);
+        out.set("active", !self.is_inactive);
         let mut identifiers = Vec::new();
         if !self.npi.is_empty() {
-            identifiers.push(json!({"system": NPI_SYSTEM, "value": self.npi}));
+            identifiers.push(node!({"system": NPI_SYSTEM, "value": &self.npi}));
         }
         if !self.number.is_empty() {
-            identifiers.push(json!({"system": format!("{}/organization", about.ids), "value": self.number}));
+            identifiers.push(node!({"system": format!("{}/organization", about.ids), "value": &self.number}));
         }
         put_joined(&mut out, "identifier", identifiers);
         if self.is_inactive && self.name.is_empty() {
-            return Value::Object(out);
+            return out;
         }
-        put(&mut out, "name", self.name.as_str());
+        out.set("name", self.name.as_str());
         if !self.alias.is_empty() && self.alias != self.name {
-            put(&mut out, "alias", json!([self.alias]));
+            out.set("alias", node!([&self.alias]));
         }
         let kind = if self.kind.is_empty() { "prvgrp" } else { self.kind };
-        let mut codings = vec![json!({"system": format!("{CODES}OrgTypeCS"), "code": kind})];
-        codings.extend(self.specialties.iter().map(|code| json!({"system": NUCC, "code": code})));
-        put(&mut out, "type", json!([{"coding": codings}]));
+        let mut codings = vec![node!({"system": format!("{CODES}OrgTypeCS"), "code": kind})];
+        codings.extend(self.specialties.iter().map(|code| node!({"system": NUCC, "code": code})));
+        out.set("type", node!([{"coding": codings}]));
         put_all(&mut out, "telecom", self.phones.iter().map(Phone::value).collect());
-        put(&mut out, "address", json!([self.address.value()]));
+        out.set("address", node!([self.address.value()]));
         if !self.part_of.is_empty() {
-            put(&mut out, "partOf", reference("Organization", &self.part_of));
+            out.set("partOf", reference("Organization", &self.part_of));
         }
         if !self.endpoint.is_empty() {
-            put(&mut out, "endpoint", json!([reference("Endpoint", &self.endpoint)]));
+            out.set("endpoint", node!([reference("Endpoint", &self.endpoint)]));
         }
-        Value::Object(out)
+        out
     }
 }

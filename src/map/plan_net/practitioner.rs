@@ -1,9 +1,8 @@
 //! Persons who provide care.
 
-use serde_json::{Map, Value, json};
-
-use super::build::{DirectorySource, NPI_SYSTEM, NUCC, adopted, coded, profile, put, put_joined};
+use super::build::{DirectorySource, NPI_SYSTEM, NUCC, adopted, coded, profile, put_joined};
 use super::language;
+use crate::fhir::json::{Node, node};
 use crate::fhir::structures::codes_of;
 use crate::map::record::{PlanContext, made_id};
 
@@ -49,78 +48,78 @@ pub(crate) fn practitioner_id(npi: &str, number: &str) -> String {
 }
 
 impl Practitioner {
-    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
+    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Node<'static> {
         // The profile makes it public, and marks it as active.
         let profiles = if self.is_inactive { Vec::new() } else { vec![profile("Practitioner")] };
         let mut out = adopted("Practitioner", &self.id, &profiles, source, about);
-        put(&mut out, "active", !self.is_inactive);
+        out.set("active", !self.is_inactive);
         let mut identifiers = Vec::new();
         if !self.npi.is_empty() {
-            identifiers.push(json!({"system": NPI_SYSTEM, "value": self.npi}));
+            identifiers.push(node!({"system": NPI_SYSTEM, "value": &self.npi}));
         }
         if !self.number.is_empty() {
-            identifiers.push(json!({"system": format!("{}/provider", about.ids), "value": self.number}));
+            identifiers.push(node!({"system": format!("{}/provider", about.ids), "value": &self.number}));
         }
         put_joined(&mut out, "identifier", identifiers);
         if !self.family.is_empty() {
-            put(&mut out, "name", json!([self.name()]));
+            out.set("name", node!([self.name()]));
         }
         if !self.gender.is_empty() {
-            put(&mut out, "gender", self.gender);
+            out.set("gender", self.gender);
         }
         put_joined(&mut out, "communication", self.languages.iter().map(|words| language::value(words)).collect());
-        let mut qualifications: Vec<Value> = Vec::new();
+        let mut qualifications: Vec<Node<'static>> = Vec::new();
         if !self.credential.is_empty() {
-            qualifications.push(json!({"code": degree(&self.credential)}));
+            qualifications.push(node!({"code": degree(&self.credential)}));
         }
         qualifications.extend(self.licences.iter().map(Licence::value));
         qualifications.extend(self.skills.iter().map(|words| {
             if crate::map::plan_net::specialty::is_code(words) {
-                json!({"code": coded(NUCC, words)})
+                node!({"code": coded(NUCC, words)})
             } else {
-                json!({"code": {"text": words}})
+                node!({"code": {"text": words}})
             }
         }));
         put_joined(&mut out, "qualification", qualifications);
-        Value::Object(out)
+        out
     }
 
-    fn name(&self) -> Value {
-        let mut out = Map::new();
-        put(&mut out, "family", self.family.as_str());
+    fn name(&self) -> Node<'static> {
+        let mut out = Node::object();
+        out.set("family", self.family.as_str());
         if !self.given.is_empty() {
-            put(&mut out, "given", json!(self.given));
+            out.set("given", &self.given);
         }
         for (name, text) in [("prefix", &self.prefix), ("suffix", &self.suffix)] {
             if !text.is_empty() {
-                put(&mut out, name, json!([text]));
+                out.set(name, node!([text]));
             }
         }
         let parts = std::iter::once(&self.prefix).chain(&self.given).chain([&self.family, &self.suffix]);
         let words: Vec<&str> = parts.map(String::as_str).filter(|part| !part.is_empty()).collect();
-        put(&mut out, "text", words.join(" "));
-        Value::Object(out)
+        out.set("text", words.join(" "));
+        out
     }
 }
 
 impl Licence {
-    fn value(&self) -> Value {
-        let mut out = Map::new();
-        put(&mut out, "identifier", json!([{"value": self.number}]));
-        let code = if self.specialty.is_empty() { json!({"text": "License"}) } else { coded(NUCC, &self.specialty) };
-        put(&mut out, "code", code);
+    fn value(&self) -> Node<'static> {
+        let mut out = Node::object();
+        out.set("identifier", node!([{"value": &self.number}]));
+        let code = if self.specialty.is_empty() { node!({"text": "License"}) } else { coded(NUCC, &self.specialty) };
+        out.set("code", code);
         if !self.state.is_empty() {
-            put(&mut out, "issuer", json!({"display": self.state}));
+            out.set("issuer", node!({"display": &self.state}));
         }
-        Value::Object(out)
+        out
     }
 }
 
 /// Letters after a name: the code if HL7 has one, else the letters.
-fn degree(letters: &str) -> Value {
+fn degree(letters: &str) -> Node<'static> {
     let plain: String = letters.chars().filter(char::is_ascii_alphanumeric).collect();
     let known = codes_of(QUALIFICATIONS)
         .and_then(|codes| codes.get(DEGREES))
         .and_then(|codes| codes.iter().find(|code| code.eq_ignore_ascii_case(&plain)));
-    known.map_or_else(|| json!({"text": letters}), |code| coded(DEGREES, code))
+    known.map_or_else(|| node!({"text": letters}), |code| coded(DEGREES, code))
 }

@@ -1,16 +1,14 @@
 //! Retires resources that no file lists any more, or that belong to a deactivated provider. Pure.
 
-use serde_json::Value;
-
-use super::build::{DirectorySource, put};
+use super::build::DirectorySource;
+use crate::fhir::json::Node;
 
 /// Whether a resource of the directory or the drug list is shown as current.
-pub(crate) fn is_current(resource: &Value) -> bool {
-    let says = |name: &str, word: &str| resource.get(name).is_some_and(|value| value == word);
-    match resource.get("resourceType").and_then(Value::as_str) {
-        Some("Basic") => availability(resource).is_some_and(|status| status == "active"),
-        Some("Location" | "Endpoint") => says("status", "active"),
-        _ => resource.get("active") == Some(&Value::Bool(true)),
+pub(crate) fn is_current(resource: &Node<'_>) -> bool {
+    match resource.text_of("resourceType") {
+        Some("Basic") => availability(resource).is_some_and(|status| status.text() == Some("active")),
+        Some("Location" | "Endpoint") => resource.text_of("status") == Some("active"),
+        _ => resource.get("active") == Some(&Node::Bool(true)),
     }
 }
 
@@ -18,50 +16,48 @@ pub(crate) fn is_current(resource: &Value) -> bool {
 /// not public, since the profiles mark all their resources as active; the drug list has a status of its own.
 ///
 /// After that it counts as mentioned only: any source that lists it again brings it back.
-pub(crate) fn retired(resource: &Value) -> Option<Value> {
+pub(crate) fn retired<'n>(resource: &Node<'n>) -> Option<Node<'n>> {
     let source = DirectorySource::of(resource).filter(|_| is_current(resource))?;
-    let mut out = resource.as_object()?.clone();
+    let mut out = resource.clone();
     // The server's own.
     out.remove("text");
-    let is_drug = match out.get("resourceType").and_then(Value::as_str) {
+    let is_drug = match resource.text_of("resourceType") {
         Some("Basic") => true,
         Some("Location") => {
-            put(&mut out, "status", "inactive");
+            out.set("status", "inactive");
             false
         }
         Some("Endpoint") => {
-            put(&mut out, "status", "off");
+            out.set("status", "off");
             false
         }
         _ => {
-            put(&mut out, "active", false);
+            out.set("active", false);
             false
         }
     };
-    let meta = out.get_mut("meta").and_then(Value::as_object_mut)?;
-    if let Some(Value::String(named)) = meta.get_mut("source") {
-        *named = named.replace(&source.path(), &DirectorySource::Mentioned.path());
+    let meta = out.get_mut("meta")?;
+    if let Some(Node::String(named)) = meta.get_mut("source") {
+        *named = named.replace(&source.path(), &DirectorySource::Mentioned.path()).into();
     }
     if !is_drug {
         meta.remove("profile");
     }
-    let mut out = Value::Object(out);
     if let Some(status) = is_drug.then(|| availability_mut(&mut out)).flatten() {
         *status = "retired".into();
     }
     Some(out)
 }
 
-fn is_availability(extension: &Value) -> bool {
-    let url = extension.get("url").and_then(Value::as_str).unwrap_or_default();
-    url.ends_with("/usdf-AvailabilityStatus-extension")
+fn is_availability(extension: &Node<'_>) -> bool {
+    extension.text_of("url").unwrap_or_default().ends_with("/usdf-AvailabilityStatus-extension")
 }
 
-fn availability(item: &Value) -> Option<&Value> {
-    item.get("extension")?.as_array()?.iter().find(|one| is_availability(one))?.get("valueCode")
+fn availability<'r, 'n>(item: &'r Node<'n>) -> Option<&'r Node<'n>> {
+    item.get("extension")?.items().iter().find(|one| is_availability(one))?.get("valueCode")
 }
 
-fn availability_mut(item: &mut Value) -> Option<&mut Value> {
-    let mut extensions = item.get_mut("extension")?.as_array_mut()?.iter_mut();
-    extensions.find(|one| is_availability(one))?.get_mut("valueCode")
+fn availability_mut<'r, 'n>(item: &'r mut Node<'n>) -> Option<&'r mut Node<'n>> {
+    let Node::Array(extensions) = item.get_mut("extension")? else { return None };
+    extensions.iter_mut().find(|one| is_availability(one))?.get_mut("valueCode")
 }

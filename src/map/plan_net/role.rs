@@ -1,14 +1,13 @@
 //! Roles: a practitioner's specialty at a location, for an organization, in a network.
 
-use serde_json::{Value, json};
-
 use super::address::Phone;
 use super::build::{
-    DirectorySource, NUCC, Validity, coded, extension, of_plan_net, put, put_all, reference, start_while, verified,
+    DirectorySource, NUCC, Validity, coded, extension, of_plan_net, put_all, reference, start_while, verified,
 };
 use super::hours::Hours;
 use super::network::network_id;
 use super::specialty;
+use crate::fhir::json::{Node, node};
 use crate::map::record::{PlanContext, made_id};
 
 /// A person at a location. One role holds all specialties that the person has there.
@@ -63,7 +62,7 @@ impl Accepting {
     }
 
     /// The extension; `network` is the key of the network that it applies to, or empty.
-    pub(super) fn value(self, network: &str) -> Value {
+    pub(super) fn value(self, network: &str) -> Node<'static> {
         let code = match self {
             Self::Yes => "newpt",
             Self::No => "nopt",
@@ -71,12 +70,12 @@ impl Accepting {
             Self::Families => "existptfam",
         };
         let mut parts =
-            vec![json!({"url": "acceptingPatients", "valueCodeableConcept": of_plan_net("AcceptingPatientsCS", code)})];
+            vec![node!({"url": "acceptingPatients", "valueCodeableConcept": of_plan_net("AcceptingPatientsCS", code)})];
         if !network.is_empty() {
             parts
-                .push(json!({"url": "fromNetwork", "valueReference": reference("Organization", &network_id(network))}));
+                .push(node!({"url": "fromNetwork", "valueReference": reference("Organization", &network_id(network))}));
         }
-        extension("newpatients", ("extension", Value::Array(parts)))
+        extension("newpatients", ("extension", Node::Array(parts)))
     }
 }
 
@@ -92,11 +91,11 @@ impl Role {
         }
     }
 
-    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
+    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Node<'static> {
         let mut out = start_while("PractitionerRole", &self.id(), &self.span, source, about);
-        put(&mut out, "practitioner", reference("Practitioner", &self.practitioner));
+        out.set("practitioner", reference("Practitioner", &self.practitioner));
         if !self.organization.is_empty() {
-            put(&mut out, "organization", reference("Organization", &self.organization));
+            out.set("organization", reference("Organization", &self.organization));
         }
         for (name, kind, id) in [
             ("location", "Location", &self.location),
@@ -104,18 +103,18 @@ impl Role {
             ("endpoint", "Endpoint", &self.endpoint),
         ] {
             if !id.is_empty() {
-                put(&mut out, name, json!([reference(kind, id)]));
+                out.set(name, node!([reference(kind, id)]));
             }
         }
         if let Some(code) = self.specialties.iter().find_map(|code| specialty::of_role(code)) {
-            put(&mut out, "code", json!([of_plan_net("ProviderRoleCS", code)]));
+            out.set("code", node!([of_plan_net("ProviderRoleCS", code)]));
         }
         let codes = self.specialties.iter().filter(|code| specialty::is_personal(code));
         put_all(&mut out, "specialty", codes.map(|code| coded(NUCC, code)).collect());
-        put(&mut out, "telecom", self.telecom());
+        out.set("telecom", self.telecom());
         put_all(&mut out, "availableTime", self.hours.iter().map(Hours::of_role).collect());
         if !self.hours_words.is_empty() {
-            put(&mut out, "availabilityExceptions", self.hours_words.as_str());
+            out.set("availabilityExceptions", self.hours_words.as_str());
         }
         self.span.put(&mut out);
         let mut extensions = Vec::new();
@@ -126,14 +125,14 @@ impl Role {
         extensions.extend(self.accepting.map(|accepting| accepting.value(&self.network)));
         extensions.extend(verified(&self.verified, about));
         put_all(&mut out, "extension", extensions);
-        Value::Object(out)
+        out
     }
 
     /// The profile wants contact data; if the source has none, the element states that.
-    fn telecom(&self) -> Value {
+    fn telecom(&self) -> Node<'static> {
         if self.phones.is_empty() {
             let absent = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
-            return json!([{"system": "phone", "_value": {"extension": [{"url": absent, "valueCode": "unknown"}]}}]);
+            return node!([{"system": "phone", "_value": {"extension": [{"url": absent, "valueCode": "unknown"}]}}]);
         }
         self.phones.iter().map(Phone::value).collect()
     }

@@ -1,14 +1,13 @@
 //! Services of an organization or a person.
 
-use serde_json::{Value, json};
-
 use super::address::Phone;
 use super::build::{
-    DirectorySource, NUCC, Validity, coded, extension, of_plan_net, put, put_all, reference, start_while, verified,
+    DirectorySource, NUCC, Validity, coded, extension, of_plan_net, put_all, reference, start_while, verified,
 };
 use super::hours::Hours;
 use super::role::Accepting;
 use super::specialty;
+use crate::fhir::json::{Node, node};
 use crate::map::record::{PlanContext, made_id};
 
 /// A service.
@@ -46,40 +45,39 @@ impl Service {
         made_id(&["HealthcareService", &self.key[0], &self.key[1]])
     }
 
-    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Value {
+    pub(crate) fn resource(&self, source: DirectorySource, about: PlanContext<'_>) -> Node<'static> {
         let mut out = start_while("HealthcareService", &self.id(), &self.span, source, about);
-        put(&mut out, "category", json!([of_plan_net("HealthcareServiceCategoryCS", self.category)]));
+        out.set("category", node!([of_plan_net("HealthcareServiceCategoryCS", self.category)]));
         if !self.organization.is_empty() {
-            put(&mut out, "providedBy", reference("Organization", &self.organization));
+            out.set("providedBy", reference("Organization", &self.organization));
         }
         let codes = self.specialties.iter().filter(|code| specialty::is_any(code));
         put_all(&mut out, "specialty", codes.map(|code| coded(NUCC, code)).collect());
         if !self.location.is_empty() {
-            put(&mut out, "location", json!([reference("Location", &self.location)]));
+            out.set("location", node!([reference("Location", &self.location)]));
         }
         if !self.name.is_empty() {
-            put(&mut out, "name", self.name.as_str());
+            out.set("name", self.name.as_str());
         }
         put_all(&mut out, "telecom", self.phones.iter().map(Phone::value).collect());
         put_all(&mut out, "availableTime", self.hours.iter().map(Hours::of_role).collect());
         if !self.hours_words.is_empty() {
-            put(&mut out, "availabilityExceptions", self.hours_words.as_str());
+            out.set("availabilityExceptions", self.hours_words.as_str());
         }
         let mut extensions = vec![delivery(self.is_virtual)];
         extensions.extend(self.accepting.map(|accepting| accepting.value("")));
         extensions.extend(verified(&self.verified, about));
         put_all(&mut out, "extension", extensions);
-        Value::Object(out)
+        out
     }
 }
 
-fn delivery(is_virtual: bool) -> Value {
+fn delivery(is_virtual: bool) -> Node<'static> {
     let code = of_plan_net("DeliveryMethodCS", if is_virtual { "virtual" } else { "physical" });
-    let mut out = extension("delivery-method", ("extension", json!([{"url": "type", "valueCodeableConcept": code}])));
-    if is_virtual && let Some(list) = out.get_mut("extension").and_then(Value::as_array_mut) {
-        list.push(
-            json!({"url": "virtualModalities", "valueCodeableConcept": of_plan_net("VirtualModalitiesCS", "video")}),
-        );
+    let mut out = extension("delivery-method", ("extension", node!([{"url": "type", "valueCodeableConcept": code}])));
+    if is_virtual {
+        let video = of_plan_net("VirtualModalitiesCS", "video");
+        out.push("extension", node!({"url": "virtualModalities", "valueCodeableConcept": video}));
     }
     out
 }

@@ -2,8 +2,7 @@
 
 use std::collections::HashSet;
 
-use serde_json::Value;
-
+use crate::fhir::json::Node;
 use crate::formats::issue::{RecordPlace, Rule};
 use crate::formats::qhp::element::{flag, items, text, years};
 use crate::map::drug_list::{Drug, DrugListing, Formulary, Item};
@@ -11,7 +10,7 @@ use crate::map::plan_net::DirectorySource;
 
 /// Takes a drug. `mentioned` holds the drugs and formularies that the block has named.
 pub(super) fn take(
-    value: &Value,
+    value: &Node<'_>,
     place: &RecordPlace,
     mentioned: &mut HashSet<String>,
 ) -> Result<DrugListing, (Rule, &'static str)> {

@@ -17,8 +17,7 @@ mod tests;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use serde_json::Value;
-
+use crate::fhir::json::{self, Node};
 use crate::formats::issue::{Rule, place};
 use crate::formats::qhp::cut::{self};
 use crate::map::plan_net::Listings;
@@ -45,7 +44,7 @@ pub(crate) fn read(file: &Arc<str>, first: u64, text: &[u8]) -> ReadPiece {
             continue;
         }
         let bytes = text.get(element).unwrap_or_default();
-        let Ok(value) = serde_json::from_slice::<Value>(bytes) else {
+        let Ok(value) = json::parse(bytes) else {
             out.reject(&place, Rule::Json, "the element is not valid JSON");
             continue;
         };
@@ -85,7 +84,7 @@ enum ElementKind {
     Other,
 }
 
-fn kind(value: &Value) -> ElementKind {
+fn kind(value: &Node<'_>) -> ElementKind {
     let has = |name: &str| value.get(name).is_some();
     match () {
         () if has("resourceType") || has("$schema") => ElementKind::Other,

@@ -1,12 +1,11 @@
 //! Elements of `plans.json`: a plan, the tiers of its network, and its drug costs.
 
-use serde_json::{Map, Value, json};
-
 use super::provider::network_key;
+use crate::fhir::json::{Node, node};
 use crate::formats::issue::{RecordPlace, Rule};
 use crate::formats::qhp::element::{items, text, texts, years};
 use crate::map::drug_list::{Cost, DrugPlan, Formulary, TierCost, add_benefit, pharmacy};
-use crate::map::plan_net::{DirectorySource, Network, Plan, coded, payer, put};
+use crate::map::plan_net::{DirectorySource, Network, Plan, coded, payer};
 use crate::map::record::{KnownMember, NamedMember, PlanContext, Record};
 
 const SOURCE: DirectorySource = DirectorySource::Qhp;
@@ -25,7 +24,7 @@ pub(super) struct PlanElement {
 }
 
 /// Takes a plan.
-pub(super) fn take(value: &Value, place: &RecordPlace) -> Result<PlanElement, (Rule, &'static str)> {
+pub(super) fn take(value: &Node<'_>, place: &RecordPlace) -> Result<PlanElement, (Rule, &'static str)> {
     let number = text(value, "plan_id");
     if number.is_empty() {
         return Err((Rule::Provider, "the plan's number (plan_id) is empty"));
@@ -67,15 +66,14 @@ pub(super) fn take(value: &Value, place: &RecordPlace) -> Result<PlanElement, (R
     })
 }
 
-fn tier(value: &Value) -> TierCost {
-    let number = |value: &Value, name: &str| {
+fn tier(value: &Node<'_>) -> TierCost {
+    let number = |value: &Node<'_>, name: &str| {
         value.get(name).and_then(|value| match value {
-            Value::Number(number) => number.as_f64(),
-            Value::String(text) => text.trim().parse().ok(),
+            Node::Number(text) | Node::String(text) => text.trim().parse().ok(),
             _ => None,
         })
     };
-    let cost = |one: &Value| {
+    let cost = |one: &Node<'_>| {
         let with = |amount: Option<f64>, option: &str| {
             amount.filter(|amount| amount.is_finite() && *amount >= 0.0).map(|amount| (amount, text(one, option)))
         };
@@ -100,37 +98,37 @@ impl Record for PlanElement {
         None
     }
 
-    fn resources(&self, _: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Value>, (Rule, String)> {
+    fn resources(&self, _: &KnownMember, about: PlanContext<'_>) -> Result<Vec<Node<'static>>, (Rule, String)> {
         let mut out = vec![payer(about)];
         out.extend(self.networks.iter().map(|network| network.resource(SOURCE, about)));
-        let Value::Object(mut plan) = self.plan.resource(SOURCE, about) else { return Ok(out) };
+        let mut plan = self.plan.resource(SOURCE, about);
         if let Some(period) = self.period() {
-            put(&mut plan, "period", period);
+            plan.set("period", period);
         }
-        let contacts: Vec<Value> = self.contacts.iter().map(contact).collect();
+        let contacts: Vec<Node<'static>> = self.contacts.iter().map(contact).collect();
         if !contacts.is_empty() {
-            put(&mut plan, "contact", Value::Array(contacts));
+            plan.set("contact", contacts);
         }
         if !self.drugs.tiers.is_empty() {
             add_benefit(&mut plan, &self.drugs);
             out.push(self.formulary.resource(SOURCE, about));
         }
-        out.push(Value::Object(plan));
+        out.push(plan);
         Ok(out)
     }
 }
 
 impl PlanElement {
-    fn period(&self) -> Option<Value> {
-        (!self.formulary.from.is_empty()).then(|| json!({"start": self.formulary.from, "end": self.formulary.until}))
+    fn period(&self) -> Option<Node<'static>> {
+        (!self.formulary.from.is_empty()).then(|| node!({"start": &self.formulary.from, "end": &self.formulary.until}))
     }
 }
 
-fn contact((purpose, kind, address): &(&'static str, &'static str, String)) -> Value {
+fn contact((purpose, kind, address): &(&'static str, &'static str, String)) -> Node<'static> {
     let system =
         if *purpose == "PATINF" { "http://terminology.hl7.org/CodeSystem/contactentity-type" } else { CONTACTS };
-    let mut out = Map::new();
-    put(&mut out, "purpose", coded(system, purpose));
-    put(&mut out, "telecom", json!([{"system": kind, "value": address}]));
-    Value::Object(out)
+    let mut out = Node::object();
+    out.set("purpose", coded(system, purpose));
+    out.set("telecom", node!([{"system": kind, "value": address}]));
+    out
 }

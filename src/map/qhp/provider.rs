@@ -1,7 +1,6 @@
 //! Elements of `providers.json`: persons and facilities, their addresses, and the plans whose networks they are in.
 
-use serde_json::Value;
-
+use crate::fhir::json::Node;
 use crate::formats::cells::date;
 use crate::formats::cells::npi::{Npi, npi};
 use crate::formats::issue::{RecordPlace, Rule};
@@ -36,9 +35,14 @@ pub(super) fn network_key(plan: &str, tier: &str) -> String {
 }
 
 /// Takes a provider; returns notes about it.
-pub(super) fn take(value: &Value, place: &RecordPlace, listings: &mut Listings) -> Result<Vec<&'static str>, Refused> {
+pub(super) fn take(
+    value: &Node<'_>,
+    place: &RecordPlace,
+    listings: &mut Listings,
+) -> Result<Vec<&'static str>, Refused> {
     let common = common(value)?;
-    let is_person = value.get("name").is_some_and(Value::is_object) && text(value, "facility_name").is_empty();
+    let is_person = value.get("name").is_some_and(|name| matches!(name, Node::Object(_)))
+        && text(value, "facility_name").is_empty();
     let mut notices = Vec::new();
     if !common.words.is_empty() {
         notices.push("a specialty is in words for which no NUCC code is known");
@@ -60,7 +64,7 @@ pub(super) fn take(value: &Value, place: &RecordPlace, listings: &mut Listings) 
     Ok(notices)
 }
 
-fn common(value: &Value) -> Result<ProviderFacts, Refused> {
+fn common(value: &Node<'_>) -> Result<ProviderFacts, Refused> {
     let number = text(value, "npi");
     match npi(&number) {
         _ if number.is_empty() => {}
@@ -142,8 +146,8 @@ fn begin(common: &ProviderFacts, place: &RecordPlace, listings: &mut Listings) {
     }
 }
 
-fn person(value: &Value, common: &ProviderFacts) -> Result<Practitioner, Refused> {
-    let name = value.get("name").unwrap_or(&Value::Null);
+fn person(value: &Node<'_>, common: &ProviderFacts) -> Result<Practitioner, Refused> {
+    let name = value.get("name").unwrap_or(&Node::Null);
     let [family, suffix, prefix] = ["last", "suffix", "prefix"].map(|member| text(name, member));
     if family.is_empty() {
         return Err((Rule::Provider, "the last name of the person is empty"));
@@ -203,7 +207,7 @@ fn add_person(person: Practitioner, common: &ProviderFacts, listings: &mut Listi
     }
 }
 
-fn add_facility(value: &Value, name: &str, common: &ProviderFacts, listings: &mut Listings) {
+fn add_facility(value: &Node<'_>, name: &str, common: &ProviderFacts, listings: &mut Listings) {
     let id = organization_id(&common.npi, name);
     let words = [name, &texts(value, "facility_type").join(" "), &common.codes.join(" "), &common.words.join(" ")];
     let (category, affiliation, kind) = category(&words.join(" "));

@@ -1,5 +1,7 @@
 //! The exchange's own samples, and known faults of real files.
 
+use serde_json::Value;
+
 use super::*;
 use crate::formats::qhp::cut::{cut, looks_like};
 use crate::map::fixtures_tests::{assert_valid, resources, sample};
