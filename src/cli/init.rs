@@ -92,9 +92,9 @@ fn open(file: &Path) -> anyhow::Result<Arc<Config>> {
 
 fn question(words: &str, example: &str) -> anyhow::Result<String> {
     if example.is_empty() {
-        eprint!("{words}: ")
+        eprint!("{words}: ");
     } else {
-        eprint!("{words} [{example}]: ")
+        eprint!("{words} [{example}]: ");
     }
     std::io::stderr().flush()?;
     let mut line = String::new();
