@@ -141,6 +141,12 @@ impl Keys {
         self.tokens.iter().find(|key| key.id == id).map(|key| key.pair.public())
     }
 
+    /// When the newest keys were made; no two sets have both in common.
+    pub(super) fn made(&self) -> u64 {
+        let token = self.tokens.last().map_or(0, |key| u64::from(key.id));
+        token << 32 | self.ids.last().map_or(0, |key| key.made.unsigned_abs() & u64::from(u32::MAX))
+    }
+
     /// The public halves of all access-token keys, the signing one first.
     pub(super) fn token_keys(&self) -> Value {
         let key =

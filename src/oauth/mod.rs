@@ -172,6 +172,12 @@ impl OAuth {
         self.0.narrowed.clear();
     }
 
+    /// A number that changes with the keys.
+    #[must_use]
+    pub fn keys_made(&self) -> u64 {
+        self.0.keys.read().made()
+    }
+
     /// What an access token allows, if it is good now.
     pub fn verify(&self, token: &str) -> Result<Arc<AppAccess>, Error> {
         Ok(Arc::clone(&self.verify_fully(token)?.access))

@@ -3,11 +3,13 @@
 //!
 //! Deliberately absent: a global realm. Handlers are given theirs.
 
+mod documents;
 mod readers;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use documents::{Document, Documents};
 pub use readers::{Caller, LONGEST, Network, Readers, Refused};
 
 use crate::access::Base;
@@ -67,6 +69,8 @@ pub struct Realm {
     pub turn: Turn,
     /// Threads for work that may take long.
     pub readers: Readers,
+    /// What is the same for everybody.
+    pub documents: Documents,
     /// Page links.
     pub cursors: Cursors,
     /// Who saw what.
@@ -302,6 +306,7 @@ impl Realm {
             definer,
             turn,
             readers,
+            documents: Documents::default(),
             cursors,
             audit,
             identity,

@@ -21,7 +21,7 @@ use crate::outbound::Chance;
 use crate::realm::{Caller, Realm, RealmKind};
 
 /// Bodies above this are worth compressing.
-const MIN_COMPRESSED: usize = 1_024;
+pub(super) const MIN_COMPRESSED: usize = 1_024;
 
 /// What a server serves.
 pub trait App: Endpoint<Output = Response> + 'static {}
@@ -200,7 +200,7 @@ impl Manner {
             parts.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         if pack {
-            parts.headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+            parts.headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
         }
         Ok(Response::from_parts(parts, body.into()))
     }
@@ -276,7 +276,7 @@ fn stamp(response: &mut Response, id: String) {
     }
 }
 
-fn accepts_gzip(request: &Request) -> bool {
+pub(super) fn accepts_gzip(request: &Request) -> bool {
     let accepted = request.header("accept-encoding").unwrap_or_default();
     accepted.split(',').any(|coding| {
         let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
@@ -285,7 +285,7 @@ fn accepts_gzip(request: &Request) -> bool {
 }
 
 /// Bytes packed with gzip. Pages are left alone, since they carry form tokens (BREACH).
-fn gzipped(bytes: &[u8]) -> Option<Bytes> {
+pub(super) fn gzipped(bytes: &[u8]) -> Option<Bytes> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::with_capacity(bytes.len() / 4), flate2::Compression::fast());
     let packed = std::io::Write::write_all(&mut encoder, bytes).and_then(|()| encoder.finish());
     packed.ok().map(Bytes::from)

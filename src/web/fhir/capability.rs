@@ -2,7 +2,6 @@
 //! promise what is not there.
 
 use poem::Response;
-use poem::http::header;
 use serde_json::{Value, json};
 
 use super::respond;
@@ -14,6 +13,7 @@ use crate::realm::Realm;
 use crate::search;
 use crate::web::ask::Ask;
 use crate::web::problem::Problem;
+use crate::web::published::{Publication, published};
 
 pub(in crate::web) async fn metadata(ask: Ask) -> Result<Response, Problem> {
     respond::check_format(&ask)?;
@@ -24,11 +24,14 @@ pub(in crate::web) async fn metadata(ask: Ask) -> Result<Response, Problem> {
             "'full' or 'normative'; of terminology the operations of ValueSet and CodeSystem tell".to_owned();
         return Err(search::Error::Result { name: "mode", expected }.into());
     }
-    let statement = statement(&ask.realm, ask.base).to_string();
-    Ok(Response::builder()
-        .header(header::CONTENT_TYPE, respond::FHIR_JSON)
-        .header(header::CACHE_CONTROL, "public, max-age=300")
-        .body(statement))
+    let name = match ask.base {
+        Base::Fhir => "metadata",
+        Base::Directory => "directory metadata",
+        Base::Formulary => "formulary metadata",
+    };
+    let stamp = ask.realm.definitions.now().hash();
+    let what = Publication { name, stamp, content_type: respond::FHIR_JSON };
+    Ok(published(&ask, &ask.realm, &what, || statement(&ask.realm, ask.base).to_string()))
 }
 
 /// The `CapabilityStatement` of a base.

@@ -3,13 +3,16 @@
 use poem::Response;
 use serde_json::Value;
 
+use crate::oauth::OAuth;
 use crate::realm::Realm;
 use crate::web::ask::Ask;
 use crate::web::problem::Problem;
-use crate::web::published::published;
+use crate::web::published::{Publication, published};
 
-fn json(ask: &Ask, document: &Value) -> Response {
-    published(ask, "application/json", document.to_string())
+/// A document that changes only with the keys of the realm.
+fn json(ask: &Ask, realm: &Realm, name: &'static str, make: fn(&OAuth) -> Value) -> Response {
+    let what = Publication { name, stamp: realm.oauth.keys_made(), content_type: "application/json" };
+    published(ask, realm, &what, || make(&realm.oauth).to_string())
 }
 
 fn sandbox(ask: &Ask) -> Result<&Realm, Problem> {
@@ -18,30 +21,30 @@ fn sandbox(ask: &Ask) -> Result<&Realm, Problem> {
 
 /// `GET /fhir/.well-known/smart-configuration`
 pub(in crate::web) async fn smart(ask: Ask) -> Result<Response, Problem> {
-    Ok(json(&ask, &ask.realm.oauth.smart_configuration()))
+    Ok(json(&ask, &ask.realm, "smart-configuration", OAuth::smart_configuration))
 }
 
 /// `GET /.well-known/openid-configuration`
 pub(in crate::web) async fn openid(ask: Ask) -> Result<Response, Problem> {
-    Ok(json(&ask, &ask.realm.oauth.openid_configuration()))
+    Ok(json(&ask, &ask.realm, "openid-configuration", OAuth::openid_configuration))
 }
 
 /// `GET /.well-known/openid-configuration/sandbox`
 pub(in crate::web) async fn openid_of_sandbox(ask: Ask) -> Result<Response, Problem> {
-    Ok(json(&ask, &sandbox(&ask)?.oauth.openid_configuration()))
+    Ok(json(&ask, sandbox(&ask)?, "openid-configuration", OAuth::openid_configuration))
 }
 
 /// `GET /.well-known/oauth-authorization-server`
 pub(in crate::web) async fn server(ask: Ask) -> Result<Response, Problem> {
-    Ok(json(&ask, &ask.realm.oauth.server_metadata()))
+    Ok(json(&ask, &ask.realm, "authorization-server", OAuth::server_metadata))
 }
 
 /// `GET /.well-known/oauth-authorization-server/sandbox`
 pub(in crate::web) async fn server_of_sandbox(ask: Ask) -> Result<Response, Problem> {
-    Ok(json(&ask, &sandbox(&ask)?.oauth.server_metadata()))
+    Ok(json(&ask, sandbox(&ask)?, "authorization-server", OAuth::server_metadata))
 }
 
 /// `GET /oauth/jwks`
 pub(in crate::web) async fn jwks(ask: Ask) -> Result<Response, Problem> {
-    Ok(json(&ask, &ask.realm.oauth.jwks()))
+    Ok(json(&ask, &ask.realm, "jwks", OAuth::jwks))
 }
