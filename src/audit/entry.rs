@@ -1,4 +1,4 @@
-//! One entry: who was given what, about whom, when.
+//! One entry: who was given what, about whom, when; or who did what.
 
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
@@ -18,11 +18,13 @@ pub enum Who<'a> {
     Staff(&'a str),
     /// A developer; the account id.
     Developer(&'a str),
+    /// Who runs the server, by a command.
+    Operator,
     /// Somebody who did not say.
     Anyone,
 }
 
-/// One disclosure, as the caller describes it. The time is added when it is written.
+/// One disclosure or act, as the caller describes it. The time is added when it is written.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
     /// The `X-Request-Id` of the answer.
@@ -31,10 +33,13 @@ pub struct Entry<'a> {
     pub who: Who<'a>,
     /// The grant under which it was allowed, for an app.
     pub grant: Option<&'a str>,
-    /// FHIR ids of the patients whose records are in the answer.
+    /// FHIR ids of the patients whose records are in the answer, or who decided something.
     pub patients: &'a [PatientId],
-    /// What was asked, in FHIR's words: `read`, `vread`, `search-type`, `history-instance` …
+    /// What was asked, in FHIR's words: `read`, `vread`, `search-type`, `history-instance` …; elsewhere the method and the
+    /// route, or the command.
     pub interaction: &'a str,
+    /// The app or account that an act is about, where it is not who acts.
+    pub about: Option<&'a str>,
     /// How many resources of each type are in the answer.
     pub types: &'a [(&'a str, u32)],
     /// HTTP status of the answer.
@@ -49,7 +54,7 @@ pub struct Recorded {
     /// The request id.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub request: String,
-    /// `app:…`, `member:…`, `staff:…`, `developer:…` or `anyone`.
+    /// `app:…`, `member:…`, `staff:…`, `developer:…`, `operator` or `anyone`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub who: String,
     /// The grant.
@@ -61,6 +66,9 @@ pub struct Recorded {
     /// What was asked.
     #[serde(default, rename = "did", skip_serializing_if = "String::is_empty")]
     pub interaction: String,
+    /// The app or account that an act is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
     /// Resource types with counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub types: Vec<(String, u32)>,
@@ -90,6 +98,7 @@ impl Recorded {
             grant: None,
             patients: Vec::new(),
             interaction: String::new(),
+            about: None,
             types: Vec::new(),
             status: 0,
             head: None,
@@ -124,6 +133,7 @@ impl Who<'_> {
             Self::Member(id) => ("member:", id),
             Self::Staff(id) => ("staff:", id),
             Self::Developer(id) => ("developer:", id),
+            Self::Operator => ("operator", ""),
             Self::Anyone => ("anyone", ""),
         }
     }
@@ -152,6 +162,10 @@ impl Entry<'_> {
         }
         out.extend_from_slice(b"],\"did\":");
         text(&mut out, &[self.interaction]);
+        if let Some(about) = self.about {
+            out.extend_from_slice(b",\"about\":");
+            text(&mut out, &[about]);
+        }
         out.extend_from_slice(b",\"types\":[");
         for (index, (name, count)) in self.types.iter().enumerate() {
             comma(&mut out, index);

@@ -27,6 +27,7 @@ fn record(audit: &Audit, request: &str) -> Result<(), Error> {
         grant: Some("grant-1"),
         patients: &["patient-1".into()],
         interaction: "read",
+        about: None,
         types: &[("ExplanationOfBenefit", 3), ("Coverage", 1)],
         status: 200,
     })
@@ -81,6 +82,7 @@ fn odd_ids_are_written_as_json() {
         grant: None,
         patients: &[],
         interaction: "read",
+        about: None,
         types: &[],
         status: 404,
     };

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use super::args::{App, Global};
 use super::control::Said;
 use super::exit::Code;
-use super::{install, wait};
+use super::{enter, install, wait};
 use crate::apps::{self, Status};
 use crate::fhir::definitions::Definitions;
 use crate::realm::{Realm, RealmKind};
@@ -51,6 +51,7 @@ pub(super) fn act(
             let jwks = folder.join(jwks);
             let jwks = std::fs::read_to_string(&jwks).with_context(|| format!("cannot read {}", jwks.display()))?;
             let app = wait(realm.apps.register_backend(name, scopes, &jwks))?;
+            enter(realm, "app add", Some(&app.client_id))?;
             if global.json {
                 said.line(row(&app));
             } else {
@@ -83,6 +84,7 @@ pub(super) fn act(
         App::Suspend { client_id } => set(realm, client_id, Status::Suspended, said)?,
         App::RotateSecret { client_id } => {
             let secret = wait(rotate(realm, client_id))?;
+            enter(realm, "app rotate-secret", Some(client_id))?;
             if global.json {
                 said.line(serde_json::json!({"client_id": client_id, "client_secret": secret}));
             } else {
@@ -97,6 +99,7 @@ pub(super) fn act(
 fn set(realm: &Realm, client_id: &str, status: Status, said: &mut Said) -> anyhow::Result<()> {
     match wait(async { anyhow::Ok(realm.apps.set_status(client_id, status).await) })? {
         Ok(()) => {
+            enter(realm, if status == Status::Active { "app approve" } else { "app suspend" }, Some(client_id))?;
             said.line(format_args!(
                 "{client_id} is now {}",
                 if status == Status::Active { "active" } else { "suspended" }

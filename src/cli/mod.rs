@@ -64,6 +64,21 @@ fn run(args: &Args) -> anyhow::Result<Code> {
     }
 }
 
+/// Enters an act of the operator in the audit.
+fn enter(realm: &crate::realm::Realm, act: &str, about: Option<&str>) -> anyhow::Result<()> {
+    let entry = crate::audit::Entry {
+        request: "",
+        who: crate::audit::Who::Operator,
+        grant: None,
+        patients: &[],
+        interaction: act,
+        about,
+        types: &[],
+        status: 200,
+    };
+    Ok(realm.audit.record(&entry)?)
+}
+
 /// Waits for work of the store, in a command or on a thread of a running server.
 fn wait<T, E>(work: impl Future<Output = Result<T, E>>) -> anyhow::Result<T>
 where

@@ -5,7 +5,7 @@ use anyhow::bail;
 use super::args::{Global, Staff};
 use super::control::Said;
 use super::exit::Code;
-use super::{install, wait};
+use super::{enter, install, wait};
 use crate::fhir::definitions::Definitions;
 use crate::realm::{Realm, RealmKind};
 
@@ -24,6 +24,7 @@ pub(super) fn act(global: &Global, command: &Staff, realm: &Realm, said: &mut Sa
     match command {
         Staff::Add { email, role } => {
             let account = wait(realm.identity.add_staff(email, (*role).into()))?;
+            enter(realm, "staff add", Some(&account.id))?;
             if global.json {
                 said.line(serde_json::json!({"email": account.email, "role": account.role}));
             } else {
@@ -34,6 +35,7 @@ pub(super) fn act(global: &Global, command: &Staff, realm: &Realm, said: &mut Sa
             if !wait(realm.identity.remove_staff(email))? {
                 bail!("{email} is not on the list; `ingle staff list` shows it");
             }
+            enter(realm, "staff remove", None)?;
             if global.json {
                 said.line(serde_json::json!({"email": email, "role": null}));
             } else {

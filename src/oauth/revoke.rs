@@ -10,6 +10,7 @@ use parking_lot::RwLock;
 use super::OAuth;
 use super::error::Error;
 use super::form::Form;
+use crate::access::ClientId;
 use crate::store::{self, Store, Table, Txn, WatchedRow};
 
 /// Id of the family or token -> when the row may go (8 bytes, big-endian seconds).
@@ -74,19 +75,20 @@ pub(super) fn put(txn: &mut Txn<'_>, id: &str, until: i64) -> Result<(), store::
 
 impl OAuth {
     /// The revocation endpoint (RFC 7009). A token that is unknown or another app's is answered as if it were ended:
-    /// the caller learns nothing about it.
-    pub async fn revoke(&self, form: &Form, authorization: Option<&str>) -> Result<(), Error> {
+    /// the caller learns nothing about it. Gives the caller.
+    pub async fn revoke(&self, form: &Form, authorization: Option<&str>) -> Result<ClientId, Error> {
         let app = self.authenticate_fully(form, authorization).await?;
         let token = form.need("token")?;
         if let Some(basis) = self.refresh_basis(token, &app)? {
-            return self.end(basis.family, basis.until).await;
+            self.end(basis.family, basis.until).await?;
+            return Ok(app.client_id);
         }
-        match self.verify_fully(token) {
-            Ok(verified) if verified.access.client_id == app.client_id => {
-                self.end(verified.token.clone(), verified.access.expires.as_second()).await
-            }
-            _ => Ok(()),
+        if let Ok(verified) = self.verify_fully(token)
+            && verified.access.client_id == app.client_id
+        {
+            self.end(verified.token.clone(), verified.access.expires.as_second()).await?;
         }
+        Ok(app.client_id)
     }
 
     /// The next request finds it ended even if the disk is slow or fails.

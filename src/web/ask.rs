@@ -10,6 +10,7 @@ use poem::error::ReadBodyError;
 use poem::http::{HeaderMap, HeaderName, Method, Uri};
 use poem::{Body, Request};
 
+use super::acts::Actor;
 use super::problem::Problem;
 use super::router;
 use crate::access::{Base, Denied, Effort, Operation, Principal, View, decide};
@@ -31,18 +32,22 @@ const RESOURCE_WITHIN: Duration = Duration::from_mins(4);
 
 /// The last place in the audit that a request took. Its entries are written in order.
 #[derive(Default)]
-pub(super) struct Entered(parking_lot::Mutex<Option<Place>>);
+pub(super) struct Entered {
+    place: parking_lot::Mutex<Option<Place>>,
+    /// Who acts, as far as the handler learned it.
+    pub(super) actor: parking_lot::Mutex<Actor>,
+}
 
 impl Entered {
     /// The answer waits for this place, and for those before it.
     pub(super) fn set(&self, place: Place) {
-        *self.0.lock() = Some(place);
+        *self.place.lock() = Some(place);
     }
 
     /// Returns once everything that was entered is in the file. Other requests that are under way go on meanwhile and
     /// share the write.
     pub(super) async fn settle(&self, audit: &Audit) -> Result<(), Problem> {
-        let Some(place) = *self.0.lock() else { return Ok(()) };
+        let Some(place) = *self.place.lock() else { return Ok(()) };
         tokio::task::yield_now().await;
         audit.write(place).map_err(Problem::from)
     }
@@ -56,6 +61,17 @@ async fn whole(body: Body, most: usize, within: Duration) -> Result<Bytes, Probl
         Ok(Err(_)) => Err(Problem::BrokenOff),
         Err(_) => Err(Problem::Slow(within.as_secs())),
     }
+}
+
+/// Bytes of a body that is read for nothing, so that its connection can be used again: a client that is told "401, refresh,
+/// try again" does so on the same connection (RFC 9112, 9.6).
+const MAX_DRAINED: usize = 64 << 10;
+/// Longest time for that.
+const DRAINED_WITHIN: Duration = Duration::from_secs(1);
+
+/// Reads what is left of a body that nobody wants; false if it is too long or slow, and the connection must end.
+pub(super) async fn drain(body: Body) -> bool {
+    whole(body, MAX_DRAINED, DRAINED_WITHIN).await.is_ok()
 }
 
 /// The network address that a request comes from: the connection's, or what a trusted proxy says.
@@ -173,6 +189,11 @@ impl Ask {
         }
     }
 
+    /// Says for the audit who acts.
+    pub(super) fn acts(&self, say: impl FnOnce(&mut Actor)) {
+        say(&mut self.entered.actor.lock());
+    }
+
     /// The media type of the body, without its parameters.
     pub(super) fn media(&self) -> &str {
         let content = self.request.content_type().unwrap_or_default();
@@ -206,7 +227,10 @@ impl Ask {
                 let bytes = self.bytes_up_to(most).await?;
                 self.apart(bytes.len(), move || xml::read(&bytes)).await?.map_err(Problem::Xml)
             }
-            _ => Err(Problem::ResourceType),
+            _ => {
+                drain(std::mem::replace(&mut self.body, Body::empty())).await;
+                Err(Problem::ResourceType)
+            }
         }
     }
 
@@ -237,6 +261,7 @@ impl Ask {
         let media = self.media().to_owned();
         let is_form = media == "application/x-www-form-urlencoded";
         if !is_form && !media.is_empty() {
+            drain(std::mem::replace(&mut self.body, Body::empty())).await;
             return Err(Problem::MediaType);
         }
         let body = std::mem::replace(&mut self.body, Body::empty());

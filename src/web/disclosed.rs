@@ -187,6 +187,7 @@ impl Ask {
             grant: access.grant.as_deref(),
             patients,
             interaction,
+            about: None,
             types: &types,
             status,
         };

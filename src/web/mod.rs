@@ -5,6 +5,7 @@
 //! nothing about a member leaves before the audit has taken it (`disclosed`); nothing that a caller can ask for holds a socket's
 //! thread (`work`).
 
+mod acts;
 mod ask;
 mod bare;
 mod disclosed;

@@ -27,7 +27,8 @@ pub(super) fn published(ask: &Ask, realm: &Realm, what: &Publication, make: impl
         Document { tag: format!("\"{:032x}\"", xxh3_128(text.as_bytes())), plain: text.into(), packed }
     });
     // XML and indented JSON are made from the plain text, on the way out.
-    let rewritten = super::fhir::wants_xml(&ask.request) || ask.uri().query().is_some_and(|q| q.contains("_pretty=true"));
+    let rewritten =
+        super::fhir::wants_xml(&ask.request) || ask.uri().query().is_some_and(|q| q.contains("_pretty=true"));
     let known = !rewritten
         && ask.header(header::IF_NONE_MATCH).is_some_and(|tags| {
             tags.split(',').map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == document.tag)

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use poem::{Endpoint, Request, Response};
 
-use super::ask::{Ask, Entered, caller, network};
+use super::acts::{self, Strangers};
+use super::ask::{Ask, Entered, caller, drain, network};
 use super::guard::Guard;
 use super::problem::Problem;
 use super::router::{Found, Router};
@@ -35,6 +36,7 @@ pub fn app(realms: &[Arc<Realm>], demo: bool) -> impl App + use<> {
     let ids = Arc::new(RequestIds::new(&realms.first().map_or_else(Chance::system, |realm| realm.chance.clone())));
     let sandbox = realms.iter().find(|realm| realm.kind == RealmKind::Sandbox).cloned();
     for realm in realms {
+        let strangers = Arc::<Strangers>::default();
         for route in table() {
             let mounted = match route.realms {
                 Realms::Both => true,
@@ -46,8 +48,13 @@ pub fn app(realms: &[Arc<Realm>], demo: bool) -> impl App + use<> {
             }
             let path = format!("{}{}", realm.kind.prefix(), route.path);
             let method = route.method.clone();
-            let door =
-                Arc::new(Door { realm: Arc::clone(realm), sandbox: sandbox.clone(), ids: Arc::clone(&ids), route });
+            let door = Arc::new(Door {
+                realm: Arc::clone(realm),
+                sandbox: sandbox.clone(),
+                ids: Arc::clone(&ids),
+                strangers: Arc::clone(&strangers),
+                route,
+            });
             if method == Method::GET {
                 doors.put(Method::HEAD, &path, Arc::clone(&door));
             }
@@ -64,6 +71,7 @@ struct Door {
     sandbox: Option<Arc<Realm>>,
     ids: Arc<RequestIds>,
     route: Route,
+    strangers: Arc<Strangers>,
 }
 
 /// Request ids: drawn once per process and then counted, so that they are unique and cost nothing. They are no secret.
@@ -92,27 +100,41 @@ const fn hex(digit: u8) -> u8 {
 }
 
 impl Door {
-    async fn serve(&self, request: Request) -> Response {
+    async fn serve(&self, mut request: Request) -> Response {
         let id = self.ids.next();
         let reader = self.reader(&request);
         let manner = self.manner(&request);
+        let mut is_left = false;
         let answer = match self.route.guard.principal(&self.realm, &request) {
             Ok(principal) => {
                 let caller = manner.is_dear().then(|| caller(&principal, network(&request, &self.realm)));
-                let answer = self.answer(request, principal, &id).await;
+                let answer = self.answer(request, principal, &id, &reader).await;
                 let answer = answer.unwrap_or_else(|problem| self.explain(&problem, &id, &reader));
                 manner.dress(answer, &self.realm, caller.as_ref()).await
             }
-            Err(problem) => Err(problem),
+            Err(problem) => {
+                is_left = request.version() < Version::HTTP_2 && !drain(request.take_body()).await;
+                Err(problem)
+            }
         };
         let mut response = answer.unwrap_or_else(|problem| self.explain(&problem, &id, &reader));
+        if is_left {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         stamp(&mut response, id);
         response
     }
 
-    async fn answer(&self, mut request: Request, principal: Principal, id: &str) -> Result<Response, Problem> {
+    async fn answer(
+        &self,
+        mut request: Request,
+        principal: Principal,
+        id: &str,
+        reader: &HeaderMap,
+    ) -> Result<Response, Problem> {
         let body = request.take_body();
         let entered = Arc::new(Entered::default());
+        let asks = principal.clone();
         let ask = Ask {
             realm: Arc::clone(&self.realm),
             sandbox: self.sandbox.clone(),
@@ -131,8 +153,10 @@ impl Door {
             .catch_unwind()
             .await
             .unwrap_or_else(|panic| Err(Problem::Internal(format!("a handler panicked: {}", words(panic.as_ref())))));
+        let answer = answer.unwrap_or_else(|problem| self.explain(&problem, id, reader));
+        acts::enter(&self.realm, &self.strangers, &self.route, &asks, &entered, id, answer.status())?;
         entered.settle(&self.realm.audit).await?;
-        answer
+        Ok(answer)
     }
 
     fn manner(&self, request: &Request) -> Manner {

@@ -379,3 +379,36 @@ async fn a_revoked_token_reads_nothing_more() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(status(&server.ask("GET /fhir/Patient/ana").await), 401);
 }
+
+/// A body that came after an early refusal broke the connection of whoever sent it: "401, refresh, try again" failed at the
+/// second request (access.md S13).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_lives_on_after_an_early_refusal() {
+    let server = Listening::start().await;
+    for (head, status) in [
+        (
+            "POST /fhir/Patient HTTP/1.1\r\nHost: plan.example\r\nAuthorization: Bearer ing_old\r\nContent-Type: application/fhir+json\r\n",
+            "401",
+        ),
+        ("POST /oauth/token HTTP/1.1\r\nHost: plan.example\r\nContent-Type: text/plain\r\n", "4"),
+    ] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        for _ in 0..3 {
+            stream.write_all(format!("{head}Content-Length: 5000\r\n\r\n").as_bytes()).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            stream.write_all(&[b' '; 5_000]).await.unwrap();
+            let mut answer = vec![0; 16 << 10];
+            let length = stream.read(&mut answer).await.unwrap();
+            let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+            assert!(!answer.to_ascii_lowercase().contains("connection: close"), "{answer}");
+        }
+    }
+    let long = format!("POST /fhir/Patient HTTP/1.1\r\nHost: plan.example\r\nContent-Length: {}\r\n\r\n", 10 << 20);
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(long.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 4 << 10];
+    let length = stream.read(&mut answer).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer[..length]).to_ascii_lowercase();
+    assert!(answer.contains("connection: close"), "what is not read is said to end: {answer}");
+}

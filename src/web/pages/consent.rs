@@ -71,6 +71,8 @@ pub(in crate::web) async fn decide(visit: Visit) -> Result<Response, Oops> {
         return consent_page(visit, &who, asking, request, Some(text));
     };
     let shared: Vec<Category> = visit.form.all("share").filter_map(Category::parse).collect();
+    let about = oauth.asking(&request)?.app.client_id.to_string();
+    visit.ask.acts(|actor| (actor.patients, actor.about) = (vec![whose.patient.clone()], Some(about)));
     let address = oauth.approve(&request, Decision { who: &who, whose, shared, signed_in }).await?;
     Ok(see_other(&address))
 }

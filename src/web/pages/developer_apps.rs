@@ -271,6 +271,7 @@ fn form_page(visit: Visit, draft: Draft, problem: Option<(&'static str, String)>
 
 /// To the app's own page, which shows the secret this once.
 fn on_to(visit: &Visit, client_id: &str, secret: Option<&str>) -> Response {
+    visit.ask.acts(|actor| actor.about = Some(client_id.to_owned()));
     let words = format!("{client_id} {}", secret.unwrap_or_default());
     visit.carry(&format!("/developers/apps/{client_id}"), &words)
 }

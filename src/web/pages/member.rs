@@ -103,6 +103,13 @@ pub(in crate::web) async fn confirm(visit: Visit, MemberIn { member, .. }: Membe
 /// `POST /member/stop`
 pub(in crate::web) async fn stop(visit: Visit, MemberIn { member, .. }: MemberIn) -> Result<Response, Oops> {
     let grant = visit.form.get("grant").unwrap_or_default();
+    if let Some(found) = visit.realm().consent.find(grant)? {
+        visit.ask.acts(|actor| {
+            actor.about = Some(found.client_id.to_string());
+            actor.grant = Some(found.id);
+            actor.patients = found.patients;
+        });
+    }
     visit.realm().consent.stop(grant, asker(&member)).await?;
     let query = form_urlencoded::Serializer::new(String::new()).append_pair("stopped", grant).finish();
     Ok(see_other(&format!("{}/member?{query}", visit.frame.base)))

@@ -85,6 +85,9 @@ impl Visit {
             Some(secret) => realm.identity.session(secret).await.ok().filter(|s| fits(&s.who, audience)),
             None => None,
         };
+        if let Some(session) = &session {
+            ask.acts(|actor| actor.person = Some(session.who.clone()));
+        }
         let form = if posted { Form::new(ask.form().await?) } else { query };
         let frame = frame(&ask, &realm, audience, Words::new(language), (&secret, session.as_ref()), &form);
         let token = form.get("form").unwrap_or_default();
@@ -131,6 +134,7 @@ impl Visit {
 
     /// Puts a new session's secret into the browser.
     pub(super) fn enter(&self, response: &mut Response, new: &NewSession) {
+        self.ask.acts(|actor| actor.person = Some(new.session.who.clone()));
         cookies::add_cookie(response, &cookies::cookie_line(self.realm(), self.audience, &new.secret));
     }
 

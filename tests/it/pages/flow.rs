@@ -258,3 +258,50 @@ async fn a_secret_is_rolled_over_and_shown_once() {
     assert!(!app.has_secret(&first) && app.has_secret(&second));
     assert_eq!(house.sandbox.apps.all().unwrap().len(), 1, "one form made one app");
 }
+
+/// The audit held disclosures and nothing else (access.md S7): who signed in, failed to, decided, stopped, and which tokens and
+/// apps there were is in it too.
+#[tokio::test]
+async fn what_is_done_is_in_the_audit_and_not_only_what_is_read() {
+    let house = house().await;
+    let (app, secret) = house.register(&house.plan, "Try").await;
+    let mut member = house.browser();
+    let page = member.get(&authorize("", &app, BASE)).await;
+    let page = member.get(page.location()).await;
+    let request = page.hidden("request");
+    let address = ("address", "rosa.delgado@example.com");
+    member.post("/login", &[address, ("request", &request)]).await;
+    member.post("/login/code", &[address, ("request", &request), ("code", "000000")]).await;
+    let code = house.code(address.1).await;
+    let page = member.post("/login/code", &[address, ("request", &request), ("code", &code)]).await;
+    let page = member.get(page.location()).await;
+    let person = between(&page.text, "name=\"person\" value=\"", "\"").unwrap();
+    let page = member.post("/consent", &[("request", &request), ("decision", "share"), ("person", &person)]).await;
+    let tokens = house.redeem("", (&app, &secret), &query(page.location(), "code")).await;
+    let token = tokens["access_token"].as_str().unwrap();
+    assert_eq!(house.get("/fhir/Patient/mateo-delgado", Some(token)).await.status, 404);
+    let page = member.get("/member").await;
+    let stop = between(&page.text, "href=\"/member/stop?grant=", "\"").unwrap();
+    member.post("/member/stop", &[("grant", &stop)]).await;
+
+    house.plan.audit.seal().unwrap();
+    let mut seen = Vec::new();
+    let folder = house.folder.path().join("plan").join("audit");
+    ingle::audit::entries(&folder, &mut |entry| {
+        if entry.is_entry() {
+            seen.push(format!("{} {} {}", entry.who, entry.interaction, entry.status));
+        }
+    })
+    .unwrap();
+    for (who, act, status) in [
+        ("anyone", "POST /login", 200),
+        ("anyone", "POST /login/code", 422),
+        ("member:ALD1001", "POST /login/code", 303),
+        ("member:ALD1001", "POST /consent", 303),
+        (&format!("app:{app}"), "POST /oauth/token", 200),
+        (&format!("app:{app}"), "GET /fhir/:kind/:id", 404),
+        ("member:ALD1001", "POST /member/stop", 303),
+    ] {
+        assert!(seen.contains(&format!("{who} {act} {status}")), "{who} {act} {status} in {seen:#?}");
+    }
+}
