@@ -3,13 +3,13 @@
 use aws_lc_rs::{constant_time, digest};
 use serde::{Deserialize, Serialize};
 
-use super::{Error, redirect};
+use super::{Error, name, redirect};
 use crate::access::{ClientId, Level, ScopeSet};
 
 /// Redirect addresses of one app.
 const MAX_REDIRECTS: usize = 10;
-/// Characters of an app's name.
-const MAX_NAME: usize = 60;
+/// Characters of an address or of a way to reach the maker.
+const MAX_LINK: usize = 300;
 
 /// What kind of program an app is; it decides whether it can keep a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +89,9 @@ pub struct App {
     pub owner: String,
     /// Where members can read about it, or empty.
     pub homepage: String,
+    /// What its maker stands by.
+    #[serde(default)]
+    pub maker: Maker,
     /// Whether it may be used.
     pub status: Status,
     /// True once the plan has looked at it.
@@ -112,6 +115,75 @@ impl App {
     }
 }
 
+/// Who makes an app, and what she stands by. An app for members has all of it; in the sandbox nothing is asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Maker {
+    /// The name of the company or person, as members know it.
+    pub name: String,
+    /// Address of the privacy policy.
+    pub policy: String,
+    /// Address of the terms.
+    pub terms: String,
+    /// An e-mail address, for the plan and for members.
+    pub contact: String,
+}
+
+/// What is missing before an app may meet members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// The maker's name.
+    Maker,
+    /// The privacy policy.
+    Policy,
+    /// The terms.
+    Terms,
+    /// The contact.
+    Contact,
+    /// A redirect address that other machines can reach.
+    Redirect,
+}
+
+impl NewApp {
+    /// Tidies what is said of the maker, and names everything that an app for members lacks. `home` is the plan's own
+    /// address.
+    pub(super) fn lacks(&mut self, home: &str) -> Vec<Missing> {
+        let maker = &mut self.maker;
+        for text in [&mut maker.policy, &mut maker.terms, &mut maker.contact] {
+            *text = text.trim().to_owned();
+        }
+        let mut missing = Vec::new();
+        match name::checked(&maker.name) {
+            Some(name) => maker.name = name,
+            None => missing.push(Missing::Maker),
+        }
+        let is_page = |address: &str| {
+            address.len() <= MAX_LINK && address.starts_with("https://") && redirect::check(address, Kind::Web).is_ok()
+        };
+        for (address, what) in [(&maker.policy, Missing::Policy), (&maker.terms, Missing::Terms)] {
+            if !is_page(address) {
+                missing.push(what);
+            }
+        }
+        let is_mail = |text: &str| {
+            let parts = text.split_once('@');
+            text.len() <= MAX_LINK
+                && parts.is_some_and(|(local, host)| !local.is_empty() && host.contains('.') && !host.contains('@'))
+                && text.chars().all(|c| c.is_ascii_graphic() && !"<>\"".contains(c))
+        };
+        if !is_mail(&maker.contact) {
+            missing.push(Missing::Contact);
+        }
+        // A phone's own app listens on its own phone (RFC 8252, 7.3); a server or a page of this kind is a developer's.
+        let is_wrong = |address: &String| {
+            (self.kind != Kind::Native && redirect::is_on_this_machine(address)) || redirect::is_at(address, home)
+        };
+        if self.redirects.iter().any(is_wrong) {
+            missing.push(Missing::Redirect);
+        }
+        missing
+    }
+}
+
 /// What a developer says about a new app.
 #[derive(Debug, Clone)]
 pub struct NewApp {
@@ -125,17 +197,15 @@ pub struct NewApp {
     pub scopes: String,
     /// Where members can read about it, or empty.
     pub homepage: String,
+    /// What its maker stands by.
+    pub maker: Maker,
     /// Account of the developer.
     pub owner: String,
 }
 
 /// Tidies what was typed, and refuses what could mislead members or send them astray.
 pub(super) fn checked(mut new: NewApp) -> Result<NewApp, Error> {
-    new.name = new.name.trim().to_owned();
-    let plain = |c: char| !c.is_control() && !"<>".contains(c) && !is_bidi_control(c);
-    if new.name.is_empty() || new.name.chars().count() > MAX_NAME || !new.name.chars().all(plain) {
-        return Err(Error::Name);
-    }
+    new.name = name::checked(&new.name).ok_or(Error::Name)?;
     new.redirects = new.redirects.iter().map(|r| r.trim().to_owned()).filter(|r| !r.is_empty()).collect();
     new.redirects.dedup();
     if new.kind != Kind::Backend && (new.redirects.is_empty() || new.redirects.len() > MAX_REDIRECTS) {
@@ -152,11 +222,6 @@ pub(super) fn checked(mut new: NewApp) -> Result<NewApp, Error> {
         new.homepage.clear();
     }
     Ok(new)
-}
-
-/// Characters that turn the reading direction: a name must not be able to show as another name.
-const fn is_bidi_control(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Bytes of a JWK set.

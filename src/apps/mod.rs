@@ -7,6 +7,7 @@
 //! Deliberately absent: vetting and its queue (a later issue adds the decision; `vetted` is where it goes).
 
 mod app;
+mod name;
 mod redirect;
 #[cfg(test)]
 mod tests;
@@ -16,9 +17,10 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-pub use app::{App, Kind, NewApp, Secret, Status};
+pub use app::{App, Kind, Maker, Missing, NewApp, Secret, Status};
 pub use redirect::{Refused, check as check_redirect};
 
+use crate::access::ClientId;
 use crate::outbound::{Chance, Clock};
 use crate::store::{self, Store, Table, Txn, WatchedRow};
 
@@ -40,6 +42,18 @@ pub enum Error {
     /// The name is empty, too long, or not plain text.
     #[error("an app's name has 1 to 60 characters of plain text")]
     Name,
+    /// The name says that the app is the plan's.
+    #[error("an app's name cannot be the plan's, or say that the plan vouches for it")]
+    PlanName,
+    /// Another maker's app has a name that looks like it.
+    #[error("another app has this name, or one that looks like it")]
+    TakenName,
+    /// The same app was registered by the same developer a moment ago.
+    #[error("this app was registered already, as {0}")]
+    Twice(ClientId),
+    /// An app for members lacks something.
+    #[error("an app for members needs a maker, a privacy policy, terms, a contact, and addresses of its own: {0:?}")]
+    Lacks(Vec<Missing>),
     /// No redirect address was given, or too many.
     #[error("an app needs 1 to 10 redirect addresses")]
     RedirectCount,
@@ -72,12 +86,16 @@ pub enum Error {
 }
 
 /// What the realm decides about apps.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// First letters of client ids, such as `app-`.
     pub prefix: &'static str,
     /// True if the plan looks at each app before members can use it.
     pub review: bool,
+    /// Names that belong to the plan.
+    pub plan_names: Vec<String>,
+    /// The plan's own address.
+    pub home: String,
 }
 
 /// A handle to the room; clones share it.
@@ -126,9 +144,18 @@ impl Apps {
         Ok(Self(Arc::new(Inner { store, chance, clock, settings, barred })))
     }
 
+    /// Registers an app that will meet members.
+    pub async fn register_for_members(&self, mut new: NewApp) -> Result<(App, Option<String>), Error> {
+        let missing = new.lacks(&self.0.settings.home);
+        if missing.is_empty() { self.register(new).await } else { Err(Error::Lacks(missing)) }
+    }
+
     /// Registers an app. Gives its first secret, if its kind has one, for the only time.
     pub async fn register(&self, new: NewApp) -> Result<(App, Option<String>), Error> {
         let new = app::checked(new)?;
+        if name::claims_the_plan(&new.name, &self.0.settings.plan_names) {
+            return Err(Error::PlanName);
+        }
         let client_id = format!("{}{}", self.0.settings.prefix, self.0.chance.id());
         self.keep(client_id, new, String::new(), false).await
     }
@@ -149,6 +176,7 @@ impl Apps {
             redirects: Vec::new(),
             scopes: scopes.to_owned(),
             homepage: String::new(),
+            maker: Maker::default(),
             owner: "operator".to_owned(),
         };
         let client_id = format!("{}{}", self.0.settings.prefix, self.0.chance.id());
@@ -175,6 +203,7 @@ impl Apps {
             jwks,
             owner: new.owner,
             homepage: new.homepage,
+            maker: new.maker,
             status,
             vetted,
             created,
@@ -183,6 +212,9 @@ impl Apps {
         let register = move |txn: &mut Txn<'_>| {
             if txn.scan(BY_OWNER, &owner_key(&row.owner, ""), MAX_PER_OWNER)?.len() >= MAX_PER_OWNER {
                 return Err(Error::TooMany);
+            }
+            if !vetted {
+                alone(txn, &row)?;
             }
             txn.put(BY_OWNER, &owner_key(&row.owner, &row.client_id), Vec::new())?;
             Ok(txn.put_json(APPS, row.client_id.as_bytes(), &row)?)
@@ -274,6 +306,29 @@ impl Apps {
         };
         self.0.store.transact(work).await
     }
+}
+
+/// Apps of one realm whose names are compared; a plan has some hundred.
+const MAX_COMPARED: usize = 10_000;
+/// The same app again within so many seconds is a second click.
+const SECOND_CLICK: i64 = 60;
+
+/// Refuses a name that looks like another maker's, and the second of two clicks.
+fn alone(txn: &mut Txn<'_>, new: &App) -> Result<(), Error> {
+    for (_, row) in txn.scan(APPS, b"", MAX_COMPARED)? {
+        let Ok(known) = serde_json::from_slice::<App>(&row) else { continue };
+        if known.client_id == new.client_id || !name::look_alike(&known.name, &new.name) {
+            continue;
+        }
+        if known.owner != new.owner {
+            return Err(Error::TakenName);
+        }
+        let same = |app: &App| (app.kind, app.redirects.clone(), app.scopes.clone());
+        if same(&known) == same(new) && new.created - known.created <= SECOND_CLICK {
+            return Err(Error::Twice(known.client_id));
+        }
+    }
+    Ok(())
 }
 
 fn owner_key(owner: &str, client_id: &str) -> Vec<u8> {

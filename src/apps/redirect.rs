@@ -6,6 +6,9 @@ use super::Kind;
 /// Longest address that is registered.
 const MAX_LENGTH: usize = 1_000;
 
+/// What an answer adds to an address; one that holds it already would be read in two ways.
+const ANSWERED: [&str; 4] = ["code", "state", "iss", "error"];
+
 /// Why an address cannot be registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -21,6 +24,9 @@ pub enum Refused {
     /// A scheme that browsers run or that names no app.
     #[error("a phone or desktop app uses https:// or its own reversed domain, such as org.example.app:/callback")]
     Scheme,
+    /// Holds a parameter of the answer.
+    #[error("a redirect address cannot hold code, state, iss or error: the answer adds them")]
+    Answered,
     /// Too long.
     #[error("a redirect address can have 1,000 characters at most")]
     TooLong,
@@ -33,6 +39,10 @@ pub fn check(address: &str, kind: Kind) -> Result<(), Refused> {
     }
     if address.chars().any(|c| !c.is_ascii_graphic() || "#*\\<>\"^`{|}".contains(c)) {
         return Err(Refused::Unfit);
+    }
+    let query = address.split_once('?').map_or("", |(_, query)| query);
+    if form_urlencoded::parse(query.as_bytes()).any(|(name, _)| ANSWERED.contains(&&*name)) {
+        return Err(Refused::Answered);
     }
     let (scheme, rest) = address.split_once(':').ok_or(Refused::NotAbsolute)?;
     match scheme {
@@ -50,6 +60,22 @@ pub fn check(address: &str, kind: Kind) -> Result<(), Refused> {
         _ if kind == Kind::Native && is_reversed_domain(scheme) && !rest.is_empty() => Ok(()),
         _ => Err(Refused::Scheme),
     }
+}
+
+/// True for http on this machine.
+pub(super) fn is_on_this_machine(address: &str) -> bool {
+    authority(address).and_then(host_of).is_some_and(is_loopback)
+}
+
+/// True for an address of the site whose address is `home`.
+pub(super) fn is_at(address: &str, home: &str) -> bool {
+    let of = |address: &str| authority(address).and_then(host_of).map(str::to_ascii_lowercase);
+    of(address).is_some() && of(address) == of(home)
+}
+
+fn authority(address: &str) -> Option<&str> {
+    let rest = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://"))?;
+    rest.split(['/', '?']).next()
 }
 
 /// True if a request may use `asked` because `registered` was registered.
@@ -80,7 +106,9 @@ fn host_of(authority: &str) -> Option<&str> {
         None => authority.split_once(':').unwrap_or((authority, "0")),
     };
     let fit = |c: char| c.is_ascii_alphanumeric() || ".-[]:".contains(c);
-    (!host.is_empty() && host.chars().all(fit) && port.parse::<u16>().is_ok()).then_some(host)
+    // A sign before the number would be read as a port too.
+    let is_port = port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    (!host.is_empty() && host.chars().all(fit) && is_port).then_some(host)
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -7,7 +7,12 @@ fn room() -> (Apps, Store, tempfile::TempDir) {
 }
 
 fn open(store: &Store) -> Apps {
-    let settings = Settings { prefix: "app-", review: false };
+    let settings = Settings {
+        prefix: "app-",
+        review: false,
+        plan_names: vec!["Plan".into()],
+        home: "https://plan.example".into(),
+    };
     Apps::open(store.clone(), Chance::seeded(1), Clock::system(), settings).unwrap()
 }
 
@@ -18,6 +23,7 @@ fn new_app(name: &str, kind: Kind, redirect: &str) -> NewApp {
         redirects: vec![redirect.into()],
         scopes: "patient/*.rs".into(),
         homepage: String::new(),
+        maker: Maker::default(),
         owner: "dev1".into(),
     }
 }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::doc_markdown, reason = "the comments are printed as they are, so they hold no Markdown")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
@@ -151,7 +151,21 @@ pub(super) struct Init {
     pub(super) yes: bool,
 }
 
-#[derive(Debug, ClapArgs)]
+impl Load {
+    /// The same with paths that were typed in a folder.
+    pub(super) fn from(&self, folder: &Path) -> Self {
+        let at = |path: &Option<PathBuf>| path.as_ref().map(|path| folder.join(path));
+        Self {
+            paths: self.paths.iter().map(|path| folder.join(path)).collect(),
+            map: at(&self.map),
+            report: at(&self.report),
+            suggest_map: at(&self.suggest_map),
+            ..self.clone()
+        }
+    }
+}
+
+#[derive(Clone, Debug, ClapArgs)]
 pub(super) struct Load {
     /// Files and folders
     #[arg(required_unless_present_any = ["undo", "suggest_map"], value_name = "PATH")]

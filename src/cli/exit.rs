@@ -15,6 +15,14 @@ pub(super) enum Code {
     Integrity = 6,
 }
 
+impl Code {
+    /// The code of a number that a running server answered.
+    pub(super) fn from_number(number: u8) -> Self {
+        let all = [Self::Done, Self::ConfigInvalid, Self::PartlyDone, Self::Busy, Self::Integrity];
+        all.into_iter().find(|code| *code as u8 == number).unwrap_or(Self::Failed)
+    }
+}
+
 impl From<Code> for ExitCode {
     fn from(code: Code) -> Self {
         Self::from(code as u8)

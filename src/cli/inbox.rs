@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use super::load::into_realm;
 use crate::config::Policy;
 use crate::load::{FileState, Inbox, InboxError, Mapping, Request, Stop, Summary, take};
@@ -25,7 +27,14 @@ impl Pace {
 
 /// Looks into the folder until the task is dropped. `stop` also ends a load that is under way; its files stay, and the next
 /// start goes on with them.
-pub(super) async fn watch(realm: Arc<Realm>, inbox: PathBuf, validation: Policy, pace: Pace, stop: Stop) {
+pub(super) async fn watch(
+    realm: Arc<Realm>,
+    inbox: PathBuf,
+    validation: Policy,
+    pace: Pace,
+    stop: Stop,
+    loading: Arc<Mutex<()>>,
+) {
     let mut ticks = tokio::time::interval(pace.look);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut seen = Inbox::default();
@@ -36,9 +45,12 @@ pub(super) async fn watch(realm: Arc<Realm>, inbox: PathBuf, validation: Policy,
             continue;
         }
         seen.forget(&ready);
-        let (realm, inbox, asked) = (Arc::clone(&realm), inbox.clone(), stop.clone());
+        let (realm, inbox, asked, loading) = (Arc::clone(&realm), inbox.clone(), stop.clone(), Arc::clone(&loading));
         // Told where it happens: when the server stops, nobody waits here any more.
-        let told = tokio::task::spawn_blocking(move || tell(&load(&realm, &inbox, &ready, validation, &asked), &asked));
+        let told = tokio::task::spawn_blocking(move || {
+            let _alone = loading.lock();
+            tell(&load(&realm, &inbox, &ready, validation, &asked), &asked);
+        });
         if let Err(error) = told.await {
             tracing::error!(%error, "loading the inbox ended early; its files stay and are tried again");
         }
@@ -131,7 +143,8 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let pace = Pace { look: Duration::from_millis(10), quiet: Duration::from_millis(30) };
         let stop = Stop::default();
-        let watching = runtime.spawn(watch(Arc::clone(&realm), inbox.clone(), Policy::Off, pace, stop.clone()));
+        let watching =
+            runtime.spawn(watch(Arc::clone(&realm), inbox.clone(), Policy::Off, pace, stop.clone(), Arc::default()));
         for _ in 0..1_500 {
             if names(&inbox) == ["done", "failed"] && names(&inbox.join("failed")).len() == 2 {
                 break;

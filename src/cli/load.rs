@@ -8,6 +8,7 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::{Global, Load};
+use super::control::Said;
 use super::exit::Code;
 use super::install;
 use crate::access::{Base, View};
@@ -26,6 +27,49 @@ pub(super) fn run(global: &Global, args: &Load) -> anyhow::Result<Code> {
         print!("{proposed}");
         return Ok(Code::Done);
     }
+    let config = install::config(global)?;
+    let outside = install::outside(&config)?;
+    super::definitions::supply(&config)?;
+    let realm = install::realm(RealmKind::Plan, &config, &outside, &Definitions::default())?;
+    let mut said = Said::default();
+    let mut talk = Talk::new(global, realm.clock.clone());
+    // The server is stopped, so nobody searches but the load itself.
+    realm.index.in_bulk();
+    let outcome = act(global, args, &realm, &mut said, &mut |progress| talk.show(progress));
+    talk.bar.finish_and_clear();
+    // A load leaves pages behind that only its own steps used.
+    if outcome.as_ref().is_ok_and(|(_, changed)| *changed > 0)
+        && let Err(error) = realm.store.compact()
+    {
+        tracing::warn!(%error, "the data file could not be made smaller; nothing is lost");
+    }
+    install::close_after_much(&realm);
+    said.print();
+    Ok(outcome?.0)
+}
+
+/// Loads into a realm that is being served.
+pub(super) fn beside(global: &Global, args: &Load, realm: &Realm, said: &mut Said) -> anyhow::Result<Code> {
+    Ok(act(global, args, realm, said, &mut |_| {})?.0)
+}
+
+/// Carries the command out on an open realm; gives how many records changed, too.
+fn act(
+    global: &Global,
+    args: &Load,
+    realm: &Realm,
+    said: &mut Said,
+    progress: &mut dyn FnMut(&Progress),
+) -> anyhow::Result<(Code, u64)> {
+    if args.undo {
+        let undone = undo(realm)?;
+        if global.json {
+            said.line(serde_json::to_string(&undone)?);
+        } else {
+            said.line(undone.as_ref().map_or_else(|| "there is no load to take back".to_owned(), undone_words));
+        }
+        return Ok((Code::Done, 0));
+    }
     let mapping = match &args.map {
         None => Mapping::default(),
         Some(path) => {
@@ -33,47 +77,26 @@ pub(super) fn run(global: &Global, args: &Load) -> anyhow::Result<Code> {
             Mapping::parse(&text).map_err(|wrong| anyhow::anyhow!("{}: {wrong}", path.display()))?
         }
     };
-    let config = install::config(global)?;
-    let outside = install::outside(&config)?;
-    super::definitions::supply(&config)?;
-    let realm = install::realm(RealmKind::Plan, &config, &outside, &Definitions::default())?;
-    if args.undo {
-        let outcome = undo(&realm);
-        install::close(&realm);
-        return tell_undone(global, outcome?.as_ref());
-    }
-    let report = args.report.clone().unwrap_or_else(|| report_path(&config.storage.path, &realm));
+    let config = &realm.config;
     let request = Request {
         paths: args.paths.clone(),
         format: args.format,
         mapping,
         dry_run: args.dry_run,
-        report,
+        report: args.report.clone().unwrap_or_else(|| report_path(&config.storage.path, realm)),
         validation: config.validation.loads,
         claims_as_clinical: config.load.claims_as_clinical,
         registry: config.load.registry,
         complete: config.load.complete.clone(),
         stop: Stop::default(),
     };
-    let mut talk = Talk::new(global, realm.clock.clone());
-    // The server is stopped, so nobody searches but the load itself.
-    realm.index.in_bulk();
-    let outcome = into_realm(&realm, &request, &mut |progress| talk.show(progress));
-    talk.bar.finish_and_clear();
-    // A load leaves pages behind that only its own steps used.
-    if outcome.as_ref().is_ok_and(|summary| summary.changed > 0)
-        && let Err(error) = realm.store.compact()
-    {
-        tracing::warn!(%error, "the data file could not be made smaller; nothing is lost");
-    }
-    install::close_after_much(&realm);
-    let summary = outcome?;
+    let summary = into_realm(realm, &request, progress)?;
     if global.json {
-        println!("{}", serde_json::to_string(&summary)?);
+        said.line(serde_json::to_string(&summary)?);
     } else {
-        tell(&summary, args.dry_run);
+        tell(&summary, args.dry_run, said);
     }
-    Ok(if summary.rejected > 0 { Code::PartlyDone } else { Code::Done })
+    Ok((if summary.rejected > 0 { Code::PartlyDone } else { Code::Done }, summary.changed))
 }
 
 /// Loads into a realm; what the run does not know by identifier is looked up in what was loaded before.
@@ -101,18 +124,6 @@ fn target<'a>(realm: &'a Realm, ids: &'a str, find: Find<'a>) -> Target<'a> {
 fn undo(realm: &Realm) -> Result<Option<Undone>, crate::load::Error> {
     let ids = format!("{}/ids", realm.config.plan.url.as_str());
     take_back(&target(realm, &ids, &|_, _, _| None))
-}
-
-fn tell_undone(global: &Global, undone: Option<&Undone>) -> anyhow::Result<Code> {
-    if global.json {
-        println!("{}", serde_json::to_string(&undone)?);
-    } else {
-        match undone {
-            None => println!("there is no load to take back"),
-            Some(undone) => println!("{}", undone_words(undone)),
-        }
-    }
-    Ok(Code::Done)
 }
 
 fn undone_words(undone: &Undone) -> String {
@@ -189,27 +200,27 @@ impl Talk {
     }
 }
 
-fn tell(summary: &Summary, dry_run: bool) {
+fn tell(summary: &Summary, dry_run: bool, said: &mut Said) {
     let kept = if dry_run { "would be kept" } else { "kept" };
     let kinds: Vec<String> = summary.by_kind.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    println!(
+    said.line(format_args!(
         "{} files in {:.1} s: {} records {kept} ({} changed, {} unchanged), {} rejected",
         summary.files, summary.seconds, summary.kept, summary.changed, summary.unchanged, summary.rejected
-    );
+    ));
     if !kinds.is_empty() {
-        println!("by kind: {}", kinds.join(", "));
+        said.line(format_args!("by kind: {}", kinds.join(", ")));
     }
     for finding in &summary.findings {
-        println!("{:>8}  {}: {}", finding.count, finding.rule, finding.fix);
+        said.line(format_args!("{:>8}  {}: {}", finding.count, finding.rule, finding.fix));
         for example in &finding.examples {
             let colon = if example.reason.is_empty() { "" } else { ": " };
             let line = if example.line == 0 { String::new() } else { format!(" {}", example.line) };
             let entry = example.entry.map(|entry| format!(" entry {entry}")).unwrap_or_default();
-            println!("          at {}{line}{entry}{colon}{}", example.file, example.reason);
+            said.line(format_args!("          at {}{line}{entry}{colon}{}", example.file, example.reason));
         }
     }
     if let Some(report) = &summary.report {
-        println!("rejected records, with line and reason: {} (as a table: .csv)", report.display());
+        said.line(format_args!("rejected records, with line and reason: {} (as a table: .csv)", report.display()));
     }
 }
 

@@ -5,6 +5,7 @@
 mod app;
 mod args;
 mod bench;
+mod control;
 pub mod definitions;
 mod demo;
 mod dev;
@@ -43,6 +44,9 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> anyhow::Result<Code> {
+    if let Some(code) = control::ask(args)? {
+        return Ok(code);
+    }
     let global = &args.global;
     match &args.command {
         Command::Demo(own) => demo::run(global, own),
@@ -57,6 +61,17 @@ fn run(args: &Args) -> anyhow::Result<Code> {
         Command::Completions { shell } => Ok(paper::completions(*shell)),
         Command::Man { folder } => paper::man(folder.as_deref()),
         Command::Dev { command } => dev::run(command),
+    }
+}
+
+/// Waits for work of the store, in a command or on a thread of a running server.
+fn wait<T, E>(work: impl Future<Output = Result<T, E>>) -> anyhow::Result<T>
+where
+    anyhow::Error: From<E>,
+{
+    match tokio::runtime::Handle::try_current() {
+        Ok(server) => Ok(server.block_on(work)?),
+        Err(_) => Ok(runtime()?.block_on(work)?),
     }
 }
 

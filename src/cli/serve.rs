@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use parking_lot::Mutex;
 
 use super::args::Global;
+use super::control::{self, Running};
 use super::exit::Code;
 use super::inbox::Pace;
 use super::reindex::kinds;
@@ -48,10 +50,22 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
             );
         }
         tokio::spawn(try_mail(outside.mail.clone()));
+        let loading = Arc::new(Mutex::new(()));
+        let running = Running {
+            config: Arc::clone(&config),
+            outside: outside.clone(),
+            realms: realms.clone(),
+            loading: Arc::clone(&loading),
+        };
+        let controlled = tokio::spawn(async move {
+            if let Err(error) = control::serve(running).await {
+                tracing::error!(%error, "commands cannot reach this server");
+            }
+        });
         let inbox = config.load.inbox.clone().zip(realms.first().cloned());
         let stop = Stop::default();
         let watching = inbox.map(|(inbox, realm)| {
-            tokio::spawn(super::inbox::watch(realm, inbox, config.validation.loads, Pace::USUAL, stop.clone()))
+            tokio::spawn(super::inbox::watch(realm, inbox, config.validation.loads, Pace::USUAL, stop.clone(), loading))
         });
         // A load ends while requests drain.
         let signal = async {
@@ -59,6 +73,7 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
             stop.ask();
         };
         listen(server, &config, &realms, false, signal).await;
+        controlled.abort();
         if let Some(watching) = watching {
             watching.abort();
         }

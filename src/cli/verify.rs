@@ -3,10 +3,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::args::Global;
+use super::control::Said;
 use super::exit::Code;
 use super::install;
 use super::reindex::kinds;
@@ -20,6 +23,10 @@ use crate::realm::{Outside, Realm, RealmKind};
 use crate::search;
 use crate::store::{Snapshot, Store, Stored};
 
+/// Times that an audit is read that is being written.
+const TRIES: u32 = 3;
+/// Between two of them.
+const PAUSE: Duration = Duration::from_millis(200);
 /// Changes read at a time.
 const STEP: usize = 1_000;
 /// Versions of one resource that are read.
@@ -54,16 +61,66 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Code> {
             reports.push(realm(kind, &folder, &outside, &definitions)?);
         }
     }
+    let mut said = Said::default();
+    let code = told(global, &reports, &mut said);
+    said.print();
+    Ok(code)
+}
+
+/// Checks realms that are being served. What changes meanwhile is not held against them.
+pub(super) fn of_running(
+    global: &Global,
+    realms: &[Arc<Realm>],
+    outside: &Outside,
+    said: &mut Said,
+) -> anyhow::Result<Code> {
+    let mut reports = Vec::new();
+    for realm in realms {
+        let folder = Realm::folder(install::data(&realm.config)?, realm.kind);
+        // What was entered is in the file, and its seal too, before the file is read.
+        realm.audit.seal()?;
+        let mut report = of_audit(realm.kind, &folder, outside)?;
+        for _ in 1..TRIES {
+            if report.problems.is_empty() {
+                break;
+            }
+            // What was just being written is whole by now.
+            std::thread::sleep(PAUSE);
+            report = of_audit(realm.kind, &folder, outside)?;
+        }
+        of_store(&realm.store, &realm.index, outside, &mut report)?;
+        reports.push(report);
+    }
+    Ok(told(global, &reports, said))
+}
+
+fn told(global: &Global, reports: &[Report], said: &mut Said) -> Code {
     let good = reports.iter().all(|report| report.problems.is_empty());
     if global.json {
-        println!("{}", serde_json::json!({"ok": good, "realms": reports}));
+        said.line(serde_json::json!({"ok": good, "realms": reports}));
     } else {
-        reports.iter().for_each(tell);
+        for report in reports {
+            tell(report, said);
+        }
     }
-    Ok(if good { Code::Done } else { Code::Integrity })
+    if good { Code::Done } else { Code::Integrity }
 }
 
 fn realm(kind: RealmKind, folder: &Path, outside: &Outside, definitions: &Definitions) -> anyhow::Result<Report> {
+    let mut report = of_audit(kind, folder, outside)?;
+    let store = Store::open_defined(&folder.join("store.redb"), definitions)?;
+    let now = outside.clock.now();
+    if kind == RealmKind::Plan {
+        search::read_definitions(&store, now)?;
+    }
+    let (index, checkpoint) = Index::open(&folder.join("index"), &outside.clock, definitions)?;
+    search::catch_up(&store, &index, checkpoint, now)?;
+    of_store(&store, &index, outside, &mut report)?;
+    store.close();
+    Ok(report)
+}
+
+fn of_audit(kind: RealmKind, folder: &Path, outside: &Outside) -> anyhow::Result<Report> {
     let mut report = Report { realm: kind.name(), ..Report::default() };
     let keys = Keys::open(&folder.join("keys"), &outside.chance, outside.clock.now().as_second())?;
     let verifier = Signer::from_seed(&keys.derive("audit")).map(|signer| signer.verifier());
@@ -78,14 +135,15 @@ fn realm(kind: RealmKind, folder: &Path, outside: &Outside, definitions: &Defini
         let (file, entry, offset, why) = (broken.file.display(), broken.entry, broken.offset, broken.why);
         report.problems.push(format!("audit: {file}, entry {entry}, at byte {offset}: {why}"));
     }
-    let store = Store::open_defined(&folder.join("store.redb"), definitions)?;
+    Ok(report)
+}
+
+fn of_store(store: &Store, index: &Index, outside: &Outside, report: &mut Report) -> anyhow::Result<()> {
     let now = outside.clock.now();
-    if kind == RealmKind::Plan {
-        search::read_definitions(&store, now)?;
-    }
     let view = View::operator(now);
     let snapshot = store.snapshot()?;
-    let counts = resources(&snapshot, &view, &mut report)?;
+    let seq = snapshot.last_seq()?;
+    let counts = resources(&snapshot, &view, report)?;
     if report.underived > 0 {
         let text = format!(
             "access: the rules of this version withhold or attribute {} resources otherwise than their records say",
@@ -100,19 +158,22 @@ fn realm(kind: RealmKind, folder: &Path, outside: &Outside, definitions: &Defini
         }
     }
     drop(snapshot);
-    let (index, checkpoint) = Index::open(&folder.join("index"), &outside.clock, definitions)?;
-    search::catch_up(&store, &index, checkpoint, now)?;
+    index.settle()?;
+    let mut differing = Vec::new();
     for kind in Kind::all() {
         let query = index::Query { kind, clauses: &[], sort: &[], after: None, limit: 0 };
         let (found, there) = (index.find(&view, &query)?.total, counts.get(&kind).copied().unwrap_or(0));
         if found != there {
             let name = kind.name();
-            report.problems.push(format!("index: {found} of {there} {name} resources are found; run `ingle reindex`"));
+            differing.push(format!("index: {found} of {there} {name} resources are found; run `ingle reindex`"));
         }
     }
-    index.settle()?;
-    store.close();
-    Ok(report)
+    if store.snapshot()?.last_seq()? == seq {
+        report.problems.extend(differing);
+    } else if !differing.is_empty() {
+        report.notes.push("index: not compared, because records changed meanwhile; run it again".to_owned());
+    }
+    Ok(())
 }
 
 /// Reads every version of every resource; the number of current ones by type.
@@ -185,16 +246,16 @@ fn problem(report: &mut Report, text: String) {
     }
 }
 
-fn tell(report: &Report) {
+fn tell(report: &Report, said: &mut Said) {
     let mark = if report.problems.is_empty() { "ok  " } else { "FAIL" };
-    println!(
+    said.line(format_args!(
         "{mark} {}: {} resources in {} versions, {} audit entries under {} signed heads",
         report.realm, report.resources, report.versions, report.audit_entries, report.audit_heads
-    );
+    ));
     for problem in &report.problems {
-        println!("     {problem}");
+        said.line(format_args!("     {problem}"));
     }
     for note in &report.notes {
-        println!("     note: {note}");
+        said.line(format_args!("     note: {note}"));
     }
 }

@@ -8,8 +8,9 @@ use super::value::Span;
 section! {
     /// Third-party apps and how long what they are given lasts.
     "apps" => Apps {
-        /// `open`: a registered app may connect members at once. `review`: staff approve each app first.
-        Default registration: Registration = r#""open""#;
+        /// `review`: staff approve each app before it meets members (`ingle app approve`). `open`: an app with a maker, a
+        /// policy, terms and a contact may connect members at once.
+        Default registration: Registration = r#""review""#;
         /// How long an access token works.
         Default access_token: Span = r#""1h""#;
         /// How long a member's permission lasts when she does not end it sooner.

@@ -88,6 +88,8 @@ pub struct Asking {
     pub until: i64,
     /// She must have signed in since then.
     pub signed_in_from: i64,
+    /// Where the answer goes: the host, or of an app's own scheme the scheme.
+    pub goes_to: String,
 }
 
 /// The member's decision to share.
@@ -198,7 +200,7 @@ impl OAuth {
         // Narrowing what was narrowed changes nothing; it is read again for the page.
         let granted = scopes::narrow(&pending.scopes, &app.scopes).map_err(|_| Error::NoRequest)?;
         let until = self.until(granted.offline);
-        Ok(Asking { app, granted, until, signed_in_from: pending.signed_in_from })
+        Ok(Asking { app, granted, until, signed_in_from: pending.signed_in_from, goes_to: goes_to(&pending.redirect) })
     }
 
     /// The member said no: the app's address with that answer.
@@ -284,6 +286,12 @@ impl OAuth {
         pairs.push(("iss", &self.0.settings.issuer));
         with_query(redirect, &pairs)
     }
+}
+
+fn goes_to(redirect: &str) -> String {
+    let url = url::Url::parse(redirect).ok();
+    let host = url.as_ref().and_then(|url| url.host_str()).map(str::to_owned);
+    host.or_else(|| url.map(|url| url.scheme().to_owned())).unwrap_or_default()
 }
 
 /// From when on a sign-in counts (`OpenID` Connect Core 3.1.2.1).

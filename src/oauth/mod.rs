@@ -43,6 +43,7 @@ pub use code::TokenAnswer;
 pub use error::{Code, Error, Refusal};
 pub use form::Form;
 pub use keys::Keys;
+pub use pkce::challenge as pkce_challenge;
 
 use crate::access::{AppAccess, Category, ClientId, GrantId, MemberId, PatientId};
 use crate::apps::Apps;

@@ -9,14 +9,19 @@ pub(super) fn is_challenge(text: &str) -> bool {
     text.len() == 43 && URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == 32)
 }
 
+/// The challenge of a verifier.
+#[must_use]
+pub fn challenge(verifier: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()))
+}
+
 /// True if the verifier is well formed and its digest is the challenge.
 pub(super) fn matches(challenge: &str, verifier: &str) -> bool {
     let fit = |c: u8| c.is_ascii_alphanumeric() || b"-._~".contains(&c);
     if !(43..=128).contains(&verifier.len()) || !verifier.bytes().all(fit) {
         return false;
     }
-    let made = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()));
-    constant_time::verify_slices_are_equal(made.as_bytes(), challenge.as_bytes()).is_ok()
+    constant_time::verify_slices_are_equal(self::challenge(verifier).as_bytes(), challenge.as_bytes()).is_ok()
 }
 
 #[cfg(test)]

@@ -259,7 +259,16 @@ impl Realm {
             store.clone(),
             chance.clone(),
             clock.clone(),
-            apps::Settings { prefix: kind.client_prefix(), review },
+            apps::Settings {
+                prefix: kind.client_prefix(),
+                review,
+                plan_names: [Some(&config.plan.name), config.plan.legal_name.as_ref()]
+                    .into_iter()
+                    .flatten()
+                    .cloned()
+                    .collect(),
+                home: config.plan.url.as_str().to_owned(),
+            },
         )?;
         let consent = Consent::open(store.clone(), clock.clone(), chance.clone())?;
         let oauth = OAuth::open(

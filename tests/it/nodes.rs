@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ingle::access::{Operation, View};
-use ingle::apps::{App, Kind, NewApp, Status};
+use ingle::apps::{App, Kind, Maker, NewApp, Status};
 use ingle::config::Config;
 use ingle::consent;
 use ingle::fhir::definitions::Definitions;
@@ -106,6 +106,7 @@ async fn app(leader: &Realm, name: &str) -> App {
         redirects: vec![REDIRECT.into()],
         scopes: SCOPES.into(),
         homepage: String::new(),
+        maker: Maker::default(),
         owner: "dev".into(),
     };
     leader.apps.register(new).await.unwrap().0

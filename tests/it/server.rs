@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ingle::apps::{App, Kind, NewApp};
+use ingle::apps::{App, Kind, Maker, NewApp};
 use ingle::config::{Config, Policy};
 use ingle::fhir::definitions::Definitions;
 use ingle::identity::Member;
@@ -101,11 +101,13 @@ impl TestServer {
     /// Registers an app in the plan's realm.
     pub async fn app(&self, kind: Kind, scopes: &str) -> (App, Option<String>) {
         let new = NewApp {
-            name: "Test App".into(),
+            // Of two that are the same within a minute, one is a second click.
+            name: format!("Test App {}", self.plan.apps.all().unwrap().len() + 1),
             kind,
             redirects: vec![REDIRECT.into()],
             scopes: scopes.into(),
             homepage: String::new(),
+            maker: Maker::default(),
             owner: "dev".into(),
         };
         self.plan.apps.register(new).await.unwrap()
@@ -223,7 +225,7 @@ impl Builder {
         let folder = tempfile::tempdir().unwrap();
         let flags: Vec<(&str, String)> = [("plan.name", "Test Plan"), ("plan.url", ADDRESS), ("storage.path", "data")]
             .into_iter()
-            .chain([("mail.transport", "file:mail"), ("mail.from", "plan@plan.example")])
+            .chain([("mail.transport", "file:mail"), ("mail.from", "plan@plan.example"), ("apps.registration", "open")])
             .map(|(key, value)| (key, value.to_owned()))
             .chain(self.settings.iter().map(|(key, value)| (key.as_str(), value.clone())))
             .collect();

@@ -113,8 +113,8 @@ const SUB_FLOORS: [(&str, &[(&str, u8)]); 3] = [
 const CONFINED: [(&str, &[&str]); 9] = [
     ("encoding_rs", &["formats"]),
     ("poem", &["web"]),
-    ("hyper", &["web"]),
-    ("http_body_util", &["web"]),
+    ("hyper", &["cli", "web"]),
+    ("http_body_util", &["cli", "web"]),
     ("redb", &["store"]),
     ("tantivy", &["index"]),
     ("lettre", &["outbound"]),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 
 use super::{Figure, generate};
-use crate::apps::{Kind as AppKind, NewApp};
+use crate::apps::{Kind as AppKind, Maker, NewApp};
 use crate::cli::runtime;
 use crate::config::Config;
 use crate::fhir::definitions::Definitions;
@@ -147,6 +147,7 @@ impl Plan {
                 redirects: vec![REDIRECT.into()],
                 scopes: "patient/*.rs".into(),
                 homepage: String::new(),
+                maker: Maker::default(),
                 owner: "bench".into(),
             };
             let (app, _) = self.realm.apps.register(new).await?;

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::*;
-use crate::apps::{self, Kind, NewApp};
+use crate::apps::{self, Kind, Maker, NewApp};
 use crate::identity::roster::{Enrolment, enrol};
 use crate::identity::{self, ContactKey, Identity, Member, Representations};
 use crate::outbound::{ClockHand, Mail, Sms};
@@ -41,7 +41,12 @@ pub(super) async fn room() -> Room {
     let store = Store::open(&dir.path().join("store.redb")).unwrap();
     let (clock, hand) = Clock::manual("2026-03-02T09:00:00Z".parse().unwrap());
     let chance = Chance::seeded(1);
-    let app_settings = apps::Settings { prefix: "app-", review: false };
+    let app_settings = apps::Settings {
+        prefix: "app-",
+        review: false,
+        plan_names: vec!["Plan".into()],
+        home: "https://plan.example".into(),
+    };
     let apps = Apps::open(store.clone(), chance.clone(), clock.clone(), app_settings).unwrap();
     let consent = Consent::open(store.clone(), clock.clone(), chance.clone()).unwrap();
     let oauth = open(&store, &clock, &apps, &consent, Keys::in_memory(&chance).unwrap());
@@ -88,6 +93,7 @@ fn new_app(kind: Kind) -> NewApp {
         redirects: vec![REDIRECT.into()],
         scopes: "patient/*.rs user/*.rs offline_access".into(),
         homepage: String::new(),
+        maker: Maker::default(),
         owner: "dev".into(),
     }
 }

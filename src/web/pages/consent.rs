@@ -32,6 +32,11 @@ struct ConsentPage {
     people: Vec<Choice>,
     cards: Vec<&'static str>,
     categories: Vec<&'static str>,
+    /// Where the app runs: the host that gets the code.
+    goes_to: String,
+    /// What she chose before something was wrong.
+    chosen: String,
+    shared: Vec<&'static str>,
     /// True if sharing goes on after today.
     long: bool,
     until: String,
@@ -96,6 +101,8 @@ fn consent_page(
             is_self: person.member_id == who.member_id,
         })
         .collect();
+    let chosen = visit.form.get("person").unwrap_or_default().to_owned();
+    let shared = visit.form.all("share").filter_map(Category::parse).map(Category::name).collect();
     let (t, member_page) = (visit.words(), format!("{}/member", visit.realm().address));
     let status = login::status(problem.is_some());
     let f = match problem {
@@ -109,6 +116,9 @@ fn consent_page(
         who: who.name(),
         people,
         cards: cards::of(&asking.granted.types),
+        goes_to: asking.goes_to,
+        chosen,
+        shared,
         categories: Category::ALL.iter().map(|category| category.name()).collect(),
         long: asking.granted.offline,
         until: t.day(asking.until),

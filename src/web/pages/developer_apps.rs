@@ -10,7 +10,8 @@ use super::login::status;
 use super::oops::Oops;
 use super::visit::{DeveloperIn, Visit};
 use super::words::Words;
-use crate::apps::{App, Apps, Error, Kind, NewApp, Status};
+use crate::apps::{App, Apps, Error, Kind, Maker, Missing, NewApp, Status};
+use crate::oauth::pkce_challenge;
 use crate::realm::{Realm, RealmKind};
 
 /// Choices of the scopes picker, with the scopes each stands for.
@@ -30,8 +31,14 @@ const PICKS: [(&str, &str); 6] = [
 /// Scopes every app may ask for: they say who signed in.
 const ALWAYS: &str = "openid fhirUser launch/patient";
 const KINDS: [(&str, Kind); 3] = [("web", Kind::Web), ("browser", Kind::Browser), ("native", Kind::Native)];
-/// An example verifier of RFC 7636, so that the first link works without code. Real apps make their own.
-const EXAMPLE_CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+/// What an app for members lacks, with the words for it.
+const MISSING: [(Missing, &str); 5] = [
+    (Missing::Maker, "app.needs_maker"),
+    (Missing::Policy, "app.needs_policy"),
+    (Missing::Terms, "app.needs_terms"),
+    (Missing::Contact, "app.needs_contact"),
+    (Missing::Redirect, "app.needs_redirect"),
+];
 
 /// The form as it was filled in.
 #[derive(Default)]
@@ -66,8 +73,17 @@ struct AppPage {
     secrets: Vec<(String, String)>,
     kind: &'static str,
     state: &'static str,
-    try_it: String,
+    walk: Option<Walk>,
     can_go_live: bool,
+    /// The form for going live, as it was filled in.
+    maker: Maker,
+}
+
+/// The first authorization, to walk by hand: a link and two commands.
+struct Walk {
+    link: String,
+    redeem: String,
+    read: String,
 }
 
 /// `GET /developers/apps/new`
@@ -100,11 +116,14 @@ pub(in crate::web) async fn create(visit: Visit, who: DeveloperIn) -> Result<Res
         redirects: draft.redirects.lines().map(str::to_owned).collect(),
         scopes,
         homepage: draft.homepage.clone(),
+        maker: Maker::default(),
         owner,
     };
     let realm = visit.ask.sandbox.clone().unwrap_or_else(|| visit.ask.realm.clone());
     match realm.apps.register(new).await {
         Ok((app, secret)) => Ok(on_to(&visit, &app.client_id, secret.as_deref())),
+        // The second of two clicks: the first one's answer carries the secret.
+        Err(Error::Twice(client_id)) => Ok(see_other(&format!("/developers/apps/{client_id}"))),
         Err(error) => {
             let problem = problem(t, error)?;
             Ok(form_page(visit, draft, Some(problem)))
@@ -152,17 +171,39 @@ pub(in crate::web) async fn go_live(visit: Visit, who: DeveloperIn) -> Result<Re
     if realm.kind != RealmKind::Sandbox {
         return Ok(see_other(&format!("/developers/apps/{}", app.client_id)));
     }
+    let text = |name: &str| visit.form.get(name).unwrap_or_default().to_owned();
+    let maker = Maker { name: text("maker"), policy: text("policy"), terms: text("terms"), contact: text("contact") };
     let new = NewApp {
-        name: app.name,
+        name: app.name.clone(),
         kind: app.kind,
-        redirects: app.redirects,
-        scopes: app.scopes,
-        homepage: app.homepage,
-        owner: app.owner,
+        redirects: app.redirects.clone(),
+        scopes: app.scopes.clone(),
+        homepage: app.homepage.clone(),
+        maker: maker.clone(),
+        owner: app.owner.clone(),
     };
     let plan = visit.ask.realm.clone();
-    let (app, secret) = plan.apps.register(new).await?;
-    Ok(on_to(&visit, &app.client_id, secret.as_deref()))
+    let t = visit.words();
+    let (field, text) = match plan.apps.register_for_members(new).await {
+        Ok((app, secret)) => return Ok(on_to(&visit, &app.client_id, secret.as_deref())),
+        Err(Error::Twice(client_id)) => return Ok(see_other(&format!("/developers/apps/{client_id}"))),
+        Err(Error::Lacks(missing)) => {
+            let needs = MISSING.iter().filter(|(what, _)| missing.contains(what)).map(|(_, words)| t.say(words));
+            let field = match missing.first() {
+                Some(Missing::Maker) => "maker",
+                Some(Missing::Policy) => "policy",
+                Some(Missing::Terms) => "terms",
+                Some(Missing::Contact) => "contact",
+                _ => "",
+            };
+            (field, t.fill("app.needs", needs.collect::<Vec<_>>().join(" ")))
+        }
+        Err(error) => ("", problem(t, error)?.1),
+    };
+    let mut page = app_page(&visit, &realm, app, None, false);
+    page.maker = maker;
+    page.f = page.f.wrong(field, text);
+    Ok(html(&page, status(true)))
 }
 
 /// The developer's apps in both realms.
@@ -207,6 +248,8 @@ fn scopes_of(picks: &[String]) -> Option<String> {
 fn problem(t: Words, error: Error) -> Result<(&'static str, String), Oops> {
     Ok(match error {
         Error::Name => ("name", t.say("new_app.name_wrong").into()),
+        Error::PlanName => ("name", t.say("new_app.name_of_plan").into()),
+        Error::TakenName => ("name", t.say("new_app.name_taken").into()),
         Error::RedirectCount => ("redirects", t.say("new_app.redirects_wrong").into()),
         Error::Redirect { address, reason } => ("redirects", t.fill2("new_app.redirect_wrong", address, reason)),
         Error::Scopes => ("scopes", t.say("new_app.scopes_wrong").into()),
@@ -243,15 +286,18 @@ fn app_page(visit: &Visit, realm: &Realm, app: App, secret: Option<String>, fres
         secrets: app.secrets.iter().map(|kept| (kept.hint.clone(), t.day(kept.created))).collect(),
         kind: KINDS.iter().find(|(_, kind)| *kind == app.kind).map_or("web", |(name, _)| *name),
         state: state(app.status),
-        try_it: try_it(realm, &app),
+        walk: walk(realm, &app, &visit.secret),
         can_go_live: realm.kind == RealmKind::Sandbox,
+        maker: app.maker.clone(),
         app,
     }
 }
 
-/// An authorization request that works as it stands.
-fn try_it(realm: &Realm, app: &App) -> String {
-    let Some(redirect) = app.redirects.first() else { return String::new() };
+/// An authorization request that works as it stands, and what comes after it. The verifier is on the page, for only with it
+/// can the code be redeemed; it is this browser's own, and the same when the page is opened again.
+fn walk(realm: &Realm, app: &App, browser: &str) -> Option<Walk> {
+    let redirect = app.redirects.first()?;
+    let verifier = realm.identity.form_token(&format!("{} {browser}", app.client_id));
     let mut query = form_urlencoded::Serializer::new(String::new());
     let base = realm.oauth.settings().fhir_base();
     for (name, value) in [
@@ -261,12 +307,21 @@ fn try_it(realm: &Realm, app: &App) -> String {
         ("scope", &app.scopes),
         ("state", "try-it"),
         ("aud", &base),
-        ("code_challenge", EXAMPLE_CHALLENGE),
+        ("code_challenge", &pkce_challenge(&verifier)),
         ("code_challenge_method", "S256"),
     ] {
         query.append_pair(name, value);
     }
-    format!("{}/oauth/authorize?{}", realm.address, query.finish())
+    let secret = if app.kind.has_secret() { " -d client_secret=SECRET" } else { "" };
+    Some(Walk {
+        link: format!("{}/oauth/authorize?{}", realm.address, query.finish()),
+        redeem: format!(
+            "curl {}/oauth/token -d grant_type=authorization_code -d code=CODE -d client_id={}{secret} \
+             --data-urlencode redirect_uri='{redirect}' -d code_verifier={verifier}",
+            realm.address, app.client_id
+        ),
+        read: format!("curl -H 'Authorization: Bearer ACCESS_TOKEN' {base}/Patient/PATIENT"),
+    })
 }
 
 const fn state(status: Status) -> &'static str {

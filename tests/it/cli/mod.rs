@@ -1,5 +1,6 @@
 //! The program as an operator meets it: the real binary, its files, its exit codes.
 
+mod control;
 mod demo;
 mod hardship;
 mod load;

@@ -28,7 +28,20 @@ async fn developer_to_stop_sharing() {
     assert!(page.says("Health History is ready"), "{}", page.text);
     let sandbox_id = between(&page.text, "id=\"client-id\">", "<").unwrap();
     assert!(sandbox_id.starts_with("sandbox-app-"));
-    let page = developer.post(&format!("/developers/apps/{sandbox_id}/live"), &[]).await;
+    let live = format!("/developers/apps/{sandbox_id}/live");
+    let page = developer.post(&live, &[("policy", "http://app.example/privacy")]).await;
+    for needed in ["The name of the maker.", "privacy policy.", "terms of use.", "for contact."] {
+        assert!(page.says(needed), "{needed}");
+    }
+    let maker = [
+        ("maker", "Example Apps, Inc."),
+        ("policy", "https://app.example/privacy"),
+        ("terms", "https://app.example/terms"),
+        ("contact", "help@app.example"),
+    ];
+    let page = developer.post(&live, &maker).await;
+    let again = developer.post(&live, &maker).await;
+    assert_eq!(page.location(), again.location(), "two clicks make one app");
     let page = developer.get(page.location()).await;
     let client_id = between(&page.text, "id=\"client-id\">", "<").unwrap();
     let secret = between(&page.text, "id=\"secret\">", "<").unwrap();
@@ -54,9 +67,12 @@ async fn developer_to_stop_sharing() {
     let page = member.get(&consent).await;
     assert!(page.says("Share your records with Health History?") && page.says("Rosa Delgado (you)"));
     assert!(!page.says("checked"), "nothing sensitive is ticked beforehand");
+    assert!(page.says("Made by Example Apps, Inc.") && page.says("Your records will go to app.example."));
 
-    let nobody = member.post("/consent", &[("request", &request), ("decision", "share")]).await;
+    let nobody =
+        member.post("/consent", &[("request", &request), ("decision", "share"), ("share", "mental-health")]).await;
     assert!(nobody.title().starts_with("Error:") && nobody.says("Choose whose records to share"));
+    assert_eq!(nobody.text.matches(" checked").count(), 1, "what she ticked is still ticked (pages.md 11)");
     // A place in the list names nobody (access.md S2).
     let place = [("request", request.as_str()), ("decision", "share"), ("person", "0")];
     assert!(member.post("/consent", &place).await.says("Choose whose records to share"));

@@ -4,7 +4,7 @@ pub mod browser;
 mod flow;
 mod manners;
 
-use ingle::apps::{Kind, NewApp};
+use ingle::apps::{Kind, Maker, NewApp};
 use ingle::identity::roster::{Enrolment, enrol};
 use ingle::realm::Realm;
 
@@ -65,6 +65,7 @@ impl TestServer {
             redirects: vec![REDIRECT.into()],
             scopes: "openid fhirUser launch/patient patient/*.rs offline_access".into(),
             homepage: String::new(),
+            maker: Maker::default(),
             owner: "someone".into(),
         };
         let (app, secret) = realm.apps.register(new).await.unwrap();

@@ -11,7 +11,7 @@ use anyhow::Context;
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 
-use crate::apps::{Kind, NewApp};
+use crate::apps::{Kind, Maker, NewApp};
 use crate::outbound::Chance;
 use crate::realm::Realm;
 use crate::web::{Reply, Server, Visit, site};
@@ -65,6 +65,7 @@ impl HealthHistory {
             redirects: vec![format!("{home}/callback")],
             scopes: SCOPES.to_owned(),
             homepage: String::new(),
+            maker: Maker::default(),
             owner: "health-history".to_owned(),
         };
         let (app, secret) = plan.apps.register_as(CLIENT_ID, new).await?;
