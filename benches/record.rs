@@ -52,11 +52,16 @@ fn main() {
     let text = claim();
     let kind = Kind::named("ExplanationOfBenefit");
     let prepared = fhir::prepare(text.as_bytes()).expect("the claim is sound");
+    let node = fhir::json::parse(text.as_bytes()).expect("the claim is sound");
     let clause = filter::standard_clause(kind, "service-date", "ge2026-03-05", clock.now(), "")
         .expect("the query is sound")
         .expect("the value is not empty");
     figure(&clock, "read JSON", || drop(black_box(fhir::json::parse(text.as_bytes()))));
     figure(&clock, "read, check, extract", || drop(black_box(fhir::prepare(text.as_bytes()))));
+    figure(&clock, "find topics", || {
+        black_box(fhir::labels::of(&node));
+    });
+    figure(&clock, "admit", || drop(black_box(ingle::access::admit_text(text.as_bytes()))));
     figure(&clock, "render a version", || drop(black_box(prepared.render(1, jiff::Timestamp::UNIX_EPOCH))));
     figure(&clock, "ask the filter", || {
         black_box(clause.matches(&prepared.extracted));

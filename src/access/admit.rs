@@ -13,21 +13,20 @@ use std::sync::{Arc, LazyLock};
 use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::category::{self, Categories};
 use crate::config::Policy;
 use crate::fhir::definitions::{SearchParameters, TABLES_HASH};
 use crate::fhir::json::{self, Node};
+use crate::fhir::labels::{self, Categories};
 use crate::fhir::validate::{Issue, Severity, validate};
-use crate::fhir::{self, Extracted, Packed, Prepared, labels, prepare_node};
+use crate::fhir::{self, Extracted, Packed, Prepared, prepare_about};
 
 /// Counts changes of what this room derives from a resource that no table shows.
-const LOGIC: u64 = 1;
+const LOGIC: u64 = 2;
 
 /// A resource that may be stored, with what access asks of it.
 #[derive(Clone, Debug)]
 pub struct Admitted {
     prepared: Prepared,
-    categories: Categories,
     /// The plan's own search parameters whose values are there, by [`SearchParameters::extraction`].
     own: u64,
 }
@@ -63,9 +62,8 @@ fn first(issues: &[Issue]) -> String {
 #[must_use]
 pub fn rules() -> u64 {
     /// Asked for with each resource that is stored.
-    static RULES: LazyLock<u64> = LazyLock::new(|| {
-        xxh3_64(&[LOGIC, TABLES_HASH, labels::hash(), category::hash()].map(u64::to_be_bytes).concat())
-    });
+    static RULES: LazyLock<u64> =
+        LazyLock::new(|| xxh3_64(&[LOGIC, TABLES_HASH, labels::hash()].map(u64::to_be_bytes).concat()));
     *RULES
 }
 
@@ -79,10 +77,9 @@ pub fn admit(node: &mut Node<'_>, id: &str, policy: Policy) -> Result<Admission,
     if policy == Policy::Reject && !issues.is_empty() {
         return Err(NotAdmitted::Invalid(issues));
     }
-    labels::set(node);
-    let prepared = prepare_node(node, id)?;
-    let categories = Categories::of(&prepared.extracted);
-    Ok(Admission { resource: Admitted { prepared, categories, own: 0 }, issues })
+    let categories = labels::set(node);
+    let prepared = prepare_about(node, id, categories)?;
+    Ok(Admission { resource: Admitted { prepared, own: 0 }, issues })
 }
 
 /// Admits a text that brings its own id and was checked before, such as two stored statements put together.
@@ -127,8 +124,8 @@ fn stamped<'a>(node: &Node<'a>) -> Option<Node<'a>> {
 impl Admitted {
     /// The categories that it is in.
     #[must_use]
-    pub const fn categories(&self) -> Categories {
-        self.categories
+    pub fn categories(&self) -> Categories {
+        self.prepared.extracted.categories
     }
 
     /// What it is found by, with the values of the plan's own search parameters.
@@ -184,7 +181,7 @@ mod tests {
         assert!(admitted.categories().contains(Category::SubstanceUse));
         let text = String::from_utf8(admitted.text().to_vec()).unwrap();
         assert!(
-            text.contains(r#""security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"ETH"}]"#)
+            text.contains(r#""security":[{"id":"listed-ETH","system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"ETH"}]"#)
         );
         // What was admitted once is admitted as it is.
         assert_eq!(admit_text(&admitted.render(1, Timestamp::UNIX_EPOCH)).unwrap().hash, admitted.hash);

@@ -7,15 +7,14 @@
 //! Deliberately absent: where principals come from (`web/guard`, `oauth`, `identity`).
 
 mod admit;
-mod category;
 mod effort;
 mod id;
 mod principal;
 mod scope;
 mod view;
 
+pub use crate::fhir::labels::{Categories, Category};
 pub use admit::{Admission, Admitted, NotAdmitted, admit, admit_checked, admit_text, rules};
-pub use category::{Categories, Category};
 pub use effort::{CHECK, Effort, Exhausted};
 pub use id::{ClientId, GrantId, MemberId, PatientId};
 pub use principal::{AppAccess, Narrowing, Person, Principal, Role};

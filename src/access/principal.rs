@@ -6,10 +6,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::category::Categories;
 use super::id::{ClientId, GrantId, MemberId, PatientId};
 use super::scope::ScopeSet;
 use super::view::Operation;
+use crate::fhir::labels::Categories;
 
 /// Who is asking, as the guard proved it: on a page, on a FHIR base, and in the audit.
 #[derive(Clone, Debug)]

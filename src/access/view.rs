@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::category::Categories;
 use super::effort::{Effort, Exhausted};
 use super::id::PatientId;
 use super::principal::{AppAccess, Principal};
 use super::scope::Level;
 use crate::fhir::filter::Clause;
+use crate::fhir::labels::Categories;
 use crate::fhir::{Audience, Kind};
 
 /// One of the FHIR bases of a realm.

@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 
 use crate::config::Config;
 use crate::fhir::packages::{Packages, Role, Tables};
-use crate::fhir::structures;
+use crate::fhir::{labels, structures};
 
 /// The packages that are read, in this order; where two define the same, the later one counts.
 pub const PACKAGES: [(&str, Role); 9] = [
@@ -49,6 +49,14 @@ pub fn generate(packages: &Path) -> anyhow::Result<Tables> {
 fn take(all: &mut Packages, path: &Path, role: Role) -> anyhow::Result<()> {
     let file = std::fs::File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
     all.read(file, role).with_context(|| format!("{} is not a FHIR package", path.display()))
+}
+
+/// Reads the plan's own list of sensitive codes, `[access] sensitive_codes`, before anything is admitted.
+pub(super) fn supply_codes(config: &Config) -> anyhow::Result<()> {
+    let Some(file) = &config.access.sensitive_codes else { return Ok(()) };
+    let named = || format!("[access] sensitive_codes, {}", file.display());
+    let own = std::fs::read_to_string(file).with_context(named)?;
+    labels::supply(&own).with_context(named)
 }
 
 /// Reads the plan's own packages, `[validation] packages`, in the order of their names.

@@ -33,7 +33,9 @@ pub(super) fn config(global: &Global) -> anyhow::Result<Arc<Config>> {
     let path = found.unwrap_or_else(|| PathBuf::from(PLACES[0]));
     let env: Vec<(String, String)> = std::env::vars().collect();
     let path = std::path::absolute(&path).with_context(|| format!("{} is no path", path.display()))?;
-    Ok(Arc::new(Config::load(Some(&path), &env, &[])?))
+    let config = Config::load(Some(&path), &env, &[])?;
+    super::definitions::supply_codes(&config)?;
+    Ok(Arc::new(config))
 }
 
 /// The real world, as the configuration describes it.

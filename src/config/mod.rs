@@ -3,6 +3,7 @@
 //! Invariant: whoever holds a [`Config`] needs no further check. Absent on purpose: reloading, and any key that the
 //! code does not honour.
 
+mod access;
 mod apps;
 mod key;
 mod load;
@@ -19,6 +20,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
+pub use access::Access;
 pub use apps::{Apps, Registration};
 pub use key::{Key, Need, Section};
 pub use load::{ClaimsAsClinical, Complete, Load, Registry};
@@ -50,6 +52,8 @@ pub struct Config {
     pub sms: Sms,
     /// Third-party apps.
     pub apps: Apps,
+    /// What apps do not get unasked.
+    pub access: Access,
     /// What becomes of resources that are not valid.
     pub validation: Validation,
     /// `[load]`.
@@ -112,10 +116,13 @@ impl Config {
     fn assemble(mut reader: Reader<'_>, base: &Path, path: Option<&Path>) -> Result<Self, Error> {
         let (plan, server, limits) = (Plan::read(&mut reader), Server::read(&mut reader), Limits::read(&mut reader));
         let (storage, mail, sms) = (Storage::read(&mut reader), Mail::read(&mut reader), Sms::read(&mut reader));
-        let (apps, validation) = (Apps::read(&mut reader), Validation::read(&mut reader));
+        let (apps, access) = (Apps::read(&mut reader), Access::read(&mut reader));
+        let validation = Validation::read(&mut reader);
         let load = Load::read(&mut reader);
-        let read = (|| Some((plan?, server?, limits?, storage?, mail?, sms?, apps?, validation?, load?)))();
-        let Some((plan, server, limits, mut storage, mut mail, mut sms, apps, mut validation, mut load)) = read else {
+        let read = (|| Some((plan?, server?, limits?, storage?, mail?, sms?, apps?, access?, validation?, load?)))();
+        let Some((plan, server, limits, mut storage, mut mail, mut sms, apps, mut access, mut validation, mut load)) =
+            read
+        else {
             return Err(Error::Invalid(reader.findings));
         };
         let mut found = Vec::new();
@@ -132,6 +139,7 @@ impl Config {
             return Err(Error::Invalid(reader.findings));
         }
         storage.path = base.join(&storage.path);
+        access.sensitive_codes = access.sensitive_codes.map(|file| base.join(file));
         validation.packages = validation.packages.map(|folder| base.join(folder));
         load.inbox = load.inbox.map(|folder| base.join(folder));
         mail.transport = below(base, &mail.transport);
@@ -140,7 +148,7 @@ impl Config {
         }
         sms.transport = sms.transport.as_ref().map(|transport| below(base, transport));
         let (file, settings) = (path.map(Path::to_owned), reader.settings);
-        Ok(Self { plan, server, limits, storage, mail, sms, apps, validation, load, file, settings })
+        Ok(Self { plan, server, limits, storage, mail, sms, apps, access, validation, load, file, settings })
     }
 }
 

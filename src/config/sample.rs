@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Apps, Limits, Load, Mail, Need, Plan, Section, Server, Sms, Storage, Validation};
+use super::{Access, Apps, Limits, Load, Mail, Need, Plan, Section, Server, Sms, Storage, Validation};
 
 /// Every section, in the order of the file.
 pub const SECTIONS: &[Section] = &[
@@ -13,6 +13,7 @@ pub const SECTIONS: &[Section] = &[
     Mail::SECTION,
     Sms::SECTION,
     Apps::SECTION,
+    Access::SECTION,
     Validation::SECTION,
     Load::SECTION,
 ];

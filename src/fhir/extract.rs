@@ -11,6 +11,7 @@ use super::dates::{self, Span};
 use super::decimal::{self, Scaled};
 use super::definitions::{Component, FIRST_OWN, Form, Kind, Parameter, SearchParameters, Step, Targets};
 use super::json::Node;
+use super::labels::{self, Categories};
 use super::reference::{self, Reference};
 
 /// Values kept per resource; further values are not indexed (and the resource is no longer exact for them).
@@ -33,6 +34,8 @@ pub struct Extracted {
     pub patients: Vec<Box<str>>,
     /// Who may read it without signing in.
     pub audience: Audience,
+    /// The topics it is about that members decide about apart.
+    pub categories: Categories,
     /// Types of its contained resources, each once.
     pub contains: Vec<Kind>,
     /// Parameter number and value, in the order of the numbers.
@@ -166,6 +169,11 @@ pub fn fold(text: &str) -> String {
 /// a resource depends on these alone.
 #[must_use]
 pub fn extract(kind: Kind, id: &str, resource: &Node<'_>) -> Extracted {
+    extract_about(kind, id, resource, labels::of(resource))
+}
+
+/// Does the same where the topics of the resource are known.
+pub(super) fn extract_about(kind: Kind, id: &str, resource: &Node<'_>, categories: Categories) -> Extracted {
     let mut values = Vec::new();
     for (number, parameter) in kind.extracted() {
         collect(number, parameter, resource, &mut values);
@@ -181,7 +189,7 @@ pub fn extract(kind: Kind, id: &str, resource: &Node<'_>) -> Extracted {
     let mut contains: Vec<Kind> = contained(resource).map(|(kind, _)| kind).collect();
     contains.sort_unstable();
     contains.dedup();
-    Extracted { kind, id: id.into(), updated: 0, patients, audience, contains, values }
+    Extracted { kind, id: id.into(), updated: 0, patients, audience, categories, contains, values }
 }
 
 /// Adds the values of the plan's own parameters, in place of any that are there.
@@ -267,6 +275,11 @@ fn patients(kind: Kind, id: &str, values: &[(u16, Value)]) -> Vec<Box<str>> {
         }
     }
     out
+}
+
+/// True if it is a part of the drug formulary.
+pub(super) fn is_of_formulary(resource: &Node<'_>) -> bool {
+    audience(resource).formulary
 }
 
 fn audience(resource: &Node<'_>) -> Audience {

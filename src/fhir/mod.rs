@@ -29,5 +29,5 @@ pub use definitions::{Form, Kind};
 pub use extract::{
     Amount, Audience, Extracted, Value, contained, elements, extract, extract_one, extract_own, fold, refers_inside,
 };
-pub use prepare::{Issue, Packed, Prepared, kind_of, prepare, prepare_node, stored_id};
+pub use prepare::{Issue, Packed, Prepared, kind_of, prepare, prepare_about, prepare_node, stored_id};
 pub use subset::Subset;

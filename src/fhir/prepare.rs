@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::definitions::Kind;
-use super::extract::{Extracted, extract};
+use super::extract::{Extracted, extract_about};
 use super::json::{self, JsonError, Node};
+use super::labels::{self, Categories};
 use super::reference::is_id;
 
 /// A resource that is ready to be stored.
@@ -96,6 +97,14 @@ pub fn prepare(bytes: &[u8]) -> Result<Prepared, Issue> {
 /// # Errors
 /// The first [`Issue`] found.
 pub fn prepare_node(node: &Node<'_>, id: &str) -> Result<Prepared, Issue> {
+    prepare_about(node, id, labels::of(node))
+}
+
+/// Prepares a parsed resource whose topics are known.
+///
+/// # Errors
+/// The first [`Issue`] found.
+pub fn prepare_about(node: &Node<'_>, id: &str, categories: Categories) -> Result<Prepared, Issue> {
     let kind = kind_of(node)?;
     if !is_id(id) {
         return Err(Issue::Id);
@@ -129,7 +138,7 @@ pub fn prepare_node(node: &Node<'_>, id: &str) -> Result<Prepared, Issue> {
         kind,
         id: id.to_owned(),
         hash,
-        extracted: Arc::new(extract(kind, id, node)),
+        extracted: Arc::new(extract_about(kind, id, node, categories)),
         packed: None,
         // Thousands wait together in a load, and few need all of their capacity.
         text: text.into_boxed_slice(),

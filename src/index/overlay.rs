@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Change, Key, Matches, Place, Query, Sort, SortBy};
-use crate::access::{Categories, Facts, Operation, Permit, Reach, View};
+use crate::access::{Facts, Operation, Permit, Reach, View};
 use crate::fhir::decimal::{Scaled, to_float};
 use crate::fhir::filter::amount::UCUM;
 use crate::fhir::{Amount, Extracted, Kind, Value, ucum};
@@ -93,7 +93,7 @@ pub(super) fn merge(view: &View, query: &Query<'_>, mine: &Mine<'_>, matches: &m
 
 /// Whether the View shows the resource to a search.
 fn shows(view: &View, permit: &Permit, resource: &Extracted) -> bool {
-    let (kind, audience, categories) = (resource.kind, resource.audience, Categories::of(resource));
+    let (kind, audience, categories) = (resource.kind, resource.audience, resource.categories);
     let is_mine = || match view.reach() {
         Reach::Patients(ids) => resource.patients.iter().any(|id| ids.iter().any(|own| **own == **id)),
         Reach::Public(_) | Reach::Everything => false,

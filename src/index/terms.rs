@@ -18,7 +18,7 @@
 
 use std::borrow::Cow;
 
-use crate::access::{Base, Categories};
+use crate::access::Base;
 use crate::fhir::definitions::{SearchParameters, Targets};
 use crate::fhir::filter::System;
 use crate::fhir::reference::{digits, uuid};
@@ -164,7 +164,7 @@ pub(super) fn of_resource(defined: &SearchParameters, resource: &Extracted, keep
     for inside in &resource.contains {
         terms.put(CONTAINED, b'k', &[&kind, &inside.number().to_be_bytes()]);
     }
-    let categories = Categories::of(resource).bits();
+    let categories = resource.categories.bits();
     for bit in (0..u16::BITS).filter(|bit| categories >> bit & 1 == 1) {
         terms.put(CATEGORY, b'c', &[&bit.to_be_bytes()]);
     }

@@ -128,7 +128,7 @@ fn visible(view: &View, resource: &Extracted) -> bool {
         Some(crate::access::Permit::Only(sets)) => sets.iter().any(|set| set.iter().all(|c| c.matches(resource))),
         None => false,
     };
-    mine && permitted && !view.withheld().overlaps(Categories::of(resource))
+    mine && permitted && !view.withheld().overlaps(resource.categories)
 }
 
 type Row = (u8, u8, Vec<u8>, bool, u8);

@@ -82,6 +82,8 @@ pub(super) fn extract(defined: &SearchParameters, stored: &store::Stored) -> Res
     let mut extracted = fhir::extract(stored.kind, &stored.id, &tree);
     fhir::extract_own(defined, &tree, &mut extracted);
     extracted.updated = stored.updated;
+    // What the record says counts, until changed rules have derived it again.
+    extracted.categories = stored.categories();
     Ok(extracted)
 }
 

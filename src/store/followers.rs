@@ -102,6 +102,8 @@ pub(super) fn changes_of(
             let mut extracted = fhir::extract(header.kind, id, &tree);
             fhir::extract_own(defined, &tree, &mut extracted);
             extracted.updated = header.updated;
+            // What the record says counts, until the rules of this program have derived it again.
+            extracted.categories = header.categories;
             Some(Arc::new(extracted))
         };
         changes.push(Change { seq, rid, resource: header.kind, kind, extracted });

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::error::Error;
 use super::record::Header;
 use super::snapshot::Snapshot;
+use crate::access::Categories;
 use crate::fhir::{self, Kind};
 
 /// A version of a resource, ready to be sent. Clones share it.
@@ -62,6 +63,12 @@ impl Deref for Stored {
 }
 
 impl Stored {
+    /// The topics that its record says it is about.
+    #[must_use]
+    pub fn categories(&self) -> Categories {
+        self.header.categories
+    }
+
     /// What a record says, with its body unpacked.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ingle::apps::{App, Kind, Maker, NewApp};
-use ingle::config::Config;
+use ingle::config::{Config, Policy};
 use ingle::fhir::definitions::Definitions;
 use ingle::identity::Member;
 use ingle::identity::roster::{Enrolment, enrol};
@@ -79,7 +79,15 @@ impl TestServer {
     pub fn load(&self, name: &str, text: &str) {
         let path = self.folder.path().join(name);
         std::fs::write(&path, text).unwrap();
-        let (rejected, rejects) = load_files(&self.plan, self.folder.path(), vec![path]);
+        let (rejected, rejects) = load_files(&self.plan, self.folder.path(), vec![path], Policy::Reject);
+        assert_eq!(rejected, 0, "{rejects}");
+    }
+
+    /// Loads a file whose records are not checked against FHIR and their profiles, as an install does unless it says otherwise.
+    pub fn load_unchecked(&self, name: &str, text: &str) {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let (rejected, rejects) = load_files(&self.plan, self.folder.path(), vec![path], Policy::Off);
         assert_eq!(rejected, 0, "{rejects}");
     }
 
@@ -87,7 +95,7 @@ impl TestServer {
     pub fn load_partly(&self, name: &str, text: &str) -> u64 {
         let path = self.folder.path().join(name);
         std::fs::write(&path, text).unwrap();
-        load_files(&self.plan, self.folder.path(), vec![path]).0
+        load_files(&self.plan, self.folder.path(), vec![path], Policy::Reject).0
     }
 
     /// Registers an app in the plan's realm.
@@ -131,7 +139,8 @@ impl TestServer {
         self.tokens_sharing(app, member, scopes, ingle::access::Category::ALL.to_vec()).await
     }
 
-    async fn tokens_sharing(
+    /// With these topics shared and no other.
+    pub async fn tokens_sharing(
         &self,
         app: &App,
         member: &str,
@@ -242,7 +251,7 @@ impl Builder {
             plan.store.transact(row).await.unwrap();
         }
         if self.demo_data {
-            let (rejected, rejects) = load_files(&plan, folder.path(), demo_files());
+            let (rejected, rejects) = load_files(&plan, folder.path(), demo_files(), Policy::Reject);
             assert_eq!(rejected, 0, "the demo data must load whole: {rejects}");
         }
         let app = ingle::web::app(&[Arc::clone(&plan), Arc::clone(&sandbox)], true).boxed();
@@ -309,14 +318,14 @@ fn demo_files() -> Vec<PathBuf> {
 }
 
 /// How many records were refused, and the report of them.
-fn load_files(realm: &Realm, folder: &Path, paths: Vec<PathBuf>) -> (u64, String) {
+fn load_files(realm: &Realm, folder: &Path, paths: Vec<PathBuf>, validation: Policy) -> (u64, String) {
     let request = load::Request {
         paths,
         format: None,
         mapping: load::Mapping::default(),
         dry_run: false,
         report: folder.join("rejects.csv"),
-        validation: ingle::config::Policy::Reject,
+        validation,
         claims_as_clinical: ingle::config::ClaimsAsClinical::Encounters,
         registry: ingle::config::Registry::All,
         complete: Vec::new(),

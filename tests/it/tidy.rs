@@ -136,8 +136,9 @@ const OPERATORS: [&str; 8] = [
 
 /// What is `static` and changes while the process runs, and why it may. Everything else is handed down, so that two
 /// installs in one process, as tests make them, do not see each other's.
-const CHANGING: [(&str, &str, &str); 6] = [
+const CHANGING: [(&str, &str, &str); 7] = [
     ("fhir/fhirpath/mod.rs", "KEPT", "a cache of parsed expressions: the same text gives the same"),
+    ("fhir/labels/mod.rs", "LISTS", "the plan's own codes: set once before anything is admitted, or refused"),
     ("fhir/shape.rs", "KNOWN", "a cache of shapes, each made from the tables alone"),
     ("fhir/structures.rs", "TABLES", "tables, with a cache of trees made from them"),
     ("fhir/structures.rs", "SUPPLIED", "the plan's own packages: set once before the first request, or refused"),

@@ -129,11 +129,7 @@ impl Original {
 
 /// The labels that codes, as system and code, call for.
 pub(crate) fn labels(codes: &[(String, String)]) -> Vec<Node<'static>> {
-    let codes: Vec<Node<'static>> =
-        codes.iter().take(CODES_MAX).map(|(system, code)| node!({"system": system, "code": code})).collect();
-    let mut basic = node!({"resourceType": "Basic", "code": codes});
-    labels::set(&mut basic);
-    basic.get("meta").and_then(|meta| meta.get("security")).map(Node::items).unwrap_or_default().to_vec()
+    labels::called_for(codes.iter().take(CODES_MAX).map(|(system, code)| (&**system, &**code)))
 }
 
 /// Adds security labels to a resource.

@@ -5,6 +5,7 @@ mod demo;
 mod hardship;
 mod load;
 mod packages;
+mod sensitive;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
