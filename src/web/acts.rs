@@ -52,16 +52,18 @@ impl Strangers {
     }
 }
 
+/// A request that was answered.
+pub(super) struct Act<'a> {
+    pub(super) route: &'a Route,
+    pub(super) principal: &'a Principal,
+    /// Its id.
+    pub(super) request: &'a str,
+    pub(super) status: StatusCode,
+}
+
 /// Enters what was done, if it is something to enter.
-pub(super) fn enter(
-    realm: &Realm,
-    strangers: &Strangers,
-    route: &Route,
-    principal: &Principal,
-    entered: &Entered,
-    request: &str,
-    status: StatusCode,
-) -> Result<(), Problem> {
+pub(super) fn enter(realm: &Realm, strangers: &Strangers, entered: &Entered, act: &Act<'_>) -> Result<(), Problem> {
+    let Act { route, principal, request, status } = *act;
     let is_act = match route.guard {
         Guard::Fhir(_) => matches!(principal, Principal::App(_)) && is_refusal(status),
         Guard::Client => true,
@@ -90,7 +92,7 @@ pub(super) fn enter(
     let entry = Entry {
         request,
         who,
-        grant: actor.grant.as_ref().or(of_token).map(|grant| grant.as_str()),
+        grant: actor.grant.as_ref().or(of_token).map(GrantId::as_str),
         patients: &actor.patients,
         interaction: &interaction,
         about: actor.about.as_deref(),

@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use poem::{Endpoint, Request, Response};
 
-use super::acts::{self, Strangers};
+use super::acts::{self, Act, Strangers};
 use super::ask::{Ask, Entered, caller, drain, network};
 use super::guard::Guard;
 use super::problem::Problem;
@@ -154,7 +154,8 @@ impl Door {
             .await
             .unwrap_or_else(|panic| Err(Problem::Internal(format!("a handler panicked: {}", words(panic.as_ref())))));
         let answer = answer.unwrap_or_else(|problem| self.explain(&problem, id, reader));
-        acts::enter(&self.realm, &self.strangers, &self.route, &asks, &entered, id, answer.status())?;
+        let act = Act { route: &self.route, principal: &asks, request: id, status: answer.status() };
+        acts::enter(&self.realm, &self.strangers, &entered, &act)?;
         entered.settle(&self.realm.audit).await?;
         Ok(answer)
     }
