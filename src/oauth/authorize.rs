@@ -114,7 +114,9 @@ impl OAuth {
         let Some(app) = found else { return Ok(Begun::Unfit(Unfit::UnknownApp)) };
         let sent = form.get("redirect_uri").unwrap_or_default();
         if !app.allows_redirect(sent) {
-            let sent = sent.chars().take(200).collect();
+            // Our own page shows it: an address it may be, but not a sentence.
+            let sent =
+                sent.split(|c: char| !c.is_ascii_graphic()).next().unwrap_or_default().chars().take(200).collect();
             return Ok(Begun::Unfit(Unfit::Redirect { name: app.name, sent }));
         }
         if app.status != Status::Active {

@@ -40,7 +40,7 @@ impl Cluster {
         let folder = tempfile::tempdir().unwrap();
         let flags = [("plan.name", "Test Plan"), ("plan.url", ADDRESS), ("storage.path", "data")]
             .into_iter()
-            .chain([("mail.transport", "file:mail"), ("mail.from", "plan@plan.example")])
+            .chain([("mail.transport", "file:mail"), ("mail.from", "plan@plan.example"), ("apps.registration", "open")])
             .map(|(key, value)| (key, value.to_owned()));
         let config = Arc::new(Config::load(None, &[], &flags.collect::<Vec<_>>()).unwrap());
         let (clock, hand) = Clock::manual("2026-03-02T09:00:00Z".parse().unwrap());

@@ -142,7 +142,7 @@ impl Plan {
     pub(super) fn tokens(&self, count: usize) -> anyhow::Result<Vec<String>> {
         self.runtime.block_on(async {
             let new = NewApp {
-                name: "Bench".into(),
+                name: "Sample app".into(),
                 kind: AppKind::Browser,
                 redirects: vec![REDIRECT.into()],
                 scopes: "patient/*.rs".into(),
@@ -208,7 +208,7 @@ pub(super) fn configure(folder: &Path) -> anyhow::Result<(Arc<Config>, PathBuf)>
     std::fs::write(
         &path,
         "[plan]\nname = \"Bench\"\nurl = \"http://127.0.0.1:8080\"\n[storage]\npath = \"data\"\n\
-         [mail]\ntransport = \"file:mail\"\nfrom = \"bench@plan.example\"\n[apps]\nsandbox = false\n",
+         [mail]\ntransport = \"file:mail\"\nfrom = \"bench@plan.example\"\n[apps]\nsandbox = false\nregistration = \"open\"\n",
     )?;
     Ok((Arc::new(Config::load(Some(&path), &[], &[])?), path))
 }

@@ -56,7 +56,7 @@ async fn appended_facts_and_rules_are_refused() {
 }
 
 #[tokio::test]
-async fn a_token_cannot_keep_the_server_busy() {
+async fn threat_88_a_token_cannot_keep_the_server_busy() {
     let room = room().await;
     let token = room.tokens(&room.web).await.access_token;
     let mut many = token.clone();
@@ -83,6 +83,23 @@ async fn a_token_cannot_keep_the_server_busy() {
         let started = Clock::system().monotonic();
         assert!(room.oauth.verify(&attenuate(&token, &code)).is_err(), "{code}");
         assert!(Clock::system().monotonic().saturating_sub(started) < Duration::from_secs(1), "{code}");
+    }
+}
+
+/// A biscuit is signed, not sealed: an app that may only sign her in could read the number on her card (access.md S6).
+#[tokio::test]
+async fn threat_96_a_token_names_nobody() {
+    let room = room().await;
+    for scope in ["openid", "openid fhirUser launch/patient offline_access patient/*.rs"] {
+        let id = room.pending(&room.web, &[("scope", scope)]).await;
+        let address = room.approve(&id, "M1", "M2").await.unwrap();
+        let tokens = room.redeem(&room.web, query(&address).get("code").unwrap()).await.unwrap();
+        let body = tokens.access_token.strip_prefix("ing_").unwrap();
+        let bytes = URL_SAFE_NO_PAD.decode(body).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        for planted in ["M1", "M2", "pat-"] {
+            assert!(!text.contains(planted), "{planted}");
+        }
     }
 }
 

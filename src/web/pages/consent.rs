@@ -103,7 +103,7 @@ fn consent_page(
             is_self: person.member_id == who.member_id,
         })
         .collect();
-    let chosen = visit.form.get("person").unwrap_or_default().to_owned();
+    let chosen = visit.typed("person");
     let shared = visit.form.all("share").filter_map(Category::parse).map(Category::name).collect();
     let (t, member_page) = (visit.words(), format!("{}/member", visit.realm().address));
     let status = login::status(problem.is_some());

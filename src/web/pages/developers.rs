@@ -169,7 +169,7 @@ fn developers_page(visit: Visit, problem: Option<String>) -> Result<Response, Oo
         Some(realm) => (realm.address.clone(), sandbox::people(realm, PEOPLE)?),
         None => (String::new(), Vec::new()),
     };
-    let address = visit.form.get("address").unwrap_or_default().to_owned();
+    let address = visit.typed("address");
     let (t, status) = (visit.words(), status(problem.is_some()));
     let f = match problem {
         Some(text) => visit.frame.wrong("address", text),

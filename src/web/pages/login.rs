@@ -171,7 +171,7 @@ fn login_page(visit: Visit, problem: Option<String>) -> Result<Response, Oops> {
         id => visit.realm().oauth.asking(id)?.app.name,
     };
     let people = if visit.frame.sandbox { people(&visit)? } else { Vec::new() };
-    let address = visit.form.get("address").unwrap_or_default().to_owned();
+    let address = visit.typed("address");
     let (t, status) = (visit.words(), status(problem.is_some()));
     let f = match problem {
         Some(text) => visit.frame.wrong("address", text),
@@ -197,7 +197,7 @@ fn code_page(visit: Visit, problem: Option<(&'static str, String)>) -> Result<Re
 
 fn birth_date_page(visit: Visit, problem: Option<String>) -> Response {
     let request = request(&visit);
-    let value = visit.form.get("birth").unwrap_or_default().to_owned();
+    let value = visit.typed("birth");
     let (t, status) = (visit.words(), status(problem.is_some()));
     let f = match problem {
         Some(text) => visit.frame.wrong("birth", text),

@@ -103,6 +103,12 @@ impl Visit {
         &self.ask.realm
     }
 
+    /// What was typed into a field, to show it again. What a link says is not shown: its words would be the plan's.
+    pub(super) fn typed(&self, name: &str) -> String {
+        let is_posted = self.ask.method() == Method::POST;
+        self.form.get(name).filter(|_| is_posted).unwrap_or_default().to_owned()
+    }
+
     pub(super) fn words(&self) -> Words {
         self.frame.t
     }

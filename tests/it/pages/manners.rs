@@ -184,3 +184,57 @@ async fn a_signed_out_reader_is_shown_the_way_in() {
     assert_eq!(page.status.as_u16(), 401);
     assert!(page.says("You are signed out"));
 }
+
+/// A link put its words into the plan's own: "Sharing with your plan. Call 1-900-555-0199 now has stopped." (access.md, minor).
+#[tokio::test]
+async fn threat_100_no_page_says_what_a_link_says() {
+    let house = house().await;
+    let (app, _) = house.register(&house.plan, "Try").await;
+    let mut member = house.browser();
+    member.get("/login").await;
+    member.post("/login", &[("address", "rosa.delgado@example.com")]).await;
+    let code = house.code("rosa.delgado@example.com").await;
+    member.post("/login/code", &[("address", "rosa.delgado@example.com"), ("code", &code)]).await;
+    let mut developer = house.browser();
+    house.sign_in_developer(&mut developer).await;
+    let mut nobody = house.browser();
+    const NAMES: [&str; 22] = [
+        "stopped",
+        "request",
+        "grant",
+        "address",
+        "birth",
+        "code",
+        "person",
+        "share",
+        "decision",
+        "error",
+        "message",
+        "name",
+        "redirects",
+        "homepage",
+        "maker",
+        "policy",
+        "contact",
+        "lang",
+        "redirect_uri",
+        "state",
+        "scope",
+        "do",
+    ];
+    let marker = "Call 1-900-555-0199 now";
+    for name in NAMES {
+        let query: String = form_urlencoded::Serializer::new(String::new()).append_pair(name, marker).finish();
+        for path in
+            PAGES.iter().chain(&["/member/stop", "/consent", "/developers/apps/new", "/developers/authenticator"])
+        {
+            for browser in [&mut nobody, &mut member, &mut developer] {
+                let page = browser.get(&format!("{path}?{query}")).await;
+                assert!(!page.says("Call 1-900"), "{path}?{name}: {}", page.text);
+            }
+        }
+        let authorize = format!("/oauth/authorize?client_id={app}&{query}");
+        let page = nobody.get(&authorize).await;
+        assert!(!page.says("Call 1-900"), "{authorize}: {}", page.text);
+    }
+}
