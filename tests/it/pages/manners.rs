@@ -185,6 +185,32 @@ async fn a_signed_out_reader_is_shown_the_way_in() {
     assert!(page.says("You are signed out"));
 }
 
+/// What a page could read from its address.
+const NAMES: [&str; 22] = [
+    "stopped",
+    "request",
+    "grant",
+    "address",
+    "birth",
+    "code",
+    "person",
+    "share",
+    "decision",
+    "error",
+    "message",
+    "name",
+    "redirects",
+    "homepage",
+    "maker",
+    "policy",
+    "contact",
+    "lang",
+    "redirect_uri",
+    "state",
+    "scope",
+    "do",
+];
+
 /// A link put its words into the plan's own: "Sharing with your plan. Call 1-900-555-0199 now has stopped." (access.md, minor).
 #[tokio::test]
 async fn threat_100_no_page_says_what_a_link_says() {
@@ -198,30 +224,6 @@ async fn threat_100_no_page_says_what_a_link_says() {
     let mut developer = house.browser();
     house.sign_in_developer(&mut developer).await;
     let mut nobody = house.browser();
-    const NAMES: [&str; 22] = [
-        "stopped",
-        "request",
-        "grant",
-        "address",
-        "birth",
-        "code",
-        "person",
-        "share",
-        "decision",
-        "error",
-        "message",
-        "name",
-        "redirects",
-        "homepage",
-        "maker",
-        "policy",
-        "contact",
-        "lang",
-        "redirect_uri",
-        "state",
-        "scope",
-        "do",
-    ];
     let marker = "Call 1-900-555-0199 now";
     for name in NAMES {
         let query: String = form_urlencoded::Serializer::new(String::new()).append_pair(name, marker).finish();
