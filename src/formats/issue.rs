@@ -223,6 +223,22 @@ rules! {
     /// Kept; care is dated before the member was born.
     BeforeBirth notes "before-birth",
         "compare birth dates and days of service; one of them is wrong, or a record is filed on the wrong member";
+    /// A file that somebody said is public, and which holds data of members.
+    NotPublic refuses "not-public",
+        "take the named columns out, or load the file as what it is: what is loaded as providers or drugs can be read by anybody";
+    /// Kept; two columns are known for one field, and one of them counts.
+    IdleColumn notes "two-columns-for-one-field",
+        "see that the right column counts; if not, name it with --map, and the other lies idle";
+    /// Kept; columns of a table that are not read.
+    UnusedColumns notes "columns-not-used",
+        "nothing to do unless one of them holds what is missing: then name it with --map";
+    /// Kept; codes for sign-in go elsewhere than before.
+    Redirected notes "sign-in-address-replaced",
+        "see that these members have moved or changed their address, and that the table is the roster: codes go to the new one";
+    /// A row gives the number of a member to somebody else.
+    AnotherPerson refuses "number-of-another-person",
+        "nothing of the row was taken: correct the number. If it is the same person, correct her name in one load and her birth \
+         date in the next";
     /// Not a refusal: the row itself states that a newer one replaces it.
     Superseded notes "superseded",
         "nothing to do";

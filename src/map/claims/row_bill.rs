@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::adjudication::Amounts;
+use super::adjudication::{Amounts, UnknownAmounts};
 use super::eob::{BillKind, BillLine, Decided, Info};
 use super::money::{Cents, cents};
 use super::party::{Provider, provider};
@@ -340,8 +340,14 @@ impl MergedClaim {
                 any = true;
             } else {
                 out.submitted += sum(line, ClaimField::Charge);
+                out.unknown.submitted |= first(line, ClaimField::Charge).is_empty();
             }
         }
+        if !any {
+            let submitted = self.lines.is_empty() || out.unknown.submitted;
+            out.unknown = UnknownAmounts { submitted, ..UnknownAmounts::ALL };
+        }
+        let has = |field: ClaimField| !first(&self.head, field).is_empty();
         let mut over = |field: ClaimField, into: &mut Cents| {
             if let Some(amount) = cents(first(&self.head, field)) {
                 *into = amount;
@@ -358,11 +364,19 @@ impl MergedClaim {
         let mut eligible = 0;
         over(ClaimField::ClaimAllowed, &mut eligible);
         out.member = out.member.max(out.deductible + out.coinsurance + out.copay);
-        out.is_partial &= first(&self.head, ClaimField::ClaimPaid).is_empty();
+        out.unknown.submitted &= !has(ClaimField::ClaimCharge);
+        out.unknown.paid &= !has(ClaimField::ClaimPaid) && !self.is_denied();
+        out.unknown.member &=
+            ![ClaimField::ClaimDeductible, ClaimField::ClaimCoinsurance, ClaimField::ClaimCopay].into_iter().any(has);
+        out.unknown.eligible &= !has(ClaimField::ClaimAllowed) && !self.is_denied();
         if eligible != 0 {
             out.eligible = eligible;
-        } else if out.eligible < out.paid || (self.is_decided_as_a_whole() && !out.is_partial) {
+        } else if !out.unknown.paid
+            && !out.unknown.member
+            && (out.eligible < out.paid || self.is_decided_as_a_whole() || out.unknown.eligible)
+        {
             out.eligible = out.paid + out.member + out.prior_payer;
+            out.unknown.eligible = false;
         }
         (any || self.is_denied()).then_some(out)
     }
