@@ -159,9 +159,10 @@ rules! {
     /// Kept; counts or control numbers of the envelope disagree with the contents.
     Totals notes "envelope-totals",
         "tell the sender; a transfer may have lost segments";
-    /// Kept; a payment does not balance to the cent.
+    /// Kept; a payment does not balance to the cent, or the lines of a claim do not add up to its charge.
     Unbalanced notes "totals-disagree",
-        "compare these payments with the claims system: charge = paid + adjustments must hold";
+        "compare these claims and payments with the claims system: charge = paid + adjustments must hold, and the charge of a claim \
+         is the sum of its lines";
     /// Kept; lines of a payment match no line of the claim.
     UnmatchedLines notes "payment-lines-unmatched",
         "check that payments carry the line control numbers of their claims (REF*6R)";
@@ -226,6 +227,10 @@ rules! {
     /// A file that somebody said is public, and which holds data of members.
     NotPublic refuses "not-public",
         "take the named columns out, or load the file as what it is: what is loaded as providers or drugs can be read by anybody";
+    /// Kept without a code: a cell that should hold one has not the form of its system.
+    CodeForm notes "code-of-another-form",
+        "correct the named cells where the table comes from: spreadsheets drop zeros and write large numbers with an exponent, and \
+         some systems export numbers of their own in place of codes";
     /// Kept; two columns are known for one field, and one of them counts.
     IdleColumn notes "two-columns-for-one-field",
         "see that the right column counts; if not, name it with --map, and the other lies idle";

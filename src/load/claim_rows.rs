@@ -5,7 +5,7 @@ use crate::formats::issue::Rule;
 use crate::formats::ncpdp;
 use crate::formats::records::{NAMES, RowOutcome};
 use crate::formats::tables::cclf::{self, Feed};
-use crate::formats::tables::claims::{ClaimHeader, ClaimRowReader, REVIEW_NAMES};
+use crate::formats::tables::claims::{ClaimHeader, ClaimRowReader, REVIEW_NAMES, RowParts};
 use crate::formats::tables::csv_rows;
 use crate::formats::tables::kind;
 use crate::formats::tables::mapping::Mapping;
@@ -41,7 +41,14 @@ fn hand(
     take: &mut dyn FnMut(RowOutcome) -> bool,
 ) -> bool {
     match reader.read(line, cells) {
-        Ok(parts) => parts.into_iter().all(|part| take(RowOutcome::Part(part))),
+        Ok(RowParts { parts, odd }) => {
+            let said = odd.is_empty() || {
+                let reason =
+                    format!("{} has not the form of its code system; the row is kept without it", odd.join(", "));
+                take(RowOutcome::Refused(line, Rule::CodeForm, reason))
+            };
+            said && parts.into_iter().all(|part| take(RowOutcome::Part(part)))
+        }
         Err(reason) => take(RowOutcome::Refused(line, Rule::ClaimRow, reason)),
     }
 }

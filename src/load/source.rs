@@ -68,7 +68,7 @@ impl Inputs {
         for entry in entries {
             match entry.and_then(|entry| Ok((entry.path(), entry.file_type()?.is_dir(), entry.file_name()))) {
                 Ok((path, is_folder, name)) if !name.to_string_lossy().starts_with('.') => {
-                    inside.push((path, is_folder))
+                    inside.push((path, is_folder));
                 }
                 Ok(_) => {}
                 Err(cause) => self.closed.push((folder.to_owned(), cause)),

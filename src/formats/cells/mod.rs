@@ -6,6 +6,7 @@
 
 mod amount;
 mod answer;
+pub(crate) mod code;
 mod date;
 mod form;
 pub(crate) mod npi;

@@ -546,3 +546,118 @@ fn said<F: ColumnField>(
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> TableVerdict {
+        decide(&TableStart::read(text.as_bytes(), false), &Mapping::default())
+    }
+
+    fn is(text: &str, format: Format) {
+        assert_eq!(of(text), TableVerdict::Is(format), "{text}");
+    }
+
+    fn is_refused(text: &str, words: &[&str]) {
+        let TableVerdict::Unknown(found) = of(text) else { panic!("{text}: {:?}", of(text)) };
+        for word in words {
+            assert!(found.contains(word), "{text}: {found}");
+        }
+        for private in ["Quinte", "Rosalind", "1980", "E11", "555"] {
+            assert!(!found.contains(private), "{text}: {found}");
+        }
+    }
+
+    /// Six layouts with members' names and a doctor's NPI were published as providers.
+    #[test]
+    fn no_table_with_members_is_published() {
+        let row = "Quinte,Rosalind,1 Home St,Hartford,CT,06103,1234567893";
+        for (columns, cells) in [
+            ("MBR_NBR,BIRTH_DT", "M1,1980-02-03"),
+            ("CARD_ID,MBR_DOB", "M1,02/03/1980"),
+            ("CLM,DIAG_1,PAID_AMT", "C1,E11.9,80"),
+            ("SSN", "123-45-6789"),
+            ("REFERRAL_NO,PATIENT", "R1,x"),
+            ("SVC_DT", "2026-02-03"),
+            // The same under names that say nothing.
+            ("X1", "1980-02-03"),
+            ("X1", "E11.9"),
+            ("X1", "80.00"),
+            ("X1", "123-45-6789"),
+            ("X1", "1EG4-TE5-MK73"),
+            ("SPECIALTY,DOB", "207Q00000X,1980-02-03"),
+            ("NETWORK,X1", "Silver,19800203"),
+            ("ACCEPTING,MEMBER_ID", "Y,M1"),
+        ] {
+            let text = format!("LAST_NAME,FIRST_NAME,ADDRESS,CITY,STATE,ZIP,NPI,{columns}\n{row},{cells}\n");
+            assert!(matches!(of(&text), TableVerdict::Unknown(_)), "{text}: {:?}", of(&text));
+        }
+        let names = "LAST_NAME,FIRST_NAME,NPI,SPECIALTY";
+        is_refused(
+            &format!("{names}\nQuinte,Rosalind,1234567893,x\nOther,Other,1234567893,x\n"),
+            &["under one NPI", "--as providers"],
+        );
+        is_refused(
+            "LAST_NAME,FIRST_NAME,NPI\nQuinte,Rosalind,1234567893\n",
+            &["said of providers alone", "--as providers"],
+        );
+        is_refused(
+            &format!("{names},DOB\nQuinte,Rosalind,1234567893,x,1980-02-03\n"),
+            &["column 5 (DOB)", "a birth date"],
+        );
+        is(&format!("{names}\nQuinte,Rosalind,1234567893,x\n"), Format::Providers);
+        is("rxcui,tier,plan_id,copay\n209459,2,P1,10.00\n", Format::Formulary);
+        is_refused("rxcui,tier,plan_id,patient\n209459,2,P1,x\n", &["column 4 (patient)"]);
+        for text in
+            ["LAST_NAME,NPI,DOB\nQuinte,1234567893,1980-02-03", "name,npi,X1\nA,1234567893,E11.9\nB,1234567893,I10.1"]
+        {
+            let start = TableStart::read(text.as_bytes(), false);
+            assert!(must_not_be(Format::Providers, &start, &Mapping::default()).is_some(), "{text}");
+            assert!(must_not_be(Format::Members, &start, &Mapping::default()).is_none());
+        }
+    }
+
+    #[test]
+    fn a_roster_has_nothing_of_care() {
+        let (names, row) =
+            ("MEMBER_ID,FIRST_NAME,LAST_NAME,DOB,PHONE,EMAIL", "M1,Rosalind,Quinte,1980-02-03,,a@b.example");
+        for (columns, cells) in
+            [("", ""), (",PLAN,PCP_NPI", ",GOLD,1234567893"), (",DEPARTMENT", ",Sales"), (",PREMIUM_AMT", ",8")]
+        {
+            is(&format!("{names}{columns}\n{row}{cells}\n"), Format::Members);
+        }
+        for (columns, cells) in [
+            (",CLM_REF", ",C1"),
+            (",AUTH_NBR,START_DATE,END_DATE", ",A1,2026-01-01,2026-01-31"),
+            (",DX1", ",E11.9"),
+            (",X1,PLAN", ",E11.9,GOLD"),
+            (",PAID_AMOUNT,PLAN", ",80,GOLD"),
+            (",X1,PLAN", ",80.00,GOLD"),
+            (",SVC_DT", ",2026-02-01"),
+            (",X1", ",2026-02-01"),
+            (",PROVIDER_NPI,EFFECTIVE_DATE", ",1234567893,2026-01-01"),
+        ] {
+            is_refused(&format!("{names}{columns}\n{row}{cells}\n"), &["--as members", "--map", "column 7"]);
+        }
+    }
+
+    #[test]
+    fn a_section_of_the_mapping_decides() {
+        let text = "KEY,LAST_NAME,FIRST_NAME,NPI,SPECIALTY\n1,Quinte,Rosalind,1234567893,x\n";
+        is(text, Format::Providers);
+        let with = |mapping: &str| decide(&TableStart::read(text.as_bytes(), false), &Mapping::parse(mapping).unwrap());
+        let TableVerdict::Unknown(words) = with("[claims]\nclaim_number = \"KEY\"") else {
+            panic!("a table of claims")
+        };
+        assert!(words.contains("[claims]") && words.contains("--map-names"), "{words}");
+        assert_eq!(with("[providers]\nprovider_id = \"KEY\""), TableVerdict::Is(Format::Providers));
+        assert_eq!(with("[claims]\nclaim_number = \"OTHER\""), TableVerdict::Is(Format::Providers));
+    }
+
+    #[test]
+    fn a_ledger_is_no_table_of_claims() {
+        let text = "ID,CLAIMID,CHARGEID,PATIENTID,TYPE,AMOUNT,METHOD,FROMDATE,TODATE,PROCEDURECODE,TRANSFEROUTID,TRANSFERTYPE\n";
+        assert!(matches!(of(text), TableVerdict::Foreign(words) if words.contains("ledger")));
+    }
+}

@@ -44,8 +44,8 @@ impl Mapping {
 #[must_use]
 pub fn map_names() -> String {
     fn section<F>(title: &str, names: &[Names<F>]) -> String {
-        let names: String = names.iter().map(|(_, name, _)| format!("{name}\n")).collect();
-        format!("{title}\n{names}")
+        let names: Vec<&str> = names.iter().map(|(_, name, _)| *name).collect();
+        format!("{title}\n{}\n", names.join("\n"))
     }
     [
         section("# members and representatives, at the top of the file", &members::NAMES),

@@ -341,7 +341,7 @@ mod tests {
     #[test]
     fn cells_tell_whatever_the_name() {
         let sign = |name: &str, cells: &[&str]| {
-            let text = [name, &cells.iter().map(|cell| format!("\n\"{cell}\"")).collect::<String>()].concat();
+            let text = format!("{name}\n\"{}\"", cells.join("\"\n\""));
             by_cells(&TableStart::read(text.as_bytes(), false).columns[0], false)
         };
         for (name, cells, expected) in [

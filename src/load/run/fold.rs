@@ -234,6 +234,9 @@ impl GroupAssembler<'_, '_> {
             if !case.balances() {
                 self.note(&place, Rule::Unbalanced, "");
             }
+            if !case.lines_add_up() {
+                self.note(&place, Rule::Unbalanced, "the charges of the lines do not add up to that of the claim");
+            }
             if !case.lines_agree() {
                 self.note(&place, Rule::UnmatchedLines, "");
             }

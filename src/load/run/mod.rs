@@ -117,7 +117,9 @@ pub fn run(
     let (sorted, mut troubles) = read::sort(&files, request);
     troubles.extend(others.iter().map(|path| read::no_file(path)));
     troubles.extend(closed.iter().map(|(path, cause)| read::closed_folder(path, cause)));
-    sorted.iter().for_each(|(path, format)| run.ledger.taken(path, *format));
+    for (path, format) in &sorted {
+        run.ledger.taken(path, *format);
+    }
     for (place, rule, reason) in troubles {
         let (rule, reject) = place.reject(rule, reason);
         run.lists.see_trouble(rule);

@@ -155,14 +155,13 @@ pub(super) fn sort(files: &[PathBuf], request: &Request) -> (Vec<FileOfFormat>, 
             Look::Is(format) if !is_table(format) || !has_names(source.start()) => sorted.push((path.clone(), format)),
             Look::Is(format) => {
                 let start = table(source.start());
-                match kind::must_not_be(format, &start, &request.mapping) {
-                    Some(words) => troubles.push((whole, Rule::NotPublic, format!("this looks like {words}"))),
-                    None => {
-                        sorted.push((path.clone(), format));
-                        let said = kind::said_of_columns(format, &start, &request.mapping);
-                        troubles.extend(said.into_iter().map(|(rule, reason)| (whole.clone(), rule, reason)));
-                    }
+                if let Some(words) = kind::must_not_be(format, &start, &request.mapping) {
+                    troubles.push((whole, Rule::NotPublic, format!("this looks like {words}")));
+                    continue;
                 }
+                sorted.push((path.clone(), format));
+                let said = kind::said_of_columns(format, &start, &request.mapping);
+                troubles.extend(said.into_iter().map(|(rule, reason)| (whole.clone(), rule, reason)));
             }
             Look::Foreign(words) => troubles.push((whole, Rule::OtherMessage, format!("this is {words}"))),
             Look::Packed(words) => troubles.push((whole, Rule::Unreadable, format!("this looks like {words}"))),

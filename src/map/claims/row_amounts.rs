@@ -53,9 +53,10 @@ pub(super) fn decided(line: &Facts) -> Option<Decided<'_>> {
     let knows_share =
         [ClaimField::Share, ClaimField::Deductible, ClaimField::Coinsurance, ClaimField::Copay].into_iter().any(has);
     let knows_paid = has(ClaimField::Paid) || has(ClaimField::PaidBesides) || is_denied(line);
+    let knows_allowed = has(ClaimField::Allowed) || is_denied(line) || (knows_paid && knows_share);
     amounts.unknown = UnknownAmounts {
         submitted: !has(ClaimField::Charge),
-        eligible: !has(ClaimField::Allowed) && !(knows_paid && knows_share) && !is_denied(line),
+        eligible: !knows_allowed,
         paid: !knows_paid,
         member: !knows_share,
     };

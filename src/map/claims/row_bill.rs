@@ -7,11 +7,10 @@ use super::eob::{BillKind, BillLine, Decided, Info};
 use super::money::{Cents, cents};
 use super::party::{Provider, provider};
 use super::row_amounts::{decided, is_denied, is_pending, sum};
-use super::row_codes::{
-    CODES_MAX, Coded, DiagnosisRole, TENTH_REVISION, coded, eleven, letters, padded, plain_code, procedures,
-};
+use super::row_codes::{CODES_MAX, Coded, DiagnosisRole, coded, letters, padded, plain_code, procedures};
 use super::rows::merged;
 use crate::fhir::json::Node;
+use crate::formats::cells::code;
 use crate::formats::records::{ClaimField, ClaimRow, Facts, all, first};
 use crate::formats::x12::Party;
 use crate::map::code::{
@@ -83,8 +82,8 @@ impl MergedClaim {
             discharge: padded(first(&head, ClaimField::DischargeStatus), 2),
             drg: padded(first(&head, ClaimField::Drg), 3),
             revenue: padded_of(ClaimField::Revenue, 4),
-            place: padded_of(ClaimField::Place, 2),
-            drug: lines.iter().map(|line| eleven(first(line, ClaimField::Ndc))).collect(),
+            place: lines.iter().map(|line| place(first(line, ClaimField::Place))).collect(),
+            drug: lines.iter().map(|line| code::ndc(first(line, ClaimField::Ndc)).unwrap_or_default()).collect(),
         };
         let coded = coded(&rows, &from);
         let procedures = procedures(&rows);
@@ -247,8 +246,7 @@ impl MergedClaim {
             return Vec::new();
         }
         let row = |(at, (code, ..)): (usize, &(String, bool, String))| {
-            let (_, said_tenth, day) = self.procedures.get(at).cloned().unwrap_or_default();
-            let is_tenth = said_tenth || self.from.as_str() >= TENTH_REVISION;
+            let (_, is_tenth, day) = self.procedures.get(at).cloned().unwrap_or_default();
             (procedure(if is_tenth { "BB" } else { "B" }, code), Some(day).filter(|day| !day.is_empty()), at == 0)
         };
         self.procedures.iter().enumerate().map(row).collect()
@@ -268,9 +266,10 @@ impl MergedClaim {
             && matches!(first(line, ClaimField::Compound).to_ascii_lowercase().as_str(), "2" | "y" | "yes" | "true");
         let service = match first(line, ClaimField::Service) {
             _ if is_compound => c4bb("C4BBCompoundLiteral", "compound"),
+            _ if is_drug && drug.is_empty() => unknown(first(line, ClaimField::Ndc)),
             _ if is_drug => service("N4", drug),
             "" if self.kind.is_institutional() => service("", ""),
-            "" => hl7("data-absent-reason", "unknown"),
+            code if !code::is_service(code) => unknown(code),
             code => service(if is_dental { "AD" } else { "HC" }, code),
         };
         let modifiers = all(line, ClaimField::Modifier).flat_map(|(_, cell)| cell.split([',', ';', ' ', ':']));
@@ -400,6 +399,20 @@ impl MergedClaim {
             _ => None,
         }
     }
+}
+
+/// A service whose code is not known, or has not the form of any system: then it is shown as a text.
+fn unknown(text: &str) -> Node<'static> {
+    let mut out = hl7("data-absent-reason", "unknown");
+    if !text.is_empty() {
+        out.set("text", text);
+    }
+    out
+}
+
+/// A place of service with its leading zero; empty if the text is none.
+fn place(text: &str) -> String {
+    if code::is_place(text) { padded(text, 2) } else { String::new() }
 }
 
 fn has_service(line: &Facts) -> bool {
