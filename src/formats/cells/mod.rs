@@ -18,7 +18,7 @@ pub(crate) use amount::{amount, number};
 pub(crate) use answer::{is_blank, is_no, is_yes};
 pub(crate) use date::{birth_date, compact_day, date, day};
 pub(crate) use form::form;
-pub(crate) use text::normal;
+pub(crate) use text::{normal, visible, zip};
 
 /// A cell as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -128,6 +128,7 @@ impl Assembler<'_> {
                 fresh: *fresh,
                 out: &mut out,
                 refused: 0,
+                refused_payments: 0,
                 waits: false,
             };
             let outcome = match self.class {
@@ -151,6 +152,8 @@ struct GroupAssembler<'g, 't> {
     out: &'g mut GroupOutcome,
     /// Cases that could not be kept.
     refused: usize,
+    /// Payments that could not be read, which are no cases.
+    refused_payments: u64,
     /// Whether one of the refused cases waits for a member.
     waits: bool,
 }
@@ -203,11 +206,10 @@ impl GroupAssembler<'_, '_> {
         if parts.iter().any(|kept| kept.set == Set::Rows) {
             return self.rows(parts);
         }
-        let statements = parts.iter().filter_map(|kept| match kept.set {
-            Set::Claims => Claim::read(&kept.text).map(|claim| ClaimStatement::Claim(Box::new(claim))),
-            Set::Payments => Remit::read(&kept.text).map(|remit| ClaimStatement::Decision(Box::new(remit))),
-            _ => None,
-        });
+        let statements: Vec<ClaimStatement<'_>> = parts.iter().filter_map(|kept| self.statement(kept)).collect();
+        if statements.is_empty() {
+            return Ok(Vec::new());
+        }
         let folded = fold(statements);
         let place = place_of(parts);
         if folded.waiting > 0 {
@@ -245,6 +247,28 @@ impl GroupAssembler<'_, '_> {
             }
         }
         Ok(made)
+    }
+
+    /// What a part says; nothing if one of its amounts cannot be read. Taken for zero, it would be a claim of nothing.
+    fn statement<'p>(&mut self, kept: &'p KeptPart) -> Option<ClaimStatement<'p>> {
+        let (statement, unreadable) = match kept.set {
+            Set::Claims => {
+                let claim = Claim::read(&kept.text)?;
+                let unreadable = claim.unreadable();
+                self.refused += usize::from(unreadable.is_some());
+                (ClaimStatement::Claim(Box::new(claim)), unreadable)
+            }
+            Set::Payments => {
+                let remit = Remit::read(&kept.text)?;
+                let unreadable = remit.unreadable();
+                self.refused_payments += u64::from(unreadable.is_some());
+                (ClaimStatement::Decision(Box::new(remit)), unreadable)
+            }
+            _ => return None,
+        };
+        let Some(reason) = unreadable else { return Some(statement) };
+        self.out.rejects.push(kept.place.reject(Rule::Claim, reason));
+        None
     }
 
     fn reviews(&mut self, parts: &[KeptPart]) -> Result<Vec<Placed>, Error> {
@@ -318,7 +342,7 @@ impl GroupAssembler<'_, '_> {
 
     /// Prepares the mapped resources; a group with a case that waits for a member stays dirty.
     fn finish(self, made: Vec<Placed>, dirty: &[u8], mentioned: &mut HashSet<u64>) {
-        let Self { assembler, fresh, out, mut refused, waits, .. } = self;
+        let Self { assembler, fresh, out, mut refused, refused_payments, waits, .. } = self;
         let mut entry = CommitEntry { done: (!waits).then(|| dirty.to_vec()), ..CommitEntry::default() };
         for (place, made) in made {
             let mut is_refused = false;
@@ -363,6 +387,9 @@ impl GroupAssembler<'_, '_> {
                 *count -= less;
                 left -= less;
             }
+        }
+        for (_, count) in counts.iter_mut().filter(|(format, _)| *format == Format::Payments) {
+            *count = count.saturating_sub(refused_payments);
         }
         entry.counts = counts;
         entry.pack(assembler.target);

@@ -206,3 +206,46 @@ async fn no_code_stands_under_a_system_whose_form_it_has_not() {
         .collect();
     assert_eq!(codes, ["00093107401"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn amounts_that_cannot_be_read_are_not_zero() {
+    let Some(after) = after(&["37-amounts-that-cannot-be-read.837"]).await else { return };
+    assert_eq!((after.claims().len(), after.found("claim"), after.summary.kept), (0, 4, 0), "{:#?}", after.summary);
+    assert!(after.reasons("claim").contains("(its form is $999)"), "{}", after.reasons("claim"));
+    let files = ["37-claim-for-the-payment.837", "37-amounts-that-cannot-be-read.835"];
+    let paid = self::after(&files).await.unwrap();
+    assert_eq!((paid.found("claim"), paid.summary.kept, paid.summary.rejected), (1, 0, 1), "{:#?}", paid.summary);
+    assert_eq!(paid.claims()[0]["outcome"], "queued");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pending_request_of_cms_is_not_certified() {
+    let Some(after) = after(&["data/06-cms-review-pending.csv"]).await else { return };
+    let text = after.claims()[0]["item"].to_string();
+    assert!(!text.contains("\"A2\"") && text.contains("\"A4\""), "{text}");
+    assert_eq!(text.matches("eligible").count(), 0, "{text}");
+}
+
+/// What a roster says beside the columns that are read is at least named.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_that_is_not_read_is_named() {
+    for (file, columns) in [
+        ("41-members-with-status.csv", "status, date_of_death"),
+        ("41-roster-is-active.csv", "ID, IsActive"),
+        ("41-action-code-term.txt", "Record_Type, Action_Code, Plan_Number"),
+        ("19-suffix-country.csv", "suffix, country"),
+    ] {
+        let Some(after) = after(&[file]).await else { return };
+        assert_eq!(after.reasons("columns-not-used"), columns);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_have_no_hidden_characters_and_zip_codes_their_zeros() {
+    let Some(after) = after(&["35-invisible-and-zip.csv"]).await else { return };
+    let family = |number: &str| after.member(number).unwrap()["name"][0]["family"].as_str().unwrap().to_owned();
+    let zip = |number: &str| after.member(number).unwrap()["address"][0]["postalCode"].as_str().unwrap().to_owned();
+    assert_eq!(["N06", "N08"].map(family), ["Sample", "Sam ple"]);
+    assert_eq!(["N06", "N07"].map(zip), ["03004", "03004-1234"]);
+    assert!(after.member("N09").is_none() && after.summary.rejected == 1, "{:#?}", after.summary);
+}

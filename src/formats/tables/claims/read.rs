@@ -86,11 +86,11 @@ impl ClaimRowReader {
         if source == ClaimSource::CmsReviews
             && let Some(decision) = facts.get_mut(&(ClaimField::Status, 0))
         {
-            // CMS's letters; elsewhere a P means pending.
+            // CMS's letters: affirmed, non-affirmed, pending.
             *decision = match decision.as_str() {
                 "A" => "approved".to_owned(),
                 "N" => "denied".to_owned(),
-                "P" => "partly approved".to_owned(),
+                "P" => "pending".to_owned(),
                 _ => std::mem::take(decision),
             };
         }

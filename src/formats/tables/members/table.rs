@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use super::header::{MemberField, MemberHeader};
-use crate::formats::cells::{self, is_blank};
+use crate::formats::cells::{self, is_blank, visible};
 use crate::formats::columns::Own;
 use crate::formats::encoding;
 use crate::formats::issue::{RecordPlace, Reject, Rule};
@@ -54,7 +54,9 @@ pub(super) fn rows(
             Ok(record) => {
                 let place = RecordPlace { file: Arc::clone(file), line: line(record.position()), entry: None };
                 let cells: Vec<(MemberField, String)> = (header.fields().iter().zip(&record))
-                    .filter_map(|(field, cell)| field.filter(|_| !is_blank(cell)).map(|field| (field, cell.to_owned())))
+                    .filter_map(|(field, cell)| Some((field.as_ref()?, visible(cell))))
+                    .filter(|(_, cell)| !is_blank(cell))
+                    .map(|(field, cell)| (*field, cell.into_owned()))
                     .collect();
                 if !record.iter().all(str::is_empty) {
                     out.push(MemberRow { place, cells });
