@@ -133,6 +133,9 @@ rules! {
     Undated notes "rows-without-order",
         "add the day on which each row was paid or processed to the export: two rows of one line differ, and nothing \
          says which is the later";
+    /// Kept; a line has a day outside the days of its claim, which stand.
+    LineOutside notes "line-outside-claim",
+        "compare the days of these lines with those of their claims; one of them is wrong";
     /// A review lacks data that a prior authorization needs.
     Review refuses "prior-authorization",
         "correct the named segments where the reviews come from, and send them again";

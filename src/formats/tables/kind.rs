@@ -80,6 +80,18 @@ pub(crate) fn decide(start: &TableStart, mapping: &Mapping) -> TableVerdict {
                 .to_owned(),
         );
     }
+    let begins = |start: &str| plain.iter().any(|known| known.starts_with(start));
+    if is("npi")
+        && (begins("providersecondarypracticelocation")
+            || is("endpointtype")
+            || begins("providerotherorganizationname"))
+    {
+        return TableVerdict::Foreign(
+            "a file that comes with the national registry's (further places, names or endpoints of providers); only the registry's main \
+             file is loaded"
+                .to_owned(),
+        );
+    }
     if looks_like_claims(&names, &mapping.claims) == ClaimTableLook::Fragment {
         return TableVerdict::Unknown(
             "a table of CMS's own data store, whose rows say nothing without those of others; ask for RIF or CCLF"

@@ -189,6 +189,9 @@ impl GroupAssembler<'_, '_> {
                 if case.is_doubtful() {
                     self.note(place, Rule::Undated, "");
                 }
+                if case.has_line_outside() {
+                    self.note(place, Rule::LineOutside, "");
+                }
                 if case.is_by_number_alone() && self.is_fresh() {
                     self.note(place, Rule::NumberAlone, "");
                 }

@@ -70,12 +70,12 @@ impl MergedClaim {
         }
         let bill_type = bill_type(&head);
         let kind = kind(&head, &lines, &bill_type);
-        let days = |fields: [ClaimField; 2]| {
-            rows.iter().flat_map(move |row| fields.map(|field| row.get(field).to_owned())).filter(|day| !day.is_empty())
-        };
-        let from = days([ClaimField::From, ClaimField::LineFrom]).min().unwrap_or_default();
-        let to =
-            days([ClaimField::To, ClaimField::LineTo]).max().filter(|to| *to >= from).unwrap_or_else(|| from.clone());
+        // The statement's days stand; a line's count where there are none.
+        let days =
+            |field: ClaimField| rows.iter().map(move |row| row.get(field).to_owned()).filter(|day| !day.is_empty());
+        let from = days(ClaimField::From).min().or_else(|| days(ClaimField::LineFrom).min()).unwrap_or_default();
+        let to = days(ClaimField::To).max().or_else(|| days(ClaimField::LineTo).max());
+        let to = to.filter(|to| *to >= from).unwrap_or_else(|| from.clone());
         let padded_of =
             |field: ClaimField, width: usize| lines.iter().map(|line| padded(first(line, field), width)).collect();
         let texts = Padded {
@@ -88,6 +88,17 @@ impl MergedClaim {
         let coded = coded(&rows, &from);
         let procedures = procedures(&rows);
         Self { head, lines, coded, kind, from, to, bill_type, procedures, texts }
+    }
+
+    /// Whether the claim states its days, and a line has one outside them.
+    pub(super) fn has_line_outside(&self) -> bool {
+        let is_stated =
+            !first(&self.head, ClaimField::From).is_empty() && !first(&self.head, ClaimField::To).is_empty();
+        is_stated
+            && self.lines.iter().any(|line| {
+                let day = first(line, ClaimField::LineFrom);
+                !day.is_empty() && (day < self.from.as_str() || day > self.to.as_str())
+            })
     }
 
     pub(super) fn created(&self) -> String {

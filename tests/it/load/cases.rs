@@ -249,3 +249,20 @@ async fn names_have_no_hidden_characters_and_zip_codes_their_zeros() {
     assert_eq!(["N06", "N07"].map(zip), ["03004", "03004-1234"]);
     assert!(after.member("N09").is_none() && after.summary.rejected == 1, "{:#?}", after.summary);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_days_of_the_statement_stand() {
+    let Some(after) = after(&["data/12-line-day-outside-the-statement.txt"]).await else { return };
+    let period = &after.claims()[0]["billablePeriod"];
+    assert_eq!((&period["start"], after.found("line-outside-claim")), (&"2026-01-24".into(), 1), "{period}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_are_known_and_of_no_use_are_named() {
+    for file in ["data/08-nppes-practice-locations.csv", "data/08-nppes-endpoints.csv"] {
+        let Some(after) = after(&[file]).await else { return };
+        assert_eq!((after.found("other-message"), after.summary.rejected), (1, 0), "{:#?}", after.summary);
+    }
+    let pharmacy = after(&["data/13-pharmacy-table-without-ndc.csv"]).await;
+    assert!(pharmacy.is_none_or(|after| after.reasons("claim-row").contains("NDC")));
+}
