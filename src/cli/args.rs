@@ -168,7 +168,7 @@ impl Load {
 #[derive(Clone, Debug, ClapArgs)]
 pub(super) struct Load {
     /// Files and folders
-    #[arg(required_unless_present_any = ["undo", "suggest_map"], value_name = "PATH")]
+    #[arg(required_unless_present_any = ["undo", "suggest_map", "map_names"], value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
     /// Take back what the last load changed, while no other load has begun
     #[arg(long, conflicts_with_all = ["paths", "format", "map", "dry_run", "report"])]
@@ -183,6 +183,9 @@ pub(super) struct Load {
     /// Propose a mapping for the table in this file, print it, and load nothing
     #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "undo", "format", "map", "dry_run", "report"])]
     pub(super) suggest_map: Option<PathBuf>,
+    /// List the names that a mapping file may use, by kind of table, and load nothing
+    #[arg(long, conflicts_with_all = ["paths", "undo", "format", "map", "suggest_map", "dry_run", "report"])]
+    pub(super) map_names: bool,
     /// Read, check and count everything, and keep nothing
     #[arg(long)]
     pub(super) dry_run: bool,

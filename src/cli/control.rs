@@ -198,7 +198,7 @@ pub(super) fn ask(args: &Args) -> anyhow::Result<Option<Code>> {
 const fn is_for_a_server(command: &Command) -> bool {
     match command {
         Command::App { .. } | Command::Staff { .. } | Command::Verify => true,
-        Command::Load(own) => own.suggest_map.is_none(),
+        Command::Load(own) => own.suggest_map.is_none() && !own.map_names,
         _ => false,
     }
 }

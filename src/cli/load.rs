@@ -15,7 +15,8 @@ use crate::access::{Base, View};
 use crate::fhir::Kind;
 use crate::fhir::definitions::Definitions;
 use crate::load::{
-    Find, Mapping, Progress, Request, Stop, Summary, Target, Undone, run as run_load, suggest, undo as take_back,
+    Find, Mapping, Progress, Request, Stop, Summary, Target, Undone, map_names, run as run_load, suggest,
+    undo as take_back,
 };
 use crate::outbound::Clock;
 use crate::realm::{Realm, RealmKind};
@@ -25,6 +26,10 @@ pub(super) fn run(global: &Global, args: &Load) -> anyhow::Result<Code> {
     if let Some(path) = &args.suggest_map {
         let proposed = suggest(path).map_err(|wrong| anyhow::anyhow!("{}: {wrong}", path.display()))?;
         print!("{proposed}");
+        return Ok(Code::Done);
+    }
+    if args.map_names {
+        print!("{}", map_names());
         return Ok(Code::Done);
     }
     let config = install::config(global)?;
@@ -200,6 +205,14 @@ impl Talk {
     }
 }
 
+/// Files whose kind is printed.
+const FILES_SHOWN: usize = 40;
+
+/// The name of a file without what could repaint the terminal: whoever drops a file chooses its name.
+fn printable(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 fn tell(summary: &Summary, dry_run: bool, said: &mut Said) {
     let kept = if dry_run { "would be kept" } else { "kept" };
     let kinds: Vec<String> = summary.by_kind.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
@@ -210,13 +223,19 @@ fn tell(summary: &Summary, dry_run: bool, said: &mut Said) {
     if !kinds.is_empty() {
         said.line(format_args!("by kind: {}", kinds.join(", ")));
     }
+    for taken in summary.taken_as.iter().take(FILES_SHOWN) {
+        said.line(format_args!("read as {}: {}", taken.kind, printable(&taken.file)));
+    }
+    if let Some(more) = summary.taken_as.len().checked_sub(FILES_SHOWN).filter(|more| *more > 0) {
+        said.line(format_args!("and {more} more files; --json names what each was read as"));
+    }
     for finding in &summary.findings {
         said.line(format_args!("{:>8}  {}: {}", finding.count, finding.rule, finding.fix));
         for example in &finding.examples {
             let colon = if example.reason.is_empty() { "" } else { ": " };
             let line = if example.line == 0 { String::new() } else { format!(" {}", example.line) };
             let entry = example.entry.map(|entry| format!(" entry {entry}")).unwrap_or_default();
-            said.line(format_args!("          at {}{line}{entry}{colon}{}", example.file, example.reason));
+            said.line(format_args!("          at {}{line}{entry}{colon}{}", printable(&example.file), example.reason));
         }
     }
     if let Some(report) = &summary.report {

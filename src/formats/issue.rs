@@ -133,6 +133,9 @@ rules! {
     Undated notes "rows-without-order",
         "add the day on which each row was paid or processed to the export: two rows of one line differ, and nothing \
          says which is the later";
+    /// Kept; a line has a day outside the days of its claim, which stand.
+    LineOutside notes "line-outside-claim",
+        "compare the days of these lines with those of their claims; one of them is wrong";
     /// A review lacks data that a prior authorization needs.
     Review refuses "prior-authorization",
         "correct the named segments where the reviews come from, and send them again";
@@ -159,9 +162,10 @@ rules! {
     /// Kept; counts or control numbers of the envelope disagree with the contents.
     Totals notes "envelope-totals",
         "tell the sender; a transfer may have lost segments";
-    /// Kept; a payment does not balance to the cent.
+    /// Kept; a payment does not balance to the cent, or the lines of a claim do not add up to its charge.
     Unbalanced notes "totals-disagree",
-        "compare these payments with the claims system: charge = paid + adjustments must hold";
+        "compare these claims and payments with the claims system: charge = paid + adjustments must hold, and the charge of a claim \
+         is the sum of its lines";
     /// Kept; lines of a payment match no line of the claim.
     UnmatchedLines notes "payment-lines-unmatched",
         "check that payments carry the line control numbers of their claims (REF*6R)";
@@ -223,6 +227,26 @@ rules! {
     /// Kept; care is dated before the member was born.
     BeforeBirth notes "before-birth",
         "compare birth dates and days of service; one of them is wrong, or a record is filed on the wrong member";
+    /// A file that somebody said is public, and which holds data of members.
+    NotPublic refuses "not-public",
+        "take the named columns out, or load the file as what it is: what is loaded as providers or drugs can be read by anybody";
+    /// Kept without a code: a cell that should hold one has not the form of its system.
+    CodeForm notes "code-of-another-form",
+        "correct the named cells where the table comes from: spreadsheets drop zeros and write large numbers with an exponent, and \
+         some systems export numbers of their own in place of codes";
+    /// Kept; two columns are known for one field, and one of them counts.
+    IdleColumn notes "two-columns-for-one-field",
+        "see that the right column counts; if not, name it with --map, and the other lies idle";
+    /// Kept; columns of a table that are not read.
+    UnusedColumns notes "columns-not-used",
+        "nothing to do unless one of them holds what is missing: then name it with --map";
+    /// Kept; codes for sign-in go elsewhere than before.
+    Redirected notes "sign-in-address-replaced",
+        "see that these members have moved or changed their address, and that the table is the roster: codes go to the new one";
+    /// A row gives the number of a member to somebody else.
+    AnotherPerson refuses "number-of-another-person",
+        "nothing of the row was taken: correct the number. If it is the same person, correct her name in one load and her birth \
+         date in the next";
     /// Not a refusal: the row itself states that a newer one replaces it.
     Superseded notes "superseded",
         "nothing to do";

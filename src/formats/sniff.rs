@@ -1,10 +1,11 @@
 //! Recognizes the format of a file by its first bytes, not by its name. Pure.
 
 use crate::formats::qhp::cut;
+use crate::formats::tables::cclf;
 use crate::formats::tables::csv_rows::delimiter;
+use crate::formats::tables::kind::{self, TableVerdict};
 use crate::formats::tables::mapping::Mapping;
-use crate::formats::tables::members::MemberHeader;
-use crate::formats::tables::{cclf, claims, drug_list, providers};
+use crate::formats::tables::start::TableStart;
 use crate::formats::{Format, encoding, ncpdp, nppes};
 
 /// The verdict on the beginning of a file.
@@ -22,8 +23,13 @@ pub(crate) enum Look {
     Other(String),
 }
 
-/// Recognizes a file by its first few thousand bytes, already unpacked.
+/// Bytes by which formats other than tables are recognized.
+const HEAD_BYTES: usize = 8 << 10;
+
+/// Recognizes a file by its beginning, already unpacked.
 pub(crate) fn look(start: &[u8], mapping: &Mapping) -> Look {
+    let whole = start;
+    let start = start.get(..HEAD_BYTES).unwrap_or(start);
     // The only UTF-16 text that arrives undecoded is XML.
     let wide = encoding::utf_16(start).map(|utf_16| encoding::start(start, utf_16));
     let start = wide.as_deref().map_or(start, str::as_bytes);
@@ -84,26 +90,21 @@ pub(crate) fn look(start: &[u8], mapping: &Mapping) -> Look {
     if nppes::looks_like(&cells) {
         return Look::Is(Format::Nppes);
     }
-    match claims::looks_like(&cells, &mapping.claims) {
-        claims::ClaimTableLook::Claims => return Look::Is(Format::ClaimRows),
-        claims::ClaimTableLook::Fragment => {
-            return is(
-                "a table of CMS's own data store, whose rows say nothing without those of others; ask for RIF or CCLF",
-            );
-        }
-        claims::ClaimTableLook::No if claims::looks_like_reviews(&cells, &mapping.reviews) => {
-            return Look::Is(Format::ClaimRows);
-        }
-        claims::ClaimTableLook::No => {}
+    match kind::decide(&table(whole), mapping) {
+        TableVerdict::Is(format) => Look::Is(format),
+        TableVerdict::Foreign(words) => Look::Foreign(words),
+        TableVerdict::Unknown(words) => Look::Other(words),
     }
-    // Before the roster: a table of providers has names and may have birth dates.
-    if drug_list::looks_like(&cells, &mapping.formulary) {
-        return Look::Is(Format::Formulary);
-    }
-    if providers::looks_like(&cells, &mapping.providers) {
-        return Look::Is(Format::Providers);
-    }
-    MemberHeader::read(line, &mapping.members).format().map_or_else(Look::Other, Look::Is)
+}
+
+/// Whether the first row of a table holds the names of its columns: files of fixed columns and messages have none.
+pub(crate) fn has_names(start: &[u8]) -> bool {
+    !ncpdp::looks_like(start) && cclf::feed(start.split(|byte| *byte == b'\n').next().unwrap_or_default()).is_none()
+}
+
+/// The beginning of a file as a table. Of a longer file the last row may be cut off.
+pub(crate) fn table(start: &[u8]) -> TableStart {
+    TableStart::read(start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start), start.len() >= HEAD_BYTES)
 }
 
 /// The parts of CMS's feed that are left out, and why.

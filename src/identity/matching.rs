@@ -12,6 +12,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::access::{Categories, Operation, View};
 use crate::fhir::{Kind, json};
@@ -70,6 +71,41 @@ pub(crate) fn is_anothers(txn: &mut Txn<'_>, person: &Person) -> Result<bool, st
     let key = [&person.member_id, "\u{1f}", &person.member_id].concat();
     let Some(row) = txn.get_json::<NumberOwner>(NUMBERS, key.as_bytes())? else { return Ok(false) };
     Ok(!person.known_as.iter().any(|known| agree(&row, known) >= 2))
+}
+
+/// The people of one file, by what a number may not pass on: a digest of given name, last name and birth date, and one of the
+/// member's number. Two numbers are kept for each.
+#[derive(Default)]
+pub(crate) struct PeopleOfFile(HashMap<u64, u64>);
+
+impl PeopleOfFile {
+    pub(crate) fn new(people: &[Person]) -> Self {
+        let entry = |person: &Person| {
+            (identity(&person.given, &person.family, &person.birth.to_string()), xxh3_64(person.member_id.as_bytes()))
+        };
+        Self(people.iter().map(entry).collect())
+    }
+}
+
+fn identity(given: &str, family: &str, birth: &str) -> u64 {
+    xxh3_64([given.to_lowercase().as_str(), &family.to_lowercase(), birth].join("\u{1f}").as_bytes())
+}
+
+/// Whether a table gives a number that is on the roster to another person: two of given name, last name and birth date are
+/// others, or who had the number stands in the same file under another one, as when two rows swap.
+pub(crate) fn passes_on(txn: &mut Txn<'_>, person: &Person, file: &PeopleOfFile) -> Result<bool, store::Error> {
+    let key = [&person.member_id, "\u{1f}", &person.member_id].concat();
+    let Some(row) = txn.get_json::<NumberOwner>(NUMBERS, key.as_bytes())? else { return Ok(false) };
+    let birth = person.birth.to_string();
+    let now = KnownAs { given: person.given.clone(), family: person.family.clone(), birth };
+    Ok(match agree(&row, &now) {
+        3 => false,
+        2 => {
+            let elsewhere = file.0.get(&identity(&row.given, &row.family, &row.birth));
+            elsewhere.is_some_and(|number| *number != xxh3_64(person.member_id.as_bytes()))
+        }
+        _ => true,
+    })
 }
 
 /// How much of given name, last name and birth date is the same.

@@ -49,6 +49,8 @@ pub enum Enrolled {
     Created,
     /// Something about her is different now.
     Updated,
+    /// So is where her codes go: an address that was on file is gone, and another one is there.
+    Redirected,
     /// The row said what was known.
     Unchanged,
 }
@@ -130,7 +132,16 @@ pub fn enrol(txn: &mut Txn<'_>, key: &ContactKey, row: &Enrolment, now: i64) -> 
     }
     txn.put(PATIENTS, new.patient.as_bytes(), new.member_id.as_bytes())?;
     txn.put_json(MEMBERS, new.member_id.as_bytes(), &new)?;
-    Ok(if old.is_some() { Enrolled::Updated } else { Enrolled::Created })
+    Ok(match old {
+        None => Enrolled::Created,
+        Some(old) if lacks(&new.contacts, &old.contacts) && lacks(&old.contacts, &new.contacts) => Enrolled::Redirected,
+        Some(_) => Enrolled::Updated,
+    })
+}
+
+/// Whether the first list lacks something of the second.
+fn lacks(list: &[ContactDigest], other: &[ContactDigest]) -> bool {
+    other.iter().any(|digest| !list.contains(digest))
 }
 
 /// Lets one member act for another. `None` if one of them is not on the roster.

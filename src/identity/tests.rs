@@ -328,7 +328,7 @@ async fn enrolling_again_changes_only_what_changed() {
     let room = room().await;
     let same = enrol_row(&room.store, row("M1", "ana@example.org", "1980-05-01", &["M2"])).await;
     let moved = enrol_row(&room.store, row("M1", "new@example.org", "1980-05-01", &["M2"])).await;
-    assert_eq!((same, moved), (Enrolled::Unchanged, Enrolled::Updated));
+    assert_eq!((same, moved), (Enrolled::Unchanged, Enrolled::Redirected));
     room.identity.send_code(visitor("v1"), Audience::Member, "ana@example.org", &wording()).await.unwrap();
     room.identity.settle().await;
     assert!(room.outbox.letters().is_empty(), "the old address is forgotten");

@@ -5,8 +5,9 @@ use crate::formats::issue::Rule;
 use crate::formats::ncpdp;
 use crate::formats::records::{NAMES, RowOutcome};
 use crate::formats::tables::cclf::{self, Feed};
-use crate::formats::tables::claims::{ClaimHeader, ClaimRowReader, REVIEW_NAMES, looks_like_reviews};
+use crate::formats::tables::claims::{ClaimHeader, ClaimRowReader, REVIEW_NAMES, RowParts};
 use crate::formats::tables::csv_rows;
+use crate::formats::tables::kind;
 use crate::formats::tables::mapping::Mapping;
 
 /// Rows that are read at a time.
@@ -40,7 +41,14 @@ fn hand(
     take: &mut dyn FnMut(RowOutcome) -> bool,
 ) -> bool {
     match reader.read(line, cells) {
-        Ok(parts) => parts.into_iter().all(|part| take(RowOutcome::Part(part))),
+        Ok(RowParts { parts, odd }) => {
+            let said = odd.is_empty() || {
+                let reason =
+                    format!("{} has not the form of its code system; the row is kept without it", odd.join(", "));
+                take(RowOutcome::Refused(line, Rule::CodeForm, reason))
+            };
+            said && parts.into_iter().all(|part| take(RowOutcome::Part(part)))
+        }
         Err(reason) => take(RowOutcome::Refused(line, Rule::ClaimRow, reason)),
     }
 }
@@ -80,7 +88,7 @@ fn table(mut source: Source, mapping: &Mapping, take: &mut dyn FnMut(RowOutcome)
     let (head, _) = csv_rows::rows(&mut csv, &mut ended, 1);
     let Some((_, head)) = head.into_iter().next() else { return };
     let cells: Vec<&str> = head.iter().collect();
-    let header = if looks_like_reviews(&cells, &mapping.reviews) {
+    let header = if kind::is_of_reviews(&cells, mapping) {
         ClaimHeader::new(head.iter(), &mapping.reviews, &REVIEW_NAMES)
     } else {
         ClaimHeader::new(head.iter(), &mapping.claims, &NAMES)

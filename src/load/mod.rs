@@ -35,14 +35,14 @@ use crate::identity::ContactKey;
 use crate::store::{self, Store};
 
 pub use self::inbox::{FileState, Inbox, InboxError, take};
-pub use self::report::{Example, Finding, Summary};
+pub use self::report::{Example, Finding, Summary, TakenAs};
 pub use self::run::{Progress, Undone, run, undo};
 pub use self::source::files_in;
 pub use self::suggest::suggest;
 pub use crate::formats::Format;
 pub use crate::formats::fhir::Find;
 pub use crate::formats::issue::{Reject, Rule};
-pub use crate::formats::tables::mapping::Mapping;
+pub use crate::formats::tables::mapping::{Mapping, map_names};
 
 /// Where a load goes.
 pub struct Target<'a> {

@@ -40,11 +40,22 @@ pub struct Example {
     pub reason: String,
 }
 
+/// What a file was taken for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TakenAs {
+    /// The file's name, with the folder that it is in.
+    pub file: String,
+    /// The kind of file, as in `--as`.
+    pub kind: &'static str,
+}
+
 /// The result of a load.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {
     /// Files read.
     pub files: u64,
+    /// What each file that was loaded was taken for.
+    pub taken_as: Vec<TakenAs>,
     /// Records accepted, also in a dry run.
     pub kept: u64,
     /// Of these, how many are new or different.
@@ -96,6 +107,11 @@ fn short(path: &str) -> &str {
 impl Ledger {
     pub(super) fn new(path: &Path) -> Self {
         Self { path: path.to_owned(), file: None, rules: BTreeMap::new(), summary: Summary::default() }
+    }
+
+    pub(super) fn taken(&mut self, path: &Path, format: Format) {
+        let file = short(&path.display().to_string()).to_owned();
+        self.summary.taken_as.push(TakenAs { file, kind: format.name() });
     }
 
     pub(super) fn kept(&mut self, format: Format, changed: bool) {

@@ -20,24 +20,40 @@ pub(super) const RECORD_MAX: usize = 64 << 20;
 /// The largest JSON document that is not NDJSON.
 pub(super) const DOCUMENT_MAX: usize = 128 << 20;
 /// Bytes of a file that are inspected to recognize its format.
-pub(super) const LOOK_BYTES: usize = 8 << 10;
+pub(super) const LOOK_BYTES: usize = 64 << 10;
 
-/// Every file under the paths, in the order of their names, so that runs are repeatable. Hidden files are left out; an
-/// archive is replaced by its files. The second list has the paths that are not regular files: reading a named pipe
-/// would block for ever.
-pub(super) fn find(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Error> {
-    let (mut out, mut others) = (Vec::new(), Vec::new());
+/// What lies under the paths of a load.
+#[derive(Default)]
+pub(super) struct Inputs {
+    /// Every file, in the order of their names, so that runs are repeatable. Hidden files are left out; an archive is replaced by
+    /// its files.
+    pub(super) files: Vec<PathBuf>,
+    /// Paths that are not regular files: reading a named pipe would block for ever.
+    pub(super) others: Vec<PathBuf>,
+    /// Folders that may not be read, and why. A mount has a `lost+found` that only root may read, and that costs nothing else.
+    pub(super) closed: Vec<(PathBuf, io::Error)>,
+}
+
+/// Finds what lies under the paths.
+///
+/// # Errors
+/// A path that was named cannot be read at all.
+pub(super) fn find(paths: &[PathBuf]) -> Result<Inputs, Error> {
+    let mut out = Inputs::default();
     for path in paths {
-        let about = std::fs::metadata(path).map_err(|cause| Error::Unreadable { path: path.clone(), cause })?;
+        let failed = |cause| Error::Unreadable { path: path.clone(), cause };
+        let about = std::fs::metadata(path).map_err(failed)?;
         if about.is_dir() {
-            walk(path, &mut out, &mut others)?;
+            let inside = std::fs::read_dir(path).map_err(failed)?;
+            out.walk(inside, path);
         } else if about.is_file() {
-            out.push(path.clone());
+            out.files.push(path.clone());
         } else {
-            others.push(path.clone());
+            out.others.push(path.clone());
         }
     }
-    Ok((out.iter().flat_map(|path| files_in(path)).collect(), others))
+    out.files = out.files.iter().flat_map(|path| files_in(path)).collect();
+    Ok(out)
 }
 
 /// The files that a path stands for: those in it if it is a readable archive, else itself.
@@ -46,28 +62,34 @@ pub fn files_in(path: &Path) -> Vec<PathBuf> {
     archive::files(path).unwrap_or_else(|| vec![path.to_owned()])
 }
 
-fn walk(folder: &Path, out: &mut Vec<PathBuf>, others: &mut Vec<PathBuf>) -> Result<(), Error> {
-    let failed = |cause| Error::Unreadable { path: folder.to_owned(), cause };
-    let mut inside = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        if !entry.file_name().to_string_lossy().starts_with('.') {
-            inside.push((entry.path(), entry.file_type().map_err(failed)?.is_dir()));
+impl Inputs {
+    fn walk(&mut self, entries: std::fs::ReadDir, folder: &Path) {
+        let mut inside = Vec::new();
+        for entry in entries {
+            match entry.and_then(|entry| Ok((entry.path(), entry.file_type()?.is_dir(), entry.file_name()))) {
+                Ok((path, is_folder, name)) if !name.to_string_lossy().starts_with('.') => {
+                    inside.push((path, is_folder));
+                }
+                Ok(_) => {}
+                Err(cause) => self.closed.push((folder.to_owned(), cause)),
+            }
+        }
+        inside.sort();
+        for (path, is_folder) in inside {
+            // Links to files are followed, links to folders are not: they may form a loop. A path that cannot be inspected
+            // is reported when it is opened.
+            if is_folder {
+                match std::fs::read_dir(&path) {
+                    Ok(entries) => self.walk(entries, &path),
+                    Err(cause) => self.closed.push((path, cause)),
+                }
+            } else if std::fs::metadata(&path).map_or(true, |about| about.is_file()) {
+                self.files.push(path);
+            } else {
+                self.others.push(path);
+            }
         }
     }
-    inside.sort();
-    for (path, is_folder) in inside {
-        // Links to files are followed, links to folders are not: they may form a loop. A path that cannot be inspected
-        // is reported when it is opened.
-        if is_folder {
-            walk(&path, out, others)?;
-        } else if std::fs::metadata(&path).map_or(true, |about| about.is_file()) {
-            out.push(path);
-        } else {
-            others.push(path);
-        }
-    }
-    Ok(())
 }
 
 /// The bytes that a file takes on disk.

@@ -14,11 +14,24 @@ const CENTURY_BORDER: i16 = 40;
 /// Numbers that are spreadsheet dates: from 1927 to 2064.
 const SPREADSHEET_DAYS: std::ops::RangeInclusive<i32> = 10_000..=60_000;
 
-const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
 
-/// Reads `2026-11-24` (with or without a time after it), `11/24/2026`, `11-24-2026`, `20261124`, `24-Nov-2026`,
-/// `Nov 24, 2026`, and the number of a day as spreadsheets count them (`46350`). Slashes and short forms are read the American
-/// way, month first.
+/// Reads `2026-11-24`, `11/24/2026`, `11-24-2026`, `20261124`, `11242026`, `24-Nov-2026`, `24-NOV-26`, `24NOV2026`,
+/// `Nov 24, 2026`, and the number of a day as spreadsheets count them (`46350`). A time may follow behind a space, a colon or a T.
+/// Slashes and short forms are read the American way, month first.
 pub(crate) fn date(text: &str) -> Cell<Date> {
     Cell::of(parse(text), DATE, text)
 }
@@ -32,14 +45,15 @@ fn parse(text: &str) -> Option<Date> {
     read(text, None)
 }
 
-/// A day of claims as `YYYY-MM-DD`; zeros and far-future dates are what systems write for "no day".
+/// A day of claims as `YYYY-MM-DD`; zeros, and first and last days of years that nobody lives in, are what systems write for
+/// "no day". Any other day of such a year is a typing error.
 pub(crate) fn day(text: &str) -> Cell<String> {
     let is_empty = || text.bytes().all(|byte| matches!(byte, b'0' | b'/' | b'-' | b' '));
     match parse(text) {
         Some(day) if (1850..2099).contains(&day.year()) => Cell::Value(day.to_string()),
-        Some(_) => Cell::Absent,
+        Some(day) if matches!((day.month(), day.day()), (1, 1) | (12, 30 | 31)) => Cell::Absent,
         None if is_empty() => Cell::Absent,
-        None => Cell::of(None, DATE, text),
+        Some(_) | None => Cell::of(None, DATE, text),
     }
 }
 
@@ -55,40 +69,78 @@ fn read(text: &str, last: Option<Date>) -> Option<Date> {
     if let Some(date) = in_words(text) {
         return Some(date);
     }
-    let day = text.trim().split(['T', ' ']).next()?;
+    let day = without_time(text.trim())?;
     if let Some(date) = of_spreadsheet(day) {
         return Some(date);
     }
     if day.len() == 8 && day.bytes().all(|b| b.is_ascii_digit()) {
-        return of_parts(day.get(..4)?, day.get(4..6)?, day.get(6..)?, last);
+        // Years begin with 18 to 21, months with 00 to 12, so no text is both.
+        return match day.get(..2)? {
+            "18" | "19" | "20" | "21" => of_parts(day.get(..4)?, day.get(4..6)?, day.get(6..)?, last),
+            _ => of_parts(day.get(4..)?, day.get(..2)?, day.get(2..4)?, last),
+        };
+    }
+    if let Some((first, second, third)) = of_sas(day) {
+        return of_parts(third, &month(second)?, first, last);
     }
     let mut parts = day.split(['-', '/', '.']);
     let (first, second, third) = (parts.next()?, parts.next()?, parts.next()?);
     if parts.next().is_some() {
         return None;
     }
+    let (year, middle, end) = if first.len() == 4 { (first, second, third) } else { (third, second, first) };
+    if let Some(month) = month(middle) {
+        return of_parts(year, &month, end, last);
+    }
     if first.len() == 4 {
         return of_parts(first, second, third, last);
     }
-    if let Some(month) = MONTHS.iter().position(|month| second.to_ascii_lowercase().starts_with(month)) {
-        return of_parts(third, &(month + 1).to_string(), first, last);
+    match month(first) {
+        Some(month) => of_parts(third, &month, second, last),
+        None => of_parts(third, first, second, last),
     }
-    of_parts(third, first, second, last)
+}
+
+/// The text before a time. A time begins behind a space, or behind a T or a colon that stands between digits; nothing if
+/// what follows the date is no time.
+fn without_time(text: &str) -> Option<&str> {
+    let is_digit = |at: Option<usize>| at.and_then(|at| text.as_bytes().get(at)).is_some_and(u8::is_ascii_digit);
+    let begins = |(at, c): &(usize, char)| match c {
+        ' ' => true,
+        'T' | 't' | ':' => is_digit(at.checked_sub(1)) && is_digit(Some(at + 1)),
+        _ => false,
+    };
+    let Some((at, _)) = text.char_indices().find(begins) else { return Some(text) };
+    let time = text.get(at + 1..)?.trim_start();
+    let is_time = time.starts_with(|c: char| c.is_ascii_digit()) && !time.contains('/');
+    is_time.then(|| text.get(..at)).flatten()
+}
+
+/// The number of a month whose name is written in full or begun with three letters at least.
+fn month(word: &str) -> Option<String> {
+    let word = word.to_ascii_lowercase();
+    let at = MONTHS.iter().position(|name| word.len() >= 3 && name.starts_with(word.as_str()))?;
+    Some((at + 1).to_string())
+}
+
+/// Day, month and year of `01OCT2025`, as SAS prints days.
+fn of_sas(text: &str) -> Option<(&str, &str, &str)> {
+    let month = text.find(|c: char| c.is_ascii_alphabetic()).filter(|at| (1..=2).contains(at))?;
+    let year = month + text.get(month..)?.find(|c: char| !c.is_ascii_alphabetic())?;
+    let (day, year_text) = (text.get(..month)?, text.get(year..)?);
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number(day) && is_number(year_text)).then_some((day, text.get(month..year)?, year_text))
 }
 
 /// `Nov 24, 2026`, `24 November 2026`.
 fn in_words(text: &str) -> Option<Date> {
     let words: Vec<&str> = text.split([' ', ',']).filter(|word| !word.is_empty()).take(4).collect();
     let [one, other, year] = words.as_slice() else { return None };
-    let month = |word: &str| {
-        let word = word.to_ascii_lowercase();
-        MONTHS.iter().position(|month| word.starts_with(month) && word.bytes().all(|b| b.is_ascii_alphabetic()))
-    };
     let (month, day) = month(one).map(|month| (month, other)).or_else(|| Some((month(other)?, one)))?;
     if year.len() != 4 {
         return None;
     }
-    Date::new(year.parse().ok()?, i8::try_from(month + 1).ok()?, day.parse().ok()?).ok()
+    Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()
 }
 
 /// Days since the end of 1899: a date cell that somebody formatted as a number.
@@ -138,10 +190,47 @@ mod tests {
             "15 Jan 1985",
             "31062",
             "31062.5",
+            "01151985",
+            "15JAN1985",
+            "15jan85",
+            "15JAN1985:00:00:00",
+            "15-JAN-85",
+            "15-JANUARY-1985",
+            "15-JAN-85 12.00.00.000000 AM",
+            "JAN-15-1985",
+            "1985-JAN-15",
+            "1985-01-15 00:00:00",
+            "19850115T000000",
         ] {
             assert_eq!(parse(text).map(|d| d.to_string()).as_deref(), Some("1985-01-15"), "{text}");
         }
         assert_eq!(parse("1/2/26").unwrap().to_string(), "2026-01-02");
+    }
+
+    /// A month with a T in its name was cut at the T: one twelfth of all claims, and every member born in October.
+    #[test]
+    fn every_month_is_one_in_every_form() {
+        for (at, name) in MONTHS.iter().enumerate() {
+            let expected = format!("2025-{:02}-07", at + 1);
+            let short = name.get(..3).unwrap();
+            for month in [short, name, &short.to_uppercase(), &name.to_uppercase()] {
+                for text in [
+                    format!("07-{month}-2025"),
+                    format!("7-{month}-25"),
+                    format!("07{month}2025"),
+                    format!("07/{month}/2025"),
+                    format!("07-{month}-2025 00:00:00"),
+                    format!("07-{month}-2025T00:00:00"),
+                    format!("07{month}2025:00:00:00.000"),
+                    format!("{month} 7, 2025"),
+                    format!("7 {month} 2025"),
+                    format!("2025-{month}-07"),
+                ] {
+                    assert_eq!(parse(&text).map(|day| day.to_string()).as_ref(), Some(&expected), "{text}");
+                }
+            }
+        }
+        assert_eq!(parse("3-SEPT-2025").unwrap().to_string(), "2025-09-03");
     }
 
     /// Birth years of people aged 86 to 91 were refused as in the future.
@@ -181,6 +270,14 @@ mod tests {
             "15/Jan",
             "-1-02-03",
             "0x/01/1985",
+            "31012026",
+            "13012026",
+            "01-OC-2025",
+            "01-OCTOPUS-2025",
+            "01-OCT",
+            "OCT2025",
+            "01/15/1985 02/15/1985",
+            "1985-01-15 to 1985-02-01",
         ] {
             assert!(parse(text).is_none(), "{text}");
         }
@@ -191,7 +288,12 @@ mod tests {
         for text in ["01/31/2026", "20260131", "31-JAN-2026", "2026-01-31 00:00:00"] {
             assert_eq!(day(text).value().as_deref(), Some("2026-01-31"), "{text}");
         }
-        assert_eq!((day("9999-12-31"), day("00000000")), (Cell::Absent, Cell::Absent));
+        for text in ["9999-12-31", "00000000", "1000-01-01", "2999-12-31"] {
+            assert_eq!(day(text), Cell::Absent, "{text}");
+        }
+        for text in ["1202-03-04", "2205-03-04"] {
+            assert!(matches!(day(text), Cell::Unreadable(_)), "{text}");
+        }
         let Cell::Unreadable(why) = day("31/31/2026") else { panic!("no day") };
         assert_eq!(why.to_string(), "no date; write it as 2026-01-31 or 01/31/2026 (its form is 99/99/9999)");
     }

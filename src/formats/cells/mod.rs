@@ -6,6 +6,7 @@
 
 mod amount;
 mod answer;
+pub(crate) mod code;
 mod date;
 mod form;
 pub(crate) mod npi;
@@ -17,7 +18,7 @@ pub(crate) use amount::{amount, number};
 pub(crate) use answer::{is_blank, is_no, is_yes};
 pub(crate) use date::{birth_date, compact_day, date, day};
 pub(crate) use form::form;
-pub(crate) use text::normal;
+pub(crate) use text::{normal, visible, zip};
 
 /// A cell as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]

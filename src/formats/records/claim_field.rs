@@ -1,6 +1,6 @@
 //! The fields of a table of claims, and the column names that claims systems, benefit managers and CMS give them.
 
-use crate::formats::columns::Names;
+use crate::formats::columns::{ColumnField, Names};
 
 macro_rules! fields {
     ($(($field:ident, $name:literal, $columns:literal)),+ $(,)?) => {
@@ -109,7 +109,7 @@ fields![
     (
         BillingName,
         "billing_name",
-        "billingname billingprovidername billingprovider payeename payee providername provider facilityname facility groupname vendorname"
+        "billingname billingprovidername billingprovider payeename payee providername provider facilityname facility vendorname"
     ),
     (
         BillingTax,
@@ -407,6 +407,12 @@ impl ClaimField {
             | Self::PharmacyNpi => Shape::Npi,
             _ => Shape::Text,
         }
+    }
+}
+
+impl ColumnField for ClaimField {
+    fn is_list(self) -> bool {
+        Self::is_list(self)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The columns of a drug list: by the names that pharmacy benefit managers give, or by the plan's own mapping.
 
 use crate::formats::cells::normal;
-use crate::formats::columns::{Columns, Names, Own};
+use crate::formats::columns::{ColumnField, Columns, Names, Own};
 
 /// The field of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +24,12 @@ pub(crate) enum DrugField {
     From,
     Until,
     Note,
+}
+
+impl ColumnField for DrugField {
+    fn is_list(self) -> bool {
+        matches!(self, Self::Plan | Self::Note)
+    }
 }
 
 /// Field, its name in a mapping file, and the column names it is known by.
@@ -85,15 +91,19 @@ impl DrugListHeader {
         self.0.has(field)
     }
 
+    pub(crate) fn fields(&self) -> &[Option<DrugField>] {
+        self.0.fields()
+    }
+
     pub(crate) fn is_whole(&self, row: &csv::StringRecord) -> bool {
         row.len() == self.0.len()
     }
 }
 
 /// True for the header row of a drug list: a drug, by code or name, and its tier.
-pub(crate) fn looks_like(header: &[&str], own: &Own<DrugField>) -> bool {
-    let columns = Columns::new(header.iter().copied(), own, &NAMES);
-    let is_other = header.iter().any(|cell| OTHERS.contains(&normal(cell).as_str()));
+pub(crate) fn looks_like<'h>(header: impl Iterator<Item = &'h str> + Clone, own: &Own<DrugField>) -> bool {
+    let columns = Columns::new(header.clone(), own, &NAMES);
+    let is_other = header.into_iter().any(|cell| OTHERS.contains(&normal(cell).as_str()));
     let has_drug = columns.has(DrugField::Rxnorm) || columns.has(DrugField::Ndc);
     !is_other && has_drug && columns.has(DrugField::Tier)
 }

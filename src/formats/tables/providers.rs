@@ -2,7 +2,7 @@
 //! own mapping.
 
 use crate::formats::cells::normal;
-use crate::formats::columns::{Columns, Names, Own};
+use crate::formats::columns::{ColumnField, Columns, Names, Own};
 
 /// The field of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +50,23 @@ pub(crate) enum ProviderField {
     Verified,
 }
 
+impl ColumnField for ProviderField {
+    fn is_list(self) -> bool {
+        matches!(
+            self,
+            Self::Specialty
+                | Self::Languages
+                | Self::Line
+                | Self::Phone
+                | Self::Fax
+                | Self::Network
+                | Self::NetworkId
+                | Self::Plan
+                | Self::Endpoint
+        )
+    }
+}
+
 /// Field, its name in a mapping file, and the column names it is known by.
 pub(crate) const NAMES: [Names<ProviderField>; 41] = [
     (
@@ -90,7 +107,7 @@ pub(crate) const NAMES: [Names<ProviderField>; 41] = [
     (
         ProviderField::Specialty,
         "specialty",
-        "specialty speciality specialties specialty1 specialty2 specialty3 primaryspecialty secondaryspecialty taxonomy taxonomycode taxonomycode1 taxonomycode2 nucc nucccode specialtycode providerspecialty",
+        "specialty speciality specialties specialty1 specialty2 specialty3 primaryspecialty secondaryspecialty taxonomy taxonomycode taxonomycode1 taxonomycode2 nucc nucccode specialtycode providerspecialty providertaxonomy providertaxonomycode",
     ),
     (ProviderField::Licence, "license", "license licensenumber licenseno licence statelicense medicallicense"),
     (ProviderField::LicenceState, "license_state", "licensestate licensestatecode stateoflicense"),
@@ -110,11 +127,11 @@ pub(crate) const NAMES: [Names<ProviderField>; 41] = [
     (
         ProviderField::Line,
         "address",
-        "address address1 address2 addressline1 addressline2 street street1 street2 streetaddress line1 line2 practiceaddress suite",
+        "address address1 address2 addressline1 addressline2 street street1 street2 streetaddress line1 line2 practiceaddress suite officeaddress officeaddress1 officeaddress2",
     ),
-    (ProviderField::City, "city", "city town practicecity"),
-    (ProviderField::State, "state", "state statecode st practicestate"),
-    (ProviderField::Zip, "zip", "zip zipcode postalcode postcode zip5 practicezip"),
+    (ProviderField::City, "city", "city town practicecity officecity"),
+    (ProviderField::State, "state", "state statecode st practicestate officestate"),
+    (ProviderField::Zip, "zip", "zip zipcode postalcode postcode zip5 practicezip officezip"),
     (ProviderField::Latitude, "latitude", "latitude lat"),
     (ProviderField::Longitude, "longitude", "longitude lon lng long"),
     (ProviderField::Phone, "phone", "phone phonenumber telephone officephone phone1 practicephone appointmentphone"),
@@ -149,22 +166,6 @@ pub(crate) const NAMES: [Names<ProviderField>; 41] = [
         "last_verified",
         "lastverified lastverifieddate verified verifieddate dateverified lastattested attestationdate lastupdated lastupdatedon",
     ),
-];
-
-/// Columns that show that a table is about something else.
-const OTHERS: [&str; 12] = [
-    "birthdate",
-    "dob",
-    "dateofbirth",
-    "memberid",
-    "patientid",
-    "claimid",
-    "claimnumber",
-    "servicedate",
-    "ndc",
-    "rxnorm",
-    "partofid",
-    "entitytypecode",
 ];
 
 /// The header row.
@@ -203,30 +204,74 @@ impl ProviderHeader {
         self.is_of_pharmacies
     }
 
+    pub(crate) fn fields(&self) -> &[Option<ProviderField>] {
+        self.columns.fields()
+    }
+
     pub(crate) fn is_whole(&self, row: &csv::StringRecord) -> bool {
         row.len() == self.columns.len()
     }
 }
 
-/// True for the header row of a table of providers: a provider, and a column that only a directory has.
-pub(crate) fn looks_like(header: &[&str], own: &Own<ProviderField>) -> bool {
-    let names: Vec<String> = header.iter().map(|cell| normal(cell)).collect();
-    let columns = Columns::new(header.iter().copied(), own, &NAMES);
+/// How much of a table of providers a header row shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ProviderLook {
+    /// Not even who it is and how or where to find her.
+    No,
+    /// A name and an address, which members and vendors have, too.
+    Placed,
+    /// A name and an NPI, which members, claims and referrals have beside each other, too.
+    Numbered,
+    /// A column that is said of providers alone, as well.
+    Evident,
+}
+
+/// What only a directory says.
+const SAID_OF_PROVIDERS: [ProviderField; 12] = [
+    ProviderField::Specialty,
+    ProviderField::Network,
+    ProviderField::NetworkId,
+    ProviderField::Accepting,
+    ProviderField::Accessibility,
+    ProviderField::Credential,
+    ProviderField::Licence,
+    ProviderField::LicenceState,
+    ProviderField::Languages,
+    ProviderField::Hours,
+    ProviderField::Telehealth,
+    ProviderField::Endpoint,
+];
+
+/// How names of columns begin that say that the name is a provider's.
+const WHO_PROVIDES: [&str; 8] =
+    ["provider", "practitioner", "pharmacy", "facility", "hospital", "clinic", "practice", "legalbusiness"];
+
+/// Looks at the header row of a table. A title or a language is a member's as well.
+pub(crate) fn looks_like<'h>(header: impl Iterator<Item = &'h str>, own: &Own<ProviderField>) -> ProviderLook {
+    let names: Vec<String> = header.map(normal).collect();
+    let columns = Columns::new(names.iter().map(String::as_str), own, &NAMES);
     let any = |fields: &[ProviderField]| fields.iter().any(|field| columns.has(*field));
-    if OTHERS.iter().any(|other| names.iter().any(|name| name == other)) {
-        return false;
+    let who = [ProviderField::Name, ProviderField::Family, ProviderField::Facility, ProviderField::Organization];
+    let is_numbered = columns.has(ProviderField::Npi);
+    // Networks and their owners, the registry, drugs.
+    let is_other = |name: &String| matches!(name.as_str(), "partofid" | "entitytypecode" | "ndc" | "rxnorm");
+    if names.iter().any(is_other) || !any(&who) || !(is_numbered || any(&[ProviderField::Line, ProviderField::City])) {
+        return ProviderLook::No;
     }
-    let who = any(&[ProviderField::Name, ProviderField::Family, ProviderField::Facility, ProviderField::Organization]);
-    let directory = [
-        ProviderField::Specialty,
-        ProviderField::Network,
-        ProviderField::Accepting,
-        ProviderField::Latitude,
-        ProviderField::Credential,
-        ProviderField::Licence,
-        ProviderField::Languages,
-        ProviderField::Hours,
-        ProviderField::Telehealth,
-    ];
-    who && (columns.has(ProviderField::Npi) || (any(&[ProviderField::Line, ProviderField::City]) && any(&directory)))
+    let named = || names.iter().zip(columns.fields());
+    let is_said = |(name, field): (&String, &Option<ProviderField>)| {
+        let is_kind =
+            field == &Some(ProviderField::Kind) && (name.starts_with("provider") || name.starts_with("facility"));
+        let is_evident = field.is_some_and(|field| SAID_OF_PROVIDERS.contains(&field));
+        is_kind || (is_evident && !matches!(name.as_str(), "title" | "language" | "languages"))
+    };
+    // "Provider Last Name": the header itself says whose name it is.
+    let of_providers = |name: &String| WHO_PROVIDES.iter().any(|who| name.starts_with(who));
+    let mut names_of = named().filter(|(_, field)| field.is_some_and(|field| who.contains(&field))).peekable();
+    let are_named = names_of.peek().is_some() && names_of.all(|(name, _)| of_providers(name));
+    match named().any(is_said) || are_named {
+        true => ProviderLook::Evident,
+        false if is_numbered => ProviderLook::Numbered,
+        false => ProviderLook::Placed,
+    }
 }

@@ -11,6 +11,7 @@
 //! are checked and reported, not relied on. Absent: 276/277 and 999, which are recognized and left out;
 //! acknowledgments.
 
+mod amounts;
 mod asked;
 mod claim;
 mod cut;

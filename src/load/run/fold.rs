@@ -128,6 +128,7 @@ impl Assembler<'_> {
                 fresh: *fresh,
                 out: &mut out,
                 refused: 0,
+                refused_payments: 0,
                 waits: false,
             };
             let outcome = match self.class {
@@ -151,6 +152,8 @@ struct GroupAssembler<'g, 't> {
     out: &'g mut GroupOutcome,
     /// Cases that could not be kept.
     refused: usize,
+    /// Payments that could not be read, which are no cases.
+    refused_payments: u64,
     /// Whether one of the refused cases waits for a member.
     waits: bool,
 }
@@ -186,6 +189,9 @@ impl GroupAssembler<'_, '_> {
                 if case.is_doubtful() {
                     self.note(place, Rule::Undated, "");
                 }
+                if case.has_line_outside() {
+                    self.note(place, Rule::LineOutside, "");
+                }
                 if case.is_by_number_alone() && self.is_fresh() {
                     self.note(place, Rule::NumberAlone, "");
                 }
@@ -203,11 +209,10 @@ impl GroupAssembler<'_, '_> {
         if parts.iter().any(|kept| kept.set == Set::Rows) {
             return self.rows(parts);
         }
-        let statements = parts.iter().filter_map(|kept| match kept.set {
-            Set::Claims => Claim::read(&kept.text).map(|claim| ClaimStatement::Claim(Box::new(claim))),
-            Set::Payments => Remit::read(&kept.text).map(|remit| ClaimStatement::Decision(Box::new(remit))),
-            _ => None,
-        });
+        let statements: Vec<ClaimStatement<'_>> = parts.iter().filter_map(|kept| self.statement(kept)).collect();
+        if statements.is_empty() {
+            return Ok(Vec::new());
+        }
         let folded = fold(statements);
         let place = place_of(parts);
         if folded.waiting > 0 {
@@ -234,6 +239,9 @@ impl GroupAssembler<'_, '_> {
             if !case.balances() {
                 self.note(&place, Rule::Unbalanced, "");
             }
+            if !case.lines_add_up() {
+                self.note(&place, Rule::Unbalanced, "the charges of the lines do not add up to that of the claim");
+            }
             if !case.lines_agree() {
                 self.note(&place, Rule::UnmatchedLines, "");
             }
@@ -242,6 +250,28 @@ impl GroupAssembler<'_, '_> {
             }
         }
         Ok(made)
+    }
+
+    /// What a part says; nothing if one of its amounts cannot be read. Taken for zero, it would be a claim of nothing.
+    fn statement<'p>(&mut self, kept: &'p KeptPart) -> Option<ClaimStatement<'p>> {
+        let (statement, unreadable) = match kept.set {
+            Set::Claims => {
+                let claim = Claim::read(&kept.text)?;
+                let unreadable = claim.unreadable();
+                self.refused += usize::from(unreadable.is_some());
+                (ClaimStatement::Claim(Box::new(claim)), unreadable)
+            }
+            Set::Payments => {
+                let remit = Remit::read(&kept.text)?;
+                let unreadable = remit.unreadable();
+                self.refused_payments += u64::from(unreadable.is_some());
+                (ClaimStatement::Decision(Box::new(remit)), unreadable)
+            }
+            _ => return None,
+        };
+        let Some(reason) = unreadable else { return Some(statement) };
+        self.out.rejects.push(kept.place.reject(Rule::Claim, reason));
+        None
     }
 
     fn reviews(&mut self, parts: &[KeptPart]) -> Result<Vec<Placed>, Error> {
@@ -315,7 +345,7 @@ impl GroupAssembler<'_, '_> {
 
     /// Prepares the mapped resources; a group with a case that waits for a member stays dirty.
     fn finish(self, made: Vec<Placed>, dirty: &[u8], mentioned: &mut HashSet<u64>) {
-        let Self { assembler, fresh, out, mut refused, waits, .. } = self;
+        let Self { assembler, fresh, out, mut refused, refused_payments, waits, .. } = self;
         let mut entry = CommitEntry { done: (!waits).then(|| dirty.to_vec()), ..CommitEntry::default() };
         for (place, made) in made {
             let mut is_refused = false;
@@ -360,6 +390,9 @@ impl GroupAssembler<'_, '_> {
                 *count -= less;
                 left -= less;
             }
+        }
+        for (_, count) in counts.iter_mut().filter(|(format, _)| *format == Format::Payments) {
+            *count = count.saturating_sub(refused_payments);
         }
         entry.counts = counts;
         entry.pack(assembler.target);

@@ -49,7 +49,7 @@ use crate::load::doctor::Doctor;
 use crate::load::report::{Ledger, Summary};
 use crate::load::resources::{Batch, Deferred, settle};
 use crate::load::signs::Signs;
-use crate::load::source::{self, BLOCK_BYTES, Source};
+use crate::load::source::{self, BLOCK_BYTES, Inputs, Source};
 use crate::load::{Error, Request, Stop, Target};
 use crate::map::plan::plan;
 use crate::map::record::PlanContext;
@@ -89,8 +89,8 @@ pub fn run(
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Summary, Error> {
     let started = clock.monotonic();
-    let (files, others) = source::find(&request.paths)?;
-    if files.is_empty() && others.is_empty() {
+    let Inputs { files, others, closed } = source::find(&request.paths)?;
+    if files.is_empty() && others.is_empty() && closed.is_empty() {
         return Err(Error::Nothing);
     }
     let total = files.iter().map(|file| source::size(file)).sum();
@@ -116,6 +116,10 @@ pub fn run(
     run.ledger.summary.files = files.len() as u64;
     let (sorted, mut troubles) = read::sort(&files, request);
     troubles.extend(others.iter().map(|path| read::no_file(path)));
+    troubles.extend(closed.iter().map(|(path, cause)| read::closed_folder(path, cause)));
+    for (path, format) in &sorted {
+        run.ledger.taken(path, *format);
+    }
     for (place, rule, reason) in troubles {
         let (rule, reject) = place.reject(rule, reason);
         run.lists.see_trouble(rule);

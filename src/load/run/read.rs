@@ -10,7 +10,8 @@ use crate::config::{Policy, Registry};
 use crate::fhir::{Kind, json};
 use crate::formats::ccda::text;
 use crate::formats::issue::{RecordPlace, Rule};
-use crate::formats::sniff::{Look, look};
+use crate::formats::sniff::{Look, has_names, look, table};
+use crate::formats::tables::kind;
 use crate::formats::{self, Format, nppes};
 use crate::load::resources::Batch;
 use crate::load::source::{DOCUMENT_MAX, Piece, Source};
@@ -135,8 +136,11 @@ impl Dispatcher {
 /// A file and its format.
 pub(super) type FileOfFormat = (PathBuf, Format);
 
-/// Recognizes the format of each file. Files that cannot be loaded are reported.
-pub(super) fn sort(files: &[PathBuf], request: &Request) -> (Vec<FileOfFormat>, Vec<(RecordPlace, Rule, String)>) {
+/// What is to be reported about files as a whole.
+pub(super) type FileFindings = Vec<(RecordPlace, Rule, String)>;
+
+/// Recognizes the format of each file. Files that cannot be loaded are reported, and so is what is doubtful about a table's columns.
+pub(super) fn sort(files: &[PathBuf], request: &Request) -> (Vec<FileOfFormat>, FileFindings) {
     let (mut sorted, mut troubles) = (Vec::new(), Vec::new());
     for path in files {
         let whole = whole(path);
@@ -148,7 +152,17 @@ pub(super) fn sort(files: &[PathBuf], request: &Request) -> (Vec<FileOfFormat>, 
             }
         };
         match request.format.map_or_else(|| look(source.start(), &request.mapping), Look::Is) {
-            Look::Is(format) => sorted.push((path.clone(), format)),
+            Look::Is(format) if !is_table(format) || !has_names(source.start()) => sorted.push((path.clone(), format)),
+            Look::Is(format) => {
+                let start = table(source.start());
+                if let Some(words) = kind::must_not_be(format, &start, &request.mapping) {
+                    troubles.push((whole, Rule::NotPublic, format!("this looks like {words}")));
+                    continue;
+                }
+                sorted.push((path.clone(), format));
+                let said = kind::said_of_columns(format, &start, &request.mapping);
+                troubles.extend(said.into_iter().map(|(rule, reason)| (whole.clone(), rule, reason)));
+            }
             Look::Foreign(words) => troubles.push((whole, Rule::OtherMessage, format!("this is {words}"))),
             Look::Packed(words) => troubles.push((whole, Rule::Unreadable, format!("this looks like {words}"))),
             Look::Other(words) => troubles.push((whole, Rule::UnknownFile, format!("this looks like {words}"))),
@@ -166,10 +180,25 @@ pub(super) fn sort(files: &[PathBuf], request: &Request) -> (Vec<FileOfFormat>, 
     (sorted, troubles)
 }
 
+/// Whether a format is told and read by the names of columns.
+const fn is_table(format: Format) -> bool {
+    matches!(
+        format,
+        Format::Providers | Format::Formulary | Format::Members | Format::Representatives | Format::ClaimRows
+    )
+}
+
 /// The report line for a path that is not a regular file.
 pub(super) fn no_file(path: &Path) -> (RecordPlace, Rule, String) {
     let reason = "this is no file but a pipe, a device or a link to a folder; it was not opened";
     (whole(path), Rule::Unreadable, reason.to_owned())
+}
+
+/// The report line for a folder that may not be read.
+pub(super) fn closed_folder(path: &Path, cause: &std::io::Error) -> (RecordPlace, Rule, String) {
+    let reason =
+        format!("this folder cannot be read ({cause}); what is in it was left out, and everything else was loaded");
+    (whole(path), Rule::Unreadable, reason)
 }
 
 fn whole(path: &Path) -> RecordPlace {

@@ -22,7 +22,7 @@ use crate::formats::tables::cclf::former_numbers;
 use crate::formats::tables::members::{Proxy, TABLE_MAX, people, proxies};
 use crate::formats::x12::Event;
 use crate::identity::family::people as families;
-use crate::identity::matching::{self, Linked};
+use crate::identity::matching::{self, Linked, PeopleOfFile};
 use crate::identity::representation::{self, Basis, Representation};
 use crate::identity::roster::{Enrolled, Enrolment, enrol, represent};
 use crate::identity::{Contact, ContactKey};
@@ -41,6 +41,9 @@ const FAMILIES: usize = 500;
 const ANOTHERS: &str = "two people have this member number: somebody with another name or birth date is on the roster under it \
                         and is kept. Give each member a number of her own (NM109 or REF*23), or correct the birth date and the \
                         name";
+
+const PASSED_ON: &str = "the member number is on the roster with another name and birth date, or who has it stands in this file under another \
+                         number; the roster stays as it was";
 
 /// Input of a load of the roster.
 #[derive(Clone, Copy)]
@@ -113,8 +116,10 @@ struct PutOutcome {
     rows: u64,
     /// Whether anything about the member is new.
     changed: bool,
-    /// The place of a member who was not kept because the number already belongs to somebody else.
-    refused: Option<RecordPlace>,
+    /// The place of a member who was not kept because the number already belongs to somebody else, and the rule.
+    refused: Option<(RecordPlace, Rule)>,
+    /// The place of a member whose codes go elsewhere than before.
+    redirected: Option<RecordPlace>,
 }
 
 impl Roster<'_> {
@@ -130,11 +135,16 @@ impl Roster<'_> {
             &mut rejects,
         );
         self.reject(&rejects)?;
+        let of_file = Arc::new(PeopleOfFile::new(&people));
         let mut people = people.into_iter().peekable();
         while people.peek().is_some() {
             self.request.stop.check()?;
             let entries = self.entries(people.by_ref().take(GROUP), today)?;
-            for put in self.put(entries, Vec::new())? {
+            for put in self.put(entries, Vec::new(), &of_file)? {
+                if let Some((place, rule)) = &put.refused {
+                    (0..put.rows).try_for_each(|_| self.reject(&[place.reject(*rule, PASSED_ON)]))?;
+                    continue;
+                }
                 self.ledger.kept(Format::Members, put.changed);
                 // Further rows of the same person belong to the one entry that was counted.
                 (1..put.rows).for_each(|_| self.ledger.kept(Format::Members, false));
@@ -161,10 +171,15 @@ impl Roster<'_> {
         Ok(entries)
     }
 
-    fn put(&mut self, entries: Vec<RosterEntry>, families: Vec<Family>) -> Result<Vec<PutOutcome>, Error> {
-        let (contacts, now) = (self.target.contacts.clone(), self.target.now);
-        write(self.target.store, self.request.dry_run, move |txn| {
-            let outcomes = put_members(txn, &contacts, &entries, now)?;
+    fn put(
+        &mut self,
+        entries: Vec<RosterEntry>,
+        families: Vec<Family>,
+        of_file: &Arc<PeopleOfFile>,
+    ) -> Result<Vec<PutOutcome>, Error> {
+        let (contacts, now, of_file) = (self.target.contacts.clone(), self.target.now, Arc::clone(of_file));
+        let outcomes = write(self.target.store, self.request.dry_run, move |txn| {
+            let outcomes = put_members(txn, &contacts, &entries, &of_file, now)?;
             let kept =
                 || entries.iter().zip(&outcomes).filter(|(_, put)| put.refused.is_none()).map(|(entry, _)| entry);
             for family in &families {
@@ -173,7 +188,11 @@ impl Roster<'_> {
                 Shelf::settle(txn, &family.dirty, &made, now)?;
             }
             Ok(outcomes)
-        })
+        })?;
+        for place in outcomes.iter().filter_map(|put| put.redirected.as_ref()) {
+            self.reject(&[place.reject(Rule::Redirected, "")])?;
+        }
+        Ok(outcomes)
     }
 
     /// Enrolls families from 834 files, as far as their parts are new.
@@ -203,9 +222,9 @@ impl Roster<'_> {
             self.reject(&rejects)?;
             let mut refused = rejects.iter().filter(|(rule, _)| rule.refuses()).count() as u64;
             let entries = self.entries(all.into_iter(), today)?;
-            let outcomes = self.put(entries, put)?;
-            for place in outcomes.iter().filter_map(|put| put.refused.as_ref()) {
-                self.reject(&[place.reject(Rule::Member, ANOTHERS)])?;
+            let outcomes = self.put(entries, put, &Arc::default())?;
+            for (place, rule) in outcomes.iter().filter_map(|put| put.refused.as_ref()) {
+                self.reject(&[place.reject(*rule, ANOTHERS)])?;
                 refused += 1;
             }
             // Each enrollment event is one record: as many events count as changed as members changed.
@@ -284,6 +303,7 @@ fn put_members(
     txn: &mut store::Txn<'_>,
     contacts: &ContactKey,
     entries: &[RosterEntry],
+    of_file: &PeopleOfFile,
     now: Timestamp,
 ) -> Result<Vec<PutOutcome>, store::Error> {
     let mut outcomes = Vec::with_capacity(entries.len());
@@ -291,10 +311,17 @@ fn put_members(
         matching::forget(txn, &entry.person)?;
     }
     for entry in entries {
-        // A table names the present owner of a number; enrollments may give one number to people of two families.
-        if !entry.person.known_as.is_empty() && matching::is_anothers(txn, &entry.person)? {
-            let refused = Some(entry.person.place.clone());
-            outcomes.push(PutOutcome { rows: entry.rows, changed: false, refused });
+        // An enrollment knows former names and birth dates; of a table only one of the three may change at a time.
+        let is_of_table = entry.person.known_as.is_empty();
+        let is_refused = if is_of_table {
+            matching::passes_on(txn, &entry.person, of_file)?
+        } else {
+            matching::is_anothers(txn, &entry.person)?
+        };
+        if is_refused {
+            let rule = if is_of_table { Rule::AnotherPerson } else { Rule::Member };
+            let refused = Some((entry.person.place.clone(), rule));
+            outcomes.push(PutOutcome { rows: entry.rows, changed: false, refused, redirected: None });
             continue;
         }
         let enrolled = enrol(txn, contacts, &entry.enrolment, now.as_second())?;
@@ -304,7 +331,8 @@ fn put_members(
             Shelf::mark_claims_of(txn, &entry.enrolment.patient)?;
         }
         let same = enrolled == Enrolled::Unchanged && put.iter().all(|outcome| *outcome == Outcome::Unchanged);
-        outcomes.push(PutOutcome { rows: entry.rows, changed: !same, refused: None });
+        let redirected = (enrolled == Enrolled::Redirected).then(|| entry.person.place.clone());
+        outcomes.push(PutOutcome { rows: entry.rows, changed: !same, refused: None, redirected });
     }
     Ok(outcomes)
 }

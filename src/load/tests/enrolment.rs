@@ -315,3 +315,60 @@ fn a_dependants_change_before_the_subscriber_keeps_nobody_out() {
         assert!(found[0].starts_with("COLE ALD100-"), "{found:?}");
     }
 }
+
+fn found(summary: &Summary, rule: &str) -> u64 {
+    summary.findings.iter().find(|finding| finding.rule == rule).map_or(0, |finding| finding.count)
+}
+
+/// A table that gave a number to somebody else let her sign in as the member who had it: two rows that swapped, a file whose numbers
+/// were sorted apart from the names, a number used again.
+#[test]
+fn a_number_does_not_pass_to_another_person() {
+    let head = "member_id,first_name,last_name,dob,email\n";
+    let rows = "1,Ana,Quintero,1980-02-14,ana@a.example\n2,Ben,Other,1975-05-06,ben@a.example\n\
+                3,Cy,Twin,1990-01-01,cy@a.example\n4,Di,Twin,1990-01-01,di@a.example\n";
+    let bench = Bench::new();
+    bench.put("m.csv", format!("{head}{rows}"));
+    assert_eq!(bench.load().rejected, 0);
+    let before = state(&bench);
+    let load = |rows: &str| {
+        bench.put("m.csv", format!("{head}{rows}"));
+        bench.load()
+    };
+    for (rows, refused) in [
+        // A number used again.
+        ("1,Eve,Stranger,1999-09-09,eve@a.example\n", 1),
+        ("1,Ana,Stranger,1999-09-09,eve@a.example\n", 1),
+        // Two rows that swap, and twins who do: their last name and birth date are one.
+        ("1,Ben,Other,1975-05-06,ben@a.example\n2,Ana,Quintero,1980-02-14,ana@a.example\n", 2),
+        ("3,Di,Twin,1990-01-01,di@a.example\n4,Cy,Twin,1990-01-01,cy@a.example\n", 2),
+    ] {
+        let summary = load(rows);
+        assert_eq!((summary.rejected, found(&summary, "number-of-another-person")), (refused, refused), "{rows}");
+        assert_eq!(state(&bench), before, "{rows}");
+        assert!(!bench.report().concat().contains("Ana"), "{:?}", bench.report());
+    }
+    // One thing at a time is a correction: a name at marriage, a birth date that was mistyped, a given name.
+    for row in ["1,Ana,Married,1980-02-14,\n", "1,Ana,Married,1980-02-15,\n", "1,Anna,Married,1980-02-15,\n"] {
+        assert_eq!((load(row).rejected, found(&load(row), "number-of-another-person")), (0, 0), "{row}");
+    }
+}
+
+#[test]
+fn a_replaced_address_is_told_of() {
+    let bench = Bench::new();
+    let load = |contacts: &str| {
+        bench.put("m.csv", format!("member_id,first_name,last_name,dob,email,phone\n1,Ana,B,1980-02-14,{contacts}\n"));
+        found(&bench.load(), "sign-in-address-replaced")
+    };
+    for (contacts, expected) in [
+        ("ana@a.example,", 0),
+        ("ana@a.example,860-555-0101", 0),
+        ("ana@a.example,860-555-0101", 0),
+        ("clinic@a.example,860-555-0101", 1),
+        ("clinic@a.example,860-555-0199", 1),
+        (",860-555-0199", 0),
+    ] {
+        assert_eq!(load(contacts), expected, "{contacts}");
+    }
+}

@@ -76,7 +76,8 @@ fn amounts_are_those_of_the_rows() {
     assert!(eobs["-9100"]["item"].as_array().unwrap().iter().all(|item| item["adjudication"].is_null()));
     assert_eq!(sums("-9200"), [Some(100.0), Some(100.0), Some(84.0), Some(10.0)]);
     // The third version of a stay under its third number, and no other.
-    assert_eq!(sums("5003"), [Some(20000.0), Some(10500.0), Some(10500.0), Some(0.0)]);
+    // CCLF1 says nothing of the member's share, so neither it nor the allowed amount is known.
+    assert_eq!(sums("5003"), [Some(20000.0), None, Some(10500.0), None]);
     assert!(!eobs.contains_key("5001") && !eobs.contains_key("5002"));
     // Amounts that CCLF7 does not have are absent.
     assert_eq!(sums("7001"), [None, None, None, Some(10.0)]);

@@ -46,10 +46,34 @@ pub(crate) struct Amounts {
     pub(crate) refused: Cents,
     pub(crate) prior_payer: Cents,
     pub(crate) member: Cents,
-    /// The source states the member's share, but not the allowed or paid amounts.
-    pub(crate) is_partial: bool,
+    /// What the source does not say. That is left out: nobody may read "the plan paid nothing" where nobody knows.
+    pub(crate) unknown: UnknownAmounts,
     /// The sum of all adjustments.
     pub(crate) adjusted: Cents,
+}
+
+/// Amounts that a source does not state, and that do not follow from others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each amount that every reader looks for")]
+pub(crate) struct UnknownAmounts {
+    pub(crate) submitted: bool,
+    pub(crate) eligible: bool,
+    pub(crate) paid: bool,
+    pub(crate) member: bool,
+}
+
+impl UnknownAmounts {
+    /// Of a claim of which no line says anything.
+    pub(crate) const ALL: Self = Self { submitted: true, eligible: true, paid: true, member: true };
+
+    const fn or(self, other: Self) -> Self {
+        Self {
+            submitted: self.submitted || other.submitted,
+            eligible: self.eligible || other.eligible,
+            paid: self.paid || other.paid,
+            member: self.member || other.member,
+        }
+    }
 }
 
 impl Amounts {
@@ -115,19 +139,19 @@ impl Amounts {
         self.prior_payer += other.prior_payer;
         self.member += other.member;
         self.adjusted += other.adjusted;
-        self.is_partial |= other.is_partial;
+        self.unknown = self.unknown.or(other.unknown);
     }
 
     /// Each amount as an element with category and amount. Zero amounts are left out, except the four that every reader
-    /// looks for.
+    /// looks for, where they are known.
     pub(super) fn rows(&self) -> Vec<Node<'static>> {
         let of_hl7 = [
             // Nothing charged and something paid: the source does not state the charge.
-            ("submitted", self.submitted, self.paid == 0 && !self.is_partial),
-            ("eligible", self.eligible, !self.is_partial),
+            ("submitted", self.submitted, self.paid == 0 && !self.unknown.submitted),
+            ("eligible", self.eligible, !self.unknown.eligible),
             ("deductible", self.deductible, false),
             ("copay", self.copay, false),
-            ("benefit", self.paid, !self.is_partial),
+            ("benefit", self.paid, !self.unknown.paid),
         ];
         let of_c4bb = [
             ("coinsurance", self.coinsurance, false),
@@ -135,7 +159,7 @@ impl Amounts {
             ("discount", self.discount, false),
             ("priorpayerpaid", self.prior_payer, false),
             ("paidtoprovider", self.paid, false),
-            ("memberliability", self.member, true),
+            ("memberliability", self.member, !self.unknown.member),
         ];
         let row = |category: Node<'static>, amount: Cents| node!({"category": category, "amount": money(amount)});
         let first = of_hl7.into_iter().filter(|(_, amount, always)| *always || *amount != 0);
@@ -147,9 +171,9 @@ impl Amounts {
     }
 }
 
-/// The charge alone: there is no decision yet.
-pub(super) fn submitted(charge: &str) -> Node<'static> {
-    node!({"category": hl7("adjudication", "submitted"), "amount": money(cents(charge).unwrap_or_default())})
+/// The charge alone: there is no decision yet. Absent if the source does not state it.
+pub(super) fn submitted(charge: Option<Cents>) -> Option<Node<'static>> {
+    charge.map(|charge| node!({"category": hl7("adjudication", "submitted"), "amount": money(charge)}))
 }
 
 /// A status: `innetwork`, `outofnetwork`, or `other` where a claim does not state it.

@@ -6,7 +6,7 @@ use super::adjudication::Amounts;
 use super::eob::{AREA, Bill, BillKind, BillLine, Decided, Info, TOOTH, eob};
 use super::lines::match_lines;
 use super::made::ClaimResources;
-use super::money::Cents;
+use super::money::{Cents, cents};
 use super::party::{Provider, provider};
 use super::visit::visit;
 use crate::config::ClaimsAsClinical;
@@ -14,7 +14,7 @@ use crate::fhir::json::Node;
 use crate::formats::cells::compact_day as day;
 use crate::formats::issue::Rule;
 use crate::formats::records::Identity;
-use crate::formats::x12::{Adjustment, Claim, ClaimKind, PaidLine, Party, Remit};
+use crate::formats::x12::{Claim, ClaimKind, PaidLine, Party, Remit};
 use crate::map::code::{
     ADMISSION_TYPE, DISCHARGE_STATUS, MS_DRG, POINT_OF_ORIGIN, TYPE_OF_BILL, c4bb, diagnosis, hl7, is_stay, modifier,
     procedure, service,
@@ -122,7 +122,7 @@ impl Case<'_> {
             paid_on: self.decisions.first().and_then(|remit| day(remit.day)),
             denied: !self.decisions.is_empty() && self.decisions.iter().all(|remit| remit.status == "4"),
             related: Vec::new(),
-            network: self.decisions.iter().find_map(network),
+            network: self.decisions.iter().find_map(|remit| network(remit, kind == BillKind::Oral)),
             other_payers: self.claim.other_payers.clone(),
         };
         bill.other_payers.dedup();
@@ -329,6 +329,16 @@ impl Case<'_> {
         })
     }
 
+    /// Whether the charges of the lines add up to that of the claim, as far as both are stated.
+    pub(crate) fn lines_add_up(&self) -> bool {
+        let lines = self.claim.lines.iter().filter(|line| !matches!(line.revenue, "0001" | "001"));
+        let charges: Option<Vec<Cents>> = lines.map(|line| cents(line.charge)).collect();
+        match (cents(self.claim.charge), charges) {
+            (Some(charge), Some(charges)) if !charges.is_empty() => charges.iter().sum::<Cents>() == charge,
+            _ => true,
+        }
+    }
+
     /// Whether the claim has every adjudicated line.
     pub(crate) fn lines_agree(&self) -> bool {
         let decided: usize = self.decisions.iter().map(|remit| remit.lines.len()).sum();
@@ -370,16 +380,13 @@ fn decided_head<'a>(remit: &Remit<'a>) -> Decided<'a> {
     }
 }
 
-/// The network status that the adjustments imply: a charge reduced under a contract (CO 45) comes from a contracted
-/// provider; a charge left to the member (PR 45), or reason 242, from one that is not.
-fn network(remit: &Remit<'_>) -> Option<&'static str> {
+/// The network status that the adjustments imply: a charge left to the member (PR 45), or reason 242, comes from a provider out of
+/// the network. A charge reduced by the plan (CO 45) says nothing about a doctor or hospital: fee schedules and the No Surprises Act
+/// reduce charges out of the network, too. No law reduces those of dentists, so there it is the contract.
+fn network(remit: &Remit<'_>, is_dental: bool) -> Option<&'static str> {
     let all = || remit.adjustments.iter().chain(remit.lines.iter().flat_map(|line| &line.adjustments));
-    let has = |test: &dyn Fn(&Adjustment<'_>) -> bool| all().any(test);
-    if has(&|one| one.reason == "242" || (one.group == "PR" && one.reason == "45")) {
-        Some("outofnetwork")
-    } else if has(&|one| one.group == "CO" && one.reason == "45") {
-        Some("innetwork")
-    } else {
-        None
+    if all().any(|one| one.reason == "242" || (one.group == "PR" && one.reason == "45")) {
+        return Some("outofnetwork");
     }
+    (is_dental && all().any(|one| one.group == "CO" && one.reason == "45")).then_some("innetwork")
 }

@@ -213,8 +213,8 @@ pub(crate) fn eob(bill: &Bill<'_>, known_member: &KnownMember, about: PlanContex
     list(&mut out, "insurance", insurance);
     list(&mut out, "item", bill.lines.iter().enumerate().map(|(at, line)| item(bill, at, line)).collect());
     list(&mut out, "adjudication", header(bill));
-    out.set("total", total(bill));
-    if let Some(total) = bill.total.as_ref().filter(|total| !total.is_partial) {
+    list(&mut out, "total", total(bill));
+    if let Some(total) = bill.total.as_ref().filter(|total| !total.unknown.paid) {
         out.set("payment", payment(bill, total));
     }
     out
@@ -403,7 +403,7 @@ fn line_adjudication(bill: &Bill<'_>, line: &BillLine<'_>) -> Vec<Node<'static>>
                 rows.extend(reasons(&decided.adjustments, &decided.remarks, most));
             }
         }
-        None => rows.push(submitted(line.charge)),
+        None => rows.extend(submitted(cents(line.charge))),
     }
     if !institutional && bill.kind != BillKind::Pharmacy {
         rows.push(status("benefitpaymentstatus", bill.network.unwrap_or("other")));
@@ -433,8 +433,8 @@ fn total(bill: &Bill<'_>) -> Vec<Node<'static>> {
     if let Some(total) = &bill.total {
         return total.rows();
     }
-    let sum = bill.lines.iter().filter_map(|line| cents(line.charge)).sum();
-    vec![node!({"category": hl7("adjudication", "submitted"), "amount": money(sum)})]
+    let charges = || bill.lines.iter().filter_map(|line| cents(line.charge));
+    submitted(charges().next().map(|_| charges().sum())).into_iter().collect()
 }
 
 fn payment(bill: &Bill<'_>, total: &Amounts) -> Node<'static> {

@@ -1,6 +1,6 @@
 //! Amounts in rows of claims: the decision about a line, as far as its row states it.
 
-use super::adjudication::Amounts;
+use super::adjudication::{Amounts, UnknownAmounts};
 use super::eob::Decided;
 use super::money::{Cents, cents};
 use crate::formats::records::{ClaimField, Facts, all, first};
@@ -48,12 +48,21 @@ pub(super) fn decided(line: &Facts) -> Option<Decided<'_>> {
         not_covered: of(ClaimField::NotCovered),
         prior_payer: of(ClaimField::OtherPayer),
         member: if has(ClaimField::Share) { of(ClaimField::Share) } else { shares },
-        is_partial: !has(ClaimField::Allowed) && !has(ClaimField::Paid) && !is_denied(line),
         ..Amounts::default()
+    };
+    let knows_share =
+        [ClaimField::Share, ClaimField::Deductible, ClaimField::Coinsurance, ClaimField::Copay].into_iter().any(has);
+    let knows_paid = has(ClaimField::Paid) || has(ClaimField::PaidBesides) || is_denied(line);
+    let knows_allowed = has(ClaimField::Allowed) || is_denied(line) || (knows_paid && knows_share);
+    amounts.unknown = UnknownAmounts {
+        submitted: !has(ClaimField::Charge),
+        eligible: !knows_allowed,
+        paid: !knows_paid,
+        member: !knows_share,
     };
     if has(ClaimField::Allowed) {
         amounts.eligible = of(ClaimField::Allowed);
-    } else if has(ClaimField::Paid) {
+    } else if knows_paid && knows_share {
         amounts.eligible = amounts.paid + amounts.member + amounts.prior_payer;
     }
     if is_denied(line) && amounts.not_covered == 0 {

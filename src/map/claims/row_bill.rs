@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::adjudication::Amounts;
+use super::adjudication::{Amounts, UnknownAmounts};
 use super::eob::{BillKind, BillLine, Decided, Info};
 use super::money::{Cents, cents};
 use super::party::{Provider, provider};
 use super::row_amounts::{decided, is_denied, is_pending, sum};
-use super::row_codes::{
-    CODES_MAX, Coded, DiagnosisRole, TENTH_REVISION, coded, eleven, letters, padded, plain_code, procedures,
-};
+use super::row_codes::{CODES_MAX, Coded, DiagnosisRole, coded, letters, padded, plain_code, procedures};
 use super::rows::merged;
 use crate::fhir::json::Node;
+use crate::formats::cells::code;
 use crate::formats::records::{ClaimField, ClaimRow, Facts, all, first};
 use crate::formats::x12::Party;
 use crate::map::code::{
@@ -71,24 +70,35 @@ impl MergedClaim {
         }
         let bill_type = bill_type(&head);
         let kind = kind(&head, &lines, &bill_type);
-        let days = |fields: [ClaimField; 2]| {
-            rows.iter().flat_map(move |row| fields.map(|field| row.get(field).to_owned())).filter(|day| !day.is_empty())
-        };
-        let from = days([ClaimField::From, ClaimField::LineFrom]).min().unwrap_or_default();
-        let to =
-            days([ClaimField::To, ClaimField::LineTo]).max().filter(|to| *to >= from).unwrap_or_else(|| from.clone());
+        // The statement's days stand; a line's count where there are none.
+        let days =
+            |field: ClaimField| rows.iter().map(move |row| row.get(field).to_owned()).filter(|day| !day.is_empty());
+        let from = days(ClaimField::From).min().or_else(|| days(ClaimField::LineFrom).min()).unwrap_or_default();
+        let to = days(ClaimField::To).max().or_else(|| days(ClaimField::LineTo).max());
+        let to = to.filter(|to| *to >= from).unwrap_or_else(|| from.clone());
         let padded_of =
             |field: ClaimField, width: usize| lines.iter().map(|line| padded(first(line, field), width)).collect();
         let texts = Padded {
             discharge: padded(first(&head, ClaimField::DischargeStatus), 2),
             drg: padded(first(&head, ClaimField::Drg), 3),
             revenue: padded_of(ClaimField::Revenue, 4),
-            place: padded_of(ClaimField::Place, 2),
-            drug: lines.iter().map(|line| eleven(first(line, ClaimField::Ndc))).collect(),
+            place: lines.iter().map(|line| place(first(line, ClaimField::Place))).collect(),
+            drug: lines.iter().map(|line| code::ndc(first(line, ClaimField::Ndc)).unwrap_or_default()).collect(),
         };
         let coded = coded(&rows, &from);
         let procedures = procedures(&rows);
         Self { head, lines, coded, kind, from, to, bill_type, procedures, texts }
+    }
+
+    /// Whether the claim states its days, and a line has one outside them.
+    pub(super) fn has_line_outside(&self) -> bool {
+        let is_stated =
+            !first(&self.head, ClaimField::From).is_empty() && !first(&self.head, ClaimField::To).is_empty();
+        is_stated
+            && self.lines.iter().any(|line| {
+                let day = first(line, ClaimField::LineFrom);
+                !day.is_empty() && (day < self.from.as_str() || day > self.to.as_str())
+            })
     }
 
     pub(super) fn created(&self) -> String {
@@ -247,8 +257,7 @@ impl MergedClaim {
             return Vec::new();
         }
         let row = |(at, (code, ..)): (usize, &(String, bool, String))| {
-            let (_, said_tenth, day) = self.procedures.get(at).cloned().unwrap_or_default();
-            let is_tenth = said_tenth || self.from.as_str() >= TENTH_REVISION;
+            let (_, is_tenth, day) = self.procedures.get(at).cloned().unwrap_or_default();
             (procedure(if is_tenth { "BB" } else { "B" }, code), Some(day).filter(|day| !day.is_empty()), at == 0)
         };
         self.procedures.iter().enumerate().map(row).collect()
@@ -268,9 +277,10 @@ impl MergedClaim {
             && matches!(first(line, ClaimField::Compound).to_ascii_lowercase().as_str(), "2" | "y" | "yes" | "true");
         let service = match first(line, ClaimField::Service) {
             _ if is_compound => c4bb("C4BBCompoundLiteral", "compound"),
+            _ if is_drug && drug.is_empty() => unknown(first(line, ClaimField::Ndc)),
             _ if is_drug => service("N4", drug),
             "" if self.kind.is_institutional() => service("", ""),
-            "" => hl7("data-absent-reason", "unknown"),
+            code if !code::is_service(code) => unknown(code),
             code => service(if is_dental { "AD" } else { "HC" }, code),
         };
         let modifiers = all(line, ClaimField::Modifier).flat_map(|(_, cell)| cell.split([',', ';', ' ', ':']));
@@ -340,8 +350,14 @@ impl MergedClaim {
                 any = true;
             } else {
                 out.submitted += sum(line, ClaimField::Charge);
+                out.unknown.submitted |= first(line, ClaimField::Charge).is_empty();
             }
         }
+        if !any {
+            let submitted = self.lines.is_empty() || out.unknown.submitted;
+            out.unknown = UnknownAmounts { submitted, ..UnknownAmounts::ALL };
+        }
+        let has = |field: ClaimField| !first(&self.head, field).is_empty();
         let mut over = |field: ClaimField, into: &mut Cents| {
             if let Some(amount) = cents(first(&self.head, field)) {
                 *into = amount;
@@ -358,11 +374,19 @@ impl MergedClaim {
         let mut eligible = 0;
         over(ClaimField::ClaimAllowed, &mut eligible);
         out.member = out.member.max(out.deductible + out.coinsurance + out.copay);
-        out.is_partial &= first(&self.head, ClaimField::ClaimPaid).is_empty();
+        out.unknown.submitted &= !has(ClaimField::ClaimCharge);
+        out.unknown.paid &= !has(ClaimField::ClaimPaid) && !self.is_denied();
+        out.unknown.member &=
+            ![ClaimField::ClaimDeductible, ClaimField::ClaimCoinsurance, ClaimField::ClaimCopay].into_iter().any(has);
+        out.unknown.eligible &= !has(ClaimField::ClaimAllowed) && !self.is_denied();
         if eligible != 0 {
             out.eligible = eligible;
-        } else if out.eligible < out.paid || (self.is_decided_as_a_whole() && !out.is_partial) {
+        } else if !out.unknown.paid
+            && !out.unknown.member
+            && (out.eligible < out.paid || self.is_decided_as_a_whole() || out.unknown.eligible)
+        {
             out.eligible = out.paid + out.member + out.prior_payer;
+            out.unknown.eligible = false;
         }
         (any || self.is_denied()).then_some(out)
     }
@@ -386,6 +410,20 @@ impl MergedClaim {
             _ => None,
         }
     }
+}
+
+/// A service whose code is not known, or has not the form of any system: then it is shown as a text.
+fn unknown(text: &str) -> Node<'static> {
+    let mut out = hl7("data-absent-reason", "unknown");
+    if !text.is_empty() {
+        out.set("text", text);
+    }
+    out
+}
+
+/// A place of service with its leading zero; empty if the text is none.
+fn place(text: &str) -> String {
+    if code::is_place(text) { padded(text, 2) } else { String::new() }
 }
 
 fn has_service(line: &Facts) -> bool {

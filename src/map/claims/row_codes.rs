@@ -1,12 +1,12 @@
 //! Codes in rows of claims: the diagnoses and procedures, their ICD revision, and the form that their code systems
 //! require.
 
+use crate::formats::cells::code;
 use crate::formats::records::{ClaimField, ClaimRow, all};
+use crate::formats::tables::claims::revision;
 
 /// Diagnoses, procedures or people that one bill may have.
 pub(super) const CODES_MAX: usize = 100;
-/// The first day of ICD-10 in claims of the United States.
-pub(super) const TENTH_REVISION: &str = "2015-10-01";
 
 /// A diagnosis code with its role and present-on-admission indicator.
 pub(super) struct Coded {
@@ -41,14 +41,17 @@ pub(super) fn coded(rows: &[ClaimRow], from: &str) -> Vec<Coded> {
         for (field, role) in lists {
             for (index, cell) in all(&row.facts, field) {
                 let present = row.facts.get(&(ClaimField::Present, index)).map_or("", String::as_str);
-                for code in cell.split([',', ';', '|', ' ', '^']).map(plain_code).filter(|code| is_code(code)) {
+                let is_tenth = is_tenth(row, index, from);
+                let fits = |code: &&str| {
+                    if is_tenth { code::is_tenth_diagnosis(code) } else { code::is_ninth_diagnosis(code) }
+                };
+                for code in cell.split([',', ';', '|', ' ', '^']).filter(fits).map(plain_code) {
                     let is_first = if is_list {
                         row.line == 1
                     } else {
                         !out.iter().any(|one| one.role == DiagnosisRole::Principal)
                     };
                     let role = if role == DiagnosisRole::Other && is_first { DiagnosisRole::Principal } else { role };
-                    let is_tenth = is_tenth(row, index, from);
                     add(&mut out, Coded { code, is_tenth, role, present: present.to_owned() });
                 }
             }
@@ -69,11 +72,8 @@ pub(super) fn coded(rows: &[ClaimRow], from: &str) -> Vec<Coded> {
 pub(super) fn is_tenth(row: &ClaimRow, index: u16, from: &str) -> bool {
     let of = |index: u16| row.facts.get(&(ClaimField::DiagnosisVersion, index));
     let stated = of(index).or_else(|| of(0)).map_or("", String::as_str);
-    match stated.trim_start_matches("ICD").trim_start_matches('-') {
-        "9" | "09" => false,
-        "0" | "10" => true,
-        _ => from >= TENTH_REVISION,
-    }
+    // A claim without a day is refused, so the day decides at last.
+    revision(stated, from).unwrap_or(true)
 }
 
 pub(super) fn add(out: &mut Vec<Coded>, new: Coded) {
@@ -94,16 +94,19 @@ pub(super) fn same_list(one: DiagnosisRole, other: DiagnosisRole) -> bool {
     one == other || (main(one) && main(other))
 }
 
-/// Code, whether the row states ICD-10, and the date.
+/// Code, whether it is of ICD-10, and the date. Codes of ICD-10 have seven characters, those of ICD-9 three or four digits.
 pub(super) fn procedures(rows: &[ClaimRow]) -> Vec<(String, bool, String)> {
     let mut out: Vec<(String, bool, String)> = Vec::new();
     for row in rows {
         for (index, code) in all(&row.facts, ClaimField::Procedure) {
             let code = plain_code(code);
             let day = row.facts.get(&(ClaimField::ProcedureDay, index)).cloned().unwrap_or_default();
-            if is_code(&code) && out.len() < CODES_MAX && !out.iter().any(|(known, _, on)| *known == code && *on == day)
+            let is_tenth = code.len() == 7 && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            let is_ninth = (3..=4).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_digit());
+            if (is_tenth || is_ninth)
+                && out.len() < CODES_MAX
+                && !out.iter().any(|(known, _, on)| *known == code && *on == day)
             {
-                let is_tenth = code.len() == 7;
                 out.push((code, is_tenth, day));
             }
         }
@@ -115,27 +118,14 @@ pub(super) fn plain_code(text: &str) -> String {
     text.chars().filter(|c| *c != '.').collect::<String>().to_ascii_uppercase()
 }
 
-pub(super) fn is_code(code: &str) -> bool {
-    (3..=8).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric())
-}
-
 /// Digits with zeros before them up to a width; anything else as it is.
 pub(super) fn padded(text: &str, width: usize) -> String {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if is_number { format!("{text:0>width$}") } else { text.to_owned() }
 }
 
-/// A drug code in eleven digits, if its hyphens show which zeros are missing.
-pub(super) fn eleven(text: &str) -> String {
-    let parts: Vec<&str> = text.split('-').collect();
-    match parts.as_slice() {
-        [labeler, product, package] => [padded(labeler, 5), padded(product, 4), padded(package, 2)].concat(),
-        _ => text.to_owned(),
-    }
-}
-
+/// The surfaces of a tooth, each by itself: `MOD` is three of them.
 pub(super) fn letters(text: &str) -> Vec<&str> {
-    let is_surface =
-        |piece: &&str| matches!(*piece, "M" | "O" | "D" | "B" | "L" | "I" | "F" | "V" | "MO" | "DO" | "DI" | "MOD");
-    if is_surface(&text) { vec![text] } else { text.split("").filter(is_surface).collect() }
+    let is_surface = |piece: &&str| matches!(*piece, "M" | "O" | "D" | "B" | "L" | "I" | "F");
+    text.split("").filter(is_surface).collect()
 }

@@ -125,6 +125,11 @@ impl RowCase {
         self.is_doubtful
     }
 
+    /// Whether a line has a day outside the days of the claim.
+    pub(crate) fn has_line_outside(&self) -> bool {
+        self.draft.has_line_outside()
+    }
+
     /// Whether there is a decision.
     pub(crate) fn is_decided(&self) -> bool {
         self.draft.total().is_some()
@@ -150,6 +155,10 @@ impl RowCase {
         let biller = draft.biller().ok_or_else(|| {
             refuse(if kind == BillKind::Pharmacy {
                 "the claim names no pharmacy"
+            } else if !first(&draft.head, ClaimField::PharmacyNpi).is_empty()
+                || !first(&draft.head, ClaimField::PharmacyName).is_empty()
+            {
+                "the claim names a pharmacy, and no drug by its code (NDC); if a column has it, name it with --map"
             } else {
                 "the claim names no billing provider"
             })

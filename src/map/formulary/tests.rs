@@ -16,14 +16,14 @@ fn drug_lists_are_told_from_other_tables() {
         ("member_id,ndc,days_supply,tier", false),
         ("npi,name,specialty", false),
     ] {
-        assert_eq!(looks_like(&line.split(',').collect::<Vec<_>>(), &Own::default()), is, "{line}");
+        assert_eq!(looks_like(line.split(','), &Own::default()), is, "{line}");
     }
 }
 
 #[test]
 fn a_mapping_names_columns() {
     let mapping = Mapping::parse("[formulary]\ntier = \"Stufe\"").unwrap();
-    assert!(looks_like(&["rxcui", "Stufe"], &mapping.formulary));
+    assert!(looks_like(["rxcui", "Stufe"].into_iter(), &mapping.formulary));
     let (header, rows) = rows(b"rxcui,drug,Stufe\n209459,Headache-Ex,2\n");
     let read = read(&Arc::from("f.csv"), &DrugListHeader::new(&header, &mapping.formulary), &rows);
     let out = resources(&read);

@@ -7,13 +7,19 @@ use ingle::load::{Mapping, Request, Summary, Target, run};
 use super::server::TestServer;
 use crate::beside::beside;
 
+mod cases;
+
 fn load(server: &TestServer, paths: Vec<PathBuf>) -> Summary {
+    load_with(server, paths, Mapping::default())
+}
+
+fn load_with(server: &TestServer, paths: Vec<PathBuf>, mapping: Mapping) -> Summary {
     let realm = &server.plan;
     let report = server.folder.path().join("report.ndjson");
     let request = Request {
         paths,
         format: None,
-        mapping: Mapping::default(),
+        mapping,
         dry_run: false,
         report,
         validation: ingle::config::Policy::Off,

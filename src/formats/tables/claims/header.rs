@@ -26,9 +26,12 @@ impl ClaimHeader {
     ) -> Self {
         let names: Vec<String> = cells.take(COLUMNS_MAX).map(normal).collect();
         let is = |name: &str| names.iter().any(|cell| cell == name);
+        // What the plan's mapping names counts, and no other column beside it.
+        let mapped: Vec<(ClaimField, u16)> = names.iter().filter_map(|name| find(name, own, &[])).collect();
         let mut columns: Vec<Option<(ClaimField, u16)>> = Vec::with_capacity(names.len());
         for name in &names {
-            let mut found = find(name, own, known);
+            let is_idle = |(field, index): &(ClaimField, u16)| !field.is_list() && mapped.contains(&(*field, *index));
+            let mut found = find(name, own, &[]).or_else(|| find(name, own, known).filter(|found| !is_idle(found)));
             if let Some((field, index)) = &mut found
                 && field.is_list()
             {
@@ -72,6 +75,11 @@ impl ClaimHeader {
 
     pub(crate) fn len(&self) -> usize {
         self.columns.len()
+    }
+
+    /// The field of each column, with its number where a field stands several times.
+    pub(crate) fn fields(&self) -> &[Option<(ClaimField, u16)>] {
+        &self.columns
     }
 
     /// Cells of a row with their fields.

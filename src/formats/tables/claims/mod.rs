@@ -16,6 +16,6 @@ mod header;
 mod read;
 mod reviews;
 
-pub(crate) use header::{ClaimHeader, ClaimTableLook, looks_like};
-pub(crate) use read::ClaimRowReader;
+pub(crate) use header::{ClaimHeader, ClaimTableLook, find, looks_like};
+pub(crate) use read::{ClaimRowReader, RowParts, revision};
 pub(crate) use reviews::{REVIEW_NAMES, looks_like as looks_like_reviews};

@@ -6,15 +6,24 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::header::ClaimHeader;
 use crate::formats::cells;
-use crate::formats::cells::is_blank;
+use crate::formats::cells::{code, is_blank};
 use crate::formats::records::{ClaimField, ClaimRow, ClaimSource, Facts, Part, Shape, first};
 
 /// The longest meaningful cell.
 const CELL_MAX: usize = 400;
+/// The first day of ICD-10 in claims of the United States.
+const TENTH_REVISION: &str = "2015-10-01";
 /// Lines of one claim.
 const LINES_MAX: u32 = 9_999;
 /// Claims whose lines are counted where the table does not number them; beyond this, a claim's rows must be adjacent.
 const COUNTED_MAX: usize = 1 << 20;
+
+/// What a row came to.
+pub(crate) struct RowParts {
+    pub(crate) parts: Vec<Part>,
+    /// The fields whose cells have not the form of their code system.
+    pub(crate) odd: Vec<&'static str>,
+}
 
 /// Reads rows one after the other, and counts lines where the table does not.
 pub(crate) struct ClaimRowReader {
@@ -31,7 +40,7 @@ impl ClaimRowReader {
     ///
     /// # Errors
     /// The mistake in the row.
-    pub(crate) fn read(&mut self, at: u64, cells: &csv::StringRecord) -> Result<Vec<Part>, String> {
+    pub(crate) fn read(&mut self, at: u64, cells: &csv::StringRecord) -> Result<RowParts, String> {
         // With one cell too many, every later cell is in the wrong column.
         if cells.iter().skip(self.header.len()).any(|cell| !cell.trim().is_empty()) {
             return Err("the row has more cells than the header".to_owned());
@@ -52,6 +61,7 @@ impl ClaimRowReader {
         if is_short {
             before_care(&mut facts);
         }
+        let odd = of_another_form(&facts);
         let source = self.header.source;
         if first(&facts, ClaimField::Member).is_empty() {
             return Err("the member id is empty".to_owned());
@@ -62,7 +72,10 @@ impl ClaimRowReader {
         }
         let source = if self.header.is_drugs() && source == ClaimSource::Plan { ClaimSource::Drugs } else { source };
         if self.header.is_wide {
-            return Ok(wide(facts).into_iter().map(|row| row.part(source, &key, at)).collect());
+            return Ok(RowParts {
+                parts: wide(facts).into_iter().map(|row| row.part(source, &key, at)).collect(),
+                odd,
+            });
         }
         let (line, nth) = match first(&facts, ClaimField::Line) {
             "" if self.header.has(ClaimField::Line) || self.header.is_drugs() || source.is_cms() => (1, 0),
@@ -73,16 +86,16 @@ impl ClaimRowReader {
         if source == ClaimSource::CmsReviews
             && let Some(decision) = facts.get_mut(&(ClaimField::Status, 0))
         {
-            // CMS's letters; elsewhere a P means pending.
+            // CMS's letters: affirmed, non-affirmed, pending.
             *decision = match decision.as_str() {
                 "A" => "approved".to_owned(),
                 "N" => "denied".to_owned(),
-                "P" => "partly approved".to_owned(),
+                "P" => "pending".to_owned(),
                 _ => std::mem::take(decision),
             };
         }
         let row = ClaimRow { facet: self.header.facet.to_owned(), line, nth, facts };
-        Ok(vec![row.part(source, &key, at)])
+        Ok(RowParts { parts: vec![row.part(source, &key, at)], odd })
     }
 
     /// The number of a line whose table does not number lines: how many lines of the claim with the same decision date
@@ -136,6 +149,50 @@ fn before_care(facts: &mut Facts) {
 fn line(text: &str) -> Option<u32> {
     let number = cells::number(text).value()?;
     number.split('.').next()?.parse().ok().filter(|line| *line <= LINES_MAX)
+}
+
+/// The fields of a row whose cells have not the form of their code system, and are shown without a code therefore.
+pub(super) fn of_another_form(facts: &Facts) -> Vec<&'static str> {
+    let day = [ClaimField::From, ClaimField::LineFrom].map(|field| first(facts, field));
+    let day = day.into_iter().find(|day| !day.is_empty()).unwrap_or_default();
+    let mut out = Vec::new();
+    for ((field, index), text) in facts {
+        let fits = match field {
+            ClaimField::Place => code::is_place(text),
+            ClaimField::Service => code::is_service(text),
+            ClaimField::Ndc => code::ndc(text).is_some(),
+            ClaimField::Principal
+            | ClaimField::Diagnosis
+            | ClaimField::Admitting
+            | ClaimField::ReasonForVisit
+            | ClaimField::External => {
+                text.split([',', ';', '|', ' ', '^']).filter(|code| !code.is_empty()).all(|code| {
+                    let (ninth, tenth) = (code::is_ninth_diagnosis(code), code::is_tenth_diagnosis(code));
+                    let stated = facts.get(&(ClaimField::DiagnosisVersion, *index));
+                    let stated = stated.or_else(|| facts.get(&(ClaimField::DiagnosisVersion, 0)));
+                    match revision(stated.map_or("", String::as_str), day) {
+                        Some(true) => tenth,
+                        Some(false) => ninth,
+                        None => ninth || tenth,
+                    }
+                })
+            }
+            _ => true,
+        };
+        if !fits && !out.contains(&field.name()) {
+            out.push(field.name());
+        }
+    }
+    out
+}
+
+/// Whether diagnoses are of ICD-10: as the row states it, else by the day of service. Absent where nothing tells.
+pub(crate) fn revision(stated: &str, day: &str) -> Option<bool> {
+    match stated.trim_start_matches("ICD").trim_start_matches('-') {
+        "9" | "09" => Some(false),
+        "0" | "10" => Some(true),
+        _ => (!day.is_empty()).then_some(day >= TENTH_REVISION),
+    }
 }
 
 /// The group key of the rows of one claim.

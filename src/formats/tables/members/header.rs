@@ -2,7 +2,7 @@
 
 use crate::formats::Format;
 use crate::formats::cells::normal;
-use crate::formats::columns::{Names, Own};
+use crate::formats::columns::{ColumnField, Names, Own};
 
 /// The field of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +32,12 @@ pub(crate) enum MemberField {
     Newest,
     /// A number that is not on the member's card, by which claims may name her.
     OtherNumber,
+}
+
+impl ColumnField for MemberField {
+    fn is_list(self) -> bool {
+        matches!(self, Self::Email | Self::Phone | Self::Line | Self::OtherNumber | Self::Represents)
+    }
 }
 
 /// Field, its name in a mapping file, and the column names it is known by (letters and digits only, lower case).
@@ -105,6 +111,11 @@ pub(crate) const NAMES: [Names<MemberField>; 23] = [
     (MemberField::OtherNumber, "other_number", "othernumber beneid benesk"),
 ];
 
+/// Whether a column of this name holds a member's number.
+pub(crate) fn is_number(plain: &str) -> bool {
+    Own::default().find(plain, &NAMES) == Some(MemberField::MemberId)
+}
+
 /// The names of fields in a mapping file, with the column names they are known by.
 pub(crate) fn field_names() -> Vec<(&'static str, &'static str)> {
     NAMES.iter().map(|(_, name, columns)| (*name, *columns)).collect()
@@ -113,35 +124,34 @@ pub(crate) fn field_names() -> Vec<(&'static str, &'static str)> {
 /// The header row of a table.
 #[derive(Clone, Debug)]
 pub(crate) struct MemberHeader {
-    pub(super) delimiter: u8,
-    pub(super) columns: Vec<Option<MemberField>>,
+    columns: Vec<Option<MemberField>>,
 }
 
 impl MemberHeader {
-    pub(crate) fn read(line: &str, own: &Own<MemberField>) -> Self {
-        let line = line.trim_start_matches('\u{feff}').trim_end();
-        let count = |delimiter: &u8| line.bytes().filter(|byte| byte == delimiter).count();
-        // Ties go to the later one, and a comma is the most usual.
-        let delimiter = [b'\t', b';', b'|', b','].into_iter().max_by_key(count).unwrap_or(b',');
-        let cells: Vec<String> =
-            line.split(char::from(delimiter)).map(|cell| normal(cell.trim().trim_matches('"'))).collect();
-        let mut columns: Vec<Option<MemberField>> = cells.iter().map(|cell| own.find(cell, &NAMES)).collect();
+    pub(crate) fn new<'h>(cells: impl Iterator<Item = &'h str>, own: &Own<MemberField>) -> Self {
+        let cells: Vec<String> = cells.map(normal).collect();
+        let mut columns = own.assign(&cells, &NAMES);
         if !columns.contains(&Some(MemberField::MemberId))
             && let Some(at) = cells.iter().position(|cell| cell == "id")
             && let Some(column) = columns.get_mut(at)
         {
             *column = Some(MemberField::MemberId);
         }
-        Self { delimiter, columns }
+        Self { columns }
     }
 
-    /// The format of the table, or a description of the table if no format fits.
-    pub(crate) fn format(&self) -> Result<Format, String> {
-        if self.columns.len() < 2 {
-            return Err("no table and no format that we know".to_owned());
-        }
-        let has = |field| self.columns.contains(&Some(field));
-        if has(MemberField::Representative) && has(MemberField::MemberId) {
+    pub(crate) fn has(&self, field: MemberField) -> bool {
+        self.columns.contains(&Some(field))
+    }
+
+    /// The field of each column.
+    pub(crate) fn fields(&self) -> &[Option<MemberField>] {
+        &self.columns
+    }
+
+    /// The format of the table if its columns suffice for one, or the words for the columns that a roster lacks.
+    pub(crate) fn format(&self) -> Result<Format, Vec<&'static str>> {
+        if self.has(MemberField::Representative) && self.has(MemberField::MemberId) {
             return Ok(Format::Representatives);
         }
         let missing: Vec<&str> = [
@@ -151,18 +161,12 @@ impl MemberHeader {
             (MemberField::Birth, "the birth date"),
         ]
         .into_iter()
-        .filter(|(field, _)| !has(*field) && (*field != MemberField::MemberId || !has(MemberField::OtherNumber)))
+        .filter(|(field, _)| {
+            !self.has(*field) && (*field != MemberField::MemberId || !self.has(MemberField::OtherNumber))
+        })
         .map(|(_, words)| words)
         .collect();
-        if missing.is_empty() {
-            return Ok(Format::Members);
-        }
-        Err(format!(
-            "a table whose column names are not known here. Tables hold members, representatives, claims, prior authorizations, \
-             providers or drugs; for one of members there is no column for {}. Run ingle load --suggest-map with this file, \
-             correct the mapping that it proposes, and load the file with --map",
-            missing.join(", ")
-        ))
+        if missing.is_empty() { Ok(Format::Members) } else { Err(missing) }
     }
 }
 
@@ -174,12 +178,12 @@ mod tests {
     fn names_of_many_systems_are_known() {
         for line in [
             "member_id,last_name,first_name,birth_date",
-            "\"Member ID\";\"Surname\";\"Given Name\";\"DOB\"",
+            "Member ID,Surname,Given Name,DOB",
             "BENE_SK,BENE_MBI_ID,BENE_LAST_NAME,BENE_1ST_NAME,BENE_BRTH_DT",
-            "employee_id\tfirst_name\tlast_name\tdob",
+            "employee_id,first_name,last_name,dob",
             "Id,BIRTHDATE,FIRST,LAST",
         ] {
-            assert_eq!(MemberHeader::read(line, &Own::default()).format(), Ok(Format::Members), "{line}");
+            assert_eq!(MemberHeader::new(line.split(','), &Own::default()).format(), Ok(Format::Members), "{line}");
         }
     }
 }

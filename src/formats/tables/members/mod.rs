@@ -4,7 +4,7 @@ mod header;
 mod people;
 mod table;
 
-pub(crate) use header::{MemberField, MemberHeader, NAMES, field_names};
+pub(crate) use header::{MemberField, MemberHeader, NAMES, field_names, is_number};
 pub(crate) use people::people;
 pub(crate) use table::{Proxy, proxies};
 

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 
 use super::header::MemberField;
 use super::table::{MemberRow, rows};
-use crate::formats::cells::{Cell, birth_date, date};
+use crate::formats::cells::{Cell, birth_date, date, zip};
 use crate::formats::columns::Own;
 use crate::formats::issue::{Reject, Rule};
 use crate::formats::records::{Cover, Person, PostalAddress};
@@ -74,6 +74,11 @@ fn person(
         return Err(refuse("the member id is not one: it is too long or has control characters"));
     }
     let (given, family) = (need(MemberField::Given, "the first name")?, need(MemberField::Family, "the last name")?);
+    if [&given, &family].into_iter().any(|name| name.contains(['"', '\\'])) {
+        return Err(refuse(
+            "a name has a quotation mark or a backslash in it: the table escapes its quotation marks in a way that is not CSV",
+        ));
+    }
     let birth = need(MemberField::Birth, "the birth date")?;
     let birth = match birth_date(&birth, today) {
         Cell::Value(day) => day,
@@ -116,7 +121,7 @@ fn person(
             .get(MemberField::State)
             .filter(|state| !state.bytes().all(|byte| byte.is_ascii_digit()))
             .map(str::to_owned),
-        zip: row.get(MemberField::Zip).map(str::to_owned),
+        zip: row.get(MemberField::Zip).map(zip),
     };
     Ok(Person {
         numbers: row.all(MemberField::OtherNumber).filter(|number| **number != member_id).map(str::to_owned).collect(),

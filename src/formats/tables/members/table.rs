@@ -5,10 +5,11 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use super::header::{MemberField, MemberHeader};
-use crate::formats::cells::{self, is_blank};
+use crate::formats::cells::{self, is_blank, visible};
 use crate::formats::columns::Own;
 use crate::formats::encoding;
 use crate::formats::issue::{RecordPlace, Reject, Rule};
+use crate::formats::tables::csv_rows;
 
 /// One row.
 pub(super) struct MemberRow {
@@ -36,12 +37,15 @@ pub(super) fn rows(
     rejects: &mut Vec<(Rule, Reject)>,
 ) -> Vec<MemberRow> {
     let text = encoding::text(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
-    let header = MemberHeader::read(text.lines().next().unwrap_or_default(), own);
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(header.delimiter)
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(text.as_bytes());
+    let delimiter = csv_rows::delimiter(text.lines().next().unwrap_or_default().as_bytes());
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
+    let header = reader.headers().map(|head| MemberHeader::new(head.iter(), own));
+    let Ok(header) = header else {
+        let place = RecordPlace { file: Arc::clone(file), line: 1, entry: None };
+        rejects.push(place.reject(Rule::Member, "the first line, which should name the columns, cannot be read"));
+        return Vec::new();
+    };
     let mut out = Vec::new();
     let mut counted = LineCounter { text: text.as_bytes(), at: 0, line: 1 };
     for record in reader.records() {
@@ -49,8 +53,10 @@ pub(super) fn rows(
         match record {
             Ok(record) => {
                 let place = RecordPlace { file: Arc::clone(file), line: line(record.position()), entry: None };
-                let cells: Vec<(MemberField, String)> = (header.columns.iter().zip(&record))
-                    .filter_map(|(field, cell)| field.filter(|_| !is_blank(cell)).map(|field| (field, cell.to_owned())))
+                let cells: Vec<(MemberField, String)> = (header.fields().iter().zip(&record))
+                    .filter_map(|(field, cell)| Some((field.as_ref()?, visible(cell))))
+                    .filter(|(_, cell)| !is_blank(cell))
+                    .map(|(field, cell)| (*field, cell.into_owned()))
                     .collect();
                 if !record.iter().all(str::is_empty) {
                     out.push(MemberRow { place, cells });
