@@ -244,6 +244,12 @@ fn value_of<'a>(part: &Node<'a>, content: Content) -> Result<Node<'a>, Wrong> {
             for inner in parts(part) {
                 let member = named(&shape, inner.text_of("name").unwrap_or_default(), inner)?;
                 let value = value_of(inner, member.content)?;
+                let is_other = |known: &str| {
+                    known != member.name && shape.member(known).is_some_and(|known| known.stem == member.stem)
+                };
+                if member.stem.is_some() && out.iter().any(|(known, _)| is_other(known)) {
+                    return Err(Wrong::Operation("its 'value' has an element twice that may be there once"));
+                }
                 match (out.iter_mut().find(|(known, _)| *known == member.name), member.is_list) {
                     (Some((_, Node::Array(items))), true) => items.push(value),
                     (Some(_), _) => {
@@ -494,6 +500,17 @@ mod tests {
             ("delete", "Patient", vec![]),
             ("delete", "now()", vec![]),
             ("replace", "Patient.birthDate", vec![]),
+            (
+                "add",
+                "Patient",
+                vec![
+                    part("name", r#""valueString":"extension""#),
+                    part(
+                        "value",
+                        r#""part":[{"name":"url","valueUri":"u"},{"name":"value","valueString":"a"},{"name":"value","valueCode":"b"}]"#,
+                    ),
+                ],
+            ),
             ("replace", "Patient.name[1]", vec![value]),
             ("insert", "Patient.name", vec![part("value", r#""valueHumanName":{"text":"m"}"#)]),
         ] {

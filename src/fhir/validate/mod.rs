@@ -146,6 +146,13 @@ struct Found {
     kind: Option<String>,
 }
 
+impl Found {
+    /// The name of its choice, such as `value[x]`.
+    fn choice(&self) -> Option<&'static str> {
+        Some(self.place.element()?.name)
+    }
+}
+
 /// The element with that name among the children of these positions.
 fn find(places: &[Place], name: &str) -> Option<Found> {
     for place in places {
@@ -212,12 +219,25 @@ impl Check {
         let Node::Object(members) = value else {
             return self.error("structure", way, "an object is expected");
         };
+        let mut chosen: Vec<(&str, &str)> = Vec::new();
         for (name, child) in members {
             if is_resource && name == "resourceType" {
                 continue;
             }
             let plain = name.strip_prefix('_').unwrap_or(name);
-            match find(places, plain) {
+            let found = find(places, plain);
+            if let Some(choice) = found.as_ref().filter(|found| found.kind.is_some()).and_then(Found::choice) {
+                match chosen.iter().find(|(known, _)| *known == choice) {
+                    None => chosen.push((choice, plain)),
+                    // Its extensions stand beside it.
+                    Some((_, first)) if *first == plain => {}
+                    Some((_, first)) => {
+                        let text = format!("{choice} may be there once, with one type; {first} is there already");
+                        self.error("structure", &way.to(plain, None), text);
+                    }
+                }
+            }
+            match found {
                 Some(found) if plain.len() == name.len() => self.member(&found, child, &way.to(name, None)),
                 Some(found) => self.beside(&found, child, &way.to(plain, None)),
                 None => self.error(

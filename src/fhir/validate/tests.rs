@@ -67,6 +67,35 @@ fn what_r4_says_is_checked_to_the_element() {
 }
 
 #[test]
+fn a_choice_has_one_type() {
+    let observation = |rest: &str| {
+        issues(&format!(r#"{{"resourceType":"Observation","status":"final","code":{{"text":"x"}},{rest}}}"#))
+    };
+    assert_eq!(observation(r#""valueString":"a","valueBoolean":true"#), ["Observation.valueBoolean structure"]);
+    let extension = r#"{"extension":[{"url":"http://x","valueString":"y"}]}"#;
+    assert_eq!(
+        observation(&format!(r#""valueString":"a","_valueBoolean":{extension}"#)),
+        ["Observation.valueBoolean structure"]
+    );
+    assert_eq!(observation(&format!(r#""valueString":"a","_valueString":{extension}"#)), Vec::<String>::new());
+    assert_eq!(observation(r#""valueString":"a","effectiveDateTime":"2026""#), Vec::<String>::new());
+    assert_eq!(
+        observation(r#""component":[{"code":{"text":"y"},"valueInteger":1,"valueTime":"09:00:00"}]"#),
+        ["Observation.component[0].valueTime structure"]
+    );
+    assert_eq!(
+        issues(r#"{"resourceType":"Patient","extension":[{"url":"http://x","valueCode":"a","valueUri":"b"}]}"#),
+        ["Patient.extension[0].valueUri structure"]
+    );
+    assert_eq!(
+        issues(
+            r#"{"resourceType":"Patient","contained":[{"resourceType":"Patient","deceasedBoolean":true,"deceasedDateTime":"2026"}]}"#
+        ),
+        ["Patient.contained[0].deceasedDateTime structure"]
+    );
+}
+
+#[test]
 fn profiles_add_what_they_add() {
     let core = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient";
     let patient = |rest: &str| format!(r#"{{"resourceType":"Patient","meta":{{"profile":["{core}"]}}{rest}}}"#);
