@@ -96,6 +96,15 @@ fn a_choice_has_one_type() {
 }
 
 #[test]
+fn the_status_of_a_study_is_one_of_r4() {
+    let study = |status: &str| issues(&format!(r#"{{"resourceType":"ResearchStudy","status":"{status}"}}"#));
+    for status in ["active", "closed-to-accrual", "in-review", "withdrawn"] {
+        assert_eq!(study(status), Vec::<String>::new(), "{status}");
+    }
+    assert_eq!(study("draft"), ["ResearchStudy.status code-invalid"]);
+}
+
+#[test]
 fn profiles_add_what_they_add() {
     let core = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient";
     let patient = |rest: &str| format!(r#"{{"resourceType":"Patient","meta":{{"profile":["{core}"]}}{rest}}}"#);
