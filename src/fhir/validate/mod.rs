@@ -192,6 +192,10 @@ impl Check {
         }
         let top = if way.name == "contained" { way.top } else { resource };
         let way = &Way { root: resource, top, ..*way };
+        // R4's own structure calls it a string; its text, an id.
+        if let Some(wrong) = resource.get("id").and_then(|id| primitive::check("id", id)) {
+            self.error("value", &way.to("id", None), wrong);
+        }
         self.object(&bases(name), resource, way, true);
         let claimed = resource.get("meta").and_then(|meta| meta.get("profile")).map(Node::items).unwrap_or_default();
         let mut seen: Vec<&str> = Vec::new();
@@ -221,7 +225,7 @@ impl Check {
         };
         let mut chosen: Vec<(&str, &str)> = Vec::new();
         for (name, child) in members {
-            if is_resource && name == "resourceType" {
+            if is_resource && matches!(&**name, "resourceType" | "id") {
                 continue;
             }
             let plain = name.strip_prefix('_').unwrap_or(name);
@@ -345,6 +349,9 @@ impl Check {
 
     /// An extension that the guides define must follow its definition; others are not checked.
     fn extension(&mut self, value: &Node<'_>, way: &Way<'_>) {
+        if let Some(wrong) = value.get("url").and_then(|url| primitive::check("uri", url)) {
+            self.error("value", &way.to("url", None), wrong);
+        }
         let known = value.text_of("url").and_then(structures::find).filter(|known| known.kind == "Extension");
         if let Some(structure) = known.filter(|known| known.is_profile) {
             self.profile(&Place { tree: structures::tree(structure), at: 0 }, value, way);
