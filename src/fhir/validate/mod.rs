@@ -69,7 +69,18 @@ impl Severity {
 /// the elements.
 #[must_use]
 pub fn validate(resource: &Node<'_>, profiles: &[&str]) -> Vec<Issue> {
-    let mut check = Check { issues: Vec::new() };
+    checked(resource, profiles, false)
+}
+
+/// Checks only what R4 says of the shape of a resource: elements that exist, lists and single values, one type of a
+/// choice, and the forms of values. Without these, a resource is not FHIR: XML cannot hold it.
+#[must_use]
+pub fn shape(resource: &Node<'_>) -> Vec<Issue> {
+    checked(resource, &[], true)
+}
+
+fn checked(resource: &Node<'_>, profiles: &[&str], is_shape_only: bool) -> Vec<Issue> {
+    let mut check = Check { issues: Vec::new(), is_shape_only };
     let name = resource.text_of("resourceType").unwrap_or("Resource");
     check.resource(resource, profiles, &Way { before: None, name, at: None, root: resource, top: resource });
     check.issues
@@ -105,6 +116,8 @@ impl fmt::Display for Way<'_> {
 
 struct Check {
     issues: Vec<Issue>,
+    /// Without invariants, bindings, what is required, targets of references, and profiles.
+    is_shape_only: bool,
 }
 
 /// An element's position in a tree.
@@ -197,6 +210,9 @@ impl Check {
             self.error("value", &way.to("id", None), wrong);
         }
         self.object(&bases(name), resource, way, true);
+        if self.is_shape_only {
+            return;
+        }
         let claimed = resource.get("meta").and_then(|meta| meta.get("profile")).map(Node::items).unwrap_or_default();
         let mut seen: Vec<&str> = Vec::new();
         for profile in claimed.iter().filter_map(Node::text).chain(profiles.iter().copied()) {
@@ -250,6 +266,9 @@ impl Check {
                     "there is no such element; check its spelling and place",
                 ),
             }
+        }
+        if self.is_shape_only {
+            return;
         }
         for element in places.iter().filter_map(Place::element) {
             self.invariants(element, value, way);
@@ -327,6 +346,9 @@ impl Check {
                 "BackboneElement" | "Element" => self.nested(&found.place, kind, value, way),
                 _ => self.object(&bases(kind), value, way, false),
             }
+        }
+        if self.is_shape_only {
+            return;
         }
         if let Some(set) = element.required {
             self.bound(set, value, way);

@@ -208,6 +208,35 @@ fn profiles_add_what_they_add() {
 }
 
 #[test]
+fn the_shape_alone_is_less_than_all() {
+    let places = |json: &str| {
+        let node = parse(json.as_bytes()).unwrap();
+        shape(&node).into_iter().map(|issue| issue.path).collect::<Vec<_>>()
+    };
+    let all = r#"{"resourceType":"Patient","gender":["male"],"name":"John","birthDate":"yesterday","nonsense":1,
+        "contact":[{"telecom":{"value":"1"}}],"deceasedBoolean":true,"deceasedDateTime":"2026"}"#;
+    assert_eq!(
+        places(all),
+        [
+            "Patient.gender",
+            "Patient.name",
+            "Patient.birthDate",
+            "Patient.nonsense",
+            "Patient.contact[0].telecom",
+            "Patient.deceasedDateTime"
+        ]
+    );
+    // Codes, what is required, invariants, targets and profiles are for the plan to decide about.
+    for json in [
+        r#"{"resourceType":"Observation","status":"sometimes"}"#,
+        r#"{"resourceType":"Patient","contact":[{"gender":"male"}],"generalPractitioner":[{"reference":"Location/1"}],
+            "meta":{"profile":["http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient"]}}"#,
+    ] {
+        assert_eq!(places(json), Vec::<String>::new(), "{json}");
+    }
+}
+
+#[test]
 fn issues_are_bounded_and_hold_no_values() {
     let names: Vec<String> = (0..500).map(|at| format!(r#"{{"wrong{at}":"secret"}}"#)).collect();
     let json = format!(r#"{{"resourceType":"Patient","name":[{}]}}"#, names.join(","));
