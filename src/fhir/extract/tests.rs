@@ -51,8 +51,8 @@ fn choice_elements_and_types_of_references() {
 fn a_reference_to_a_contained_resource_is_a_value() {
     let json = |reference: &str| {
         format!(
-            r##"{{"resourceType":"Condition","id":"c","contained":[{{"resourceType":"Patient","id":"p"}},{{"resourceType":"Group","id":"g"}}],
-            "subject":{{"reference":"{reference}"}}}}"##
+            r#"{{"resourceType":"Condition","id":"c","contained":[{{"resourceType":"Patient","id":"p"}},{{"resourceType":"Group","id":"g"}}],
+            "subject":{{"reference":"{reference}"}}}}"#
         )
     };
     assert_eq!(values(&json("#p"), "subject"), ["#p"]);

@@ -432,7 +432,7 @@ fn arithmetic<'v>(operator: Operator, left: &Value<'v>, right: &Value<'v>) -> Re
             left.partial_cmp(&right)
         }
         _ if is_quantity(left) && is_quantity(right) => {
-            quantities(left, right).ok_or(Stop::Unknown("a comparison of these quantities"))?
+            Some(quantities(left, right).ok_or(Stop::Unknown("a comparison of these quantities"))?)
         }
         _ => match (text_of(left), text_of(right)) {
             (Some(left), Some(right)) if operator == O::Add => {
@@ -480,7 +480,7 @@ fn is_quantity(value: &Value<'_>) -> bool {
 }
 
 /// The order of two quantities in one unit, or in units of one dimension; nothing if they have no common unit.
-fn quantities(left: &Value<'_>, right: &Value<'_>) -> Option<Option<Ordering>> {
+fn quantities(left: &Value<'_>, right: &Value<'_>) -> Option<Ordering> {
     let (Value::Element(left), Value::Element(right)) = (left, right) else { return None };
     let (left, right) = (left.node, right.node);
     let amount = |node: &Node<'_>| match node.get("value")? {
@@ -490,7 +490,7 @@ fn quantities(left: &Value<'_>, right: &Value<'_>) -> Option<Option<Ordering>> {
     let (low, high) = (amount(left)?, amount(right)?);
     let same = |name: &str| left.text_of(name) == right.text_of(name);
     if same("system") && same("code") && (left.get("code").is_some() || same("unit")) {
-        return Some(low.partial_cmp(&high));
+        return low.partial_cmp(&high);
     }
     let unit = |node: &Node<'_>| {
         let code = node.text_of("code").filter(|_| node.text_of("system") == Some(UCUM))?;
@@ -503,7 +503,7 @@ fn quantities(left: &Value<'_>, right: &Value<'_>) -> Option<Option<Ordering>> {
     let (low, high) = (low * own.factor, high * other.factor);
     // 1000 mg are 1 g, whatever the last bit of the factors says.
     let are_equal = (low - high).abs() <= low.abs().max(high.abs()) * 1e-9;
-    Some(if are_equal { Some(Ordering::Equal) } else { low.partial_cmp(&high) })
+    if are_equal { Some(Ordering::Equal) } else { low.partial_cmp(&high) }
 }
 
 fn plain<'v>(node: &'v Node<'v>) -> Value<'v> {
