@@ -13,7 +13,8 @@ section! {
         /// `reject`: those with errors are left out, and the report says why.
         Default loads: Policy = r#""off""#;
         /// Resources that back-end clients write. `warn` tells them with `Prefer: return=OperationOutcome`; `reject` refuses
-        /// with 422.
+        /// with 422. What has not the shape of FHIR (unknown elements, a text for an object, "yesterday" for a date) is
+        /// refused always.
         Default writes: Policy = r#""off""#;
         /// A folder of FHIR packages (`.tgz`) whose profiles and value sets are checked too. Relative to the folder of this file.
         /// A profile that Ingle has already is known under its version: `address|version`.

@@ -239,7 +239,8 @@ fn collect(number: u16, parameter: &Parameter, resource: &Node<'_>, values: &mut
     let before = values.len();
     for path in &*parameter.paths {
         let start = values.len();
-        let aim = Aim { form: parameter.form, targets: &parameter.targets, components: &parameter.components, number };
+        let Parameter { form, targets, components, .. } = parameter;
+        let aim = Aim { form: *form, targets, components, number, resource };
         walk(resource, &path.steps, &mut |found| aim.take(found, path.only, values));
         // An absent element is not set.
         if path.steps.last() == Some(&Step::Set) && values.len() == start {
@@ -303,11 +304,13 @@ fn dedup_from(values: &mut Vec<(u16, Value)>, start: usize) {
 type Out<'o> = &'o mut Vec<(u16, Value)>;
 
 /// The kind of values at the end of a path.
-struct Aim<'p> {
+struct Aim<'p, 'r> {
     form: Form,
     targets: &'p Targets,
     components: &'p [Component],
     number: u16,
+    /// The resource that is read, with what it contains.
+    resource: &'r Node<'r>,
 }
 
 /// A result at the end of a path.
@@ -378,7 +381,7 @@ fn walk<'n, 'a>(node: &'n Node<'a>, steps: &[Step], visit: &mut dyn FnMut(Found<
     }
 }
 
-impl Aim<'_> {
+impl Aim<'_, '_> {
     fn take(&self, found: Found<'_, '_>, only: Option<Kind>, out: Out<'_>) {
         let node = match found {
             Found::Element(node) => node,
@@ -391,7 +394,7 @@ impl Aim<'_> {
             Form::Token => token(node, number, out),
             Form::String => string(node, number, out),
             Form::Date => dates::of_node(node, |span| out.push((number, Value::Date(span)))),
-            Form::Reference => refer(node, only, self.targets, number, out),
+            Form::Reference => self.refer(node, only, out),
             Form::Uri => {
                 if let Some(text) = node.text() {
                     out.push((number, Value::Uri(text.into())));
@@ -399,9 +402,67 @@ impl Aim<'_> {
             }
             Form::Number => out.extend(amount(node).map(|amount| (number, Value::Number(amount.into())))),
             Form::Quantity => out.extend(quantity(node).map(|quantity| (number, Value::Quantity(quantity.into())))),
-            Form::Composite => out.extend(parts(node, self.components).map(|parts| (number, parts))),
+            Form::Composite => out.extend(self.parts(node).map(|parts| (number, parts))),
             Form::Special => out.extend(position(node).map(|position| (number, position))),
         }
+    }
+
+    /// The values of each component of a composite below one element; nothing unless every component has values.
+    fn parts(&self, node: &Node<'_>) -> Option<Value> {
+        let mut all = Vec::with_capacity(self.components.len());
+        for component in self.components {
+            let resource = self.resource;
+            let aim = Aim { form: component.form, targets: &Targets::Any, components: &[], number: 0, resource };
+            let mut found = Vec::new();
+            for path in &*component.paths {
+                walk(node, &path.steps, &mut |at| aim.take(at, path.only, &mut found));
+            }
+            if found.is_empty() {
+                return None;
+            }
+            all.push(found.into_iter().map(|(_, value)| value).collect());
+        }
+        (!all.is_empty()).then(|| Value::Parts(all.into()))
+    }
+
+    /// Reads a reference. A reference to a type that the parameter does not allow is not a value of it.
+    fn refer(&self, node: &Node<'_>, only: Option<Kind>, out: Out<'_>) {
+        let number = self.number;
+        let fits = |kind| match self.targets {
+            Targets::Any => only.is_none_or(|only| only == kind),
+            Targets::These(kinds) => only.is_none_or(|only| only == kind) && kinds.contains(&kind),
+        };
+        let text = node.text().or_else(|| node.text_of("reference"));
+        match text.map(reference::parse) {
+            Some(Reference::Resource { base, kind, id, .. }) => {
+                if fits(kind) {
+                    out.push((number, Value::Reference { base: base.into(), kind, id: id.into() }));
+                }
+            }
+            Some(Reference::Other(address)) if only.is_none() => out.push((number, Value::Uri(address.into()))),
+            // The value is there, although no other resource is: `:missing` asks for that.
+            Some(Reference::Contained(id)) if self.inside(id).map_or(only.is_none(), fits) => {
+                out.push((number, Value::Uri(format!("#{id}").into())));
+            }
+            Some(Reference::Contained(_) | Reference::Other(_)) | None => {}
+        }
+        if let Some(identifier) = node.get("identifier")
+            && let Some(value) = identifier.text_of("value")
+            && only.is_none_or(|only| node.text_of("type").is_none_or(|kind| kind == only.name()))
+        {
+            out.push((
+                number,
+                Value::Logical { system: identifier.text_of("system").map(Into::into), value: value.into() },
+            ));
+        }
+    }
+
+    /// The type of the contained resource with that id; without an id, of the resource itself.
+    fn inside(&self, id: &str) -> Option<Kind> {
+        if id.is_empty() {
+            return Kind::parse(self.resource.text_of("resourceType")?);
+        }
+        contained(self.resource).find(|(_, inner)| inner.text_of("id") == Some(id)).map(|(kind, _)| kind)
     }
 }
 
@@ -446,23 +507,6 @@ fn quantity(node: &Node<'_>) -> Option<Quantity> {
     let amount = amount(node)?;
     let end = node.get("low").or_else(|| node.get("high"))?;
     Some(Quantity { amount, system: text(end, "system"), code: text(end, "code"), unit: text(end, "unit") })
-}
-
-/// The values of each component of a composite below one element; nothing unless every component has values.
-fn parts(node: &Node<'_>, components: &[Component]) -> Option<Value> {
-    let mut all = Vec::with_capacity(components.len());
-    for component in components {
-        let aim = Aim { form: component.form, targets: &Targets::Any, components: &[], number: 0 };
-        let mut found = Vec::new();
-        for path in &*component.paths {
-            walk(node, &path.steps, &mut |at| aim.take(at, path.only, &mut found));
-        }
-        if found.is_empty() {
-            return None;
-        }
-        all.push(found.into_iter().map(|(_, value)| value).collect());
-    }
-    (!all.is_empty()).then(|| Value::Parts(all.into()))
 }
 
 /// `Location.position`.
@@ -533,33 +577,6 @@ fn string(node: &Node<'_>, number: u16, out: Out<'_>) {
             }
         }
         _ => {}
-    }
-}
-
-/// Reads a reference. A reference to a type that the parameter does not allow is not a value of it.
-fn refer(node: &Node<'_>, only: Option<Kind>, targets: &Targets, number: u16, out: Out<'_>) {
-    let fits = |kind| match targets {
-        Targets::Any => only.is_none_or(|only| only == kind),
-        Targets::These(kinds) => only.is_none_or(|only| only == kind) && kinds.contains(&kind),
-    };
-    let text = node.text().or_else(|| node.text_of("reference"));
-    match text.map(reference::parse) {
-        Some(Reference::Resource { base, kind, id, .. }) => {
-            if fits(kind) {
-                out.push((number, Value::Reference { base: base.into(), kind, id: id.into() }));
-            }
-        }
-        Some(Reference::Other(address)) if only.is_none() => out.push((number, Value::Uri(address.into()))),
-        Some(Reference::Contained(_) | Reference::Other(_)) | None => {}
-    }
-    if let Some(identifier) = node.get("identifier")
-        && let Some(value) = identifier.text_of("value")
-        && only.is_none_or(|only| node.text_of("type").is_none_or(|kind| kind == only.name()))
-    {
-        out.push((
-            number,
-            Value::Logical { system: identifier.text_of("system").map(Into::into), value: value.into() },
-        ));
     }
 }
 

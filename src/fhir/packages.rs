@@ -324,7 +324,7 @@ fn written(structure: &Value, version: &str, base: impl Fn(&str) -> String, boun
     );
     for element in list(&structure["differential"], "element") {
         let types: Vec<String> = list(element, "type").iter().map(type_of).collect();
-        let binding = &element["binding"];
+        let binding = binding_of(structure, element);
         let required = if text(binding, "strength") == "required" { text(binding, "valueSet") } else { "" };
         let required = required.split('|').next().unwrap_or_default();
         if !required.is_empty() {
@@ -352,6 +352,20 @@ fn written(structure: &Value, version: &str, base: impl Fn(&str) -> String, boun
         }
     }
     out
+}
+
+/// The binding of an element. The published R4 has a value set of R5 in one differential (`ResearchStudy.status`), and
+/// the right one in the snapshot.
+fn binding_of<'v>(structure: &'v Value, element: &'v Value) -> &'v Value {
+    let own = &element["binding"];
+    let version = text(own, "valueSet").split_once('|').map(|(_, version)| version);
+    if text(structure, "derivation") != "specialization"
+        || version.is_none_or(|version| version == text(structure, "fhirVersion"))
+    {
+        return own;
+    }
+    let same = |other: &&Value| text(other, "id") == text(element, "id");
+    list(&structure["snapshot"], "element").iter().find(same).and_then(|same| same.get("binding")).unwrap_or(own)
 }
 
 /// `code`, `code<profiles>` or `code(targets)`.

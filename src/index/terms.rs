@@ -37,8 +37,8 @@ const PRESENT: u16 = FIRST_SPECIAL + 5;
 /// Parameters whose presence is in one term.
 const PER_TERM: u16 = 16;
 
-/// The version of the term layout; it grows with every change of the layout.
-pub(super) const LAYOUT: u64 = 6;
+/// The version of the term layout; it grows with every change of the layout, and of the values that are extracted.
+pub(super) const LAYOUT: u64 = 7;
 
 /// Letters whose terms are only compared whole; a query may give the beginning of a term of any other letter.
 const WHOLE: &[u8] = b"csnriulLN";

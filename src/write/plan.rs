@@ -7,7 +7,7 @@ use crate::access::{Admission, Admitted, NotAdmitted, Operation, Permit, View, a
 use crate::fhir::json::{self, Node};
 use crate::fhir::links::{self, Place};
 use crate::fhir::reference::{self, Reference};
-use crate::fhir::validate::{Issue, Severity};
+use crate::fhir::validate::{self, Issue, Severity};
 use crate::fhir::{self, Extracted, Kind, patch, search_parameter};
 use crate::search::{self, Query};
 use crate::store::{self, Found, Outcome, Stored, Txn};
@@ -174,6 +174,11 @@ impl Writing<'_> {
         }
         links::rewrite(&mut node, &|place, text| self.relative(place, text));
         let Admission { resource: mut admitted, issues } = admit(&mut node, id, self.validation)?;
+        // Whatever the plan says about what is valid, what has not the shape of FHIR is no resource.
+        let shapeless = validate::shape(&node);
+        if !shapeless.is_empty() {
+            return Err(Error::Invalid(shapeless));
+        }
         define(kind, &node)?;
         admitted.define(&self.store.definitions().now());
         let mut expected = expected;

@@ -48,6 +48,28 @@ fn choice_elements_and_types_of_references() {
 }
 
 #[test]
+fn a_reference_to_a_contained_resource_is_a_value() {
+    let json = |reference: &str| {
+        format!(
+            r#"{{"resourceType":"Condition","id":"c","contained":[{{"resourceType":"Patient","id":"p"}},{{"resourceType":"Group","id":"g"}}],
+            "subject":{{"reference":"{reference}"}}}}"#
+        )
+    };
+    assert_eq!(values(&json("#p"), "subject"), ["#p"]);
+    assert_eq!(values(&json("#p"), "patient"), ["#p"]);
+    // A path that asks for a type is followed by the type of what is contained.
+    assert_eq!(values(&json("#g"), "subject"), ["#g"]);
+    assert!(values(&json("#g"), "patient").is_empty());
+    assert_eq!(values(&json("#nothing"), "subject"), ["#nothing"]);
+    assert!(values(&json("#nothing"), "patient").is_empty());
+    let canonical = r##"{"resourceType":"QuestionnaireResponse","id":"q","status":"completed","contained":[
+        {"resourceType":"Questionnaire","id":"form","status":"active"}],"questionnaire":"#form"}"##;
+    assert_eq!(values(canonical, "questionnaire"), ["#form"]);
+    let part = r##"{"resourceType":"Provenance","id":"v","target":[{"reference":"#"}]}"##;
+    assert_eq!(values(part, "target"), ["#"]);
+}
+
+#[test]
 fn extensions_are_found_by_their_address() {
     let json = r#"{"resourceType":"PractitionerRole","id":"r","extension":[
         {"url":"http://hl7.org/fhir/us/davinci-pdex-plan-net/StructureDefinition/network-reference",

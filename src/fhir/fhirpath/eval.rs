@@ -2,12 +2,16 @@
 //! collection.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use super::parse::{Expression, Operator, name_of};
 use super::{MAX_STEPS, Stop};
+use crate::fhir::dates;
+use crate::fhir::filter::amount::UCUM;
 use crate::fhir::json::Node;
 use crate::fhir::reference::{self, Reference};
 use crate::fhir::structures;
+use crate::fhir::ucum;
 
 /// Values of one collection.
 const MAX_VALUES: usize = 50_000;
@@ -427,11 +431,15 @@ fn arithmetic<'v>(operator: Operator, left: &Value<'v>, right: &Value<'v>) -> Re
             }
             left.partial_cmp(&right)
         }
+        _ if is_quantity(left) && is_quantity(right) => {
+            Some(quantities(left, right).ok_or(Stop::Unknown("a comparison of these quantities"))?)
+        }
         _ => match (text_of(left), text_of(right)) {
             (Some(left), Some(right)) if operator == O::Add => {
                 return Ok(vec![Value::Text((left.into_owned() + &right).into())]);
             }
-            // Dates and times of one precision and zone compare as their texts do; other pairs are undecided.
+            (Some(left), Some(right)) if left.contains('T') && right.contains('T') => times(&left, &right)?,
+            // Dates and times of day compare as their texts do; other pairs are undecided.
             (Some(left), Some(right)) if left.len() == right.len() || !left.contains('T') && !right.contains('T') => {
                 let shorter = left.len().min(right.len());
                 let (left, right) = (left.get(..shorter), right.get(..shorter));
@@ -442,13 +450,60 @@ fn arithmetic<'v>(operator: Operator, left: &Value<'v>, right: &Value<'v>) -> Re
         },
     };
     let holds = match operator {
-        O::Less => order.map(std::cmp::Ordering::is_lt),
-        O::LessEqual => order.map(std::cmp::Ordering::is_le),
-        O::Greater => order.map(std::cmp::Ordering::is_gt),
-        O::GreaterEqual => order.map(std::cmp::Ordering::is_ge),
+        O::Less => order.map(Ordering::is_lt),
+        O::LessEqual => order.map(Ordering::is_le),
+        O::Greater => order.map(Ordering::is_gt),
+        O::GreaterEqual => order.map(Ordering::is_ge),
         _ => return Err(Stop::Unknown("an operator")),
     };
     Ok(holds.map(Value::Bool).into_iter().collect())
+}
+
+/// The order of two times, whatever their zones; nothing if one is less precise and has the other in it.
+fn times(left: &str, right: &str) -> Result<Option<Ordering>, Stop> {
+    let (Some(left), Some(right)) = (dates::parse(left), dates::parse(right)) else {
+        return Err(Stop::Unknown("a comparison"));
+    };
+    Ok(if left == right {
+        Some(Ordering::Equal)
+    } else if left.hi <= right.lo {
+        Some(Ordering::Less)
+    } else if right.hi <= left.lo {
+        Some(Ordering::Greater)
+    } else {
+        None
+    })
+}
+
+fn is_quantity(value: &Value<'_>) -> bool {
+    matches!(value, Value::Element(Element { node: Node::Object(_), .. }))
+}
+
+/// The order of two quantities in one unit, or in units of one dimension; nothing if they have no common unit.
+fn quantities(left: &Value<'_>, right: &Value<'_>) -> Option<Ordering> {
+    let (Value::Element(left), Value::Element(right)) = (left, right) else { return None };
+    let (left, right) = (left.node, right.node);
+    let amount = |node: &Node<'_>| match node.get("value")? {
+        Node::Number(text) if node.get("comparator").is_none() => text.parse::<f64>().ok(),
+        _ => None,
+    };
+    let (low, high) = (amount(left)?, amount(right)?);
+    let same = |name: &str| left.text_of(name) == right.text_of(name);
+    if same("system") && same("code") && (left.get("code").is_some() || same("unit")) {
+        return low.partial_cmp(&high);
+    }
+    let unit = |node: &Node<'_>| {
+        let code = node.text_of("code").filter(|_| node.text_of("system") == Some(UCUM))?;
+        ucum::parse(code)
+    };
+    let (own, other) = (unit(left)?, unit(right)?);
+    if own.dimension != other.dimension {
+        return None;
+    }
+    let (low, high) = (low * own.factor, high * other.factor);
+    // 1000 mg are 1 g, whatever the last bit of the factors says.
+    let are_equal = (low - high).abs() <= low.abs().max(high.abs()) * 1e-9;
+    if are_equal { Some(Ordering::Equal) } else { low.partial_cmp(&high) }
 }
 
 fn plain<'v>(node: &'v Node<'v>) -> Value<'v> {

@@ -20,6 +20,23 @@ fn says(resource: &Extracted, key: &str, value: &str) -> bool {
     standard_clause(resource.kind, key, value, now, base).unwrap().is_none_or(|clause| clause.matches(resource))
 }
 
+#[test]
+fn what_is_contained_is_not_missing() {
+    let json = r##"{"resourceType":"MedicationRequest","id":"r","status":"active","intent":"order",
+        "contained":[{"resourceType":"Medication","id":"m"}],
+        "medicationReference":{"reference":"#m"},"subject":{"reference":"Patient/ana"}}"##;
+    let request = crate::fhir::prepare(json.as_bytes()).unwrap().extracted.as_ref().clone();
+    for (key, value, holds) in [
+        ("medication:missing", "true", false),
+        ("medication:missing", "false", true),
+        ("medication", "m", false),
+        ("medication", "Medication/m", false),
+        ("requester:missing", "true", true),
+    ] {
+        assert_eq!(says(&request, key, value), holds, "{key}={value}");
+    }
+}
+
 /// The table of `../shared/spec/fhir-rest.md`, row by row: searched span, target, prefixes that match.
 #[test]
 fn date_prefixes_mean_what_the_standard_says() {

@@ -244,6 +244,12 @@ fn value_of<'a>(part: &Node<'a>, content: Content) -> Result<Node<'a>, Wrong> {
             for inner in parts(part) {
                 let member = named(&shape, inner.text_of("name").unwrap_or_default(), inner)?;
                 let value = value_of(inner, member.content)?;
+                let is_other = |known: &str| {
+                    known != member.name && shape.member(known).is_some_and(|known| known.stem == member.stem)
+                };
+                if member.stem.is_some() && out.iter().any(|(known, _)| is_other(known)) {
+                    return Err(Wrong::Operation("its 'value' has an element twice that may be there once"));
+                }
                 match (out.iter_mut().find(|(known, _)| *known == member.name), member.is_list) {
                     (Some((_, Node::Array(items))), true) => items.push(value),
                     (Some(_), _) => {
@@ -309,21 +315,36 @@ fn replace<'a>(resource: &mut Node<'a>, place: &[Step], part: &Node<'a>) -> Resu
 }
 
 fn remove(resource: &mut Node<'_>, place: &[Step]) -> Result<(), Wrong> {
-    match place {
-        [] => Err(Wrong::Operation("it deletes the whole resource")),
-        [above @ .., Step::Member(name), Step::Index(at)] => edit(resource, above, name, |items, _| {
-            if *at < items.len() {
-                items.remove(*at);
+    let mut place = place;
+    loop {
+        let above = match place {
+            [] => return Err(Wrong::Operation("it deletes the whole resource")),
+            [above @ .., Step::Member(name), Step::Index(at)] => {
+                // Ids and extensions stand at the index of their value, so the others keep theirs.
+                let keeps_places = name.starts_with('_');
+                edit(resource, above, name, |items, _| {
+                    match items.get_mut(*at) {
+                        Some(item) if keeps_places => *item = Node::Null,
+                        Some(_) => drop(items.remove(*at)),
+                        None => {}
+                    }
+                    Ok(())
+                })?;
+                above
             }
-            Ok(())
-        }),
-        [above @ .., Step::Member(name)] => {
-            if let Some(Node::Object(members)) = find(resource, above) {
-                members.retain(|(known, _)| known.strip_prefix('_').unwrap_or(known) != name);
+            [above @ .., Step::Member(name)] => {
+                if let Some(Node::Object(members)) = find(resource, above) {
+                    members.retain(|(known, _)| known != name && known.strip_prefix('_') != Some(name));
+                }
+                above
             }
-            Ok(())
+            _ => return Err(NO_ELEMENT),
+        };
+        // An element without content goes too: FHIR has none.
+        if above.is_empty() || !matches!(find(resource, above), Some(Node::Object(members)) if members.is_empty()) {
+            return Ok(());
         }
-        _ => Err(NO_ELEMENT),
+        place = above;
     }
 }
 
@@ -460,6 +481,35 @@ mod tests {
     }
 
     #[test]
+    fn a_parent_goes_with_its_last_child() {
+        let all = r#"{"resourceType":"Patient","birthDate":"2000","_birthDate":{"extension":[{"url":"u","valueCode":"c"}]},"name":[{"given":["a","b"],"_given":[{"extension":[{"url":"u","valueCode":"c"}]},{"id":"g"}]},{"family":"B"}],"maritalStatus":{"text":"x"},"contact":[{"name":{"family":"C"}}]}"#;
+        for (path, gone, left) in [
+            ("Patient.maritalStatus.text", r#","maritalStatus":{"text":"x"}"#, ""),
+            ("Patient.contact[0].name.family", r#","contact":[{"name":{"family":"C"}}]"#, ""),
+            ("Patient.name[1].family", r#",{"family":"B"}"#, ""),
+            (
+                "Patient.birthDate.extension.where(url = 'u')",
+                r#","_birthDate":{"extension":[{"url":"u","valueCode":"c"}]}"#,
+                "",
+            ),
+            (
+                "Patient.name[0].given[0].extension.where(url = 'u')",
+                r#"[{"extension":[{"url":"u","valueCode":"c"}]},{"id":"g"}]"#,
+                r#"[null,{"id":"g"}]"#,
+            ),
+        ] {
+            let call = operation(&format!(
+                "{},{}",
+                part("type", r#""valueCode":"delete""#),
+                part("path", &format!(r#""valueString":"{path}""#))
+            ));
+            let mut node = parse(all.as_bytes()).unwrap();
+            apply(&mut node, &parse(call.as_bytes()).unwrap()).unwrap();
+            assert_eq!(node.to_string(), all.replace(gone, left), "{path}");
+        }
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused() {
         let value = part("value", r#""valueString":"x""#);
         let name = part("name", r#""valueString":"colour""#);
@@ -494,6 +544,17 @@ mod tests {
             ("delete", "Patient", vec![]),
             ("delete", "now()", vec![]),
             ("replace", "Patient.birthDate", vec![]),
+            (
+                "add",
+                "Patient",
+                vec![
+                    part("name", r#""valueString":"extension""#),
+                    part(
+                        "value",
+                        r#""part":[{"name":"url","valueUri":"u"},{"name":"value","valueString":"a"},{"name":"value","valueCode":"b"}]"#,
+                    ),
+                ],
+            ),
             ("replace", "Patient.name[1]", vec![value]),
             ("insert", "Patient.name", vec![part("value", r#""valueHumanName":{"text":"m"}"#)]),
         ] {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Error, MAX_OPERATIONS};
+use super::{Error, MAX_OPERATIONS, empty};
 use crate::fhir::json::Node;
 
 /// Applies a patch to a resource.
@@ -21,6 +21,13 @@ pub fn apply<'a>(resource: &mut Node<'a>, patch: &Node<'a>) -> Result<(), Error>
             Wrong::Operation(reason) => Error::Malformed(format!("operation {at}: {reason}")),
             Wrong::Resource(reason) => Error::Unfit { at, reason },
         })?;
+    }
+    // Only at the end, since a later operation may add to what an earlier one has emptied. What the patch itself gives
+    // empty is a mistake of its own, and not taken out.
+    let removes = |operation: &Node<'_>| matches!(operation.text_of("op"), Some("remove" | "move"));
+    let gives_empty = |operation: &Node<'_>| operation.get("value").is_some_and(empty::is_in);
+    if operations.iter().any(removes) && !operations.iter().any(gives_empty) {
+        empty::take_out(resource);
     }
     Ok(())
 }
@@ -170,6 +177,20 @@ mod tests {
             (r#"{"a":[1]}"#, r#"[{"op":"add","path":"/a/-","value":2}]"#, r#"{"a":[1,2]}"#),
             (r#"{"a":[1,2]}"#, r#"[{"op":"remove","path":"/a/0"}]"#, r#"{"a":[2]}"#),
             (r#"{"a":1,"b":2}"#, r#"[{"op":"remove","path":"/a"}]"#, r#"{"b":2}"#),
+            (r#"{"a":[1],"b":2}"#, r#"[{"op":"remove","path":"/a/0"}]"#, r#"{"b":2}"#),
+            (r#"{"a":[{"c":{"d":1}}],"b":2}"#, r#"[{"op":"remove","path":"/a/0/c/d"}]"#, r#"{"b":2}"#),
+            (r#"{"a":{"c":1},"b":2}"#, r#"[{"op":"move","from":"/a/c","path":"/d"}]"#, r#"{"b":2,"d":1}"#),
+            (
+                r#"{"a":[1],"b":2}"#,
+                r#"[{"op":"remove","path":"/a/0"},{"op":"add","path":"/a/-","value":3}]"#,
+                r#"{"a":[3],"b":2}"#,
+            ),
+            // An empty value of the patch's own stays, and the resource is refused.
+            (
+                r#"{"a":1,"b":2}"#,
+                r#"[{"op":"remove","path":"/a"},{"op":"add","path":"/c","value":{}}]"#,
+                r#"{"b":2,"c":{}}"#,
+            ),
             (r#"{"a":{"b":1}}"#, r#"[{"op":"replace","path":"/a/b","value":"x"}]"#, r#"{"a":{"b":"x"}}"#),
             (r#"{"a":[1,2,3]}"#, r#"[{"op":"move","from":"/a/0","path":"/a/2"}]"#, r#"{"a":[2,3,1]}"#),
             (r#"{"a":{"b":1}}"#, r#"[{"op":"copy","from":"/a/b","path":"/c"}]"#, r#"{"a":{"b":1},"c":1}"#),

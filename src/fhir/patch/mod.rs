@@ -3,6 +3,7 @@
 //!
 //! Invariant: a patch is applied whole or not at all; the caller drops the tree on an error.
 
+mod empty;
 mod fhirpath_patch;
 mod json_patch;
 mod meta;

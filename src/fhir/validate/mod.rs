@@ -69,7 +69,18 @@ impl Severity {
 /// the elements.
 #[must_use]
 pub fn validate(resource: &Node<'_>, profiles: &[&str]) -> Vec<Issue> {
-    let mut check = Check { issues: Vec::new() };
+    checked(resource, profiles, false)
+}
+
+/// Checks only what R4 says of the shape of a resource: elements that exist, lists and single values, one type of a
+/// choice, and the forms of values. Without these, a resource is not FHIR: XML cannot hold it.
+#[must_use]
+pub fn shape(resource: &Node<'_>) -> Vec<Issue> {
+    checked(resource, &[], true)
+}
+
+fn checked(resource: &Node<'_>, profiles: &[&str], is_shape_only: bool) -> Vec<Issue> {
+    let mut check = Check { issues: Vec::new(), is_shape_only };
     let name = resource.text_of("resourceType").unwrap_or("Resource");
     check.resource(resource, profiles, &Way { before: None, name, at: None, root: resource, top: resource });
     check.issues
@@ -105,6 +116,8 @@ impl fmt::Display for Way<'_> {
 
 struct Check {
     issues: Vec<Issue>,
+    /// Without invariants, bindings, what is required, targets of references, and profiles.
+    is_shape_only: bool,
 }
 
 /// An element's position in a tree.
@@ -146,6 +159,13 @@ struct Found {
     kind: Option<String>,
 }
 
+impl Found {
+    /// The name of its choice, such as `value[x]`.
+    fn choice(&self) -> Option<&'static str> {
+        Some(self.place.element()?.name)
+    }
+}
+
 /// The element with that name among the children of these positions.
 fn find(places: &[Place], name: &str) -> Option<Found> {
     for place in places {
@@ -185,7 +205,14 @@ impl Check {
         }
         let top = if way.name == "contained" { way.top } else { resource };
         let way = &Way { root: resource, top, ..*way };
+        // R4's own structure calls it a string; its text, an id.
+        if let Some(wrong) = resource.get("id").and_then(|id| primitive::check("id", id)) {
+            self.error("value", &way.to("id", None), wrong);
+        }
         self.object(&bases(name), resource, way, true);
+        if self.is_shape_only {
+            return;
+        }
         let claimed = resource.get("meta").and_then(|meta| meta.get("profile")).map(Node::items).unwrap_or_default();
         let mut seen: Vec<&str> = Vec::new();
         for profile in claimed.iter().filter_map(Node::text).chain(profiles.iter().copied()) {
@@ -212,12 +239,25 @@ impl Check {
         let Node::Object(members) = value else {
             return self.error("structure", way, "an object is expected");
         };
+        let mut chosen: Vec<(&str, &str)> = Vec::new();
         for (name, child) in members {
-            if is_resource && name == "resourceType" {
+            if is_resource && matches!(&**name, "resourceType" | "id") {
                 continue;
             }
             let plain = name.strip_prefix('_').unwrap_or(name);
-            match find(places, plain) {
+            let found = find(places, plain);
+            if let Some(choice) = found.as_ref().filter(|found| found.kind.is_some()).and_then(Found::choice) {
+                match chosen.iter().find(|(known, _)| *known == choice) {
+                    None => chosen.push((choice, plain)),
+                    // Its extensions stand beside it.
+                    Some((_, first)) if *first == plain => {}
+                    Some((_, first)) => {
+                        let text = format!("{choice} may be there once, with one type; {first} is there already");
+                        self.error("structure", &way.to(plain, None), text);
+                    }
+                }
+            }
+            match found {
                 Some(found) if plain.len() == name.len() => self.member(&found, child, &way.to(name, None)),
                 Some(found) => self.beside(&found, child, &way.to(plain, None)),
                 None => self.error(
@@ -226,6 +266,9 @@ impl Check {
                     "there is no such element; check its spelling and place",
                 ),
             }
+        }
+        if self.is_shape_only {
+            return;
         }
         for element in places.iter().filter_map(Place::element) {
             self.invariants(element, value, way);
@@ -304,6 +347,9 @@ impl Check {
                 _ => self.object(&bases(kind), value, way, false),
             }
         }
+        if self.is_shape_only {
+            return;
+        }
         if let Some(set) = element.required {
             self.bound(set, value, way);
         }
@@ -325,6 +371,9 @@ impl Check {
 
     /// An extension that the guides define must follow its definition; others are not checked.
     fn extension(&mut self, value: &Node<'_>, way: &Way<'_>) {
+        if let Some(wrong) = value.get("url").and_then(|url| primitive::check("uri", url)) {
+            self.error("value", &way.to("url", None), wrong);
+        }
         let known = value.text_of("url").and_then(structures::find).filter(|known| known.kind == "Extension");
         if let Some(structure) = known.filter(|known| known.is_profile) {
             self.profile(&Place { tree: structures::tree(structure), at: 0 }, value, way);

@@ -46,7 +46,7 @@ fn text(kind: &str, text: &str) -> Option<&'static str> {
         "uri" | "url" | "canonical" | "oid" | "uuid" if spaced => Some("an address has no white space"),
         "oid" if !text.starts_with("urn:oid:") => Some("'urn:oid:' and a dotted number are expected"),
         "uuid" if !text.starts_with("urn:uuid:") => Some("'urn:uuid:' and a UUID are expected"),
-        "date" if text.contains('T') || dates::parse(text).is_none() => {
+        "date" if text.contains('T') || !has_year(text) || dates::parse(text).is_none() => {
             Some("a date such as 2026, 2026-01 or 2026-01-31 is expected")
         }
         "dateTime" if !is_date_time(text) => {
@@ -63,11 +63,30 @@ fn text(kind: &str, text: &str) -> Option<&'static str> {
 }
 
 fn is_date_time(text: &str) -> bool {
-    let zoned = text.split_once('T').is_none_or(|(_, time)| {
-        time.len() >= 9
-            && (time.ends_with('Z') || time.rsplit_once(['+', '-']).is_some_and(|(_, zone)| zone.len() == 5))
+    has_year(text) && text.split_once('T').is_none_or(|(_, time)| is_zoned_time(time)) && dates::parse(text).is_some()
+}
+
+/// The years of R4 begin with 0001.
+fn has_year(text: &str) -> bool {
+    !text.starts_with("0000")
+}
+
+/// A time of day with seconds, and its zone. A search may leave out the seconds, a resource may not.
+fn is_zoned_time(text: &str) -> bool {
+    let (clock, zone) = match text.find(['Z', '+', '-']).and_then(|at| text.split_at_checked(at)) {
+        Some((clock, "Z")) => (clock, "00:00"),
+        Some((clock, zone)) => (clock, zone.get(1..).unwrap_or_default()),
+        None => return false,
+    };
+    let is_zone = zone.split_once(':').is_some_and(|(hours, minutes)| {
+        let number = |part: &str, max: u8| {
+            part.len() == 2
+                && part.bytes().all(|byte| byte.is_ascii_digit())
+                && part.parse().is_ok_and(|n: u8| n <= max)
+        };
+        zone == "14:00" || (number(hours, 13) && number(minutes, 59))
     });
-    zoned && dates::parse(text).is_some()
+    is_zone && is_time(clock)
 }
 
 fn is_time(text: &str) -> bool {
@@ -112,6 +131,12 @@ mod tests {
             ("dateTime", "\"2026-02-01T09:00:00-05:00\"", "\"2026-02-01T09:00:00\""),
             ("dateTime", "\"2026\"", "\"2026-13\""),
             ("instant", "\"2026-02-01T09:00:00.123Z\"", "\"2026-02-01\""),
+            ("instant", "\"2015-02-07T13:28:17+14:00\"", "\"2015-02-07T13:28+02:00\""),
+            ("instant", "\"2015-02-07T13:28:17.5-13:59\"", "\"2015-02-07T13:28:17+14:01\""),
+            ("dateTime", "\"2015-02-07T13:28:17Z\"", "\"2015-02-07T13:28Z\""),
+            ("dateTime", "\"0001\"", "\"0000\""),
+            ("dateTime", "\"2015-02-07T23:59:60Z\"", "\"2015-02-07T13:28:17+02\""),
+            ("date", "\"0001-01\"", "\"0000-01\""),
             ("time", "\"09:00:00\"", "\"25:00:00\""),
             ("base64Binary", "\"aGk=\"", "\"a$\""),
             ("xhtml", "\"<div>x</div>\"", "\"x\""),

@@ -67,6 +67,110 @@ fn what_r4_says_is_checked_to_the_element() {
 }
 
 #[test]
+fn a_choice_has_one_type() {
+    let observation = |rest: &str| {
+        issues(&format!(r#"{{"resourceType":"Observation","status":"final","code":{{"text":"x"}},{rest}}}"#))
+    };
+    assert_eq!(observation(r#""valueString":"a","valueBoolean":true"#), ["Observation.valueBoolean structure"]);
+    let extension = r#"{"extension":[{"url":"http://x","valueString":"y"}]}"#;
+    assert_eq!(
+        observation(&format!(r#""valueString":"a","_valueBoolean":{extension}"#)),
+        ["Observation.valueBoolean structure"]
+    );
+    assert_eq!(observation(&format!(r#""valueString":"a","_valueString":{extension}"#)), Vec::<String>::new());
+    assert_eq!(observation(r#""valueString":"a","effectiveDateTime":"2026""#), Vec::<String>::new());
+    assert_eq!(
+        observation(r#""component":[{"code":{"text":"y"},"valueInteger":1,"valueTime":"09:00:00"}]"#),
+        ["Observation.component[0].valueTime structure"]
+    );
+    assert_eq!(
+        issues(r#"{"resourceType":"Patient","extension":[{"url":"http://x","valueCode":"a","valueUri":"b"}]}"#),
+        ["Patient.extension[0].valueUri structure"]
+    );
+    assert_eq!(
+        issues(
+            r#"{"resourceType":"Patient","contained":[{"resourceType":"Patient","deceasedBoolean":true,"deceasedDateTime":"2026"}]}"#
+        ),
+        ["Patient.contained[0].deceasedDateTime structure"]
+    );
+}
+
+#[test]
+fn the_status_of_a_study_is_one_of_r4() {
+    let study = |status: &str| issues(&format!(r#"{{"resourceType":"ResearchStudy","status":"{status}"}}"#));
+    for status in ["active", "closed-to-accrual", "in-review", "withdrawn"] {
+        assert_eq!(study(status), Vec::<String>::new(), "{status}");
+    }
+    assert_eq!(study("draft"), ["ResearchStudy.status code-invalid"]);
+}
+
+#[test]
+fn ids_and_addresses_have_their_form() {
+    let long = "x".repeat(65);
+    for (json, expected) in [
+        (r#"{"resourceType":"Patient","id":"a-1.B"}"#.to_owned(), vec![]),
+        (r#"{"resourceType":"Patient","id":"a_1"}"#.to_owned(), vec!["Patient.id value"]),
+        (r#"{"resourceType":"Patient","id":5}"#.to_owned(), vec!["Patient.id value"]),
+        (r#"{"resourceType":"Patient","id":["a"]}"#.to_owned(), vec!["Patient.id value"]),
+        (format!(r#"{{"resourceType":"Patient","id":"{long}"}}"#), vec!["Patient.id value"]),
+        (
+            format!(r#"{{"resourceType":"Patient","contained":[{{"resourceType":"Group","id":"{long}"}}]}}"#),
+            vec![
+                "Patient.contained[0].id value",
+                "Patient.contained[0].type required",
+                "Patient.contained[0].actual required",
+            ],
+        ),
+        // The id of an element may be any text.
+        (r#"{"resourceType":"Patient","name":[{"id":"a_1","family":"A"}]}"#.to_owned(), vec![]),
+        (
+            r#"{"resourceType":"Patient","extension":[{"url":"http://x y","valueString":"z"}]}"#.to_owned(),
+            vec!["Patient.extension[0].url value"],
+        ),
+    ] {
+        assert_eq!(issues(&json), expected, "{json}");
+    }
+}
+
+#[test]
+fn the_ends_of_a_range_are_in_order() {
+    let range = |low: &str, high: &str| {
+        issues(&format!(
+            r#"{{"resourceType":"Observation","status":"final","code":{{"text":"x"}},"valueRange":{{"low":{{{low}}},"high":{{{high}}}}}}}"#
+        ))
+    };
+    let ucum = |value: &str, code: &str| {
+        format!(r#""value":{value},"unit":"{code}","system":"http://unitsofmeasure.org","code":"{code}""#)
+    };
+    let wrong = ["Observation.valueRange invariant"];
+    assert_eq!(range(r#""value":1"#, r#""value":2"#), Vec::<String>::new());
+    assert_eq!(range(r#""value":10"#, r#""value":9.5"#), wrong);
+    assert_eq!(range(&ucum("1", "mg"), &ucum("1.0", "mg")), Vec::<String>::new());
+    assert_eq!(range(&ucum("3", "mg"), &ucum("2", "mg")), wrong);
+    assert_eq!(range(&ucum("900", "mg"), &ucum("1", "g")), Vec::<String>::new());
+    assert_eq!(range(&ucum("1000", "mg"), &ucum("1", "g")), Vec::<String>::new());
+    assert_eq!(range(&ucum("2", "g"), &ucum("900", "mg")), wrong);
+    // What has no common unit is not compared.
+    assert_eq!(range(&ucum("3", "mg"), &ucum("2", "m")), Vec::<String>::new());
+    assert_eq!(range(r#""value":3,"unit":"boxes""#, r#""value":2"#), Vec::<String>::new());
+    assert_eq!(range(r#""value":3,"unit":"boxes""#, r#""value":2,"unit":"boxes""#), wrong);
+}
+
+#[test]
+fn times_are_compared_across_zones() {
+    let period = |start: &str, end: &str| {
+        issues(&format!(
+            r#"{{"resourceType":"Patient","name":[{{"family":"A","period":{{"start":"{start}","end":"{end}"}}}}]}}"#
+        ))
+    };
+    let wrong = ["Patient.name[0].period invariant"];
+    assert_eq!(period("2026-01-01T10:00:00+02:00", "2026-01-01T09:00:00Z"), Vec::<String>::new());
+    assert_eq!(period("2026-01-01T10:00:00+02:00", "2026-01-01T07:00:00Z"), wrong);
+    assert_eq!(period("2026-01-01T10:00:00Z", "2026-01-01T11:00:00+05:00"), wrong);
+    assert_eq!(period("2026-01-01T10:00:00.500Z", "2026-01-01T10:00:00Z"), Vec::<String>::new());
+}
+
+#[test]
 fn profiles_add_what_they_add() {
     let core = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient";
     let patient = |rest: &str| format!(r#"{{"resourceType":"Patient","meta":{{"profile":["{core}"]}}{rest}}}"#);
@@ -101,6 +205,35 @@ fn profiles_add_what_they_add() {
         issues(&patient(whole).replace("us-core-patient", "us-core-condition-problems-health-concerns")),
         ["Patient structure"]
     );
+}
+
+#[test]
+fn the_shape_alone_is_less_than_all() {
+    let places = |json: &str| {
+        let node = parse(json.as_bytes()).unwrap();
+        shape(&node).into_iter().map(|issue| issue.path).collect::<Vec<_>>()
+    };
+    let all = r#"{"resourceType":"Patient","gender":["male"],"name":"John","birthDate":"yesterday","nonsense":1,
+        "contact":[{"telecom":{"value":"1"}}],"deceasedBoolean":true,"deceasedDateTime":"2026"}"#;
+    assert_eq!(
+        places(all),
+        [
+            "Patient.gender",
+            "Patient.name",
+            "Patient.birthDate",
+            "Patient.nonsense",
+            "Patient.contact[0].telecom",
+            "Patient.deceasedDateTime"
+        ]
+    );
+    // Codes, what is required, invariants, targets and profiles are for the plan to decide about.
+    for json in [
+        r#"{"resourceType":"Observation","status":"sometimes"}"#,
+        r#"{"resourceType":"Patient","contact":[{"gender":"male"}],"generalPractitioner":[{"reference":"Location/1"}],
+            "meta":{"profile":["http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient"]}}"#,
+    ] {
+        assert_eq!(places(json), Vec::<String>::new(), "{json}");
+    }
 }
 
 #[test]

@@ -353,7 +353,7 @@ async fn writes_are_in_the_audit_under_the_patient() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_valid_is_refused_where_the_plan_says_so() {
-    let bad = json!({"resourceType": "Patient", "gender": "woman", "name": {"family": "x"}});
+    let bad = json!({"resourceType": "Patient", "gender": "woman", "link": [{"other": {"display": "x"}}]});
     for (policy, status) in [("off", 201), ("warn", 201), ("reject", 422)] {
         let server = TestServer::builder().setting("validation.writes", policy).start().await;
         let token = server.system("system/*.cruds").await;
@@ -362,13 +362,41 @@ async fn what_is_not_valid_is_refused_where_the_plan_says_so() {
         assert_eq!(answer.status, status, "{policy}: {}", answer.text());
         let issues = answer.json()["issue"].as_array().unwrap().clone();
         let places: Vec<&str> = issues.iter().filter_map(|issue| issue["expression"][0].as_str()).collect();
-        assert_eq!(places, if policy == "off" { vec![] } else { vec!["Patient.gender", "Patient.name"] }, "{policy}");
+        assert_eq!(
+            places,
+            if policy == "off" { vec![] } else { vec!["Patient.gender", "Patient.link[0].type"] },
+            "{policy}"
+        );
         let good = json!({"resourceType": "Patient", "gender": "female"});
         assert_eq!(send(&server, &token, "POST", "/fhir/Patient", &[], &good).await.status, 201);
         let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": [
             {"resource": bad, "request": {"method": "POST", "url": "Patient"}}]});
         let whole = send(&server, &token, "POST", "/fhir", &[], &bundle).await;
         assert_eq!(whole.status, if policy == "reject" { 422 } else { 200 }, "{policy}: {}", whole.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_not_the_shape_of_fhir_is_always_refused() {
+    for policy in ["off", "warn", "reject"] {
+        let server = TestServer::builder().setting("validation.writes", policy).start().await;
+        let token = server.system("system/*.cruds").await;
+        for (name, value) in [
+            ("gender", json!(["male"])),
+            ("name", json!("John")),
+            ("name", json!({"family": "x"})),
+            ("birthDate", json!("yesterday")),
+            ("nonsense", json!(1)),
+        ] {
+            let mut body = json!({"resourceType": "Patient"});
+            body[name] = value;
+            let answer = send(&server, &token, "POST", "/fhir/Patient", &[], &body).await;
+            let place = format!("Patient.{name}");
+            assert_eq!(answer.status, 422, "{policy} {body}: {}", answer.text());
+            assert_eq!(answer.json()["issue"][0]["expression"][0], place.as_str(), "{policy} {body}");
+        }
+        let put = json!({"resourceType": "Patient", "id": "p", "deceasedBoolean": true, "deceasedDateTime": "2026"});
+        assert_eq!(send(&server, &token, "PUT", "/fhir/Patient/p", &[], &put).await.status, 422, "{policy}");
     }
 }
 
