@@ -65,7 +65,7 @@ impl HealthHistory {
             redirects: vec![format!("{home}/callback")],
             scopes: SCOPES.to_owned(),
             homepage: String::new(),
-            maker: Maker::default(),
+            maker: Maker { name: "Ingle, as a sample".into(), ..Maker::default() },
             owner: "health-history".to_owned(),
         };
         let (app, secret) = plan.apps.register_as(CLIENT_ID, new).await?;
