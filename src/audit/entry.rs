@@ -1,4 +1,4 @@
-//! One entry: who was given what, about whom, when; or who did what.
+//! One entry of the audit. It records a disclosure (the records, their patients, the recipient) or an act such as a sign-in.
 
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;

@@ -7,6 +7,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Parser;
@@ -31,6 +32,9 @@ const SOCKET: &str = "control.sock";
 const LARGEST: usize = 1 << 20;
 /// Commands that run at the same time; more wait.
 const AT_ONCE: usize = 4;
+
+/// Wait after a connection that could not be taken.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What a command says: data for programs and pipes, talk for people.
 #[derive(Debug, Default)]
@@ -115,7 +119,15 @@ pub(super) async fn serve(running: Running) -> anyhow::Result<()> {
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     let places = Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
     loop {
-        let (stream, _) = listener.accept().await?;
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            // Too many open files, for example: the next command may find a place again.
+            Err(error) => {
+                tracing::warn!(%error, "a command could not connect");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
         if !is_owner(&stream) {
             continue;
         }

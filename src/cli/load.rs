@@ -208,7 +208,7 @@ impl Talk {
 /// Files whose kind is printed.
 const FILES_SHOWN: usize = 40;
 
-/// The name of a file without what could repaint the terminal: whoever drops a file chooses its name.
+/// The name of a file without control characters: printed as they are, they could change what the operator's terminal shows.
 fn printable(name: &str) -> String {
     name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -175,7 +175,7 @@ fn grant(id: usize, until: i64) -> Grant {
     }
 }
 
-/// Whoever connected often kept tokens after "has stopped": only a thousand grants were looked at (access.md B4). Older
+/// A member with many grants kept live tokens after she stopped an app: only the first thousand grants were read (access.md B4). Older
 /// versions made one for each authorization.
 #[tokio::test]
 async fn threat_93_stopping_ends_every_grant_of_the_card() {

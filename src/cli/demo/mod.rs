@@ -97,7 +97,7 @@ fn config(dir: &Path, port: u16) -> anyhow::Result<Config> {
         ("mail.transport", file("mail")),
         ("mail.from", "Alder County Health Plan <no-reply@alder.example>".to_owned()),
         ("sms.transport", file("sms")),
-        // Whoever tries things out is developer and staff in one.
+        // In the demo one person is both the developer and the staff, so no app waits for approval.
         ("apps.registration", "open".to_owned()),
     ];
     Ok(Config::load(None, &[], &flags)?)

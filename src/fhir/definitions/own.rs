@@ -1,8 +1,8 @@
 //! Search parameters that a plan defines itself (`SearchParameter` resources), beside those of the tables.
 //!
-//! They belong to an install: whoever opens its realms makes one [`Definitions`] and hands it to each of them. Readers take
-//! what it says at one moment ([`SearchParameters`]), so that a search or an extraction never sees two sets. A parameter takes
-//! part in extraction as soon as it is known, and searches can name it once every index has it.
+//! They belong to an install: the code that opens its realms makes one [`Definitions`] and hands it to each realm. A search or an
+//! extraction takes one snapshot of it ([`SearchParameters`]), so it never sees two sets. A parameter takes part in extraction as
+//! soon as it is known, and searches can name it once every index has it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
